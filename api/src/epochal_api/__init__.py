@@ -1,0 +1,1 @@
+"""The TrainingJob: its models, its progress reports and its CustomResourceDefinition."""

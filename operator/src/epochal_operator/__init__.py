@@ -1,0 +1,1 @@
+"""Reconciles TrainingJobs: schedules their pods and keeps their status and metrics."""

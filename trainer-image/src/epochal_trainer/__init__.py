@@ -1,0 +1,1 @@
+"""Trains the Keras network that a TrainingJob describes."""
