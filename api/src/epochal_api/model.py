@@ -1,0 +1,73 @@
+"""The base of every model of the API, and how a model says what only Kubernetes reads."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+CEL = "x-kubernetes-validations"
+PRESERVE = "x-kubernetes-preserve-unknown-fields"
+
+
+class Model(BaseModel):
+    """A typed part of the API: camelCase on the wire, unknown fields refused, never changed once read."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        ser_json_inf_nan="strings",
+    )
+
+    def dump(self) -> dict[str, Any]:
+        """Returns the model as JSON-ready values, without what nobody set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Rule(NamedTuple):
+    """A CEL validation rule of the API server.
+
+    Args:
+        rule: The expression; `self` is the value the rule stands at.
+        message: What must hold, shown to whoever broke the rule.
+    """
+
+    rule: str
+    message: str
+
+
+def cel(rules: Sequence[Rule], **extra: Any) -> dict[str, Any]:
+    """Returns the schema keywords that make the API server check `rules`, along with any `extra` keywords."""
+    return {CEL: [rule._asdict() for rule in rules], **extra}
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+QUANTITY_PATTERN = (
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+)
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(pattern=QUANTITY_PATTERN, max_length=32),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "pattern": QUANTITY_PATTERN,
+            "maxLength": 32,
+        }
+    ),
+]
+"""A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+"""The name of another Kubernetes object in the same namespace."""

@@ -1,0 +1,112 @@
+"""The network, layer by layer, and what it is trained with.
+
+A layer is a Keras layer: `layer` is its class name in `keras.layers` and every other key an argument of that class.
+Optimizers, losses, metrics (`name`) and callbacks (`callback`) follow the same rule. See https://keras.io/api/.
+"""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from epochal_api.model import PRESERVE, Model
+
+ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+LayerName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.\\/>-]+$")]
+INPUT = "input"
+
+
+class KerasObject(Model):
+    """A Keras class and the arguments of its constructor."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={PRESERVE: True})
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, as written."""
+        return dict(self.model_extra or {})
+
+
+class Layer(KerasObject):
+    """A layer: its class in keras.layers and that class's own arguments."""
+
+    layer: ClassName
+    """Class name in keras.layers, such as Conv2D. Every other key is an argument of that class."""
+    name: LayerName | None = None
+    """Name of the layer, which inputs of later layers may refer to."""
+    inputs: Annotated[list[LayerName], Field(min_length=1, max_length=64)] | None = None
+    """Names of the layers it takes; "input" is the network's input. Default: the layer above."""
+
+
+class Named(KerasObject):
+    """An optimizer, a loss or a metric: its class name and that class's own arguments."""
+
+    name: ClassName
+    """Class name, or one of the short names that Keras knows."""
+
+
+class Callback(KerasObject):
+    """A callback: its class in keras.callbacks and that class's own arguments."""
+
+    callback: ClassName
+    """Class name in keras.callbacks, such as EarlyStopping. Every other key is an argument of that class."""
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NameOrObject = Annotated[Named, BeforeValidator(_named), WithJsonSchema({PRESERVE: True})]
+"""A name alone, or a mapping of `name` and arguments. A schema of the API server has no type for either-or."""
+
+
+class Input(Model):
+    """What one sample looks like."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(min_length=1, max_length=8)]
+    """Shape of one sample, without the batch axis, such as [28, 28, 1]."""
+    dtype: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[a-z0-9]+$")] = "float32"
+    """Type that the network takes: float32 for most, an integer type for tokens that go into an Embedding."""
+
+
+class Network(Model):
+    """A network as a list of layers, each taking the one above it, or as a graph by `name` and `inputs`."""
+
+    input: Input
+    """What goes in."""
+    layers: Annotated[list[Layer], Field(min_length=1, max_length=1000)]
+    """The layers, in an order in which each comes after those it takes. The last one is the network's output."""
+
+    @model_validator(mode="after")
+    def _is_a_graph(self) -> Self:
+        known = {INPUT}
+        for index, layer in enumerate(self.layers):
+            where = f"layers[{index}] ({layer.layer})"
+            for name in layer.inputs or []:
+                if name not in known:
+                    raise ValueError(
+                        f"{where}: inputs name {name!r}, which no layer above it has; known are {sorted(known)}"
+                    )
+            if layer.name is not None:
+                if layer.name in known:
+                    raise ValueError(f"{where}: the name {layer.name!r} is taken already; names must differ")
+                known.add(layer.name)
+        return self
+
+
+class Training(Model):
+    """How the network is trained."""
+
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """How many times to go through the training set."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
+    """Samples per step."""
+    optimizer: NameOrObject = Named(name="RMSprop")
+    """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}."""
+    loss: NameOrObject
+    """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
+    metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
+    """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result."""
+    callbacks: Annotated[list[Callback], Field(max_length=32)] = []
+    """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""

@@ -1,0 +1,40 @@
+"""What the operator puts into a trainer's pod and the trainer finds there."""
+
+from enum import IntEnum
+
+JOB_ANNOTATION = "epochal.dev/job"
+"""Annotation of the pod with the TrainingJob, resolved: JSON, mounted as JOB_FILE."""
+CA_ANNOTATION = "epochal.dev/progress-ca"
+"""Annotation of the pod with the certificate authority of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
+
+JOB_FILE = "/etc/epochal/job.json"
+PROGRESS_CA_FILE = "/etc/epochal/progress-ca.crt"
+TOKEN_FILE = "/var/run/secrets/epochal.dev/token"  # noqa: S105
+STORAGE_CA_FILE = "/etc/epochal-storage/ca.crt"
+TERMINATION_FILE = "/dev/termination-log"
+SCRATCH = "/scratch"
+"""Folder that may be written: an emptyDir. Nothing else in the pod is writable but /tmp."""
+
+TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
+
+PROGRESS_URL_ENV = "EPOCHAL_PROGRESS_URL"
+ACCESS_KEY_ENV = "EPOCHAL_ACCESS_KEY"
+SECRET_KEY_ENV = "EPOCHAL_SECRET_KEY"  # noqa: S105
+SESSION_TOKEN_ENV = "EPOCHAL_SESSION_TOKEN"  # noqa: S105
+
+
+class ExitCode(IntEnum):
+    """How a trainer ends. Wrong input is never retried; anything not listed here is a crash and is."""
+
+    DONE = 0
+    BAD_SPEC = 64
+    BAD_DATA = 65
+    REFUSED = 77
+
+
+NOT_RETRIED = (ExitCode.BAD_SPEC, ExitCode.BAD_DATA, ExitCode.REFUSED)
+
+
+def progress_path(namespace: str, name: str) -> str:
+    """Returns the path of the progress endpoint of one TrainingJob."""
+    return f"/v1alpha1/namespaces/{namespace}/trainingjobs/{name}/progress"

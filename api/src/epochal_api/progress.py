@@ -1,0 +1,126 @@
+"""What a trainer tells of itself: reports while it runs, and last words in its pod's termination message."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from epochal_api.model import Model
+from epochal_api.status import Stage
+
+MAX_REPORT_BYTES = 64 * 1024
+MAX_TERMINATION_BYTES = 4096
+"""What the kubelet keeps: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
+
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Values = Annotated[dict[MetricName, float], Field(max_length=64)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Uri = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class BestEpoch(Model):
+    """The best epoch so far."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    """The epoch, counted from 1."""
+    metric: MetricName
+    """What it was best in."""
+    value: float
+    """The value it reached."""
+
+
+class Size(Model):
+    """How large the network is."""
+
+    parameters: Count
+    """Weights in all."""
+    layers: Count
+    """Layers, the input not counted."""
+
+
+class Artifacts(Model):
+    """Where the results lie."""
+
+    uri: Uri
+    """Folder of all results."""
+    model: Uri | None = None
+    """The trained model, once it is stored."""
+    log: Uri | None = None
+    """The log, once it is stored."""
+
+
+class Report(Model):
+    """A trainer's whole latest state: a later report holds all that an earlier one held."""
+
+    attempt: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    """1 + the number of restarts before this pod."""
+    sequence: Count
+    """Number of the report within its attempt."""
+    stage: Stage
+    """What the trainer is doing."""
+    epoch: Count = 0
+    """Finished epochs."""
+    epochs: Count
+    """Epochs in all."""
+    step: Count = 0
+    """Finished steps of the running epoch."""
+    steps_per_epoch: Count = 0
+    """Steps of an epoch; 0 while it is not known."""
+    seconds_per_epoch: Duration | None = None
+    """Seconds that the last finished epoch took with its validation."""
+    seconds_left: Duration | None = None
+    """Seconds until training is expected to end."""
+    metrics: Values | None = None
+    """Figures of the last finished epoch."""
+    best: BestEpoch | None = None
+    """The best epoch so far."""
+    test: Values | None = None
+    """Figures of the trained network on the test set."""
+    network: Size | None = None
+    """How large the network is."""
+    artifacts: Artifacts | None = None
+    """Where the results lie."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sorts reports: a later one is greater."""
+        return self.attempt, self.sequence
+
+
+class Termination(Model):
+    """A trainer's last words."""
+
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
+    """Why it ended, in one word: Completed, or what went wrong."""
+    message: Annotated[str, StringConstraints(max_length=MAX_TERMINATION_BYTES)]
+    """Why, for people: what was found and what must hold."""
+    report: Report | None = None
+    """Its last report, in case none could be delivered."""
+
+    def encode(self) -> str:
+        """Returns the message to leave, within the bytes that the kubelet keeps: it shortens the message, then drops the report."""
+        message, report = self.message, self.report
+        text = ""
+        for keep in (len(message), 1024, 256, 256):
+            last = Termination(reason=self.reason, message=message[:keep], report=report)
+            text = last.model_dump_json(exclude_none=True)
+            if len(text.encode()) <= MAX_TERMINATION_BYTES:
+                return text
+            if keep == 256:  # noqa: PLR2004
+                report = None
+        return text
+
+
+def decode_termination(text: str) -> Termination | None:
+    """Reads last words.
+
+    Args:
+        text: A container's termination message: JSON from a trainer, or anything from a program that crashed.
+
+    Returns:
+        What the trainer left, or None if these are not a trainer's words.
+    """
+    try:
+        return Termination.model_validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,60 @@
+"""What the job's pods take and where they may run."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, WithJsonSchema
+
+from epochal_api.model import PRESERVE, Model, ObjectName, Quantity
+
+_GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
+
+LabelText = Annotated[str, StringConstraints(max_length=63)]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+ResourceList = Annotated[dict[LabelKey, Quantity], Field(max_length=32)]
+
+
+class Resources(Model):
+    """What the worker takes, as in a container's resources."""
+
+    requests: ResourceList = {}
+    """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
+    limits: ResourceList = {}
+    """What the worker may not exceed. GPUs are asked for here: {nvidia.com/gpu: 1}."""
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs (or slices of one) the worker asks for."""
+        return sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
+
+
+class Toleration(Model):
+    """A taint that the pods tolerate."""
+
+    key: LabelKey | None = None
+    """Key of the taint. Default: all keys, which takes operator Exists."""
+    operator: Literal["Exists", "Equal"] | None = None
+    """How the value compares. Default: Equal."""
+    value: LabelText | None = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint. Default: all effects."""
+    toleration_seconds: int | None = None
+    """Seconds that a NoExecute taint is tolerated. Default: for ever."""
+
+
+class Scheduling(Model):
+    """Where the pods may run: the fields of a pod of the same names."""
+
+    priority_class_name: ObjectName | None = None
+    """PriorityClass of the pods."""
+    node_selector: Annotated[dict[LabelKey, LabelText], Field(max_length=64)] = {}
+    """Labels that a node must have."""
+    tolerations: Annotated[list[Toleration], Field(max_length=64)] = []
+    """Taints that the pods tolerate."""
+    affinity: Annotated[dict[str, Any], WithJsonSchema({"type": "object", PRESERVE: True})] | None = None
+    """Affinity of the pods, as in a pod's own spec.affinity."""
+    runtime_class_name: ObjectName | None = None
+    """RuntimeClass of the pods, such as nvidia."""
+    scheduler_name: ObjectName | None = None
+    """Scheduler of the pods. Default: the cluster's own."""

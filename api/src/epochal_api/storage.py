@@ -1,0 +1,219 @@
+"""Where the buckets are, and what lies in them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from epochal_api.model import Model, ObjectName, Rule, cel
+
+BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"
+
+
+def _relative(prefix: str) -> str:
+    if prefix.startswith("/") or ".." in prefix.split("/"):
+        raise ValueError(f"must be relative and hold no '..' segment, found {prefix!r}")
+    return prefix
+
+
+Bucket = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=63, pattern=BUCKET_PATTERN),
+]
+Prefix = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    AfterValidator(_relative),
+    Field(
+        json_schema_extra=cel(
+            [
+                Rule(
+                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+                    "must be relative and hold no '..' segment",
+                )
+            ]
+        )
+    ),
+]
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    AfterValidator(_relative),
+    Field(
+        json_schema_extra=cel(
+            [
+                Rule(
+                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+                    "must be relative to data.prefix and hold no '..' segment",
+                )
+            ]
+        )
+    ),
+]
+Endpoint = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512, pattern=r"^https?://[^/?#\s]+/?$"),
+    Field(
+        json_schema_extra=cel(
+            [
+                Rule(
+                    r"self.matches('^https?://[^/?#\\s]+/?$')",
+                    "must be http://HOST[:PORT] or https://HOST[:PORT], without a path",
+                )
+            ],
+            pattern=None,
+        )
+    ),
+]
+
+
+class SecretRef(Model):
+    """A Secret in the job's namespace."""
+
+    name: ObjectName
+    """Name of the Secret. Its keys are accessKey, secretKey and, for temporary credentials, sessionToken."""
+
+
+class ConfigMapKeyRef(Model):
+    """A key of a ConfigMap in the job's namespace."""
+
+    name: ObjectName
+    """Name of the ConfigMap."""
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "ca.crt"
+    """Key of the ConfigMap that holds PEM certificates."""
+
+
+class Storage(Model):
+    """The S3 service that holds the data bucket and the results bucket."""
+
+    endpoint: Endpoint | None = None
+    """Address of the S3 service, such as http://minio.minio.svc:9000. Default: the one set when Epochal was installed."""
+    region: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "us-east-1"
+    """Region that requests are signed for."""
+    secret_ref: SecretRef
+    """Secret with the credentials of both buckets."""
+    ca_config_map_ref: ConfigMapKeyRef | None = None
+    """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
+
+
+class DataSet(Model):
+    """A data set: one object with features and labels, or an object for each."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            [
+                Rule(
+                    "has(self.object) != (has(self.features) || has(self.labels))",
+                    "name either object, or features and labels",
+                ),
+                Rule("has(self.features) == has(self.labels)", "features and labels go together"),
+            ]
+        )
+    )
+
+    object: Key | None = None
+    """Object with features and labels in one (npz, pickle), below data.prefix."""
+    features: Key | None = None
+    """Object with the features (idx), below data.prefix."""
+    labels: Key | None = None
+    """Object with the labels (idx), below data.prefix."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.features is None) != (self.labels is None):
+            raise ValueError("features and labels go together")
+        if (self.object is None) == (self.features is None):
+            raise ValueError("name either object, or features and labels")
+        return self
+
+    def keys(self) -> list[str]:
+        """Returns the keys of the data set's objects, relative to `data.prefix`: features before labels."""
+        return [key for key in (self.object, self.features, self.labels) if key is not None]
+
+
+class Validation(Model):
+    """What the network is validated on after each epoch: the last part of the training set, or a set of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            [
+                Rule(
+                    "[has(self.split), has(self.object), has(self.features) || has(self.labels)]"
+                    ".filter(given, given).size() == 1",
+                    "name exactly one of split, object, or features and labels",
+                ),
+                Rule("has(self.features) == has(self.labels)", "features and labels go together"),
+            ]
+        )
+    )
+
+    split: (
+        Annotated[
+            str,
+            StringConstraints(pattern=SPLIT_PATTERN, max_length=16),
+            Field(
+                json_schema_extra=cel(
+                    [
+                        Rule(
+                            f"self.matches('{SPLIT_PATTERN}')",
+                            'must be a fraction between 0 and 1 as a string, such as "0.2"',
+                        )
+                    ],
+                    pattern=None,
+                )
+            ),
+        ]
+        | None
+    ) = None
+    """Fraction of the training set to validate on, as a string such as "0.166": its last part, before shuffling."""
+    object: Key | None = None
+    """Object with features and labels in one (npz, pickle), below data.prefix."""
+    features: Key | None = None
+    """Object with the features (idx), below data.prefix."""
+    labels: Key | None = None
+    """Object with the labels (idx), below data.prefix."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.features is None) != (self.labels is None):
+            raise ValueError("features and labels go together")
+        if [self.split is not None, self.object is not None, self.features is not None].count(True) != 1:
+            raise ValueError("name exactly one of split, object, or features and labels")
+        return self
+
+    @property
+    def data_set(self) -> DataSet | None:
+        """The validation set, or None where it is a split of the training set."""
+        if self.split is not None:
+            return None
+        return DataSet(object=self.object, features=self.features, labels=self.labels)
+
+
+class Data(Model):
+    """The data bucket and the data sets in it."""
+
+    bucket: Bucket
+    """Bucket that holds the data."""
+    prefix: Prefix = ""
+    """Put before the key of every object, as it is: end it with a slash for a folder."""
+    format: Literal["auto", "idx", "npz", "pickle"] = "auto"
+    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped."""
+    train: DataSet
+    """Data set to train on."""
+    validation: Validation | None = None
+    """What to validate on after each epoch. Default: nothing."""
+    test: DataSet | None = None
+    """Data set that the trained network is evaluated on once, at the end."""
+
+
+class Results(Model):
+    """Where the trained model, its history and its log go."""
+
+    bucket: Bucket
+    """Bucket for the results. It must exist and be writable; it is checked before training starts."""
+    prefix: Prefix = ""
+    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/."""
+
+    def folder(self, *, namespace: str, name: str, uid: str) -> str:
+        """Returns the folder of one job's results, without a slash at its end."""
+        return "/".join(part for part in (self.prefix.strip("/"), namespace, name, uid) if part)

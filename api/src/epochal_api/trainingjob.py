@@ -1,0 +1,169 @@
+"""The TrainingJob: what a user writes, and how it is read."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.network import Network, Training
+from epochal_api.scheduling import Resources, Scheduling
+from epochal_api.status import Status
+from epochal_api.storage import Data, Results, Storage
+
+GROUP = "epochal.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "TrainingJob"
+PLURAL = "trainingjobs"
+
+MAX_SPEC_BYTES = 128 * 1024
+"""The spec travels in an annotation of the pod, and all annotations of an object hold 256 KiB together."""
+
+MUTABLE = frozenset({"suspend", "ttl_seconds_after_finished", "active_deadline_seconds"})
+"""Fields of the spec that may change once the job has started."""
+
+Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 24 * 3600)]
+
+
+class ImagePullSecret(Model):
+    """A Secret of the job's namespace with credentials for an image registry."""
+
+    name: ObjectName
+    """Name of the Secret."""
+
+
+class TrainingJobSpec(Model):
+    """What to train, on which data, for how long, and with what."""
+
+    framework: Literal["tensorflow"] = "tensorflow"
+    """Keras backend to train with."""
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    """Trainer image. Default: the one set when Epochal was installed."""
+    storage: Storage
+    """The S3 service of both buckets."""
+    data: Data
+    """The data to train on."""
+    network: Network
+    """The network to train."""
+    training: Training
+    """How to train it."""
+    resources: Resources = Resources()
+    """What the worker takes: CPU, memory, GPUs."""
+    scheduling: Scheduling = Scheduling()
+    """Where the worker may run."""
+    service_account_name: ObjectName = "default"
+    """ServiceAccount of the pods. They get no token for the Kubernetes API."""
+    image_pull_secrets: Annotated[list[ImagePullSecret], Field(max_length=16)] = []
+    """Secrets with the credentials to pull the image."""
+    suspend: bool = False
+    """Whether the job waits: true frees its pods and resources, false starts it (again)."""
+    active_deadline_seconds: Seconds | None = None
+    """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
+    backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
+    """Crashes after which the job fails. Evictions and preemptions do not count; wrong input fails it at once."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10 * 365 * 24 * 3600)] | None = None
+    """Seconds after its end that the TrainingJob is deleted, its pods too, its results not. Default: never."""
+    results: Results
+    """Where the model and its history go."""
+
+
+class Metadata(Model):
+    """The part of an object's metadata that training depends on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    """Name of the job."""
+    namespace: str = "default"
+    """Namespace of the job."""
+    uid: str = ""
+    """Identity of the job; empty for a file that no API server has taken."""
+    generation: int = 0
+    """Counts changes of the spec."""
+    resource_version: str = ""
+    """Version of the object as read."""
+    creation_timestamp: str = ""
+    """When the API server took it, RFC 3339."""
+    deletion_timestamp: str | None = None
+    """When its deletion began, RFC 3339."""
+
+
+def _frozen(name: str) -> Rule:
+    field, info = to_camel(name), TrainingJobSpec.model_fields[name]
+    optional = info.default is None
+    same = f"self.spec.{field} == oldSelf.spec.{field}"
+    if optional:
+        same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
+    return Rule(
+        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({same})",
+        f"spec.{field} cannot change once the job has started: create a new TrainingJob instead",
+    )
+
+
+class TrainingJob(Model):
+    """Trains a Keras network on data in a bucket and puts the model into another."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra=cel(
+            [
+                Rule(
+                    "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
+                    "metadata.name must be a DNS label of at most 63 characters: a-z, 0-9 and -, since the pods are named after it",
+                ),
+                *(_frozen(name) for name in TrainingJobSpec.model_fields if name not in MUTABLE),
+            ]
+        ),
+    )
+
+    api_version: Literal["epochal.dev/v1alpha1"] = Field(default="epochal.dev/v1alpha1", alias="apiVersion")
+    """Version of this schema."""
+    kind: Literal["TrainingJob"] = "TrainingJob"
+    """Kind of the object."""
+    metadata: Metadata
+    """Name, namespace and identity."""
+    spec: TrainingJobSpec
+    """What to train, on which data, for how long, and with what."""
+    status: Status | None = None
+    """How far it has come, as Epochal saw it last."""
+
+
+class InvalidTrainingJob(ValueError):
+    """A TrainingJob that breaks the API's rules; the message has a line per field."""
+
+
+def parse(document: Any) -> TrainingJob:
+    """Reads a TrainingJob.
+
+    Args:
+        document: The object as plain JSON or YAML values.
+
+    Returns:
+        The TrainingJob with all defaults filled in.
+
+    Raises:
+        InvalidTrainingJob: If it breaks a rule; the message names each field, what was found and what must hold.
+    """
+    if not isinstance(document, dict):
+        raise InvalidTrainingJob(f"must be a TrainingJob, found {type(document).__name__}")
+    if (kind := document.get("kind")) != KIND or document.get("apiVersion") != API_VERSION:
+        found = f"{document.get('apiVersion')}, kind {kind}"
+        raise InvalidTrainingJob(f"must be {API_VERSION}, kind {KIND}; found {found}")
+    try:
+        return TrainingJob.model_validate(document)
+    except ValidationError as error:
+        raise InvalidTrainingJob("\n".join(_lines(error))) from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_url=False):
+        path = ""
+        for part in fault["loc"]:
+            path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        message = fault["msg"].removeprefix("Value error, ")
+        found = fault["input"]
+        given = "" if isinstance(found, dict | list) else f", found {str(found)[:80]!r}"
+        lines.append(f"{path.lstrip('.')}: {message}{given}")
+    return lines
