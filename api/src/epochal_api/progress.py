@@ -98,16 +98,12 @@ class Termination(Model):
     """Its last report, in case none could be delivered."""
 
     def encode(self) -> str:
-        """Returns the message to leave, within the bytes that the kubelet keeps: it shortens the message, then drops the report."""
-        message, report = self.message, self.report
-        text = ""
-        for keep in (len(message), 1024, 256, 256):
-            last = Termination(reason=self.reason, message=message[:keep], report=report)
+        """Returns JSON within the bytes that the kubelet keeps: a message too long is cut, then the report dropped."""
+        for length, report in ((len(self.message), self.report), (1024, self.report), (256, None)):
+            last = Termination(reason=self.reason, message=self.message[:length], report=report)
             text = last.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:
-                return text
-            if keep == 256:  # noqa: PLR2004
-                report = None
+                break
         return text
 
 

@@ -20,35 +20,22 @@ Bucket = Annotated[
     str,
     StringConstraints(min_length=3, max_length=63, pattern=BUCKET_PATTERN),
 ]
-Prefix = Annotated[
-    str,
-    StringConstraints(max_length=512),
-    AfterValidator(_relative),
-    Field(
-        json_schema_extra=cel(
-            [
-                Rule(
-                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
-                    "must be relative and hold no '..' segment",
-                )
-            ]
+_RELATIVE = cel(
+    [
+        Rule(
+            "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+            "must be relative and hold no '..' segment",
         )
-    ),
+    ]
+)
+Prefix = Annotated[
+    str, StringConstraints(max_length=512), AfterValidator(_relative), Field(json_schema_extra=_RELATIVE)
 ]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512),
     AfterValidator(_relative),
-    Field(
-        json_schema_extra=cel(
-            [
-                Rule(
-                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
-                    "must be relative to data.prefix and hold no '..' segment",
-                )
-            ]
-        )
-    ),
+    Field(json_schema_extra=_RELATIVE),
 ]
 Endpoint = Annotated[
     str,
@@ -87,7 +74,7 @@ class Storage(Model):
     """The S3 service that holds the data bucket and the results bucket."""
 
     endpoint: Endpoint | None = None
-    """Address of the S3 service, such as http://minio.minio.svc:9000. Default: the one set when Epochal was installed."""
+    """Address of the S3 service, such as http://minio.minio.svc:9000. Default: the one Epochal was installed with."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "us-east-1"
     """Region that requests are signed for."""
     secret_ref: SecretRef

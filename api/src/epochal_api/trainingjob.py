@@ -110,7 +110,7 @@ class TrainingJob(Model):
             [
                 Rule(
                     "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
-                    "metadata.name must be a DNS label of at most 63 characters: a-z, 0-9 and -, since the pods are named after it",
+                    "metadata.name must be a DNS label of at most 63 characters (a-z, 0-9, -): pods are named after it",
                 ),
                 *(_frozen(name) for name in TrainingJobSpec.model_fields if name not in MUTABLE),
             ]

@@ -1,0 +1,62 @@
+"""The CRD is structural, explained, bounded, and what is committed is what the models say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from epochal_api.crd import custom_resource_definition, schema
+
+ROOT = Path(__file__).parents[3]
+
+
+def nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, node
+    for name, child in node.get("properties", {}).items():
+        yield from nodes(child, f"{path}.{name}")
+    if "items" in node:
+        yield from nodes(node["items"], f"{path}[]")
+    if "additionalProperties" in node:
+        yield from nodes(node["additionalProperties"], f"{path}{{}}")
+
+
+SPEC = list(nodes(schema()["properties"]["spec"], "spec"))
+STATUS = list(nodes(schema()["properties"]["status"], "status"))
+
+
+@pytest.mark.parametrize(("path", "node"), SPEC + STATUS)
+def test_node_is_structural(path: str, node: dict[str, Any]) -> None:
+    assert "type" in node or node.keys() & {"x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"}
+    assert not node.keys() & {"$ref", "title", "const", "propertyNames", "oneOf", "allOf"}
+
+
+@pytest.mark.parametrize(("path", "node"), [(p, n) for p, n in SPEC + STATUS if not p.endswith(("[]", "{}"))])
+def test_field_is_described(path: str, node: dict[str, Any]) -> None:
+    assert node["description"].endswith((".", "https://keras.io/api/."))
+
+
+@pytest.mark.parametrize(("path", "node"), SPEC)
+def test_spec_is_bounded(path: str, node: dict[str, Any]) -> None:
+    """The API server prices CEL rules by these bounds, and refuses a CRD whose rules could cost too much."""
+    match node.get("type"):
+        case "string":
+            assert "maxLength" in node or "enum" in node
+        case "array":
+            assert "maxItems" in node
+        case "integer":
+            assert node["format"] == "int64"
+        case "number":
+            pytest.fail(f"{path}: the Kubernetes API conventions allow no floats")
+
+
+def test_committed_crd_is_current() -> None:
+    committed = yaml.safe_load((ROOT / "manifests" / "crds" / "trainingjobs.epochal.dev.yaml").read_text())
+    assert committed == custom_resource_definition(), "run `make manifests`"
+
+
+def test_every_field_but_three_is_immutable() -> None:
+    messages = [rule["message"] for rule in schema()["x-kubernetes-validations"]]
+    frozen = {message.split()[0] for message in messages if "cannot change" in message}
+    fields = {f"spec.{name}" for name in schema()["properties"]["spec"]["properties"]}
+    assert fields - frozen == {"spec.suspend", "spec.ttlSecondsAfterFinished", "spec.activeDeadlineSeconds"}

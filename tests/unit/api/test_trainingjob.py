@@ -1,0 +1,123 @@
+"""What a TrainingJob may say: defaults, and an error that names the field for everything else."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from epochal_api.trainingjob import InvalidTrainingJob, parse
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+
+SMALLEST: dict[str, Any] = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "metadata": {"name": "smallest"},
+    "spec": {
+        "storage": {"secretRef": {"name": "credentials"}},
+        "data": {"bucket": "data", "train": {"object": "train.npz"}},
+        "network": {"input": {"shape": [4]}, "layers": [{"layer": "Dense", "units": 1}]},
+        "training": {"loss": "MeanSquaredError"},
+        "results": {"bucket": "results"},
+    },
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(SMALLEST)
+    target: Any = document["spec"]
+    *parents, last = path.split(".")
+    for parent in parents:
+        target = target[int(parent)] if parent.isdigit() else target.setdefault(parent, {})
+    target[last] = value
+    return document
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_valid(path: Path) -> None:
+    for document in yaml.safe_load_all(path.read_text()):
+        if document["kind"] == "TrainingJob":
+            assert parse(document).metadata.name
+
+
+def test_defaults_are_those_of_keras_and_kubernetes() -> None:
+    spec = parse(SMALLEST).spec
+    assert (spec.training.epochs, spec.training.batch_size, spec.training.optimizer.name) == (1, 32, "RMSprop")
+    assert spec.training.loss.name == "MeanSquaredError"
+    assert (spec.backoff_limit, spec.suspend, spec.service_account_name) == (3, False, "default")
+    assert (spec.data.format, spec.storage.region, spec.resources.gpus) == ("auto", "us-east-1", 0)
+
+
+def test_keras_arguments_are_kept_as_written() -> None:
+    job = parse(changed("training.optimizer", {"name": "Adam", "learning_rate": 0.002, "beta_1": 0.8}))
+    assert job.spec.training.optimizer.arguments == {"learning_rate": 0.002, "beta_1": 0.8}
+    assert job.dump()["spec"]["training"]["optimizer"] == {"name": "Adam", "learning_rate": 0.002, "beta_1": 0.8}
+
+
+def test_a_dumped_job_reads_as_the_same_job() -> None:
+    job = parse(SMALLEST)
+    assert parse(job.dump()) == job
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpus"),
+    [
+        ({}, 0),
+        ({"cpu": 2, "memory": "4Gi"}, 0),
+        ({"nvidia.com/gpu": 2}, 2),
+        ({"amd.com/gpu": "1", "nvidia.com/mig-1g.5gb": 3}, 4),
+    ],
+)
+def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None:
+    assert parse(changed("resources", {"limits": limits})).spec.resources.gpus == gpus
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("workers", 4, "spec.workers: Extra inputs are not permitted"),
+        ("framework", "jax", "spec.framework: Input should be 'tensorflow', found 'jax'"),
+        ("training.epochs", 0, "spec.training.epochs: Input should be greater than or equal to 1, found '0'"),
+        ("training.loss", 5, "spec.training.loss"),
+        ("data.bucket", "Data_Bucket", "spec.data.bucket: String should match pattern"),
+        ("data.prefix", "/absolute", "spec.data.prefix: must be relative and hold no '..' segment, found '/absolute'"),
+        ("data.train", {"object": "../secret"}, "spec.data.train.object: must be relative"),
+        ("data.train", {}, "spec.data.train: name either object, or features and labels"),
+        ("data.train", {"features": "x"}, "spec.data.train: features and labels go together"),
+        ("data.train", {"object": "a", "features": "x", "labels": "y"}, "spec.data.train: name either object, or"),
+        ("data.validation", {"split": "1.5"}, "spec.data.validation.split: String should match pattern"),
+        ("data.validation", {"split": "0.0"}, "spec.data.validation.split: String should match pattern"),
+        ("data.validation", {"split": "0.1", "object": "v"}, "spec.data.validation: name exactly one of split"),
+        ("storage.endpoint", "minio:9000", "spec.storage.endpoint: String should match pattern"),
+        ("network.layers", [], "spec.network.layers: List should have at least 1 item"),
+        ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs name 'nobody'"),
+        ("network.input.shape", [0], "spec.network.input.shape[0]: Input should be greater than or equal to 1"),
+        ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
+    ],
+)
+def test_an_error_names_the_field(path: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidTrainingJob) as caught:
+        parse(changed(path, value))
+    assert message in str(caught.value)
+
+
+def test_names_of_layers_differ() -> None:
+    layers = [{"layer": "Dense", "units": 1, "name": "a"}, {"layer": "Dense", "units": 1, "name": "a"}]
+    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): the name 'a' is taken already"):
+        parse(changed("network.layers", layers))
+
+
+@pytest.mark.parametrize("document", [None, [], {"kind": "Job", "apiVersion": "batch/v1"}])
+def test_another_kind_of_document_is_refused(document: Any) -> None:
+    with pytest.raises(InvalidTrainingJob, match="must be"):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder"),
+    [("", "ns/job/uid"), ("models", "models/ns/job/uid"), ("models/", "models/ns/job/uid")],
+)
+def test_results_have_a_folder_for_each_job(prefix: str, folder: str) -> None:
+    results = parse(changed("results", {"bucket": "results", "prefix": prefix})).spec.results
+    assert results.folder(namespace="ns", name="job", uid="uid") == folder
