@@ -1,0 +1,332 @@
+"""The API server: every request of the operator that is not a watch goes through here.
+
+Objects are the JSON of the API as plain dictionaries. Each request has a finite time, each error a type, and whether a
+request is tried again is decided here alone. All of them may be: a second try of a write is refused or changes nothing,
+because writes carry a name, a uid or a resourceVersion.
+"""
+
+import asyncio
+import json
+import random
+import re
+from dataclasses import dataclass
+from os import environ
+from typing import Any, Self
+
+import aiohttp
+from epochal_api.trainingjob import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+Object = dict[str, Any]
+
+LEADER_MANAGER = "epochal"
+"""Field manager of what the leader writes."""
+PROGRESS_MANAGER = "epochal-progress"
+"""Field manager of the part of the status that comes from reports."""
+
+REQUEST_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+TRIES = 3
+RETRY_SECONDS = 0.2
+MAX_RETRY_SECONDS = 2.0
+PAGE = 500
+"""Objects per request of a list."""
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+class ApiError(Exception):
+    """The API server did not do what was asked.
+
+    Args:
+        status: HTTP status, or 0 where no answer came.
+        reason: The server's reason in one word, such as AlreadyExists.
+        message: The server's message.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class NotFound(ApiError):
+    """There is no such object (404)."""
+
+
+class Conflict(ApiError):
+    """The object exists already, is another one than expected, or has changed meanwhile (409)."""
+
+
+class Forbidden(ApiError):
+    """Access rules, a quota or an admission policy forbid it (401, 403)."""
+
+
+class Invalid(ApiError):
+    """The object breaks the API's rules (400, 413, 422)."""
+
+
+class Unavailable(ApiError):
+    """No answer in time, or the server has too much to do (429, 5xx): later it may work."""
+
+
+_ERRORS: dict[int, type[ApiError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    413: Invalid,
+    422: Invalid,
+    429: Unavailable,
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom a token speaks for.
+
+    Args:
+        username: User name, such as system:serviceaccount:NAMESPACE:NAME.
+        namespace: Namespace of the service account, or an empty string.
+        pod_name: Pod that the token is bound to, or an empty string.
+        pod_uid: That pod's uid, or an empty string.
+    """
+
+    username: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
+
+
+class Kube:
+    """A client of the API server.
+
+    Args:
+        client: Connected client of the kubernetes package.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls) -> Self:
+        """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""
+        configuration = Configuration()
+        if "KUBERNETES_SERVICE_HOST" in environ:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration, persist_config=False)
+        return cls(ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._client.close()
+
+    async def get_training_job(self, namespace: str, name: str) -> Object:
+        """Returns a TrainingJob as JSON."""
+        return await self._request("GET", _training_job(namespace, name))
+
+    async def list_training_jobs(self, namespace: str | None = None) -> list[Object]:
+        """Returns the TrainingJobs of a namespace, or of all."""
+        return await self._list(f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}")
+
+    async def delete_training_job(self, namespace: str, name: str, uid: str) -> None:
+        """Deletes a TrainingJob and, in the background, all it owns; raises Conflict if its uid is another one."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        await self._request("DELETE", _training_job(namespace, name), body=body)
+
+    async def apply_status(
+        self, namespace: str, name: str, *, uid: str, manager: str, status: Object, resource_version: str | None = None
+    ) -> Object:
+        """Applies one manager's part of a TrainingJob's status, server-side.
+
+        Fields that the manager applied before and now leaves out are removed; those of other managers stay.
+
+        Args:
+            namespace: Namespace of the TrainingJob.
+            name: Name of the TrainingJob.
+            uid: Its uid; another object of that name is left alone (Conflict).
+            manager: Field manager: LEADER_MANAGER or PROGRESS_MANAGER.
+            status: All fields of this manager.
+            resource_version: Version that the object must still have, if given (Conflict).
+
+        Returns:
+            The TrainingJob after it.
+        """
+        metadata = {"name": name, "namespace": namespace, "uid": uid}
+        if resource_version is not None:
+            metadata["resourceVersion"] = resource_version
+        body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "status": status}
+        query = {"fieldManager": manager, "force": "true"}
+        return await self._request(
+            "PATCH", f"{_training_job(namespace, name)}/status", query=query, body=body, content_type=_APPLY
+        )
+
+    async def get_job(self, namespace: str, name: str) -> Object:
+        """Returns a batch/v1 Job."""
+        return await self._request("GET", _job(namespace, name))
+
+    async def create_job(self, job: Object) -> Object:
+        """Creates a batch/v1 Job; raises Conflict if one of that name exists, whoever it belongs to."""
+        path = f"/apis/batch/v1{_scope(job['metadata']['namespace'])}/jobs"
+        return await self._request("POST", path, query={"fieldManager": LEADER_MANAGER}, body=job)
+
+    async def patch_job(self, namespace: str, name: str, *, uid: str, spec: Object) -> Object:
+        """Changes fields of a Job's spec (None removes one); raises Conflict if its uid is another one."""
+        body = {"metadata": {"uid": uid}, "spec": spec}
+        query = {"fieldManager": LEADER_MANAGER}
+        return await self._request("PATCH", _job(namespace, name), query=query, body=body, content_type=_MERGE)
+
+    async def list_pods(self, namespace: str, job_uid: str) -> list[Object]:
+        """Returns the pods of one batch/v1 Job."""
+        return await self._list(_pods(namespace), f"batch.kubernetes.io/controller-uid={job_uid}")
+
+    async def get_pod(self, namespace: str, name: str) -> Object:
+        """Returns a pod."""
+        return await self._request("GET", f"{_pods(namespace)}/{_segment(name)}")
+
+    async def create_event(self, event: Object) -> None:
+        """Creates an events.k8s.io/v1 Event; one of that name that exists already is the same Event and stays."""
+        path = f"/apis/events.k8s.io/v1{_scope(event['metadata']['namespace'])}/events"
+        try:
+            await self._request("POST", path, body=event)
+        except Conflict:
+            return
+
+    async def review_token(self, token: str, audience: str) -> Identity | None:
+        """Returns whom a token speaks for, or None if it is not valid for this audience."""
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        answer = await self._request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=body)
+        status = answer.get("status", {})
+        if not status.get("authenticated") or audience not in status.get("audiences", []):
+            return None
+        user = status.get("user", {})
+        username = user.get("username", "")
+        extra = user.get("extra", {})
+        parts = username.split(":")
+        return Identity(
+            username=username,
+            namespace=parts[2] if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4 else "",  # noqa: PLR2004
+            pod_name=next(iter(extra.get("authentication.kubernetes.io/pod-name", [])), ""),
+            pod_uid=next(iter(extra.get("authentication.kubernetes.io/pod-uid", [])), ""),
+        )
+
+    async def get_secret(self, namespace: str, name: str) -> Object:
+        """Returns a Secret; its data is base64."""
+        return await self._request("GET", f"/api/v1{_scope(namespace)}/secrets/{_segment(name)}")
+
+    async def replace_secret(self, secret: Object) -> Object:
+        """Replaces a Secret as read and changed; raises Conflict if it has changed since (metadata.resourceVersion)."""
+        meta = secret["metadata"]
+        path = f"/api/v1{_scope(meta['namespace'])}/secrets/{_segment(meta['name'])}"
+        return await self._request("PUT", path, body=secret)
+
+    async def get_lease(self, namespace: str, name: str) -> Object:
+        """Returns a Lease."""
+        return await self._request("GET", f"{_leases(namespace)}/{_segment(name)}")
+
+    async def create_lease(self, lease: Object) -> Object:
+        """Creates a Lease; raises Conflict if it exists."""
+        return await self._request("POST", _leases(lease["metadata"]["namespace"]), body=lease)
+
+    async def replace_lease(self, lease: Object) -> Object:
+        """Replaces a Lease as read and changed; raises Conflict if it has changed since (metadata.resourceVersion)."""
+        meta = lease["metadata"]
+        return await self._request("PUT", f"{_leases(meta['namespace'])}/{_segment(meta['name'])}", body=lease)
+
+    async def _list(self, path: str, selector: str | None = None) -> list[Object]:
+        items: list[Object] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._request("GET", path, query=query)
+            items += page.get("items", [])
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return items
+            query = query | {"continue": token}
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = _JSON,
+    ) -> Object:
+        delay = RETRY_SECONDS
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                return await self._try(method, path, query or {}, body, content_type)
+            except Unavailable:
+                if not left:
+                    raise
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            delay = min(2 * delay, MAX_RETRY_SECONDS)
+        raise AssertionError("unreachable")
+
+    async def _try(
+        self, method: str, path: str, query: dict[str, str], body: Object | None, content_type: str
+    ) -> Object:
+        headers = {"Accept": _JSON, "Content-Type": content_type}
+        request = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        try:
+            response = await self._client.call_api(*request, _request_timeout=timeout)
+            text = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
+            raise Unavailable(0, type(error).__name__, message) from error
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = {"message": text.decode(errors="replace")[:1024]}
+        if 200 <= response.status < 300:  # noqa: PLR2004
+            return dict(answer)
+        kind = _ERRORS.get(response.status, Unavailable if response.status >= 500 else ApiError)  # noqa: PLR2004
+        raise kind(response.status, answer.get("reason") or "", answer.get("message") or f"HTTP {response.status}")
+
+
+def _scope(namespace: str | None) -> str:
+    return f"/namespaces/{_segment(namespace)}" if namespace else ""
+
+
+def _training_job(namespace: str, name: str) -> str:
+    return f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}/{_segment(name)}"
+
+
+def _job(namespace: str, name: str) -> str:
+    return f"/apis/batch/v1{_scope(namespace)}/jobs/{_segment(name)}"
+
+
+def _pods(namespace: str) -> str:
+    return f"/api/v1{_scope(namespace)}/pods"
+
+
+def _leases(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1{_scope(namespace)}/leases"
+
+
+def _segment(name: str) -> str:
+    """Returns a name as part of a path: names come from callers of the progress endpoint too, who could write '..'."""
+    if not _NAME.fullmatch(name):
+        raise NotFound(404, "NotFound", f"no object can be called {name[:80]!r}")
+    return name
