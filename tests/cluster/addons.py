@@ -1,0 +1,114 @@
+"""What runs in the cluster from the start: DNS, MinIO, and a node that offers GPUs."""
+
+from string import Template
+from typing import Any
+
+import api
+import binaries
+import images
+import network
+import pki
+from paths import BIN, KUBECONFIG, SOURCE, STATE
+from process import call, wait_until
+from report import Failure
+
+NODE = f"/api/v1/nodes/{pki.NODE}"
+GPUS = "4"
+DEPLOYMENTS = ("kube-system/coredns", "minio/minio")
+
+
+def apply() -> None:
+    """Applies the manifests in addons/."""
+    values = {
+        "coredns": images.tag(binaries.COREDNS),
+        "minio": images.tag(binaries.MINIO),
+        "dns_service": network.DNS_SERVICE,
+        "domain": network.DOMAIN,
+        "state": str(STATE),
+    }
+    files = sorted((SOURCE / "addons").glob("*.yaml"))
+    manifest = "\n---\n".join(Template(file.read_text()).substitute(values) for file in files)
+    call(
+        *(
+            BIN / "kubectl",
+            f"--kubeconfig={KUBECONFIG}",
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--filename=-",
+        ),
+        stdin=manifest,
+    )
+
+
+def offer_gpus() -> None:
+    """Gives the node GPUs that nothing is behind; the scheduler counts them like real ones.
+
+    A kubelet that starts anew takes them away again, as it finds no device plugin.
+    """
+    if api.request(NODE)["status"]["capacity"].get("nvidia.com/gpu") != GPUS:
+        gpus = {"nvidia.com/gpu": GPUS}
+        api.request(f"{NODE}/status", {"status": {"capacity": gpus, "allocatable": gpus}})
+
+
+def wait_for_node() -> None:
+    """Waits until the node is ready and offers its GPUs."""
+    wait_until(_node_settled, what="the node", timeout=60, why_not=_node)
+
+
+def wait_for_workloads() -> None:
+    """Waits until DNS and MinIO serve."""
+    wait_until(_workloads_ready, what="DNS and MinIO", timeout=120, why_not=_pods)
+
+
+def ready() -> bool:
+    """Whether the node and its workloads are as they should be."""
+    try:
+        return _node_ready(api.request(NODE)) and _workloads_ready()
+    except Failure:
+        return False
+
+
+def _node_settled() -> bool:
+    try:
+        offer_gpus()
+        return _node_ready(api.request(NODE))
+    except Failure:  # it has not registered yet
+        return False
+
+
+def _node_ready(node: dict[str, Any]) -> bool:
+    status = node["status"]
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
+    return ready and status["allocatable"].get("nvidia.com/gpu") == GPUS
+
+
+def _workloads_ready() -> bool:
+    found = {
+        f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}": deployment
+        for deployment in api.request("/apis/apps/v1/deployments")["items"]
+    }
+    return all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
+
+
+def _rolled_out(deployment: dict[str, Any]) -> bool:
+    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    return (
+        status.get("observedGeneration") == deployment["metadata"]["generation"]
+        and status.get("updatedReplicas") == status.get("availableReplicas") == wanted
+    )
+
+
+def _node() -> str:
+    return _kubectl("describe", "node", pki.NODE)
+
+
+def _pods() -> str:
+    return _kubectl("get", "pods,events", "--all-namespaces")
+
+
+def _kubectl(*arguments: str) -> str:
+    try:
+        return call(BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", *arguments)
+    except Failure as failure:
+        return str(failure)

@@ -1,0 +1,126 @@
+"""Leaving nothing behind: processes, mounts, cgroups, the network namespace, files."""
+
+import os
+import shutil
+from pathlib import Path
+
+import components
+import configs
+import containers
+import images
+import kernel
+import network
+import process
+from paths import CACHE, CONTAINERD_ROOT, CONTAINERD_STATE, STATE
+from report import Failure
+
+CGROUPS = Path("/sys/fs/cgroup")
+PODS = "kubepods"
+CONTAINER_LINKS = Path("/var/log/containers")
+# The kubelet's, the network plugins' and containerd's own folders, which no setting moves; inner ones first.
+FIXED_FOLDERS = tuple(
+    Path(folder)
+    for folder in (
+        "/var/lib/kubelet/device-plugins",
+        "/var/lib/kubelet/pod-resources",
+        "/var/lib/kubelet/plugins_registry",
+        "/var/lib/kubelet",
+        "/var/lib/cni/results",
+        "/var/lib/cni",
+        "/run/containerd/s",
+        "/run/containerd",
+        "/var/log/containers",
+    )
+)
+
+
+def remove_cluster() -> None:
+    """Ends and removes all that belongs to the cluster, however much of it there is."""
+    _end_components()
+    sockets = _shim_sockets()
+    process.end(_stray_processes(), grace=2)
+    _unmount((STATE, CACHE, images.RUN))
+    network.delete()
+    _remove_cgroups()
+    kernel.restore()
+    _remove_files(sockets)
+
+
+def _end_components() -> None:
+    running = [component for stage in components.stages() for component in stage if component.name != "containerd"]
+    for component in reversed(running):
+        component.stop()
+    containerd = components.named("containerd")
+    if CONTAINERD_ROOT.exists() and configs.path("containerd.toml").exists():
+        try:
+            containerd.start()
+            containerd.wait()
+            containers.remove_all()
+        except Failure:
+            # What it knows of containers would come back with the next cluster: rather load the images again.
+            containerd.stop()
+            shutil.rmtree(CONTAINERD_ROOT)
+    containerd.stop()
+
+
+def _stray_processes() -> list[int]:
+    """Processes in containers or in the namespace, this one and those that it was started by left out."""
+    found = set(network.processes())
+    for pods in CGROUPS.glob(f"*/{PODS}"):
+        for listing in pods.rglob("cgroup.procs"):
+            found.update(map(int, listing.read_text().split()))
+    return sorted(found - _ancestry())
+
+
+def _ancestry() -> set[int]:
+    pid, chain = os.getpid(), set()
+    while pid > 0:
+        chain.add(pid)
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return chain
+
+
+def _shim_sockets() -> list[Path]:
+    """The sockets of containerd's shims, which a shim that was killed does not remove."""
+    return [
+        Path(address.read_text().removeprefix("unix://"))
+        for address in CONTAINERD_STATE.glob("io.containerd.runtime.v2.task/*/*/address")
+    ]
+
+
+def _unmount(folders: tuple[Path, ...]) -> None:
+    # A mount point is the fifth field; blanks in it are written as octal numbers.
+    points = [
+        Path(line.split()[4].encode().decode("unicode_escape"))
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+    ]
+    for point in reversed(points):
+        if any(point.is_relative_to(folder) for folder in folders):
+            process.call("umount", point)
+
+
+def _remove_cgroups() -> None:
+    for pods in CGROUPS.glob(f"*/{PODS}"):
+        for folder, _, _ in os.walk(pods, topdown=False):
+            Path(folder).rmdir()
+
+
+def _remove_files(sockets: list[Path]) -> None:
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
+    if CONTAINER_LINKS.is_dir():
+        for link in CONTAINER_LINKS.iterdir():
+            if link.is_symlink() and link.readlink().is_relative_to(STATE):
+                link.unlink()
+    cni_results = Path("/var/lib/cni/results")
+    for result in cni_results.glob(f"{network.NAME}-*"):
+        result.unlink()
+    for folder in FIXED_FOLDERS:
+        if folder.is_dir():
+            for socket in folder.glob("kubelet*"):
+                socket.unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    for folder in (images.RUN, STATE):
+        if folder.exists():
+            shutil.rmtree(folder)

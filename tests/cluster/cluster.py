@@ -1,0 +1,148 @@
+"""The cluster as a whole: up, down, and single components stopped and started."""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import addons
+import binaries
+import cleanup
+import components
+import configs
+import containers
+import images
+import kernel
+import machine
+import network
+import packages
+import pki
+from paths import CACHE, CONFIG, KUBECONFIG, LOGS, PIDS, STATE
+from report import Failure, console, duration, step
+
+# Free space, in GiB: to build everything, and to run.
+TO_BUILD, TO_RUN = 15, 5
+
+
+def up() -> None:
+    """Brings the cluster up, or back into shape; where nothing is wrong, nothing is done."""
+    machine.check_root()
+    started = time.monotonic()
+    if not (network.exists() and network.inside(_healthy)):
+        with _alone():
+            _provide()
+            _prepare()
+            network.inside(_bring_up)
+    console.print(f"The cluster is up ({duration(time.monotonic() - started)}).  KUBECONFIG={KUBECONFIG}")
+
+
+def down() -> None:
+    """Removes the cluster; the cache stays."""
+    machine.check_root()
+    with _alone(), step("cluster down", 10):
+        cleanup.remove_cluster()
+
+
+def start(name: str) -> None:
+    """Starts a component that was stopped, and waits until it is ready."""
+    _require_cluster()
+    with _alone(), step(f"start {name}"):
+        network.inside(lambda: _start(components.named(name)))
+
+
+def stop(name: str) -> None:
+    """Stops a component, until it is started again."""
+    _require_cluster()
+    with _alone(), step(f"stop {name}"):
+        components.named(name).stop()
+
+
+def restart(name: str) -> None:
+    """Stops a component, starts it, and waits until it is ready."""
+    stop(name)
+    start(name)
+
+
+def build_images(names: list[str]) -> None:
+    """Builds the project's images and loads them into the cluster."""
+    _require_cluster()
+    with _alone():
+        for name in names:
+            images.build_project(name)
+
+
+def load(archive: Path) -> None:
+    """Loads an archive of images into the cluster."""
+    _require_cluster()
+    with step(f"load {archive}"):
+        said = containers.import_archive(archive)
+    console.print(said.strip())
+
+
+def _healthy() -> bool:
+    return all(component.running() for stage in components.stages() for component in stage) and addons.ready()
+
+
+def _provide() -> None:
+    """What the cluster is made of: packages and programs."""
+    modules = binaries.missing()
+    if modules:
+        machine.check_go()
+    machine.check_disk(CACHE, TO_BUILD if modules else TO_RUN)
+    machine.check_disk(STATE, TO_RUN)
+    packages.install()
+    binaries.build(modules)
+
+
+def _prepare() -> None:
+    """The network namespace and the files that components read."""
+    for folder in (STATE, CONFIG, LOGS, PIDS):
+        folder.mkdir(parents=True, exist_ok=True)
+    network.create()
+    binaries.link()
+    pki.ensure()
+    configs.write()
+    kernel.keep()
+
+
+def _bring_up() -> None:
+    for stage in components.stages():
+        with step(", ".join(component.name for component in stage)):
+            for component in stage:
+                component.start()
+            for component in stage:
+                component.wait()
+    for module in (binaries.PAUSE, binaries.COREDNS, binaries.MINIO):
+        images.ensure_program_image(module)
+    with step("node"):
+        addons.wait_for_node()
+    with step("DNS and MinIO"):
+        addons.apply()
+        addons.wait_for_workloads()
+
+
+def _start(component: components.Component) -> None:
+    component.start()
+    component.wait()
+    if component.name == "kubelet":
+        addons.wait_for_node()
+
+
+def _require_cluster() -> None:
+    machine.check_root()
+    if not network.exists():
+        raise Failure("the cluster is not up: make cluster-up")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keeps two commands from changing the cluster at once; the later one waits."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("wait for another command on this cluster to end"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,143 @@
+"""Images: made with buildah, kept in the cache, loaded into containerd without a registry."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import binaries
+import containers
+from paths import CACHE, CHECKOUT
+from process import call
+from report import console, step
+
+RELEASE = "bookworm"
+BASE = f"localhost/epochal-base:{RELEASE}"
+BASE_PACKAGES = "ca-certificates,python3,python3-venv,python-is-python3"
+PROJECT = {
+    "operator": ("localhost/epochal-operator:dev", CHECKOUT / "operator" / "Dockerfile"),
+    "trainer": ("localhost/epochal-trainer:dev", CHECKOUT / "trainer-image" / "Dockerfile"),
+}
+
+STORE = CACHE / "buildah"
+RUN = Path("/run/epochal-buildah")
+BUILDAH = ("buildah", f"--root={STORE}", f"--runroot={RUN}", "--storage-driver=overlay")
+BUILD_LOGS = CACHE / "logs"
+
+
+def tag(module: binaries.Module) -> str:
+    """The image of a module's program; its tag changes with the module."""
+    return f"localhost/epochal-{module.name}:{module.folder.name.rpartition('-')[2]}"
+
+
+def ensure_program_image(module: binaries.Module) -> None:
+    """Loads an image that holds nothing but a module's program."""
+    reference = tag(module)
+    if containers.has_image(reference):
+        return
+    name = module.programs[0]
+    dockerfile = f'FROM scratch\nCOPY {name} /{name}\nENTRYPOINT ["/{name}"]\n'
+    with step(f"image {reference}"):
+        _build(reference, dockerfile=dockerfile, context=module.folder)
+        _load(reference)
+
+
+def build_project(name: str) -> None:
+    """Builds one of the project's own images from its Dockerfile, and loads it into the cluster."""
+    reference, dockerfile = PROJECT[name]
+    build(reference, dockerfile)
+
+
+def build(reference: str, dockerfile: Path) -> None:
+    """Builds an image from a Dockerfile with the checkout as its context, and loads it into the cluster."""
+    _ensure_base()
+    with step(f"build {reference}"):
+        _build(reference, dockerfile=dockerfile.read_text(), context=CHECKOUT, arguments={"BASE": BASE})
+    if containers.image_id(reference) == _image_id(reference):
+        console.print(f"  {reference} has not changed")
+    else:
+        with step(f"load {reference}"):
+            _load(reference)
+
+
+def _ensure_base() -> None:
+    """Makes the base image, a minimal Debian with Python, unless it is there."""
+    if _image_id(BASE):
+        return
+    BUILD_LOGS.mkdir(parents=True, exist_ok=True)
+    with step(f"base image {BASE}", 60), tempfile.TemporaryDirectory(dir=CACHE, prefix="base-") as folder:
+        root = Path(folder) / "root"
+        call(
+            *("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", RELEASE, root),
+            log=BUILD_LOGS / "debootstrap.log",
+            timeout=600,
+        )
+        for waste in ("var/cache/apt", "var/lib/apt/lists"):
+            shutil.rmtree(root / waste)
+            (root / waste).mkdir()
+        call("tar", "--create", f"--file={folder}/root.tar", f"--directory={root}", "--one-file-system", ".")
+        _build(BASE, dockerfile='FROM scratch\nADD root.tar /\nCMD ["python3"]\n', context=Path(folder))
+
+
+def _image_id(reference: str) -> str | None:
+    """The digest of a built image's configuration, or None if there is none."""
+    listing = call(*BUILDAH, "images", "--no-trunc", "--format", "{{.Name}}:{{.Tag}} {{.ID}}")
+    ids = dict(line.split() for line in listing.splitlines())
+    return ids.get(reference)
+
+
+def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[str, str] | None = None) -> None:
+    BUILD_LOGS.mkdir(parents=True, exist_ok=True)
+    log = BUILD_LOGS / f"{reference.rpartition('/')[2].partition(':')[0]}.log"
+    with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
+        file, pip = Path(folder) / "Dockerfile", Path(folder) / "pip.conf"
+        file.write_text(dockerfile)
+        pip.write_text(_pip_settings())
+        call(
+            *(
+                *BUILDAH,
+                "bud",
+                "--isolation=chroot",
+                "--layers",
+                "--pull-never",
+                f"--file={file}",
+                f"--tag={reference}",
+            ),
+            *(f"--build-arg={name}={value}" for name, value in (arguments or {}).items()),
+            # RUN steps see the machine's certificates and package index; the image does not hold them.
+            *("--volume=/etc/ssl/certs:/etc/ssl/certs:ro", f"--volume={pip}:/etc/pip.conf:ro"),
+            f"--volume={_pip_cache()}:/root/.cache/pip",
+            context,
+            log=log,
+            timeout=1800,
+        )
+
+
+def _pip_settings() -> str:
+    """The machine's settings of pip that hold in a container as well."""
+    settings = {"cert": "/etc/ssl/certs/ca-certificates.crt", "timeout": "180"}
+    for name in ("index-url", "extra-index-url", "trusted-host"):
+        value = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
+        if value:
+            settings[name] = value
+    return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
+
+
+def _pip_cache() -> Path:
+    cache = CACHE / "pip"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def _load(reference: str) -> None:
+    """Brings a built image into containerd by way of an OCI layout, where unchanged layers are kept."""
+    layout = CACHE / "oci" / reference.rpartition("/")[2].partition(":")[0]
+    layout.mkdir(parents=True, exist_ok=True)
+    (layout / "index.json").unlink(missing_ok=True)
+    # Uncompressed: nothing crosses a network, and unpacking is all the faster.
+    call(*BUILDAH, "push", "--disable-compression", reference, f"oci:{layout}:latest", timeout=600)
+    current = set(containers.image_blobs(layout))
+    for blob in (layout / "blobs" / "sha256").iterdir():
+        if blob not in current:
+            blob.unlink()
+    containers.import_layout(layout, reference)

@@ -1,0 +1,5 @@
+module epochal.dev/tests/cluster/pause
+
+go 1.26
+
+tool epochal.dev/tests/cluster/pause

@@ -1,0 +1,44 @@
+"""What a person sees: each step with the time it is expected to take and the time it took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Failure(Exception):
+    """Something that stops the command; its text says what, and what to do."""
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `0.4 s`, `12 s`, `4 min 40 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def step(what: str, expected: float = 0) -> Iterator[None]:
+    """Shows a step while it lasts.
+
+    Args:
+        what: the step in words.
+        expected: how long it takes on two cores, in seconds; 0 if that is not worth telling.
+    """
+    about = f"  (about {duration(expected)})" if expected else ""
+    started = time.monotonic()
+    if console.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            progress.add_task(f"{what}{about}")
+            yield
+    else:
+        if expected:
+            console.print(f"[dim]·[/] {what}{about} …")
+        yield
+    console.print(f"[green]✓[/] {what}  [dim]{duration(time.monotonic() - started)}[/]")
