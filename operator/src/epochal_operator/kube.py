@@ -11,7 +11,7 @@ import random
 import re
 from dataclasses import dataclass
 from os import environ
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 from epochal_api.trainingjob import API_VERSION, GROUP, KIND, PLURAL, VERSION
@@ -88,6 +88,18 @@ _ERRORS: dict[int, type[ApiError]] = {
 }
 
 
+class Listing(NamedTuple):
+    """Objects of one kind, as they all were at one version of the store.
+
+    Args:
+        items: The objects.
+        resource_version: The version.
+    """
+
+    items: list[Object]
+    resource_version: str
+
+
 @dataclass(frozen=True)
 class Identity:
     """Whom a token speaks for.
@@ -133,13 +145,14 @@ class Kube:
         """Returns a TrainingJob as JSON."""
         return await self._request("GET", _training_job(namespace, name))
 
-    async def list_training_jobs(self, namespace: str | None = None) -> list[Object]:
+    async def list_training_jobs(self, namespace: str | None = None) -> Listing:
         """Returns the TrainingJobs of a namespace, or of all."""
         return await self._list(f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}")
 
-    async def delete_training_job(self, namespace: str, name: str, uid: str) -> None:
-        """Deletes a TrainingJob and, in the background, all it owns; raises Conflict if its uid is another one."""
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+    async def delete_training_job(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
+        """Deletes a TrainingJob as read, and in the background all it owns; raises Conflict if it has changed since."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body = {"propagationPolicy": "Background", "preconditions": preconditions}
         await self._request("DELETE", _training_job(namespace, name), body=body)
 
     async def apply_status(
@@ -178,15 +191,24 @@ class Kube:
         path = f"/apis/batch/v1{_scope(job['metadata']['namespace'])}/jobs"
         return await self._request("POST", path, query={"fieldManager": LEADER_MANAGER}, body=job)
 
+    async def delete_job(self, namespace: str, name: str, *, uid: str) -> None:
+        """Deletes a Job, which stays until its pods are gone; raises Conflict if its uid is another one."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        await self._request("DELETE", _job(namespace, name), body=body)
+
     async def patch_job(self, namespace: str, name: str, *, uid: str, spec: Object) -> Object:
         """Changes fields of a Job's spec (None removes one); raises Conflict if its uid is another one."""
         body = {"metadata": {"uid": uid}, "spec": spec}
         query = {"fieldManager": LEADER_MANAGER}
         return await self._request("PATCH", _job(namespace, name), query=query, body=body, content_type=_MERGE)
 
-    async def list_pods(self, namespace: str, job_uid: str) -> list[Object]:
-        """Returns the pods of one batch/v1 Job."""
-        return await self._list(_pods(namespace), f"batch.kubernetes.io/controller-uid={job_uid}")
+    async def list_jobs(self, selector: str, namespace: str | None = None) -> Listing:
+        """Returns the batch/v1 Jobs with certain labels, of a namespace or of all."""
+        return await self._list(f"/apis/batch/v1{_scope(namespace)}/jobs", selector)
+
+    async def list_pods(self, selector: str, namespace: str | None = None) -> Listing:
+        """Returns the pods with certain labels, of a namespace or of all."""
+        return await self._list(_pods(namespace), selector)
 
     async def get_pod(self, namespace: str, name: str) -> Object:
         """Returns a pod."""
@@ -245,15 +267,15 @@ class Kube:
         meta = lease["metadata"]
         return await self._request("PUT", f"{_leases(meta['namespace'])}/{_segment(meta['name'])}", body=lease)
 
-    async def _list(self, path: str, selector: str | None = None) -> list[Object]:
+    async def _list(self, path: str, selector: str | None = None) -> Listing:
         items: list[Object] = []
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self._request("GET", path, query=query)
             items += page.get("items", [])
-            token = page.get("metadata", {}).get("continue")
+            token = page["metadata"].get("continue")
             if not token:
-                return items
+                return Listing(items, page["metadata"]["resourceVersion"])
             query = query | {"continue": token}
 
     async def _request(
@@ -317,7 +339,7 @@ def _job(namespace: str, name: str) -> str:
     return f"/apis/batch/v1{_scope(namespace)}/jobs/{_segment(name)}"
 
 
-def _pods(namespace: str) -> str:
+def _pods(namespace: str | None) -> str:
     return f"/api/v1{_scope(namespace)}/pods"
 
 
