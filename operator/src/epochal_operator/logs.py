@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as a JSON object on one line: all but plain ASCII is escaped, so no text can break the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns a record as JSON: ts, level, logger, message, the TrainingJob's namespace and name, exception, stack."""
+        """Returns a record as JSON: ts, level, logger, message, the TrainingJob's namespace and name, exception."""
         line = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

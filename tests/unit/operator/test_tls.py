@@ -1,0 +1,280 @@
+"""The progress endpoint's certificate: what is renewed and when, what clients trust, how replicas agree."""
+
+import asyncio
+import copy
+import re
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from cryptography import x509
+from epochal_operator.kube import Conflict, Kube, NotFound, Unavailable
+from epochal_operator.tls import (
+    AUTHORITY_LIFE,
+    CERTIFICATE_LIFE,
+    RENEWED_BEFORE,
+    Bundle,
+    ServingCertificate,
+    ensure,
+    fault,
+    load_bundle,
+    renew,
+    service_names,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+SERVICE = "epochal.epochal-system.svc"
+NAMES = service_names(SERVICE)
+NOW = datetime.now(UTC)
+BUNDLE = renew(None, NAMES, NOW)
+OTHER = renew(None, NAMES, NOW)
+DAY = timedelta(days=1)
+
+
+class Secrets:
+    """One Secret of an API server; other replicas may write just before us."""
+
+    def __init__(self, data: dict[str, str] | None = None, *, rivals: list[Bundle] | None = None) -> None:
+        self.secret: dict[str, Any] = {
+            "metadata": {"name": "epochal-tls", "namespace": "epochal-system", "resourceVersion": "1"},
+            "type": "Opaque",
+        }
+        if data is not None:
+            self.secret["data"] = data
+        self.rivals = rivals or []
+        self.writes = 0
+        self.down = False
+
+    @property
+    def bundle(self) -> Bundle | None:
+        return Bundle.from_secret(self.secret.get("data") or {})
+
+    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        if self.down:
+            raise Unavailable(0, "ClientConnectorError", "no answer")
+        if (namespace, name) != ("epochal-system", "epochal-tls"):
+            raise NotFound(404, "NotFound", f"no Secret {name}")
+        return copy.deepcopy(self.secret)
+
+    async def replace_secret(self, secret: dict[str, Any]) -> dict[str, Any]:
+        if self.rivals:
+            self._write(self.secret | {"data": self.rivals.pop().to_secret()})
+        if secret["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", "the object has been modified")
+        self.writes += 1
+        return self._write(secret)
+
+    def _write(self, secret: dict[str, Any]) -> dict[str, Any]:
+        version = str(int(self.secret["metadata"]["resourceVersion"]) + 1)
+        self.secret = secret | {"metadata": secret["metadata"] | {"resourceVersion": version}}
+        return self.secret
+
+
+def kube(secrets: Secrets) -> Kube:
+    return cast("Kube", secrets)
+
+
+def certificate(bundle: Bundle) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(bundle.certificate)
+
+
+def test_a_new_bundle_is_whole_and_bounded_in_time() -> None:
+    authority = x509.load_pem_x509_certificate(BUNDLE.authority)
+    assert fault(BUNDLE, NAMES, NOW) is None
+    assert abs(authority.not_valid_after_utc - NOW - AUTHORITY_LIFE) < timedelta(seconds=1)
+    assert abs(certificate(BUNDLE).not_valid_after_utc - NOW - CERTIFICATE_LIFE) < timedelta(seconds=1)
+    names = certificate(BUNDLE).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [
+        "epochal",
+        "epochal.epochal-system",
+        "epochal.epochal-system.svc",
+        "epochal.epochal-system.svc.cluster.local",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "names", "now", "reason"),
+    [
+        (None, NAMES, NOW, "no certificate yet"),
+        (BUNDLE, NAMES, NOW + CERTIFICATE_LIFE - RENEWED_BEFORE - DAY, None),
+        (BUNDLE, NAMES, NOW + CERTIFICATE_LIFE - RENEWED_BEFORE + DAY, "certificate ends at"),
+        (BUNDLE, NAMES, NOW - DAY, "authority ends at"),
+        (BUNDLE, NAMES, NOW + AUTHORITY_LIFE - CERTIFICATE_LIFE + DAY, "authority ends at"),
+        (BUNDLE, [*NAMES, "other.svc"], NOW, r"lacks the names \['other.svc'\]"),
+        (Bundle(BUNDLE.authority, BUNDLE.authority_key, OTHER.certificate, OTHER.key), NAMES, NOW, "not signed by"),
+        (Bundle(BUNDLE.authority, BUNDLE.authority_key, BUNDLE.certificate, OTHER.key), NAMES, NOW, "tls.key does not"),
+        (Bundle(BUNDLE.authority, OTHER.authority_key, BUNDLE.certificate, BUNDLE.key), NAMES, NOW, "ca.key does not"),
+        (
+            Bundle(BUNDLE.certificate, BUNDLE.key, BUNDLE.certificate, BUNDLE.key),
+            NAMES,
+            NOW,
+            "authority cannot be read",
+        ),
+        (Bundle(b"no PEM", BUNDLE.authority_key, BUNDLE.certificate, BUNDLE.key), NAMES, NOW, "authority cannot be"),
+        (Bundle(BUNDLE.authority, BUNDLE.authority_key, b"no PEM", BUNDLE.key), NAMES, NOW, "certificate cannot be"),
+    ],
+)
+def test_what_is_wrong_is_named(bundle: Bundle | None, names: list[str], now: datetime, reason: str | None) -> None:
+    found = fault(bundle, names, now)
+    assert (found is None) if reason is None else (found is not None and re.search(reason, found))
+
+
+def test_a_renewed_certificate_has_the_same_authority() -> None:
+    later = NOW + CERTIFICATE_LIFE
+    renewed = renew(BUNDLE, NAMES, later)
+    assert fault(renewed, NAMES, later) is None
+    assert renewed.authority == BUNDLE.authority
+    assert renewed.authority_key == BUNDLE.authority_key
+    assert renewed.certificate != BUNDLE.certificate
+
+
+def test_a_broken_authority_is_replaced() -> None:
+    broken = Bundle(b"broken", BUNDLE.authority_key, BUNDLE.certificate, BUNDLE.key)
+    renewed = renew(broken, NAMES, NOW)
+    assert fault(renewed, NAMES, NOW) is None
+
+
+def test_a_secret_holds_the_bundle() -> None:
+    assert Bundle.from_secret(BUNDLE.to_secret()) == BUNDLE
+    assert set(BUNDLE.to_secret()) == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert "PRIVATE" not in repr(BUNDLE)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["ca.crt", "ca.key", "tls.crt", "tls.key", "more"]), st.text()),
+    st.tuples(*[st.binary(min_size=1)] * 4),
+)
+def test_any_data_is_read_or_refused(data: dict[str, str], parts: tuple[bytes, bytes, bytes, bytes]) -> None:
+    assert fault(Bundle.from_secret(data), NAMES, NOW) is not None
+    assert fault(Bundle(*parts), NAMES, NOW) is not None
+
+
+async def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bytes:
+    """Connects on loopback and returns the certificate (DER) that the client saw and trusted."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
+        seen = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+        writer.close()
+        await writer.wait_closed()
+        return bytes(seen)
+
+
+def trust(authority: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=authority)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def der(bundle: Bundle) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(bundle.certificate.decode())
+
+
+async def serving(secrets: Secrets) -> ServingCertificate:
+    serving = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
+    await serving.load()
+    return serving
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_clients_trust_it_under_each_of_its_names(name: str) -> None:
+    serves = await serving(Secrets())
+    await handshake(serves.context, trust(serves.authority), name)
+
+
+async def test_clients_refuse_another_name_and_another_authority() -> None:
+    serves = await serving(Secrets())
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        await handshake(serves.context, trust(serves.authority), "other.svc")
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"unable to get local issuer|self-signed|signature failure"):
+        await handshake(serves.context, trust(OTHER.authority.decode()), NAMES[2])
+
+
+async def test_a_renewed_certificate_serves_without_a_restart_to_clients_of_before() -> None:
+    old = renew(None, NAMES, NOW - CERTIFICATE_LIFE + DAY)
+    secrets = Secrets(old.to_secret())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_bundle(context, old)
+    client = trust(old.authority.decode())
+    assert await handshake(context, client, NAMES[2]) == der(old)
+
+    serves = await serving(secrets)
+    assert secrets.bundle is not None
+    assert await handshake(serves.context, client, NAMES[2]) == der(secrets.bundle) != der(old)
+
+    newer = renew(old, NAMES, NOW)
+    secrets.secret["data"] = newer.to_secret()
+    await serves.load()
+    assert await handshake(serves.context, client, NAMES[2]) == der(newer)
+
+
+async def test_an_empty_secret_is_filled_once() -> None:
+    secrets = Secrets()
+    first = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    second = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    assert first == second == secrets.bundle
+    assert secrets.writes == 1
+
+
+async def test_of_two_replicas_the_later_takes_what_the_earlier_wrote() -> None:
+    secrets = Secrets({}, rivals=[OTHER])
+    assert await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES) == OTHER
+    assert secrets.writes == 0
+
+
+async def test_endless_rivals_end() -> None:
+    expired = renew(None, NAMES, NOW - CERTIFICATE_LIFE)
+    secrets = Secrets({}, rivals=[expired] * 100)
+    with pytest.raises(Conflict, match="changes faster"):
+        await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+
+
+async def test_a_missing_secret_is_the_charts_matter() -> None:
+    with pytest.raises(NotFound, match="Secret other must exist in namespace epochal-system"):
+        await ensure(kube(Secrets()), "epochal-system", "other", NAMES)
+
+
+@pytest.mark.parametrize("lost", [None, {}, {"ca.crt": "bm8="}, {"tls.crt": "not base64"}])
+async def test_a_secret_that_lost_its_data_gets_the_same_authority_back(lost: dict[str, str] | None) -> None:
+    secrets = Secrets()
+    serves = await serving(secrets)
+    before = secrets.bundle
+    secrets.secret = {key: value for key, value in secrets.secret.items() if key != "data"}
+    if lost is not None:
+        secrets.secret["data"] = lost
+    await serves.load()
+    assert secrets.bundle == before
+
+
+async def test_other_data_of_the_secret_stays() -> None:
+    secrets = Secrets({"note": "a2VlcA=="})
+    await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    assert secrets.secret["data"]["note"] == "a2VlcA=="
+    assert secrets.secret["type"] == "Opaque"
+
+
+async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_operator.tls.RETRY_SECONDS", 0.01)
+    secrets = Secrets()
+    secrets.down = True
+    serves = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
+    keeping = asyncio.create_task(serves.keep())
+    await asyncio.sleep(0.03)
+    with pytest.raises(RuntimeError, match="not loaded"):
+        _ = serves.authority
+    secrets.down = False
+    async with asyncio.timeout(5):
+        await serves.loaded.wait()
+    assert secrets.bundle is not None
+    assert serves.authority.encode() == secrets.bundle.authority
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
