@@ -2,14 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-from rich.markup import escape
 
 import cluster
 import images
-from paths import KUBECONFIG
 from report import Failure, console
+from rich.markup import escape
 
 
 def main() -> int:
@@ -18,25 +17,10 @@ def main() -> int:
     Returns:
         The exit status: 0, or 1 after a failure, which was printed.
     """
-    arguments = _parser().parse_args()
+    arguments = vars(_parser().parse_args())
+    run = arguments.pop("run")
     try:
-        match arguments.command:
-            case "up":
-                cluster.up()
-            case "down":
-                cluster.down()
-            case "images":
-                cluster.build_images(arguments.names or list(images.PROJECT))
-            case "load":
-                cluster.load(arguments.archive)
-            case "kubeconfig":
-                print(KUBECONFIG)
-            case "start":
-                cluster.start(arguments.component)
-            case "stop":
-                cluster.stop(arguments.component)
-            case "restart":
-                cluster.restart(arguments.component)
+        run(**arguments)
     except Failure as failure:
         console.print("[bold red]✗[/]", escape(str(failure)))
         return 1
@@ -48,17 +32,25 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests/cluster", description="A real one-node Kubernetes on this machine.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="bring the cluster up, or back into shape")
-    commands.add_parser("down", help="remove it and all that belongs to it; the cache of binaries and images stays")
-    build = commands.add_parser("images", help="build the project's images and load them into the cluster")
-    build.add_argument("names", nargs="*", choices=[[], *images.PROJECT], metavar="|".join(images.PROJECT))
-    load = commands.add_parser("load", help="load an archive of images into the cluster")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name: str, run: Callable[..., None], about: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about, description=about)
+        added.set_defaults(run=run)
+        return added
+
+    command("up", cluster.up, "bring the cluster up, or back into shape")
+    command(
+        "down", cluster.down, "remove the cluster and all that belongs to it; binaries and images stay in the cache"
+    )
+    build = command("images", cluster.build_images, "build the project's images and load them into the cluster")
+    build.add_argument("names", nargs="*", metavar="|".join(images.PROJECT), help="which ones; all if none is named")
+    load = command("load", cluster.load, "load an archive of images into the cluster")
     load.add_argument("archive", type=Path)
-    commands.add_parser("kubeconfig", help="print the path of the cluster's kubeconfig")
-    for name in ("start", "stop", "restart"):
-        single = commands.add_parser(name, help=f"{name} one component, such as etcd, kube-apiserver or kubelet")
-        single.add_argument("component")
+    command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")
+    for name, run in (("start", cluster.start), ("stop", cluster.stop), ("restart", cluster.restart)):
+        single = command(name, run, f"{name} one component, such as etcd, kube-apiserver or kubelet")
+        single.add_argument("name", metavar="component")
     return parser
 
 

@@ -3,7 +3,6 @@
 from string import Template
 from typing import Any
 
-import api
 import binaries
 import images
 import network
@@ -12,13 +11,25 @@ from paths import BIN, KUBECONFIG, SOURCE, STATE
 from process import call, wait_until
 from report import Failure
 
+import api
+
 NODE = f"/api/v1/nodes/{pki.NODE}"
 GPUS = "4"
+APPLIED = STATE / "addons.yaml"
 DEPLOYMENTS = ("kube-system/coredns", "minio/minio")
 
 
 def apply() -> None:
     """Applies the manifests in addons/."""
+    manifest = _manifest()
+    call(
+        *(BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", "apply", "--server-side", "--force-conflicts", "--filename=-"),
+        stdin=manifest,
+    )
+    APPLIED.write_text(manifest)
+
+
+def _manifest() -> str:
     values = {
         "coredns": images.tag(binaries.COREDNS),
         "minio": images.tag(binaries.MINIO),
@@ -27,18 +38,7 @@ def apply() -> None:
         "state": str(STATE),
     }
     files = sorted((SOURCE / "addons").glob("*.yaml"))
-    manifest = "\n---\n".join(Template(file.read_text()).substitute(values) for file in files)
-    call(
-        *(
-            BIN / "kubectl",
-            f"--kubeconfig={KUBECONFIG}",
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--filename=-",
-        ),
-        stdin=manifest,
-    )
+    return "\n---\n".join(Template(file.read_text()).substitute(values) for file in files)
 
 
 def offer_gpus() -> None:
@@ -64,8 +64,8 @@ def wait_for_workloads() -> None:
 def ready() -> bool:
     """Whether the node and its workloads are as they should be."""
     try:
-        return _node_ready(api.request(NODE)) and _workloads_ready()
-    except Failure:
+        return APPLIED.read_text() == _manifest() and _node_ready(api.request(NODE)) and _workloads_ready()
+    except (Failure, FileNotFoundError):
         return False
 
 
@@ -79,8 +79,8 @@ def _node_settled() -> bool:
 
 def _node_ready(node: dict[str, Any]) -> bool:
     status = node["status"]
-    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
-    return ready and status["allocatable"].get("nvidia.com/gpu") == GPUS
+    conditions = {condition["type"]: condition["status"] for condition in status["conditions"]}
+    return conditions.get("Ready") == "True" and bool(status["allocatable"].get("nvidia.com/gpu") == GPUS)
 
 
 def _workloads_ready() -> bool:
@@ -93,9 +93,9 @@ def _workloads_ready() -> bool:
 
 def _rolled_out(deployment: dict[str, Any]) -> bool:
     status, wanted = deployment["status"], deployment["spec"]["replicas"]
-    return (
+    return bool(
         status.get("observedGeneration") == deployment["metadata"]["generation"]
-        and status.get("updatedReplicas") == status.get("availableReplicas") == wanted
+        and status.get("replicas") == status.get("updatedReplicas") == status.get("availableReplicas") == wanted
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -58,6 +59,6 @@ def healthy(url: str) -> bool:
 def _answers(url: str, context: ssl.SSLContext) -> bool:
     try:
         with urlopen(url, timeout=2, context=context if url.startswith("https") else None) as answer:  # noqa: S310
-            return bool(answer.status == 200)
+            return bool(answer.status == HTTPStatus.OK)
     except (OSError, HTTPException):
         return False

@@ -17,6 +17,7 @@ from report import Failure
 CGROUPS = Path("/sys/fs/cgroup")
 PODS = "kubepods"
 CONTAINER_LINKS = Path("/var/log/containers")
+CNI_RESULTS = Path("/var/lib/cni/results")
 # The kubelet's, the network plugins' and containerd's own folders, which no setting moves; inner ones first.
 FIXED_FOLDERS = tuple(
     Path(folder)
@@ -106,21 +107,17 @@ def _remove_cgroups() -> None:
 
 
 def _remove_files(sockets: list[Path]) -> None:
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
-    if CONTAINER_LINKS.is_dir():
-        for link in CONTAINER_LINKS.iterdir():
-            if link.is_symlink() and link.readlink().is_relative_to(STATE):
-                link.unlink()
-    cni_results = Path("/var/lib/cni/results")
-    for result in cni_results.glob(f"{network.NAME}-*"):
-        result.unlink()
+    leftovers = [
+        *sockets,
+        *(link for link in CONTAINER_LINKS.glob("*") if link.readlink().is_relative_to(STATE)),
+        *CNI_RESULTS.glob(f"{network.NAME}-*"),
+        *Path("/var/lib/kubelet").glob("*/kubelet*"),
+    ]
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
     for folder in FIXED_FOLDERS:
-        if folder.is_dir():
-            for socket in folder.glob("kubelet*"):
-                socket.unlink()
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     for folder in (images.RUN, STATE):
         if folder.exists():
             shutil.rmtree(folder)

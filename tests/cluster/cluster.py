@@ -65,10 +65,13 @@ def restart(name: str) -> None:
 
 
 def build_images(names: list[str]) -> None:
-    """Builds the project's images and loads them into the cluster."""
+    """Builds the project's images, or those named, and loads them into the cluster."""
+    unknown = set(names) - set(images.PROJECT)
+    if unknown:
+        raise Failure(f"no image is called {', '.join(sorted(unknown))}; there are {', '.join(images.PROJECT)}")
     _require_cluster()
     with _alone():
-        for name in names:
+        for name in names or images.PROJECT:
             images.build_project(name)
 
 
@@ -78,6 +81,11 @@ def load(archive: Path) -> None:
     with step(f"load {archive}"):
         said = containers.import_archive(archive)
     console.print(said.strip())
+
+
+def kubeconfig() -> None:
+    """Prints the path of the administrator's kubeconfig."""
+    print(KUBECONFIG)
 
 
 def _healthy() -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import api
 import binaries
 import configs
 import containers
@@ -13,6 +12,8 @@ import pki
 import process
 from paths import STATE
 from report import Failure
+
+import api
 
 ISSUER = f"https://kubernetes.default.svc.{network.DOMAIN}"
 ETCD = "http://127.0.0.1:2379"
@@ -132,7 +133,7 @@ def _api_server() -> Component:
             f"--tls-private-key-file={pki.key('kube-apiserver')}",
             f"--service-cluster-ip-range={network.SERVICE_RANGE}",
             f"--service-account-issuer={ISSUER}",
-            f"--service-account-key-file={pki.PKI}/service-accounts.pub",
+            f"--service-account-key-file={pki.SERVICE_ACCOUNT_PUBLIC_KEY}",
             f"--service-account-signing-key-file={pki.key('service-accounts')}",
             f"--kubelet-certificate-authority={pki.certificate('ca')}",
             f"--kubelet-client-certificate={pki.certificate('kube-apiserver-kubelet-client')}",
@@ -153,6 +154,7 @@ def _controller_manager() -> Component:
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
+            "--authentication-skip-lookup",
             "--leader-elect=false",
             "--use-service-account-credentials",
             f"--root-ca-file={pki.certificate('ca')}",
@@ -176,6 +178,7 @@ def _scheduler() -> Component:
             f"--config={configs.path('kube-scheduler.yaml')}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
+            "--authentication-skip-lookup",
         ),
         partial(api.healthy, "https://127.0.0.1:10259/healthz"),
     )

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import binaries
 import images
 import network
 import pki
+import yaml
 from paths import CONFIG, CONTAINERD_ROOT, CONTAINERD_SOCKET, CONTAINERD_STATE, LOGS, STATE
 
 CNI = CONFIG / "cni"

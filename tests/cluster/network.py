@@ -30,12 +30,13 @@ T = TypeVar("T")
 
 def exists() -> bool:
     """Whether the namespace is there."""
-    return HANDLE.is_mount()
+    return os.path.ismount(HANDLE)  # Path.is_mount knows folders only
 
 
 def create() -> None:
     """Makes the namespace, unless it is there."""
     if not exists():
+        HANDLE.unlink(missing_ok=True)
         call("ip", "netns", "add", NAME)
         call("ip", "-n", NAME, "link", "set", "lo", "up")
         call("ip", "-n", NAME, "address", "add", f"{NODE_ADDRESS}/32", "dev", "lo")

@@ -1,23 +1,23 @@
 """Certificates and kubeconfigs: one certificate authority, and for each component an identity that RBAC knows."""
 
 import base64
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+import network
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-import network
 from paths import KUBECONFIG, PKI
 
 NODE = "epochal"
 API_SERVER = "https://127.0.0.1:6443"
-VALID = datetime.timedelta(days=3650)
+SERVICE_ACCOUNT_PUBLIC_KEY = PKI / "service-accounts.pub"
+VALID = dt.timedelta(days=3650)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def ensure() -> None:
     for identity in CLIENTS:
         _write_kubeconfig(identity.file)
     service_accounts = _write_key("service-accounts")
-    (PKI / "service-accounts.pub").write_bytes(
+    SERVICE_ACCOUNT_PUBLIC_KEY.write_bytes(
         service_accounts.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -93,14 +93,14 @@ def ensure() -> None:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + VALID)
     )
 

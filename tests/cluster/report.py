@@ -15,11 +15,9 @@ class Failure(Exception):
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: `0.4 s`, `12 s`, `4 min 40 s`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    """Seconds in words: `12.3 s`, `4 min 40 s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
 
 
 @contextmanager
