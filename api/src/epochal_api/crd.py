@@ -96,6 +96,8 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
                 pass
             case "default" | "pattern" if value is None:
                 pass
+            case "default" if isinstance(value, dict):
+                result[key] = {name: part for name, part in value.items() if part is not None}
             case _:
                 result[key] = value
     if result.get("type") == "integer":

@@ -142,7 +142,7 @@ class Validation(Model):
                 json_schema_extra=cel(
                     [
                         Rule(
-                            f"self.matches('{SPLIT_PATTERN}')",
+                            f"self.matches(r'{SPLIT_PATTERN}')",
                             'must be a fraction between 0 and 1 as a string, such as "0.2"',
                         )
                     ],
