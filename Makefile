@@ -1,0 +1,69 @@
+# Epochal: `make help` lists the commands.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+export EPOCHAL_CACHE ?= $(HOME)/.cache/epochal
+UV := $(or $(shell command -v uv),$(EPOCHAL_CACHE)/uv/bin/uv)
+CLUSTER := $(UV) run --quiet --only-group cluster python tests/cluster
+IN_CLUSTER := tests/cluster/run
+PYTHON := .venv/bin/python
+HELM_LOCAL := --namespace epochal-system --values tests/cluster/values.yaml
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(EPOCHAL_CACHE)/uv/bin/uv:
+	@echo "Installing uv into $(EPOCHAL_CACHE)/uv"
+	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@python3 -m venv $(EPOCHAL_CACHE)/uv
+	@$(EPOCHAL_CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/synced: pyproject.toml uv.lock */pyproject.toml | $(UV)
+	@echo "Installing the Python packages, TensorFlow among them (about a minute)"
+	@$(UV) sync --quiet --frozen && touch $@
+
+demo: cluster-up images install ## From a fresh machine to a network trained on MNIST
+	@$(IN_CLUSTER) $(PYTHON) -m tests.demo
+
+test: check test-unit test-e2e test-down ## Everything that proves it
+
+check: .venv/synced ## Format, lint, types, layers, generated files
+	$(UV) run --frozen ruff format --check --quiet
+	$(UV) run --frozen ruff check --quiet
+	$(UV) run --frozen mypy api/src operator/src trainer-image/src tests
+	$(UV) run --frozen lint-imports --no-cache
+
+test-unit: .venv/synced ## The fast tests
+	$(UV) run --frozen pytest --quiet
+
+test-e2e: cluster-up images install ## The tests on the local cluster
+	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
+
+test-down: ## Take the local cluster down and see that nothing is left
+	$(UV) run --frozen pytest --quiet tests/cluster/test_down.py
+
+bench: cluster-up images install ## Measure; writes tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench
+
+cluster-up: | $(UV) ## Bring up the local cluster
+	@$(CLUSTER) up
+
+cluster-down: | $(UV) ## Take it down and leave nothing behind
+	@$(CLUSTER) down
+
+images: | $(UV) ## Build both images and load them into the local cluster
+	@$(CLUSTER) images
+
+install: .venv/synced ## Install the chart into the local cluster
+	$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --create-namespace --wait $(HELM_LOCAL)
+
+shell: | $(UV) ## Open a shell where the local cluster can be reached
+	@$(IN_CLUSTER) $(SHELL)
+
+kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
+	@$(CLUSTER) kubeconfig
+
+manifests: .venv/synced ## Generate the CRD and install.yaml
+	$(PYTHON) -m epochal_api.crd > manifests/crds/trainingjobs.epochal.dev.yaml
+
+.PHONY: help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images install shell kubeconfig manifests

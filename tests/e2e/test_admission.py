@@ -1,0 +1,95 @@
+"""Wrong specs are refused at `kubectl apply`, with a message that says what must hold."""
+
+from typing import Any
+
+import pytest
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import Refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"workers": 2}, 'unknown field "spec.workers"'),
+        ({"framework": "jax"}, "spec.framework: Unsupported value"),
+        ({"training__epochs": 0}, "spec.training.epochs"),
+        ({"training__epochs": "many"}, "spec.training.epochs"),
+        ({"training__loss": None}, "spec.training.loss: Required value"),
+        ({"data__validation": {"split": "1.2"}}, 'must be a fraction between 0 and 1 as a string, such as "0.2"'),
+        ({"data__validation": {"split": 0.2}}, "spec.data.validation.split"),
+        ({"data__train": {"features": "x"}}, "features and labels go together"),
+        (
+            {"data__train": {"object": "a", "features": "x", "labels": "y"}},
+            "name either object, or features and labels",
+        ),
+        ({"data__train": {"object": "../secret"}}, "must be relative and hold no '..' segment"),
+        ({"data__bucket": "No_Bucket"}, "spec.data.bucket"),
+        ({"storage__endpoint": "minio:9000"}, "must be http://HOST[:PORT] or https://HOST[:PORT], without a path"),
+        ({"network__layers": []}, "spec.network.layers"),
+        ({"network__layers": [{"units": 10}]}, "spec.network.layers[0].layer: Required value"),
+        ({"network__input": {"shape": [0]}}, "spec.network.input.shape[0]"),
+        ({"resources__limits": {"memory": "4 GB"}}, "spec.resources.limits.memory"),
+        ({"backoffLimit": -1}, "spec.backoffLimit"),
+    ],
+)
+def test_it_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused) as refused:
+        namespace.apply(digits(**changes))
+    assert message in str(refused.value)
+
+
+def test_a_name_that_pods_cannot_have_is_refused(namespace: Namespace) -> None:
+    with pytest.raises(Refused, match=r"metadata\.name must be a DNS label of at most 63 characters"):
+        namespace.apply(digits("with.dot"))
+
+
+def test_a_network_that_is_no_graph_fails_without_a_pod(namespace: Namespace) -> None:
+    layers = [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "inputs": ["nobody"]}]
+    namespace.apply(digits("no-graph", network__layers=layers))
+    assert namespace.finish("no-graph", seconds=20)["state"] == "Failed"
+    failed = namespace.condition("Failed", "no-graph")
+    assert failed["reason"] == "InvalidSpec"
+    assert "layers[1] (Dense): inputs name 'nobody'" in failed["message"]
+    assert namespace.pods("no-graph") == []
+
+
+def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> None:
+    layers = [{"layer": "Dense", "units": 10, "name": f"layer_{index}_{'x' * 100}"} for index in range(1000)]
+    namespace.apply(digits("too-large", network__layers=layers))
+    assert namespace.finish("too-large", seconds=20)["state"] == "Failed"
+    failed = namespace.condition("Failed", "too-large")
+    assert failed["reason"] == "InvalidSpec"
+    assert "128 KiB" in failed["message"]
+    assert namespace.pods("too-large") == []
+
+
+@pytest.fixture(scope="module")
+def _started(namespace: Namespace) -> None:
+    namespace.apply(digits("started", training__epochs=1000, training__callbacks=[]))
+    namespace.wait_state("Starting", "Running", name="started", seconds=60)
+
+
+@pytest.mark.usefixtures("_started")
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("spec.training", {"training": {"epochs": 3}}),
+        ("spec.training", {"training": {"optimizer": {"name": "SGD"}}}),
+        ("spec.network", {"network": {"layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 11}]}}),
+        ("spec.data", {"data": {"bucket": "another"}}),
+        ("spec.image", {"image": "another"}),
+        ("spec.backoffLimit", {"backoffLimit": 9}),
+    ],
+)
+def test_what_is_trained_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=f"{field} cannot change once the job has started"):
+        namespace.patch(change, "started")
+
+
+@pytest.mark.usefixtures("_started")
+@pytest.mark.parametrize(
+    "change", [{"ttlSecondsAfterFinished": 1000}, {"activeDeadlineSeconds": 900}, {"suspend": True}]
+)
+def test_what_does_not_touch_the_training_can(namespace: Namespace, change: dict[str, Any]) -> None:
+    namespace.patch(change, "started")

@@ -1,0 +1,150 @@
+"""A TrainingJob trains: its status, its results, its Events and its pod are as the README says."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from minio import Minio
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import Object, get, kubectl
+
+CONDITIONS = {"Ready": "True", "Complete": "True", "Failed": "False", "Stalled": "False", "Suspended": "False"}
+
+
+@pytest.fixture(scope="module")
+def finished(namespace: Namespace) -> Object:
+    namespace.apply(digits())
+    namespace.complete()
+    return namespace.job()
+
+
+@pytest.fixture(scope="module")
+def results(finished: Object, store: Minio) -> dict[str, bytes]:
+    """What lies in the results folder, by name relative to it."""
+    bucket, _, folder = finished["status"]["results"]["uri"].removeprefix("s3://").partition("/")
+    found = {}
+    for item in store.list_objects(bucket, prefix=folder, recursive=True):
+        answer = store.get_object(bucket, str(item.object_name))
+        found[str(item.object_name).removeprefix(folder)] = answer.read()
+        answer.close()
+        answer.release_conn()
+    return found
+
+
+def test_status_says_it_is_complete(finished: Object) -> None:
+    status = finished["status"]
+    assert {c["type"]: c["status"] for c in status["conditions"]} == CONDITIONS
+    assert all(c["observedGeneration"] == finished["metadata"]["generation"] for c in status["conditions"])
+    assert status["observedGeneration"] == finished["metadata"]["generation"]
+    assert status["state"] == "Complete"
+    assert status["attempt"] == 1
+    assert status["jobName"] == "digits"
+    assert datetime.fromisoformat(status["startTime"]) < datetime.fromisoformat(status["completionTime"])
+
+
+def test_status_has_the_figures_of_the_last_epoch(finished: Object) -> None:
+    status, epochs = finished["status"], finished["spec"]["training"]["epochs"]
+    progress = status["progress"]
+    assert 1 <= progress["epoch"] <= epochs
+    assert progress["epochs"] == epochs
+    assert progress["stepsPerEpoch"] == 36
+    assert progress["percent"] == 100
+    assert "estimatedCompletionTime" not in progress
+    assert set(status["metrics"]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert status["best"]["metric"] == "val_loss"
+    assert float(status["best"]["value"]) <= float(status["metrics"]["val_loss"])
+    assert float(status["test"]["accuracy"]) > 0.9
+    assert status["network"] == {"parameters": 5930, "layers": 5}
+
+
+def test_kubectl_get_shows_what_a_person_wants_to_know(namespace: Namespace, finished: Object) -> None:
+    header, row = kubectl("get", "tj", "digits", "--namespace", namespace.name, "--output", "wide").splitlines()
+    assert header.split() == [
+        "NAME",
+        "STATE",
+        "EPOCH",
+        "METRIC",
+        "ETA",
+        "AGE",
+        "ATTEMPT",
+        "GPUS",
+        "PARAMETERS",
+        "MODEL",
+    ]
+    assert f"{finished['status']['progress']['epoch']}/8" in row
+    assert "val_loss " in row
+    assert row.rstrip().endswith("/model.keras")
+
+
+def test_results_are_complete(results: dict[str, bytes]) -> None:
+    names = {"model.keras", "history.csv", "curves.png", "training.log", "summary.json"}
+    assert names <= set(results)
+    assert any(name.startswith("tensorboard/") for name in results)
+    assert results["curves.png"].startswith(b"\x89PNG")
+    assert not any("minio-root" in name for name in results)
+
+
+def test_history_has_a_row_for_each_epoch(finished: Object, results: dict[str, bytes]) -> None:
+    rows = list(csv.DictReader(io.StringIO(results["history.csv"].decode())))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, finished["status"]["progress"]["epoch"] + 1))
+    last = finished["status"]["metrics"]
+    assert float(rows[-1]["val_loss"]) == pytest.approx(float(last["val_loss"]), rel=1e-3)
+
+
+def test_summary_tells_what_was_trained_with_what(finished: Object, results: dict[str, bytes]) -> None:
+    summary: dict[str, Any] = json.loads(results["summary.json"])
+    assert summary["spec"]["training"]["epochs"] == finished["spec"]["training"]["epochs"]
+    assert {"keras", "tensorflow", "numpy", "python"} <= set(summary["versions"])
+    text = results["summary.json"].decode() + results["training.log"].decode()
+    assert "epochal-root-secret" not in text
+
+
+def test_model_is_the_one_that_was_tested(
+    finished: Object, results: dict[str, bytes], digits_file: Path, tmp_path: Path
+) -> None:
+    import keras  # noqa: PLC0415  TensorFlow takes seconds to import: only this test needs it
+
+    (tmp_path / "model.keras").write_bytes(results["model.keras"])
+    model = keras.models.load_model(tmp_path / "model.keras")
+    data = np.load(digits_file)
+    predicted = model.predict(data["x_test"][..., None].astype("float32"), verbose=0).argmax(axis=1)
+    accuracy = float((predicted == data["y_test"]).mean())
+    assert accuracy == pytest.approx(float(finished["status"]["test"]["accuracy"]), abs=0.01)
+
+
+def test_events_tell_the_story_once(namespace: Namespace, finished: Object) -> None:
+    reasons = [event["reason"] for event in namespace.events()]
+    assert len(reasons) == len(set(reasons)), reasons
+    assert "Complete" in " ".join(reasons)
+
+
+def test_log_reads_well(namespace: Namespace, finished: Object) -> None:
+    log = kubectl("logs", "job/digits", "--namespace", namespace.name)
+    for words in ("digits.npz", "8×8", "10 classes", "Conv2D", "5,930", "val_loss", "model.keras"):
+        assert words in log
+    assert "Traceback" not in log
+
+
+def test_pod_has_no_rights(namespace: Namespace, finished: Object) -> None:
+    (pod,) = namespace.pods()
+    spec, container = pod["spec"], pod["spec"]["containers"][0]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    job = get("job", "digits", namespace=namespace.name)
+    (owner,) = job["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("TrainingJob", finished["metadata"]["uid"], True)
+
+
+def test_explain_reads_well() -> None:
+    text = kubectl("explain", "tj.spec.data")
+    assert "Bucket that holds the data." in text
+    assert "Format of the objects." in text

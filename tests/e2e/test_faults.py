@@ -1,0 +1,121 @@
+"""Evictions, crashes, and an operator that is killed or away: nothing is lost."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit import operator
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import get, kubectl, wait
+
+
+def pod_uid(namespace: Namespace, pod: str) -> str:
+    uid: str = get("pod", pod, namespace=namespace.name)["metadata"]["uid"]
+    return uid
+
+
+def crash(namespace: Namespace, name: str) -> str:
+    """Kills a job's trainer as a fault of its own would and returns its pod."""
+    pod = namespace.running_pod(name)
+    os.kill(operator.process_of(pod_uid(namespace, pod)), signal.SIGKILL)
+    return pod
+
+
+def test_an_eviction_does_not_count(namespace: Namespace) -> None:
+    namespace.apply(digits("evicted", backoffLimit=0, training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "evicted")
+    pod = namespace.running_pod("evicted")
+    eviction = f'{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{pod}"}}}}'
+    path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}/eviction"
+    kubectl("create", "--raw", path, "--filename", "-", stdin=eviction)
+    status = namespace.complete("evicted")
+    assert status["attempt"] == 2
+    assert get("job", "evicted", namespace=namespace.name)["status"].get("failed", 0) == 0
+
+
+def test_a_crash_is_tried_again(namespace: Namespace) -> None:
+    namespace.apply(digits("crashed", backoffLimit=1, training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "crashed")
+    crash(namespace, "crashed")
+    status = namespace.complete("crashed")
+    assert status["attempt"] == 2
+    assert status["progress"]["epoch"] == 40
+
+
+def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
+    namespace.apply(digits("crashes", backoffLimit=0, training__epochs=100_000, training__callbacks=[]))
+    namespace.wait_epoch(1, "crashes")
+    crash(namespace, "crashes")
+    assert namespace.finish("crashes", seconds=60)["state"] == "Failed"
+    failed = namespace.condition("Failed", "crashes")
+    assert "137" in failed["message"], failed
+    assert "estimatedCompletionTime" not in namespace.status("crashes")["progress"]
+
+
+def test_an_operator_killed_while_a_job_runs_catches_up(namespace: Namespace) -> None:
+    namespace.apply(digits("survivor", training__epochs=100, training__callbacks=[]))
+    namespace.wait_epoch(2, "survivor")
+    operator.kill()
+    status = namespace.complete("survivor")
+    assert (status["progress"]["epoch"], status["attempt"]) == (100, 1)
+    reasons = [event["reason"] for event in namespace.events("survivor")]
+    assert len(reasons) == len(set(reasons)), reasons
+
+
+@pytest.fixture
+def _operator_away() -> Iterator[None]:
+    operator.scale(0)
+    yield
+    operator.scale(1)
+
+
+def test_an_operator_away_for_a_jobs_whole_life_tells_the_same_once_back(namespace: Namespace) -> None:
+    namespace.apply(digits("orphan"), digits("beside"))
+    for name in ("orphan", "beside"):
+        wait(f"the Job of {name}", lambda name=name: namespace.status(name).get("jobName"), seconds=20)  # type: ignore[misc]
+    operator.scale(0)
+    try:
+        for name in ("orphan", "beside"):
+            kubectl("wait", "--for=condition=Complete", f"job/{name}", "--namespace", namespace.name, "--timeout=180s")
+    finally:
+        operator.scale(1)
+    status = namespace.complete("orphan", seconds=30)
+    beside = namespace.complete("beside", seconds=30)
+    assert status["test"] == beside["test"]
+    assert status["progress"]["stage"] == "Done"
+    assert status["progress"]["epoch"] > 0
+    assert status["results"]["model"].endswith("model.keras")
+
+
+@pytest.mark.usefixtures("_operator_away")
+def test_a_job_applied_while_the_operator_is_away_waits_for_it(namespace: Namespace) -> None:
+    namespace.apply(digits("early", training__epochs=1))
+    assert namespace.status("early") == {}
+    operator.scale(1)
+    namespace.complete("early")
+
+
+def test_two_replicas_have_one_leader_and_lose_nothing(namespace: Namespace) -> None:
+    operator.scale(2)
+    try:
+        namespace.apply(digits("paired", training__epochs=60, training__callbacks=[]))
+        namespace.wait_epoch(1, "paired")
+        lease = get("lease", "epochal", namespace=operator.NAMESPACE)
+        leader = lease["spec"]["holderIdentity"].split("_")[0]
+        assert leader in operator.pods()
+        kubectl("delete", "pod", leader, "--namespace", operator.NAMESPACE, "--wait=false")
+        started = time.monotonic()
+
+        def successor() -> bool:
+            holder = get("lease", "epochal", namespace=operator.NAMESPACE)["spec"]["holderIdentity"]
+            return bool(holder) and not holder.startswith(leader)
+
+        wait("another leader", successor, seconds=60)
+        assert time.monotonic() - started < 60
+        status = namespace.complete("paired")
+        assert (status["progress"]["epoch"], status["attempt"]) == (60, 1)
+    finally:
+        operator.scale(1)

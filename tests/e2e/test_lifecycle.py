@@ -1,0 +1,106 @@
+"""Suspend and resume, deletion, deadlines, time to live."""
+
+from typing import Any
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import apply, get, items, kubectl, wait
+
+LONG: dict[str, Any] = {"training__epochs": 100_000, "training__callbacks": []}
+
+
+def left(namespace: Namespace, kind: str, name: str) -> list[str]:
+    """Returns what is left of a TrainingJob among the objects of a kind: all that it made is named after it."""
+    names = [item["metadata"]["name"] for item in items(kind, namespace=namespace.name)]
+    return [found for found in names if found == name or found.startswith(f"{name}-")]
+
+
+def test_suspend_frees_the_pod_and_resume_finishes_the_job(namespace: Namespace) -> None:
+    namespace.apply(digits("pause", training__epochs=60, training__callbacks=[]))
+    namespace.wait_epoch(1, "pause")
+    namespace.patch({"suspend": True}, "pause")
+    namespace.wait_state("Suspended", name="pause", seconds=60)
+    wait("the pod to be gone", lambda: namespace.pods("pause") == [], seconds=60)
+    assert namespace.condition("Suspended", "pause")["status"] == "True"
+    namespace.patch({"suspend": False}, "pause")
+    status = namespace.complete("pause")
+    assert status["progress"]["epoch"] == 60
+    assert namespace.condition("Suspended", "pause")["status"] == "False"
+
+
+def test_a_job_born_suspended_has_no_pod_until_it_is_resumed(namespace: Namespace) -> None:
+    namespace.apply(digits("born", suspend=True))
+    namespace.wait_state("Suspended", name="born", seconds=20)
+    assert "startTime" not in namespace.status("born")
+    assert namespace.pods("born") == []
+    namespace.patch({"suspend": False}, "born")
+    namespace.complete("born")
+
+
+def test_deletion_while_running_leaves_nothing(namespace: Namespace) -> None:
+    namespace.apply(digits("gone", **LONG))
+    namespace.wait_epoch(1, "gone")
+    kubectl("delete", "tj", "gone", "--namespace", namespace.name, "--timeout=30s")
+    for kind in ("pods", "jobs", "services", "configmaps"):
+        wait(f"its {kind} to be gone", lambda kind=kind: left(namespace, kind, "gone") == [], seconds=60)  # type: ignore[misc]
+
+
+def test_a_deadline_ends_the_job(namespace: Namespace) -> None:
+    namespace.apply(digits("late", activeDeadlineSeconds=15, **LONG))
+    assert namespace.finish("late", seconds=90)["state"] == "Failed"
+    failed = namespace.condition("Failed", "late")
+    assert failed["reason"] == "DeadlineExceeded"
+    assert "15" in failed["message"]
+
+
+def test_a_finished_job_goes_after_its_time_to_live(namespace: Namespace) -> None:
+    namespace.apply(digits("brief", training__epochs=1))
+    namespace.complete("brief")
+    namespace.patch({"ttlSecondsAfterFinished": 1}, "brief")
+    for kind in ("trainingjobs", "jobs", "pods"):
+        wait(f"its {kind} to be gone", lambda kind=kind: left(namespace, kind, "brief") == [], seconds=30)  # type: ignore[misc]
+
+
+def test_a_job_that_was_deleted_under_a_running_training_is_made_again(namespace: Namespace) -> None:
+    namespace.apply(digits("again", training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "again")
+    before = get("job", "again", namespace=namespace.name)["metadata"]["uid"]
+    kubectl("delete", "job", "again", "--namespace", namespace.name)
+    namespace.complete("again")
+    assert get("job", "again", namespace=namespace.name)["metadata"]["uid"] != before
+
+
+def test_a_name_that_is_taken_is_a_condition_and_heals(namespace: Namespace) -> None:
+    container = {"name": "other", "image": "other", "command": ["true"]}
+    pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "taken"}}
+    apply(job | {"spec": {"suspend": True, "template": pod}}, namespace=namespace.name)
+    namespace.apply(digits("taken", training__epochs=1))
+    wait(
+        "the conflict to be told",
+        lambda: namespace.condition("Ready", "taken").get("reason") == "NameConflict",
+        seconds=20,
+    )
+    assert namespace.condition("Stalled", "taken")["status"] == "True"
+    assert "ownerReferences" not in get("job", "taken", namespace=namespace.name)["metadata"]
+    kubectl("delete", "job", "taken", "--namespace", namespace.name)
+    namespace.complete("taken")
+
+
+def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) -> None:
+    namespace.apply(digits("five-gpus", resources__limits={"nvidia.com/gpu": 5, "memory": "1Gi"}))
+    namespace.wait_state("Queued", name="five-gpus", seconds=20)
+    wait(
+        "the scheduler's words",
+        lambda: "nvidia.com/gpu" in namespace.condition("Ready", "five-gpus").get("message", ""),
+        seconds=20,
+    )
+    assert namespace.status("five-gpus")["gpus"] == 5
+    kubectl("delete", "tj", "five-gpus", "--namespace", namespace.name)
+
+
+def test_a_gpu_that_keras_does_not_see_is_said_loudly(namespace: Namespace) -> None:
+    namespace.apply(digits("gpu", training__epochs=1, resources__limits={"nvidia.com/gpu": 1, "memory": "3Gi"}))
+    namespace.complete("gpu")
+    log = kubectl("logs", "job/gpu", "--namespace", namespace.name)
+    assert "WARNING" in log
+    assert "GPU" in log

@@ -1,0 +1,108 @@
+"""What whoever runs the cluster sees: /metrics is well formed, right, and a real Prometheus takes it."""
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.kit import operator
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import get, kubectl, wait
+
+PROMETHEUS = "127.0.0.1:19090"
+
+
+def series(name: str, **labels: str) -> list[float]:
+    """Returns the values of all series of that name that have these labels."""
+    families = text_string_to_metric_families(operator.metrics())
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return [sample.value for sample in samples if labels.items() <= sample.labels.items()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _finished(namespace: Namespace) -> None:
+    namespace.apply(digits())
+    namespace.complete()
+
+
+def test_promtool_finds_nothing_to_say() -> None:
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=operator.metrics(), text=True, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_series_say_what_the_status_says(namespace: Namespace) -> None:
+    job = {"namespace": namespace.name, "name": "digits"}
+    status = namespace.status()
+    progress = status["progress"]
+    assert series("epochal_trainingjob_epoch", **job) == [progress["epoch"]]
+    assert series("epochal_trainingjob_epochs", **job) == [progress["epochs"]]
+    assert series("epochal_trainingjob_progress_ratio", **job) == [1]
+    assert series("epochal_trainingjob_state", state="Complete", **job) == [1]
+    assert sum(series("epochal_trainingjob_state", **job)) == 1
+    assert series("epochal_trainingjob_condition", condition="Complete", status="True", **job) == [1]
+    assert series("epochal_trainingjob_metric", metric="val_loss", **job) == [float(status["metrics"]["val_loss"])]
+    assert series("epochal_trainingjob_best_metric", **job) == [float(status["best"]["value"])]
+    assert series("epochal_trainingjob_attempts", **job) == [1]
+    assert series("epochal_trainingjob_gpus", **job) == [0]
+    assert series("epochal_trainingjob_info", framework="tensorflow", **job) == [1]
+    (started,) = series("epochal_trainingjob_start_time_seconds", **job)
+    (completed,) = series("epochal_trainingjob_completion_time_seconds", **job)
+    assert series("epochal_trainingjob_created_time_seconds", **job)[0] <= started < completed <= time.time()
+
+
+def test_the_operators_own_series_are_there() -> None:
+    assert series("epochal_leader") == [1]
+    assert sum(series("epochal_reconcile_total", result="success")) > 0
+    assert series("epochal_reconcile_duration_seconds_count")[0] > 0
+    assert series("epochal_queue_wait_seconds_count")[0] > 0
+    assert series("epochal_epoch_duration_seconds_count")[0] > 0
+    assert sum(series("epochal_progress_reports_total", code="200")) > 0
+
+
+def test_a_series_goes_when_its_job_goes(namespace: Namespace) -> None:
+    namespace.apply(digits("short", suspend=True))
+    job = {"namespace": namespace.name, "name": "short"}
+    wait("its series", lambda: series("epochal_trainingjob_state", state="Suspended", **job) == [1], seconds=20)
+    kubectl("delete", "tj", "short", "--namespace", namespace.name)
+    wait("its series to go", lambda: series("epochal_trainingjob_state", **job) == [], seconds=20)
+
+
+@pytest.fixture
+def _prometheus(tmp_path: Path) -> Iterator[None]:
+    """A Prometheus beside the cluster that scrapes the operator's service."""
+    address = get("service", "epochal", namespace=operator.NAMESPACE)["spec"]["clusterIP"]
+    scrape = {"job_name": "epochal", "honor_labels": True, "static_configs": [{"targets": [f"{address}:8080"]}]}
+    config = tmp_path / "prometheus.yml"
+    config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
+    command = [
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={tmp_path}",
+        f"--web.listen-address={PROMETHEUS}",
+    ]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        yield
+        server.terminate()
+
+
+def query(expression: str) -> list[str]:
+    url = f"http://{PROMETHEUS}/api/v1/query?query={expression}"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return [result["value"][1] for result in json.load(answer)["data"]["result"]]
+    except OSError:
+        return []
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_a_real_prometheus_scrapes_it(namespace: Namespace) -> None:
+    expression = f'epochal_trainingjob_state{{namespace="{namespace.name}",name="digits",state="Complete"}}'
+    assert wait("the series in Prometheus", lambda: query(expression), seconds=30) == ["1"]
+    assert query('up{job="epochal"}') == ["1"]

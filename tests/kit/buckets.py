@@ -1,0 +1,51 @@
+"""The local cluster's MinIO, as the demo and the tests use it."""
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+
+from minio import Minio
+
+from tests.kit.kubectl import Object, get
+
+ENDPOINT = "http://minio.minio.svc:9000"
+SECRET = "minio-credentials"
+
+
+def credentials() -> tuple[str, str]:
+    """Returns the root user's access key and secret key, as the cluster's own Secret has them."""
+    data = get("secret", "minio-root", namespace="minio")["data"]
+    return base64.b64decode(data["accessKey"]).decode(), base64.b64decode(data["secretKey"]).decode()
+
+
+def address() -> str:
+    """Returns host and port of the service as this process reaches it: outside of pods there is no cluster DNS."""
+    return f"{get('service', 'minio', namespace='minio')['spec']['clusterIP']}:9000"
+
+
+def connect() -> Minio:
+    """Returns a client with the root user's rights."""
+    access_key, secret_key = credentials()
+    return Minio(address(), access_key, secret_key, secure=False)
+
+
+def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
+    """Makes a bucket if need be, and uploads the files under their own names."""
+    if not client.bucket_exists(bucket):
+        client.make_bucket(bucket)
+    for file in files:
+        client.fput_object(bucket, file.name, str(file))
+
+
+def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> list[Object]:
+    """Returns a namespace that admits restricted pods only, and in it the Secret that TrainingJobs refer to."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SECRET, "namespace": name},
+            "stringData": {"accessKey": access_key, "secretKey": secret_key},
+        },
+    ]

@@ -1,0 +1,130 @@
+"""TrainingJobs to try things with, and what becomes of them."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
+
+EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
+DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
+FINISHED = {"Complete", "Failed"}
+FINISH_SECONDS = 180
+
+
+def digits(name: str = "digits", **changes: Any) -> Object:
+    """Returns the job of digits.yaml with fields of its spec changed.
+
+    Args:
+        name: Name of the job.
+        changes: Values by path, parts joined by two underscores, such as training__epochs=2; None removes a field.
+    """
+    job = copy.deepcopy(DIGITS)
+    job["metadata"]["name"] = name
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        target = job["spec"]
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        if value is None:
+            target.pop(last, None)
+        else:
+            target[last] = value
+    return job
+
+
+class Namespace:
+    """A namespace of the cluster in which TrainingJobs run.
+
+    Args:
+        name: Its name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def apply(self, *jobs: Object) -> None:
+        """Applies TrainingJobs."""
+        apply(*jobs, namespace=self.name)
+
+    def job(self, name: str = "digits") -> Object:
+        """Returns a TrainingJob."""
+        return get("trainingjob", name, namespace=self.name)
+
+    def status(self, name: str = "digits") -> Object:
+        """Returns a TrainingJob's status, empty as long as it has none."""
+        status: Object = self.job(name).get("status", {})
+        return status
+
+    def condition(self, kind: str, name: str = "digits") -> Object:
+        """Returns a condition of a TrainingJob, empty if it isn't there."""
+        conditions: list[Object] = self.status(name).get("conditions", [])
+        return next((condition for condition in conditions if condition["type"] == kind), {})
+
+    def wait_state(self, *states: str, name: str = "digits", seconds: float = FINISH_SECONDS) -> Object:
+        """Waits until a TrainingJob is in one of these states and returns its status; else tells how it stands."""
+
+        def look() -> Object | None:
+            status = self.status(name)
+            return status if status.get("state") in states else None
+
+        try:
+            return wait(f"{name} to be {' or '.join(states)}", look, seconds=seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.describe(name)}") from None
+
+    def finish(self, name: str = "digits", seconds: float = FINISH_SECONDS) -> Object:
+        """Waits until a TrainingJob is Complete or Failed and returns its status."""
+        return self.wait_state(*FINISHED, name=name, seconds=seconds)
+
+    def complete(self, name: str = "digits", seconds: float = FINISH_SECONDS) -> Object:
+        """Waits until a TrainingJob is Complete and returns its status; raises if it fails."""
+        status = self.finish(name, seconds)
+        assert status["state"] == "Complete", self.describe(name)
+        return status
+
+    def wait_epoch(self, epoch: int, name: str = "digits", seconds: float = FINISH_SECONDS) -> None:
+        """Waits until so many epochs are finished."""
+
+        def look() -> bool:
+            done: int = self.status(name).get("progress", {}).get("epoch", 0)
+            return done >= epoch
+
+        wait(f"epoch {epoch} of {name}", look, seconds=seconds, every=0.1)
+
+    def pods(self, name: str = "digits") -> list[Object]:
+        """Returns the pods of a TrainingJob."""
+        return items("pods", namespace=self.name, selector=f"epochal.dev/trainingjob={name}")
+
+    def running_pod(self, name: str = "digits", seconds: float = 60) -> str:
+        """Waits until a pod of a TrainingJob runs and returns its name."""
+
+        def look() -> str | None:
+            running = (pod for pod in self.pods(name) if pod["status"]["phase"] == "Running")
+            return next((pod["metadata"]["name"] for pod in running), None)
+
+        return wait(f"a running pod of {name}", look, seconds=seconds)
+
+    def patch(self, spec: Object, name: str = "digits") -> None:
+        """Changes fields of a TrainingJob's spec."""
+        kubectl("patch", "tj", name, "--namespace", self.name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
+
+    def describe(self, name: str = "digits") -> str:
+        """Returns all that helps to see why a job is not as it should be."""
+        parts = [kubectl("describe", "trainingjob", name, "--namespace", self.name)]
+        for pod in self.pods(name):
+            parts.append(yaml.safe_dump(pod["status"]))
+            try:
+                parts.append(kubectl("logs", pod["metadata"]["name"], "--namespace", self.name, "--tail", "40"))
+            except Refused as error:
+                parts.append(str(error))
+        return "\n".join(parts)
+
+    def events(self, name: str = "digits") -> list[Object]:
+        """Returns the Events about a TrainingJob."""
+        found = items("events", namespace=self.name)
+        about = [event for event in found if event["involvedObject"]["kind"] == "TrainingJob"]
+        return [event for event in about if event["involvedObject"]["name"] == name]

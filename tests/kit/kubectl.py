@@ -1,0 +1,69 @@
+"""kubectl, as a user runs it."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """kubectl ended with an error; the message is what it printed."""
+
+
+def kubectl(*arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
+    """Runs kubectl and returns what it prints.
+
+    Raises:
+        Refused: If it ends with an error.
+    """
+    command = ["kubectl", *arguments]
+    ended = subprocess.run(command, check=False, text=True, input=stdin, capture_output=True, timeout=timeout)
+    if ended.returncode:
+        raise Refused(f"{' '.join(command)}: {ended.stderr.strip()}")
+    return ended.stdout
+
+
+def get(kind: str, name: str = "", *, namespace: str = "", selector: str = "") -> Object:
+    """Returns one object, or the list of all where no name is given."""
+    where = ["--namespace", namespace] if namespace else []
+    which = [name] if name else ["--selector", selector] if selector else []
+    found: Object = json.loads(kubectl("get", kind, *which, *where, "--output", "json"))
+    return found
+
+
+def items(kind: str, *, namespace: str = "", selector: str = "") -> list[Object]:
+    """Returns all objects of a kind."""
+    found: list[Object] = get(kind, namespace=namespace, selector=selector)["items"]
+    return found
+
+
+def apply(*manifests: Object, namespace: str = "") -> str:
+    """Applies manifests as `kubectl apply --filename` does."""
+    where = ["--namespace", namespace] if namespace else []
+    documents = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+    return kubectl("apply", *where, "--filename", "-", stdin=documents)
+
+
+def wait(what: str, look: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
+    """Looks until there is something to see.
+
+    Args:
+        what: What is waited for, for the error.
+        look: Returns what was waited for; None, False or an empty value as long as it isn't there.
+        seconds: How long to wait at most.
+        every: Seconds between two looks.
+
+    Raises:
+        TimeoutError: If it is not seen in time.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        if seen := look():
+            return seen
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(every)

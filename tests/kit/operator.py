@@ -1,0 +1,56 @@
+"""The operator's Deployment on the local cluster."""
+
+import os
+import signal
+from pathlib import Path
+
+from tests.kit.kubectl import items, kubectl, wait
+
+NAMESPACE = "epochal-system"
+SELECTOR = "app.kubernetes.io/name=epochal"
+
+
+def pods() -> list[str]:
+    """Returns the names of the operator's pods that are not on their way out."""
+    found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
+    return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def scale(replicas: int) -> None:
+    """Sets the number of replicas and waits until there are so many."""
+    kubectl("scale", "deployment/epochal", "--namespace", NAMESPACE, f"--replicas={replicas}")
+    kubectl("rollout", "status", "deployment/epochal", "--namespace", NAMESPACE, "--timeout=90s")
+    wait(f"{replicas} pods of the operator", lambda: len(pods()) == replicas, seconds=60)
+
+
+def kill() -> None:
+    """Ends the operator's processes as a crash would (SIGKILL): the kubelet starts them again."""
+    for pod in pods():
+        uid = kubectl("get", "pod", pod, "--namespace", NAMESPACE, "--output", "jsonpath={.metadata.uid}")
+        os.kill(process_of(uid), signal.SIGKILL)
+
+
+def process_of(pod_uid: str) -> int:
+    """Returns the main process of a pod's first container that is not the sandbox: the oldest in its cgroup.
+
+    The local cluster's node is this machine, so that its processes are seen from here.
+    """
+    found = []
+    for cgroup in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            text, command = cgroup.read_text(), (cgroup.parent / "cmdline").read_text()
+        except OSError:
+            continue
+        if pod_uid in text and command.split("\0")[0] and "epochal" in command:
+            found.append(int(cgroup.parent.name))
+    return min(found)
+
+
+def metrics() -> str:
+    """Returns what the operator's /metrics answers, through the API server's proxy."""
+    return kubectl("get", "--raw", f"/api/v1/namespaces/{NAMESPACE}/services/epochal:metrics/proxy/metrics")
+
+
+def logs() -> str:
+    """Returns the logs of all replicas."""
+    return kubectl("logs", "--namespace", NAMESPACE, "--selector", SELECTOR, "--tail", "-1")
