@@ -1,0 +1,309 @@
+"""A bucket of any S3 service."""
+
+import hashlib
+import io
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
+from minio import Minio
+from minio.error import S3Error
+from urllib3 import PoolManager, Retry, Timeout
+from urllib3.exceptions import ProtocolError
+
+from epochal_trainer.buckets.bucket import ObjectInfo, sha256
+from epochal_trainer.buckets.faults import not_found, object_changed, room_for
+from epochal_trainer.buckets.patience import Patience
+from epochal_trainer.buckets.s3_errors import CREDENTIALS, Request, failure, passes
+from epochal_trainer.failures import Failure, bad_data, bad_spec, refused
+
+T = TypeVar("T")
+Verb = Literal["find", "read", "list", "write", "delete"]
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+RETRIES = 2
+"""Quick ones of a single request, so that one lost connection does not begin a large upload anew."""
+PART_BYTES = 16 * 1024**2
+CHUNK_BYTES = 1024**2
+CONNECTIONS = 4
+SIMILAR = 200
+"""Keys that are looked through for one that is like a missing one."""
+MD5_HEX = 32
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What requests are signed with."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Credentials":
+        """Reads the credentials that the operator puts into the environment.
+
+        Raises:
+            Failure: CredentialsRefused if there are none.
+        """
+        access_key, secret_key = environment.get(ACCESS_KEY_ENV), environment.get(SECRET_KEY_ENV)
+        if not access_key or not secret_key:
+            raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
+        return cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
+
+    def hidden(self, text: str) -> str:
+        """Returns a text without the credentials that it may hold."""
+        for secret in (self.secret_key, self.session_token, self.access_key):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
+
+class S3Bucket:
+    """A bucket of an S3 service.
+
+    Args:
+        endpoint: http://HOST[:PORT] or https://HOST[:PORT].
+        bucket: Name of the bucket.
+        credentials: What requests are signed with.
+        region: Region that requests are signed for.
+        ca_file: PEM certificates to trust beside the system's.
+        patience: How long to wait while the service does not answer.
+
+    Raises:
+        Failure: InvalidCertificateAuthority, if there are no certificates in `ca_file`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        credentials: Credentials,
+        *,
+        region: str = "us-east-1",
+        ca_file: Path | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.name = bucket
+        self._credentials = credentials
+        self._patience = patience or Patience()
+        address = urlsplit(self.endpoint)
+        secure = address.scheme == "https"
+        try:
+            self._client = Minio(
+                address.netloc,
+                access_key=credentials.access_key,
+                secret_key=credentials.secret_key,
+                session_token=credentials.session_token,
+                secure=secure,
+                region=region,
+                http_client=PoolManager(
+                    timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    maxsize=CONNECTIONS,
+                    retries=Retry(
+                        total=RETRIES,
+                        read=0,
+                        redirect=False,
+                        backoff_factor=0.2,
+                        status_forcelist=(500, 502, 503, 504),
+                        raise_on_status=False,
+                    ),
+                    ssl_context=_trust(ca_file) if secure else None,
+                ),
+            )
+        except ValueError as error:
+            raise bad_spec("EndpointUnreachable", f"spec.storage.endpoint {endpoint} is no address: {error}") from error
+
+    def uri(self, key: str) -> str:
+        """See Bucket."""
+        return f"s3://{self.name}/{key}"
+
+    def check(self) -> None:
+        """See Bucket.
+
+        Credentials that may not list, but are known to the service, pass: they may still read.
+        """
+        try:
+            self._ask("find", "", lambda: next(self._client.list_objects(self.name), None))
+        except Failure as error:
+            if not isinstance(error.__cause__, S3Error) or error.__cause__.code != "AccessDenied":
+                raise
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See Bucket."""
+
+        def ask() -> ObjectInfo:
+            try:
+                found = self._client.stat_object(self.name, key)
+            except S3Error as error:
+                if error.code != "AccessDenied":
+                    raise
+                # The answer to HEAD has no body that says why: that to GET has.
+                self._client.get_object(self.name, key, length=1).release_conn()
+                raise
+            etag = found.etag or ""
+            encryption = (found.metadata or {}).get("x-amz-server-side-encryption", "AES256")
+            plain = encryption == "AES256" and len(etag) == MD5_HEX and etag.isalnum()
+            return ObjectInfo(size=found.size or 0, etag=etag, md5=etag if plain else None)
+
+        try:
+            return self._ask("read", key, ask)
+        except Failure as error:
+            if error.reason != "ObjectNotFound":
+                raise
+            raise self._not_found(key) from error
+
+    def keys(self, prefix: str) -> list[str]:
+        """See Bucket."""
+
+        def ask() -> list[str]:
+            found = self._client.list_objects(self.name, prefix=prefix, recursive=True)
+            return sorted(entry.object_name for entry in found if entry.object_name)
+
+        return self._ask("list", prefix, ask)
+
+    def get(self, key: str) -> bytes:
+        """See Bucket."""
+
+        def ask() -> bytes:
+            response = self._client.get_object(self.name, key)
+            try:
+                return bytes(response.read())
+            finally:
+                response.release_conn()
+
+        return self._ask("read", key, ask)
+
+    def download(self, key: str, path: Path) -> str:
+        """See Bucket.
+
+        A large object comes in parts over several connections, each part only if the object is still the same.
+        """
+        found = self.stat(key)
+        unfinished = path.with_name(f"{path.name}.unfinished")
+        try:
+            with room_for(path, found.size, self.uri(key)), unfinished.open("wb") as file:
+                file.truncate(found.size)
+                self._fetch(key, found, file.fileno())
+            if found.md5 is not None and _md5(unfinished) != found.md5:
+                raise bad_data(
+                    "DamagedData",
+                    f"{self.uri(key)} arrived with another MD5 than its ETag {found.etag}: upload it again",
+                )
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return sha256(path)
+
+    def put(self, key: str, data: bytes) -> None:
+        """See Bucket."""
+        self._ask("write", key, lambda: self._client.put_object(self.name, key, io.BytesIO(data), len(data)))
+
+    def upload(self, path: Path, key: str) -> None:
+        """See Bucket."""
+        size = path.stat().st_size
+
+        def ask() -> str:
+            with path.open("rb") as file:
+                return self._client.put_object(self.name, key, file, size, part_size=PART_BYTES).etag or ""
+
+        etag = self._ask("write", key, ask)
+        stored = self.stat(key)
+        if (stored.size, stored.etag) != (size, etag):
+            raise refused(
+                "ResultsNotWritable",
+                f"{self.uri(key)} holds {stored.size:,} bytes with ETag {stored.etag} after {size:,} bytes with ETag "
+                f"{etag} were written: let nothing else write there",
+            )
+
+    def delete(self, key: str) -> None:
+        """See Bucket."""
+        self._ask("delete", key, lambda: self._client.remove_object(self.name, key))
+
+    def _ask(self, verb: Verb, key: str, call: Callable[[], T]) -> T:
+        try:
+            return self._patience.persevere(call, passes)
+        except Exception as error:
+            found = failure(error, Request(self.endpoint, self.name, verb, key))
+            if found is None:
+                raise
+            raise Failure(found.reason, self._credentials.hidden(found.message), found.exit_code) from error
+
+    def _fetch(self, key: str, found: ObjectInfo, file: int) -> None:
+        with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="download") as pool:
+            parts = [
+                pool.submit(self._fetch_part, key, found, file, offset) for offset in range(0, found.size, PART_BYTES)
+            ]
+            try:
+                for part in parts:
+                    part.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _fetch_part(self, key: str, found: ObjectInfo, file: int, offset: int) -> None:
+        length = min(PART_BYTES, found.size - offset)
+
+        def ask() -> None:
+            response = self._client.get_object(
+                self.name,
+                key,
+                offset=offset,
+                length=length,
+                request_headers={"If-Match": f'"{found.etag}"'} if found.etag else None,
+            )
+            try:
+                if response.headers.get("Content-Length") != str(length):
+                    raise object_changed(self.uri(key))
+                position = offset
+                for chunk in response.stream(CHUNK_BYTES):
+                    position += os.pwrite(file, chunk, position)
+                if position != offset + length:
+                    raise ProtocolError(f"{position - offset:,} bytes came instead of {length:,}")
+            finally:
+                response.close()
+                response.release_conn()
+
+        self._ask("read", key, ask)
+
+    def _not_found(self, key: str) -> Failure:
+        folder = key.rpartition("/")[0]
+        prefix = f"{folder}/" if folder else ""
+        try:
+            near = self._ask(
+                "list", prefix, lambda: list(islice(self._client.list_objects(self.name, prefix=prefix), SIMILAR))
+            )
+        except Failure as error:
+            return (
+                error
+                if error.reason == "BucketNotFound"
+                else bad_data("ObjectNotFound", f"{self.uri(key)} does not exist")
+            )
+        return not_found(f"{self.uri(key)} at {self.endpoint}", key, [entry.object_name or "" for entry in near])
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise bad_spec(
+                "InvalidCertificateAuthority",
+                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): "
+                "it must be PEM certificates",
+            ) from error
+    return context
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
