@@ -1,0 +1,104 @@
+"""Renders the chart with the real helm."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+# Helm's own idea of a cluster's version depends on how it was built.
+ARGUMENTS = ("template", "epochal", "charts/epochal", "--namespace=epochal-system", "--kube-version=1.34.0")
+
+Object = dict[str, Any]
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, as strict decoding in the API server does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"a key twice in {sorted(keys)}, {node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What helm made of the chart.
+
+    Attributes:
+        text: the manifest.
+        error: what helm complained of, or an empty string.
+    """
+
+    text: str
+    error: str
+
+    @property
+    def objects(self) -> list[Object]:
+        """The objects of the manifest."""
+        assert not self.error, self.error
+        documents = yaml.load_all(self.text, _UniqueKeys)
+        return [document for document in documents if document]
+
+    def one(self, kind: str, name: str = "epochal") -> Object:
+        """The one object of that kind and name."""
+        (found,) = (item for item in self.objects if item["kind"] == kind and item["metadata"]["name"] == name)
+        return found
+
+    def kinds(self) -> set[str]:
+        """The kinds of all objects."""
+        return {item["kind"] for item in self.objects}
+
+    def pod_specs(self) -> Iterator[Object]:
+        """The specs of all pods that would run."""
+        for item in self.objects:
+            template = item.get("spec", {}).get("template", {})
+            if "containers" in template.get("spec", {}):
+                yield template["spec"]
+
+    def container(self) -> Object:
+        """The operator's container."""
+        (container,) = self.one("Deployment")["spec"]["template"]["spec"]["containers"]
+        return dict(container)
+
+
+Render = Callable[..., Rendering]
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """Path of helm: from HELM, from PATH, or as the local cluster builds it."""
+    folder = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal")
+    built = next((str(path) for path in sorted(folder.glob("bin/helm-*/helm"))), None)
+    program = os.environ.get("HELM") or shutil.which("helm") or built
+    if program is None:
+        pytest.fail(f"no helm: put it on PATH, name it in HELM, or let make cluster-up build it into {folder}/bin")
+    return program
+
+
+@pytest.fixture(scope="session")
+def render(helm: str) -> Render:
+    """A function that renders the chart as release `epochal` with the values it is given."""
+
+    @cache
+    def _run(values: str) -> Rendering:
+        done = subprocess.run(
+            (helm, *ARGUMENTS, "--values=-"),
+            cwd=ROOT,
+            input=values,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return Rendering(text=done.stdout, error=done.stderr if done.returncode else "")
+
+    return lambda **values: _run(json.dumps(values))

@@ -1,0 +1,215 @@
+"""What the chart installs, and how its values change that."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Render = Callable[..., Any]
+
+SWITCHES = [
+    ("crds", "install"),
+    ("admissionPolicy", "enabled"),
+    ("rbac", "create"),
+    ("rbac", "aggregate"),
+    ("serviceAccount", "create"),
+    ("podDisruptionBudget", "enabled"),
+    ("networkPolicy", "enabled"),
+    ("serviceMonitor", "enabled"),
+]
+
+
+def test_default_installs_everything_but_the_service_monitor(render: Render) -> None:
+    found = sorted((item["kind"], item["metadata"]["name"]) for item in render().objects)
+    assert found == [
+        ("ClusterRole", "epochal"),
+        ("ClusterRole", "epochal-edit"),
+        ("ClusterRole", "epochal-tokenreview"),
+        ("ClusterRole", "epochal-view"),
+        ("ClusterRoleBinding", "epochal"),
+        ("ClusterRoleBinding", "epochal-tokenreview"),
+        ("CustomResourceDefinition", "trainingjobs.epochal.dev"),
+        ("Deployment", "epochal"),
+        ("NetworkPolicy", "epochal"),
+        ("PodDisruptionBudget", "epochal"),
+        ("Role", "epochal"),
+        ("RoleBinding", "epochal"),
+        ("Secret", "epochal-tls"),
+        ("Service", "epochal"),
+        ("ServiceAccount", "epochal"),
+        ("ValidatingAdmissionPolicy", "epochal-immutable"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
+    ]
+
+
+@pytest.mark.parametrize(("section", "key"), SWITCHES)
+@pytest.mark.parametrize("on", [True, False])
+def test_switch_changes_what_is_installed(render: Render, section: str, key: str, on: bool) -> None:  # noqa: FBT001
+    def installed(rendering: Any) -> set[tuple[str, str]]:
+        return {(item["kind"], item["metadata"]["name"]) for item in rendering.objects}
+
+    default = section != "serviceMonitor"
+    differs = installed(render(**{section: {key: on}})) != installed(render())
+    assert differs == (on != default)
+
+
+@pytest.mark.parametrize("on", list(itertools.product([True, False], repeat=3)))
+def test_combinations_of_switches_render_one_operator(render: Render, on: tuple[bool, bool, bool]) -> None:
+    rbac, account, policy = on
+    rendered = render(
+        rbac={"create": rbac, "aggregate": rbac},
+        serviceAccount={"create": account},
+        networkPolicy={"enabled": policy, "egress": {"enabled": policy}},
+        crds={"install": account},
+        watchNamespaces=["vision"] if policy else [],
+    )
+    account_name = rendered.one("Deployment")["spec"]["template"]["spec"]["serviceAccountName"]
+    assert account_name == ("epochal" if account else "default")
+    assert ("ServiceAccount" in rendered.kinds()) == account
+    assert ("NetworkPolicy" in rendered.kinds()) == policy
+
+
+def test_operator_gets_its_flags(render: Render) -> None:
+    assert render().container()["args"] == [
+        "--trainer-image=epochal-trainer:0.1.0",
+        "--service=epochal.epochal-system.svc",
+        "--tls-secret=epochal-tls",
+        "--lease=epochal",
+        "--workers=4",
+        "--log-level=info",
+    ]
+    more = render(
+        imageRegistry="registry.example.com:5000/team/",
+        trainerImage={"tag": "2"},
+        storage={"endpoint": "https://s3.example.com"},
+        watchNamespaces=["vision", "speech"],
+        workers=8,
+        logLevel="debug",
+    ).container()["args"]
+    assert more == [
+        "--trainer-image=registry.example.com:5000/team/epochal-trainer:2",
+        "--storage-endpoint=https://s3.example.com",
+        "--service=epochal.epochal-system.svc",
+        "--tls-secret=epochal-tls",
+        "--lease=epochal",
+        "--namespaces=vision,speech",
+        "--workers=8",
+        "--log-level=debug",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({}, "epochal-operator:0.1.0"),
+        ({"image": {"tag": "dev"}}, "epochal-operator:dev"),
+        ({"image": {"tag": "dev", "digest": f"sha256:{'0' * 64}"}}, f"epochal-operator@sha256:{'0' * 64}"),
+        ({"imageRegistry": "localhost", "image": {"repository": "a/b"}}, "localhost/a/b:0.1.0"),
+    ],
+)
+def test_image(render: Render, values: dict[str, Any], image: str) -> None:
+    assert render(**values).container()["image"] == image
+
+
+def test_new_operator_is_ready_before_an_old_one_goes(render: Render) -> None:
+    strategy = render().one("Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_ports_of_service_probes_and_policy_agree(render: Render) -> None:
+    rendered = render()
+    ports = {port["name"]: port["containerPort"] for port in rendered.container()["ports"]}
+    assert ports == {"metrics": 8080, "progress": 8443}
+    service = rendered.one("Service")["spec"]
+    assert {port["name"]: port["port"] for port in service["ports"]} == ports
+    assert all(port["targetPort"] == port["name"] for port in service["ports"])
+    probes = [rendered.container()[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
+    assert [(probe["path"], probe["port"]) for probe in probes] == [
+        ("/healthz", "metrics"),
+        ("/healthz", "metrics"),
+        ("/readyz", "metrics"),
+    ]
+    ingress = rendered.one("NetworkPolicy")["spec"]["ingress"]
+    assert {port["port"] for rule in ingress for port in rule["ports"]} == set(ports.values())
+
+
+def test_selectors_find_the_operator(render: Render) -> None:
+    rendered = render(serviceMonitor={"enabled": True}, replicas=2)
+    deployment = rendered.one("Deployment")["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"][0]
+    selectors = [
+        deployment["selector"]["matchLabels"],
+        rendered.one("Service")["spec"]["selector"],
+        rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        rendered.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        spread["labelSelector"]["matchLabels"],
+    ]
+    assert all(selector and selector.items() <= labels.items() for selector in selectors)
+    monitor = rendered.one("ServiceMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= rendered.one("Service")["metadata"]["labels"].items()
+    assert monitor["endpoints"] == [{"port": "metrics", "interval": "15s", "honorLabels": True}]
+
+
+def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
+    assert render().one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
+def test_pod_settings_reach_the_pod(render: Render) -> None:
+    values = {
+        "imagePullSecrets": [{"name": "registry"}],
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "infra", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [{"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}],
+        "terminationGracePeriodSeconds": 5,
+    }
+    rendered = render(
+        **values, podAnnotations={"note": "yes"}, podLabels={"team": "ml"}, resources={"limits": {"memory": "1Gi"}}
+    )
+    template = rendered.one("Deployment")["spec"]["template"]
+    assert {key: template["spec"][key] for key in values} == values
+    assert template["metadata"]["annotations"]["note"] == "yes"
+    assert template["metadata"]["labels"]["team"] == "ml"
+    assert rendered.container()["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_egress_is_restricted_on_request_only(render: Render) -> None:
+    assert render().one("NetworkPolicy")["spec"]["policyTypes"] == ["Ingress"]
+    to = [{"ipBlock": {"cidr": "192.0.2.1/32"}}]
+    policy = {"egress": {"enabled": True, "apiServerPorts": [16443], "apiServerTo": to}}
+    spec = render(networkPolicy=policy).one("NetworkPolicy")["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    dns, api_server = spec["egress"]
+    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
+
+
+def test_uninstalling_keeps_training_jobs_and_what_running_pods_trust(render: Render) -> None:
+    rendered = render(crds={"annotations": {"team": "ml"}})
+    kept = {
+        (item["kind"], item["metadata"]["name"])
+        for item in rendered.objects
+        if item["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
+    }
+    assert kept == {("CustomResourceDefinition", "trainingjobs.epochal.dev"), ("Secret", "epochal-tls")}
+    definition = rendered.one("CustomResourceDefinition", "trainingjobs.epochal.dev")
+    assert definition["metadata"]["annotations"]["team"] == "ml"
+
+
+def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
+    rendered = render()
+    spec = rendered.one("CustomResourceDefinition", "trainingjobs.epochal.dev")["spec"]
+    properties = spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    open_fields = {name for name, schema in properties.items() if "x-kubernetes-preserve-unknown-fields" in str(schema)}
+    policy = rendered.one("ValidatingAdmissionPolicy", "epochal-immutable")["spec"]
+    expressions = [rule["expression"] for rule in policy["validations"]]
+    assert expressions == [
+        f"object.spec.?{name} == oldObject.spec.?{name}" for name in properties if name in open_fields
+    ]
+    (rule,) = policy["matchConstraints"]["resourceRules"]
+    assert rule["resources"] == ["trainingjobs"], "status updates pass"
+    binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]
+    assert binding == {"policyName": "epochal-immutable", "validationActions": ["Deny"]}
