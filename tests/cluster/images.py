@@ -88,7 +88,7 @@ def _image_id(reference: str) -> str | None:
 
 def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[str, str] | None = None) -> None:
     BUILD_LOGS.mkdir(parents=True, exist_ok=True)
-    log = BUILD_LOGS / f"{reference.rpartition('/')[2].partition(':')[0]}.log"
+    log = BUILD_LOGS / f"{_name(reference)}.log"
     with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
         file, pip = Path(folder) / "Dockerfile", Path(folder) / "pip.conf"
         file.write_text(dockerfile)
@@ -99,6 +99,7 @@ def _build(reference: str, *, dockerfile: str, context: Path, arguments: dict[st
                 "bud",
                 "--isolation=chroot",
                 "--layers",
+                "--force-rm",
                 "--pull-never",
                 f"--file={file}",
                 f"--tag={reference}",
@@ -131,13 +132,23 @@ def _pip_cache() -> Path:
 
 def _load(reference: str) -> None:
     """Brings a built image into containerd by way of an OCI layout, where unchanged layers are kept."""
-    layout = CACHE / "oci" / reference.rpartition("/")[2].partition(":")[0]
+    layout = CACHE / "oci" / _name(reference)
     layout.mkdir(parents=True, exist_ok=True)
     (layout / "index.json").unlink(missing_ok=True)
-    # Uncompressed: nothing crosses a network, and unpacking is all the faster.
-    call(*BUILDAH, "push", "--disable-compression", reference, f"oci:{layout}:latest", timeout=600)
+    call(
+        # Uncompressed: nothing crosses a network, and packing would take longest of all.
+        *("skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"),
+        f"containers-storage:[overlay@{STORE}+{RUN}]{reference}",
+        f"oci:{layout}:latest",
+        timeout=600,
+    )
     current = set(containers.image_blobs(layout))
     for blob in (layout / "blobs" / "sha256").iterdir():
         if blob not in current:
             blob.unlink()
     containers.import_layout(layout, reference)
+
+
+def _name(reference: str) -> str:
+    """An image's name without registry and tag."""
+    return reference.rpartition("/")[2].partition(":")[0]

@@ -23,6 +23,7 @@ PACKAGES = (
     "nftables",
     "pkg-config",
     "prometheus",
+    "skopeo",
     "util-linux",
 )
 # Services that these packages bring along; the cluster starts programs of its own instead.
