@@ -1,16 +1,14 @@
 """What every test on the cluster starts from: buckets with data, and a namespace of its own."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from minio import Minio
 
-from tests.kit import buckets
-from tests.kit.jobs import DIGITS, EXAMPLES, Namespace
+from tests.kit import buckets, jobs
+from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import apply, kubectl
 
 
@@ -27,9 +25,7 @@ def store() -> Minio:
 
 @pytest.fixture(scope="session")
 def digits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    subprocess.run([sys.executable, str(EXAMPLES / "digits.py"), str(folder)], check=True)
-    return folder / "digits.npz"
+    return jobs.digits_file(tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture(scope="session", autouse=True)

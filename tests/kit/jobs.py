@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,12 @@ def digits(name: str = "digits", **changes: Any) -> Object:
         else:
             target[last] = value
     return job
+
+
+def digits_file(folder: Path) -> Path:
+    """Writes digits.npz into a folder and returns its path."""
+    subprocess.run([sys.executable, str(EXAMPLES / "digits.py"), str(folder)], check=True)
+    return folder / "digits.npz"
 
 
 class Namespace:

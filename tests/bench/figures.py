@@ -1,0 +1,43 @@
+"""Figures and how they are told."""
+
+import math
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the results.
+
+    Args:
+        what: What was measured.
+        beside: What it was measured beside.
+        measured: The figure, with its unit.
+        goal: What it should be.
+        met: Whether it is.
+    """
+
+    what: str
+    beside: str
+    measured: str
+    goal: str
+    met: bool
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Returns the smallest value that at least this share of the values does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def spread(values: list[float], unit: str = "s") -> str:
+    """Returns median, least and greatest, such as `1.52 s (1.40-1.71, n=10)`."""
+    return f"{median(values):.3g} {unit} ({min(values):.3g}-{max(values):.3g}, n={len(values)})"
+
+
+def table(figures: list[Figure]) -> str:
+    """Returns the figures as a Markdown table."""
+    rows = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
+    for figure in figures:
+        met = "yes" if figure.met else "no"
+        rows.append(f"| {figure.what} | {figure.beside} | {figure.measured} | {figure.goal} | {met} |")
+    return "\n".join(rows) + "\n"
