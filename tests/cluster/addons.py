@@ -1,5 +1,6 @@
 """What runs in the cluster from the start: DNS, MinIO, and a node that offers GPUs."""
 
+import socket
 from string import Template
 from typing import Any
 
@@ -17,6 +18,7 @@ NODE = f"/api/v1/nodes/{pki.NODE}"
 GPUS = "4"
 APPLIED = STATE / "addons.yaml"
 DEPLOYMENTS = ("kube-system/coredns", "minio/minio")
+SERVICES = ("/api/v1/namespaces/kube-system/services/kube-dns", "/api/v1/namespaces/minio/services/minio")
 
 
 def apply() -> None:
@@ -88,7 +90,20 @@ def _workloads_ready() -> bool:
         f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}": deployment
         for deployment in api.request("/apis/apps/v1/deployments")["items"]
     }
-    return all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
+    rolled_out = all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
+    # A kubelet that has just come back still has to find out what became of its pods.
+    return rolled_out and all(map(_serves, SERVICES))
+
+
+def _serves(service: str) -> bool:
+    """Whether a connection to a service is accepted."""
+    spec = api.request(service)["spec"]
+    port = next(port["port"] for port in spec["ports"] if port["protocol"] == "TCP")
+    try:
+        socket.create_connection((spec["clusterIP"], port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _rolled_out(deployment: dict[str, Any]) -> bool:

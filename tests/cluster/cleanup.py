@@ -9,6 +9,7 @@ import configs
 import containers
 import images
 import kernel
+import mounts
 import network
 import process
 from paths import CACHE, CONTAINERD_ROOT, CONTAINERD_STATE, STATE
@@ -18,7 +19,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 PODS = "kubepods"
 CONTAINER_LINKS = Path("/var/log/containers")
 CNI_RESULTS = Path("/var/lib/cni/results")
-# The kubelet's, the network plugins' and containerd's own folders, which no setting moves; inner ones first.
+LAYER_CACHE = Path("/var/lib/containers/cache")
+# Folders of the kubelet, the network plugins, containerd and skopeo, which no setting moves; inner ones first.
 FIXED_FOLDERS = tuple(
     Path(folder)
     for folder in (
@@ -31,6 +33,8 @@ FIXED_FOLDERS = tuple(
         "/run/containerd/s",
         "/run/containerd",
         "/var/log/containers",
+        "/var/lib/containers/cache",
+        "/var/lib/containers",
     )
 )
 
@@ -40,7 +44,8 @@ def remove_cluster() -> None:
     _end_components()
     sockets = _shim_sockets()
     process.end(_stray_processes(), grace=2)
-    _unmount((STATE, CACHE, images.RUN))
+    for folder in (STATE, CACHE, images.RUN):
+        mounts.remove(folder)
     network.delete()
     _remove_cgroups()
     kernel.restore()
@@ -48,9 +53,8 @@ def remove_cluster() -> None:
 
 
 def _end_components() -> None:
-    running = [component for stage in components.stages() for component in stage if component.name != "containerd"]
-    for component in reversed(running):
-        component.stop()
+    names = [component.name for stage in components.stages() for component in stage]
+    process.stop([name for name in names if name != "containerd"], grace=2)
     containerd = components.named("containerd")
     if CONTAINERD_ROOT.exists() and configs.path("containerd.toml").exists():
         try:
@@ -89,29 +93,24 @@ def _shim_sockets() -> list[Path]:
     ]
 
 
-def _unmount(folders: tuple[Path, ...]) -> None:
-    # A mount point is the fifth field; blanks in it are written as octal numbers.
-    points = [
-        Path(line.split()[4].encode().decode("unicode_escape"))
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-    ]
-    for point in reversed(points):
-        if any(point.is_relative_to(folder) for folder in folders):
-            process.call("umount", point)
-
-
 def _remove_cgroups() -> None:
     for pods in CGROUPS.glob(f"*/{PODS}"):
         for folder, _, _ in os.walk(pods, topdown=False):
             Path(folder).rmdir()
 
 
+def _sandboxes() -> list[str]:
+    """The pods' sandboxes for which the network plugins have kept something."""
+    return [file.name.split("-")[1] for file in CNI_RESULTS.glob(f"{network.NAME}-*")]
+
+
 def _remove_files(sockets: list[Path]) -> None:
     leftovers = [
         *sockets,
         *(link for link in CONTAINER_LINKS.glob("*") if link.readlink().is_relative_to(STATE)),
-        *CNI_RESULTS.glob(f"{network.NAME}-*"),
+        *(file for sandbox in _sandboxes() for file in CNI_RESULTS.glob(f"*-{sandbox}-*")),
         *Path("/var/lib/kubelet").glob("*/kubelet*"),
+        *LAYER_CACHE.glob("blob-info-cache*"),
     ]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ class Component:
     def start(self) -> None:
         """Starts it; one that runs already, with another command line, is replaced."""
         if not self.running():
-            process.stop(self.name, self.grace)
+            process.stop([self.name], self.grace)
             process.start(self.name, self.argv)
 
     def wait(self) -> None:
@@ -59,7 +59,7 @@ class Component:
 
     def stop(self) -> None:
         """Stops it."""
-        process.stop(self.name, self.grace)
+        process.stop([self.name], self.grace)
 
     def _settled(self) -> bool:
         if process.pid_of(self.name) is None:

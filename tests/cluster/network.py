@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import mounts
 from paths import STATE
 from process import call
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 def exists() -> bool:
     """Whether the namespace is there."""
-    return os.path.ismount(HANDLE)  # Path.is_mount knows folders only
+    return bool(mounts.below(HANDLE))
 
 
 def create() -> None:
@@ -75,7 +76,7 @@ def delete() -> None:
     if exists():
         call("ip", "netns", "delete", NAME)
     HANDLE.unlink(missing_ok=True)
-    if HANDLE.parent.is_dir() and not any(HANDLE.parent.iterdir()):
-        if HANDLE.parent.is_mount():  # `ip netns add` mounts the folder onto itself
-            call("umount", HANDLE.parent)
-        HANDLE.parent.rmdir()
+    folder = HANDLE.parent
+    if folder.is_dir() and not any(folder.iterdir()):
+        mounts.remove(folder)  # `ip netns add` mounts it onto itself
+        folder.rmdir()

@@ -134,12 +134,11 @@ def log_of(name: str) -> str:
     return f"  last lines of {log}:\n{said}"
 
 
-def stop(name: str, grace: float = 10) -> None:
-    """Stops a program: asks it to end, and kills it when it has not within the grace period (seconds)."""
-    pid = pid_of(name)
-    if pid is not None:
-        end([pid], grace)
-    (PIDS / name).unlink(missing_ok=True)
+def stop(names: Sequence[str], grace: float) -> None:
+    """Stops programs: asks them to end, and kills those that have not within the grace period (seconds)."""
+    end([pid for pid in map(pid_of, names) if pid is not None], grace)
+    for name in names:
+        (PIDS / name).unlink(missing_ok=True)
 
 
 def end(pids: Sequence[int], grace: float) -> None:
