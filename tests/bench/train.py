@@ -50,8 +50,7 @@ def _plain(namespace: Namespace, name: str, like: str) -> tuple[list[float], flo
     template["metadata"] = {"annotations": template["metadata"]["annotations"]}
     container = template["spec"]["containers"][0]
     container["command"] = ["python3", "-c", PLAIN]
-    host = buckets.ENDPOINT.removeprefix("http://")
-    container["env"] += [{"name": "ENDPOINT", "value": host}, {"name": "EPOCHS", "value": str(EPOCHS)}]
+    container["env"] += [{"name": "ENDPOINT", "value": buckets.HOST}, {"name": "EPOCHS", "value": str(EPOCHS)}]
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template}}
     apply(job, namespace=namespace.name)
     kubectl(

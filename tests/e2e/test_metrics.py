@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.kubectl import kubectl, wait
 
 PROMETHEUS = "127.0.0.1:19090"
 
@@ -77,8 +77,11 @@ def test_a_series_goes_when_its_job_goes(namespace: Namespace) -> None:
 @pytest.fixture
 def _prometheus(tmp_path: Path) -> Iterator[None]:
     """A Prometheus beside the cluster that scrapes the operator's service."""
-    address = get("service", "epochal", namespace=operator.NAMESPACE)["spec"]["clusterIP"]
-    scrape = {"job_name": "epochal", "honor_labels": True, "static_configs": [{"targets": [f"{address}:8080"]}]}
+    scrape = {
+        "job_name": "epochal",
+        "honor_labels": True,
+        "static_configs": [{"targets": ["epochal.epochal-system.svc:8080"]}],
+    }
     config = tmp_path / "prometheus.yml"
     config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
     command = [

@@ -8,7 +8,8 @@ from minio import Minio
 
 from tests.kit.kubectl import Object, get
 
-ENDPOINT = "http://minio.minio.svc:9000"
+HOST = "minio.minio.svc:9000"
+ENDPOINT = f"http://{HOST}"
 SECRET = "minio-credentials"
 
 
@@ -18,15 +19,10 @@ def credentials() -> tuple[str, str]:
     return base64.b64decode(data["accessKey"]).decode(), base64.b64decode(data["secretKey"]).decode()
 
 
-def address() -> str:
-    """Returns host and port of the service as this process reaches it: outside of pods there is no cluster DNS."""
-    return f"{get('service', 'minio', namespace='minio')['spec']['clusterIP']}:9000"
-
-
 def connect() -> Minio:
     """Returns a client with the root user's rights."""
     access_key, secret_key = credentials()
-    return Minio(address(), access_key, secret_key, secure=False)
+    return Minio(HOST, access_key, secret_key, secure=False)
 
 
 def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
