@@ -44,10 +44,7 @@ def _manifest() -> str:
 
 
 def offer_gpus() -> None:
-    """Gives the node GPUs that nothing is behind; the scheduler counts them like real ones.
-
-    A kubelet that starts anew takes them away again, as it finds no device plugin.
-    """
+    """Gives the node GPUs that nothing is behind; the scheduler counts them like real ones."""
     if api.request(NODE)["status"]["capacity"].get("nvidia.com/gpu") != GPUS:
         gpus = {"nvidia.com/gpu": GPUS}
         api.request(f"{NODE}/status", {"status": {"capacity": gpus, "allocatable": gpus}})
@@ -60,7 +57,7 @@ def wait_for_node() -> None:
 
 def wait_for_workloads() -> None:
     """Waits until DNS and MinIO serve."""
-    wait_until(_workloads_ready, what="DNS and MinIO", timeout=120, why_not=_pods)
+    wait_until(ready, what="DNS and MinIO", timeout=120, why_not=_pods)
 
 
 def ready() -> bool:

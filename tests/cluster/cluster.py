@@ -23,6 +23,7 @@ from report import Failure, console, duration, step
 
 # Free space, in GiB: to build everything, and to run.
 TO_BUILD, TO_RUN = 15, 5
+UP_SECONDS = 20
 
 
 def up() -> None:
@@ -33,7 +34,10 @@ def up() -> None:
         with _alone():
             _provide()
             _prepare()
-            network.inside(_bring_up)
+            try:
+                network.inside(_bring_up)
+            except Failure as failure:
+                raise Failure(f"{failure}\nShould this remain: make cluster-down, and begin anew.") from failure
     console.print(f"The cluster is up ({duration(time.monotonic() - started)}).  KUBECONFIG={KUBECONFIG}")
 
 
@@ -80,7 +84,7 @@ def load(archive: Path) -> None:
     _require_cluster()
     with step(f"load {archive}"):
         said = containers.import_archive(archive)
-    console.print(said.strip())
+    console.print(said.strip(), markup=False)
 
 
 def kubeconfig() -> None:
@@ -115,6 +119,7 @@ def _prepare() -> None:
 
 
 def _bring_up() -> None:
+    console.print(f"Bringing the cluster up takes about {duration(UP_SECONDS)}; it lies in {STATE}")
     for stage in components.stages():
         with step(", ".join(component.name for component in stage)):
             for component in stage:

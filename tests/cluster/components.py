@@ -35,7 +35,7 @@ class Component:
     argv: tuple[str, ...]
     ready: Callable[[], bool]
     timeout: float = 60
-    grace: float = 10
+    grace: float = 5
 
     def running(self) -> bool:
         """Whether it runs, with the command line that it should have."""

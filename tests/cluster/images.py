@@ -9,7 +9,7 @@ import binaries
 import containers
 from paths import CACHE, CHECKOUT
 from process import call
-from report import console, step
+from report import Failure, console, step
 
 RELEASE = "bookworm"
 BASE = f"localhost/epochal-base:{RELEASE}"
@@ -45,6 +45,8 @@ def ensure_program_image(module: binaries.Module) -> None:
 def build_project(name: str) -> None:
     """Builds one of the project's own images from its Dockerfile, and loads it into the cluster."""
     reference, dockerfile = PROJECT[name]
+    if not dockerfile.exists():
+        raise Failure(f"there is no {dockerfile}")
     build(reference, dockerfile)
 
 

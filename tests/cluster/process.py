@@ -43,7 +43,7 @@ def call(
         Failure: it ended with an error, or not in time. Holds the last lines that it wrote.
     """
     command = [str(part) for part in argv]
-    name = " ".join(command[:4])
+    name = " ".join(part for part in command if not part.startswith("-"))[:80]
     sink = log.open("w") if log else None
     try:
         done = subprocess.run(
