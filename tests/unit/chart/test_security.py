@@ -12,6 +12,7 @@ Object = dict[str, Any]
 RIGHTS = {
     ("epochal.dev", "trainingjobs", "get list watch delete"),
     ("epochal.dev", "trainingjobs/status", "patch"),
+    ("epochal.dev", "trainingjobs/finalizers", "update"),
     ("batch", "jobs", "get list watch create patch"),
     ("", "pods", "get list watch"),
     ("events.k8s.io", "events", "create"),
