@@ -1,0 +1,9 @@
+"""Data sets: read from a bucket, whatever wrote them, and checked before anything is trained on them."""
+
+from epochal_trainer.data.features import check_features
+from epochal_trainer.data.labels import check_labels
+from epochal_trainer.data.load import load
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import DataSets, Samples, describe
+
+__all__ = ["DataSets", "Memory", "Samples", "check_features", "check_labels", "describe", "load"]

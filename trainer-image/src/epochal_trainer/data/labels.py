@@ -1,0 +1,113 @@
+"""Whether labels fit the network's last layer and its loss."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.failures import Failure, bad_data
+
+INDICES = frozenset({"sparsecategoricalcrossentropy"})
+ROWS = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
+PROBABILITIES = frozenset({"binarycrossentropy", "binaryfocalcrossentropy", "bce"})
+VALUES = frozenset(
+    [
+        "cosinesimilarity",
+        "hinge",
+        "huber",
+        "kld",
+        "kldivergence",
+        "logcosh",
+        "mae",
+        "mape",
+        "meanabsoluteerror",
+        "meanabsolutepercentageerror",
+        "meansquarederror",
+        "meansquaredlogarithmicerror",
+        "mse",
+        "msle",
+        "poisson",
+        "squaredhinge",
+    ]
+)
+"""Losses that compare labels and outputs element by element."""
+
+
+def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> None:
+    """Makes sure that labels are what the loss compares with the network's output.
+
+    Losses that are not known here are left to Keras.
+
+    Args:
+        samples: The data set.
+        output_shape: Shape of the network's output for one sample; None for an axis of any size.
+        loss: Name of the loss, as a class or as a function of Keras.
+        ignored: The label that stands for none, where the loss has one (`ignore_class`).
+
+    Raises:
+        Failure: InvalidLabels.
+    """
+    name, output = loss.lower().replace("_", ""), tuple(output_shape)
+    if name in INDICES:
+        _check_indices(samples, output, loss, ignored)
+    elif name in ROWS | PROBABILITIES | VALUES:
+        _check_shape(samples, output, loss, rows=name in ROWS)
+        if name in ROWS | PROBABILITIES:
+            _check_range(samples, loss)
+
+
+def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, ignored: int | None) -> None:
+    labels, classes = samples.labels, output[-1] if output else None
+    shape = labels.shape[1:]
+    if output and len(shape) == len(output) and shape[-1] != 1:
+        raise _invalid(samples, f"rows of {shape[-1]:,}, and {loss} takes class indices: use CategoricalCrossentropy")
+    if not (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
+        takes = f"{_shaped(output[:-1])} class indices" if output[:-1] else "one class index"
+        raise _invalid(samples, f"{_each(shape)}, and {loss} takes {takes} with an output of {_shaped(output)}")
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        raise _invalid(
+            samples, f"{_first(labels, labels != np.floor(labels))}, and {loss} takes class indices, 0, 1, …"
+        )
+    wrong = (labels < 0) | (labels >= classes) if classes is not None else labels < 0
+    if ignored is not None:
+        wrong &= labels != ignored
+    if wrong.any():
+        most = "" if classes is None else f" to {classes - 1}, as the last layer has {classes:,} outputs"
+        raise _invalid(samples, f"{_first(labels, wrong)}, and a class index must be from 0{most}")
+
+
+def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *, rows: bool) -> None:
+    shape = samples.labels.shape[1:]
+    if _fits(shape, output) or (not rows and (_fits((*shape, 1), output) or _fits(shape, (*output, 1)))):
+        return
+    advice = ""
+    if samples.labels.dtype.kind in "iu" and (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
+        advice = "; use SparseCategoricalCrossentropy for class indices"
+    raise _invalid(samples, f"{_each(shape)}, and {loss} compares them with an output of {_shaped(output)}{advice}")
+
+
+def _check_range(samples: Samples, loss: str) -> None:
+    wrong = (samples.labels < 0) | (samples.labels > 1)
+    if wrong.any():
+        raise _invalid(samples, f"{_first(samples.labels, wrong)}, and {loss} takes values from 0 to 1")
+
+
+def _shaped(shape: tuple[int | None, ...]) -> str:
+    return "×".join("?" if size is None else str(size) for size in shape)
+
+
+def _each(shape: tuple[int, ...]) -> str:
+    return f"{_shaped(shape)} labels for each sample" if shape else "one label for each sample"
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(want in (None, size) for size, want in zip(shape, wanted, strict=True))
+
+
+def _first(labels: Array, wrong: Array) -> str:
+    where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+    return f"{labels[where]} at {list(where)}"
+
+
+def _invalid(samples: Samples, what: str) -> Failure:
+    return bad_data("InvalidLabels", f"{samples.labels_name} holds {what}")

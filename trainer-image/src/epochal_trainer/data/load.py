@@ -1,0 +1,143 @@
+"""Brings the data sets of a TrainingJob into memory."""
+
+from math import floor
+from pathlib import Path
+
+import numpy as np
+from epochal_api.storage import Data, DataSet
+
+from epochal_trainer.buckets import Bucket
+from epochal_trainer.data import idx, npz, pickled
+from epochal_trainer.data.formats import format_of
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.npz import Role
+from epochal_trainer.data.samples import Array, DataSets, Samples, shaped
+from epochal_trainer.data.source import Source
+from epochal_trainer.failures import bad_data
+
+BLOCK = 1024**2
+"""Elements that are looked through at a time."""
+
+
+def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None) -> DataSets:
+    """Downloads the data sets, reads them and checks that they are whole.
+
+    Args:
+        data: Which objects, in which format.
+        bucket: Where they lie.
+        folder: Where copies may be written; they are gone when this returns.
+        memory: What all arrays together may take. Default: three quarters of what is left to this process.
+
+    Returns:
+        The data sets, the validation set split off if it is a part of the training set.
+
+    Raises:
+        Failure: The bucket's; EmptyData, LengthMismatch, NonFiniteData; or those of the formats: UnknownFormat,
+            MissingArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData, DataTooLarge.
+    """
+    memory = memory or Memory()
+    wanted: dict[Role, DataSet] = {"train": data.train}
+    if data.validation and (validation := data.validation.data_set):
+        wanted["validation"] = validation
+    if data.test:
+        wanted["test"] = data.test
+
+    keys = dict.fromkeys(key for data_set in wanted.values() for key in data_set.keys())  # noqa: SIM118 - no dict
+    for key in keys:
+        bucket.stat(data.prefix + key)
+    sources, digests = {}, {}
+    try:
+        for number, key in enumerate(keys):
+            sources[key] = Source(key, folder / f"data-{number}")
+            digests[data.prefix + key] = bucket.download(data.prefix + key, sources[key].path)
+        found = {role: _checked(_read(data, sources, role, each, memory)) for role, each in wanted.items()}
+    finally:
+        for source in sources.values():
+            source.path.unlink(missing_ok=True)
+
+    train, held_out = found["train"], found.get("validation")
+    if data.validation and data.validation.split is not None:
+        train, held_out = split(train, float(data.validation.split))
+    return DataSets(train, held_out, found.get("test"), digests)
+
+
+def split(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
+    """Splits off the last part of a data set, exactly as Keras' validation_split does.
+
+    Args:
+        samples: The whole.
+        fraction: How much of it to split off, above 0 and below 1.
+
+    Returns:
+        What is left, and the part; both are views.
+
+    Raises:
+        Failure: EmptyData, if one of them is empty.
+    """
+    at = floor(len(samples) * (1.0 - fraction))
+    if at in (0, len(samples)):
+        raise bad_data(
+            "EmptyData",
+            f"spec.data.validation.split {fraction} of the {len(samples):,} samples in {samples.features_name} "
+            "leaves one part without any: name another fraction",
+        )
+
+    def part(begin: int, end: int) -> Samples:
+        names = samples.features_name, samples.labels_name
+        return Samples(samples.features[begin:end], samples.labels[begin:end], *names)
+
+    return part(0, at), part(at, len(samples))
+
+
+def _read(data: Data, sources: dict[str, Source], role: Role, data_set: DataSet, memory: Memory) -> Samples:
+    if data_set.object is not None:
+        source = sources[data_set.object]
+        match format_of(source, data.format):
+            case "npz":
+                return npz.read(source, role, memory)
+            case "pickle":
+                return pickled.read(source, memory)
+            case "idx":
+                advice = f"name two objects in spec.data.{role}, features and labels"
+                raise bad_data("MissingArrays", f"{source.name} is idx and holds one array: {advice}")
+    features, labels = (sources[key] for key in data_set.keys())  # noqa: SIM118 - no dict
+    for source in (features, labels):
+        if (found := format_of(source, data.format)) != "idx":
+            raise bad_data(
+                "UnknownFormat",
+                f"{source.name} is {found}, and features and labels of their own must be idx: "
+                f"name it as spec.data.{role}.object if it holds both",
+            )
+    return Samples(idx.read(features, memory), idx.read(labels, memory), features.name, labels.name)
+
+
+def _checked(samples: Samples) -> Samples:
+    for name, array in ((samples.features_name, samples.features), (samples.labels_name, samples.labels)):
+        if array.ndim == 0:
+            raise bad_data("ShapeMismatch", f"{name} is a single value: its first axis must be that of the samples")
+        if array.size == 0:
+            raise bad_data("EmptyData", f"{name} is {shaped(array.shape)} {array.dtype}: there must be data in it")
+    if len(samples.features) != len(samples.labels):
+        raise bad_data(
+            "LengthMismatch",
+            f"{samples.features_name} holds {len(samples.features):,} samples and {samples.labels_name} "
+            f"{len(samples.labels):,}: there must be as many labels as features",
+        )
+    _check_finite(samples.features_name, samples.features)
+    _check_finite(samples.labels_name, samples.labels)
+    return samples
+
+
+def _check_finite(name: str, array: Array) -> None:
+    if array.dtype.kind != "f":
+        return
+    rows = max(1, BLOCK * len(array) // array.size)
+    for begin in range(0, len(array), rows):
+        finite = np.isfinite(array[begin : begin + rows])
+        if not finite.all():
+            first = tuple(int(index) for index in np.argwhere(~finite)[0])
+            where = (begin + first[0], *first[1:])
+            raise bad_data(
+                "NonFiniteData",
+                f"{name} holds {array[where]} at {list(where)}: every value must be a finite number; clean the data",
+            )

@@ -1,0 +1,263 @@
+"""Pickles of `(features, labels)`, of any numpy, read without running what they say.
+
+A pickle is a program that may call anything. This reader follows it, but knows a handful of names only and puts its own
+harmless parts in the place of numpy's: a hostile pickle finds nothing to call, and cannot lie to numpy about an array.
+"""
+
+import pickle
+import re
+import struct
+from collections.abc import Callable
+from math import prod
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+
+import numpy as np
+
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import Array, Samples, shaped
+from epochal_trainer.data.source import Source, unsupported
+from epochal_trainer.failures import Failure, bad_data
+
+BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
+MOST_STEPS = 100_000
+"""Steps of a pickle's program: a tuple of arrays takes less than a hundred, whatever its size."""
+TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
+SHOWN = 100
+
+Unpickler: Any = pickle._Unpickler  # noqa: SLF001
+"""The standard library's own in Python: the one in C takes the memory that a pickle claims before it looks for data."""
+
+
+def is_pickle(head: bytes) -> bool:
+    """Whether a file that begins so may be a pickle of a tuple or a list."""
+    if head[:1] == pickle.PROTO:
+        return len(head) > 1 and head[1] in BINARY_PROTOCOLS
+    return head[:1] in (pickle.MARK, pickle.EMPTY_LIST)
+
+
+def read(source: Source, memory: Memory) -> Samples:
+    """Reads a pickle of features and labels.
+
+    Args:
+        source: The file.
+        memory: What the arrays may take.
+
+    Returns:
+        Features and labels, in this machine's byte order.
+
+    Raises:
+        Failure: UnsafePickle, UnsupportedType, MissingArrays, TruncatedData, DamagedData or DataTooLarge.
+    """
+    with source.opened() as stream:
+        bounded = Bounded(stream, source, memory)
+        try:
+            content = Reader(bounded).load()
+        except Failure:
+            raise
+        except Unsafe as error:
+            raise bad_data(
+                "UnsafePickle",
+                f"{source.name} names {_printable(str(error))}: a pickle may hold numpy arrays and nothing else; "
+                "save a tuple of two arrays, (features, labels)",
+            ) from error
+        except NotNumbers as error:
+            raise unsupported(source.name, _printable(str(error))) from error
+        except Exception as error:
+            if bounded.ended:
+                raise source.truncated("the pickle breaks off", "it must be whole") from error
+            raise source.damaged(
+                f"it is no pickle that can be read ({type(error).__name__}: {_printable(str(error))})"
+            ) from error
+    match content:
+        case (PickledArray() as features, PickledArray() as labels):
+            x, y = f"{source.name}[0]", f"{source.name}[1]"
+            return Samples(features.array(source), labels.array(source), x, y)
+    raise bad_data(
+        "MissingArrays",
+        f"{source.name} holds {_what(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
+    )
+
+
+class Bounded:
+    """A stream that never gives more than it can hold and memory has room for, whatever is asked of it."""
+
+    def __init__(self, stream: BinaryIO, source: Source, memory: Memory) -> None:
+        self._stream = stream
+        self._name = source.name
+        self._memory = memory
+        self._most = source.most()
+        self.ended = False
+        """Whether more was asked for than there is."""
+
+    def read(self, size: int) -> bytes:
+        """Reads bytes, fewer only at the end."""
+        possible = min(size, self._most)
+        self._memory.reserve(possible, self._name)
+        data = self._stream.read(possible)
+        self._most -= len(data)
+        self.ended = self.ended or len(data) < size
+        return data
+
+    def readline(self) -> bytes:
+        """Reads a line with its end; without it only where the stream ends."""
+        line = self._stream.readline(self._memory.left + 1)
+        self._memory.reserve(len(line), self._name)
+        self._most -= len(line)
+        self.ended = self.ended or not line.endswith(b"\n")
+        return line
+
+
+class Unsafe(Exception):
+    """A pickle names what no array needs."""
+
+
+class NotNumbers(Exception):
+    """A pickle holds an array of something else than numbers."""
+
+
+class PickledType:
+    """Stands for numpy.dtype while a pickle is read."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self._code = _text(code)
+        if not TYPE_CODE.fullmatch(self._code):
+            kinds = {"O": "Python objects", "S": "strings", "U": "strings"}
+            raise NotNumbers(kinds.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
+        self.dtype = np.dtype(self._code)
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        _, order, subarray, fields, *_ = state
+        if subarray is not None or fields is not None:
+            raise NotNumbers("records")
+        self.dtype = np.dtype(f"{_text(order)}{self._code}")
+
+
+class PickledArray:
+    """Stands for numpy.ndarray while a pickle is read."""
+
+    def __init__(self, *_: object) -> None:
+        self._shape: tuple[int, ...] = ()
+        self._dtype = np.dtype("u1")
+        self._order: Any = "C"
+        self._data: bytes = b""
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        _, shape, kind, fortran, data = state
+        self._set(data, kind, shape, "F" if fortran else "C")
+
+    @classmethod
+    def from_buffer(cls, data: object, kind: object, shape: object = (), order: object = "C") -> "PickledArray":
+        """Stands for numpy's function of this name, and for that of a single number."""
+        made = cls()
+        made._set(data, kind, shape, order)
+        return made
+
+    def _set(self, data: object, kind: object, shape: object, order: object) -> None:
+        if not isinstance(kind, PickledType) or not isinstance(shape, tuple) or order not in ("C", "F"):
+            raise TypeError("an array needs a type, a shape and an order")
+        if any(not isinstance(size, int) or size < 0 for size in shape):
+            raise ValueError(f"an array has no shape {shape!r:.{SHOWN}}")
+        self._data, self._dtype, self._shape, self._order = _bytes(data), kind.dtype, shape, order
+
+    def array(self, source: Source) -> Array:
+        """Returns the array, without a copy where its bytes are in this machine's order."""
+        size = prod(self._shape) * self._dtype.itemsize
+        if size != len(self._data):
+            found = f"an array of {shaped(self._shape)} {self._dtype} takes {size:,} bytes"
+            raise source.damaged(f"{found}, and {len(self._data):,} are there")
+        try:
+            flat = np.frombuffer(self._data, self._dtype) if size else np.empty(0, self._dtype)
+            return flat.astype(self._dtype.newbyteorder("="), copy=False).reshape(self._shape, order=self._order)
+        except ValueError as error:
+            raise source.damaged(str(error)) from error
+
+
+class Known(NamedTuple):
+    """A name that a pickle of arrays may use, and what stands in its place. It has no attributes that could be set."""
+
+    call: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Does what stands in the name's place."""
+        return self.call(*arguments)
+
+
+def _ndarray(*_: object) -> None:
+    raise Unsafe("numpy.ndarray as a function")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:SHOWN]
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+
+
+def _bytes(value: object, *_: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("latin-1")
+    raise TypeError(f"an array's data must be bytes, found {type(value).__name__}")
+
+
+KNOWN = {
+    ("numpy", "ndarray"): Known(_ndarray),
+    ("numpy", "dtype"): Known(PickledType),
+    ("numpy.core.multiarray", "_reconstruct"): Known(PickledArray),
+    ("numpy.core.multiarray", "scalar"): Known(PickledArray.from_buffer),
+    ("numpy.core.numeric", "_frombuffer"): Known(PickledArray.from_buffer),
+    ("_codecs", "encode"): Known(_bytes),
+    ("builtins", "bytes"): Known(lambda: b""),
+}
+RENAMED = {"numpy._core.multiarray": "numpy.core.multiarray", "numpy._core.numeric": "numpy.core.numeric"}
+"""Modules of numpy 2, by their names in numpy 1."""
+
+
+def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    def counted(reader: "Reader") -> None:
+        reader.steps += 1
+        if reader.steps > MOST_STEPS:
+            raise NotNumbers(f"more than {MOST_STEPS:,} Python values")
+        step(reader)
+
+    return counted
+
+
+def _load_bytes(reader: Any) -> None:
+    (size,) = struct.unpack("<Q", reader.read(8))
+    reader.append(reader.read(size))
+
+
+class Reader(Unpickler):  # type: ignore[misc]
+    """Reads arrays, their types, numbers and plain containers; refuses everything else by name."""
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        code: _counted(step) for code, step in (Unpickler.dispatch | {pickle.BYTEARRAY8[0]: _load_bytes}).items()
+    }
+
+    def __init__(self, file: Bounded) -> None:
+        super().__init__(file, encoding="bytes")
+        self.steps = 0
+
+    def find_class(self, module: str, name: str) -> Known:
+        """Returns what stands in the place of a name; called by the unpickler.
+
+        Raises:
+            Unsafe: If no array needs that name.
+        """
+        now = "builtins" if module == "__builtin__" else RENAMED.get(module, module)
+        if (now, name) not in KNOWN:
+            raise Unsafe(f"{module}.{name}")
+        return KNOWN[now, name]
+
+
+def _what(content: object) -> str:
+    match content:
+        case PickledArray():
+            return "one array"
+        case tuple() | list():
+            return f"a {type(content).__name__} of {len(content)}: {', '.join(_what(part) for part in content[:4])}"
+        case _:
+            return f"a {type(content).__name__}"

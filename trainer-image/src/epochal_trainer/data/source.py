@@ -1,0 +1,138 @@
+"""A local file with data, plain or gzipped, read within bounds."""
+
+import gzip
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import Array
+from epochal_trainer.failures import Failure, bad_data
+
+GZIP = b"\x1f\x8b"
+DENSEST = 1032
+"""Bytes that one byte of a deflate stream expands to at most, see https://zlib.net/zlib_tech.html."""
+CHUNK = 1024**2
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that a data set is read from.
+
+    Args:
+        name: Its object's key, for messages.
+        path: The local copy.
+    """
+
+    name: str
+    path: Path
+
+    def truncated(self, found: str, wanted: str) -> Failure:
+        """Returns the failure of a file that ends too early."""
+        return bad_data("TruncatedData", f"{self.name} is cut off: {found}, but {wanted}; upload it again")
+
+    def damaged(self, found: str) -> Failure:
+        """Returns the failure of a file that is not what it should be."""
+        return bad_data("DamagedData", f"{self.name} is damaged: {found}; upload it again")
+
+    def gzipped(self) -> bool:
+        """Whether the file is compressed as a whole."""
+        with self.path.open("rb") as file:
+            return file.read(len(GZIP)) == GZIP
+
+    def most(self) -> int:
+        """Returns how many bytes of content the file can hold at most."""
+        size = self.path.stat().st_size
+        return size * DENSEST if self.gzipped() else size
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Opens the content, without its compression.
+
+        Raises:
+            Failure: TruncatedData or DamagedData, if reading in the context finds the compression broken.
+        """
+        if not self.gzipped():
+            with self.path.open("rb") as file:
+                yield file
+            return
+        try:
+            with gzip.open(self.path) as stream:
+                yield cast("BinaryIO", stream)
+        except EOFError as error:
+            raise self.truncated("its gzip stream has no end", "it must be whole") from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise self.damaged(f"gzip: {error}") from error
+
+    @contextmanager
+    def seekable(self, memory: Memory) -> Iterator[BinaryIO]:
+        """Opens the content to be read in any order: if gzipped, expanded on disk, as far as memory would hold it."""
+        if not self.gzipped():
+            with self.path.open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile(dir=self.path.parent) as expanded:
+            with self.opened() as stream:
+                left = memory.left
+                while chunk := stream.read(CHUNK):
+                    left -= len(chunk)
+                    if left < 0:
+                        memory.reserve(memory.left - left, f"{self.name}, expanded,")
+                    expanded.write(chunk)
+            expanded.seek(0)
+            yield cast("BinaryIO", expanded)
+
+    def fill(self, array: Array, stream: BinaryIO, begun: bytes = b"") -> None:
+        """Reads an array's bytes as they lie in memory.
+
+        Args:
+            array: To be filled, contiguous.
+            stream: Where the bytes come from.
+            begun: The first of them, read already.
+
+        Raises:
+            Failure: TruncatedData, if there are too few.
+        """
+        if array.size == 0:
+            return
+        target = array.reshape(-1).view(np.uint8).data
+        target[: len(begun)] = begun
+        position = len(begun)
+        while position < len(target):
+            count = stream.readinto(target[position : position + CHUNK])  # type: ignore[attr-defined]
+            if not count:
+                raise self.truncated(f"it holds {position:,} bytes of data", f"{len(target):,} must be there")
+            position += count
+
+
+def supported(dtype: np.dtype[np.generic], name: str) -> np.dtype[np.generic]:
+    """Makes sure that a network can take a type.
+
+    Args:
+        dtype: Type of an array's elements.
+        name: The array, for messages.
+
+    Returns:
+        The same type in this machine's byte order.
+
+    Raises:
+        Failure: UnsupportedType, for anything but booleans, integers and floats of at most 64 bits.
+    """
+    if dtype.kind not in "biuf" or dtype.itemsize > 8 or dtype.subdtype is not None:  # noqa: PLR2004 - bytes
+        what = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
+        raise unsupported(name, what)
+    return dtype.newbyteorder("=")
+
+
+def unsupported(name: str, what: str) -> Failure:
+    """Returns the failure of an array of something else than numbers."""
+    return bad_data(
+        "UnsupportedType",
+        f"{name} holds {what}: it must hold booleans, integers or floats of at most 64 bits",
+    )
