@@ -145,6 +145,14 @@ class Kube:
         """Returns a TrainingJob as JSON."""
         return await self._request("GET", _training_job(namespace, name))
 
+    async def knows_training_jobs(self, namespace: str | None = None) -> bool:
+        """Returns whether the API server serves TrainingJobs at all: whether their CRD is installed."""
+        try:
+            await self._request("GET", f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}", query={"limit": "1"})
+        except NotFound:
+            return False
+        return True
+
     async def list_training_jobs(self, namespace: str | None = None) -> Listing:
         """Returns the TrainingJobs of a namespace, or of all."""
         return await self._list(f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}")
@@ -196,9 +204,11 @@ class Kube:
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         await self._request("DELETE", _job(namespace, name), body=body)
 
-    async def patch_job(self, namespace: str, name: str, *, uid: str, spec: Object) -> Object:
-        """Changes fields of a Job's spec (None removes one); raises Conflict if its uid is another one."""
-        body = {"metadata": {"uid": uid}, "spec": spec}
+    async def patch_job(
+        self, namespace: str, name: str, *, uid: str, spec: Object | None = None, labels: Object | None = None
+    ) -> Object:
+        """Changes fields of a Job's spec (None removes one) or labels; raises Conflict if its uid is another one."""
+        body = {"metadata": {"uid": uid, "labels": labels or {}}, "spec": spec or {}}
         query = {"fieldManager": LEADER_MANAGER}
         return await self._request("PATCH", _job(namespace, name), query=query, body=body, content_type=_MERGE)
 

@@ -1,0 +1,272 @@
+"""The one child of a TrainingJob: its batch/v1 Job, with all that a trainer needs in the pod itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from epochal_api import pod
+from epochal_api.scheduling import Scheduling
+from epochal_api.storage import Storage
+from epochal_api.trainingjob import (
+    API_VERSION,
+    GROUP,
+    KIND,
+    MAX_SPEC_BYTES,
+    MUTABLE,
+    InvalidTrainingJob,
+    TrainingJob,
+    TrainingJobSpec,
+)
+
+Object = dict[str, Any]
+
+NAME_LABEL = f"{GROUP}/trainingjob"
+"""Label of Jobs and pods: name of their TrainingJob. Only objects with it are watched."""
+UID_LABEL = f"{GROUP}/trainingjob-uid"
+"""Label of Jobs and pods: uid of their TrainingJob, which tells them from those of an earlier one of that name."""
+SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
+"""Annotation of the Job: digest of what it was built from, without the fields that may change."""
+CONTAINER = "trainer"
+
+USER = 65532
+"""What images call nonroot: https://github.com/GoogleContainerTools/distroless."""
+GRACE_SECONDS = 60
+"""Time for a trainer to end in order once it is told to."""
+TOKEN_SECONDS = 3600
+"""Life of a report's token; the kubelet renews it long before."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What was set when Epochal was installed.
+
+    Args:
+        trainer_image: Image of trainers that name none.
+        storage_endpoint: S3 service of jobs that name none, if there is one.
+        progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
+        progress_ca: Certificate authority of the progress endpoint, PEM.
+    """
+
+    trainer_image: str
+    storage_endpoint: str | None
+    progress_url: str
+    progress_ca: str
+
+
+def batch_job(job: TrainingJob, installation: Installation) -> Object:
+    """Returns the batch/v1 Job of a TrainingJob.
+
+    Args:
+        job: The TrainingJob, as read from the API server.
+        installation: What fills in where the spec says nothing.
+
+    Returns:
+        The Job as JSON.
+
+    Raises:
+        InvalidTrainingJob: If no storage endpoint is known, or the spec does not fit into a pod; names the field.
+    """
+    resolved = _resolve(job, installation)
+    document = _document(resolved)
+    size = len(document.encode())
+    if size > MAX_SPEC_BYTES:
+        raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
+
+    spec, metadata = resolved.spec, resolved.metadata
+    labels = {
+        "app.kubernetes.io/managed-by": "epochal",
+        NAME_LABEL: metadata.name,
+        UID_LABEL: metadata.uid,
+    }
+    annotations = {pod.JOB_ANNOTATION: document, pod.CA_ANNOTATION: installation.progress_ca}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "labels": labels,
+            "annotations": {SPEC_ANNOTATION: _digest(resolved)},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": metadata.name,
+                    "uid": metadata.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "suspend": spec.suspend,
+            "backoffLimit": spec.backoff_limit,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": _failure_policy(),
+            **_given(activeDeadlineSeconds=spec.active_deadline_seconds),
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": _pod_spec(resolved, installation),
+            },
+        },
+    }
+
+
+def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
+    """Returns what must change in the spec of a TrainingJob's Job: nothing, or those fields that may (None: remove)."""
+    spec = child["spec"]
+    wanted = {"suspend": job.spec.suspend, "activeDeadlineSeconds": job.spec.active_deadline_seconds}
+    found = {"suspend": spec.get("suspend", False), "activeDeadlineSeconds": spec.get("activeDeadlineSeconds")}
+    return {name: value for name, value in wanted.items() if value != found[name]}
+
+
+def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
+    """Returns whether a Job was built from another spec than the TrainingJob has now."""
+    return bool(child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION) != _digest(_resolve(job, installation)))
+
+
+def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
+    endpoint = job.spec.storage.endpoint or installation.storage_endpoint
+    if endpoint is None:
+        raise InvalidTrainingJob("spec.storage.endpoint: must be given, since Epochal was installed without a default")
+    storage = job.spec.storage.model_copy(update={"endpoint": endpoint})
+    image = job.spec.image or installation.trainer_image
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
+
+
+def _document(job: TrainingJob) -> str:
+    """Returns the TrainingJob as its trainer reads it: only what is set, and a null where a Keras argument is null."""
+    metadata = job.metadata
+    return json.dumps(
+        {
+            "apiVersion": job.api_version,
+            "kind": job.kind,
+            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
+            "spec": job.spec.model_dump(mode="json", exclude_unset=True),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _digest(job: TrainingJob) -> str:
+    fixed = job.spec.model_dump(mode="json", exclude_unset=True, exclude=set(MUTABLE))
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def _failure_policy() -> Object:
+    """Returns what is no crash: wrong input, which ends the job at once, and what the cluster does to a pod."""
+    codes = [int(code) for code in pod.NOT_RETRIED]
+    return {
+        "rules": [
+            {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": codes}},
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        ]
+    }
+
+
+def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
+    spec = job.spec
+    volumes, mounts = _volumes(spec.storage)
+    return {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "serviceAccountName": spec.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **_scheduling(spec.scheduling),
+        **_given(imagePullSecrets=[secret.dump() for secret in spec.image_pull_secrets]),
+        "containers": [
+            {
+                "name": CONTAINER,
+                "image": spec.image,
+                "command": ["epochal-trainer", "run", pod.JOB_FILE],
+                "env": _environment(job, installation),
+                "resources": _resources(spec),
+                "terminationMessagePath": pod.TERMINATION_FILE,
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": mounts,
+            }
+        ],
+        "volumes": volumes,
+    }
+
+
+def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
+    metadata, secret = job.metadata, job.spec.storage.secret_ref.name
+
+    def from_secret(variable: str, key: str, **optional: bool) -> Object:
+        return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, **optional}}}
+
+    url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
+    return [
+        {"name": pod.PROGRESS_URL_ENV, "value": url},
+        from_secret(pod.ACCESS_KEY_ENV, "accessKey"),
+        from_secret(pod.SECRET_KEY_ENV, "secretKey"),
+        from_secret(pod.SESSION_TOKEN_ENV, "sessionToken", optional=True),
+    ]
+
+
+def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
+    """Returns the volumes of a pod and where its container mounts them."""
+    folder, job_file = pod.JOB_FILE.rsplit("/", 1)
+    token_folder, token_file = pod.TOKEN_FILE.rsplit("/", 1)
+    files = {job_file: pod.JOB_ANNOTATION, pod.PROGRESS_CA_FILE.rsplit("/", 1)[1]: pod.CA_ANNOTATION}
+    annotations = [
+        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, annotation in files.items()
+    ]
+    token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": token_file}
+    parts: list[tuple[str, str, Object]] = [
+        ("job", folder, {"downwardAPI": {"items": annotations}}),
+        ("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}),
+        ("scratch", pod.SCRATCH, {"emptyDir": {}}),
+        ("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - of the pod's own
+    ]
+    if storage.ca_config_map_ref is not None:
+        ca_folder, ca_file = pod.STORAGE_CA_FILE.rsplit("/", 1)
+        reference = storage.ca_config_map_ref
+        source = {"name": reference.name, "items": [{"key": reference.key, "path": ca_file}]}
+        parts.append(("storage-ca", ca_folder, {"configMap": source}))
+
+    volumes = [{"name": name, **source} for name, _, source in parts]
+    mounts = [
+        {"name": name, "mountPath": path, **({} if "emptyDir" in source else {"readOnly": True})}
+        for name, path, source in parts
+    ]
+    return volumes, mounts
+
+
+def _resources(spec: TrainingJobSpec) -> Object:
+    return _given(requests=spec.resources.requests, limits=spec.resources.limits)
+
+
+def _scheduling(scheduling: Scheduling) -> Object:
+    return _given(
+        priorityClassName=scheduling.priority_class_name,
+        nodeSelector=scheduling.node_selector,
+        tolerations=[toleration.dump() for toleration in scheduling.tolerations],
+        affinity=scheduling.affinity,
+        runtimeClassName=scheduling.runtime_class_name,
+        schedulerName=scheduling.scheduler_name,
+    )
+
+
+def _given(**fields: Any) -> Object:
+    """Returns the fields that hold anything."""
+    return {name: value for name, value in fields.items() if value not in (None, {}, [])}

@@ -1,0 +1,84 @@
+"""What the operator is told when it starts."""
+
+import argparse
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the operator is told when it starts.
+
+    Args:
+        namespaces: Namespaces that it serves; none stands for all.
+        trainer_image: Image of trainers that name none.
+        storage_endpoint: S3 service of jobs that name none.
+        service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
+        tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
+        lease: Lease of its own namespace by which the replicas choose a leader.
+        workers: How many TrainingJobs are reconciled at once.
+        log_level: Least level that is logged.
+        namespace: Its own namespace.
+        instance: Its own name, which no other replica has.
+        http_port: Port of /metrics, /healthz and /readyz.
+        progress_port: Port of the progress endpoint.
+    """
+
+    namespaces: tuple[str, ...]
+    trainer_image: str
+    storage_endpoint: str | None
+    service: str
+    tls_secret: str
+    lease: str
+    workers: int
+    log_level: str
+    namespace: str
+    instance: str
+    http_port: int
+    progress_port: int
+
+
+def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Config:
+    """Reads the command line; a wrong one ends the process with a message.
+
+    Args:
+        arguments: The command line without the program.
+        environ: The environment: POD_NAMESPACE and POD_NAME.
+    """
+    parser = argparse.ArgumentParser(prog="epochal-operator", description="Reconciles TrainingJobs.")
+    add = parser.add_argument
+    add("--namespaces", type=_names, default=(), metavar="A,B", help="namespaces to serve (default: all)")
+    add("--trainer-image", required=True, metavar="REF", help="image of trainers that name none")
+    add("--storage-endpoint", type=_optional, metavar="URL", help="S3 service of jobs that name none")
+    add("--service", default="epochal.epochal-system.svc", metavar="NAME.NAMESPACE.svc", help="the operator's Service")
+    add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
+    add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
+    add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs reconciled at once")
+    add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
+    add("--http-port", type=int, default=8080, metavar="PORT", help="port of /metrics, /healthz and /readyz")
+    add("--progress-port", type=int, default=8443, metavar="PORT", help="port that trainers report to")
+    given = vars(parser.parse_args(arguments))
+    return Config(
+        **given,
+        namespace=environ.get("POD_NAMESPACE") or "epochal-system",
+        instance=environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _optional(text: str) -> str | None:
+    return text or None
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, found {number}")
+    return number

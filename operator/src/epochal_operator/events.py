@@ -1,0 +1,155 @@
+"""Which transitions of a TrainingJob are Events, and what they look like.
+
+An Event's name is a digest of what it tells, so that telling it twice makes no second Event: whoever was interrupted
+before the status was written may tell it again.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from epochal_api.status import Condition, Reported, Status
+from epochal_api.trainingjob import API_VERSION, KIND, Metadata
+
+from epochal_operator.observed import Observed, failure
+from epochal_operator.reported import duration
+from epochal_operator.status import get_condition, holds
+
+Object = dict[str, Any]
+
+REPORTER = "epochal"
+MAX_NOTE = 1024
+"""Bytes of an Event's note that the API server takes."""
+
+_SILENT = frozenset({"Creating", "Queued", "Starting", "Storing", "Cleanup", "Restarting"})
+"""Reasons of Ready that every job passes through, that pass by themselves, or that are told of elsewhere."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that a person would care about.
+
+    Args:
+        kind: Normal or Warning.
+        reason: One word for machines.
+        note: What happened, for people.
+        key: What tells it from others of the same TrainingJob and reason.
+    """
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    note: str
+    key: str
+
+
+def happenings(
+    metadata: Metadata, before: Status, after: Status, observed: Observed, figures: Reported
+) -> list[Happening]:
+    """Returns what happened to a TrainingJob between two statuses.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        after: Its status from now on.
+        observed: The children that it was derived from.
+        figures: The part of the status that comes from reports.
+    """
+    return list(_happenings(metadata, before, after, observed, figures))
+
+
+def event(happening: Happening, metadata: Metadata, *, instance: str, now: datetime) -> Object:
+    """Returns the events.k8s.io/v1 Event of something that happened to a TrainingJob.
+
+    Args:
+        happening: What happened.
+        metadata: Metadata of the TrainingJob.
+        instance: The process that tells it: its pod's name.
+        now: The time, with a time zone.
+    """
+    told = f"{metadata.uid}/{happening.reason}/{happening.key}"
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata.name}.{digest}", "namespace": metadata.namespace},
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": happening.kind,
+        "reason": happening.reason,
+        "note": happening.note.encode()[:MAX_NOTE].decode(errors="ignore"),
+        "action": "Reconcile",
+        "regarding": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": metadata.namespace,
+            "name": metadata.name,
+            "uid": metadata.uid,
+        },
+        "reportingController": REPORTER,
+        "reportingInstance": instance,
+    }
+
+
+def _happenings(
+    metadata: Metadata, before: Status, after: Status, observed: Observed, figures: Reported
+) -> Iterator[Happening]:
+    generation = str(metadata.generation)
+    ready, was = get_condition(after, "Ready"), get_condition(before, "Ready")
+    if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
+        return
+    if holds(before, "Suspended") and not holds(after, "Suspended"):
+        yield Happening("Normal", "Resumed", "It is no longer suspended.", generation)
+    if ready.reason == "Restarting" or (before.attempt or 0) < (after.attempt or 0):
+        yield from _restarts(before, after, observed)
+
+    if after.state == "Complete":
+        yield Happening("Normal", "Completed", _result(after, figures), "")
+    elif after.state == "Failed":
+        yield Happening("Warning", ready.reason, ready.message, generation if observed.child is None else "")
+    elif was is None or was.reason != ready.reason:  # Else only the words have changed: a longer back-off, for one.
+        yield from _arrivals(ready, generation, observed)
+
+
+def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Happening]:
+    """Yields what an unfinished TrainingJob has come to."""
+    pod = observed.pods[-1]["metadata"]["uid"] if observed.pods else generation
+    match ready.reason:
+        case "Suspended":
+            yield Happening("Normal", "Suspended", "Its pods are stopped until spec.suspend is false.", generation)
+        case "Running":
+            yield Happening("Normal", "Started", ready.message, pod)
+        case "NameConflict" | "JobRejected":
+            yield Happening("Warning", ready.reason, ready.message, f"{generation}/{ready.message}")
+        case reason if reason not in _SILENT:
+            yield Happening("Warning", reason, ready.message, pod)
+
+
+def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Happening]:
+    """Yields the last failure of a job that goes on, once it is seen or once another attempt has followed."""
+    if after.state in {"Complete", "Failed"} or before.state is None:
+        return
+    for pod in reversed(observed.pods):
+        if (cause := failure(pod)) is not None:
+            yield Happening(
+                "Warning",
+                "Restarting",
+                f"The pod {pod['metadata']['name']} ended, another one follows. {cause.reason}: {cause.message}",
+                pod["metadata"]["uid"],
+            )
+            return
+
+
+def _result(after: Status, figures: Reported) -> str:
+    words = ["Trained"]
+    if figures.progress:
+        words.append(f"{figures.progress.epoch} epochs")
+    if after.start_time and after.completion_time:
+        took = datetime.fromisoformat(after.completion_time) - datetime.fromisoformat(after.start_time)
+        words.append(f"in {duration(took.total_seconds())}")
+    text = " ".join(words)
+    if figures.display and figures.display.metric:
+        text += f", {figures.display.metric}"
+    if figures.results and figures.results.model:
+        text += f". The model: {figures.results.model}"
+    return text

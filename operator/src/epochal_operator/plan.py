@@ -1,0 +1,179 @@
+"""What to do about a TrainingJob: the difference between what should be and what is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_api.status import Reported, Status
+from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
+
+from epochal_operator.children import Installation, batch_job, changes, outdated
+from epochal_operator.events import Happening, happenings
+from epochal_operator.observed import Observed, alive, ending, last_report
+from epochal_operator.reported import finished as without_estimates
+from epochal_operator.reported import reported
+from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
+
+OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "Cleanup": 1.0}
+"""How soon to try again what was refused: nobody tells when the obstacle is gone."""
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Create the batch/v1 Job."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PatchJob:
+    """Change fields of the Job's spec; None removes one."""
+
+    uid: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete the Job: it was built from another spec and has not started."""
+
+    uid: str
+
+
+@dataclass(frozen=True)
+class ApplyReported:
+    """Apply the part of the status that comes from reports."""
+
+    reported: Reported
+
+
+@dataclass(frozen=True)
+class EmitEvent:
+    """Tell what happened."""
+
+    happening: Happening
+
+
+@dataclass(frozen=True)
+class ApplyStatus:
+    """Apply the leader's part of the status."""
+
+    status: Status
+
+
+@dataclass(frozen=True)
+class DeleteTrainingJob:
+    """Delete the TrainingJob: its time to live is over."""
+
+
+Action = CreateJob | PatchJob | DeleteJob | ApplyReported | EmitEvent | ApplyStatus | DeleteTrainingJob
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        actions: The steps. One that changes the Job stands alone: what follows depends on what comes of it.
+        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
+    """Returns what to do about a TrainingJob.
+
+    Args:
+        job: The TrainingJob with its status so far.
+        observed: Its children.
+        installation: What fills in where the spec says nothing.
+    """
+    before = job.status or Status()
+    if job.metadata.deletion_timestamp is not None:
+        return Plan()
+    if not finished(before, job.metadata.generation):
+        try:
+            step = _child_step(job, observed, installation)
+        except InvalidTrainingJob as error:
+            return refuse(job.metadata, before, str(error), observed)
+        if step is not None:
+            return Plan((step,))
+
+    after = status(job, observed)
+    figures = _figures(before, after, observed)
+    actions = _writes(job.metadata, before, after, figures, observed)
+    if not actions and (left := _time_to_live(job, after, observed.now)) is not None:
+        return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
+    obstacle = observed.obstacle if observed.child is None else None
+    return Plan(tuple(actions), OBSTACLE_SECONDS[obstacle.reason] if obstacle else None)
+
+
+def refuse(metadata: Metadata, before: Status, message: str, observed: Observed) -> Plan:
+    """Returns what to do about a TrainingJob that breaks the API's rules.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        message: What must hold, naming the field.
+        observed: Its children: a spec that was changed may have one of before.
+    """
+    if before.start_time is not None or metadata.deletion_timestamp is not None:
+        return Plan()  # Older rules let it start, so it may end by them.
+    if observed.child is not None and not _going(observed.child):
+        return Plan((DeleteJob(observed.child["metadata"]["uid"]),))
+    after = refused(metadata, before, message, observed.now)
+    return Plan(tuple(_writes(metadata, before, after, reports_part(before), observed)))
+
+
+def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
+    """Returns the step that brings the Job nearer to what it should be, or None if it is that."""
+    child = observed.child
+    if child is None:
+        # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
+        if observed.obstacle or any(map(alive, observed.pods)):
+            return None
+        return CreateJob(batch_job(job, installation))
+    if _going(child) or ending(child, observed.pods):
+        return None
+    started = job.status is not None and job.status.start_time is not None
+    if not started and outdated(job, child, installation):
+        return DeleteJob(child["metadata"]["uid"])
+    spec = changes(job, child)
+    return PatchJob(child["metadata"]["uid"], spec) if spec else None
+
+
+def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported, observed: Observed) -> list[Action]:
+    """Returns what to write: figures first, so that whoever sees Complete sees them too; Events before their status."""
+    actions: list[Action] = []
+    if figures != reports_part(before):
+        actions.append(ApplyReported(figures))
+    if after != leaders_part(before):
+        actions += [EmitEvent(one) for one in happenings(metadata, before, after, observed, figures)]
+        actions.append(ApplyStatus(after))
+    return actions
+
+
+def _figures(before: Status, after: Status, observed: Observed) -> Reported:
+    """Returns the reports' part of the status: what a pod left as its last words counts if it is newer."""
+    figures = reports_part(before)
+    found = last_report(observed.pods)
+    known = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
+    if found is not None and found[0].order > known:
+        report, time = found
+        figures = reported(report, datetime.fromisoformat(time) if time else observed.now)
+    return without_estimates(figures) if holds(after, "Complete") or holds(after, "Failed") else figures
+
+
+def _time_to_live(job: TrainingJob, after: Status, now: datetime) -> float | None:
+    """Returns the seconds that a finished TrainingJob may still stay, or None for ever."""
+    ttl = job.spec.ttl_seconds_after_finished
+    if ttl is None or after.completion_time is None:
+        return None
+    return (datetime.fromisoformat(after.completion_time) + timedelta(seconds=ttl) - now).total_seconds()
+
+
+def _going(child: Mapping[str, Any]) -> bool:
+    return child["metadata"].get("deletionTimestamp") is not None

@@ -1,0 +1,229 @@
+"""Reconcile: read a TrainingJob and its children, plan, apply, and again until nothing is left to do."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from epochal_api.status import Status
+from epochal_api.trainingjob import InvalidTrainingJob, Metadata, parse
+
+from epochal_operator.children import NAME_LABEL, UID_LABEL, Installation
+from epochal_operator.events import event
+from epochal_operator.kube import (
+    LEADER_MANAGER,
+    PROGRESS_MANAGER,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Kube,
+    NotFound,
+)
+from epochal_operator.observed import Observed, Obstacle, in_order, obstacle_of
+from epochal_operator.plan import (
+    Action,
+    ApplyReported,
+    ApplyStatus,
+    CreateJob,
+    DeleteJob,
+    DeleteTrainingJob,
+    EmitEvent,
+    PatchJob,
+    Plan,
+    plan,
+    refuse,
+)
+from epochal_operator.store import Key, Store
+
+Object = Mapping[str, Any]
+
+ROUNDS = 8
+"""More changes in a row than any TrainingJob takes; what is left then waits a moment."""
+MOMENT = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
+    """Returns what to do about a TrainingJob.
+
+    Args:
+        document: The TrainingJob as JSON.
+        observed: Its children.
+        installation: What fills in where the spec says nothing.
+    """
+    try:
+        job = parse(document)
+    except InvalidTrainingJob as error:
+        metadata = Metadata.model_validate(document["metadata"])
+        status = Status.model_validate(document.get("status") or {})
+        return refuse(metadata, status, str(error), observed)
+    return plan(job, observed, installation)
+
+
+class Reconciler:
+    """Brings TrainingJobs and their children to what they should be.
+
+    Args:
+        kube: The API server.
+        store: What the watches have told; what is written here goes into it at once.
+        installation: Returns what fills in where a spec says nothing.
+        instance: Name of this process, for Events.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        installation: Callable[[], Installation],
+        *,
+        instance: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._installation = installation
+        self._instance = instance
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Reconciles a TrainingJob.
+
+        Args:
+            key: Its namespace and name.
+
+        Returns:
+            Seconds after which to do it again, or None.
+
+        Raises:
+            ApiError: If the API server does not do its part.
+        """
+        obstacle = None
+        for _ in range(ROUNDS):
+            document = self._store.training_job(key)
+            if document is None:
+                return None
+            todo = make_plan(document, self._observe(key, document, obstacle), self._installation())
+            if not todo.actions:
+                return todo.requeue_after
+            try:
+                for action in todo.actions:
+                    obstacle = await self._apply(key, action) or obstacle
+            except (Conflict, NotFound):
+                await self._refresh(key)
+        return MOMENT
+
+    def _observe(self, key: Key, document: Object, obstacle: Obstacle | None) -> Observed:
+        uid = document["metadata"]["uid"]
+        child = self._store.job(key)
+        if child is not None and (found := obstacle_of(child, uid)):
+            child, obstacle = None, found
+        pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
+        return Observed(self._clock(), child, in_order(pods), obstacle)
+
+    async def _apply(self, key: Key, action: Action) -> Obstacle | None:
+        """Does one step; returns what is in the way, if a Job could not be created."""
+        match action:
+            case CreateJob():
+                return await self._create_job(key, action.body)
+            case PatchJob():
+                spec = dict(action.spec)
+                self._store.put("Job", await self._kube.patch_job(*key, uid=action.uid, spec=spec))
+                _log.info("changed its Job: %s", spec)
+            case DeleteJob():
+                await self._kube.delete_job(*key, uid=action.uid)
+                await self._refresh(key)
+                _log.info("deleted its Job, which was built from an earlier spec and had not started")
+            case ApplyReported():
+                await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump())
+            case ApplyStatus():
+                await self._apply_status(key, LEADER_MANAGER, action.status.dump())
+                _log.info("is %s", action.status.state)
+            case EmitEvent():
+                await self._emit(key, action)
+            case DeleteTrainingJob():
+                await self._delete(key)
+        return None
+
+    async def _create_job(self, key: Key, body: Object) -> Obstacle | None:
+        try:
+            self._store.put("Job", await self._kube.create_job(dict(body)))
+        except (Invalid, Forbidden) as error:
+            return Obstacle("JobRejected", f"The API server refuses its Job: {error.message}")
+        except Conflict:
+            existing = await self._kube.get_job(*key)
+            labels = body["metadata"]["labels"]
+            if found := obstacle_of(existing, labels[UID_LABEL]):
+                return found
+            if existing["metadata"].get("labels", {}).get(NAME_LABEL) != key.name:
+                existing = await self._kube.patch_job(*key, uid=existing["metadata"]["uid"], labels=labels)
+            self._store.put("Job", existing)
+        else:
+            _log.info("created its Job")
+        return None
+
+    async def _apply_status(self, key: Key, manager: str, status: dict[str, Any]) -> None:
+        metadata = self._known(key)["metadata"]
+        written = await self._kube.apply_status(
+            *key,
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            manager=manager,
+            status=status,
+        )
+        self._store.put("TrainingJob", written)
+
+    async def _emit(self, key: Key, action: EmitEvent) -> None:
+        metadata = Metadata.model_validate(self._known(key)["metadata"])
+        told = event(action.happening, metadata, instance=self._instance, now=self._clock())
+        try:
+            await self._kube.create_event(told)
+        except (Forbidden, Invalid, NotFound) as error:
+            _log.warning("an Event was refused: %s", error)
+
+    async def _delete(self, key: Key) -> None:
+        known = self._known(key)
+        metadata = known["metadata"]
+        await self._kube.delete_training_job(*key, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+        self._store.remove("TrainingJob", known)
+        _log.info("deleted: its ttlSecondsAfterFinished is over")
+
+    async def _refresh(self, key: Key) -> None:
+        """Reads a TrainingJob and its Job anew: the API server knows of a change that has not been told yet."""
+        try:
+            self._store.put("TrainingJob", await self._kube.get_training_job(*key))
+        except NotFound:
+            if (known := self._store.training_job(key)) is not None:
+                self._store.remove("TrainingJob", known)
+        try:
+            self._store.put("Job", await self._kube.get_job(*key))
+        except NotFound:
+            if (child := self._store.job(key)) is not None:
+                self._store.remove("Job", child)
+
+    def _known(self, key: Key) -> Object:
+        document = self._store.training_job(key)
+        if document is None:
+            raise NotFound(404, "NotFound", "the TrainingJob is gone")
+        return document
+
+
+async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...]) -> None:
+    """Reads all objects anew, so that a change that no watch has told of is found.
+
+    Args:
+        kube: The API server.
+        store: What the watches have told.
+        namespaces: Namespaces that are served; none stands for all.
+
+    Raises:
+        ApiError: If the API server gives no answer.
+    """
+    for namespace in namespaces or (None,):
+        jobs = await kube.list_training_jobs(namespace)
+        store.replace("TrainingJob", jobs.items, jobs.resource_version, namespace)
+        children = await kube.list_jobs(NAME_LABEL, namespace)
+        store.replace("Job", children.items, children.resource_version, namespace)
+        pods = await kube.list_pods(NAME_LABEL, namespace)
+        store.replace("Pod", pods.items, pods.resource_version, namespace)

@@ -1,0 +1,223 @@
+"""The leader's part of a TrainingJob's status, derived from the TrainingJob and its children."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from epochal_api.status import Condition, Reported, State, Status
+from epochal_api.trainingjob import Metadata, TrainingJob
+
+from epochal_operator.observed import (
+    Cause,
+    Observed,
+    alive,
+    ending,
+    failure,
+    running,
+    started,
+    waiting,
+)
+from epochal_operator.reported import timestamp
+
+INVALID = "InvalidSpec"
+"""Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
+
+
+class Verdict(NamedTuple):
+    """What the children say of a TrainingJob.
+
+    Args:
+        state: The whole in one word.
+        cause: Why, for the condition Ready.
+        ready: Whether it is accepted and its Job exists.
+        stalled: Whether it will not go on unless somebody acts.
+        time: When it ended, RFC 3339, if it has.
+    """
+
+    state: State
+    cause: Cause
+    ready: bool = True
+    stalled: bool = False
+    time: str | None = None
+
+
+def finished(status: Status, generation: int) -> bool:
+    """Returns whether a TrainingJob has ended for good.
+
+    Args:
+        status: Its status.
+        generation: Its spec's generation: a spec that was refused gets another chance once it has changed.
+    """
+    for one in status.conditions or []:
+        if one.type in {"Complete", "Failed"} and one.status == "True":
+            return one.reason != INVALID or one.observed_generation == generation
+    return False
+
+
+def status(job: TrainingJob, observed: Observed) -> Status:
+    """Returns the leader's part of the status.
+
+    Args:
+        job: The TrainingJob with its status so far.
+        observed: Its children.
+
+    Returns:
+        All fields but those that come from reports. It depends on the status so far in three ways: what has finished
+        stays as it is, the first start and the attempts are remembered, and a condition keeps the time of its change.
+    """
+    before = job.status or Status()
+    if finished(before, job.metadata.generation):
+        return _settled(before, job.metadata.generation)
+    verdict = _verdict(job, observed)
+    child = observed.child
+    begun = before.start_time or (child or {}).get("status", {}).get("startTime")
+    attempt = max(
+        before.attempt or 0,
+        before.progress.attempt if before.progress else 0,
+        sum(map(started, observed.pods)),
+        1 if begun else 0,
+    )
+    return Status(
+        observed_generation=job.metadata.generation,
+        state=verdict.state,
+        conditions=_conditions(before, job.metadata.generation, observed.now, _truths(verdict)),
+        start_time=begun,
+        completion_time=verdict.time,
+        attempt=attempt or None,
+        gpus=job.spec.resources.gpus,
+        job_name=child["metadata"]["name"] if child else None,
+    )
+
+
+def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> Status:
+    """Returns the leader's part of the status of a TrainingJob that breaks the API's rules.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        message: What must hold, naming the field.
+        now: The time, with a time zone.
+    """
+    if finished(before, metadata.generation):
+        return _settled(before, metadata.generation)
+    verdict = Verdict("Failed", Cause(INVALID, message), ready=False, stalled=True, time=timestamp(now))
+    return Status(
+        observed_generation=metadata.generation,
+        state=verdict.state,
+        conditions=_conditions(before, metadata.generation, now, _truths(verdict)),
+        completion_time=verdict.time,
+    )
+
+
+def leaders_part(whole: Status) -> Status:
+    """Returns a status without what comes from reports."""
+    return Status(**{name: getattr(whole, name) for name in Status.model_fields if name not in Reported.model_fields})
+
+
+def reports_part(whole: Status) -> Reported:
+    """Returns of a status what comes from reports."""
+    return Reported(**{name: getattr(whole, name) for name in Reported.model_fields})
+
+
+def get_condition(of: Status, kind: str) -> Condition | None:
+    """Returns a condition of a TrainingJob, whatever it says."""
+    return next((one for one in of.conditions or [] if one.type == kind), None)
+
+
+def holds(of: Status, kind: str) -> bool:
+    """Returns whether a condition of a TrainingJob is True."""
+    found = get_condition(of, kind)
+    return found is not None and found.status == "True"
+
+
+def _settled(before: Status, generation: int) -> Status:
+    """Returns what is over as it is, seen at this generation: the fields that may still change do not change it."""
+    conditions = [one.model_copy(update={"observed_generation": generation}) for one in before.conditions or []]
+    return leaders_part(before).model_copy(update={"observed_generation": generation, "conditions": conditions})
+
+
+def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
+    child, pods, obstacle = observed.child, observed.pods, observed.obstacle
+    if child is None:
+        if obstacle is None:
+            return Verdict("Queued", Cause("Creating", "Its Job is about to be created."), ready=False)
+        stalled = obstacle.reason != "Cleanup"
+        return Verdict("Queued", Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
+    if end := ending(child, pods):
+        failed = end.kind == "Failed"
+        return Verdict(end.kind, end.cause, ready=not failed, stalled=failed, time=end.time)
+    if child["metadata"].get("deletionTimestamp"):
+        return Verdict("Queued", Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
+    if job.spec.suspend:
+        return Verdict("Suspended", Cause("Suspended", "It waits until spec.suspend is false."))
+    return _of_pods(job, observed)
+
+
+def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
+    if not observed.pods:
+        return Verdict("Queued", Cause("Queued", "Its Job has no pod yet."))
+    pod = observed.pods[-1]
+    name = pod["metadata"]["name"]
+    if (since := running(pod)) is not None:
+        state: State = "Storing" if _storing(job, since) else "Running"
+        return Verdict(state, Cause(state, f"The pod {name} runs on node {pod['spec'].get('nodeName', '')}."))
+    if (cause := failure(pod)) is not None:
+        return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
+    if not alive(pod):
+        return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
+    return _not_yet_running(pod)
+
+
+def _not_yet_running(pod: Mapping[str, Any]) -> Verdict:
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+    if (cause := waiting(pod)) is not None:
+        return Verdict("Starting" if node else "Queued", cause)
+    if node:
+        return Verdict("Starting", Cause("Starting", f"The pod {name} starts on node {node}."))
+    return Verdict("Queued", Cause("Queued", f"The pod {name} waits for the scheduler."))
+
+
+def _storing(job: TrainingJob, since: str) -> bool:
+    """Returns whether the trainer that runs since then has told that it stores its results."""
+    progress = job.status.progress if job.status else None
+    return (
+        progress is not None
+        and progress.stage in {"Storing", "Done"}
+        and progress.last_report_time is not None
+        and progress.last_report_time >= since
+    )
+
+
+def _truths(verdict: Verdict) -> Mapping[str, tuple[bool, Cause]]:
+    none = Cause("Unfinished", "")
+    return {
+        "Ready": (verdict.ready, verdict.cause),
+        "Stalled": (verdict.stalled, verdict.cause if verdict.stalled else Cause("Progressing", "")),
+        "Suspended": (
+            verdict.state == "Suspended",
+            verdict.cause if verdict.state == "Suspended" else Cause("NotSuspended", ""),
+        ),
+        "Complete": (verdict.state == "Complete", verdict.cause if verdict.state == "Complete" else none),
+        "Failed": (verdict.state == "Failed", verdict.cause if verdict.state == "Failed" else none),
+    }
+
+
+def _conditions(
+    before: Status, generation: int, now: datetime, truths: Mapping[str, tuple[bool, Cause]]
+) -> list[Condition]:
+    result = []
+    for kind, (holds_now, cause) in truths.items():
+        value = "True" if holds_now else "False"
+        was = get_condition(before, kind)
+        since = was.last_transition_time if was and was.status == value else timestamp(now)
+        result.append(
+            Condition(
+                type=kind,
+                status=value,
+                reason=cause.reason,
+                message=cause.message,
+                last_transition_time=since,
+                observed_generation=generation,
+            )
+        )
+    return result

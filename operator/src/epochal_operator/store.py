@@ -1,0 +1,115 @@
+"""What the watches have told: the latest known TrainingJobs, Jobs and pods, by the TrainingJob they belong to."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from epochal_operator.children import NAME_LABEL
+
+Object = Mapping[str, Any]
+Kind = Literal["TrainingJob", "Job", "Pod"]
+KINDS: tuple[Kind, ...] = ("TrainingJob", "Job", "Pod")
+
+
+class Key(NamedTuple):
+    """A TrainingJob's identity in the queue and in the store.
+
+    Args:
+        namespace: Its namespace.
+        name: Its name.
+    """
+
+    namespace: str
+    name: str
+
+
+def key_of(kind: Kind, thing: Object) -> Key | None:
+    """Returns the key of the TrainingJob that an object is or belongs to, or None if it belongs to none."""
+    metadata = thing["metadata"]
+    name = metadata["name"] if kind == "TrainingJob" else metadata.get("labels", {}).get(NAME_LABEL)
+    return Key(metadata["namespace"], name) if name else None
+
+
+class Store:
+    """The latest known objects. Older versions of an object never replace newer ones, in whatever order they come."""
+
+    def __init__(self) -> None:
+        self._things: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
+
+    def put(self, kind: Kind, thing: Object) -> Key | None:
+        """Takes an object as read and returns the key of its TrainingJob."""
+        key = key_of(kind, thing)
+        if key is not None:
+            of_key = self._things[kind].setdefault(key, {})
+            name = thing["metadata"]["name"]
+            known = of_key.get(name)
+            if known is None or _version(known) <= _version(thing):
+                of_key[name] = _without_managers(thing)
+        return key
+
+    def remove(self, kind: Kind, thing: Object) -> Key | None:
+        """Forgets an object that was deleted and returns the key of its TrainingJob."""
+        key = key_of(kind, thing)
+        if key is not None:
+            of_key = self._things[kind].get(key, {})
+            known = of_key.get(thing["metadata"]["name"])
+            if known is not None and known["metadata"]["uid"] == thing["metadata"]["uid"]:
+                self._drop(kind, key, thing["metadata"]["name"])
+        return key
+
+    def replace(self, kind: Kind, things: Iterable[Object], resource_version: str, namespace: str | None) -> None:
+        """Takes all objects of a kind as they were at a version: any other is gone, unless it is newer.
+
+        Args:
+            kind: The kind.
+            things: The objects.
+            resource_version: The version.
+            namespace: The namespace that they are all objects of; None for all namespaces.
+        """
+        listed = {thing["metadata"]["uid"] for thing in things}
+        for thing in things:
+            self.put(kind, thing)
+        gone = [
+            (key, name)
+            for key, of_key in self._things[kind].items()
+            if namespace in {None, key.namespace}
+            for name, thing in of_key.items()
+            if thing["metadata"]["uid"] not in listed and _version(thing) <= int(resource_version)
+        ]
+        for key, name in gone:
+            self._drop(kind, key, name)
+
+    def training_job(self, key: Key) -> Object | None:
+        """Returns a TrainingJob, if it is known."""
+        return self._things["TrainingJob"].get(key, {}).get(key.name)
+
+    def job(self, key: Key) -> Object | None:
+        """Returns the Job of a TrainingJob's name, whichever TrainingJob it belongs to."""
+        return self._things["Job"].get(key, {}).get(key.name)
+
+    def pods(self, key: Key) -> list[Object]:
+        """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
+        return list(self._things["Pod"].get(key, {}).values())
+
+    def training_job_keys(self) -> list[Key]:
+        """Returns the keys of all TrainingJobs."""
+        return list(self._things["TrainingJob"])
+
+    def training_jobs(self) -> list[Object]:
+        """Returns all TrainingJobs."""
+        return [thing for of_key in list(self._things["TrainingJob"].values()) for thing in list(of_key.values())]
+
+    def _drop(self, kind: Kind, key: Key, name: str) -> None:
+        of_key = self._things[kind][key]
+        del of_key[name]
+        if not of_key:
+            del self._things[kind][key]
+
+
+def _version(thing: Object) -> int:
+    """Returns an object's version; those of one kind grow: https://kep.k8s.io/5504."""
+    return int(thing["metadata"]["resourceVersion"])
+
+
+def _without_managers(thing: Object) -> Object:
+    """Returns an object without the list of who wrote which field: half of its size, and of no use here."""
+    return {**thing, "metadata": {name: value for name, value in thing["metadata"].items() if name != "managedFields"}}
