@@ -1,0 +1,203 @@
+"""The progress endpoint: a trainer's report comes in, is checked, and is applied to its TrainingJob's status.
+
+Any replica takes a report: what it is checked against is the object itself, so nothing is kept between two reports
+but what may be forgotten.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from aiohttp import web
+from epochal_api.pod import progress_path
+from epochal_api.progress import MAX_REPORT_BYTES, Report
+from pydantic import ValidationError
+
+from epochal_operator import logs
+from epochal_operator.access import Access, Owner, bearer
+from epochal_operator.kube import PROGRESS_MANAGER, ApiError, Conflict, Invalid, Kube, NotFound, Object
+from epochal_operator.metrics import OperatorMetrics
+from epochal_operator.rate import RateLimit
+from epochal_operator.reported import reported
+
+BURST = 10
+PER_SECOND = 4
+JOBS = 4096
+"""Pods whose rate is kept."""
+BODY_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
+BUSY_SECONDS = 2
+"""When to come again after the API server gave no answer."""
+TRIES = 5
+"""How often to read again an object that was changed between reading and writing it."""
+MAX_FAULTS = 5
+
+_log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):
+    """A report that is not taken.
+
+    Args:
+        code: HTTP status of the answer.
+        message: What was found and what must hold.
+        retry_after: Seconds to wait before the next report, if that may be taken.
+    """
+
+    def __init__(self, code: int, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+def read_report(body: bytes) -> Report:
+    """Reads a report.
+
+    Args:
+        body: JSON.
+
+    Returns:
+        The report.
+
+    Raises:
+        Refusal: If it breaks a rule: 422, with each field that does.
+    """
+    try:
+        return Report.model_validate_json(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:MAX_FAULTS]]
+        if len(faults) > MAX_FAULTS:
+            lines.append(f"and {len(faults) - MAX_FAULTS} more")
+        raise Refusal(422, "; ".join(lines)[:2048]) from None
+
+
+def is_news(report: Report, job: Object) -> bool:
+    """Returns whether a report is later than all that the status holds, of a job that is not finished."""
+    status = job.get("status") or {}
+    for condition in status.get("conditions") or []:
+        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
+            return False
+    progress = status.get("progress")
+    return progress is None or report.order > (progress.get("attempt", 1), progress.get("sequence", 0))
+
+
+def finished_epoch(report: Report, job: Object) -> float | None:
+    """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
+    progress = (job.get("status") or {}).get("progress") or {}
+    return report.seconds_per_epoch if report.epoch > progress.get("epoch", 0) else None
+
+
+class ProgressEndpoint:
+    """Takes the reports of trainers.
+
+    Args:
+        kube: The API server.
+        metrics: What counts the reports and measures the epochs.
+    """
+
+    def __init__(self, kube: Kube, metrics: OperatorMetrics) -> None:
+        self._kube = kube
+        self._metrics = metrics
+        self._access = Access(kube)
+        self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=JOBS)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Returns the one route: POST of a report."""
+        return [web.post(progress_path("{namespace}", "{name}"), self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        with logs.about(namespace, name):
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    outcome = await self._take(request, namespace, name)
+                response = web.json_response({"message": outcome})
+            except Refusal as refusal:
+                response = _refuse(refusal)
+            except (ApiError, TimeoutError) as error:
+                _log.warning("a report waits for the API server: %s", error or type(error).__name__)
+                response = _refuse(Refusal(503, "the API server gives no answer: try again", BUSY_SECONDS))
+        self._metrics.progress_reports.labels(str(response.status)).inc()
+        return response
+
+    async def _take(self, request: web.Request, namespace: str, name: str) -> str:
+        owner = await self._authorize(request.headers, namespace, name)
+        report = read_report(await _read(request))
+        for _ in range(TRIES):
+            try:
+                job = await self._kube.get_training_job(namespace, name)
+                if job["metadata"]["uid"] != owner.uid:
+                    raise _forbidden()
+                if not is_news(report, job):
+                    return "ignored: not later than what is known"
+                await self._apply(report, job)
+            except Conflict:
+                continue
+            except NotFound:
+                raise _forbidden() from None
+            except Invalid as error:
+                raise Refusal(422, f"the status cannot hold it: {error.message[:1024]}") from None
+            if (seconds := finished_epoch(report, job)) is not None:
+                self._metrics.epoch_duration.observe(seconds)
+            return "applied"
+        raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
+
+    async def _authorize(self, headers: Mapping[str, str], namespace: str, name: str) -> Owner:
+        token = bearer(headers.get("Authorization"))
+        identity = await self._access.identity(token) if token else None
+        if identity is None:
+            raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
+        # By pod and not by path: nobody can use up what another pod may send.
+        if wait := self._rate.wait(identity.pod_uid or identity.username):
+            raise Refusal(429, f"at most {PER_SECOND} reports a second, and {BURST} at once", wait)
+        owner = await self._access.job(identity)
+        if owner is None or (identity.namespace, owner.name) != (namespace, name):
+            raise _forbidden()
+        return owner
+
+    async def _apply(self, report: Report, job: Object) -> None:
+        metadata = job["metadata"]
+        await self._kube.apply_status(
+            metadata["namespace"],
+            metadata["name"],
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            manager=PROGRESS_MANAGER,
+            status=reported(report, datetime.now(UTC)).dump(),
+        )
+
+
+def _forbidden() -> Refusal:
+    # The same for a job of another's and for one that does not exist: nobody learns which there are.
+    return Refusal(403, "only a pod of this TrainingJob may report on it")
+
+
+def _refuse(refusal: Refusal) -> web.Response:
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(refusal.retry_after))
+    if refusal.code == 401:  # noqa: PLR2004
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.json_response({"message": refusal.message}, status=refusal.code, headers=headers)
+
+
+async def _read(request: web.Request) -> bytes:
+    too_large = Refusal(413, f"a report must fit in {MAX_REPORT_BYTES} bytes")
+    if (request.content_length or 0) > MAX_REPORT_BYTES:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.content.iter_any():
+                body += part
+                if len(body) > MAX_REPORT_BYTES:
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, f"a report must arrive within {BODY_SECONDS:.0f} s") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise Refusal(400, "the request ended before its body did") from None
+    return bytes(body)
