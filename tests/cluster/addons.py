@@ -4,6 +4,7 @@ import socket
 from string import Template
 from typing import Any
 
+import apiserver
 import binaries
 import images
 import network
@@ -11,8 +12,6 @@ import pki
 from paths import BIN, KUBECONFIG, SOURCE, STATE
 from process import call, wait_until
 from report import Failure
-
-import api
 
 NODE = f"/api/v1/nodes/{pki.NODE}"
 GPUS = "4"
@@ -45,9 +44,9 @@ def _manifest() -> str:
 
 def offer_gpus() -> None:
     """Gives the node GPUs that nothing is behind; the scheduler counts them like real ones."""
-    if api.request(NODE)["status"]["capacity"].get("nvidia.com/gpu") != GPUS:
+    if apiserver.request(NODE)["status"]["capacity"].get("nvidia.com/gpu") != GPUS:
         gpus = {"nvidia.com/gpu": GPUS}
-        api.request(f"{NODE}/status", {"status": {"capacity": gpus, "allocatable": gpus}})
+        apiserver.request(f"{NODE}/status", {"status": {"capacity": gpus, "allocatable": gpus}})
 
 
 def wait_for_node() -> None:
@@ -63,7 +62,7 @@ def wait_for_workloads() -> None:
 def ready() -> bool:
     """Whether the node and its workloads are as they should be."""
     try:
-        return APPLIED.read_text() == _manifest() and _node_ready(api.request(NODE)) and _workloads_ready()
+        return APPLIED.read_text() == _manifest() and _node_ready(apiserver.request(NODE)) and _workloads_ready()
     except (Failure, FileNotFoundError):
         return False
 
@@ -71,7 +70,7 @@ def ready() -> bool:
 def _node_settled() -> bool:
     try:
         offer_gpus()
-        return _node_ready(api.request(NODE))
+        return _node_ready(apiserver.request(NODE))
     except Failure:  # it has not registered yet
         return False
 
@@ -85,7 +84,7 @@ def _node_ready(node: dict[str, Any]) -> bool:
 def _workloads_ready() -> bool:
     found = {
         f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}": deployment
-        for deployment in api.request("/apis/apps/v1/deployments")["items"]
+        for deployment in apiserver.request("/apis/apps/v1/deployments")["items"]
     }
     rolled_out = all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
     # A kubelet that has just come back still has to find out what became of its pods.
@@ -94,7 +93,7 @@ def _workloads_ready() -> bool:
 
 def _serves(service: str) -> bool:
     """Whether a connection to a service is accepted."""
-    spec = api.request(service)["spec"]
+    spec = apiserver.request(service)["spec"]
     port = next(port["port"] for port in spec["ports"] if port["protocol"] == "TCP")
     try:
         socket.create_connection((spec["clusterIP"], port), timeout=1).close()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import apiserver
 import binaries
 import configs
 import containers
@@ -12,8 +13,6 @@ import pki
 import process
 from paths import STATE
 from report import Failure
-
-import api
 
 ISSUER = f"https://kubernetes.default.svc.{network.DOMAIN}"
 ETCD = "http://127.0.0.1:2379"
@@ -113,7 +112,7 @@ def _etcd() -> Component:
             "--unsafe-no-fsync",
             "--log-level=warn",
         ),
-        partial(api.healthy, f"{ETCD}/health"),
+        partial(apiserver.healthy, f"{ETCD}/health"),
     )
 
 
@@ -141,7 +140,7 @@ def _api_server() -> Component:
             # Nobody resolves the node's name.
             "--kubelet-preferred-address-types=InternalIP",
         ),
-        api.api_server_ready,
+        apiserver.ready,
     )
 
 
@@ -165,7 +164,7 @@ def _controller_manager() -> Component:
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
         ),
-        partial(api.healthy, "https://127.0.0.1:10257/healthz"),
+        partial(apiserver.healthy, "https://127.0.0.1:10257/healthz"),
     )
 
 
@@ -180,7 +179,7 @@ def _scheduler() -> Component:
             f"--authorization-kubeconfig={kubeconfig}",
             "--authentication-skip-lookup",
         ),
-        partial(api.healthy, "https://127.0.0.1:10259/healthz"),
+        partial(apiserver.healthy, "https://127.0.0.1:10259/healthz"),
     )
 
 
@@ -195,7 +194,7 @@ def _kubelet() -> Component:
             f"--hostname-override={pki.NODE}",
             f"--node-ip={network.NODE_ADDRESS}",
         ),
-        partial(api.healthy, "http://127.0.0.1:10248/healthz"),
+        partial(apiserver.healthy, "http://127.0.0.1:10248/healthz"),
     )
 
 
@@ -203,5 +202,5 @@ def _kube_proxy() -> Component:
     return Component(
         "kube-proxy",
         _kubernetes("kube-proxy", f"--config={configs.path('kube-proxy.yaml')}"),
-        partial(api.healthy, "http://127.0.0.1:10256/healthz"),
+        partial(apiserver.healthy, "http://127.0.0.1:10256/healthz"),
     )

@@ -42,7 +42,7 @@ def request(path: str, patch: dict[str, Any] | None = None, timeout: float = 5) 
         raise Failure(f"the API server does not answer {path}: {error}") from error
 
 
-def api_server_ready() -> bool:
+def ready() -> bool:
     """Whether the API server calls itself ready and lets the administrator in."""
     context = ssl.create_default_context(cafile=str(pki.certificate("ca")))
     return _answers(f"{pki.API_SERVER}/readyz", context)
