@@ -1,0 +1,54 @@
+"""The command line: `epochal-trainer run JOB.yaml`."""
+
+import os
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Trains the Keras network that a TrainingJob describes.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    # TensorFlow greets with many lines of its own. Errors still come through as exceptions.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+@app.command()
+def run(
+    job: Annotated[Path, typer.Argument(help="The TrainingJob, a JSON or YAML file.", show_default=False)],
+    data: Annotated[Path | None, typer.Option(help="Folder that stands for the data bucket.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder that stands for the results bucket.")] = None,
+) -> None:
+    """Train a network, from bucket to bucket, or from folder to folder."""
+    if (data is None) != (results is None):
+        raise typer.BadParameter("--data and --results go together")
+    from epochal_trainer.run import Folders, run  # noqa: PLC0415 - the environment must be set first
+
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    sys.exit(run(job, Folders(data, results) if data and results else None))
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    typer.echo(version_of("epochal-trainer"))
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""One attempt to train what a TrainingJob describes: its stages, in the order that finds mistakes soonest."""
+
+import logging
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+from epochal_api.progress import Artifacts, Report, Size
+from epochal_api.trainingjob import TrainingJob
+
+from epochal_trainer import callbacks, compile, curves, epochs, network, summary, train  # noqa: A004
+from epochal_trainer.batches import steps_per_epoch
+from epochal_trainer.buckets import Bucket
+from epochal_trainer.buckets.bucket import sha256
+from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
+from epochal_trainer.data.memory import available
+from epochal_trainer.epochs import Epoch
+from epochal_trainer.failures import Failure
+from epochal_trainer.report import Endpoint, Reporter
+from epochal_trainer.results import (
+    CALLBACKS,
+    CURVES,
+    HISTORY,
+    LOG,
+    MODEL,
+    SUMMARY,
+    TENSORBOARD,
+    Results,
+    readable,
+    to_json,
+)
+from epochal_trainer.stages import Stages
+from epochal_trainer.stopping import Stopping
+from epochal_trainer.tensorboard import Scalars
+
+log = logging.getLogger(__name__)
+
+_MOST_GPU_MEMORY = 1 << 40
+"""More than any GPU holds: what a network on one is bounded by, since the host's memory says nothing of it."""
+_NO_GPU = """
+================================================================================
+  GPUs asked for: %d    GPUs that Keras sees: %d
+
+  The training goes on, on the CPU, and will take far longer. Does the image hold
+  CUDA (built with EXTRAS=cuda)? Does the node have the driver, and does the pod
+  need spec.scheduling.runtimeClassName (such as nvidia)?
+================================================================================"""
+
+
+class Attempt:
+    """An attempt to train.
+
+    Args:
+        job: What to train.
+        scratch: Folder for files of this attempt.
+        stopping: Says when to stop.
+        stages: Measures where the time goes.
+        endpoint: Where progress is reported; None where there is no operator.
+    """
+
+    def __init__(
+        self, job: TrainingJob, *, scratch: Path, stopping: Stopping, stages: Stages, endpoint: Endpoint | None
+    ) -> None:
+        self._job = job
+        self._scratch = scratch
+        self._stopping = stopping
+        self._stages = stages
+        self._endpoint = endpoint
+        self._started = datetime.now(UTC)
+        self._reporter: Reporter | None = None
+        self._results: Results | None = None
+
+    def train(self, buckets: Callable[[], tuple[Bucket, Bucket]]) -> str:
+        """Trains the network and stores the results.
+
+        Args:
+            buckets: Opens the buckets of data and of results. Not done before the network is known to be sound.
+
+        Returns:
+            What came out, in a sentence.
+
+        Raises:
+            Failure: If anything must be mended first, naming it.
+            Terminated: If it was told to stop.
+        """
+        job, spec, stages = self._job, self._job.spec, self._stages
+        with stages.stage("network"):
+            nodes = network.graph(spec.network)
+            model = self._build()
+            user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
+            log.info("Network:\n%s", summary.table(model, nodes))
+        with stages.stage("storage"):
+            data_bucket, results_bucket = buckets()
+            folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
+            results = Results(results_bucket, folder)
+            data_bucket.check()
+            attempt = results.begin_attempt()
+            self._results = results
+            log.info("Attempt %d, results go to %s", attempt, results.uri())
+            self._reporter = Reporter(
+                Report(
+                    attempt=attempt,
+                    sequence=0,
+                    stage="Loading",
+                    epochs=spec.training.epochs,
+                    network=Size(parameters=model.count_params(), layers=len(nodes)),
+                    artifacts=Artifacts(uri=results.uri()),
+                ),
+                self._endpoint,
+            )
+            self._reporter.start()
+        with stages.stage("data"):
+            data = self._load(data_bucket, model)
+        with stages.stage("training"):
+            history = self._fit(model, data, user_callbacks)
+        test = None
+        if data.test is not None:
+            with stages.stage("test"):
+                test = train.evaluate(model, data.test, batch_size=spec.training.batch_size)
+                log.info("Test  %s", "  ".join(f"{name} {epochs.figure(value)}" for name, value in test.items()))
+        with self._stopping.deferred():
+            self._store(model, data, history, test, attempt)
+        log.info("Time: %s", stages)
+        return _outcome(history, test)
+
+    def close(self) -> Report | None:
+        """Ends the attempt, however it went: stores the log where it can, and sends the last report.
+
+        Returns:
+            The last report, if it came that far.
+        """
+        return self._reporter.close() if self._reporter else None
+
+    def store_log(self) -> None:
+        """Stores the log of an attempt that failed, if the bucket for results can be written."""
+        if self._results is not None:
+            with suppress(Failure):
+                self._results.store(self._scratch / LOG, LOG)
+
+    def _build(self) -> keras.Model:
+        spec = self._job.spec
+        gpus = len(keras.distribution.list_devices("gpu"))
+        if (wanted := spec.resources.gpus) > gpus:
+            log.warning(_NO_GPU, wanted, gpus)
+        memory = max(available(), gpus * _MOST_GPU_MEMORY)
+        model = network.build(spec.network, seed=spec.training.seed, memory=memory)
+        compile.compile_model(model, spec.training)
+        return model
+
+    def _load(self, bucket: Bucket, model: keras.Model) -> DataSets:
+        spec = self._job.spec
+        began = time.monotonic()
+        data = load(spec.data, bucket, self._scratch)
+
+        def checked(samples: Samples) -> Samples:
+            samples = check_features(samples, spec.network.input.shape)
+            ignored = spec.training.loss.arguments.get("ignore_class")
+            check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
+            return samples
+
+        data = DataSets(
+            checked(data.train),
+            checked(data.validation) if data.validation else None,
+            checked(data.test) if data.test else None,
+            data.digests,
+        )
+        for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
+            if samples is not None:
+                log.info("Data for %-11s %s", role + ":", describe(samples))
+        sets = [samples for samples in (data.train, data.validation, data.test) if samples]
+        size = sum(samples.features.nbytes + samples.labels.nbytes for samples in sets)
+        log.info("Data: %s in memory, loaded in %s", readable(size), epochs.duration(time.monotonic() - began))
+        figures = compile.check_labels(model, spec.training, data.train.labels)
+        names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
+        callbacks.check_monitors(spec.training.callbacks, names)
+        return data
+
+    def _fit(self, model: keras.Model, data: DataSets, user_callbacks: Sequence[Any]) -> Sequence[Epoch]:
+        training = self._job.spec.training
+        assert self._reporter is not None  # noqa: S101 - it was made when the storage was found in order
+        reporter = self._reporter
+        steps = steps_per_epoch(len(data.train), training.batch_size)
+        scalars = Scalars(self._scratch / TENSORBOARD)
+
+        def on_epoch(history: Sequence[Epoch]) -> None:
+            last = history[-1]
+            reporter.update(
+                epoch=last.number,
+                seconds_per_epoch=last.seconds,
+                metrics=dict(last.metrics),
+                best=epochs.best(history),
+            )
+            scalars.write(last)
+
+        watch = train.Watch(epochs=training.epochs, steps=steps, stopping=self._stopping, on_epoch=on_epoch)
+        log.info("Training: %d epochs of %d steps of %d samples", training.epochs, steps, training.batch_size)
+        reporter.position = watch.position
+        reporter.update(stage="Training", steps_per_epoch=steps)
+        with self._stopping.deferred():
+            train.fit(
+                model,
+                training,
+                train=data.train,
+                validation=data.validation,
+                callbacks=user_callbacks,
+                watch=watch,
+            )
+        reporter.position = dict
+        reporter.update(step=0, seconds_left=None)
+        scalars.close()
+        if len(watch.history) < training.epochs:
+            log.info("Stopped early, after epoch %d of %d", len(watch.history), training.epochs)
+        return watch.history
+
+    def _store(
+        self,
+        model: keras.Model,
+        data: DataSets,
+        history: Sequence[Epoch],
+        test: dict[str, float] | None,
+        attempt: int,
+    ) -> None:
+        assert self._reporter is not None  # noqa: S101
+        assert self._results is not None  # noqa: S101
+        results, scratch, metadata = self._results, self._scratch, self._job.metadata
+        self._reporter.update(stage="Storing", test=test)
+        with self._stages.stage("results"):
+            model.save(scratch / MODEL)
+            uri = results.store(scratch / MODEL, MODEL)
+            (scratch / HISTORY).write_text(epochs.table(history), encoding="utf-8")
+            results.store(scratch / HISTORY, HISTORY)
+            curves.draw(history, scratch / CURVES, title=f"{metadata.namespace}/{metadata.name}")
+            results.store(scratch / CURVES, CURVES)
+            results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
+            results.store_folder(scratch / CALLBACKS, CALLBACKS)
+            results.store(scratch / LOG, LOG)
+        content = {
+            "job": {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid},
+            "attempt": attempt,
+            "started": self._started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "epochs": len(history),
+            "metrics": dict(history[-1].metrics),
+            "best": best.dump() if (best := epochs.best(history)) else None,
+            "test": test,
+            "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
+            "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
+            "digests": {"data": data.digests, "model": sha256(scratch / MODEL)},
+            "versions": versions(),
+            "spec": self._job.spec.model_dump(mode="json"),
+        }
+        (scratch / SUMMARY).write_bytes(to_json(content))
+        results.store(scratch / SUMMARY, SUMMARY)
+        self._reporter.update(stage="Done", artifacts=Artifacts(uri=results.uri(), model=uri, log=results.uri(LOG)))
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what a result depends on."""
+    packages = {"epochal": "epochal-trainer", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
+    return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
+
+
+def _outcome(history: Sequence[Epoch], test: dict[str, float] | None) -> str:
+    figures = test or history[-1].metrics
+    where = "on the test set" if test else "in the last epoch"
+    text = ", ".join(f"{name} {epochs.figure(value)}" for name, value in list(figures.items())[:8])
+    return f"{len(history)} epoch{'s' if len(history) != 1 else ''} trained; {where}: {text}"

@@ -1,0 +1,98 @@
+"""The callbacks that a TrainingJob names.
+
+Every callback of Keras that needs no code works. Files that one writes (ModelCheckpoint, CSVLogger, TensorBoard,
+BackupAndRestore) go below one folder, whatever path is named, and are stored with the results.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import keras
+from epochal_api.network import Callback
+
+from epochal_trainer import keras_objects
+from epochal_trainer.failures import Failure, bad_spec
+
+_PATHS: Mapping[str, str] = {
+    "BackupAndRestore": "backup_dir",
+    "CSVLogger": "filename",
+    "ModelCheckpoint": "filepath",
+    "TensorBoard": "log_dir",
+}
+_ALWAYS = frozenset({"History", "ProgbarLogger"})
+"""What the trainer does anyway: it keeps the history, and its log shows the progress."""
+_REFUSED: Mapping[str, str] = {
+    "LambdaCallback": "it runs code, and a TrainingJob brings none",
+    "LearningRateScheduler": "it runs code, and a TrainingJob brings none; give the optimizer a schedule instead: "
+    "learning_rate: {name: ExponentialDecay, ...}, see keras.optimizers.schedules",
+    "RemoteMonitor": "it sends figures over the network; they are in the TrainingJob's status and in /metrics",
+    "OrbaxCheckpoint": "it needs the package orbax-checkpoint, which the trainer does not have; use ModelCheckpoint",
+    "Callback": "it is the base of other classes and does nothing by itself",
+    "CallbackList": "spec.training.callbacks is the list",
+}
+
+
+def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
+    """Builds callbacks.
+
+    Args:
+        specs: Their classes and arguments.
+        folder: Folder that takes the files they write.
+
+    Returns:
+        Objects of keras.callbacks.
+
+    Raises:
+        Failure: InvalidTraining, naming the field, what was found and what must hold.
+    """
+    callbacks = []
+    for index, spec in enumerate(specs):
+        if reason := _REFUSED.get(spec.callback):
+            raise _fault(index, spec, f"it cannot be used here: {reason}")
+        if spec.callback in _ALWAYS:
+            continue
+        try:
+            callbacks.append(keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder)))
+        except keras_objects.InvalidObject as error:
+            raise _fault(index, spec, str(error)) from error
+    return callbacks
+
+
+def check_monitors(specs: Sequence[Callback], figures: Sequence[str]) -> None:
+    """Checks that what callbacks monitor will be there: Keras would only warn, and never stop early.
+
+    Args:
+        specs: The callbacks.
+        figures: Names of an epoch's figures.
+
+    Raises:
+        Failure: InvalidTraining, naming the field and the figures there are.
+    """
+    for index, spec in enumerate(specs):
+        best_only = spec.callback != "ModelCheckpoint" or spec.arguments.get("save_best_only", False)
+        classes = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
+        monitor = spec.arguments.get("monitor", "val_loss")
+        if spec.callback in classes and best_only and monitor not in figures:
+            hint = "; val_ figures need spec.data.validation" if str(monitor).startswith("val_") else ""
+            raise _fault(index, spec, f"monitors {monitor!r}, but the figures are {', '.join(figures)}{hint}")
+
+
+def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
+    """Returns the arguments of a callback with its path below `folder`."""
+    argument = _PATHS.get(spec.callback)
+    if argument is None:
+        return spec.arguments
+    given = spec.arguments.get(argument, "logs" if spec.callback == "TensorBoard" else None)
+    if not isinstance(given, str) or not given:
+        raise keras_objects.InvalidObject(f"{argument} must be a path relative to the results, found {given!r}")
+    path = PurePosixPath(given)
+    if path.is_absolute() or ".." in path.parts:
+        raise keras_objects.InvalidObject(f"{argument} must be relative and hold no '..', found {given!r}")
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return {**spec.arguments, argument: str(target)}
+
+
+def _fault(index: int, spec: Callback, message: str) -> Failure:
+    return bad_spec("InvalidTraining", f"spec.training.callbacks[{index}] ({spec.callback}): {message}")

@@ -1,0 +1,194 @@
+"""From names in a TrainingJob to objects of Keras.
+
+A class is looked up by its name in one module of Keras, and built with the arguments as written. Where an argument is
+itself an object of Keras, a mapping says so:
+
+- `{layer: NAME, ...}` is a layer of keras.layers, wherever it stands. Since `layer` names the class, the argument of
+  Bidirectional, TimeDistributed and SpectralNormalization that Keras calls `layer` too is written `wrapped`:
+  `{layer: Bidirectional, wrapped: {layer: LSTM, units: 8}}`.
+- `{name: NAME, ...}` is an object of the module that belongs to the argument: keras.initializers for
+  `kernel_initializer`, keras.regularizers for `bias_regularizer`, keras.optimizers.schedules for `learning_rate`, ...
+
+Names are all that is looked up: nothing here imports a module, opens a file, or runs code that the TrainingJob brings.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import keras
+from epochal_api.network import Layer, Named
+
+WRAPPED = "wrapped"
+"""Stands for the argument of wrapper layers that Keras calls `layer`."""
+
+_MODULES: Mapping[str, ModuleType] = {
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+    "learning_rate": keras.optimizers.schedules,
+    "inner_optimizer": keras.optimizers,
+    "dtype": keras.dtype_policies,
+}
+
+_NEEDS_CODE = "it runs code, and a TrainingJob brings none"
+_ABSTRACT = "it is the base of other classes and does nothing by itself"
+_REFUSED: Mapping[str, str] = {
+    **dict.fromkeys(("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _NEEDS_CODE),
+    "TFSMLayer": "it loads a program from a file of the pod",
+    **dict.fromkeys(("Layer", "Wrapper", "Optimizer", "Loss", "Metric", "MeanMetricWrapper"), _ABSTRACT),
+    **dict.fromkeys(("Initializer", "Regularizer", "Constraint", "LearningRateSchedule"), _ABSTRACT),
+    **dict.fromkeys(("InputLayer", "Input", "InputSpec"), "network.input says what goes in"),
+}
+_FILES: Mapping[str, str] = {"vocabulary": "a list of terms"}
+"""Arguments that Keras takes for the path of a file if they are text, and what to give instead."""
+
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+
+class InvalidObject(ValueError):
+    """An object of Keras that cannot be built as written: what was found and what must hold."""
+
+
+def layer(spec: Layer, *, name: str) -> Any:
+    """Builds a layer.
+
+    Args:
+        spec: Its class and arguments.
+        name: The name it gets in the network.
+
+    Returns:
+        The keras.layers.Layer, not yet built for a shape.
+
+    Raises:
+        InvalidObject: If there is no such class, or an argument is wrong.
+    """
+    return build(keras.layers, spec.layer, {**spec.arguments, "name": name})
+
+
+def named(module: ModuleType, spec: Named) -> Any:
+    """Builds an optimizer, a loss or a metric.
+
+    Args:
+        module: keras.optimizers, keras.losses or keras.metrics.
+        spec: Class name, or a short name that Keras knows (`adam`, `mse`), and arguments.
+
+    Returns:
+        The object; for a short name of a loss or a metric, the function that Keras has for it.
+
+    Raises:
+        InvalidObject: If there is no such class, or an argument is wrong.
+    """
+    if _find(module, spec.name) is not None:
+        return build(module, spec.name, spec.arguments)
+    try:
+        found = module.get(spec.name)
+    except ValueError:
+        raise InvalidObject(_unknown(module, spec.name)) from None
+    if not spec.arguments:
+        return found
+    if inspect.isfunction(found):
+        given = ", ".join(spec.arguments)
+        raise InvalidObject(f"{spec.name} is a function and takes no arguments ({given}): name the class instead")
+    return build(module, type(found).__name__, spec.arguments)
+
+
+def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Builds an object of a class of Keras.
+
+    Args:
+        module: The module to look for the class in.
+        name: Name of the class.
+        arguments: The arguments of its constructor, as JSON values.
+
+    Returns:
+        The object.
+
+    Raises:
+        InvalidObject: If there is no such class, or an argument is wrong.
+    """
+    if reason := _REFUSED.get(name):
+        raise InvalidObject(f"{name} cannot be used here: {reason}")
+    kind = _find(module, name)
+    if kind is None:
+        raise InvalidObject(_unknown(module, name))
+    converted = {_argument(kind, key): _convert(key, value) for key, value in arguments.items()}
+    _check_names(kind, converted)
+    try:
+        return kind(**converted)
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras raises all kinds for arguments that it does not like
+        given = ", ".join(f"{key}={value!r:.100}" for key, value in arguments.items() if key != "name")
+        raise InvalidObject(f"{name}({given}): {explain(error)}") from error
+
+
+def explain(error: Exception) -> str:
+    """Returns what an exception of Keras or TensorFlow says, without its dumps of arguments and nodes."""
+    text = _COLOURS.sub("", str(error)).split("Arguments received by")[0].split(" [Op:")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "{{" not in line]
+    return " ".join(lines)[:600] or type(error).__name__
+
+
+def _argument(kind: type, key: str) -> str:
+    parameters = inspect.signature(kind).parameters
+    return "layer" if key == WRAPPED and "layer" in parameters else key
+
+
+def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
+    """Refuses arguments that neither the class nor its bases have: Keras' own message does not name what it has."""
+    known = {
+        name: None
+        for base in kind.__mro__[:-1]
+        if "__init__" in vars(base)
+        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    for key in arguments:
+        if key not in known:
+            raise InvalidObject(f"{kind.__name__} has no argument {key!r}{_alternatives(key, list(known))}")
+
+
+def _convert(key: str, value: Any) -> Any:
+    if isinstance(value, str) and key in _FILES:
+        raise InvalidObject(f"{key}: must be {_FILES[key]}, found {value[:80]!r}: no file of the pod is read")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_convert(key, item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return _object(key, dict(value))
+    except InvalidObject as error:
+        raise InvalidObject(f"{key}: {error}") from error
+
+
+def _object(key: str, value: dict[str, Any]) -> Any:
+    if isinstance(name := value.pop("layer", None), str):
+        return build(keras.layers, name, value)
+    module = next((module for suffix, module in _MODULES.items() if key == suffix or key.endswith(f"_{suffix}")), None)
+    if module is None:
+        raise InvalidObject("must not be a mapping, unless it is a layer: {layer: NAME, ...}")
+    if not isinstance(name := value.pop("name", None), str):
+        raise InvalidObject(f"must be a name, or a mapping with a name of {module.__name__}: {{name: NAME, ...}}")
+    return build(module, name, value)
+
+
+def _classes(module: ModuleType) -> dict[str, type]:
+    return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
+
+
+def _find(module: ModuleType, name: str) -> type | None:
+    return _classes(module).get(name)
+
+
+def _unknown(module: ModuleType, name: str) -> str:
+    return f"{module.__name__} has no {name!r}{_alternatives(name, sorted(set(_classes(module)) - set(_REFUSED)))}"
+
+
+def _alternatives(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; it has {', '.join(known)}"[:1000]

@@ -1,0 +1,60 @@
+"""What the trainer tells a person: on standard output at once, and in a file for the results."""
+
+import faulthandler
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGE = "epochal_trainer"
+_KERAS = "absl"
+"""Logger of what Keras' callbacks say, and of TensorFlow's."""
+_FORMAT = logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+_GREETINGS = ("I0000", "W0000", "WARNING: All log messages before absl")
+
+
+def start(path: Path) -> None:
+    """Starts the log.
+
+    Args:
+        path: File that takes all that is logged.
+    """
+    handlers = (logging.StreamHandler(sys.stdout), logging.FileHandler(path, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(_FORMAT)
+    for name in (PACKAGE, _KERAS):
+        logger = logging.getLogger(name)
+        logger.handlers = list(handlers)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+    def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+        del where, more
+        logging.getLogger(PACKAGE).warning("%s: %s", category.__name__, message)
+
+    warnings.showwarning = show
+
+
+@contextmanager
+def without_greetings(path: Path) -> Iterator[None]:
+    """Keeps the greetings of TensorFlow's libraries, which write to standard error themselves, from people's eyes.
+
+    Args:
+        path: File that takes standard error meanwhile. All in it but greetings is shown in the end.
+    """
+    original = os.dup(2)
+    faulthandler.enable(original)  # so that a crash of a library still shows where it happened
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(original, 2)
+        faulthandler.enable()
+        os.close(original)
+        for line in path.read_text(errors="replace").splitlines():
+            if line.strip() and not line.startswith(_GREETINGS):
+                logging.getLogger(PACKAGE).warning("%s", line)

@@ -1,0 +1,105 @@
+"""What a training leaves in the results bucket."""
+
+import json
+import logging
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from epochal_trainer.buckets import Bucket
+
+log = logging.getLogger(__name__)
+
+MODEL = "model.keras"
+HISTORY = "history.csv"
+CURVES = "curves.png"
+LOG = "training.log"
+SUMMARY = "summary.json"
+TENSORBOARD = "tensorboard"
+CALLBACKS = "callbacks"
+"""Folder for the files that the user's own callbacks write."""
+
+
+class Results:
+    """The folder of one TrainingJob in the results bucket.
+
+    Args:
+        bucket: The bucket.
+        folder: The folder, without a slash at its end.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket = bucket
+        self._folder = folder
+
+    def uri(self, name: str = "") -> str:
+        """Returns where a result lies; without a name, where all do."""
+        return self._bucket.uri(f"{self._folder}/{name}")
+
+    def begin_attempt(self) -> int:
+        """Counts this attempt, durably: it also shows that results can be written, before anything is trained.
+
+        Returns:
+            1 + the attempts before this one.
+
+        Raises:
+            Failure: If the bucket is missing, or refuses.
+        """
+        self._bucket.check()
+        prefix = f"{self._folder}/attempts/"
+        numbers = [int(found[1]) for key in self._bucket.keys(prefix) if (found := re.search(r"/(\d+)\.json$", key))]
+        attempt = max(numbers, default=0) + 1
+        content = {"attempt": attempt, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+        self._bucket.put(f"{prefix}{attempt}.json", to_json(content))
+        return attempt
+
+    def store(self, path: Path, name: str) -> str:
+        """Stores a file.
+
+        Args:
+            path: The file.
+            name: Its name in the folder.
+
+        Returns:
+            Where it lies.
+        """
+        self._bucket.upload(path, f"{self._folder}/{name}")
+        log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
+        return self.uri(name)
+
+    def store_folder(self, path: Path, name: str) -> None:
+        """Stores all files of a folder, if there is one.
+
+        Args:
+            path: The folder.
+            name: Its name in the folder of results.
+        """
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                self.store(file, f"{name}/{file.relative_to(path).as_posix()}")
+
+
+def to_json(content: Any) -> bytes:
+    """Returns JSON for people and programs: indented, and with null for what is no finite number."""
+    return (json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def readable(count: int) -> str:
+    """Returns bytes for people: `317 B`, `23.1 kB`, `4.6 MB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
