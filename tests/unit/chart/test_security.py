@@ -13,7 +13,7 @@ RIGHTS = {
     ("epochal.dev", "trainingjobs", "get list watch delete"),
     ("epochal.dev", "trainingjobs/status", "patch"),
     ("epochal.dev", "trainingjobs/finalizers", "update"),
-    ("batch", "jobs", "get list watch create patch"),
+    ("batch", "jobs", "get list watch create patch delete"),
     ("", "pods", "get list watch"),
     ("events.k8s.io", "events", "create"),
 }
