@@ -12,7 +12,7 @@ import kernel
 import mounts
 import network
 import process
-from paths import CACHE, CONTAINERD_ROOT, CONTAINERD_STATE, STATE
+from paths import CONTAINERD_ROOT, CONTAINERD_STATE, STATE
 from report import Failure
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -44,8 +44,8 @@ def remove_cluster() -> None:
     _end_components()
     sockets = _shim_sockets()
     process.end(_stray_processes(), grace=2)
-    for folder in (STATE, CACHE, images.RUN):
-        mounts.remove(folder)
+    images.release()
+    mounts.remove(STATE)
     network.delete()
     _remove_cgroups()
     kernel.restore()
@@ -117,6 +117,5 @@ def _remove_files(sockets: list[Path]) -> None:
     for folder in FIXED_FOLDERS:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-    for folder in (images.RUN, STATE):
-        if folder.exists():
-            shutil.rmtree(folder)
+    if STATE.exists():
+        shutil.rmtree(STATE)

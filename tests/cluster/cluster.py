@@ -75,8 +75,11 @@ def build_images(names: list[str]) -> None:
         raise Failure(f"no image is called {', '.join(sorted(unknown))}; there are {', '.join(images.PROJECT)}")
     _require_cluster()
     with _alone():
-        for name in names or images.PROJECT:
-            images.build_project(name)
+        try:
+            for name in names or images.PROJECT:
+                images.build_project(name)
+        finally:
+            images.release()
 
 
 def load(archive: Path) -> None:
@@ -128,6 +131,7 @@ def _bring_up() -> None:
                 component.wait()
     for module in (binaries.PAUSE, binaries.COREDNS, binaries.MINIO):
         images.ensure_program_image(module)
+    images.release()
     with step("node"):
         addons.wait_for_node()
     with step("DNS and MinIO"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import binaries
 import containers
+import mounts
 from paths import CACHE, CHECKOUT
 from process import call
 from report import Failure, console, step
@@ -60,6 +61,12 @@ def build(reference: str, dockerfile: Path) -> None:
     else:
         with step(f"load {reference}"):
             _load(reference)
+
+
+def release() -> None:
+    """Unmounts the layers that buildah leaves mounted behind a build."""
+    mounts.remove(STORE)
+    shutil.rmtree(RUN, ignore_errors=True)
 
 
 def _ensure_base() -> None:
