@@ -23,7 +23,7 @@ REPORTER = "epochal"
 MAX_NOTE = 1024
 """Bytes of an Event's note that the API server takes."""
 
-_SILENT = frozenset({"Creating", "Queued", "Starting", "Storing", "Cleanup", "Restarting"})
+_SILENT = frozenset({"Creating", "Queued", "Starting", "Storing", "Suspended", "Cleanup", "Restarting", "Failing"})
 """Reasons of Ready that every job passes through, that pass by themselves, or that are told of elsewhere."""
 
 
@@ -98,6 +98,8 @@ def _happenings(
     ready, was = get_condition(after, "Ready"), get_condition(before, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
         return
+    if holds(after, "Suspended") and not holds(before, "Suspended"):
+        yield Happening("Normal", "Suspended", "Its pods are stopped until spec.suspend is false.", generation)
     if holds(before, "Suspended") and not holds(after, "Suspended"):
         yield Happening("Normal", "Resumed", "It is no longer suspended.", generation)
     if ready.reason == "Restarting" or (before.attempt or 0) < (after.attempt or 0):
@@ -115,8 +117,6 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
     """Yields what an unfinished TrainingJob has come to."""
     pod = observed.pods[-1]["metadata"]["uid"] if observed.pods else generation
     match ready.reason:
-        case "Suspended":
-            yield Happening("Normal", "Suspended", "Its pods are stopped until spec.suspend is false.", generation)
         case "Running":
             yield Happening("Normal", "Started", ready.message, pod)
         case "NameConflict" | "JobRejected":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from epochal_api.pod import NOT_RETRIED
 from epochal_api.progress import Report, Termination, decode_termination
 from epochal_api.trainingjob import GROUP, KIND
 
@@ -131,16 +132,35 @@ def failure(pod: Object) -> Cause | None:
         limit = _container(pod).get("resources", {}).get("limits", {}).get("memory")
         bound = f"its limit is {limit} (spec.resources.limits.memory)" if limit else "its node has none left"
         return Cause("OutOfMemory", f"The trainer was killed because it took too much memory: {bound}.")
+    return _taken_away(pod) or _crash(pod, ended)
+
+
+def _taken_away(pod: Object) -> Cause | None:
     if interruption := condition(pod, "DisruptionTarget"):
-        return Cause(
-            interruption.get("reason") or "Interrupted",
-            _text(interruption.get("message") or status.get("message") or "The cluster took the pod away."),
-        )
-    if ended:
-        said = _text(ended.get("message") or "")
-        tail = f" The end of its log:\n{said}" if said and not words else " It left no message."
-        return Cause("Crashed", f"The trainer ended with exit code {ended.get('exitCode')}.{tail}")
-    return Cause(status.get("reason") or "PodFailed", _text(status.get("message") or "The pod failed."))
+        message = interruption.get("message") or pod["status"].get("message") or "The cluster took the pod away."
+        return Cause(interruption.get("reason") or "Interrupted", _text(message))
+    if pod["metadata"].get("deletionTimestamp"):
+        return Cause("Interrupted", "Its pod was deleted.")
+    return None
+
+
+def _crash(pod: Object, ended: Object) -> Cause:
+    if not ended:
+        status = pod["status"]
+        return Cause(status.get("reason") or "PodFailed", _text(status.get("message") or "The pod failed."))
+    said = _text(ended.get("message") or "")
+    tail = f"The end of its log:\n{said}" if said and not _last_words(ended) else "It left no message."
+    return Cause("Crashed", f"The trainer ended with exit code {ended.get('exitCode')}. {tail}")
+
+
+def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
+    """Returns whether the Job will end with the failure of its last pod: the Job itself says so a little later."""
+    if condition(child, "FailureTarget") or condition(child, "SuccessCriteriaMet"):
+        return True
+    counted = [pod for pod in pods if failure(pod) and not condition(pod, "DisruptionTarget")]
+    if not counted or counted[-1] is not pods[-1]:
+        return False
+    return _ended(pods[-1]).get("exitCode") in NOT_RETRIED or len(counted) > child["spec"].get("backoffLimit", 6)
 
 
 def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:

@@ -138,8 +138,10 @@ class Reconciler:
             case ApplyReported():
                 await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump())
             case ApplyStatus():
+                before = (self._known(key).get("status") or {}).get("state")
                 await self._apply_status(key, LEADER_MANAGER, action.status.dump())
-                _log.info("is %s", action.status.state)
+                if action.status.state != before:
+                    _log.info("is %s", action.status.state)
             case EmitEvent():
                 await self._emit(key, action)
             case DeleteTrainingJob():

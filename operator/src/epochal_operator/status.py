@@ -13,6 +13,7 @@ from epochal_operator.observed import (
     alive,
     ending,
     failure,
+    no_more_follows,
     running,
     started,
     waiting,
@@ -138,16 +139,17 @@ def _settled(before: Status, generation: int) -> Status:
 
 def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
     child, pods, obstacle = observed.child, observed.pods, observed.obstacle
+    waits: State = "Suspended" if job.spec.suspend else "Queued"
     if child is None:
         if obstacle is None:
-            return Verdict("Queued", Cause("Creating", "Its Job is about to be created."), ready=False)
+            return Verdict(waits, Cause("Creating", "Its Job is about to be created."), ready=False)
         stalled = obstacle.reason != "Cleanup"
-        return Verdict("Queued", Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
+        return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
     if end := ending(child, pods):
         failed = end.kind == "Failed"
         return Verdict(end.kind, end.cause, ready=not failed, stalled=failed, time=end.time)
     if child["metadata"].get("deletionTimestamp"):
-        return Verdict("Queued", Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
+        return Verdict(waits, Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
     if job.spec.suspend:
         return Verdict("Suspended", Cause("Suspended", "It waits until spec.suspend is false."))
     return _of_pods(job, observed)
@@ -162,6 +164,8 @@ def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
         state: State = "Storing" if _storing(job, since) else "Running"
         return Verdict(state, Cause(state, f"The pod {name} runs on node {pod['spec'].get('nodeName', '')}."))
     if (cause := failure(pod)) is not None:
+        if no_more_follows(observed.child or {}, observed.pods):
+            return Verdict("Running", Cause("Failing", f"The pod {name} ended. {cause.reason}: {cause.message}"))
         return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
     if not alive(pod):
         return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
@@ -189,16 +193,16 @@ def _storing(job: TrainingJob, since: str) -> bool:
 
 
 def _truths(verdict: Verdict) -> Mapping[str, tuple[bool, Cause]]:
-    none = Cause("Unfinished", "")
+    def truth(holds_now: bool, otherwise: str) -> tuple[bool, Cause]:  # noqa: FBT001 - of this function only
+        return holds_now, verdict.cause if holds_now else Cause(otherwise, "")
+
+    suspended = verdict.state == "Suspended"
     return {
         "Ready": (verdict.ready, verdict.cause),
-        "Stalled": (verdict.stalled, verdict.cause if verdict.stalled else Cause("Progressing", "")),
-        "Suspended": (
-            verdict.state == "Suspended",
-            verdict.cause if verdict.state == "Suspended" else Cause("NotSuspended", ""),
-        ),
-        "Complete": (verdict.state == "Complete", verdict.cause if verdict.state == "Complete" else none),
-        "Failed": (verdict.state == "Failed", verdict.cause if verdict.state == "Failed" else none),
+        "Stalled": truth(verdict.stalled, "Progressing"),
+        "Suspended": (True, Cause("Suspended", "spec.suspend is true.")) if suspended else (False, Cause("Active", "")),
+        "Complete": truth(verdict.state == "Complete", "Unfinished"),
+        "Failed": truth(verdict.state == "Failed", "Unfinished"),
     }
 
 
