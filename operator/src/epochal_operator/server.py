@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-MAX_CONNECTIONS = 128
-"""Each TLS connection takes 256 KiB of buffers: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py."""
+MAX_CONNECTIONS = 64
+"""Each TLS connection takes a third of a MiB: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py."""
+MAX_PER_CLIENT = 16
+"""Connections from one address: no pod can keep all others out."""
+BACKLOG = 128
+"""Connections that wait for others to end."""
 CONNECTION_SECONDS = 60.0
 HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 5.0
@@ -39,7 +44,7 @@ def listen(port: int, host: str = "") -> socket.socket:
     """
     dual = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual, backlog=MAX_CONNECTIONS)
+    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual, backlog=BACKLOG)
     listener.settimeout(0)
     return listener
 
@@ -63,6 +68,7 @@ class Server:
         self._listener = listener
         self._context = context
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._clients: Counter[str] = Counter()
         self.serving = asyncio.Event()
 
     async def run(self) -> None:
@@ -73,8 +79,7 @@ class Server:
         await runner.setup()
         protocol = partial(
             _Connection,
-            self._slots.release,
-            runner.server,
+            manager=runner.server,
             loop=asyncio.get_running_loop(),
             access_log=None,
             logger=_protocol_log,
@@ -87,24 +92,30 @@ class Server:
                 self.serving.set()
                 while True:
                     await self._slots.acquire()
-                    connection = await self._accept()
-                    handshakes.create_task(self._shake_hands(connection, protocol))
+                    connection, client = await self._accept()
+                    self._clients[client] += 1
+                    gone = partial(self._release, client)
+                    handshakes.create_task(self._shake_hands(connection, partial(protocol, gone), gone))
         finally:
             self.serving.clear()
             self._listener.close()
             await runner.cleanup()
 
-    async def _accept(self) -> socket.socket:
+    async def _accept(self) -> tuple[socket.socket, str]:
         while True:
             try:
-                connection, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+                connection, address = await asyncio.get_running_loop().sock_accept(self._listener)
             except OSError as error:  # the client has gone again, or there are no more file descriptors
                 _log.warning("a connection was not accepted: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return connection
+                continue
+            if self._clients[address[0]] < MAX_PER_CLIENT:
+                return connection, address[0]
+            connection.close()
 
-    async def _shake_hands(self, connection: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+    async def _shake_hands(
+        self, connection: socket.socket, protocol: Callable[[], asyncio.Protocol], gone: Callable[[], None]
+    ) -> None:
         limits = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": HANDSHAKE_SECONDS}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -112,7 +123,13 @@ class Server:
             )
         except OSError as error:
             _log.debug("no connection: %s", error)
-            self._slots.release()
+            gone()
+
+    def _release(self, client: str) -> None:
+        self._clients[client] -= 1
+        if not self._clients[client]:
+            del self._clients[client]
+        self._slots.release()
 
 
 class _Connection(web.RequestHandler):
@@ -120,8 +137,8 @@ class _Connection(web.RequestHandler):
 
     __slots__ = ("_deadline", "_gone")
 
-    def __init__(self, gone: Callable[[], None], *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, gone: Callable[[], None], **options: Any) -> None:
+        super().__init__(**options)
         self._gone = gone
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

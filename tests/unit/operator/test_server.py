@@ -135,9 +135,24 @@ async def test_connections_are_bounded_and_slots_come_back(monkeypatch: pytest.M
         assert not waiting.done()
         idle[0][1].transport.abort()
         assert (await waiting).endswith(b"hello late")
-        answers = await asyncio.gather(*(ask(port, post(b"%d" % number)) for number in range(20)))
-        assert [answer.rsplit(b" ")[-1] for answer in answers] == [b"%d" % number for number in range(20)]
+        answers = await asyncio.gather(*(ask(port, post(b"%d" % number)) for number in range(10)))
+        assert [answer.rsplit(b" ")[-1] for answer in answers] == [b"%d" % number for number in range(10)]
         idle[1][1].transport.abort()
+
+
+async def test_one_client_cannot_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_PER_CLIENT", 2)
+    async with running() as (_, port):
+        greedy = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert await greedy[2][0].read() == b""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        writer.write(post(b"other"))
+        assert (await reader.read()).endswith(b"hello other")
+        writer.close()
+        for _, taken in greedy:
+            taken.transport.abort()
+        await asyncio.sleep(0.05)
+        assert (await ask(port, post(b"again"))).endswith(b"hello again")
 
 
 async def test_a_request_in_progress_is_answered_before_the_end() -> None:
