@@ -161,6 +161,8 @@ def _network_fault(error: HTTPError) -> str:
     fault = _certificate_fault(error)
     if fault is None:
         match reason:
+            case _ if isinstance(cause, ConnectionRefusedError):
+                fault = "the connection was refused: check spec.storage.endpoint, and that the service runs"
             case NameResolutionError():
                 fault = "its host name is not known to DNS: check spec.storage.endpoint"
             case ConnectTimeoutError():
@@ -169,8 +171,6 @@ def _network_fault(error: HTTPError) -> str:
                 fault = "no answer in time: check that the service is healthy"
             case SSLError():
                 fault = f"TLS failed ({_printable(str(reason))}): check spec.storage.endpoint"
-            case _ if isinstance(cause, ConnectionRefusedError):
-                fault = "the connection was refused: check spec.storage.endpoint, and that the service runs"
             case _:
                 fault = f"{_printable(str(cause or reason))}: check that the service is healthy"
     return fault

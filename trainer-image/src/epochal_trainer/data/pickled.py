@@ -54,20 +54,10 @@ def read(source: Source, memory: Memory) -> Samples:
             content = Reader(bounded).load()
         except Failure:
             raise
-        except Unsafe as error:
-            raise bad_data(
-                "UnsafePickle",
-                f"{source.name} names {_printable(str(error))}: a pickle may hold numpy arrays and nothing else; "
-                "save a tuple of two arrays, (features, labels)",
-            ) from error
-        except NotNumbers as error:
-            raise unsupported(source.name, _printable(str(error))) from error
         except Exception as error:
             if bounded.ended:
                 raise source.truncated("the pickle breaks off", "it must be whole") from error
-            raise source.damaged(
-                f"it is no pickle that can be read ({type(error).__name__}: {_printable(str(error))})"
-            ) from error
+            raise _failure(source, error) from error
     match content:
         case (PickledArray() as features, PickledArray() as labels):
             x, y = f"{source.name}[0]", f"{source.name}[1]"
@@ -76,6 +66,18 @@ def read(source: Source, memory: Memory) -> Samples:
         "MissingArrays",
         f"{source.name} holds {_what(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
     )
+
+
+def _failure(source: Source, error: Exception) -> Failure:
+    said = _printable(str(error))
+    match error:
+        case Unsafe():
+            advice = "a pickle may hold numpy arrays and nothing else; save a tuple of two arrays, (features, labels)"
+            return bad_data("UnsafePickle", f"{source.name} names {said}: {advice}")
+        case NotNumbers():
+            return unsupported(source.name, said)
+        case _:
+            return source.damaged(f"it is no pickle that can be read ({type(error).__name__}: {said})")
 
 
 class Bounded:
