@@ -1,0 +1,124 @@
+"""TrainingJobs, Jobs and pods as the API server returns them."""
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from epochal_api.progress import Report, Termination
+from epochal_api.trainingjob import TrainingJob, parse
+from epochal_operator.children import CONTAINER, Installation, batch_job
+
+NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
+UID = "5f0c6a52-0000-4000-8000-000000000001"
+INSTALLATION = Installation(
+    trainer_image="epochal-trainer:test",
+    storage_endpoint="http://minio.minio.svc:9000",
+    progress_url="https://epochal.epochal-system.svc:8443",
+    progress_ca="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+)
+SPEC: dict[str, Any] = {
+    "storage": {"secretRef": {"name": "credentials"}},
+    "data": {"bucket": "data", "train": {"object": "train.npz"}},
+    "network": {
+        "input": {"shape": [8, 8]},
+        "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "kernel_initializer": None}],
+    },
+    "training": {"epochs": 10, "loss": "SparseCategoricalCrossentropy"},
+    "results": {"bucket": "results"},
+}
+
+
+def at(seconds: float) -> str:
+    """Returns NOW and some seconds, RFC 3339."""
+    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def document(status: Any = None, *, generation: int = 1, **spec: Any) -> dict[str, Any]:
+    """Returns a TrainingJob as JSON."""
+    metadata = {"name": "digits", "namespace": "vision", "uid": UID, "generation": generation, "resourceVersion": "41"}
+    return {
+        "apiVersion": "epochal.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": metadata,
+        "spec": copy.deepcopy(SPEC) | spec,
+        **({} if status is None else {"status": status}),
+    }
+
+
+def training_job(status: Any = None, *, generation: int = 1, **spec: Any) -> TrainingJob:
+    """Returns a TrainingJob; its status may be a model."""
+    return parse(document(status.dump() if hasattr(status, "dump") else status, generation=generation, **spec))
+
+
+def child(job: TrainingJob | None = None, *, uid: str = "job-uid", **status: Any) -> dict[str, Any]:
+    """Returns the Job of a TrainingJob with a status."""
+    made = batch_job(job or training_job(), INSTALLATION)
+    made["metadata"] |= {"uid": uid, "resourceVersion": "42"}
+    return made | {"status": status}
+
+
+def true(kind: str, reason: str = "", message: str = "", since: float = 0) -> dict[str, Any]:
+    """Returns a condition of a Job or pod that holds."""
+    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": at(since)}
+
+
+def pod(
+    name: str = "digits-1", phase: str = "Pending", *, age: float = 60, node: str | None = "node-1", **trainer: Any
+) -> dict[str, Any]:
+    """Returns a pod of the TrainingJob; further arguments are the state of its container."""
+    metadata = {
+        "name": name,
+        "namespace": "vision",
+        "uid": f"uid-of-{name}",
+        "resourceVersion": "43",
+        "creationTimestamp": at(-age),
+        "labels": {"epochal.dev/trainingjob": "digits", "epochal.dev/trainingjob-uid": UID},
+        "ownerReferences": [{"kind": "Job", "name": "digits", "uid": "job-uid", "controller": True}],
+    }
+    spec: dict[str, Any] = {"containers": [{"name": CONTAINER, "resources": {"limits": {"memory": "4Gi"}}}]}
+    if node:
+        spec["nodeName"] = node
+    status: dict[str, Any] = {"phase": phase, "conditions": []}
+    if trainer:
+        status["containerStatuses"] = [{"name": CONTAINER, "state": trainer}]
+    return {"metadata": metadata, "spec": spec, "status": status}
+
+
+def running(name: str = "digits-1", **options: Any) -> dict[str, Any]:
+    """Returns a pod whose trainer runs."""
+    return pod(name, "Running", running={"startedAt": at(-50)}, **options)
+
+
+def failed(name: str = "digits-1", code: int = 1, message: str = "", reason: str = "Error", **options: Any) -> Any:
+    """Returns a pod whose trainer ended with an exit code."""
+    ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": at(-10)}
+    return pod(name, "Failed", terminated=ended, **options)
+
+
+def succeeded(name: str = "digits-1", message: str = "", **options: Any) -> dict[str, Any]:
+    """Returns a pod whose trainer is done."""
+    ended = {"exitCode": 0, "reason": "Completed", "message": message, "finishedAt": at(-10)}
+    return pod(name, "Succeeded", terminated=ended, **options)
+
+
+def report(**changes: Any) -> Report:
+    """Returns a trainer's report."""
+    values: dict[str, Any] = {
+        "attempt": 1,
+        "sequence": 5,
+        "stage": "Training",
+        "epoch": 3,
+        "epochs": 10,
+        "step": 210,
+        "stepsPerEpoch": 700,
+        "secondsPerEpoch": 15.21,
+        "secondsLeft": 105.4,
+        "metrics": {"loss": 0.036812345, "val_loss": 0.0436},
+        "best": {"epoch": 2, "metric": "val_loss", "value": 0.0436},
+    }
+    return Report.model_validate(values | changes)
+
+
+def last_words(reason: str, message: str = "", last: Report | None = None) -> str:
+    """Returns a termination message."""
+    return Termination(reason=reason, message=message, report=last).encode()
