@@ -17,11 +17,12 @@ from epochal_api.pod import progress_path
 from epochal_api.progress import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
 from epochal_operator import progress
+from epochal_operator.certificates import renew
 from epochal_operator.kube import ApiError, Conflict, Forbidden, Identity, Invalid, Kube, NotFound, Unavailable
 from epochal_operator.metrics import OperatorMetrics
 from epochal_operator.progress import ProgressEndpoint, Refusal, finished_epoch, is_news, read_report
 from epochal_operator.server import Server, listen
-from epochal_operator.tls import load_bundle, renew
+from epochal_operator.tls import load_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 from epochal_operator import server
+from epochal_operator.certificates import renew
 from epochal_operator.server import Server, listen
-from epochal_operator.tls import load_bundle, renew
+from epochal_operator.tls import load_bundle
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 
