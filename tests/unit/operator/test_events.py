@@ -1,0 +1,165 @@
+"""Which transitions are Events, and that telling one twice makes no second."""
+
+from typing import Any
+
+import pytest
+from epochal_api.status import Reported, Status
+from epochal_operator.events import MAX_NOTE, Happening, event, happenings
+from epochal_operator.observed import Observed, Obstacle
+from epochal_operator.reported import reported
+from epochal_operator.status import refused, status
+
+from tests.unit.operator.objects import (
+    NOW,
+    UID,
+    child,
+    failed,
+    last_words,
+    pod,
+    report,
+    running,
+    succeeded,
+    training_job,
+    true,
+)
+
+METADATA = training_job().metadata
+PAUSED = training_job(suspend=True)
+
+
+def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
+    return Observed(NOW, job_child, pods, obstacle)
+
+
+NOTHING = (training_job(), seen())
+QUEUED = (training_job(), seen(child()))
+STARTING = (training_job(), seen(child(), pod()))
+RUNNING = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), running("a")))
+STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ErrImagePull", "message": "no"})))
+CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
+AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
+LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
+SUSPENDED = (PAUSED, seen(child(PAUSED)))
+CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits exists")))
+REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
+CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
+COMPLETE = (
+    training_job(),
+    seen(
+        child(conditions=[true("Complete")], startTime="2026-11-25T11:58:00Z", completionTime="2026-11-25T12:00:00Z"),
+        succeeded("a"),
+    ),
+)
+FAILED = (
+    training_job(),
+    seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words("InvalidNetwork", "no"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, NOTHING, []),
+        (None, QUEUED, []),
+        (QUEUED, STARTING, []),
+        (None, RUNNING, [("Normal", "Started")]),
+        (STARTING, RUNNING, [("Normal", "Started")]),
+        (STARTING, STUCK, [("Warning", "ErrImagePull")]),
+        (STUCK, STUCK, []),
+        (RUNNING, CRASHED, [("Warning", "Restarting")]),
+        (CRASHED, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, AGAIN, [("Warning", "Restarting")]),
+        (RUNNING, LAST, []),
+        (RUNNING, COMPLETE, [("Normal", "Completed")]),
+        (None, COMPLETE, [("Normal", "Completed")]),
+        (COMPLETE, COMPLETE, []),
+        (RUNNING, FAILED, [("Warning", "InvalidNetwork")]),
+        (None, SUSPENDED, [("Normal", "Suspended")]),
+        (RUNNING, SUSPENDED, [("Normal", "Suspended")]),
+        (SUSPENDED, QUEUED, [("Normal", "Resumed")]),
+        (None, CONFLICT, [("Warning", "NameConflict")]),
+        (CONFLICT, CONFLICT, []),
+        (CONFLICT, QUEUED, []),
+        (None, REJECTED, [("Warning", "JobRejected")]),
+        (None, CLEANUP, []),
+    ],
+)
+def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
+    was = status(*before) if before else Status()
+    job, observed = after
+    now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
+    found = happenings(METADATA, was, now, observed, Reported())
+    assert [(one.kind, one.reason) for one in found] == expected
+
+
+def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
+    keys = set()
+    for observed in (CRASHED[1], AGAIN[1]):
+        before = status(*RUNNING)
+        now = status(training_job(before), observed)
+        (told,) = [one for one in happenings(METADATA, before, now, observed, Reported()) if one.kind == "Warning"]
+        assert "boom" in told.note
+        keys.add((told.reason, told.key))
+    assert len(keys) == 1
+
+
+def test_a_refused_spec_is_told_of_by_generation() -> None:
+    keys = []
+    for generation in (1, 2):
+        metadata = training_job(generation=generation).metadata
+        now = refused(metadata, Status(), "spec.network: no", NOW)
+        (told,) = happenings(metadata, Status(), now, seen(), Reported())
+        assert (told.kind, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
+        keys.append(told.key)
+    assert len(set(keys)) == 2
+
+
+def test_the_result_is_told() -> None:
+    job, observed = COMPLETE
+    artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
+    figures = reported(report(epoch=10, artifacts=artifacts), NOW)
+    (told,) = happenings(METADATA, Status(), status(job, observed), observed, figures)
+    assert told.note == "Trained 10 epochs in 2m, val_loss 0.0436. The model: s3://results/x/model.keras"
+
+
+def made(happening: Happening) -> dict[str, Any]:
+    return event(happening, METADATA, instance="epochal-0", now=NOW)
+
+
+def test_an_event_as_the_api_server_takes_it() -> None:
+    one = made(Happening("Warning", "Crashed", "why", "pod-uid"))
+    name = one["metadata"].pop("name")
+    assert name.startswith("digits.")
+    assert one == {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"namespace": "vision"},
+        "eventTime": "2026-11-25T12:00:00.000000Z",
+        "type": "Warning",
+        "reason": "Crashed",
+        "note": "why",
+        "action": "Reconcile",
+        "regarding": {
+            "apiVersion": "epochal.dev/v1alpha1",
+            "kind": "TrainingJob",
+            "namespace": "vision",
+            "name": "digits",
+            "uid": UID,
+        },
+        "reportingController": "epochal",
+        "reportingInstance": "epochal-0",
+    }
+
+
+def test_the_name_tells_what_happened_and_nothing_else() -> None:
+    same = {made(Happening("Normal", "Started", note, "a"))["metadata"]["name"] for note in ("one", "two")}
+    others = {
+        made(Happening("Normal", *rest))["metadata"]["name"] for rest in (("Started", "", "b"), ("Other", "", "a"))
+    }
+    assert len(same) == 1
+    assert len(same | others) == 3
+
+
+def test_a_note_is_cut_at_a_character() -> None:
+    note = made(Happening("Normal", "Started", "x" + "ä" * MAX_NOTE, "a"))["note"]
+    assert len(note.encode()) == MAX_NOTE - 1

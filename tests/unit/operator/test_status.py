@@ -1,0 +1,190 @@
+"""The status is derived: from the children, and from what cannot be seen any more."""
+
+from typing import Any
+
+import pytest
+from epochal_api.status import Status
+from epochal_api.trainingjob import TrainingJob
+from epochal_operator.observed import Observed, Obstacle
+from epochal_operator.reported import reported
+from epochal_operator.status import finished, get_condition, holds, leaders_part, refused, reports_part, status
+
+from tests.unit.operator.objects import (
+    NOW,
+    at,
+    child,
+    failed,
+    last_words,
+    pod,
+    report,
+    running,
+    succeeded,
+    training_job,
+    true,
+)
+
+KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
+SUSPENDED = training_job(suspend=True)
+
+
+def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
+    return Observed(NOW, job_child, pods, obstacle)
+
+
+def waits(reason: str) -> dict[str, Any]:
+    return pod(waiting={"reason": reason, "message": "no"})
+
+
+def going() -> dict[str, Any]:
+    one = child()
+    one["metadata"]["deletionTimestamp"] = at(0)
+    return one
+
+
+def having_reported(**changes: Any) -> TrainingJob:
+    return training_job(reported(report(**changes), NOW))
+
+
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "state", "true_ones", "reason"),
+    [
+        (training_job(), seen(), "Queued", set(), "Creating"),
+        (training_job(), seen(obstacle=Obstacle("NameConflict", "x")), "Queued", {"Stalled"}, "NameConflict"),
+        (training_job(), seen(obstacle=Obstacle("JobRejected", "x")), "Queued", {"Stalled"}, "JobRejected"),
+        (training_job(), seen(obstacle=Obstacle("Cleanup", "x")), "Queued", set(), "Cleanup"),
+        (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
+        (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
+        (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ErrImagePull"),
+        (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
+        (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), failed(code=64)), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
+        (training_job(), seen(going(), running()), "Queued", set(), "Creating"),
+        (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
+        (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
+        (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
+        (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(child(SUSPENDED), running()), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
+    ],
+)
+def test_state_and_conditions(
+    job: TrainingJob, observed: Observed, state: str, true_ones: set[str], reason: str
+) -> None:
+    result = status(job, observed)
+    assert result.state == state
+    assert [one.type for one in result.conditions or []] == KINDS
+    assert {kind for kind in KINDS if holds(result, kind)} == true_ones
+    ready = get_condition(result, "Ready")
+    assert ready is not None
+    assert ready.reason == reason
+    assert all(one.reason for one in result.conditions or [])
+
+
+def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
+    job = having_reported(stage="Storing")
+    later = pod(phase="Running", running={"startedAt": at(60)})
+    assert status(job, seen(child(), later)).state == "Running"
+
+
+def test_the_scheduler_is_quoted() -> None:
+    one = pod(node=None)
+    one["status"]["conditions"] = [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient nvidia.com/gpu"}
+    ]
+    result = status(training_job(), seen(child(), one))
+    ready = get_condition(result, "Ready")
+    assert result.state == "Queued"
+    assert ready is not None
+    assert "Insufficient nvidia.com/gpu" in ready.message
+
+
+def test_who_is_who_and_when() -> None:
+    limits = {"limits": {"nvidia.com/gpu": 2}}
+    job = training_job(generation=4, resources=limits)
+    result = status(job, seen(child(startTime=at(-60)), running()))
+    assert (result.observed_generation, result.job_name, result.gpus) == (4, "digits", 2)
+    assert (result.start_time, result.completion_time, result.attempt) == (at(-60), None, 1)
+    assert {one.observed_generation for one in result.conditions or []} == {4}
+
+
+def test_the_first_start_is_remembered() -> None:
+    result = status(training_job({"startTime": at(-900)}), seen(child(startTime=at(-60)), running()))
+    assert result.start_time == at(-900)
+
+
+@pytest.mark.parametrize(
+    ("before", "pods", "attempt"),
+    [
+        ({}, (), None),
+        ({}, (pod(),), None),
+        ({}, (running(),), 1),
+        ({}, (failed("a", age=90), running("b")), 2),
+        ({"attempt": 5}, (running(),), 5),
+        ({"progress": {"attempt": 3}}, (running(),), 3),
+    ],
+)
+def test_attempts_are_never_counted_down(before: dict[str, Any], pods: tuple[Any, ...], attempt: int | None) -> None:
+    assert status(training_job(before), seen(child(), *pods)).attempt == attempt
+
+
+def test_a_condition_keeps_the_time_of_its_change() -> None:
+    first = status(training_job(), seen(child(), pod()))
+    later = Observed(NOW.replace(hour=13), child(), (running(),))
+    second = status(training_job(first), later)
+    assert second.conditions
+    assert {one.last_transition_time for one in second.conditions} == {at(0)}
+    third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
+    changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
+    assert changed == {"Ready", "Stalled", "Failed"}
+
+
+@pytest.mark.parametrize("end", [COMPLETE, FAILED])
+@pytest.mark.parametrize("after", [None, child(), child(SUSPENDED)])
+def test_what_has_finished_stays_so(end: dict[str, Any], after: dict[str, Any] | None) -> None:
+    done = status(training_job(), seen(end, failed()))
+    again = status(training_job(done, generation=1, suspend=True), seen(after, running()))
+    assert again == done
+
+
+def test_a_finished_job_follows_the_generation_only() -> None:
+    done = status(training_job(), seen(COMPLETE, succeeded()))
+    again = status(training_job(done, generation=2, ttlSecondsAfterFinished=5), seen(COMPLETE, succeeded()))
+    assert again.observed_generation == 2
+    assert {one.observed_generation for one in again.conditions or []} == {2}
+    assert again.completion_time == done.completion_time
+
+
+def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
+    words = last_words("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
+    result = status(training_job(), seen(FAILED, failed(code=65, message=words)))
+    condition = get_condition(result, "Failed")
+    assert condition is not None
+    assert condition.reason == "LabelsOutOfRange"
+    assert condition.message == "labels reach 10, the last layer has 10 units"
+
+
+def test_a_refused_spec_has_failed_until_it_changes() -> None:
+    job = training_job(generation=3)
+    result = refused(job.metadata, Status(), "spec.network: no", NOW)
+    assert {kind for kind in KINDS if holds(result, kind)} == {"Stalled", "Failed"}
+    assert (result.state, result.completion_time) == ("Failed", at(0))
+    assert refused(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
+    assert finished(result, 3)
+    assert not finished(result, 4)
+    healed = status(training_job(result, generation=4), seen(child()))
+    assert (healed.state, healed.completion_time) == ("Queued", None)
+    assert not holds(healed, "Failed")
+
+
+def test_the_two_parts_of_a_status_make_the_whole() -> None:
+    whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported(report(), NOW)))
+    assert Status(**dict(leaders_part(whole)) | dict(reports_part(whole))) == whole
+    assert leaders_part(whole).progress is None
