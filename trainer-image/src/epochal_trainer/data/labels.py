@@ -97,7 +97,7 @@ def _shaped(shape: tuple[int | None, ...]) -> str:
 
 
 def _each(shape: tuple[int, ...]) -> str:
-    return f"{_shaped(shape)} labels for each sample" if shape else "one label for each sample"
+    return f"{_shaped(shape)} labels for each sample" if shape not in ((), (1,)) else "one label for each sample"
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

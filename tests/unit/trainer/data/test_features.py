@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from epochal_trainer.data import Samples, check_features
+from epochal_trainer.failures import Failure
+
+
+def samples(*shape: int) -> Samples:
+    return Samples(np.zeros(shape), np.zeros(shape[0]), "images", "labels")
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [((5, 28, 28), [28, 28, 1]), ((5, 28, 28, 3), [28, 28, 3]), ((5,), [1]), ((5, 64), [64])]
+)
+def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], wanted: list[int]) -> None:
+    given = samples(*shape)
+    found = check_features(given, wanted)
+    assert found.features.shape == (5, *wanted)
+    assert np.shares_memory(found.features, given.features)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "found"),
+    [
+        ((5, 28, 28), [28, 28, 3], "28×28,.*says 28×28×3"),
+        ((5, 28, 28, 1), [28, 28], "28×28×1,.*says 28×28"),
+        ((5, 784), [28, 28, 1], "784,.*says 28×28×1"),
+        ((5, 27, 28), [28, 28, 1], "27×28,"),
+        ((5,), [4], "a single value,.*says 4"),
+    ],
+)
+def test_other_shapes_are_refused(shape: tuple[int, ...], wanted: list[int], found: str) -> None:
+    with pytest.raises(Failure, match=f"a sample in images is {found}") as caught:
+        check_features(samples(*shape), wanted)
+    assert caught.value.reason == "ShapeMismatch"

@@ -1,0 +1,81 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_trainer.data import Samples, check_labels
+from epochal_trainer.failures import Failure
+
+SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
+INDICES = [0, 9, 3]
+ONE_HOT = np.eye(10)[INDICES]
+FRACTIONS = [[0.2, 0.8], [0.0, 1.0]]
+MASKS = np.zeros((2, 4, 4), "u1")
+
+
+def samples(labels: Any) -> Samples:
+    return Samples(np.zeros((len(labels), 4)), np.asarray(labels), "features", "labels")
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "loss"),
+    [
+        (INDICES, [10], SPARSE),
+        (INDICES, [10], "sparse_categorical_crossentropy"),
+        (np.array(INDICES, "f4"), [10], SPARSE),
+        (np.array([[0], [9]]), [10], SPARSE),
+        (np.array([True, False]), [2], SPARSE),
+        (MASKS, [4, 4, 3], SPARSE),
+        (MASKS[..., None], [4, 4, 3], SPARSE),
+        (MASKS, [None, None, 3], SPARSE),
+        (ONE_HOT, [10], ROWS),
+        (FRACTIONS, [2], "categorical_crossentropy"),
+        (ONE_HOT, [10], "CategoricalFocalCrossentropy"),
+        ([0, 1, 1], [1], BINARY),
+        ([[0], [1]], [1], BINARY),
+        (FRACTIONS, [2], BINARY),
+        ([0.5, -3.0], [1], "mse"),
+        (np.ones((3, 2)), [2], "MeanSquaredError"),
+        (np.ones((3, 2)) - 5, [2], "Huber"),
+        ([-1, 1], [1], "hinge"),
+        ([[1, 2, 3]], [20, 30], "CTC"),
+    ],
+)
+def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> None:
+    check_labels(samples(labels), output, loss)
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "loss", "message"),
+    [
+        ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* from 0 to 9, as the last layer has 10 outputs"),
+        ([0, -1], [10], SPARSE, r"-1 at \[1\]"),
+        (np.array([250], "u1"), [10], SPARSE, r"250 at \[0\]"),
+        ([[0], [12]], [10], SPARSE, r"12 at \[1, 0\]"),
+        (MASKS + 3, [4, 4, 3], SPARSE, r"3 at \[0, 0, 0\]"),
+        ([0.5, 1.0], [10], SPARSE, r"0.5 at \[0\], .* takes class indices"),
+        (ONE_HOT, [10], SPARSE, "rows of 10, .*: use CategoricalCrossentropy"),
+        (MASKS, [10], SPARSE, "4×4 labels for each sample, .* takes one class index with an output of 10"),
+        (INDICES, [4, 4, 3], SPARSE, "one label for each sample, .* takes 4×4 class indices"),
+        (INDICES, [10], ROWS, "one label for each sample, .* output of 10; use SparseCategoricalCrossentropy"),
+        ([[1], [2]], [10], ROWS, ".*; use SparseCategoricalCrossentropy"),
+        (ONE_HOT, [11], ROWS, "10 labels for each sample, .* output of 11"),
+        (ONE_HOT * 2, [10], ROWS, r"2.0 at \[0, 0\], .* values from 0 to 1"),
+        ([0, 2], [1], BINARY, r"2 at \[1\], .* values from 0 to 1"),
+        ([-1, 1], [1], BINARY, r"-1 at \[0\]"),
+        (INDICES, [10], BINARY, ".*output of 10"),
+        (INDICES, [10], "mean_squared_error", "one label for each sample, .* output of 10"),
+        (np.ones((3, 2)), [3], "mae", "2 labels for each sample, .* output of 3"),
+    ],
+)
+def test_labels_that_do_not(labels: Any, output: list[int | None], loss: str, message: str) -> None:
+    with pytest.raises(Failure, match=f"labels holds {message}") as caught:
+        check_labels(samples(labels), output, loss)
+    assert caught.value.reason == "InvalidLabels"
+
+
+def test_a_label_for_nothing_is_no_class() -> None:
+    masks = np.array([[0, 255], [2, 1]], "u1")
+    check_labels(samples(masks), [2, 3], SPARSE, 255)
+    check_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
+    with pytest.raises(Failure, match=r"255 at \[0, 1\]"):
+        check_labels(samples(masks), [2, 3], SPARSE, -1)

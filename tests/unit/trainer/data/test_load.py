@@ -1,0 +1,155 @@
+import gzip
+import pickle
+import struct
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.storage import Data
+from epochal_trainer.buckets import FolderBucket
+from epochal_trainer.data import DataSets, Memory, Samples, load
+from epochal_trainer.data.load import split
+from epochal_trainer.failures import Failure
+from hypothesis import given
+from hypothesis import strategies as st
+from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+
+X = np.arange(20 * 3 * 3, dtype="u1").reshape(20, 3, 3)
+Y = np.arange(20, dtype="u1") % 10
+Load = Callable[..., DataSets]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> FolderBucket:
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "scratch").mkdir()
+    return FolderBucket(tmp_path / "bucket")
+
+
+@pytest.fixture
+def read(bucket: FolderBucket, tmp_path: Path) -> Load:
+    def call(**data: Any) -> DataSets:
+        found = load(Data.model_validate({"bucket": "any", **data}), bucket, tmp_path / "scratch", Memory(10**6))
+        assert not list((tmp_path / "scratch").iterdir())
+        return found
+
+    return call
+
+
+def idx(array: Any) -> bytes:
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return header + bytes(array.tobytes())
+
+
+def npz(path: Path, **named: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    np.savez(path, **named)
+
+
+def test_reads_every_set_and_every_object_once(bucket: FolderBucket, read: Load) -> None:
+    npz(bucket.root / "sets/all.npz", x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5])
+    bucket.put("sets/images", idx(X[:4]))
+    bucket.put("sets/labels", gzip.compress(idx(Y[:4])))
+    found = read(
+        prefix="sets/",
+        train={"object": "all.npz"},
+        validation={"features": "images", "labels": "labels"},
+        test={"object": "all.npz"},
+    )
+    assert (len(found.train), found.validation and len(found.validation), found.test and len(found.test)) == (20, 4, 5)
+    np.testing.assert_array_equal(found.train.features, X)
+    assert found.digests == {
+        f"sets/{name}": sha256((bucket.root / "sets" / name).read_bytes()).hexdigest()
+        for name in ("all.npz", "images", "labels")
+    }
+
+
+def test_a_missing_object_is_found_before_anything_is_read(bucket: FolderBucket, read: Load) -> None:
+    bucket.put("train.pkl", b"damaged")
+    bucket.put("tests.npz", b"damaged")
+    with pytest.raises(Failure, match=r"test.npz does not exist; did you mean tests.npz") as caught:
+        read(train={"object": "train.pkl"}, test={"object": "test.npz"})
+    assert caught.value.reason == "ObjectNotFound"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "reason", "message"),
+    [
+        (X, Y[:19], "LengthMismatch", r"train.npz\[x\] holds 20 samples and train.npz\[y\] 19"),
+        (X[:0], Y[:0], "EmptyData", r"train.npz\[x\] is 0×3×3 uint8"),
+        (X[:, :0], Y, "EmptyData", r"20×0×3"),
+        (np.float32(1), Y, "ShapeMismatch", r"train.npz\[x\] is a single value"),
+        (np.where(X == 100, np.nan, X), Y, "NonFiniteData", r"train.npz\[x\] holds nan at \[11, 0, 1\]"),
+        (X, np.where(Y == 9, np.inf, Y), "NonFiniteData", r"train.npz\[y\] holds inf at \[9\]"),
+    ],
+)
+def test_arrays_that_cannot_be_trained_on(
+    bucket: FolderBucket, read: Load, *, x: Any, y: Any, reason: str, message: str
+) -> None:
+    npz(bucket.root / "train.npz", x=x, y=y)
+    with pytest.raises(Failure, match=message) as caught:
+        read(train={"object": "train.npz"})
+    assert caught.value.reason == reason
+
+
+def test_the_first_value_that_is_not_finite_is_found_in_large_arrays(bucket: FolderBucket, tmp_path: Path) -> None:
+    x = np.zeros((3000, 1000), "f4")
+    x[2500, 7] = -np.inf
+    x[2999, 0] = np.nan
+    npz(bucket.root / "train.npz", x=x, y=np.zeros(3000))
+    data = Data.model_validate({"bucket": "any", "train": {"object": "train.npz"}})
+    with pytest.raises(Failure, match=r"holds -inf at \[2500, 7\]"):
+        load(data, bucket, tmp_path / "scratch")
+
+
+def test_one_idx_object_is_not_enough(bucket: FolderBucket, read: Load) -> None:
+    bucket.put("images", idx(X))
+    with pytest.raises(Failure, match=r"name two objects in spec.data.train, features and labels") as caught:
+        read(train={"object": "images"})
+    assert caught.value.reason == "MissingArrays"
+
+
+def test_features_of_their_own_are_idx(bucket: FolderBucket, read: Load) -> None:
+    bucket.put("both.pkl", pickle.dumps((X, Y)))
+    bucket.put("labels", idx(Y))
+    with pytest.raises(
+        Failure, match=r"both.pkl is pickle, .*must be idx: name it as spec.data.train.object"
+    ) as caught:
+        read(train={"features": "both.pkl", "labels": "labels"})
+    assert caught.value.reason == "UnknownFormat"
+
+
+def test_all_sets_together_stay_within_the_budget(bucket: FolderBucket, tmp_path: Path) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y)
+    one = {"bucket": "any", "train": {"object": "train.npz"}}
+    load(Data.model_validate(one), bucket, tmp_path / "scratch", Memory(200))
+    with pytest.raises(Failure, match=r"train.npz\[x\] takes 180 bytes in memory, and only 50 are left") as caught:
+        load(Data.model_validate({**one, "test": {"object": "train.npz"}}), bucket, tmp_path / "scratch", Memory(250))
+    assert caught.value.reason == "DataTooLarge"
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_split_is_the_last_part(bucket: FolderBucket, read: Load) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y)
+    found = read(train={"object": "train.npz"}, validation={"split": "0.166"})
+    assert found.validation is not None
+    np.testing.assert_array_equal(found.train.features, X[:16])
+    np.testing.assert_array_equal(found.validation.features, X[16:])
+    np.testing.assert_array_equal(found.validation.labels, Y[16:])
+
+
+@given(count=st.integers(2, 70_000), fraction=st.floats(0.001, 0.999))
+def test_a_split_is_rounded_as_keras_does(count: int, fraction: float) -> None:
+    whole = Samples(np.arange(count), np.zeros(count), "x", "y")
+    try:
+        wanted = train_validation_split((whole.features,), fraction)
+    except ValueError:
+        with pytest.raises(Failure, match="leaves one part without any") as caught:
+            split(whole, fraction)
+        assert caught.value.reason == "EmptyData"
+    else:
+        for part, (features,) in zip(split(whole, fraction), wanted, strict=True):
+            np.testing.assert_array_equal(part.features, features)

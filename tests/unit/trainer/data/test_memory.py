@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+from epochal_trainer.data.memory import Memory, available
+from epochal_trainer.failures import Failure
+
+GIB = 1024**3
+
+
+def files(root: Path, content: dict[str, str]) -> None:
+    for name, text in content.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+VERSION_2 = {
+    "sys/memory.max": f"{2 * GIB}\n",
+    "sys/memory.current": f"{GIB}\n",
+    "sys/memory.stat": "anon 5\nactive_file 7\ninactive_file 10\n",
+}
+VERSION_1 = {
+    "sys/memory/memory.limit_in_bytes": f"{3 * GIB}\n",
+    "sys/memory/memory.usage_in_bytes": f"{GIB}\n",
+    "sys/memory/memory.stat": "cache 99\ntotal_active_file 1\ntotal_inactive_file 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("groups", "content", "left"),
+    [
+        ("0::/\n", {}, 8 * GIB),
+        ("0::/\n", VERSION_2, GIB + 17),
+        ("0::/\n", {**VERSION_2, "sys/memory.max": "max\n"}, 8 * GIB),
+        ("5:cpu:/a\n4:memory:/a/b\n0::/\n", VERSION_1, 2 * GIB + 3),
+        ("4:memory:/a/b\n", {**VERSION_1, "sys/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 8 * GIB),
+        (
+            "0::/a/b\n",
+            {name.replace("sys/", "sys/a/"): text for name, text in VERSION_2.items()},
+            GIB + 17,
+        ),
+        (
+            "0::/a\n",
+            {**VERSION_2, "sys/a/memory.max": "100", "sys/a/memory.current": "90", "sys/a/memory.stat": "anon 90"},
+            10,
+        ),
+        ("0::/\n", {**VERSION_2, "sys/memory.current": f"{5 * GIB}\n"}, 0),
+    ],
+)
+def test_the_tightest_limit_counts_and_the_page_cache_does_not(
+    tmp_path: Path, groups: str, content: dict[str, str], left: int
+) -> None:
+    meminfo = "MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n"
+    files(tmp_path, {"proc/meminfo": meminfo, "proc/self/cgroup": groups, **content})
+    assert available(tmp_path / "proc", tmp_path / "sys") == left
+
+
+def test_this_process_has_some() -> None:
+    assert Memory().left > 0
+
+
+def test_a_budget_is_spent_once() -> None:
+    memory = Memory(100)
+    memory.reserve(60, "a")
+    memory.reserve(40, "b")
+    with pytest.raises(Failure, match=r"c takes 1 bytes in memory, and only 0 are left") as caught:
+        memory.reserve(1, "c")
+    assert caught.value.reason == "DataTooLarge"

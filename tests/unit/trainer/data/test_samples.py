@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+from epochal_trainer.data import Samples, describe
+from epochal_trainer.data.samples import Array
+
+IMAGES = np.zeros((60_000, 28, 28), "u1")
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "line"),
+    [
+        (IMAGES, np.arange(60_000) % 10, "images: 60,000 × 28×28 uint8, 10 classes"),
+        (IMAGES, (np.arange(60_000) % 10).reshape(-1, 1), "images: 60,000 × 28×28 uint8, 10 classes"),
+        (IMAGES[:2], np.array([7, 7], "u1"), "images: 2 × 28×28 uint8, 1 class"),
+        (np.zeros(3, "f4"), np.array([True, False, True]), "images: 3 float32, 2 classes"),
+        (IMAGES[:3], np.eye(3, dtype="f4"), "images: 3 × 28×28 uint8, labels of 3 float32"),
+        (IMAGES[:3], np.array([0.5, 1.5, 2.5]), "images: 3 × 28×28 uint8, labels of one value float64"),
+        (IMAGES[:3], np.array([-5, 1, 2_000_000]), "images: 3 × 28×28 uint8, labels from -5 to 2,000,000"),
+    ],
+)
+def test_describes_in_a_line(features: Array, labels: Array, line: str) -> None:
+    assert describe(Samples(features, labels, "images", "labels")) == line
