@@ -1,0 +1,361 @@
+"""What is to be done: a table of cases, and a world that does it while everything else happens to it too."""
+
+import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_api.status import Reported, Status
+from epochal_operator.children import batch_job
+from epochal_operator.observed import Observed, Obstacle, in_order
+from epochal_operator.plan import (
+    Action,
+    ApplyReported,
+    ApplyStatus,
+    CreateJob,
+    DeleteJob,
+    DeleteTrainingJob,
+    EmitEvent,
+    PatchJob,
+    plan,
+    refuse,
+)
+from epochal_operator.reconcile import make_plan
+from epochal_operator.reported import reported
+from epochal_operator.status import finished, holds, leaders_part, reports_part, status
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.unit.operator.objects import (
+    INSTALLATION,
+    NOW,
+    at,
+    child,
+    document,
+    failed,
+    last_words,
+    pod,
+    report,
+    running,
+    succeeded,
+    training_job,
+    true,
+)
+
+
+def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
+    return Observed(NOW, job_child, pods, obstacle)
+
+
+def steps(job: Any, observed: Observed) -> list[type[Action]]:
+    return [type(action) for action in plan(job, observed, INSTALLATION).actions]
+
+
+def going(one: dict[str, Any]) -> dict[str, Any]:
+    one["metadata"]["deletionTimestamp"] = at(0)
+    return one
+
+
+STARTED = {"startTime": at(-60)}
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+DONE = status(training_job(), seen(COMPLETE, succeeded()))
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "expected"),
+    [
+        (training_job(), seen(), [CreateJob]),
+        (training_job(suspend=True), seen(), [CreateJob]),
+        (training_job(STARTED), seen(), [CreateJob]),
+        (training_job(STARTED), seen(None, failed()), [CreateJob]),
+        (training_job(), seen(child()), [ApplyStatus]),
+        (training_job(suspend=True), seen(child()), [PatchJob]),
+        (training_job(activeDeadlineSeconds=5), seen(child()), [PatchJob]),
+        (training_job(backoffLimit=9), seen(child()), [DeleteJob]),
+        (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
+        (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
+        (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(DONE), seen(), []),
+        (training_job(DONE), seen(child(), running()), []),
+        (training_job(DONE, suspend=True), seen(COMPLETE), []),
+    ],
+)
+def test_steps(job: Any, observed: Observed, expected: list[type[Action]]) -> None:
+    assert steps(job, observed) == expected
+
+
+def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
+    assert CreateJob not in steps(training_job(STARTED), seen(None, running()))
+    assert CreateJob in steps(training_job(STARTED), seen(None, failed()))
+
+
+@pytest.mark.parametrize(("reason", "seconds"), [("NameConflict", 30), ("JobRejected", 60), ("Cleanup", 1)])
+def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float) -> None:
+    observed = seen(obstacle=Obstacle(reason, "x"))
+    first = plan(training_job(), observed, INSTALLATION)
+    assert CreateJob not in [type(action) for action in first.actions]
+    assert first.requeue_after == seconds
+    told = status(training_job(), observed)
+    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
+
+
+def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
+    raw = document()
+    raw["metadata"]["deletionTimestamp"] = at(0)
+    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
+    (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
+    return only
+
+
+def test_last_words_fill_in_what_was_never_reported() -> None:
+    artifacts = {"uri": "s3://r/", "model": "s3://r/model.keras", "log": "s3://r/training.log"}
+    last = report(attempt=2, sequence=9, stage="Done", epoch=10, artifacts=artifacts)
+    pods = (failed("a", age=90), succeeded("b", message=last_words("Completed", "", last)))
+    figures = applied(training_job(), seen(COMPLETE, *pods), ApplyReported).reported
+    assert figures.progress.epoch == 10
+    assert figures.progress.last_report_time == at(-10)
+    assert figures.results.model == "s3://r/model.keras"
+    assert figures.display.eta is None
+
+
+@pytest.mark.parametrize(("sequence", "news"), [(4, False), (5, False), (6, True)])
+def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> None:  # noqa: FBT001
+    known = reported(report(sequence=5, secondsLeft=None), NOW)
+    last = report(sequence=sequence, epoch=4, secondsLeft=None)
+    pods = (failed(message=last_words("Crashed", "", last)),)
+    found = steps(training_job(known), seen(child(), *pods))
+    assert (ApplyReported in found) is news
+
+
+def test_figures_come_before_the_status_that_says_complete() -> None:
+    known = reported(report(), NOW)
+    found = steps(training_job(known), seen(COMPLETE, succeeded()))
+    assert found == [ApplyReported, EmitEvent, ApplyStatus]
+    figures = applied(training_job(known), seen(COMPLETE, succeeded()), ApplyReported).reported
+    assert figures.display.eta is None
+    assert figures.progress.estimated_completion_time is None
+    assert figures.metrics == known.metrics
+
+
+@pytest.mark.parametrize(
+    ("ttl", "after", "expected", "requeue"),
+    [
+        (None, 10**9, [], None),
+        (60, 50, [], 7.0),
+        (60, 57, [DeleteTrainingJob], None),
+        (0, 0, [DeleteTrainingJob], None),
+        (60, 10**7, [DeleteTrainingJob], None),
+    ],
+)
+def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
+    job = training_job(DONE, ttlSecondsAfterFinished=ttl)
+    todo = plan(job, Observed(NOW + timedelta(seconds=after), COMPLETE, (succeeded(),)), INSTALLATION)
+    assert [type(action) for action in todo.actions] == expected
+    assert todo.requeue_after == requeue
+
+
+def test_an_unfinished_job_is_never_deleted() -> None:
+    job = training_job(STARTED, ttlSecondsAfterFinished=0)
+    assert DeleteTrainingJob not in steps(job, seen(child(), running()))
+
+
+def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
+    raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
+    todo = make_plan(raw, seen(), INSTALLATION)
+    told = next(action for action in todo.actions if isinstance(action, ApplyStatus)).status
+    assert told.state == "Failed"
+    assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
+    failure = next(one for one in told.conditions or [] if one.type == "Failed")
+    assert "spec.network: layers[0] (Dense): inputs name 'nowhere'" in failure.message
+    raw["status"] = told.dump()
+    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
+    metadata = training_job().metadata
+    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child())).actions] == [DeleteJob]
+    assert refuse(metadata, Status.model_validate(STARTED), "no", seen(child(), running())).actions == ()
+
+
+class World(RuleBasedStateMachine):
+    """A TrainingJob with its Job and pods: Kubernetes and people do things to it, and the operator does its part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec: dict[str, Any] = {"backoffLimit": 1}
+        self.generation = 1
+        self.status = Status()
+        self.child: dict[str, Any] | None = None
+        self.pods: list[dict[str, Any]] = []
+        self.seconds = 0
+        self.made = 0
+        self.over: tuple[Any, ...] | None = None
+        self.deleted = False
+        self.stranger = False
+
+    def job(self) -> Any:
+        return training_job(self.status, generation=self.generation, **self.spec)
+
+    def observed(self) -> Observed:
+        obstacle = Obstacle("NameConflict", "x") if self.stranger and self.child is None else None
+        pods = in_order(copy.deepcopy(self.pods))
+        return Observed(NOW + timedelta(seconds=self.seconds), copy.deepcopy(self.child), pods, obstacle)
+
+    def do(self, action: Action) -> None:
+        match action:
+            case CreateJob():
+                assert self.child is None
+                assert not finished(self.status, self.generation)
+                assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
+                self.made += 1
+                self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
+                self.child["metadata"]["uid"] = f"job-{self.made}"
+            case PatchJob():
+                assert self.child is not None
+                self.child["spec"] |= action.spec
+            case DeleteJob():
+                assert self.status.start_time is None
+                self.child = None
+            case ApplyReported():
+                self.status = Status(**dict(leaders_part(self.status)) | dict(action.reported))
+            case ApplyStatus():
+                self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
+            case DeleteTrainingJob():
+                assert finished(self.status, self.generation)
+                self.deleted = True
+            case EmitEvent():
+                pass
+
+    @rule()
+    def reconcile(self) -> None:
+        for _ in range(8):
+            actions = () if self.deleted else plan(self.job(), self.observed(), INSTALLATION).actions
+            if not actions:
+                return
+            for action in actions:
+                self.do(action)
+        raise AssertionError("it does not settle")
+
+    @rule(steps=st.integers(1, 3))
+    def the_operator_is_killed_after_some_steps(self, steps: int) -> None:
+        if not self.deleted:
+            for action in plan(self.job(), self.observed(), INSTALLATION).actions[:steps]:
+                self.do(action)
+
+    @rule(seconds=st.integers(1, 1000))
+    def time_passes(self, seconds: int) -> None:
+        self.seconds += seconds
+
+    @precondition(lambda self: not self.status.start_time)
+    @rule(limit=st.integers(0, 2))
+    def spec_changes(self, limit: int) -> None:
+        if self.spec["backoffLimit"] != limit:
+            self.spec["backoffLimit"] = limit
+            self.generation += 1
+
+    @rule()
+    def suspend_or_resume(self) -> None:
+        self.spec["suspend"] = not self.spec.get("suspend", False)
+        self.generation += 1
+
+    @rule(ttl=st.none() | st.integers(0, 2000))
+    def ttl_changes(self, ttl: int | None) -> None:
+        self.spec["ttlSecondsAfterFinished"] = ttl
+        self.generation += 1
+
+    @rule()
+    def a_stranger_comes_or_goes(self) -> None:
+        self.stranger = not self.stranger
+
+    @precondition(lambda self: self.child is not None)
+    @rule()
+    def somebody_deletes_the_job(self) -> None:
+        self.child = None
+
+    @precondition(lambda self: self.child is not None and not self.child["status"].get("conditions"))
+    @rule()
+    def the_job_controller_acts(self) -> None:
+        assert self.child is not None
+        lives = [one for one in self.pods if one["status"]["phase"] in {"Pending", "Running"}]
+        if self.child["spec"]["suspend"]:
+            for one in lives:
+                self.pods.remove(one)
+            self.child["status"].pop("startTime", None)
+        elif any(one["status"]["phase"] == "Succeeded" for one in self.pods):
+            self.child["status"] |= {"conditions": [true("Complete")], "completionTime": at(self.seconds)}
+        elif sum(one["status"]["phase"] == "Failed" for one in self.pods) > self.child["spec"]["backoffLimit"]:
+            self.child["status"] |= {"conditions": [true("Failed", "BackoffLimitExceeded", since=self.seconds)]}
+        else:
+            self.child["status"]["startTime"] = at(self.seconds)
+            if not lives:
+                self.pods.append(pod(f"digits-{len(self.pods)}", age=-self.seconds))
+
+    @precondition(lambda self: bool(self.pods))
+    @rule(make=st.sampled_from([running, failed, succeeded]))
+    def the_last_pod_goes_on(self, make: Any) -> None:
+        last = self.pods[-1]
+        if last["status"]["phase"] in {"Pending", "Running"}:
+            self.pods[-1] = make(last["metadata"]["name"])
+            self.pods[-1]["metadata"] = last["metadata"]
+
+    @precondition(lambda self: self.child is not None and not self.spec.get("suspend"))
+    @rule(make=st.sampled_from([failed, succeeded]), seen_by_the_operator=st.booleans())
+    def it_runs_to_its_end(self, make: Any, seen_by_the_operator: bool) -> None:  # noqa: FBT001
+        assert self.child is not None
+        while not self.child["status"].get("conditions") and not self.child["spec"]["suspend"]:
+            self.the_job_controller_acts()
+            self.the_last_pod_goes_on(make)
+        if seen_by_the_operator:
+            self.reconcile()
+
+    @precondition(lambda self: bool(self.pods))
+    @rule()
+    def a_pod_vanishes(self) -> None:
+        self.pods.pop()
+
+    @rule(attempt=st.integers(1, 3), sequence=st.integers(0, 9), epoch=st.integers(0, 10))
+    def a_report_comes(self, attempt: int, sequence: int, epoch: int) -> None:
+        one = report(attempt=attempt, sequence=sequence, epoch=epoch)
+        known = self.status.progress
+        if not finished(self.status, self.generation) and (
+            known is None or one.order > (known.attempt, known.sequence)
+        ):
+            self.status = Status(**dict(leaders_part(self.status)) | dict(reported(one, NOW)))
+
+    @invariant()
+    def what_is_over_stays_over(self) -> None:
+        now = (self.status.state, self.status.completion_time, self.status.attempt, self.status.start_time)
+        if self.over is not None:
+            assert now == self.over
+        elif finished(self.status, self.generation):
+            self.over = now
+
+    @invariant()
+    def complete_and_failed_exclude_each_other(self) -> None:
+        assert not (holds(self.status, "Complete") and holds(self.status, "Failed"))
+        if self.status.conditions:
+            assert len(self.status.conditions) == 5
+
+    @invariant()
+    def the_status_is_idempotent(self) -> None:
+        if self.deleted:
+            return
+        once = status(self.job(), self.observed())
+        again = training_job(
+            Status(**dict(once) | dict(reports_part(self.status))), generation=self.generation, **self.spec
+        )
+        assert status(again, self.observed()) == once
+        assert Reported.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
+
+
+World.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestWorld = World.TestCase
+
+
+def test_the_job_that_is_created_is_that_of_the_spec() -> None:
+    assert applied(training_job(), seen(), CreateJob).body == batch_job(training_job(), INSTALLATION)
