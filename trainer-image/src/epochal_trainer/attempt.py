@@ -15,6 +15,7 @@ from epochal_api.progress import Artifacts, Report, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import callbacks, compile, curves, epochs, network, summary, train  # noqa: A004
+from epochal_trainer.adapt import adapt
 from epochal_trainer.batches import steps_per_epoch
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
@@ -117,6 +118,8 @@ class Attempt:
             self._reporter.start()
         with stages.stage("data"):
             data = self._load(data_bucket, model)
+            if adapted := adapt(model, nodes, data.train):
+                log.info("Adapted to the training set: %s", ", ".join(adapted))
         with stages.stage("training"):
             history = self._fit(model, data, user_callbacks)
         test = None

@@ -42,6 +42,9 @@ _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("Layer", "Wrapper", "Optimizer", "Loss", "Metric", "MeanMetricWrapper"), _ABSTRACT),
     **dict.fromkeys(("Initializer", "Regularizer", "Constraint", "LearningRateSchedule"), _ABSTRACT),
     **dict.fromkeys(("InputLayer", "Input", "InputSpec"), "network.input says what goes in"),
+    **dict.fromkeys(
+        ("CutMix", "MaxNumBoundingBoxes", "MixUp"), "it takes labels too, and a network sees features only"
+    ),
 }
 _FILES: Mapping[str, str] = {"vocabulary": "a list of terms"}
 """Arguments that Keras takes for the path of a file if they are text, and what to give instead."""
@@ -130,8 +133,9 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
 def explain(error: Exception) -> str:
     """Returns what an exception of Keras or TensorFlow says, without its dumps of arguments and nodes."""
     text = _COLOURS.sub("", str(error)).split("Arguments received by")[0].split(" [Op:")[0]
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "{{" not in line]
-    return " ".join(lines)[:600] or type(error).__name__
+    lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
+    noise = ('File "', "Graph execution error", "[[{{")
+    return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
 
 
 def _argument(kind: type, key: str) -> str:
@@ -190,5 +194,6 @@ def _unknown(module: ModuleType, name: str) -> str:
 
 
 def _alternatives(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    by_lower = {each.lower(): each for each in known}
+    close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
     return f"; did you mean {' or '.join(close)}?" if close else f"; it has {', '.join(known)}"[:1000]

@@ -41,6 +41,7 @@ class Stopping:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
+        first = not self._requested
         self._requested = True
-        if not self._deferred:
+        if first and not self._deferred:
             raise Terminated

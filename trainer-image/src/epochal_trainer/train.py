@@ -3,17 +3,20 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+import tensorflow as tf
 from epochal_api.network import Training
 
 from epochal_trainer import epochs as figures_of
+from epochal_trainer import keras_objects
 from epochal_trainer.batches import batches, steps_per_epoch
 from epochal_trainer.data import Samples
 from epochal_trainer.epochs import Epoch
-from epochal_trainer.failures import bad_data
+from epochal_trainer.failures import bad_data, bad_spec
 from epochal_trainer.stopping import Stopping
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,10 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def position(self) -> dict[str, Any]:
         """Returns how far the running epoch has come, as fields of a report. Safe to call from any thread."""
         return {"step": self._step, "seconds_left": self._seconds_left()}
+
+    def at(self) -> str:
+        """Returns where the training is, for people."""
+        return f"step {self._step + 1} of {self._steps} of epoch {len(self.history) + 1}"
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
@@ -120,22 +127,24 @@ def fit(
         watch: Watches the training.
 
     Raises:
-        Failure: NonFiniteLoss, if the loss is no number any more.
+        Failure: NonFiniteLoss, if the loss is no number any more; InvalidData, if the network cannot be computed for
+            these data; InvalidTraining, if Keras refuses to train.
         Terminated: If it was told to stop.
     """
     data = batches(
         train.features, train.labels, batch_size=training.batch_size, seed=training.seed, epochs=training.epochs
     )
-    model.fit(
-        data,
-        shuffle=False,  # `batches` has done it
-        epochs=training.epochs,
-        steps_per_epoch=steps_per_epoch(len(train.features), training.batch_size),
-        validation_data=(validation.features, validation.labels) if validation else None,
-        validation_batch_size=training.batch_size if validation else None,
-        callbacks=[watch, *callbacks],
-        verbose=0,
-    )
+    with _faults_named(watch.at):
+        model.fit(
+            data,
+            shuffle=False,  # `batches` has done it
+            epochs=training.epochs,
+            steps_per_epoch=steps_per_epoch(len(train.features), training.batch_size),
+            validation_data=(validation.features, validation.labels) if validation else None,
+            validation_batch_size=training.batch_size if validation else None,
+            callbacks=[watch, *callbacks],
+            verbose=0,
+        )
 
 
 def evaluate(model: keras.Model, test: Samples, *, batch_size: int) -> dict[str, float]:
@@ -148,9 +157,28 @@ def evaluate(model: keras.Model, test: Samples, *, batch_size: int) -> dict[str,
 
     Returns:
         Figures by name.
+
+    Raises:
+        Failure: InvalidData, if the network cannot be computed for these data.
     """
-    logs = model.evaluate(test.features, test.labels, batch_size=batch_size, verbose=0, return_dict=True)
+    with _faults_named(lambda: "the test set"):
+        logs = model.evaluate(test.features, test.labels, batch_size=batch_size, verbose=0, return_dict=True)
     return figures_of.figures(logs)
+
+
+@contextmanager
+def _faults_named(where: Callable[[], str]) -> Iterator[None]:
+    """Tells what is wrong with data or spec from what is wrong with the trainer: only the latter is worth a retry."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        message = f"the network cannot be computed for what is in {where()}: {keras_objects.explain(error)}"
+        raise bad_data("InvalidData", message) from error
+    except (TypeError, ValueError) as error:
+        # Keras raises these while it traces the first step, before anything is computed: another try would not help.
+        raise bad_spec(
+            "InvalidTraining", f"Keras refuses to train, in {where()}: {keras_objects.explain(error)}"
+        ) from error
 
 
 def _learning_rate(optimizer: Any) -> float | None:
