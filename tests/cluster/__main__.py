@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import cluster
 import images
@@ -45,8 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     build = command("images", cluster.build_images, "build the project's images and load them into the cluster")
     build.add_argument("names", nargs="*", metavar="|".join(images.PROJECT), help="which ones; all if none is named")
-    load = command("load", cluster.load, "load an archive of images into the cluster")
-    load.add_argument("archive", type=Path)
+    single = command("image-id", cluster.image_id, "print the identity of a loaded image")
+    single.add_argument("name", choices=images.PROJECT)
+    single = command("program", cluster.program, "build a program, such as helm, if need be, and print its path")
+    single.add_argument("name")
     command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")
     for name, run in (("start", cluster.start), ("stop", cluster.stop), ("restart", cluster.restart)):
         single = command(name, run, f"{name} one component, such as etcd, kube-apiserver or kubelet")

@@ -28,13 +28,13 @@ def request(path: str, patch: dict[str, Any] | None = None, timeout: float = 5) 
     """
     context = ssl.create_default_context(cafile=str(pki.certificate("ca")))
     context.load_cert_chain(pki.certificate("admin"), pki.key("admin"))
-    message = Request(pki.API_SERVER + path)  # noqa: S310 (the scheme is ours)
+    message = Request(pki.API_SERVER + path)
     if patch is not None:
         message.method = "PATCH"
         message.data = json.dumps(patch).encode()
         message.add_header("Content-Type", "application/merge-patch+json")
     try:
-        with urlopen(message, timeout=timeout, context=context) as answer:  # noqa: S310
+        with urlopen(message, timeout=timeout, context=context) as answer:
             return json.load(answer)
     except HTTPError as error:
         raise Failure(f"the API server answers {path} with {error.code}: {error.read().decode()}") from error
@@ -58,7 +58,7 @@ def healthy(url: str) -> bool:
 
 def _answers(url: str, context: ssl.SSLContext) -> bool:
     try:
-        with urlopen(url, timeout=2, context=context if url.startswith("https") else None) as answer:  # noqa: S310
+        with urlopen(url, timeout=2, context=context if url.startswith("https") else None) as answer:
             return bool(answer.status == HTTPStatus.OK)
     except (OSError, HTTPException):
         return False

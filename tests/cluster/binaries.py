@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paths import BIN, CACHE, SOURCE
 from process import call
-from report import console, duration, step
+from report import Failure, console, duration, step
 
 MODULES = SOURCE / "modules"
 
@@ -65,7 +65,17 @@ ETCD = Module("etcd", seconds=20, programs=("etcd",), renamed={"server": "etcd"}
 RUNC = Module("runc", seconds=15, programs=("runc",), tags="seccomp", cgo=True)
 COREDNS = Module("coredns", seconds=110, programs=("coredns",))
 MINIO = Module("minio", seconds=110, programs=("minio",))
-HELM = Module("helm", seconds=60, programs=("helm",))
+HELM = Module(
+    "helm",
+    seconds=60,
+    programs=("helm",),
+    # What `helm template` takes a cluster for, without one.
+    variables=tuple(
+        f"helm.sh/helm/v3/pkg/{package}.k8sVersion{part}"
+        for package in ("chartutil", "lint/rules")
+        for part in ("Major=1", "Minor=34")
+    ),
+)
 PAUSE = Module("pause", seconds=2, programs=("pause",))
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
 
@@ -115,6 +125,18 @@ def _build(module: Module) -> None:
 def program(module: Module, name: str | None = None) -> Path:
     """The path of a program; without a name, of the module's only one."""
     return module.folder / (name or module.programs[0])
+
+
+def named(name: str) -> Module:
+    """Returns the module that builds a program.
+
+    Raises:
+        Failure: If there is none.
+    """
+    for module in ALL:
+        if name in module.programs:
+            return module
+    raise Failure(f"no program is called {name}")
 
 
 def link() -> None:

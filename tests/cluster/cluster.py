@@ -4,7 +4,6 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import addons
 import binaries
@@ -82,12 +81,22 @@ def build_images(names: list[str]) -> None:
             images.release()
 
 
-def load(archive: Path) -> None:
-    """Loads an archive of images into the cluster."""
-    _require_cluster()
-    with step(f"load {archive}"):
-        said = containers.import_archive(archive)
-    console.print(said.strip(), markup=False)
+def program(name: str) -> None:
+    """Builds a program if need be, and prints its path."""
+    module = binaries.named(name)
+    if module in binaries.missing():
+        machine.check_go()
+        with _alone():
+            binaries.build([module])
+            if STATE.exists():
+                binaries.link()
+    print(binaries.program(module, name))
+
+
+def image_id(name: str) -> None:
+    """Prints the identity of one of the project's images as the cluster has it: it changes with the image."""
+    reference, _ = images.PROJECT[name]
+    print(containers.image_id(reference))
 
 
 def kubeconfig() -> None:

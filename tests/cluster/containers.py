@@ -42,11 +42,6 @@ def image_id(reference: str) -> str | None:
     return str(manifest["config"]["digest"])
 
 
-def import_archive(archive: Path) -> str:
-    """Loads the images of an archive, as `docker save`, `podman save` and `buildah push` write it."""
-    return call(*CTR, "images", "import", archive, timeout=600)
-
-
 def import_layout(layout: Path, reference: str) -> None:
     """Loads an image from an OCI layout: only the layers that containerd has not are sent to it.
 

@@ -1,7 +1,6 @@
 """`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster and shows it happen."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,6 @@ from tests.kit.buckets import connect, credentials, fill, namespace_with_credent
 from tests.kit.kubectl import apply, kubectl
 
 ROOT = Path(__file__).parents[2]
-CACHE = Path(os.environ.get("EPOCHAL_CACHE", Path.home() / ".cache" / "epochal"))
 EXAMPLE = ROOT / "manifests" / "examples" / "mnist.yaml"
 NAMESPACE = "demo"
 LIMIT_SECONDS = 1800
@@ -27,7 +25,7 @@ LIMIT_SECONDS = 1800
 def prepare() -> None:
     """Fills the buckets and the namespace."""
     client = connect()
-    fill(client, "mnist-data", files(CACHE / "mnist"))
+    fill(client, "mnist-data", files(Path(sys.argv[1])))
     fill(client, "mnist-results", [])
     apply(*namespace_with_credentials(NAMESPACE, *credentials()))
     kubectl("delete", "tj", "mnist", "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
@@ -65,8 +63,9 @@ def follow(console: Console) -> dict[str, Any]:
             bar.update(task, completed=progress.get("percent", 0), description=status.get("state", ""), figures=figures)
             if progress.get("epoch", 0) > shown:
                 shown = progress["epoch"]
-                values = "  ".join(f"{name} {value}" for name, value in sorted(status.get("metrics", {}).items()))
-                bar.console.print(f"epoch {shown:>2}  {progress.get('secondsPerEpoch', '')} s  {values}")
+                values = "  ".join(f"{name} {float(value):.4f}" for name, value in sorted(status["metrics"].items()))
+                seconds = float(progress["secondsPerEpoch"])
+                bar.console.print(f"epoch {shown:>2}  {seconds:.1f} s  {values}", soft_wrap=True)
             if status.get("state") in {"Complete", "Failed"}:
                 return job
     raise TimeoutError(f"the job did not finish within {LIMIT_SECONDS} s: kubectl describe tj mnist -n {NAMESPACE}")
@@ -83,10 +82,10 @@ def report(console: Console, job: dict[str, Any], seconds: float) -> None:
         "parameters": f"{status['network']['parameters']:,}",
         **{f"test {name}": value for name, value in status.get("test", {}).items()},
         "best epoch": f"{status['best']['epoch']} ({status['best']['metric']} {status['best']['value']})",
-        "model": status["results"]["model"],
     }.items():
         table.add_row(name, str(value))
     console.print(table)
+    console.print(f"The model: {status['results']['model']}", soft_wrap=True)
     console.print(
         "Look further:\n"
         f"  tests/cluster/run kubectl get tj -n {NAMESPACE} -o wide\n"

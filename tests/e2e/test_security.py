@@ -65,7 +65,7 @@ def post(namespace: Namespace, name: str, bearer: str | None, body: bytes | Obje
     if bearer:
         request.add_header("Authorization", f"Bearer {bearer}")
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -103,7 +103,7 @@ def test_a_report_forged_by_another_pod_is_refused(namespace: Namespace, forger:
 
 def test_a_bad_report_of_its_own_pod_is_refused_with_the_reason(namespace: Namespace) -> None:
     bearer = token(namespace, namespace.running_pod("victim"))
-    for body, words in ((b"{", "JSON"), (report(epoch=-1), "epoch"), (report(surprise=1), "surprise")):
+    for body, words in ((b"{", "JSON"), (report(epoch=-1), "epoch"), (report(stage="Dreaming"), "stage")):
         code, text = post(namespace, "victim", bearer, body)
         assert code == 422, text
         assert words in text

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from epochal_api.model import Model
 from epochal_api.status import Stage
@@ -18,7 +18,13 @@ Uri = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class BestEpoch(Model):
+class ProgressModel(Model):
+    """A part of a report. What a newer trainer adds is passed over: operator and trainer are upgraded apart."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class BestEpoch(ProgressModel):
     """The best epoch so far."""
 
     epoch: Annotated[int, Field(ge=1)]
@@ -29,7 +35,7 @@ class BestEpoch(Model):
     """The value it reached."""
 
 
-class Size(Model):
+class Size(ProgressModel):
     """How large the network is."""
 
     parameters: Count
@@ -38,7 +44,7 @@ class Size(Model):
     """Layers, the input not counted."""
 
 
-class Artifacts(Model):
+class Artifacts(ProgressModel):
     """Where the results lie."""
 
     uri: Uri
@@ -49,7 +55,7 @@ class Artifacts(Model):
     """The log, once it is stored."""
 
 
-class Report(Model):
+class Report(ProgressModel):
     """A trainer's whole latest state: a later report holds all that an earlier one held."""
 
     attempt: Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -87,7 +93,7 @@ class Report(Model):
         return self.attempt, self.sequence
 
 
-class Termination(Model):
+class Termination(ProgressModel):
     """A trainer's last words."""
 
     reason: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
