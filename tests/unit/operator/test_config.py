@@ -1,0 +1,57 @@
+"""The command line."""
+
+import pytest
+from epochal_operator.config import Config, read_config
+
+ENVIRONMENT = {"POD_NAMESPACE": "epochal-system", "POD_NAME": "epochal-0"}
+
+
+def test_all_that_the_chart_gives() -> None:
+    given = read_config(
+        [
+            "--trainer-image=registry/trainer:1",
+            "--storage-endpoint=http://minio:9000",
+            "--service=epochal.here.svc",
+            "--tls-secret=epochal-tls",
+            "--lease=epochal",
+            "--namespaces=a, b,",
+            "--workers=7",
+            "--log-level=debug",
+        ],
+        ENVIRONMENT,
+    )
+    assert given == Config(
+        namespaces=("a", "b"),
+        trainer_image="registry/trainer:1",
+        storage_endpoint="http://minio:9000",
+        service="epochal.here.svc",
+        tls_secret="epochal-tls",
+        lease="epochal",
+        workers=7,
+        log_level="debug",
+        namespace="epochal-system",
+        instance="epochal-0",
+        http_port=8080,
+        progress_port=8443,
+    )
+
+
+def test_what_is_not_given() -> None:
+    given = read_config(["--trainer-image=t", "--storage-endpoint=", "--namespaces="], {})
+    assert (given.namespaces, given.storage_endpoint, given.workers) == ((), None, 4)
+    assert given.instance != read_config(["--trainer-image=t"], {"POD_NAME": "other"}).instance
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--trainer-image"),
+        (["--trainer-image=t", "--workers=0"], "must be at least 1, found 0"),
+        (["--trainer-image=t", "--log-level=loud"], "invalid choice: 'loud'"),
+    ],
+)
+def test_a_wrong_command_line_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        read_config(arguments, ENVIRONMENT)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""The store: the newest version of each object, whatever order it is told in."""
+
+from typing import Any
+
+from epochal_operator.store import Key, Kind, Store, key_of
+
+KEY = Key("vision", "digits")
+
+
+def thing(kind: Kind, version: int, *, name: str = "digits", uid: str = "u", namespace: str = "vision") -> Any:
+    metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}
+    if kind != "TrainingJob":
+        metadata["labels"] = {"epochal.dev/trainingjob": "digits"}  # type: ignore[assignment]
+    return {"metadata": metadata | {"managedFields": [{"manager": "kubectl"}]}, "spec": {"version": version}}
+
+
+def version(found: Any) -> int | None:
+    return found["spec"]["version"] if found else None
+
+
+def test_objects_are_found_by_their_training_job() -> None:
+    store = Store()
+    assert store.put("TrainingJob", thing("TrainingJob", 1)) == KEY
+    assert store.put("Job", thing("Job", 2)) == KEY
+    assert store.put("Pod", thing("Pod", 3, name="digits-a")) == KEY
+    assert store.put("Pod", thing("Pod", 4, name="digits-b")) == KEY
+    assert version(store.training_job(KEY)) == 1
+    assert version(store.job(KEY)) == 2
+    assert sorted(map(version, store.pods(KEY))) == [3, 4]  # type: ignore[type-var]
+    assert store.training_job_keys() == [KEY]
+    assert [version(one) for one in store.training_jobs()] == [1]
+
+
+def test_an_object_without_our_label_is_nobodys() -> None:
+    store, other = Store(), thing("Pod", 1)
+    del other["metadata"]["labels"]
+    assert key_of("Pod", other) is None
+    assert store.put("Pod", other) is None
+    assert store.remove("Pod", other) is None
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    store = Store()
+    store.put("TrainingJob", thing("TrainingJob", 10))
+    store.put("TrainingJob", thing("TrainingJob", 9))
+    assert version(store.training_job(KEY)) == 10
+
+
+def test_the_end_of_an_object_is_not_that_of_its_successor() -> None:
+    store = Store()
+    store.put("Job", thing("Job", 1, uid="old"))
+    store.put("Job", thing("Job", 3, uid="new"))
+    assert store.remove("Job", thing("Job", 2, uid="old")) == KEY
+    assert version(store.job(KEY)) == 3
+    store.remove("Job", thing("Job", 4, uid="new"))
+    assert store.job(KEY) is None
+
+
+def test_what_a_list_does_not_hold_is_gone_unless_it_is_newer() -> None:
+    store = Store()
+    store.put("Pod", thing("Pod", 1, name="gone", uid="1"))
+    store.put("Pod", thing("Pod", 2, name="stays", uid="2"))
+    store.put("Pod", thing("Pod", 9, name="newer", uid="3"))
+    store.put("Pod", thing("Pod", 1, name="elsewhere", uid="4", namespace="other"))
+    store.replace(
+        "Pod", [thing("Pod", 2, name="stays", uid="2"), thing("Pod", 4, name="unknown", uid="5")], "5", "vision"
+    )
+    assert {one["metadata"]["name"] for one in store.pods(KEY)} == {"stays", "newer", "unknown"}
+    assert len(store.pods(Key("other", "digits"))) == 1
+    store.replace("Pod", [], "20", None)
+    assert store.pods(KEY) == store.pods(Key("other", "digits")) == []
+
+
+def test_who_wrote_which_field_is_not_kept() -> None:
+    store = Store()
+    store.put("TrainingJob", thing("TrainingJob", 1))
+    found = store.training_job(KEY)
+    assert found is not None
+    assert "managedFields" not in found["metadata"]
