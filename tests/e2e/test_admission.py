@@ -60,7 +60,7 @@ def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> 
     assert namespace.finish("too-large", seconds=20)["state"] == "Failed"
     failed = namespace.condition("Failed", "too-large")
     assert failed["reason"] == "InvalidSpec"
-    assert "128 KiB" in failed["message"]
+    assert "must fit in 131072 bytes as JSON, found 150011" in failed["message"]
     assert namespace.pods("too-large") == []
 
 

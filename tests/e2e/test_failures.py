@@ -63,7 +63,7 @@ def _bad_data(store: Minio, namespace: Namespace) -> None:
         store.make_bucket(BAD)
     for name, content in OBJECTS.items():
         store.put_object(BAD, name, io.BytesIO(content), len(content))
-    admin = MinioAdmin(buckets.HOST, StaticProvider(*buckets.credentials()), secure=False)
+    admin = MinioAdmin(endpoint=buckets.HOST, credentials=StaticProvider(*buckets.credentials()), secure=False)
     admin.policy_add("read-only", policy=READ_ONLY)
     admin.user_add("reader", "reader-secret")
     admin.policy_set("read-only", user="reader")
