@@ -232,6 +232,12 @@ class Kube:
         except Conflict:
             return
 
+    async def list_events(self, namespace: str, *, regarding: str, reason: str) -> list[Object]:
+        """Returns the events.k8s.io/v1 Events of one reason about one object, which is named by its uid."""
+        query = {"limit": str(PAGE), "fieldSelector": f"regarding.uid={regarding},reason={reason}"}
+        page = await self._request("GET", f"/apis/events.k8s.io/v1{_scope(namespace)}/events", query=query)
+        return list(page.get("items", []))
+
     async def review_token(self, token: str, audience: str) -> Identity | None:
         """Returns whom a token speaks for, or None if it is not valid for this audience."""
         body = {

@@ -70,12 +70,23 @@ class Observed:
         child: Its batch/v1 Job, if there is one.
         pods: Its pods, the oldest first.
         obstacle: Why it has no Job, if one could not be created.
+        refusal: Why its Job has no pod, if none could be created: a quota or an admission policy, as the server says.
     """
 
     now: datetime
     child: Object | None = None
     pods: tuple[Object, ...] = ()
     obstacle: Obstacle | None = None
+    refusal: str | None = None
+
+
+def lacks_pods(observed: Observed) -> float | None:
+    """Returns for how many seconds a Job should have had a pod and has none, or None if all is as it should be."""
+    child = observed.child
+    if child is None or observed.pods or child["spec"].get("suspend") or ending(child, ()):
+        return None
+    begun = child.get("status", {}).get("startTime")
+    return (observed.now - datetime.fromisoformat(begun)).total_seconds() if begun else None
 
 
 def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:

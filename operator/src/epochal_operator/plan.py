@@ -10,13 +10,15 @@ from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
 from epochal_operator.children import Installation, batch_job, changes, outdated
 from epochal_operator.events import Happening, happenings
-from epochal_operator.observed import Observed, alive, ending, last_report
+from epochal_operator.observed import Observed, alive, ending, lacks_pods, last_report
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
 
 OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "Cleanup": 1.0}
 """How soon to try again what was refused: nobody tells when the obstacle is gone."""
+NO_POD_SECONDS = (3.0, 30.0)
+"""When to ask for the first time why a Job has no pod, and from then on: nobody tells when a quota has room again."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     actions = _writes(job.metadata, before, after, figures, observed)
     if not actions and (left := _time_to_live(job, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
-    obstacle = observed.obstacle if observed.child is None else None
-    return Plan(tuple(actions), OBSTACLE_SECONDS[obstacle.reason] if obstacle else None)
+    return Plan(tuple(actions), _look_again(observed))
 
 
 def refuse(metadata: Metadata, before: Status, message: str, observed: Observed) -> Plan:
@@ -126,6 +127,16 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed)
         return Plan((DeleteJob(observed.child["metadata"]["uid"]),))
     after = refused(metadata, before, message, observed.now)
     return Plan(tuple(_writes(metadata, before, after, reports_part(before), observed)))
+
+
+def _look_again(observed: Observed) -> float | None:
+    """Returns the seconds after which to look again at what no event will tell of."""
+    if observed.child is None:
+        return OBSTACLE_SECONDS[observed.obstacle.reason] if observed.obstacle else None
+    if (seconds := lacks_pods(observed)) is None:
+        return None
+    first, then = NO_POD_SECONDS
+    return first if seconds < first else then
 
 
 def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +20,9 @@ from epochal_operator.kube import (
     Kube,
     NotFound,
 )
-from epochal_operator.observed import Observed, Obstacle, in_order, obstacle_of
+from epochal_operator.observed import Observed, Obstacle, in_order, lacks_pods, obstacle_of
 from epochal_operator.plan import (
+    NO_POD_SECONDS,
     Action,
     ApplyReported,
     ApplyStatus,
@@ -104,7 +106,8 @@ class Reconciler:
             document = self._store.training_job(key)
             if document is None:
                 return None
-            todo = make_plan(document, self._observe(key, document, obstacle), self._installation())
+            observed = await self._explain(self._observe(key, document, obstacle))
+            todo = make_plan(document, observed, self._installation())
             if not todo.actions:
                 return todo.requeue_after
             try:
@@ -121,6 +124,16 @@ class Reconciler:
             child, obstacle = None, found
         pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
         return Observed(self._clock(), child, in_order(pods), obstacle)
+
+    async def _explain(self, observed: Observed) -> Observed:
+        """Finds out why a Job has no pod: the Job's status does not tell, only its Events do."""
+        seconds = lacks_pods(observed)
+        if observed.child is None or seconds is None or seconds < NO_POD_SECONDS[0]:
+            return observed
+        metadata = observed.child["metadata"]
+        told = await self._kube.list_events(metadata["namespace"], regarding=metadata["uid"], reason="FailedCreate")
+        last = max(told, key=lambda one: one["metadata"]["creationTimestamp"], default={})
+        return replace(observed, refusal=last.get("note"))
 
     async def _apply(self, key: Key, action: Action) -> Obstacle | None:
         """Does one step; returns what is in the way, if a Job could not be created."""

@@ -157,7 +157,8 @@ def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
 
 def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
     if not observed.pods:
-        return Verdict("Queued", Cause("Queued", "Its Job has no pod yet."))
+        refused_pod = Cause("PodRefused", f"Its pod cannot be created: {observed.refusal}")
+        return Verdict("Queued", refused_pod if observed.refusal else Cause("Queued", "Its Job has no pod yet."))
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if (since := running(pod)) is not None:

@@ -42,6 +42,7 @@ LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), 
 SUSPENDED = (PAUSED, seen(child(PAUSED)))
 CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits exists")))
 REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
+REFUSED = (training_job(), Observed(NOW, child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
 CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
 COMPLETE = (
     training_job(),
@@ -82,6 +83,7 @@ FAILED = (
         (CONFLICT, QUEUED, []),
         (None, REJECTED, [("Warning", "JobRejected")]),
         (None, CLEANUP, []),
+        (QUEUED, REFUSED, [("Warning", "PodRefused")]),
     ],
 )
 def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:

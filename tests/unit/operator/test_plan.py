@@ -107,6 +107,14 @@ def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
     assert make_plan(raw, seen(), INSTALLATION).actions == ()
 
 
+@pytest.mark.parametrize(
+    ("since", "pods", "requeue"),
+    [(0, (), 3.0), (-2, (), 3.0), (-3, (), 30.0), (-900, (), 30.0), (-900, (running(),), None)],
+)
+def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
+    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
 def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
     (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
     return only

@@ -106,6 +106,14 @@ def test_the_scheduler_is_quoted() -> None:
     assert "Insufficient nvidia.com/gpu" in ready.message
 
 
+def test_why_there_is_no_pod_is_quoted() -> None:
+    result = status(training_job(), Observed(NOW, child(startTime=at(-9)), refusal="exceeded quota: gpus"))
+    ready = get_condition(result, "Ready")
+    assert result.state == "Queued"
+    assert ready is not None
+    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+
+
 def test_who_is_who_and_when() -> None:
     limits = {"limits": {"nvidia.com/gpu": 2}}
     job = training_job(generation=4, resources=limits)
