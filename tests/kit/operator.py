@@ -20,10 +20,14 @@ def pods() -> list[str]:
 
 
 def scale(replicas: int) -> None:
-    """Sets the number of replicas and waits until there are so many."""
+    """Sets the number of replicas and waits until there are so many, and none still on its way out."""
     kubectl("scale", "deployment/epochal", "--namespace", NAMESPACE, f"--replicas={replicas}")
     kubectl("rollout", "status", "deployment/epochal", "--namespace", NAMESPACE, "--timeout=90s")
-    wait(f"{replicas} pods of the operator", lambda: len(pods()) == replicas, seconds=60)
+    wait(
+        f"{replicas} pods of the operator",
+        lambda: len(items("pods", namespace=NAMESPACE, selector=SELECTOR)) == replicas,
+        seconds=60,
+    )
 
 
 def kill() -> None:
