@@ -64,6 +64,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
     settings.networking.error_backoffs = (0.2, 0.5, 1, 2, 3, 5, 5, 5)
+    settings.watching.chunk_size = 100  # a list of a thousand objects at once would take its memory for good
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
     settings.process.ultimate_exiting_timeout = STOP_SECONDS

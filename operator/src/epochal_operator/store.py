@@ -43,7 +43,7 @@ class Store:
             name = thing["metadata"]["name"]
             known = of_key.get(name)
             if known is None or _version(known) <= _version(thing):
-                of_key[name] = _without_managers(thing)
+                of_key[name] = _trimmed(kind, thing)
         return key
 
     def remove(self, kind: Kind, thing: Object) -> Key | None:
@@ -110,6 +110,19 @@ def _version(thing: Object) -> int:
     return int(thing["metadata"]["resourceVersion"])
 
 
-def _without_managers(thing: Object) -> Object:
-    """Returns an object without the list of who wrote which field: half of its size, and of no use here."""
-    return {**thing, "metadata": {name: value for name, value in thing["metadata"].items() if name != "managedFields"}}
+def _trimmed(kind: Kind, thing: Object) -> Object:
+    """Returns what is of use here: not who wrote which field, nor the pod template, nor a pod's copy of it."""
+    metadata = {name: value for name, value in thing["metadata"].items() if name != "managedFields"}
+    if kind == "TrainingJob":
+        return {**thing, "metadata": metadata}
+    spec = {name: value for name, value in thing["spec"].items() if name in _SPEC[kind]}
+    if kind == "Pod":
+        metadata.pop("annotations", None)
+        spec["containers"] = [{name: one.get(name) for name in ("name", "resources")} for one in spec["containers"]]
+    return {"metadata": metadata, "spec": spec, "status": thing.get("status", {})}
+
+
+_SPEC: dict[Kind, frozenset[str]] = {
+    "Job": frozenset({"suspend", "activeDeadlineSeconds", "backoffLimit"}),
+    "Pod": frozenset({"nodeName", "containers"}),
+}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_operator.store import Key, Kind, Store, key_of
+from epochal_operator.store import KINDS, Key, Kind, Store, key_of
 
 KEY = Key("vision", "digits")
 
@@ -11,11 +11,13 @@ def thing(kind: Kind, version: int, *, name: str = "digits", uid: str = "u", nam
     metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}
     if kind != "TrainingJob":
         metadata["labels"] = {"epochal.dev/trainingjob": "digits"}  # type: ignore[assignment]
-    return {"metadata": metadata | {"managedFields": [{"manager": "kubectl"}]}, "spec": {"version": version}}
+    spec: dict[str, Any] = {"template": {}, "suspend": True, "nodeName": "node-1"}
+    spec["containers"] = [{"name": "trainer", "resources": {}, "env": []}]
+    return {"metadata": metadata | {"managedFields": [{"manager": "kubectl"}], "annotations": {"a": "b"}}, "spec": spec}
 
 
 def version(found: Any) -> int | None:
-    return found["spec"]["version"] if found else None
+    return int(found["metadata"]["resourceVersion"]) if found else None
 
 
 def test_objects_are_found_by_their_training_job() -> None:
@@ -71,9 +73,15 @@ def test_what_a_list_does_not_hold_is_gone_unless_it_is_newer() -> None:
     assert store.pods(KEY) == store.pods(Key("other", "digits")) == []
 
 
-def test_who_wrote_which_field_is_not_kept() -> None:
+def test_only_what_is_of_use_is_kept() -> None:
     store = Store()
-    store.put("TrainingJob", thing("TrainingJob", 1))
-    found = store.training_job(KEY)
-    assert found is not None
-    assert "managedFields" not in found["metadata"]
+    for kind in KINDS:
+        store.put(kind, thing(kind, 1))
+    job, child, (pod,) = store.training_job(KEY), store.job(KEY), store.pods(KEY)
+    assert job is not None
+    assert child is not None
+    assert "managedFields" not in {**job["metadata"], **child["metadata"], **pod["metadata"]}
+    assert job["spec"] == thing("TrainingJob", 1)["spec"]
+    assert child["spec"] == {"suspend": True}
+    assert child["metadata"]["annotations"] == {"a": "b"}
+    assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {}}]}
