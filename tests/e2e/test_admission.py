@@ -1,10 +1,11 @@
 """Wrong specs are refused at `kubectl apply`, with a message that says what must hold."""
 
+import copy
 from typing import Any
 
 import pytest
 
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import DIGITS, Namespace, digits
 from tests.kit.kubectl import Refused
 
 
@@ -85,6 +86,14 @@ def _started(namespace: Namespace) -> None:
 def test_what_is_trained_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=f"{field} cannot change once the job has started"):
         namespace.patch(change, "started")
+
+
+@pytest.mark.usefixtures("_started")
+def test_an_argument_exchanged_for_another_is_a_change_too(namespace: Namespace) -> None:
+    layers = copy.deepcopy(DIGITS["spec"]["network"]["layers"])
+    layers[1]["units"] = layers[1].pop("filters")
+    with pytest.raises(Refused, match=r"spec\.network cannot change once the job has started"):
+        namespace.patch({"network": {"layers": layers}}, "started")
 
 
 @pytest.mark.usefixtures("_started")
