@@ -53,7 +53,7 @@ def without_greetings(path: Path) -> Iterator[None]:
         yield
     finally:
         os.dup2(original, 2)
-        faulthandler.enable()
+        faulthandler.enable(2)
         os.close(original)
         for line in path.read_text(errors="replace").splitlines():
             if line.strip() and not line.startswith(_GREETINGS):

@@ -1,0 +1,83 @@
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from epochal_api.network import Callback
+from epochal_trainer import callbacks
+from epochal_trainer.failures import Failure
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "BackupAndRestore": {"backup_dir": "backup"},
+    "CSVLogger": {"filename": "more/log.csv"},
+    "ModelCheckpoint": {"filepath": "best/{epoch:02d}.keras"},
+}
+
+
+def specs(*described: dict[str, Any]) -> list[Callback]:
+    return [Callback.model_validate(one) for one in described]
+
+
+def names() -> list[str]:
+    classes = {name for name, kind in vars(keras.callbacks).items() if inspect.isclass(kind)}
+    return sorted(classes - set(callbacks._REFUSED))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_callback_works(name: str, tmp_path: Path) -> None:
+    built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
+    assert [type(callback).__name__ for callback in built] == ([] if name in callbacks._ALWAYS else [name])
+
+
+@pytest.mark.parametrize("name", sorted(callbacks._REFUSED))
+def test_callbacks_that_need_code_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=rf"spec\.training\.callbacks\[0\] \({name}\): it cannot be used here: "):
+        callbacks.build(specs({"callback": name}), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({"callback": "EarlyStop"}, "(EarlyStop): keras.callbacks has no 'EarlyStop'; did you mean EarlyStopping"),
+        ({"callback": "EarlyStopping", "patient": 3}, "EarlyStopping has no argument 'patient'; did you mean patience"),
+        ({"callback": "CSVLogger"}, "filename must be a path relative to the results, found None"),
+        ({"callback": "CSVLogger", "filename": "/etc/x"}, "filename must be relative and hold no '..', found '/etc/x'"),
+        ({"callback": "ModelCheckpoint", "filepath": "a/../../b.keras"}, "filepath must be relative and hold no '..'"),
+        ({"callback": "ModelCheckpoint", "filepath": "a.pickle"}, "(ModelCheckpoint): "),
+    ],
+)
+def test_faults_name_the_field(described: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"spec\.training\.callbacks\[0\] .*" + re.escape(message)) as caught:
+        callbacks.build(specs(described), folder=tmp_path)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_files_stay_in_the_folder(tmp_path: Path) -> None:
+    built = callbacks.build(
+        specs(*({"callback": name, **arguments} for name, arguments in ARGUMENTS.items()), {"callback": "TensorBoard"}),
+        folder=tmp_path,
+    )
+    paths = [built[0]._backup_dir if hasattr(built[0], "_backup_dir") else str(tmp_path), built[1].filename]
+    paths += [built[2].filepath, built[3].log_dir]
+    assert all(Path(path).is_relative_to(tmp_path) for path in paths)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"callback": "EarlyStopping"},
+        {"callback": "ReduceLROnPlateau", "monitor": "acuracy"},
+        {"callback": "ModelCheckpoint", "filepath": "x.keras", "save_best_only": True},
+    ],
+)
+def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match=r"callbacks\[0\] .* monitors '\w+', but the figures are loss, accuracy"):
+        callbacks.check_monitors(specs(described), ["loss", "accuracy"])
+
+
+def test_monitors_that_are_there() -> None:
+    described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
+    callbacks.check_monitors(specs(*described), ["loss", "val_loss"])
+    callbacks.check_monitors(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])

@@ -1,0 +1,93 @@
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+from epochal_trainer.epochs import Epoch, best, duration, figure, figures, line, seconds_left, table
+
+
+def epoch(number: int, **metrics: float) -> Epoch:
+    return Epoch(number, 1.5, 0.001, metrics)
+
+
+def test_figures_are_numbers_losses_first_validation_last() -> None:
+    logs = {"accuracy": np.float32(0.5), "loss": 1.0, "val_accuracy": 0.4, "val_loss": 2, "learning_rate": 0.1}
+    assert list(figures(logs).items()) == [("loss", 1.0), ("accuracy", 0.5), ("val_loss", 2.0), ("val_accuracy", 0.4)]
+    assert all(type(value) is float for value in figures(logs).values())
+
+
+def test_a_figure_per_class_is_numbered() -> None:
+    assert figures({"f1_score": np.array([0.25, 0.75])}) == {"f1_score_0": 0.25, "f1_score_1": 0.75}
+
+
+def test_there_are_no_more_figures_than_a_report_holds() -> None:
+    assert len(figures({"f1_score": np.zeros(100), "loss": 1.0})) == 64
+    assert "loss" in figures({"f1_score": np.zeros(100), "loss": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [
+        ([], None),
+        ([epoch(1, loss=3.0), epoch(2, loss=1.0), epoch(3, loss=2.0)], (2, "loss", 1.0)),
+        ([epoch(1, loss=3.0, val_loss=1.0), epoch(2, loss=1.0, val_loss=2.0)], (1, "val_loss", 1.0)),
+        ([epoch(1, loss=1.0), epoch(2, loss=1.0)], (1, "loss", 1.0)),
+        ([epoch(1, loss=math.nan)], None),
+        ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], (2, "loss", 5.0)),
+    ],
+)
+def test_best(epochs: list[Epoch], expected: tuple[int, str, float] | None) -> None:
+    found = best(epochs)
+    assert (found and (found.epoch, found.metric, found.value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("finished", "fraction", "elapsed", "last_epoch", "expected"),
+    [
+        (0, 0.0, 5.0, None, None),
+        (0, 0.5, 5.0, None, 95.0),
+        (1, 0.0, 0.0, 10.0, 90.0),
+        (9, 0.5, 99.0, 10.0, 5.0),
+        (10, 0.0, 0.0, 10.0, 0.0),
+    ],
+)
+def test_seconds_left(
+    finished: int, fraction: float, elapsed: float, last_epoch: float | None, expected: float | None
+) -> None:
+    found = seconds_left(epochs=10, finished=finished, fraction=fraction, elapsed=elapsed, last_epoch=last_epoch)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.04, "0.0s"),
+        (9.94, "9.9s"),
+        (15.2, "15s"),
+        (59.6, "1m00s"),
+        (105, "1m45s"),
+        (7380, "2h03m"),
+        (273600, "3d04h"),
+    ],
+)
+def test_duration(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+def test_figure() -> None:
+    assert [figure(value) for value in (0.043567, 1.0, 12345.6, 1e-9)] == ["0.04357", "1", "1.235e+04", "1e-09"]
+
+
+def test_line() -> None:
+    written = line(epoch(3, loss=0.0368, val_loss=0.0436), epochs=10, left=105, is_best=True)
+    assert written == "Epoch  3/10    1.5s  loss 0.0368  val_loss 0.0436  best  1m45s left"
+    assert "left" not in line(epoch(10, loss=0.1), epochs=10, left=0.0, is_best=False)
+
+
+def test_table_has_a_row_per_epoch_and_a_column_per_figure() -> None:
+    epochs = [Epoch(1, 2.00049, None, {"loss": 0.1}), epoch(2, loss=0.25, val_loss=1 / 3)]
+    assert list(csv.DictReader(io.StringIO(table(epochs)))) == [
+        {"epoch": "1", "seconds": "2.0", "learning_rate": "", "loss": "0.1", "val_loss": ""},
+        {"epoch": "2", "seconds": "1.5", "learning_rate": "0.001", "loss": "0.25", "val_loss": repr(1 / 3)},
+    ]

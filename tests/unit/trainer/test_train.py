@@ -1,0 +1,167 @@
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_api.network import Network, Training
+from epochal_trainer import callbacks, network, train
+from epochal_trainer.batches import steps_per_epoch
+from epochal_trainer.compile import compile_model
+from epochal_trainer.data import Samples
+from epochal_trainer.epochs import Epoch
+from epochal_trainer.failures import Failure
+from epochal_trainer.stopping import Stopping, Terminated
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+LAYERS: list[dict[str, Any]] = [
+    {"layer": "Dense", "units": 16, "activation": "relu"},
+    {"layer": "BatchNormalization"},
+    {"layer": "Dropout", "rate": 0.3},
+    {"layer": "Dense", "units": 3, "activation": "softmax"},
+]
+
+
+def samples(count: int = 100) -> Samples:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(count, 4)).astype("float32")
+    return Samples(features, features[:, :3].argmax(axis=1), "features", "labels")
+
+
+def fit(
+    *,
+    data: Samples | None = None,
+    validation: Samples | None = None,
+    layers: list[dict[str, Any]] = LAYERS,
+    stopping: Stopping | None = None,
+    folder: Path = Path(),
+    **fields: Any,
+) -> tuple[keras.Model, list[Epoch], list[dict[str, Any]]]:
+    data = data or samples()
+    spec = Training.model_validate(
+        {"loss": "SparseCategoricalCrossentropy", "epochs": 3, "optimizer": "Adam", **fields}
+    )
+    shape = list(data.features.shape[1:])
+    described = Network.model_validate({"input": {"shape": shape}, "layers": layers})
+    model = network.build(described, seed=spec.seed, memory=1 << 30)
+    compile_model(model, spec)
+    positions: list[dict[str, Any]] = []
+
+    def on_epoch(history: Sequence[Epoch]) -> None:
+        positions.append({"epochs": len(history), **watch.position()})
+
+    watch = train.Watch(
+        epochs=spec.epochs,
+        steps=steps_per_epoch(len(data), spec.batch_size),
+        stopping=stopping or Stopping(),
+        on_epoch=on_epoch,
+    )
+    user = callbacks.build(spec.callbacks, folder=folder)
+    train.fit(model, spec, train=data, validation=validation, callbacks=user, watch=watch)
+    return model, watch.history, positions
+
+
+def test_an_epoch_has_its_figures() -> None:
+    _, history, positions = fit(validation=samples(20), metrics=["accuracy"])
+    assert [epoch.number for epoch in history] == [1, 2, 3]
+    assert all(list(epoch.metrics) == ["loss", "accuracy", "val_loss", "val_accuracy"] for epoch in history)
+    assert all(epoch.seconds > 0 and epoch.learning_rate == pytest.approx(0.001) for epoch in history)
+    assert [(at["epochs"], at["step"]) for at in positions] == [(1, 0), (2, 0), (3, 0)]
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    first, same, other = (fit(seed=seed)[0].get_weights() for seed in (7, 7, 8))
+    for one, two in zip(first, same, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_it_learns() -> None:
+    model, history, _ = fit(
+        epochs=30, metrics=["accuracy"], data=samples(400), optimizer={"name": "Adam", "learning_rate": 0.01}
+    )
+    assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
+    assert train.evaluate(model, samples(400), batch_size=32)["accuracy"] > 0.9
+
+
+def test_early_stopping() -> None:
+    _, history, _ = fit(
+        epochs=50,
+        validation=samples(20),
+        callbacks=[{"callback": "EarlyStopping", "monitor": "val_loss", "min_delta": 100, "patience": 2}],
+    )
+    assert len(history) == 3
+
+
+def test_the_learning_rate_of_an_epoch_is_the_one_it_was_trained_with() -> None:
+    reduce = {"callback": "ReduceLROnPlateau", "monitor": "loss", "min_delta": 100, "patience": 1, "factor": 0.5}
+    _, history, _ = fit(callbacks=[reduce])
+    rates = [epoch.learning_rate for epoch in history]
+    assert rates == pytest.approx([0.001, 0.001, 0.0005])
+    assert all("learning_rate" not in epoch.metrics for epoch in history)
+
+
+def test_callbacks_write_into_their_folder(tmp_path: Path) -> None:
+    fit(
+        folder=tmp_path,
+        validation=samples(20),
+        callbacks=[
+            {"callback": "ModelCheckpoint", "filepath": "best/{epoch:02d}.keras"},
+            {"callback": "CSVLogger", "filename": "log.csv"},
+            {"callback": "TensorBoard", "histogram_freq": 1},
+            {"callback": "BackupAndRestore", "backup_dir": "backup"},
+            {"callback": "SwapEMAWeights"},
+            {"callback": "TerminateOnNaN"},
+        ],
+        optimizer={"name": "SGD", "use_ema": True},
+    )
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == ["01.keras", "02.keras", "03.keras"]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    assert list((tmp_path / "logs" / "train").iterdir())
+
+
+@pytest.mark.parametrize("terminate", [[], [{"callback": "TerminateOnNaN"}]])
+def test_a_loss_that_is_no_number_ends_the_training(terminate: list[dict[str, str]]) -> None:
+    with pytest.raises(Failure, match=r"after epoch 1: .* A lower learning rate") as caught:
+        fit(optimizer={"name": "SGD", "learning_rate": 1e30}, callbacks=terminate)
+    assert (caught.value.reason, caught.value.exit_code) == ("NonFiniteLoss", 65)
+
+
+def test_data_that_the_network_cannot_be_computed_for() -> None:
+    data = Samples(np.full((10, 4), 12, "float32"), np.zeros(10, "int64"), "features", "labels")
+    layers = [{"layer": "Embedding", "input_dim": 10, "output_dim": 2}, {"layer": "Flatten"}, LAYERS[-1]]
+    with pytest.raises(Failure, match=r"step 1 of 1 of epoch 1: .*embedding_0.*12 is not in \[0, 10\)") as caught:
+        fit(data=data, layers=layers)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
+
+
+class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sends SIGTERM when so many steps have begun."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+        self.step = step
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        del logs
+        self.steps.append(batch)
+        if len(self.steps) == self.step:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_sigterm_ends_it_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping, callback = Stopping(), SignalAtStep(5)
+    monkeypatch.setattr(callbacks, "build", lambda *_, **__: [callback])
+    before = signal.getsignal(signal.SIGTERM)
+    stopping.listen()
+    try:
+        with stopping.deferred(), pytest.raises(Terminated):
+            fit(stopping=stopping)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert callback.steps == [0, 1, 2, 3, 0]
