@@ -22,7 +22,7 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 	@echo "Installing the Python packages, TensorFlow among them (about a minute)"
 	@$(UV) sync --quiet --frozen && touch $@
 
-demo: cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
+demo: .venv/synced cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
 	@$(IN_CLUSTER) $(PYTHON) -m tests.demo $(MNIST)
 
 test: check test-unit test-e2e test-down ## Everything that proves it
@@ -39,13 +39,13 @@ test-unit: .venv/synced helm ## The fast tests
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
-test-e2e: cluster-up images install ## The tests on the local cluster
+test-e2e: .venv/synced cluster-up images install ## The tests on the local cluster
 	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
 
-test-down: ## Take the local cluster down and see that nothing is left
+test-down: .venv/synced ## Take the local cluster down and see that nothing is left
 	$(UV) run --frozen pytest --quiet tests/cluster/test_down.py
 
-bench: cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
+bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
 
 $(MNIST): | .venv/synced

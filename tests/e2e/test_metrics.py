@@ -17,7 +17,7 @@ from tests.kit.kubectl import kubectl, wait
 PROMETHEUS = "127.0.0.1:19090"
 
 
-def series(name: str, **labels: str) -> list[float]:
+def series(name: str, /, **labels: str) -> list[float]:
     """Returns the values of all series of that name that have these labels."""
     families = text_string_to_metric_families(operator.metrics())
     samples = [sample for family in families for sample in family.samples if sample.name == name]

@@ -105,7 +105,7 @@ class Namespace:
 
     def pods(self, name: str = "digits") -> list[Object]:
         """Returns the pods of a TrainingJob."""
-        return items("pods", namespace=self.name, selector=f"epochal.dev/trainingjob={name}")
+        return items("pods", namespace=self.name, selector=f"batch.kubernetes.io/job-name={name}")
 
     def running_pod(self, name: str = "digits", seconds: float = 60) -> str:
         """Waits until a pod of a TrainingJob runs and returns its name."""
