@@ -36,7 +36,7 @@ def fit(
     *,
     data: Samples | None = None,
     validation: Samples | None = None,
-    layers: list[dict[str, Any]] = LAYERS,
+    layers: Sequence[dict[str, Any]] = LAYERS,
     stopping: Stopping | None = None,
     folder: Path = Path(),
     **fields: Any,
@@ -46,7 +46,7 @@ def fit(
         {"loss": "SparseCategoricalCrossentropy", "epochs": 3, "optimizer": "Adam", **fields}
     )
     shape = list(data.features.shape[1:])
-    described = Network.model_validate({"input": {"shape": shape}, "layers": layers})
+    described = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
     model = network.build(described, seed=spec.seed, memory=1 << 30)
     compile_model(model, spec)
     positions: list[dict[str, Any]] = []
@@ -133,7 +133,11 @@ def test_a_loss_that_is_no_number_ends_the_training(terminate: list[dict[str, st
 
 def test_data_that_the_network_cannot_be_computed_for() -> None:
     data = Samples(np.full((10, 4), 12, "float32"), np.zeros(10, "int64"), "features", "labels")
-    layers = [{"layer": "Embedding", "input_dim": 10, "output_dim": 2}, {"layer": "Flatten"}, LAYERS[-1]]
+    layers: list[dict[str, Any]] = [
+        {"layer": "Embedding", "input_dim": 10, "output_dim": 2},
+        {"layer": "Flatten"},
+        {"layer": "Dense", "units": 3, "activation": "softmax"},
+    ]
     with pytest.raises(Failure, match=r"step 1 of 1 of epoch 1: .*embedding_0.*12 is not in \[0, 10\)") as caught:
         fit(data=data, layers=layers)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)

@@ -1,0 +1,36 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_api.network import Network
+from epochal_trainer import network
+from epochal_trainer.adapt import adapt
+from epochal_trainer.data import Samples
+
+FEATURES = np.random.default_rng(0).normal(5, 3, (3000, 4)).astype("float32")
+TRAIN = Samples(FEATURES, np.zeros(3000), "features", "labels")
+
+
+def adapted(*layers: dict[str, Any]) -> tuple[keras.Model, list[str]]:
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": list(layers)})
+    model = network.build(described, seed=1, memory=1 << 30)
+    return model, adapt(model, network.graph(described), TRAIN)
+
+
+def test_normalization_learns_from_what_reaches_it() -> None:
+    model, names = adapted({"layer": "Rescaling", "scale": 10}, {"layer": "Normalization"})
+    assert names == ["normalization_1"]
+    outputs = model.predict_on_batch(FEATURES)
+    np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(outputs.std(axis=0), 1, atol=1e-4)
+
+
+def test_discretization_learns_its_boundaries() -> None:
+    model, names = adapted({"layer": "Discretization", "num_bins": 4})
+    assert names == ["discretization_0"]
+    assert np.bincount(model.predict_on_batch(FEATURES).astype(int).ravel()) == pytest.approx([3000] * 4, rel=0.1)
+
+
+def test_what_is_given_is_not_learned() -> None:
+    assert adapted({"layer": "Normalization", "mean": 0.0, "variance": 1.0})[1] == []

@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_trainer import job as jobs
+from epochal_trainer.failures import Failure
+
+JOB: dict[str, Any] = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "metadata": {"name": "tiny"},
+    "spec": {
+        "storage": {"secretRef": {"name": "none"}},
+        "data": {"bucket": "data", "train": {"object": "tiny.npz"}},
+        "network": {"input": {"shape": [6]}, "layers": [{"layer": "Dense", "units": 2}]},
+        "training": {"loss": "mse"},
+        "results": {"bucket": "results"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["job.json", "job.yaml"])
+def test_json_and_yaml(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps(JOB))
+    read = jobs.read(tmp_path / name)
+    assert (read.metadata.namespace, read.metadata.name) == ("default", "tiny")
+
+
+def test_an_identity_is_kept_or_given(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps({**JOB, "metadata": {"name": "tiny", "uid": "u-1"}}))
+    assert jobs.read(path).metadata.uid == "u-1"
+    path.write_text(json.dumps(JOB))
+    assert len(jobs.read(path).metadata.uid) == len("20261125-104500")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("job.json", "{", "is neither JSON nor YAML: "),
+        ("job.yaml", "a: [", "is neither JSON nor YAML: "),
+        ("job.json", "[" * 100_000, "is neither JSON nor YAML: "),
+        ("job.yaml", "text", "must be a TrainingJob, found str"),
+        ("job.yaml", "{kind: Pod}", "must be epochal.dev/v1alpha1, kind TrainingJob"),
+        (
+            "job.yaml",
+            json.dumps({**JOB, "spec": {**JOB["spec"], "training": {}}}),
+            "spec.training.loss: Field required",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(Failure, match=message) as caught:
+        jobs.read(tmp_path / name)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidSpec", 64)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="cannot be read: No such file"):
+        jobs.read(tmp_path / "job.yaml")
