@@ -75,7 +75,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self._next_line = now + LINE_EVERY
             left = self._seconds_left()
             rest = f"  {figures_of.duration(left)} left" if left else ""
-            log.info("Epoch %d/%d  step %d/%d%s", len(self.history) + 1, self._epochs, batch, self._steps, rest)
+            number = f"{len(self.history) + 1:>{len(str(self._epochs))}}"
+            log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, rest)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
