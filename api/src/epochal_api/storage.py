@@ -83,20 +83,11 @@ class Storage(Model):
     """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
 
 
-class DataSet(Model):
-    """A data set: one object with features and labels, or an object for each."""
+_TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")
 
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            [
-                Rule(
-                    "has(self.object) != (has(self.features) || has(self.labels))",
-                    "name either object, or features and labels",
-                ),
-                Rule("has(self.features) == has(self.labels)", "features and labels go together"),
-            ]
-        )
-    )
+
+class _Objects(Model):
+    """Objects of the data bucket: one with features and labels, or one for each."""
 
     object: Key | None = None
     """Object with features and labels in one (npz, pickle), below data.prefix."""
@@ -106,11 +97,26 @@ class DataSet(Model):
     """Object with the labels (idx), below data.prefix."""
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
+    def _together(self) -> Self:
         if (self.features is None) != (self.labels is None):
-            raise ValueError("features and labels go together")
+            raise ValueError(_TOGETHER.message)
+        return self
+
+
+_ONE_FORM = Rule(
+    "has(self.object) != (has(self.features) || has(self.labels))", "name either object, or features and labels"
+)
+
+
+class DataSet(_Objects):
+    """A data set: one object with features and labels, or an object for each."""
+
+    model_config = ConfigDict(json_schema_extra=cel([_ONE_FORM, _TOGETHER]))
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
         if (self.object is None) == (self.features is None):
-            raise ValueError("name either object, or features and labels")
+            raise ValueError(_ONE_FORM.message)
         return self
 
     def keys(self) -> list[str]:
@@ -118,21 +124,16 @@ class DataSet(Model):
         return [key for key in (self.object, self.features, self.labels) if key is not None]
 
 
-class Validation(Model):
+_ONE_WAY = Rule(
+    "[has(self.split), has(self.object), has(self.features) || has(self.labels)].filter(given, given).size() == 1",
+    "name exactly one of split, object, or features and labels",
+)
+
+
+class Validation(_Objects):
     """What the network is validated on after each epoch: the last part of the training set, or a set of its own."""
 
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            [
-                Rule(
-                    "[has(self.split), has(self.object), has(self.features) || has(self.labels)]"
-                    ".filter(given, given).size() == 1",
-                    "name exactly one of split, object, or features and labels",
-                ),
-                Rule("has(self.features) == has(self.labels)", "features and labels go together"),
-            ]
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=cel([_ONE_WAY, _TOGETHER]))
 
     split: (
         Annotated[
@@ -153,19 +154,11 @@ class Validation(Model):
         | None
     ) = None
     """Fraction of the training set to validate on, as a string such as "0.166": its last part, before shuffling."""
-    object: Key | None = None
-    """Object with features and labels in one (npz, pickle), below data.prefix."""
-    features: Key | None = None
-    """Object with the features (idx), below data.prefix."""
-    labels: Key | None = None
-    """Object with the labels (idx), below data.prefix."""
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.features is None) != (self.labels is None):
-            raise ValueError("features and labels go together")
+    def _one_way(self) -> Self:
         if [self.split is not None, self.object is not None, self.features is not None].count(True) != 1:
-            raise ValueError("name exactly one of split, object, or features and labels")
+            raise ValueError(_ONE_WAY.message)
         return self
 
     @property
