@@ -5,15 +5,15 @@ from pathlib import Path, PurePosixPath
 
 from epochal_trainer.failures import bad_data
 
-SHARE = 0.75
-"""Part of the memory left that data may fill; the rest is for training."""
+SHARE = 0.3
+"""Part of the memory left that data may fill: TensorFlow keeps two further copies of them, and training takes the rest."""
 
 
 class Memory:
     """A budget of bytes that arrays take from.
 
     Args:
-        limit: Bytes in all. Default: three quarters of the memory that is left to this process.
+        limit: Bytes in all. Default: SHARE of the memory that is left to this process.
     """
 
     def __init__(self, limit: int | None = None) -> None:
