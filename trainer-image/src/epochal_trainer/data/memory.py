@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from epochal_trainer.failures import bad_data
 
 SHARE = 0.3
-"""Part of the memory left that data may fill: TensorFlow keeps two further copies of them, and training takes the rest."""
+"""Part of the memory left that data may fill: TensorFlow keeps two further copies, and training takes the rest."""
 
 
 class Memory:
