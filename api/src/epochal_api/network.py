@@ -1,4 +1,4 @@
-"""The network, layer by layer, and what it is trained with.
+"""The network, layer by layer, and how any object of Keras is written.
 
 A layer is a Keras layer: `layer` is its class name in `keras.layers` and every other key an argument of that class.
 Optimizers, losses, metrics (`name`) and callbacks (`callback`) follow the same rule. See https://keras.io/api/.
@@ -91,22 +91,3 @@ class Network(Model):
                     raise ValueError(f"{where}: the name {layer.name!r} is taken already; names must differ")
                 known.add(layer.name)
         return self
-
-
-class Training(Model):
-    """How the network is trained."""
-
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """How many times to go through the training set."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
-    """Samples per step."""
-    optimizer: NameOrObject = Named(name="RMSprop")
-    """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}."""
-    loss: NameOrObject
-    """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
-    metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
-    """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result."""
-    callbacks: Annotated[list[Callback], Field(max_length=32)] = []
-    """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""

@@ -15,6 +15,9 @@ TERMINATION_FILE = "/dev/termination-log"
 SCRATCH = "/scratch"
 """Folder that may be written: an emptyDir. Nothing else in the pod is writable but /tmp."""
 
+GRACE_SECONDS = 120
+"""Time that a trainer has to store a checkpoint and end, once it is told to."""
+
 TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
 
 PROGRESS_URL_ENV = "EPOCHAL_PROGRESS_URL"
@@ -24,12 +27,17 @@ SESSION_TOKEN_ENV = "EPOCHAL_SESSION_TOKEN"  # noqa: S105
 
 
 class ExitCode(IntEnum):
-    """How a trainer ends. Wrong input is never retried; anything not listed here is a crash and is."""
+    """How a trainer ends.
+
+    Wrong input is never retried. One that was told to stop is, and that does not count. Anything not listed here is a
+    crash, which is retried and counts.
+    """
 
     DONE = 0
     BAD_SPEC = 64
     BAD_DATA = 65
     REFUSED = 77
+    TERMINATED = 128 + 15
 
 
 NOT_RETRIED = (ExitCode.BAD_SPEC, ExitCode.BAD_DATA, ExitCode.REFUSED)

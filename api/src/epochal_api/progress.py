@@ -2,10 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, ValidationError
 
 from epochal_api.model import Model
 from epochal_api.status import Stage
+
+UNFINISHED = "Unfinished"
+"""Reason of last words that were left in advance."""
 
 MAX_REPORT_BYTES = 64 * 1024
 MAX_TERMINATION_BYTES = 4096
@@ -15,6 +18,7 @@ MetricName = Annotated[str, StringConstraints(min_length=1, max_length=128, patt
 Values = Annotated[dict[MetricName, float], Field(max_length=64)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Uri = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -55,6 +59,17 @@ class Artifacts(ProgressModel):
     """The log, once it is stored."""
 
 
+class Waiting(ProgressModel):
+    """What the trainer waits for."""
+
+    reason: Reason
+    """What it waits for, in one word, such as EndpointUnreachable."""
+    message: Annotated[str, StringConstraints(max_length=4096)] = ""
+    """What it waits for, for people."""
+    since: AwareDatetime
+    """When it began to wait."""
+
+
 class Report(ProgressModel):
     """A trainer's whole latest state: a later report holds all that an earlier one held."""
 
@@ -86,6 +101,10 @@ class Report(ProgressModel):
     """How large the network is."""
     artifacts: Artifacts | None = None
     """Where the results lie."""
+    waiting: Waiting | None = None
+    """What it waits for, if it cannot go on or cannot store what it has."""
+    peak_memory: Count | None = None
+    """Bytes of memory that the container took at its peak."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -93,20 +112,35 @@ class Report(ProgressModel):
         return self.attempt, self.sequence
 
 
-class Termination(ProgressModel):
-    """A trainer's last words."""
+class Position(ProgressModel):
+    """Where a training is."""
 
-    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
-    """Why it ended, in one word: Completed, or what went wrong."""
+    epoch: Count
+    """Finished epochs."""
+    step: Count
+    """Finished steps of the running epoch."""
+
+
+class Termination(ProgressModel):
+    """A trainer's last words.
+
+    It leaves some while it is still running, with the reason UNFINISHED, for the case that it is killed: then they tell
+    where that was, but not why.
+    """
+
+    reason: Reason
+    """Why it ended, in one word: Completed, what went wrong, or UNFINISHED."""
     message: Annotated[str, StringConstraints(max_length=MAX_TERMINATION_BYTES)]
     """Why, for people: what was found and what must hold."""
+    position: Position | None = None
+    """Where the training was."""
     report: Report | None = None
     """Its last report, in case none could be delivered."""
 
     def encode(self) -> str:
         """Returns JSON within the bytes that the kubelet keeps: a message too long is cut, then the report dropped."""
         for length, report in ((len(self.message), self.report), (1024, self.report), (256, None)):
-            last = Termination(reason=self.reason, message=self.message[:length], report=report)
+            last = self.model_copy(update={"message": self.message[:length], "report": report})
             text = last.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:
                 break

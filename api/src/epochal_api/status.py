@@ -26,7 +26,7 @@ class Condition(StatusModel):
     """A condition as in every Kubernetes API."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready, Stalled, Suspended, Complete or Failed."""
+    """Ready, Stalled, Suspended, Complete, Failed or StorageAvailable."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=128)]
@@ -37,6 +37,17 @@ class Condition(StatusModel):
     """When status last changed."""
     observed_generation: int = 0
     """Generation of the spec that it was computed from."""
+
+
+class Waiting(StatusModel):
+    """What the trainer waits for."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    """What it waits for, in one word."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """What it waits for, for people."""
+    since: Time
+    """When it began to wait."""
 
 
 class Progress(StatusModel):
@@ -64,6 +75,8 @@ class Progress(StatusModel):
     """When training is expected to end."""
     last_report_time: Time | None = None
     """When the last report came."""
+    waiting: Waiting | None = None
+    """What the trainer waits for: a storage that gives no answer, or has no room."""
 
 
 class Best(StatusModel):
@@ -147,7 +160,7 @@ class Status(Reported):
         ]
         | None
     ) = None
-    """For machines: Ready, Stalled, Suspended, Complete, Failed."""
+    """For machines: Ready, Stalled, Suspended, Complete, Failed; StorageAvailable once the storage was waited for."""
     start_time: Time | None = None
     """When the job first started."""
     completion_time: Time | None = None

@@ -81,6 +81,8 @@ class Storage(Model):
     """Secret with the credentials of both buckets."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
     """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
+    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails."""
 
 
 _TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")

@@ -6,10 +6,11 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from epochal_api.model import Model, ObjectName, Rule, cel
-from epochal_api.network import Network, Training
+from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
 from epochal_api.status import Status
 from epochal_api.storage import Data, Results, Storage
+from epochal_api.training import Training
 
 GROUP = "epochal.dev"
 VERSION = "v1alpha1"
@@ -61,7 +62,7 @@ class TrainingJobSpec(Model):
     active_deadline_seconds: Seconds | None = None
     """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
-    """Crashes after which the job fails. Evictions and preemptions do not count; wrong input fails it at once."""
+    """Crashes after which the job fails. Evictions, drains, preemptions do not count; wrong input fails at once."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10 * 365 * 24 * 3600)] | None = None
     """Seconds after its end that the TrainingJob is deleted, its pods too, its results not. Default: never."""
     results: Results

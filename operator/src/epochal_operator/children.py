@@ -32,8 +32,6 @@ CONTAINER = "trainer"
 
 USER = 65532
 """What images call nonroot: https://github.com/GoogleContainerTools/distroless."""
-GRACE_SECONDS = 60
-"""Time for a trainer to end in order once it is told to."""
 TOKEN_SECONDS = 3600
 """Life of a report's token; the kubelet renews it long before."""
 
@@ -173,7 +171,7 @@ def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
     volumes, mounts = _volumes(spec.storage)
     return {
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": pod.GRACE_SECONDS,
         "serviceAccountName": spec.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

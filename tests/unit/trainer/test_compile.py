@@ -4,7 +4,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network, Training
+from epochal_api.network import Network
+from epochal_api.training import Training
 from epochal_trainer import network
 from epochal_trainer.compile import check_labels, compile_model
 from epochal_trainer.failures import Failure

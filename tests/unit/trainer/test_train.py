@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network, Training
+from epochal_api.network import Network
+from epochal_api.training import Training
 from epochal_trainer import callbacks, network, train
 from epochal_trainer.batches import steps_per_epoch
 from epochal_trainer.compile import compile_model

@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from epochal_api.network import Named, Training
+from epochal_api.network import Named
+from epochal_api.training import Training
 
 from epochal_trainer import keras_objects
 from epochal_trainer.failures import Failure, bad_spec

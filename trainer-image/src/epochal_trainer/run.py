@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CRASHED = 1
-TERMINATED = 128 + 15
-"""What a shell says of a program that SIGTERM ended."""
 _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
@@ -86,7 +84,7 @@ def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping)
         code, reason, message = int(failure.exit_code), failure.reason, failure.message
     except (Terminated, KeyboardInterrupt):
         log.warning("Told to stop: the training ends here.")
-        code, reason, message = TERMINATED, "Terminated", "the trainer was told to stop"
+        code, reason, message = int(ExitCode.TERMINATED), "Terminated", "the trainer was told to stop"
     except Exception as error:
         log.exception("The trainer failed")
         reason = "OutOfMemory" if type(error).__name__ in _OUT_OF_MEMORY else "Crashed"

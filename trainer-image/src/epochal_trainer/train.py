@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from epochal_api.network import Training
+from epochal_api.training import Training
 
 from epochal_trainer import epochs as figures_of
 from epochal_trainer import keras_objects

@@ -1,0 +1,81 @@
+"""How a network is trained, how far it may be thrown back, and what it goes on from."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.network import Callback, Named, NameOrObject
+
+URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
+
+
+class Checkpoint(Model):
+    """When the state of the training is stored, to go on from there after whatever may happen."""
+
+    every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Epochs between checkpoints."""
+    every_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] | None = None
+    """Seconds between checkpoints within an epoch. Default: none but at an epoch's end, and when told to stop."""
+    keep: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many checkpoints to keep: the last ones."""
+
+
+_ONE_SOURCE = Rule("has(self.name) != has(self.uri)", "name either name or uri")
+
+
+class ContinueFrom(Model):
+    """The training to go on from: its last checkpoint is what this one begins with."""
+
+    model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE]))
+
+    name: ObjectName | None = None
+    """Name of another TrainingJob of this namespace. This one waits until that one is Complete or Failed."""
+    uri: (
+        Annotated[
+            str,
+            StringConstraints(max_length=1024, pattern=URI_PATTERN),
+            Field(
+                json_schema_extra=cel(
+                    [Rule(f"self.matches(r'{URI_PATTERN}')", "must be s3://BUCKET/FOLDER, a folder of results")],
+                    pattern=None,
+                )
+            ),
+        ]
+        | None
+    ) = None
+    """Folder of another TrainingJob's results, as its status.results.uri says, such as s3://results/vision/mnist/UID/.
+    It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.name is None) == (self.uri is None):
+            raise ValueError(_ONE_SOURCE.message)
+        return self
+
+
+class Training(Model):
+    """How the network is trained."""
+
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """How many times to go through the training set."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
+    """Samples per step."""
+    optimizer: NameOrObject = Named(name="RMSprop")
+    """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}."""
+    loss: NameOrObject
+    """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
+    metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
+    """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result."""
+    callbacks: Annotated[list[Callback], Field(max_length=32)] = []
+    """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""
+    terminate_on_nan: Annotated[bool, Field(alias="terminateOnNaN")] = True
+    """Whether a loss that is no finite number ends the job, with the reason NonFiniteLoss."""
+    stall_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = 600
+    """Seconds without a step after which the trainer counts as hanging and is started again."""
+    checkpoint: Checkpoint = Checkpoint()
+    """When the state of the training is stored."""
+    continue_from: ContinueFrom | None = None
+    """Another training to go on from, with more epochs: it counts the epochs that were trained there."""
