@@ -1,9 +1,7 @@
 """apply -> pod running, and the end of an epoch -> visible in the status."""
 
-import json
 import queue
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,34 +12,25 @@ from typing import Any
 
 from tests.bench.figures import Figure, percentile, spread
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import Object, apply, get, kubectl
+from tests.kit.kubectl import Object, apply, get, kubectl, watch
 
 ROUNDS = 15
 EPOCHS = 240
 
 
 @contextmanager
-def watch(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Object]]"]:
+def timed(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Object]]"]:
     """Watches a kind of objects; each change comes with the time at which it was seen, in seconds since 1970."""
     seen: queue.Queue[tuple[float, Object]] = queue.Queue()
-    command = ["kubectl", "get", kind, "--namespace", namespace, "--watch", "--output", "json"]
-    # One object is printed at a time, indented: it ends with a brace at the start of a line.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with watch(kind, namespace=namespace) as changes:
 
         def read() -> None:
-            lines: list[str] = []
-            for line in process.stdout or []:
-                lines.append(line)
-                if line.rstrip() == "}":
-                    seen.put((time.time(), json.loads("".join(lines))))
-                    lines.clear()
+            for change in changes:
+                seen.put((time.time(), change))
 
         threading.Thread(target=read, daemon=True).start()
         time.sleep(1)
-        try:
-            yield seen
-        finally:
-            process.terminate()
+        yield seen
 
 
 def _until_running(seen: "queue.Queue[tuple[float, Object]]", prefix: str) -> float:
@@ -67,7 +56,7 @@ def apply_to_running(namespace: Namespace) -> Figure:
     namespace.wait_state("Suspended", name="template", seconds=30)
     raw = _raw_job(namespace, "template")
     times: dict[str, list[float]] = {"raw": [], "ours": []}
-    with watch(namespace.name, "pods") as pods:
+    with timed(namespace.name, "pods") as pods:
         for number in range(ROUNDS):
             for which in ("raw", "ours"):
                 name = f"{which}-{number}"
@@ -91,7 +80,7 @@ def epoch_to_status(namespace: Namespace) -> Figure:
     """Measures the end of an epoch, as the trainer's log tells it, -> the epoch in a watched status."""
     shown: dict[int, float] = {}
     job = digits("epochs", training__epochs=EPOCHS, training__callbacks=[], training__batchSize=4)
-    with watch(namespace.name, "tj") as jobs:
+    with timed(namespace.name, "tj") as jobs:
         namespace.apply(job)
         while len(shown) < EPOCHS and max(shown, default=0) < EPOCHS:
             at, seen = jobs.get(timeout=120)

@@ -1,10 +1,7 @@
 """`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster and shows it happen."""
 
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,11 @@ from rich.table import Table
 
 from tests.demo.mnist import files
 from tests.kit.buckets import connect, credentials, fill, namespace_with_credentials
-from tests.kit.kubectl import apply, kubectl
+from tests.kit.kubectl import apply, kubectl, watch
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "manifests" / "examples" / "mnist.yaml"
 NAMESPACE = "demo"
-LIMIT_SECONDS = 1800
 
 
 def prepare() -> None:
@@ -31,32 +27,13 @@ def prepare() -> None:
     kubectl("delete", "tj", "mnist", "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
 
 
-def changes() -> Iterator[dict[str, Any]]:
-    """Yields the TrainingJob at each of its changes, as `kubectl get --watch` sees them."""
-    command = ["kubectl", "--namespace", NAMESPACE, "get", "tj", "mnist", "--watch", "--output", "json"]
-    decoder, text = json.JSONDecoder(), ""
-    with subprocess.Popen(
-        [*command, f"--request-timeout={LIMIT_SECONDS}s"], stdout=subprocess.PIPE, text=True
-    ) as watch:
-        assert watch.stdout is not None
-        try:
-            for line in watch.stdout:
-                text += line
-                if line.rstrip() == "}":
-                    job, end = decoder.raw_decode(text)
-                    text = text[end:].lstrip()
-                    yield job
-        finally:
-            watch.terminate()
-
-
 def follow(console: Console) -> dict[str, Any]:
     """Shows a bar that moves with the training, a line per finished epoch, and returns the finished job."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console) as bar, watch("tj", "mnist", namespace=NAMESPACE) as changes:
         task = bar.add_task("Queued", total=100, figures="")
         shown = 0
-        for job in changes():
+        for job in changes:
             status = job.get("status", {})
             progress, display = status.get("progress", {}), status.get("display", {})
             figures = f"epoch {display.get('epoch', '-')}  {display.get('metric', '')}  {display.get('eta', '')}"
@@ -68,7 +45,7 @@ def follow(console: Console) -> dict[str, Any]:
                 bar.console.print(f"epoch {shown:>2}  {seconds:.1f} s  {values}", soft_wrap=True)
             if status.get("state") in {"Complete", "Failed"}:
                 return job
-    raise TimeoutError(f"the job did not finish within {LIMIT_SECONDS} s: kubectl describe tj mnist -n {NAMESPACE}")
+    raise TimeoutError(f"the job did not finish in time: kubectl describe tj mnist -n {NAMESPACE}")
 
 
 def report(console: Console, job: dict[str, Any], seconds: float) -> None:

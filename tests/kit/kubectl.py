@@ -3,7 +3,8 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Object = dict[str, Any]
@@ -46,6 +47,36 @@ def apply(*manifests: Object, namespace: str = "") -> str:
     where = ["--namespace", namespace] if namespace else []
     documents = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
     return kubectl("apply", *where, "--filename", "-", stdin=documents)
+
+
+@contextmanager
+def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800) -> Iterator[Iterator[Object]]:
+    """Watches objects, as `kubectl get --watch` does: each as it is at first, then at each of its changes.
+
+    Args:
+        kind: Their kind.
+        name: The one to watch; all if none is given.
+        namespace: Their namespace; all if none is given.
+        seconds: How long at most; then nothing more is seen.
+    """
+    where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+    which = [name] if name else []
+    command = ["kubectl", "get", kind, *which, *where, "--watch", "--output", "json", f"--request-timeout={seconds}s"]
+
+    def objects() -> Iterator[Object]:
+        # One object is printed at a time, indented: it ends with a brace at the start of a line.
+        lines: list[str] = []
+        for line in process.stdout or []:
+            lines.append(line)
+            if line.rstrip() == "}":
+                yield json.loads("".join(lines))
+                lines.clear()
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield objects()
+        finally:
+            process.terminate()
 
 
 def wait(what: str, look: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
