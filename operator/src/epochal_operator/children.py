@@ -156,12 +156,20 @@ def _digest(job: TrainingJob) -> str:
 
 
 def _failure_policy() -> Object:
-    """Returns what is no crash: wrong input, which ends the job at once, and what the cluster does to a pod."""
-    codes = [int(code) for code in pod.NOT_RETRIED]
+    """Returns what is no crash; the first rule that matches a failed pod counts.
+
+    Wrong input ends the job at once, even if the pod was being taken away too. What the cluster does to a pod is not
+    counted, nor is a trainer that was told to stop: whoever deletes its pod leaves no other mark on it.
+    """
+
+    def exited(*codes: pod.ExitCode) -> Object:
+        return {"containerName": CONTAINER, "operator": "In", "values": sorted(map(int, codes))}
+
     return {
         "rules": [
-            {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": codes}},
+            {"action": "FailJob", "onExitCodes": exited(*pod.NOT_RETRIED)},
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            {"action": "Ignore", "onExitCodes": exited(pod.ExitCode.TERMINATED)},
         ]
     }
 

@@ -79,8 +79,9 @@ def test_the_job_says_how_failures_count() -> None:
             "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [64, 65, 77]},
         },
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "Ignore", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [143]}},
     ]
-    assert pod_spec()["restartPolicy"] == "Never"
+    assert (pod_spec()["restartPolicy"], pod_spec()["terminationGracePeriodSeconds"]) == ("Never", 120)
 
 
 def test_the_pod_is_restricted() -> None:
