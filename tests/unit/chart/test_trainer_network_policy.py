@@ -1,0 +1,100 @@
+"""What trainers reach, where the chart restricts it.
+
+Only what is rendered is shown here: the network of the local cluster enforces no NetworkPolicy.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from epochal_operator.children import batch_job
+
+from tests.unit.operator.objects import INSTALLATION, training_job
+
+Render = Callable[..., Any]
+Object = dict[str, Any]
+
+S3 = [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+STORAGE = {"to": S3, "ports": [443, 9000]}
+
+
+def policies(render: Render, **values: Any) -> list[Object]:
+    rendered = render(trainerNetworkPolicy={"enabled": True, "storage": STORAGE} | values.pop("policy", {}), **values)
+    return [
+        item
+        for item in rendered.objects
+        if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] == "epochal-trainers"
+    ]
+
+
+def trainer_labels() -> dict[str, str]:
+    labels: dict[str, str] = batch_job(training_job(), INSTALLATION)["spec"]["template"]["metadata"]["labels"]
+    return labels
+
+
+def test_none_is_installed_unless_asked_for(render: Render) -> None:
+    names = [item["metadata"]["name"] for item in render().objects if item["kind"] == "NetworkPolicy"]
+    assert names == ["epochal"]
+
+
+def test_each_namespace_gets_one(render: Render) -> None:
+    found = policies(render, policy={"namespaces": ["vision", "speech"]})
+    assert [policy["metadata"]["namespace"] for policy in found] == ["vision", "speech"]
+    assert found[0]["spec"] == found[1]["spec"]
+
+
+def test_without_namespaces_it_is_those_that_are_watched(render: Render) -> None:
+    (policy,) = policies(render, watchNamespaces=["vision"])
+    assert policy["metadata"]["namespace"] == "vision"
+
+
+def test_it_holds_for_trainers(render: Render) -> None:
+    (policy,) = policies(render, policy={"namespaces": ["vision"]})
+    selector, labels = policy["spec"]["podSelector"], trainer_labels()
+    assert selector["matchLabels"].items() <= labels.items()
+    (expression,) = selector["matchExpressions"]
+    assert expression["operator"] == "Exists"
+    assert expression["key"] in labels
+
+
+def test_nothing_gets_in(render: Render) -> None:
+    (policy,) = policies(render, policy={"namespaces": ["vision"]})
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["spec"]["ingress"] == []
+
+
+def test_out_are_dns_the_operator_and_the_storage(render: Render) -> None:
+    (policy,) = policies(render, policy={"namespaces": ["vision"]})
+    dns, operator, storage = policy["spec"]["egress"]
+    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert dns["to"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ]
+    assert operator["ports"] == [{"port": 8443, "protocol": "TCP"}]
+    assert storage == {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 9000)], "to": S3}
+
+
+def test_the_operator_that_is_reached_is_this_one(render: Render) -> None:
+    (policy,) = policies(render, policy={"namespaces": ["vision"]})
+    (peer,) = policy["spec"]["egress"][1]["to"]
+    assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "epochal-system"}}
+    template = render().one("Deployment")["spec"]["template"]
+    assert peer["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [
+        ({"storage": STORAGE}, "trainerNetworkPolicy.namespaces: name the namespaces in which TrainingJobs run"),
+        ({"namespaces": ["vision"]}, "trainerNetworkPolicy.storage.to: name the address ranges or the pods"),
+        ({"namespaces": ["vision"], "storage": {"to": S3, "ports": []}}, "at '/trainerNetworkPolicy/storage/ports'"),
+        ({"namespaces": ["vision"], "storage": {"to": ["192.0.2.0/24"]}}, "at '/trainerNetworkPolicy/storage/to/0'"),
+        ({"namespaces": ["Vision"], "storage": STORAGE}, "at '/trainerNetworkPolicy/namespaces/0'"),
+        ({"namespaces": ["vision"], "dns": {"ports": [0]}}, "at '/trainerNetworkPolicy/dns/ports/0'"),
+    ],
+)
+def test_what_would_open_all_or_nothing_is_refused(render: Render, policy: Object, complaint: str) -> None:
+    assert complaint in render(trainerNetworkPolicy={"enabled": True} | policy).error
