@@ -7,6 +7,7 @@ from typing import Any
 from epochal_api.progress import Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.children import CONTAINER, Installation, batch_job
+from epochal_operator.observed import Observed
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
@@ -99,6 +100,36 @@ def succeeded(name: str = "digits-1", message: str = "", **options: Any) -> dict
     """Returns a pod whose trainer is done."""
     ended = {"exitCode": 0, "reason": "Completed", "message": message, "finishedAt": at(-10)}
     return pod(name, "Succeeded", terminated=ended, **options)
+
+
+def waits(reason: str, message: str | None = None) -> dict[str, Any]:
+    """Returns a pod whose container waits for a reason."""
+    return pod(waiting={"reason": reason, **({"message": message} if message else {})})
+
+
+def unscheduled(message: str) -> dict[str, Any]:
+    """Returns a pod that no node can take."""
+    one = pod(node=None)
+    one["status"]["conditions"] = [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    ]
+    return one
+
+
+def disrupted(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns a pod as it is once the cluster has taken it away."""
+    interruption = true("DisruptionTarget", "EvictionByEvictionAPI", "Eviction API: evicting")
+    return {**one, "status": {**one["status"], "conditions": [interruption]}}
+
+
+def going(one: dict[str, Any], by: float = 0) -> dict[str, Any]:
+    """Returns a Job or pod as it is while it is being deleted; a pod has time to end until so many seconds from NOW."""
+    return {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(by)}}
+
+
+def seen(job_child: Any = None, *pods: Any, now: datetime = NOW, **rest: Any) -> Observed:
+    """Returns a TrainingJob's children at one moment; further arguments are other fields of Observed."""
+    return Observed(now, job_child, pods, **rest)
 
 
 def report(**changes: Any) -> Report:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.status import Reported, Status
 from epochal_operator.events import MAX_NOTE, Happening, event, happenings
-from epochal_operator.observed import Observed, Obstacle
+from epochal_operator.observed import Obstacle
 from epochal_operator.reported import reported
 from epochal_operator.status import refused, status
 
@@ -18,6 +18,7 @@ from tests.unit.operator.objects import (
     pod,
     report,
     running,
+    seen,
     succeeded,
     training_job,
     true,
@@ -25,10 +26,6 @@ from tests.unit.operator.objects import (
 
 METADATA = training_job().metadata
 PAUSED = training_job(suspend=True)
-
-
-def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
-    return Observed(NOW, job_child, pods, obstacle)
 
 
 NOTHING = (training_job(), seen())
@@ -42,7 +39,7 @@ LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), 
 SUSPENDED = (PAUSED, seen(child(PAUSED)))
 CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits exists")))
 REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
-REFUSED = (training_job(), Observed(NOW, child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
+REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
 CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
 COMPLETE = (
     training_job(),

@@ -20,7 +20,9 @@ from tests.unit.operator.objects import (
     UID,
     at,
     child,
+    disrupted,
     failed,
+    going,
     last_words,
     pod,
     report,
@@ -28,19 +30,9 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    unscheduled,
+    waits,
 )
-
-
-def unscheduled(message: str) -> dict[str, Any]:
-    one = pod(node=None)
-    one["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-    ]
-    return one
-
-
-def waits(reason: str, message: str | None = None) -> dict[str, Any]:
-    return pod(waiting={"reason": reason, **({"message": message} if message else {})})
 
 
 @pytest.mark.parametrize(
@@ -64,16 +56,6 @@ def test_why_a_pod_waits(one: dict[str, Any], cause: Cause | None) -> None:
     assert waiting(one) == cause
 
 
-def disrupted(one: dict[str, Any]) -> dict[str, Any]:
-    one["status"]["conditions"] = [true("DisruptionTarget", "EvictionByEvictionAPI", "Eviction API: evicting")]
-    return one
-
-
-def deleted(one: dict[str, Any]) -> dict[str, Any]:
-    one["metadata"]["deletionTimestamp"] = at(0)
-    return one
-
-
 def without_container(reason: str, message: str) -> dict[str, Any]:
     one = pod(phase="Failed")
     one["status"] |= {"reason": reason, "message": message}
@@ -92,7 +74,7 @@ def without_container(reason: str, message: str) -> dict[str, Any]:
         ),
         (failed(code=1), "Crashed", "exit code 1. It left no message."),
         (disrupted(failed(code=143)), "EvictionByEvictionAPI", "Eviction API: evicting"),
-        (deleted(failed(code=137)), "Interrupted", "Its pod was deleted."),
+        (going(failed(code=137)), "Interrupted", "Its pod was deleted."),
         (without_container("Evicted", "The node was low on memory."), "Evicted", "The node was low on memory."),
         (without_container("", ""), "PodFailed", "The pod failed."),
     ],

@@ -34,27 +34,20 @@ from tests.unit.operator.objects import (
     child,
     document,
     failed,
+    going,
     last_words,
     pod,
     report,
     running,
+    seen,
     succeeded,
     training_job,
     true,
 )
 
 
-def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
-    return Observed(NOW, job_child, pods, obstacle)
-
-
 def steps(job: Any, observed: Observed) -> list[type[Action]]:
     return [type(action) for action in plan(job, observed, INSTALLATION).actions]
-
-
-def going(one: dict[str, Any]) -> dict[str, Any]:
-    one["metadata"]["deletionTimestamp"] = at(0)
-    return one
 
 
 STARTED = {"startTime": at(-60)}
@@ -162,7 +155,7 @@ def test_figures_come_before_the_status_that_says_complete() -> None:
 )
 def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
     job = training_job(DONE, ttlSecondsAfterFinished=ttl)
-    todo = plan(job, Observed(NOW + timedelta(seconds=after), COMPLETE, (succeeded(),)), INSTALLATION)
+    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
     assert [type(action) for action in todo.actions] == expected
     assert todo.requeue_after == requeue
 

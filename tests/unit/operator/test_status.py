@@ -14,31 +14,21 @@ from tests.unit.operator.objects import (
     at,
     child,
     failed,
+    going,
     last_words,
     pod,
     report,
     running,
+    seen,
     succeeded,
     training_job,
     true,
+    unscheduled,
+    waits,
 )
 
 KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
 SUSPENDED = training_job(suspend=True)
-
-
-def seen(job_child: Any = None, *pods: Any, obstacle: Obstacle | None = None) -> Observed:
-    return Observed(NOW, job_child, pods, obstacle)
-
-
-def waits(reason: str) -> dict[str, Any]:
-    return pod(waiting={"reason": reason, "message": "no"})
-
-
-def going() -> dict[str, Any]:
-    one = child()
-    one["metadata"]["deletionTimestamp"] = at(0)
-    return one
 
 
 def having_reported(**changes: Any) -> TrainingJob:
@@ -66,7 +56,7 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
         (training_job(), seen(child(), failed(code=64)), "Running", {"Ready"}, "Failing"),
         (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
-        (training_job(), seen(going(), running()), "Queued", set(), "Creating"),
+        (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
         (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
         (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
         (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
@@ -95,11 +85,7 @@ def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
 
 
 def test_the_scheduler_is_quoted() -> None:
-    one = pod(node=None)
-    one["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient nvidia.com/gpu"}
-    ]
-    result = status(training_job(), seen(child(), one))
+    result = status(training_job(), seen(child(), unscheduled("Insufficient nvidia.com/gpu")))
     ready = get_condition(result, "Ready")
     assert result.state == "Queued"
     assert ready is not None
@@ -107,7 +93,7 @@ def test_the_scheduler_is_quoted() -> None:
 
 
 def test_why_there_is_no_pod_is_quoted() -> None:
-    result = status(training_job(), Observed(NOW, child(startTime=at(-9)), refusal="exceeded quota: gpus"))
+    result = status(training_job(), seen(child(startTime=at(-9)), refusal="exceeded quota: gpus"))
     ready = get_condition(result, "Ready")
     assert result.state == "Queued"
     assert ready is not None
