@@ -1,0 +1,114 @@
+"""The API server, spoken to directly: where kubectl is too slow, or would miss something."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from threading import local
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from kubernetes import config
+
+from tests.kit.kubectl import Object
+
+TRAINING_JOBS = "/apis/epochal.dev/v1alpha1"
+MERGE = "application/merge-patch+json"
+
+_own = local()
+
+
+class Refusal(Exception):
+    """The API server refuses.
+
+    Args:
+        status: HTTP status.
+        message: Why.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class Away(Exception):
+    """The API server gives no answer."""
+
+
+class _Server(NamedTuple):
+    host: str
+    port: int
+    context: ssl.SSLContext
+
+
+@cache
+def _server() -> _Server:
+    """Returns where the API server is, and what proves to it that this is the cluster's administrator."""
+    known = config.new_client_from_config().configuration
+    context = ssl.create_default_context(cafile=known.ssl_ca_cert)
+    context.load_cert_chain(known.cert_file, known.key_file)
+    address = urlsplit(known.host)
+    return _Server(address.hostname or "", address.port or 443, context)
+
+
+def request(method: str, path: str, body: Object | None = None, *, content_type: str = "application/json") -> Object:
+    """Makes one request on a connection that each thread keeps.
+
+    Args:
+        method: GET, POST, PUT, PATCH or DELETE.
+        path: Path and query.
+        body: What to send.
+        content_type: What the body is: MERGE for a merge patch.
+
+    Raises:
+        Refusal: If the API server refuses.
+        Away: If it gives no answer.
+    """
+    try:
+        connection = _connection()
+        data = None if body is None else json.dumps(body)
+        connection.request(method, path, data, {"Content-Type": content_type})
+        answer = connection.getresponse()
+        text = answer.read()
+    except (OSError, HTTPException) as error:
+        _own.connection = None
+        raise Away(f"{method} {path}: {error!r}") from error
+    if answer.status >= 300:
+        raise Refusal(answer.status, text.decode(errors="replace")[:500])
+    found: Object = json.loads(text)
+    return found
+
+
+def stream(path: str, seconds: float) -> Iterator[Object]:
+    """Yields what a watch tells until it ends, whoever ends it.
+
+    Args:
+        path: Path and query of the watch.
+        seconds: How long to wait for anything to be told, bookmarks included.
+
+    Raises:
+        Refusal: If the API server refuses.
+        Away: If the connection breaks, or nothing is told for so long.
+    """
+    host, port, context = _server()
+    connection = HTTPSConnection(host, port, context=context, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        if answer.status >= 300:
+            raise Refusal(answer.status, answer.read().decode(errors="replace")[:500])
+        for line in answer:
+            yield json.loads(line)
+    except (OSError, HTTPException, ValueError) as error:
+        raise Away(f"watch of {path}: {error!r}") from error
+    finally:
+        connection.close()
+
+
+def _connection() -> HTTPConnection:
+    connection: HTTPConnection | None = getattr(_own, "connection", None)
+    if connection is None:
+        host, port, context = _server()
+        connection = _own.connection = HTTPSConnection(host, port, context=context, timeout=30)
+    return connection

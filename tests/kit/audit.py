@@ -1,0 +1,248 @@
+"""The audit: whatever breaks, no training starts twice, no status runs backwards, no Event is told twice.
+
+It watches a namespace from the side, beside any scenario:
+
+    with Audit("my-namespace") as audit:
+        ...  # apply jobs, break things, wait until they have ended
+    audit.assert_clean()
+
+`audit.history[uid]` holds every version of each TrainingJob that was seen, `audit.faults` what was wrong so far. The
+watches survive an API server that is restarted or away: they go on where they were, so that nothing is missed unless
+the API server has forgotten it.
+"""
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from tests.kit import apiserver
+from tests.kit.apiserver import TRAINING_JOBS, Away, Refusal
+from tests.kit.kubectl import Object, wait
+
+UID_LABEL = "epochal.dev/trainingjob-uid"
+QUIET_SECONDS = 90
+"""Longer than the API server is silent on a watch with bookmarks."""
+SETTLED = ("state", "startTime", "completionTime", "attempt", "metrics", "best", "test", "network", "results")
+"""What never changes any more once a TrainingJob has ended."""
+
+
+class Version(NamedTuple):
+    """A TrainingJob as it was seen.
+
+    Args:
+        at: When, by this process' monotonic clock, in seconds.
+        job: The TrainingJob.
+    """
+
+    at: float
+    job: Object
+
+
+def backwards(before: Object, after: Object) -> Iterator[str]:
+    """Yields in what the status of a TrainingJob ran backwards from one of its versions to the next."""
+    old, new = before.get("status") or {}, after.get("status") or {}
+    was, now = _order(old), _order(new)
+    if now < was:
+        yield f"progress (attempt, sequence) went from {was} to {now}"
+    for field in ("attempt", "observedGeneration"):
+        if (new.get(field) or 0) < (old.get(field) or 0):
+            yield f"{field} went from {old.get(field)} to {new.get(field)}"
+    if "startTime" in old and old["startTime"] != new.get("startTime"):
+        yield f"startTime changed from {old['startTime']} to {new.get('startTime')}"
+    yield from _settled(old, new)
+    yield from _transitions(old, new)
+
+
+def _order(status: Object) -> tuple[int, int]:
+    progress = status.get("progress")
+    return (progress.get("attempt", 1), progress.get("sequence", 0)) if progress else (0, 0)
+
+
+def _settled(old: Object, new: Object) -> Iterator[str]:
+    """Yields what changed although the TrainingJob had ended: a spec that was refused may be mended, no other end."""
+    ended = [one for one in old.get("conditions") or [] if one["type"] in {"Complete", "Failed"}]
+    if not any(one["status"] == "True" and one["reason"] != "InvalidSpec" for one in ended):
+        return
+    for field in SETTLED:
+        if old.get(field) != new.get(field):
+            yield f"{field} changed after the end, from {old.get(field)} to {new.get(field)}"
+    now = {one["type"]: one for one in new.get("conditions") or []}
+    for one in old["conditions"]:
+        before, after = _said(one), _said(now.get(one["type"], {}))
+        if before != after:
+            yield f"condition {one['type']} changed after the end, from {before} to {after}"
+
+
+def _said(condition: Object) -> tuple[Any, ...]:
+    return tuple(condition.get(field) for field in ("status", "reason", "message", "lastTransitionTime"))
+
+
+def _transitions(old: Object, new: Object) -> Iterator[str]:
+    now = {one["type"]: one for one in new.get("conditions") or []}
+    for one in old.get("conditions") or []:
+        kind, was = one["type"], one["lastTransitionTime"]
+        if kind not in now:
+            yield f"condition {kind} is gone"
+        elif now[kind]["lastTransitionTime"] < was:
+            yield f"condition {kind}: lastTransitionTime went from {was} to {now[kind]['lastTransitionTime']}"
+        elif now[kind]["status"] == one["status"] and now[kind]["lastTransitionTime"] != was:
+            yield f"condition {kind}: lastTransitionTime changed though its status is still {one['status']}"
+
+
+class Audit:
+    """Watches all TrainingJobs, Jobs, pods and Events of a namespace while it is entered.
+
+    Args:
+        namespace: The namespace.
+
+    Attributes:
+        history: All versions of each TrainingJob, by its uid.
+        jobs: The uids of the Jobs that each TrainingJob had, by its uid: one at most, ever, unless a person deletes it.
+        events: How often each Event was told, by the TrainingJob's uid, reason and note.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._end = threading.Event()
+        self._started: list[threading.Event] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._wrong: list[str] = []
+        self._alive: dict[str, set[str]] = defaultdict(set)
+        self._told: set[str] = set()
+        self.history: dict[str, list[Version]] = defaultdict(list)
+        self.jobs: dict[str, set[str]] = defaultdict(set)
+        self.events: Counter[tuple[str, str, str]] = Counter()
+
+    def __enter__(self) -> Self:
+        for path, take in (
+            (f"{TRAINING_JOBS}/namespaces/{self._namespace}/trainingjobs", self._take_training_job),
+            (f"/apis/batch/v1/namespaces/{self._namespace}/jobs", self._take_job),
+            (f"/api/v1/namespaces/{self._namespace}/pods", self._take_pod),
+            (f"/apis/events.k8s.io/v1/namespaces/{self._namespace}/events", self._take_event),
+        ):
+            started = threading.Event()
+            thread = threading.Thread(target=self._watch, args=(path, take, started), daemon=True)
+            thread.start()
+            self._started.append(started)
+            self._threads.append(thread)
+        for started in self._started:
+            if not started.wait(30):
+                raise TimeoutError("the audit cannot watch: the API server gives no answer")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+
+    @property
+    def faults(self) -> list[str]:
+        """What was wrong so far."""
+        with self._lock:
+            wrong = list(self._wrong)
+            wrong += [f"{self._name(uid)} had {len(jobs)} Jobs" for uid, jobs in self.jobs.items() if len(jobs) > 1]
+            for (uid, reason, note), times in self.events.items():
+                if times > self._allowed(uid, reason):
+                    wrong.append(f"{self._name(uid)}: the Event {reason} was told {times} times: {note}")
+        return wrong
+
+    def assert_clean(self) -> None:
+        """Raises an AssertionError that lists what was wrong, if anything was."""
+        faults = self.faults
+        assert not faults, "\n".join(faults)
+
+    def versions(self, name: str) -> list[Version]:
+        """Returns all versions of a TrainingJob by its name, the oldest first."""
+        with self._lock:
+            return [one for seen in self.history.values() for one in seen if one.job["metadata"]["name"] == name]
+
+    def wait_version(self, name: str, version: str, seconds: float = 30) -> None:
+        """Waits until the audit has seen a version of a TrainingJob (its resourceVersion), or a later one."""
+
+        def look() -> bool:
+            return any(int(one.job["metadata"]["resourceVersion"]) >= int(version) for one in self.versions(name))
+
+        wait(f"the audit to see version {version} of {name}", look, seconds=seconds)
+
+    def _watch(self, path: str, take: Callable[[Object], None], started: threading.Event) -> None:
+        """Watches objects of one kind; what exists already counts as seen, too."""
+        version = ""
+        while not self._end.is_set():
+            try:
+                if not version:
+                    listed = apiserver.request("GET", path)
+                    for thing in listed["items"]:
+                        self._tell(take, {"type": "ADDED", "object": thing})
+                    version = listed["metadata"]["resourceVersion"]
+                    started.set()
+                query = f"watch=true&allowWatchBookmarks=true&resourceVersion={version}"
+                for told in apiserver.stream(f"{path}?{query}", QUIET_SECONDS):
+                    if told["type"] == "ERROR":
+                        version = ""
+                        break
+                    version = told["object"]["metadata"]["resourceVersion"]
+                    if told["type"] != "BOOKMARK":
+                        self._tell(take, told)
+                    if self._end.is_set():
+                        return
+            except Refusal as refusal:
+                version = "" if refusal.status == 410 else version
+                self._end.wait(0.2)
+            except Away:
+                self._end.wait(0.2)
+
+    def _tell(self, take: Callable[[Object], None], told: Object) -> None:
+        with self._lock:
+            take(told)
+
+    def _take_training_job(self, told: Object) -> None:
+        job = told["object"]
+        seen = self.history[job["metadata"]["uid"]]
+        if seen and int(job["metadata"]["resourceVersion"]) <= int(seen[-1].job["metadata"]["resourceVersion"]):
+            return
+        if seen:
+            self._wrong += [f"{job['metadata']['name']}: {what}" for what in backwards(seen[-1].job, job)]
+        seen.append(Version(time.monotonic(), job))
+
+    def _take_job(self, told: Object) -> None:
+        job = told["object"]
+        owner = job["metadata"].get("labels", {}).get(UID_LABEL)
+        if owner:
+            self.jobs[owner].add(job["metadata"]["uid"])
+
+    def _take_pod(self, told: Object) -> None:
+        pod = told["object"]
+        owner = pod["metadata"].get("labels", {}).get(UID_LABEL)
+        if not owner:
+            return
+        alive, name = self._alive[owner], pod["metadata"]["name"]
+        if told["type"] == "DELETED" or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+            alive.discard(name)
+            return
+        if alive - {name} and name not in alive:
+            self._wrong.append(f"{self._name(owner)} has two pods at a time: {', '.join(sorted(alive | {name}))}")
+        alive.add(name)
+
+    def _take_event(self, told: Object) -> None:
+        event = told["object"]
+        about, uid = event.get("regarding") or {}, event["metadata"]["uid"]
+        if told["type"] != "DELETED" and about.get("kind") == "TrainingJob" and uid not in self._told:
+            self._told.add(uid)
+            self.events[about["uid"], event["reason"], event.get("note", "")] += 1
+
+    def _allowed(self, uid: str, reason: str) -> int:
+        """Returns how often an Event may be told: once, unless a person suspends or resumes a job again."""
+        value = {"Suspended": True, "Resumed": False}.get(reason)
+        if value is None:
+            return 1
+        wished = [bool(one.job["spec"].get("suspend")) for one in self.history.get(uid, [])]
+        changes = sum(1 for one, other in zip([not value, *wished], wished, strict=False) if other is value is not one)
+        return max(1, changes)
+
+    def _name(self, uid: str) -> str:
+        seen = self.history.get(uid)
+        return seen[-1].job["metadata"]["name"] if seen else uid
