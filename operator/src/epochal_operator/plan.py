@@ -174,7 +174,7 @@ def _figures(before: Status, after: Status, observed: Observed) -> Reported:
     known = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
     if found is not None and found[0].order > known:
         report, time = found
-        figures = reported(report, datetime.fromisoformat(time) if time else observed.now)
+        figures = reported(report, datetime.fromisoformat(time) if time else observed.now, figures)
     return without_estimates(figures) if holds(after, "Complete") or holds(after, "Failed") else figures
 
 

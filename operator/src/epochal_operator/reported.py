@@ -1,58 +1,80 @@
 """From a trainer's report to the part of the status that it fills, ready to read."""
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
+from epochal_api import progress as reports
 from epochal_api.progress import Report, Values
-from epochal_api.status import Best, Display, NetworkSize, Progress, Reported, Stored
+from epochal_api.status import Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
 
 _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def reported(report: Report, now: datetime) -> Reported:
+def reported(report: Report, now: datetime, before: Reported | None = None) -> Reported:
     """Returns the status that a report stands for.
 
     Args:
         report: A trainer's whole latest state.
         now: When it came, with a time zone.
+        before: What was reported so far. It still holds while another attempt loads: that has not read yet what it
+            goes on from. Where it then begins to train, however far back, is where the training is.
 
     Returns:
         Every field of the status that comes from reports: numbers that are not whole are strings of six digits.
     """
+    told = _told(report, now)
+    return _with_what_was_reached(told, before) if report.stage == "Loading" and before else told
+
+
+def _told(report: Report, now: datetime) -> Reported:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
+    metrics = _figures(report.metrics)
+    progress = Progress(
+        attempt=report.attempt,
+        sequence=report.sequence,
+        stage=report.stage,
+        epoch=report.epoch,
+        epochs=report.epochs,
+        step=report.step,
+        steps_per_epoch=report.steps_per_epoch,
+        percent=100 if ended else _percent(report),
+        seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
+        estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _FAR))),
+        last_report_time=timestamp(now),
+        waiting=report.waiting and _waiting(report.waiting, now),
+    )
     return Reported(
-        progress=Progress(
-            attempt=report.attempt,
-            sequence=report.sequence,
-            stage=report.stage,
-            epoch=report.epoch,
-            epochs=report.epochs,
-            step=report.step,
-            steps_per_epoch=report.steps_per_epoch,
-            percent=100 if ended else _percent(report),
-            seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
-            estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _FAR))),
-            last_report_time=timestamp(now),
-        ),
-        metrics=_figures(report.metrics),
+        progress=progress,
+        metrics=metrics,
         best=report.best and Best(epoch=report.best.epoch, metric=report.best.metric, value=f"{report.best.value:.6g}"),
         test=_figures(report.test),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
         results=report.artifacts
         and Stored(uri=report.artifacts.uri, model=report.artifacts.model, log=report.artifacts.log),
-        display=Display(
-            epoch=f"{report.epoch}/{report.epochs}",
-            metric=_watched(report.metrics),
-            eta=None if left is None else duration(left),
-        ),
+        display=_display(progress, metrics, eta=None if left is None else duration(left)),
     )
 
 
+def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
+    """Returns what a trainer that still loads has told, and of the rest what was known before."""
+    now, was = told.progress, before.progress
+    if now is None or was is None:
+        return told
+    first, second = told, before
+    if (now.epoch, now.step) < (was.epoch, was.step):
+        first, second = before, told
+        now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
+    fields = {name: getattr(first, name) or getattr(second, name) for name in Reported.model_fields}
+    return Reported(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
+
+
 def finished(status: Reported) -> Reported:
-    """Returns a finished job's figures: the same, without the time it would still take."""
+    """Returns a finished job's figures: the same, without the time it would still take and what it waited for."""
     return Reported(
-        progress=status.progress and status.progress.model_copy(update={"estimated_completion_time": None}),
+        progress=status.progress
+        and status.progress.model_copy(update={"estimated_completion_time": None, "waiting": None}),
         metrics=status.metrics,
         best=status.best,
         test=status.test,
@@ -78,7 +100,14 @@ def duration(seconds: float) -> str:
 
 
 _FAR = 100 * 365 * _DAY
-"""No estimate reaches further: a date must stay one of four-digit years."""
+"""No time that is told reaches further: a date must stay one of four-digit years."""
+_POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
+
+
+def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
+    told = abs((waiting.since - now).total_seconds()) < _FAR
+    since = waiting.since.astimezone(UTC) if told else now
+    return Waiting(reason=waiting.reason, message=waiting.message, since=timestamp(since))
 
 
 def _percent(report: Report) -> int:
@@ -94,8 +123,9 @@ def _figures(values: Values | None) -> dict[str, str] | None:
     return None if values is None else {name: f"{value:.6g}" for name, value in values.items()}
 
 
-def _watched(metrics: Values | None) -> str | None:
-    if not metrics:
-        return None
-    name = next((name for name in _WATCHED if name in metrics), next(iter(metrics)))
-    return f"{name} {metrics[name]:.4g}"
+def _display(progress: Progress, metrics: Mapping[str, str] | None, *, eta: str | None) -> Display:
+    metric = None
+    if metrics:
+        name = next((name for name in _WATCHED if name in metrics), next(iter(metrics)))
+        metric = f"{name} {float(metrics[name]):.4g}"
+    return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)

@@ -1,9 +1,11 @@
 """From a report to the status that it stands for."""
 
 import math
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from epochal_api.status import Status
+from epochal_api.status import Reported, Status
 from epochal_operator.reported import duration, finished, reported
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,66 @@ def test_a_finished_job_keeps_all_but_its_estimates() -> None:
     assert finished(status).dump() == expected
 
 
+WAITING = {"reason": "EndpointUnreachable", "message": "no answer", "since": "2026-11-25T13:00:00+02:00"}
+
+
+def test_what_the_trainer_waits_for_is_told_until_it_is_over() -> None:
+    waits = reported(report(waiting=WAITING), NOW)
+    assert waits.progress is not None
+    assert waits.progress.waiting is not None
+    assert waits.progress.waiting.dump() == WAITING | {"since": "2026-11-25T11:00:00Z"}
+    for later in (reported(report(sequence=6), NOW, waits), finished(waits)):
+        assert later.progress is not None
+        assert later.progress.waiting is None
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_all_years_is_now(since: str) -> None:
+    progress = reported(report(waiting=WAITING | {"since": since}), NOW).progress
+    assert progress is not None
+    assert progress.waiting is not None
+    assert progress.waiting.since == "2026-11-25T12:00:00Z"
+
+
+ARTIFACTS = {"uri": "s3://results/a/"}
+SIZE = {"parameters": 7, "layers": 2}
+REACHED = reported(report(sequence=90, test={"loss": 0.5}, network=SIZE, artifacts=ARTIFACTS), NOW)
+FRESH: dict[str, Any] = {"attempt": 2, "sequence": 1, "epoch": 0, "step": 0, "stepsPerEpoch": 0}
+FRESH |= dict.fromkeys(("metrics", "best", "secondsPerEpoch", "secondsLeft"))
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> None:
+    later = NOW + timedelta(seconds=9)
+    status = reported(report(**FRESH | {"attempt": attempt, "sequence": 91, "stage": "Loading"}), later, REACHED)
+    expected = REACHED.dump()
+    del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
+    expected["progress"] |= {"stage": "Loading", "attempt": attempt, "sequence": 91}
+    expected["progress"]["lastReportTime"] = "2026-11-25T12:00:09Z"
+    assert status.dump() == expected
+
+
+@pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
+def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
+    fresh = report(**FRESH | {"stage": stage})
+    assert reported(fresh, NOW, REACHED) == reported(fresh, NOW)
+
+
+@pytest.mark.parametrize("before", [None, Reported()])
+def test_a_first_attempt_has_nothing_to_hold_on_to(before: Reported | None) -> None:
+    fresh = report(**FRESH | {"stage": "Loading", "network": SIZE})
+    assert reported(fresh, NOW, before) == reported(fresh, NOW)
+
+
+def test_what_a_loading_attempt_reads_back_counts_once_it_is_further() -> None:
+    known = reported(report(**FRESH | {"stage": "Loading", "network": SIZE}), NOW)
+    status = reported(report(stage="Loading", sequence=2, attempt=2), NOW, known)
+    assert status.progress is not None
+    assert (status.progress.epoch, status.progress.step, status.progress.percent) == (3, 210, 33)
+    assert status.network == known.network
+    assert status.metrics == {"loss": "0.0368123", "val_loss": "0.0436"}
+
+
 COUNT = st.integers(0, 2**53)
 FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9), st.floats(), max_size=4)
 
@@ -120,9 +182,12 @@ FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9)
     secondsLeft=st.none() | st.floats(0, allow_infinity=False),
     metrics=FIGURES,
     test=FIGURES,
+    stage=st.sampled_from(["Loading", "Training", "Storing", "Done"]),
+    waiting=st.none() | st.datetimes(timezones=st.timezones()).map(lambda since: WAITING | {"since": since}),
+    before=st.none() | st.just(REACHED),
 )
-def test_every_report_fits_into_a_status(**values: object) -> None:
-    status = reported(report(**values), NOW)
+def test_every_report_fits_into_a_status(before: Reported | None, **values: object) -> None:
+    status = reported(report(**values), NOW, before)
     assert Status.model_validate(status.dump()) == Status(**dict(status))
     assert status.progress is not None
     assert 0 <= status.progress.percent <= 100
