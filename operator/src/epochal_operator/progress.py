@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from epochal_api.pod import progress_path
 from epochal_api.progress import MAX_REPORT_BYTES, Report
+from epochal_api.status import Reported
 from pydantic import ValidationError
 
 from epochal_operator import logs
@@ -161,13 +162,14 @@ class ProgressEndpoint:
 
     async def _apply(self, report: Report, job: Object) -> None:
         metadata = job["metadata"]
+        before = Reported.model_validate(job.get("status") or {})
         await self._kube.apply_status(
             metadata["namespace"],
             metadata["name"],
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             manager=PROGRESS_MANAGER,
-            status=reported(report, datetime.now(UTC)).dump(),
+            status=reported(report, datetime.now(UTC), before).dump(),
         )
 
 

@@ -251,6 +251,18 @@ async def test_a_report_becomes_the_status() -> None:
     assert client.count("epochal_epoch_duration_seconds_sum") == 15.2
 
 
+async def test_an_attempt_that_loads_does_not_set_the_figures_back() -> None:
+    cluster = Cluster()
+    async with endpoint(cluster) as client:
+        await client.send()
+        await client.send({"attempt": 3, "sequence": 1, "stage": "Loading", "epochs": 10})
+    status = Status.model_validate(cluster.job["status"])
+    assert status.progress is not None
+    assert (status.progress.attempt, status.progress.stage, status.progress.epoch) == (3, "Loading", 3)
+    assert status.metrics == {"loss": "0.0368", "val_loss": "nan"}
+    assert client.count("epochal_epoch_duration_seconds_count") == 1
+
+
 async def test_the_next_report_asks_for_the_object_only() -> None:
     cluster = Cluster()
     async with endpoint(cluster) as client:
