@@ -1,30 +1,118 @@
 import json
+import threading
 from pathlib import Path
 
-from epochal_api.progress import MAX_TERMINATION_BYTES, Report, Termination, decode_termination
-from epochal_trainer.termination import leave
+import pytest
+from epochal_api.progress import MAX_TERMINATION_BYTES, UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_trainer.termination import LastWords
 
 LONG = "Fehler über " * 1000
+REPORT = Report(attempt=1, sequence=4, stage="Training", epochs=3)
 
 
-def test_the_last_words_can_be_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "termination-log"
-    path.touch()
-    words = Termination(
-        reason="Completed", message="done", report=Report(attempt=1, sequence=4, stage="Done", epochs=3)
-    )
-    leave(words, path)
-    assert decode_termination(path.read_text()) == words
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "termination-log").touch()
+    return tmp_path / "termination-log"
 
 
-def test_they_fit_into_what_the_kubelet_keeps(tmp_path: Path) -> None:
-    path = tmp_path / "termination-log"
-    path.touch()
-    leave(Termination(reason="InvalidNetwork", message=LONG[:MAX_TERMINATION_BYTES]), path)
+def left(path: Path) -> Termination:
+    words = decode_termination(path.read_text())
+    assert words is not None
+    return words
+
+
+def test_the_last_words_can_be_read_again(path: Path) -> None:
+    LastWords(path).leave("Completed", "done", REPORT)
+    assert left(path) == Termination(reason="Completed", message="done", report=REPORT)
+
+
+def test_they_fit_into_what_the_kubelet_keeps(path: Path) -> None:
+    LastWords(path).leave("InvalidNetwork", LONG)
     assert path.stat().st_size <= MAX_TERMINATION_BYTES
     assert json.loads(path.read_text())["reason"] == "InvalidNetwork"
 
 
+def test_a_killed_trainer_has_left_its_position_and_its_report(path: Path) -> None:
+    words = LastWords(path)
+    words.prepare(REPORT)
+    assert (left(path).reason, left(path).position, left(path).report) == (UNFINISHED, None, REPORT)
+    for epoch, step in ((0, 1), (3, 210), (10**6, 10**9), (4, 0)):
+        words.place(epoch, step)
+        assert left(path) == left(path).model_copy(update={"position": Position(epoch=epoch, step=step)})
+    words.prepare(REPORT.model_copy(update={"epoch": 4}))
+    assert left(path).position == Position(epoch=4, step=0)
+    assert left(path).report == REPORT.model_copy(update={"epoch": 4})
+
+
+def test_a_position_needs_no_report(path: Path) -> None:
+    words = LastWords(path)
+    words.place(2, 17)
+    assert left(path).position == words.position == Position(epoch=2, step=17)
+
+
+def test_words_in_advance_fit_too(path: Path) -> None:
+    words = LastWords(path)
+    metrics = {f"metric {number} of {'x' * 90}": 0.125 for number in range(64)}
+    words.prepare(REPORT.model_copy(update={"metrics": metrics}))
+    words.place(10**9, 10**12)
+    assert path.stat().st_size <= MAX_TERMINATION_BYTES
+    assert left(path).position == Position(epoch=10**9, step=10**12)
+
+
+def test_shorter_words_leave_nothing_of_longer_ones(path: Path) -> None:
+    words = LastWords(path)
+    words.prepare(REPORT.model_copy(update={"metrics": {"x" * 100: 1.0}}))
+    words.prepare(REPORT)
+    assert left(path).report == REPORT
+    words.leave("Completed", "done")
+    assert left(path) == Termination(reason="Completed", message="done", report=REPORT)
+
+
+def test_nothing_replaces_the_last_words(path: Path) -> None:
+    words = LastWords(path)
+    words.place(1, 2)
+    words.leave("Crashed", "ValueError: x")
+    words.place(9, 9)
+    words.prepare(REPORT)
+    words.leave("Completed", "done")
+    assert left(path) == Termination(reason="Crashed", message="ValueError: x", position=Position(epoch=1, step=2))
+
+
+def test_whoever_reads_meanwhile_finds_words(path: Path) -> None:
+    words = LastWords(path)
+    words.prepare(REPORT)
+    ended = threading.Event()
+
+    def refresh() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            words.prepare(REPORT.model_copy(update={"sequence": number, "metrics": {"x" * (number % 99 + 1): 1.0}}))
+
+    refreshing = threading.Thread(target=refresh)
+    refreshing.start()
+    try:
+        for step in range(2000):
+            words.place(1, step)
+            assert left(path).position == Position(epoch=1, step=step)
+    finally:
+        ended.set()
+        refreshing.join()
+
+
 def test_nothing_is_left_outside_of_a_pod(tmp_path: Path) -> None:
-    leave(Termination(reason="Completed", message=""), tmp_path / "termination-log")
+    words = LastWords(tmp_path / "termination-log")
+    words.prepare(REPORT)
+    words.place(1, 2)
+    words.leave("Completed", "")
     assert list(tmp_path.iterdir()) == []
+    assert words.position == Position(epoch=1, step=2)
+
+
+def test_a_full_disk_ends_no_training(caplog: pytest.LogCaptureFixture) -> None:
+    words = LastWords(Path("/dev/full"))
+    words.prepare(REPORT)
+    words.place(1, 2)
+    words.leave("Completed", "done")
+    assert caplog.text.count("could not be written") == 1

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.pod import PROGRESS_CA_FILE, PROGRESS_URL_ENV, SCRATCH, STORAGE_CA_FILE, TOKEN_FILE, ExitCode
-from epochal_api.progress import MAX_TERMINATION_BYTES, Termination
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import job as jobs
@@ -20,7 +19,7 @@ from epochal_trainer.report import Endpoint
 from epochal_trainer.results import LOG
 from epochal_trainer.stages import Stages
 from epochal_trainer.stopping import Stopping, Terminated
-from epochal_trainer.termination import leave
+from epochal_trainer.termination import LastWords
 
 if TYPE_CHECKING:
     from epochal_trainer import attempt as attempts
@@ -58,14 +57,11 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
         logs.start(Path(scratch) / LOG)
-        code, words = _end(path, folders, Path(scratch), stopping)
-        if folders is None:
-            leave(words)
-        return code
+        return _end(path, folders, Path(scratch), stopping, LastWords())
 
 
-def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping) -> tuple[int, Termination]:
-    """Returns how a run ended: the exit code and the last words."""
+def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping, words: LastWords) -> int:
+    """Returns the exit code of a run, and leaves its last words."""
     stages = Stages()
     attempt: attempts.Attempt | None = None
     try:
@@ -91,8 +87,8 @@ def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping)
         code, message = CRASHED, f"{type(error).__name__}: {error}"
     if code != ExitCode.DONE and attempt is not None:
         attempt.store_log()
-    report = attempt.close() if attempt is not None else None
-    return code, Termination(reason=reason, message=message[:MAX_TERMINATION_BYTES], report=report)
+    words.leave(reason, message, attempt.close() if attempt is not None else None)
+    return code
 
 
 def _scratch() -> str | None:
