@@ -46,6 +46,12 @@ def test_defaults_are_those_of_keras_and_kubernetes() -> None:
     assert (spec.training.epochs, spec.training.batch_size, spec.training.optimizer.name) == (1, 32, "RMSprop")
     assert spec.training.loss.name == "MeanSquaredError"
     assert (spec.backoff_limit, spec.suspend, spec.service_account_name) == (3, False, "default")
+    assert (spec.training.checkpoint.every_epochs, spec.training.checkpoint.every_seconds) == (1, None)
+    assert (spec.training.checkpoint.keep, spec.training.terminate_on_nan, spec.training.stall_seconds) == (
+        2,
+        True,
+        600,
+    )
     assert (spec.data.format, spec.storage.region, spec.resources.gpus) == ("auto", "us-east-1", 0)
 
 
@@ -58,6 +64,12 @@ def test_keras_arguments_are_kept_as_written() -> None:
 def test_a_dumped_job_reads_as_the_same_job() -> None:
     job = parse(SMALLEST)
     assert parse(job.dump()) == job
+
+
+def test_nan_is_written_as_keras_writes_it() -> None:
+    job = parse(changed("training.terminateOnNaN", value=False))
+    assert job.spec.training.terminate_on_nan is False
+    assert job.dump()["spec"]["training"]["terminateOnNaN"] is False
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,13 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("network.layers", [], "spec.network.layers: List should have at least 1 item"),
         ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs name 'nobody'"),
         ("network.input.shape", [0], "spec.network.input.shape[0]: Input should be greater than or equal to 1"),
+        ("training.continueFrom", {}, "spec.training.continueFrom: name either name or uri"),
+        ("training.continueFrom", {"name": "a", "uri": "s3://abc/d"}, "continueFrom: name either name or uri"),
+        ("training.continueFrom.uri", "s3://results", "spec.training.continueFrom.uri: String should match pattern"),
+        ("training.continueFrom.uri", "s3://results/a\nb", "continueFrom.uri: String should match pattern"),
+        ("training.checkpoint.keep", 0, "spec.training.checkpoint.keep: Input should be greater than or equal to 1"),
+        ("training.stallSeconds", 0, "spec.training.stallSeconds: Input should be greater than or equal to 1"),
+        ("storage.timeoutSeconds", 0, "spec.storage.timeoutSeconds: Input should be greater than or equal to 1"),
         ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
     ],
 )
