@@ -1,0 +1,158 @@
+"""An operator as a process beside the cluster, in place of the installed one: to be watched and to be hurt."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.kit import operator
+from tests.kit.kubectl import Object, apply, get, kubectl, wait
+
+SERVICE = "epochal"
+ADDRESS = "10.77.0.1"
+PORTS = {"metrics": 18080, "progress": 18443}
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+
+def token(account: str = "epochal") -> str:
+    """Returns a token of a ServiceAccount in the operator's namespace, by default of the operator's own."""
+    return kubectl("create", "token", account, "--namespace", operator.NAMESPACE, "--duration=1h").strip()
+
+
+@contextmanager
+def installed_away() -> Iterator[None]:
+    """Takes the installed operator away for a while; its Service leads to the process that listens at PORTS."""
+    replicas = get("deployment", "epochal", namespace=operator.NAMESPACE)["spec"]["replicas"]
+    operator.scale(0)
+    apply(_endpoints(), namespace=operator.NAMESPACE)
+    try:
+        yield
+    finally:
+        kubectl("delete", "endpointslice", "epochal-process", "--namespace", operator.NAMESPACE)
+        operator.scale(replicas)
+
+
+def _endpoints() -> Object:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "epochal-process", "labels": {"kubernetes.io/service-name": SERVICE}},
+        "addressType": "IPv4",
+        "ports": [{"name": name, "port": port} for name, port in PORTS.items()],
+        "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": True}}],
+    }
+
+
+class Process:
+    """An operator's process, which runs while it is entered.
+
+    Args:
+        kubeconfig: Where the API server is, and whom the operator is for it.
+        log: File for what it logs.
+        name: Its own name: what a pod's name is for an operator in the cluster.
+        ports: Its ports, by their names in the Service.
+        namespaces: Namespaces that it serves; none stands for all.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        log: Path,
+        *,
+        name: str = "process",
+        ports: dict[str, int] = PORTS,
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self._log = log
+        self._ports = ports
+        self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": operator.NAMESPACE}
+        self._arguments = [
+            "--trainer-image=localhost/epochal-trainer:dev",
+            "--storage-endpoint=http://minio.minio.svc:9000",
+            f"--namespaces={','.join(namespaces)}",
+            f"--http-port={ports['metrics']}",
+            f"--progress-port={ports['progress']}",
+        ]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.signal(signal.SIGCONT)
+        self.stop()
+
+    def start(self) -> None:
+        """Starts it; what it logs is added to the log of before."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "epochal_operator", *self._arguments],
+                env=os.environ | self._environment,
+                stderr=log,
+                stdout=log,
+            )
+
+    def stop(self) -> int:
+        """Ends it as the kubelet does (SIGTERM) and returns its exit status."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Ends it as a crash does (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        """Its process ID."""
+        return self._process.pid
+
+    def ended(self) -> bool:
+        """Returns whether it has ended by itself."""
+        return self._process.poll() is not None
+
+    def metric(self, name: str) -> float | None:
+        """Returns the value of a series without labels, or None while it does not answer."""
+        url = f"http://127.0.0.1:{self._ports['metrics']}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return None
+        found = (line.split() for line in lines if line.startswith(f"{name} "))
+        return next((float(value) for _, value in found), None)
+
+    def leads(self) -> bool:
+        """Returns whether it says that it leads."""
+        return self.metric("epochal_leader") == 1
+
+    def wait_leads(self, seconds: float = START_SECONDS) -> None:
+        """Waits until it leads."""
+        wait(f"{self.name} to lead", self.leads, seconds=seconds, every=0.1)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Returns what it has logged: JSON, line by line."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def exceptions(self) -> list[str]:
+        """Returns what it has logged with a traceback: none is ever in order."""
+        return [f"{one['message']}\n{one['exception']}" for one in self.records() if "exception" in one]
