@@ -247,7 +247,8 @@ def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
     if storage.ca_config_map_ref is not None:
         ca_folder, ca_file = pod.STORAGE_CA_FILE.rsplit("/", 1)
         reference = storage.ca_config_map_ref
-        source = {"name": reference.name, "items": [{"key": reference.key, "path": ca_file}]}
+        # Optional, since a pod whose volume is missing waits for ever without a word: the trainer says what is missing.
+        source = {"name": reference.name, "items": [{"key": reference.key, "path": ca_file}], "optional": True}
         parts.append(("storage-ca", ca_folder, {"configMap": source}))
 
     volumes = [{"name": name, **source} for name, _, source in parts]

@@ -137,7 +137,8 @@ def test_the_authority_of_the_storage_is_mounted_if_one_is_named() -> None:
     storage = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "our-ca", "key": "root.pem"}}
     volume, read_only = mounted(pod_spec(storage=storage))["/etc/epochal-storage"]
     assert read_only
-    assert volume["configMap"] == {"name": "our-ca", "items": [{"key": "root.pem", "path": "ca.crt"}]}
+    items = [{"key": "root.pem", "path": "ca.crt"}]
+    assert volume["configMap"] == {"name": "our-ca", "items": items, "optional": True}
 
 
 def test_what_the_user_asks_for_reaches_the_pod() -> None:

@@ -158,6 +158,17 @@ def test_buckets_need_credentials(folder: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("as_before")
+def test_an_authority_that_is_named_must_be_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference = {"name": "our-ca", "key": "root.pem"}
+    command(
+        folder,
+        job(storage={"secretRef": {"name": "x"}, "endpoint": "https://127.0.0.1:1", "caConfigMapRef": reference}),
+    )
+    assert run(folder / "job.yaml", None) == 64
+    assert "the ConfigMap our-ca must exist and have the key root.pem" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("as_before")
 def test_a_crash_is_told_with_its_traceback(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

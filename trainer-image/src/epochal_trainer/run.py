@@ -110,7 +110,11 @@ def _buckets(job: TrainingJob, folders: Folders | None) -> tuple[Bucket, Bucket]
     storage = job.spec.storage
     if storage.endpoint is None:
         raise bad_spec("InvalidSpec", "spec.storage.endpoint: must be given outside of a cluster")
-    ca_file = Path(STORAGE_CA_FILE)
+    ca_file = Path(STORAGE_CA_FILE) if storage.ca_config_map_ref else None
+    if storage.ca_config_map_ref and ca_file and not ca_file.exists():
+        name, key = storage.ca_config_map_ref.name, storage.ca_config_map_ref.key
+        message = f"spec.storage.caConfigMapRef: the ConfigMap {name} must exist and have the key {key}"
+        raise bad_spec("InvalidCertificateAuthority", f"{message}, with PEM certificates")
 
     def bucket(name: str, endpoint: str) -> Bucket:
         return S3Bucket(
@@ -118,7 +122,7 @@ def _buckets(job: TrainingJob, folders: Folders | None) -> tuple[Bucket, Bucket]
             name,
             Credentials.of(os.environ),
             region=storage.region,
-            ca_file=ca_file if ca_file.exists() else None,
+            ca_file=ca_file,
         )
 
     return bucket(job.spec.data.bucket, storage.endpoint), bucket(job.spec.results.bucket, storage.endpoint)
