@@ -73,8 +73,9 @@ class Waiting(ProgressModel):
 class Report(ProgressModel):
     """A trainer's whole latest state: a later report holds all that an earlier one held."""
 
-    attempt: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    """1 + the number of restarts before this pod."""
+    attempt: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    """1 + the number of restarts before this pod. 0 while that is not known, for the storage that counts attempts gives
+    no answer yet: then `waiting` is all that the report adds to what an earlier attempt told."""
     sequence: Count
     """Number of the report within its attempt."""
     stage: Stage

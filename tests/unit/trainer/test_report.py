@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from epochal_api.progress import Report
+from epochal_api.progress import Report, Size, Waiting
 from epochal_trainer import report
 from epochal_trainer.report import Endpoint, Reporter
 
@@ -167,13 +167,61 @@ def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[
 @pytest.mark.parametrize("status", [403, 404, 422])
 def test_it_gives_up_where_no_try_would_help(operator: Operator, status: int, caplog: pytest.LogCaptureFixture) -> None:
     operator.answers = [(status, {})]
-    reporter = started(operator)
-    reporter._thread.join(5)
-    assert not reporter._thread.is_alive()
+    kept: list[Report] = []
+    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append)
+    reporter.start()
+    while operator.answers:
+        time.sleep(0.01)
     reporter.update(epoch=1)
     assert reporter.close().epoch == 1
+    assert not reporter._thread.is_alive()
+    assert kept[-1].epoch == 1
     assert operator.reports == []
     assert caplog.text.count("refuses progress reports") == 1
+
+
+WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetime.now(UTC))
+NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
+
+
+def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: Operator) -> None:
+    reporter = Reporter(NOT_COUNTED, operator.endpoint)
+    reporter.start()
+    reporter.update(network=Size(parameters=5, layers=1))
+    time.sleep(0.3)
+    assert operator.reports == []
+    reporter.update(waiting=WAITING)
+    operator.until(1)
+    reporter.update(waiting=None)
+    time.sleep(0.3)
+    reporter.update(attempt=3)
+    operator.until(2)
+    reporter.close()
+    first, second = operator.reports
+    assert (first["attempt"], first["waiting"]["reason"]) == (0, "EndpointUnreachable")
+    assert (second["attempt"], "waiting" in second) == (3, False)
+
+
+def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Operator) -> None:
+    operator.answers = [(422, {})]
+    reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
+    reporter.start()
+    while operator.answers:
+        time.sleep(0.01)
+    reporter.update(attempt=1, waiting=None)
+    operator.until(1)
+    reporter.close()
+    assert [found["attempt"] for found in operator.reports] == [1]
+
+
+def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator) -> None:
+    kept: list[Report] = []
+    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append, memory=lambda: 2**30)
+    reporter.start()
+    operator.until(1)
+    assert reporter.close().peak_memory == 2**30
+    assert operator.reports[-1]["peakMemory"] == 2**30
+    assert kept[-1] == Report.model_validate(operator.reports[-1])
 
 
 def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:

@@ -5,16 +5,14 @@ import logging
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from epochal_api.progress import Report
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +82,30 @@ class Undelivered(Exception):
 class Reporter:
     """Holds the latest state and sends it: at once when something happened, else every few seconds if it changed.
 
+    As long as its attempt is not known, a state is sent only if it says what is waited for.
+
     Args:
         first: The state to begin with.
         endpoint: Where reports go; None where there is no operator.
+        keep: Takes each state before it is sent. Called from the reporter's thread.
+        memory: Gives the bytes of memory taken at the peak, if that is known. Called from the reporter's thread.
     """
 
-    def __init__(self, first: Report, endpoint: Endpoint | None) -> None:
+    def __init__(
+        self,
+        first: Report,
+        endpoint: Endpoint | None,
+        *,
+        keep: Callable[[Report], None] | None = None,
+        memory: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self.position: Callable[[], dict[str, Any]] = dict
         """Gives what changes from step to step, as fields of Report. Called from the reporter's thread."""
         self._state = first
         self._endpoint = endpoint
+        self._keep = keep
+        self._memory = memory
+        self._refused = False
         self._sequence = 0
         self._delivered: Report | None = None
         self._changed = threading.Condition()
@@ -138,7 +150,8 @@ class Reporter:
         """Returns the state as it is now, with a number of its own if it is not the one delivered last."""
         with self._changed:
             self._urgent = False
-            report = self._state.model_copy(update={**self.position(), "sequence": self._sequence})
+            now = {**self.position(), "peak_memory": self._memory(), "sequence": self._sequence}
+            report = self._state.model_copy(update=now)
             if report == self._delivered:
                 return report
             self._sequence += 1
@@ -150,14 +163,15 @@ class Reporter:
         end = float("inf")
         while True:
             report = self._next()
-            if report != self._delivered:
+            if self._keep is not None:
+                self._keep(report)
+            if report != self._delivered and (report.attempt or report.waiting) and not self._refused:
                 try:
                     self._endpoint.post(report.model_dump_json(exclude_none=True))
                 except Undelivered as error:
+                    delay = 0.0 if error.gives_up else error.delay or self._failed(error, delay)
                     if error.gives_up:
-                        log.warning("The operator refuses progress reports: %s. Training goes on without.", error)
-                        return
-                    delay = error.delay or self._failed(error, delay)
+                        self._give_up(report, error)
                 except (OSError, http.client.HTTPException, ValueError) as error:
                     delay = self._failed(error, delay)
                 else:
@@ -175,6 +189,12 @@ class Reporter:
         """Waits for the next report: after a failure for `delay` seconds, else for news, at most INTERVAL."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or (self._urgent and not delay), delay or INTERVAL)
+
+    def _give_up(self, report: Report, error: Undelivered) -> None:
+        self._delivered = report
+        if report.attempt:  # An older operator refuses those without, and takes the others.
+            self._refused = True
+            log.warning("The operator refuses progress reports: %s. Training goes on without.", error)
 
     def _failed(self, error: Exception, delay: float) -> float:
         if not self._complained:
