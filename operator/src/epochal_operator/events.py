@@ -13,7 +13,8 @@ from typing import Any, Literal
 from epochal_api.status import Condition, Reported, Status
 from epochal_api.trainingjob import API_VERSION, KIND, Metadata
 
-from epochal_operator.observed import Observed, failure
+from epochal_operator.failures import failure, last_failure
+from epochal_operator.observed import Observed
 from epochal_operator.reported import duration
 from epochal_operator.status import get_condition, holds
 
@@ -23,7 +24,12 @@ REPORTER = "epochal"
 MAX_NOTE = 1024
 """Bytes of an Event's note that the API server takes."""
 
-_SILENT = frozenset({"Creating", "Queued", "Starting", "Storing", "Suspended", "Cleanup", "Restarting", "Failing"})
+_SILENT = frozenset(
+    {
+        *("Creating", "Queued", "Starting", "Storing", "Stopping", "Suspending", "Suspended"),
+        *("Cleanup", "Restarting", "Failing"),
+    }
+)
 """Reasons of Ready that every job passes through, that pass by themselves, or that are told of elsewhere."""
 
 
@@ -129,15 +135,10 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Hap
     """Yields the last failure of a job that goes on, once it is seen or once another attempt has followed."""
     if after.state in {"Complete", "Failed"} or before.state is None:
         return
-    for pod in reversed(observed.pods):
-        if (cause := failure(pod)) is not None:
-            yield Happening(
-                "Warning",
-                "Restarting",
-                f"The pod {pod['metadata']['name']} ended, another one follows. {cause.reason}: {cause.message}",
-                pod["metadata"]["uid"],
-            )
-            return
+    failed = [pod["metadata"] for pod in observed.pods if failure(pod)]
+    if failed and (cause := last_failure(observed.pods)):
+        note = f"The pod {failed[-1]['name']} ended, another one follows. {cause.reason}: {cause.message}"
+        yield Happening("Warning", "Restarting", note, failed[-1]["uid"])
 
 
 def _result(after: Status, figures: Reported) -> str:

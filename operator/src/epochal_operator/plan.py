@@ -10,7 +10,9 @@ from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
 from epochal_operator.children import Installation, batch_job, changes, outdated
 from epochal_operator.events import Happening, happenings
-from epochal_operator.observed import Observed, alive, ending, lacks_pods, last_report
+from epochal_operator.failures import ending, last_report
+from epochal_operator.observed import Observed, lacks_pods
+from epochal_operator.pods import alive, lost_at
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
@@ -133,10 +135,11 @@ def _look_again(observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
     if observed.child is None:
         return OBSTACLE_SECONDS[observed.obstacle.reason] if observed.obstacle else None
-    if (seconds := lacks_pods(observed)) is None:
-        return None
-    first, then = NO_POD_SECONDS
-    return first if seconds < first else then
+    if (seconds := lacks_pods(observed)) is not None:
+        first, then = NO_POD_SECONDS
+        return first if seconds < first else then
+    times = [time for time in map(lost_at, observed.pods) if time and time > observed.now]
+    return (min(times) - observed.now).total_seconds() if times else None
 
 
 def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:

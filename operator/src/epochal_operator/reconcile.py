@@ -20,7 +20,7 @@ from epochal_operator.kube import (
     Kube,
     NotFound,
 )
-from epochal_operator.observed import Observed, Obstacle, in_order, lacks_pods, obstacle_of
+from epochal_operator.observed import Observed, Obstacle, lacks_pods, obstacle_of
 from epochal_operator.plan import (
     NO_POD_SECONDS,
     Action,
@@ -35,6 +35,7 @@ from epochal_operator.plan import (
     plan,
     refuse,
 )
+from epochal_operator.pods import in_order
 from epochal_operator.store import Key, Store
 
 Object = Mapping[str, Any]

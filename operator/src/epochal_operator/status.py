@@ -4,20 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import Condition, Reported, State, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
-from epochal_operator.observed import (
-    Cause,
-    Observed,
-    alive,
-    ending,
-    failure,
-    no_more_follows,
-    running,
-    started,
-    waiting,
-)
+from epochal_operator.failures import ending, failure, last_failure, no_more_follows
+from epochal_operator.observed import Observed
+from epochal_operator.pods import Cause, alive, clean, condition, ends_by, lost, running, started, waiting
 from epochal_operator.reported import timestamp
 
 INVALID = "InvalidSpec"
@@ -150,7 +143,7 @@ def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
         return Verdict(end.kind, end.cause, ready=not failed, stalled=failed, time=end.time)
     if child["metadata"].get("deletionTimestamp"):
         return Verdict(waits, Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
-    if job.spec.suspend:
+    if job.spec.suspend and not any(map(alive, pods)):
         return Verdict("Suspended", Cause("Suspended", "It waits until spec.suspend is false."))
     return _of_pods(job, observed)
 
@@ -161,25 +154,52 @@ def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
         return Verdict("Queued", refused_pod if observed.refusal else Cause("Queued", "Its Job has no pod yet."))
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
+    if alive(pod):
+        verdict = _of_living(job, pod)
+        return verdict._replace(cause=_on_its_way_out(job, pod, observed.now) or verdict.cause)
+    if failure(pod) is None or (cause := last_failure(observed.pods)) is None:
+        return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
+    if no_more_follows(observed.child or {}, observed.pods):
+        return Verdict("Running", Cause("Failing", f"The pod {name} ended. {cause.reason}: {cause.message}"))
+    return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
+
+
+def _of_living(job: TrainingJob, pod: Mapping[str, Any]) -> Verdict:
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
         state: State = "Storing" if _storing(job, since) else "Running"
-        return Verdict(state, Cause(state, f"The pod {name} runs on node {pod['spec'].get('nodeName', '')}."))
-    if (cause := failure(pod)) is not None:
-        if no_more_follows(observed.child or {}, observed.pods):
-            return Verdict("Running", Cause("Failing", f"The pod {name} ended. {cause.reason}: {cause.message}"))
-        return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
-    if not alive(pod):
-        return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
-    return _not_yet_running(pod)
-
-
-def _not_yet_running(pod: Mapping[str, Any]) -> Verdict:
-    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+        return Verdict(state, Cause(state, f"The pod {name} runs on node {node}."))
     if (cause := waiting(pod)) is not None:
         return Verdict("Starting" if node else "Queued", cause)
     if node:
         return Verdict("Starting", Cause("Starting", f"The pod {name} starts on node {node}."))
     return Verdict("Queued", Cause("Queued", f"The pod {name} waits for the scheduler."))
+
+
+def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], now: datetime) -> Cause | None:
+    """Returns why a pod that lives may not do so much longer, if so: until it has ended, no other one starts."""
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+    if lost(pod, now):
+        return Cause(
+            "NodeLost",
+            f"The node {node} is not heard of, so nobody knows whether the pod {name} still runs there, and no other "
+            f"one starts. The job goes on by itself once the node is back. If it will not come back, delete it: "
+            f"kubectl delete node {node}",
+        )
+    if job.spec.suspend:
+        return Cause(
+            "Suspending",
+            f"The pod {name} ends, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
+        )
+    if ends_by(pod) is None:
+        return None
+    told = (condition(pod, "DisruptionTarget") or {}).get("message")
+    why = f" ({clean(told)})" if told else ""
+    return Cause(
+        "Stopping",
+        f"The pod {name} was told to end{why}, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a "
+        f"checkpoint first. Another pod follows.",
+    )
 
 
 def _storing(job: TrainingJob, since: str) -> bool:

@@ -4,7 +4,7 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from epochal_api.progress import Report, Termination
+from epochal_api.progress import UNFINISHED, Position, Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.children import CONTAINER, Installation, batch_job
 from epochal_operator.observed import Observed
@@ -96,6 +96,13 @@ def failed(name: str = "digits-1", code: int = 1, message: str = "", reason: str
     return pod(name, "Failed", terminated=ended, **options)
 
 
+def without_container(reason: str, message: str) -> dict[str, Any]:
+    """Returns a pod that failed before its node told of any container."""
+    one = pod(phase="Failed")
+    one["status"] |= {"reason": reason, "message": message}
+    return one
+
+
 def succeeded(name: str = "digits-1", message: str = "", **options: Any) -> dict[str, Any]:
     """Returns a pod whose trainer is done."""
     ended = {"exitCode": 0, "reason": "Completed", "message": message, "finishedAt": at(-10)}
@@ -150,6 +157,13 @@ def report(**changes: Any) -> Report:
     return Report.model_validate(values | changes)
 
 
-def last_words(reason: str, message: str = "", last: Report | None = None) -> str:
-    """Returns a termination message."""
-    return Termination(reason=reason, message=message, report=last).encode()
+def last_words(reason: str, message: str = "", last: Report | None = None, place: tuple[int, int] | None = None) -> str:
+    """Returns a termination message; the place is finished epochs and steps."""
+    position = place and Position(epoch=place[0], step=place[1])
+    return Termination(reason=reason, message=message, position=position, report=last).encode()
+
+
+def killed(name: str = "digits-1", code: int = 137, *, place: tuple[int, int] | None = (2, 210), **options: Any) -> Any:
+    """Returns a pod whose trainer had no time to say why it ended."""
+    last = options.pop("last", None)
+    return failed(name, code, last_words(UNFINISHED, "killed", last, place), **options)

@@ -13,7 +13,9 @@ from tests.unit.operator.objects import (
     NOW,
     UID,
     child,
+    disrupted,
     failed,
+    going,
     last_words,
     pod,
     report,
@@ -33,6 +35,11 @@ QUEUED = (training_job(), seen(child()))
 STARTING = (training_job(), seen(child(), pod()))
 RUNNING = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), running("a")))
 STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ErrImagePull", "message": "no"})))
+STILL_STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ImagePullBackOff", "message": "later"})))
+STOPPING = (training_job(), seen(child(), going(disrupted(running("a")), 60)))
+EVICTED = (training_job(), seen(child(), going(disrupted(failed("a", 143)), 60)))
+LOST = (training_job(), seen(child(), going(running("a"), -60)))
+SUSPENDING = (PAUSED, seen(child(PAUSED), going(running("a"), 60)))
 CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
 AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
 LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
@@ -62,8 +69,16 @@ FAILED = (
         (QUEUED, STARTING, []),
         (None, RUNNING, [("Normal", "Started")]),
         (STARTING, RUNNING, [("Normal", "Started")]),
-        (STARTING, STUCK, [("Warning", "ErrImagePull")]),
+        (STARTING, STUCK, [("Warning", "ImagePullBackOff")]),
         (STUCK, STUCK, []),
+        (STUCK, STILL_STUCK, []),
+        (RUNNING, STOPPING, []),
+        (STOPPING, EVICTED, [("Warning", "Restarting")]),
+        (RUNNING, EVICTED, [("Warning", "Restarting")]),
+        (RUNNING, LOST, [("Warning", "NodeLost")]),
+        (LOST, LOST, []),
+        (RUNNING, SUSPENDING, []),
+        (SUSPENDING, SUSPENDED, [("Normal", "Suspended")]),
         (RUNNING, CRASHED, [("Warning", "Restarting")]),
         (CRASHED, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
         (RUNNING, AGAIN, [("Warning", "Restarting")]),

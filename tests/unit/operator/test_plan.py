@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_api.status import Reported, Status
 from epochal_operator.children import batch_job
-from epochal_operator.observed import Observed, Obstacle, in_order
+from epochal_operator.observed import Observed, Obstacle
 from epochal_operator.plan import (
     Action,
     ApplyReported,
@@ -20,6 +20,7 @@ from epochal_operator.plan import (
     plan,
     refuse,
 )
+from epochal_operator.pods import in_order
 from epochal_operator.reconcile import make_plan
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, holds, leaders_part, reports_part, status
@@ -106,6 +107,13 @@ def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
 )
 def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
     assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
+@pytest.mark.parametrize(
+    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
+)
+def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
+    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
 
 
 def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:

@@ -13,6 +13,7 @@ from tests.unit.operator.objects import (
     NOW,
     at,
     child,
+    disrupted,
     failed,
     going,
     last_words,
@@ -49,7 +50,7 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
-        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ErrImagePull"),
+        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ImagePullBackOff"),
         (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
@@ -61,7 +62,16 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
         (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
-        (SUSPENDED, seen(child(SUSPENDED), running()), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (training_job(), seen(child(), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
         (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
     ],
 )
@@ -98,6 +108,21 @@ def test_why_there_is_no_pod_is_quoted() -> None:
     assert result.state == "Queued"
     assert ready is not None
     assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+
+
+def test_a_pod_that_is_taken_away_says_why() -> None:
+    ready = get_condition(status(training_job(), seen(child(), disrupted(going(running(), 60)))), "Ready")
+    assert ready is not None
+    assert ready.message.startswith(
+        "The pod digits-1 was told to end (Eviction API: evicting), which takes up to 120 s"
+    )
+
+
+def test_a_lost_node_is_named_and_what_to_do() -> None:
+    ready = get_condition(status(training_job(), seen(child(), going(running(), -60))), "Ready")
+    assert ready is not None
+    assert ready.message.startswith("The node node-1 is not heard of")
+    assert ready.message.endswith("kubectl delete node node-1")
 
 
 def test_who_is_who_and_when() -> None:
