@@ -17,7 +17,8 @@ from tests.kit.kubectl import Object, apply, get, kubectl, wait
 
 SERVICE = "epochal"
 ADDRESS = "10.77.0.1"
-PORTS = {"metrics": 18080, "progress": 18443}
+PORTS = {"metrics": 8080, "progress": 8443}
+"""As in the cluster: a trainer reports to the Service at the port that its operator listens to."""
 START_SECONDS = 30
 STOP_SECONDS = 30
 

@@ -4,30 +4,25 @@ import asyncio
 import logging
 import signal
 import sys
-from time import monotonic
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from epochal_api.trainingjob import GROUP
 from prometheus_client import CollectorRegistry
 
 from epochal_operator import logs
 from epochal_operator.children import Installation
 from epochal_operator.config import Config, read_config
-from epochal_operator.handlers import watch
+from epochal_operator.controller import Controller
 from epochal_operator.health import health_routes
-from epochal_operator.kube import ApiError, Kube
+from epochal_operator.kube import Kube
 from epochal_operator.leader import Leadership, LeaseLost
 from epochal_operator.metrics import JobCollector, OperatorMetrics
 from epochal_operator.progress import ProgressEndpoint
-from epochal_operator.queue import Queue
-from epochal_operator.reconcile import Reconciler, resync
 from epochal_operator.server import Server, listen
-from epochal_operator.store import Key, Store
 from epochal_operator.tls import ServingCertificate
 
-RESYNC_SECONDS = 300.0
 STALLED_SECONDS = 120.0
 """Longer than any one reconcile can take, as every request has an end."""
-RETRY_SECONDS = 2.0
 
 _log = logging.getLogger("epochal_operator")
 
@@ -38,88 +33,54 @@ class Operator:
     Args:
         config: What it was told.
         kube: The API server.
+        take_signals: Handles the signals of the process.
     """
 
-    def __init__(self, config: Config, kube: Kube) -> None:
+    def __init__(self, config: Config, kube: Kube, take_signals: Callable[[], None]) -> None:
         self._config = config
         self._kube = kube
-        self._store = Store()
+        self._take_signals = take_signals
         self._registry = CollectorRegistry()
-        self._registry.register(JobCollector(self._store.training_jobs))
+        self._registry.register(JobCollector(self._training_jobs))
         self._metrics = OperatorMetrics(self._registry)
         self._certificate = ServingCertificate(kube, config.namespace, config.tls_secret, config.service)
         self._leadership = Leadership(kube, config.namespace, config.lease, config.instance)
-        self._queue: Queue[Key] = Queue(self._reconcile, waited=self._metrics.queue_wait.observe)
-        self._metrics.workqueue_depth.set_function(lambda: self._queue.depth)
-        self._reconciler = Reconciler(kube, self._store, self._installation, instance=config.instance)
+        self._controller: Controller | None = None
+        self._metrics.leader.set_function(lambda: self._controller is not None)
+        self._metrics.workqueue_depth.set_function(lambda: self._controller.queue.depth if self._controller else 0)
 
     async def run(self) -> None:
-        """Serves and, while it leads, reconciles; ends when it is told to or no longer leads."""
+        """Serves and, while it leads, reconciles, until it is cancelled."""
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
             endpoint = ProgressEndpoint(self._kube, self._metrics)
             reports = Server(endpoint.routes(), progress, self._certificate.context)
             routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
-            tasks = [
-                group.create_task(Server(routes, http).run()),
-                group.create_task(self._certificate.keep()),
-            ]
+            group.create_task(Server(routes, http).run())
+            group.create_task(self._certificate.keep())
             await self._certificate.loaded.wait()
-            tasks.append(group.create_task(reports.run()))
-            try:
-                await self._lead(group)
-            finally:
-                for task in tasks:
-                    task.cancel()
+            group.create_task(reports.run())
+            while True:
+                await self._leadership.acquire()
+                await self._lead()
 
-    async def _lead(self, group: asyncio.TaskGroup) -> None:
-        await self._leadership.acquire()
-        leading = group.create_task(self._leadership.hold())
-        working = group.create_task(self._queue.run(self._config.workers))
-        resyncing = group.create_task(self._resync())
-        self._metrics.leader.set(1)
+    async def _lead(self) -> None:
+        """Reconciles as long as this process leads."""
+        kube = self._kube.fenced(self._leadership.seconds_left)
+        self._controller = Controller(self._config, kube, self._installation, self._metrics, self._take_signals)
         try:
-            await self._served()
-            await watch(self._store, self._queue, self._config.namespaces)
+            async with asyncio.TaskGroup() as term:
+                term.create_task(self._leadership.hold())
+                term.create_task(self._controller.run())
+        except* LeaseLost as group:
+            _log.warning("leads no longer: %s", group.exceptions[0])
         finally:
-            lost = leading.done()
-            for task in (resyncing, working, leading):
-                task.cancel()
-            if not lost:
-                await self._leadership.release()
+            self._controller = None
+            await self._leadership.release()
 
-    async def _served(self) -> None:
-        """Waits until the API server knows TrainingJobs: kopf would pass over what it does not find when it starts."""
-        while True:
-            try:
-                if await self._kube.knows_training_jobs(next(iter(self._config.namespaces), None)):
-                    return
-                _log.warning("the API server does not know TrainingJobs: install the CRD of %s", GROUP)
-            except ApiError as error:
-                _log.warning("TrainingJobs cannot be listed: %s", error)
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _resync(self) -> None:
-        while True:
-            await asyncio.sleep(RESYNC_SECONDS)
-            try:
-                await resync(self._kube, self._store, self._config.namespaces)
-            except ApiError as error:
-                _log.warning("the resync failed: %s", error)
-            for key in self._store.training_job_keys():
-                self._queue.add(key)
-
-    async def _reconcile(self, key: Key) -> float | None:
-        with logs.about(*key), self._metrics.reconcile_duration.time():
-            try:
-                after = await self._reconciler.reconcile(key)
-            except Exception as error:
-                self._metrics.reconcile.labels("error").inc()
-                _log.warning("failed, will be tried again: %s", error, exc_info=not isinstance(error, ApiError))
-                raise
-        self._metrics.reconcile.labels("success").inc()
-        return after
+    def _training_jobs(self) -> Iterable[Mapping[str, Any]]:
+        return self._controller.store.training_jobs() if self._controller else ()
 
     def _installation(self) -> Installation:
         return Installation(
@@ -130,7 +91,7 @@ class Operator:
         )
 
     def _stalled(self) -> str | None:
-        seconds = self._queue.stalled()
+        seconds = self._controller.queue.stalled() if self._controller else 0
         return f"no TrainingJob was reconciled for {seconds:.0f} s" if seconds > STALLED_SECONDS else None
 
 
@@ -144,12 +105,15 @@ async def run(config: Config) -> None:
         Exception: If it cannot go on: start it anew.
     """
     kube = await Kube.connect()
-    try:
-        main_task = asyncio.ensure_future(Operator(config, kube).run())
-        loop = asyncio.get_running_loop()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def take_signals() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, main_task.cancel)
-        await main_task
+            loop.add_signal_handler(number, task.cancel)  # type: ignore[union-attr]  # there is one: this
+
+    take_signals()
+    try:
+        await Operator(config, kube, take_signals).run()
     except asyncio.CancelledError:
         _log.info("ends, as it was told to")
     finally:
@@ -157,15 +121,10 @@ async def run(config: Config) -> None:
 
 
 def main() -> None:
-    """Runs the operator as the command line says; exit code 1 if it could not go on."""
+    """Runs the operator as the command line says."""
     config = read_config(sys.argv[1:])
     logs.configure(config.log_level)
-    started = monotonic()
-    try:
-        asyncio.run(run(config))
-    except* LeaseLost as group:
-        _log.error("ends after %.0f s: %s", monotonic() - started, group.exceptions[0])
-        sys.exit(1)
+    asyncio.run(run(config))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""The watches: kopf tells of every TrainingJob, Job and pod, the store takes it, and the queue learns what to look at.
+"""The watches: kopf tells of every change of a TrainingJob, Job or pod, the store takes it, and the queue learns of it.
 
-No handler changes anything or returns anything, so kopf writes neither annotations nor finalizers. Kopf runs all index
-handlers of the first lists before any event handler: nobody decides on half of a picture.
+No handler changes anything or returns anything, so kopf writes neither annotations nor finalizers.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from os import environ
 from typing import Any
@@ -18,7 +17,8 @@ from epochal_operator.queue import Queue
 from epochal_operator.store import Key, Kind, Store
 
 REQUEST_SECONDS = 30.0
-STOP_SECONDS = 20.0
+BACKOFFS = (0.2, 0.5, 1.0, 2.0)
+MAX_BACKOFF = 5.0
 
 _RESOURCES: dict[Kind, tuple[str, str, str]] = {
     "TrainingJob": (GROUP, VERSION, PLURAL),
@@ -27,33 +27,66 @@ _RESOURCES: dict[Kind, tuple[str, str, str]] = {
 }
 
 
-async def watch(store: Store, queue: Queue[Key], namespaces: tuple[str, ...]) -> None:
-    """Watches until cancelled or told to stop by a signal.
+async def watch(
+    store: Store,
+    queue: Queue[Key],
+    namespaces: tuple[str, ...],
+    *,
+    relisted: Callable[[], None],
+    take_signals: Callable[[], None],
+) -> None:
+    """Watches until it is cancelled.
 
     Args:
         store: Takes what is told.
         queue: Learns the keys of what has changed.
         namespaces: Namespaces to watch; none stands for all.
+        relisted: Is called when objects are listed instead of watched: what is gone meanwhile is not told.
+        take_signals: Handles the signals of the process: kopf puts handlers of its own in their place.
 
     Raises:
-        Exception: Whatever ends a watch for good: start the process anew, which reads all again.
+        Exception: Whatever ends a watch for good.
     """
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # below that, it tells of every event that was handled
-    await kopf.operator(
-        registry=_registry(store, queue),
+    for quiet, level in _QUIET.items():
+        logging.getLogger(quiet).setLevel(level)
+    tasks = await kopf.spawn_tasks(
+        registry=_registry(store, queue, relisted),
         settings=_settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
+    take_signals()
+    await kopf.run_tasks(tasks, ignored=_Everyone())
 
 
-def _registry(store: Store, queue: Queue[Key]) -> kopf.OperatorRegistry:
+_QUIET = {
+    "kopf.objects": logging.WARNING,  # below that, it tells of every event that was handled
+    "kopf._core.reactor": logging.CRITICAL,  # what ends a watch is raised, and told by whoever catches it
+}
+
+
+class _Everyone(frozenset[Any]):
+    """Keeps kopf from ending tasks of ours: it takes any that has begun since for one of its own that hangs."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+class _Backoffs:
+    """Seconds to wait before a request is tried again: an API server in trouble is asked for as long as it takes."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from BACKOFFS
+        while True:
+            yield MAX_BACKOFF
+
+
+def _registry(store: Store, queue: Queue[Key], relisted: Callable[[], None]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     for kind, resource in _RESOURCES.items():
-        kopf.index(*resource, id=f"index-{kind}", registry=registry)(partial(_index, kind, store))
-        kopf.on.event(*resource, id=f"event-{kind}", registry=registry)(partial(_event, kind, store, queue))
+        kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, store, queue, relisted))
     return registry
 
 
@@ -63,11 +96,11 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
-    settings.networking.error_backoffs = (0.2, 0.5, 1, 2, 3, 5, 5, 5)
+    settings.networking.error_backoffs = _Backoffs()
     settings.watching.chunk_size = 100  # a list of a thousand objects at once would take its memory for good
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
-    settings.process.ultimate_exiting_timeout = STOP_SECONDS
+    settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
     for kind in ("Job", "Pod"):
         settings.watching.label_selectors[_RESOURCES[kind][2]] = NAME_LABEL
     return settings
@@ -79,11 +112,11 @@ async def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_kubeconfig(**arguments)
 
 
-async def _index(kind: Kind, store: Store, body: Mapping[str, Any], **_: Any) -> None:
-    store.put(kind, dict(body))
-
-
-async def _event(kind: Kind, store: Store, queue: Queue[Key], event: Mapping[str, Any], **_: Any) -> None:
+async def _event(
+    kind: Kind, store: Store, queue: Queue[Key], relisted: Callable[[], None], event: Mapping[str, Any], **_: Any
+) -> None:
+    if event["type"] is None:
+        relisted()
     take = store.remove if event["type"] == "DELETED" else store.put
     if (key := take(kind, event["object"])) is not None:
         queue.add(key)

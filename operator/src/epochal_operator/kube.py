@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from os import environ
 from typing import Any, NamedTuple, Self
@@ -25,12 +26,15 @@ LEADER_MANAGER = "epochal"
 PROGRESS_MANAGER = "epochal-progress"
 """Field manager of the part of the status that comes from reports."""
 
+ALREADY_EXISTS = "AlreadyExists"
+"""Reason of a Conflict: an object of that name is there."""
+
 REQUEST_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
 TRIES = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
-PAGE = 500
+PAGE = 250
 """Objects per request of a list."""
 
 _APPLY = "application/apply-patch+yaml"
@@ -46,13 +50,15 @@ class ApiError(Exception):
         status: HTTP status, or 0 where no answer came.
         reason: The server's reason in one word, such as AlreadyExists.
         message: The server's message.
+        retry_after: Seconds that the server wants to be left alone.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
 
 
 class NotFound(ApiError):
@@ -88,8 +94,8 @@ _ERRORS: dict[int, type[ApiError]] = {
 }
 
 
-class Listing(NamedTuple):
-    """Objects of one kind, as they all were at one version of the store.
+class Page(NamedTuple):
+    """Some objects of one kind, as they were at one version of the store that is the same for all pages of a list.
 
     Args:
         items: The objects.
@@ -122,10 +128,16 @@ class Kube:
 
     Args:
         client: Connected client of the kubernetes package.
+        seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None) -> None:
         self._client = client
+        self._seconds_left = seconds_left
+
+    def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
+        """Returns the same client, whose writes are bound to a time: see the class."""
+        return Kube(self._client, seconds_left)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -153,9 +165,9 @@ class Kube:
             return False
         return True
 
-    async def list_training_jobs(self, namespace: str | None = None) -> Listing:
-        """Returns the TrainingJobs of a namespace, or of all."""
-        return await self._list(f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}")
+    def list_training_jobs(self, namespace: str | None = None) -> AsyncIterator[Page]:
+        """Yields the TrainingJobs of a namespace, or of all."""
+        return self._list(f"/apis/{GROUP}/{VERSION}{_scope(namespace)}/{PLURAL}")
 
     async def delete_training_job(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
         """Deletes a TrainingJob as read, and in the background all it owns; raises Conflict if it has changed since."""
@@ -212,13 +224,13 @@ class Kube:
         query = {"fieldManager": LEADER_MANAGER}
         return await self._request("PATCH", _job(namespace, name), query=query, body=body, content_type=_MERGE)
 
-    async def list_jobs(self, selector: str, namespace: str | None = None) -> Listing:
-        """Returns the batch/v1 Jobs with certain labels, of a namespace or of all."""
-        return await self._list(f"/apis/batch/v1{_scope(namespace)}/jobs", selector)
+    def list_jobs(self, selector: str, namespace: str | None = None) -> AsyncIterator[Page]:
+        """Yields the batch/v1 Jobs with certain labels, of a namespace or of all."""
+        return self._list(f"/apis/batch/v1{_scope(namespace)}/jobs", selector)
 
-    async def list_pods(self, selector: str, namespace: str | None = None) -> Listing:
-        """Returns the pods with certain labels, of a namespace or of all."""
-        return await self._list(_pods(namespace), selector)
+    def list_pods(self, selector: str, namespace: str | None = None) -> AsyncIterator[Page]:
+        """Yields the pods with certain labels, of a namespace or of all."""
+        return self._list(_pods(namespace), selector)
 
     async def get_pod(self, namespace: str, name: str) -> Object:
         """Returns a pod."""
@@ -229,8 +241,9 @@ class Kube:
         path = f"/apis/events.k8s.io/v1{_scope(event['metadata']['namespace'])}/events"
         try:
             await self._request("POST", path, body=event)
-        except Conflict:
-            return
+        except Conflict as error:
+            if error.reason != ALREADY_EXISTS:  # a quota that changed meanwhile is a Conflict too
+                raise
 
     async def list_events(self, namespace: str, *, regarding: str, reason: str) -> list[Object]:
         """Returns the events.k8s.io/v1 Events of one reason about one object, which is named by its uid."""
@@ -283,16 +296,15 @@ class Kube:
         meta = lease["metadata"]
         return await self._request("PUT", f"{_leases(meta['namespace'])}/{_segment(meta['name'])}", body=lease)
 
-    async def _list(self, path: str, selector: str | None = None) -> Listing:
-        items: list[Object] = []
+    async def _list(self, path: str, selector: str | None = None) -> AsyncIterator[Page]:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self._request("GET", path, query=query)
-            items += page.get("items", [])
-            token = page["metadata"].get("continue")
-            if not token:
-                return Listing(items, page["metadata"]["resourceVersion"])
-            query = query | {"continue": token}
+            metadata = page["metadata"]
+            yield Page(page.get("items", []), metadata["resourceVersion"])
+            if not metadata.get("continue"):
+                return
+            query = query | {"continue": metadata["continue"]}
 
     async def _request(
         self,
@@ -307,10 +319,11 @@ class Kube:
         for left in range(TRIES - 1, -1, -1):
             try:
                 return await self._try(method, path, query or {}, body, content_type)
-            except Unavailable:
+            except Unavailable as error:
                 if not left:
                     raise
-            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                least = min(error.retry_after, MAX_RETRY_SECONDS)
+            await asyncio.sleep(max(least, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter
             delay = min(2 * delay, MAX_RETRY_SECONDS)
         raise AssertionError("unreachable")
 
@@ -326,7 +339,10 @@ class Kube:
             body=body,
             auth_settings=["BearerToken"],
         )
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        seconds = REQUEST_SECONDS
+        if self._seconds_left is not None and method != "GET":
+            seconds = min(seconds, self._seconds_left())
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
             response = await self._client.call_api(*request, _request_timeout=timeout)
             text = await response.read()
@@ -340,7 +356,13 @@ class Kube:
         if 200 <= response.status < 300:  # noqa: PLR2004
             return dict(answer)
         kind = _ERRORS.get(response.status, Unavailable if response.status >= 500 else ApiError)  # noqa: PLR2004
-        raise kind(response.status, answer.get("reason") or "", answer.get("message") or f"HTTP {response.status}")
+        message = answer.get("message") or f"HTTP {response.status}"
+        raise kind(response.status, answer.get("reason") or "", message, _seconds(response.headers.get("Retry-After")))
+
+
+def _seconds(header: str | None) -> float:
+    """Returns the seconds in a Retry-After, or 0 where there is none, or a date, which the API server never gives."""
+    return float(header) if header and header.isdecimal() else 0
 
 
 def _scope(namespace: str | None) -> str:

@@ -15,8 +15,12 @@ from epochal_operator.kube import ApiError, Conflict, Kube, NotFound, Object
 LEASE_SECONDS = 15
 """Others take over when the leader has not renewed for so long."""
 GIVE_UP_SECONDS = 10.0
-"""A leader that could not renew for so long ends: before others take over."""
+"""A leader that could not renew for so long leads no more: before others take over."""
 RENEW_SECONDS = 2.0
+WAIT_SECONDS = 1.0
+"""How often one that waits looks whether the lease is free."""
+TRY_SECONDS = 3.0
+"""A request that hangs leaves time for others."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,19 +52,20 @@ class Leadership:
         self._identity = identity
         self._clock = clock
         self._seen: tuple[str, float] = ("", 0.0)
+        self._renewed = float("-inf")
 
     async def acquire(self) -> None:
         """Waits until this process leads."""
         while True:
             try:
-                if await self._try():
+                if await self._renew():
                     _log.info("leads as %s", self._identity)
                     return
             except Conflict:
                 pass
-            except ApiError as error:
-                _log.warning("the lease cannot be read or written: %s", error)
-            await asyncio.sleep(RENEW_SECONDS)
+            except (ApiError, TimeoutError) as error:
+                _log.warning("the lease cannot be read or written: %s", error or "no answer in time")
+            await asyncio.sleep(WAIT_SECONDS)
 
     async def hold(self) -> None:
         """Renews the lease for ever.
@@ -68,34 +73,51 @@ class Leadership:
         Raises:
             LeaseLost: If another process has it, or it could not be renewed in time.
         """
-        renewed = self._clock()
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                async with asyncio.timeout(max(0.1, renewed + GIVE_UP_SECONDS - self._clock())):
-                    held = await self._try()
+                held = await self._renew()
             except (ApiError, TimeoutError) as error:
-                _log.warning("the lease was not renewed: %s", error or type(error).__name__)
-                if self._clock() - renewed >= GIVE_UP_SECONDS:
+                _log.warning("the lease was not renewed: %s", error or "no answer in time")
+                if self._clock() - self._renewed >= GIVE_UP_SECONDS:
                     raise LeaseLost(f"the lease could not be renewed for {GIVE_UP_SECONDS:.0f} s") from error
                 continue
             if not held:
                 raise LeaseLost("another process has taken the lease")
-            renewed = self._clock()
+
+    def seconds_left(self) -> float:
+        """Returns for how many seconds no other process can lead, whatever becomes of this one.
+
+        Raises:
+            LeaseLost: If that is over: this process was stopped for a while, or its clock ran without it.
+        """
+        left = self._renewed + LEASE_SECONDS - self._clock()
+        if left <= 0:
+            raise LeaseLost("the lease has run out")
+        return left
 
     async def release(self) -> None:
-        """Gives the lease back, so that another process leads at once."""
+        """Gives the lease back, if this process has it, so that another one leads at once."""
+        self._renewed = float("-inf")
         try:
-            async with asyncio.timeout(RENEW_SECONDS):
+            async with asyncio.timeout(TRY_SECONDS):
                 lease = await self._kube.get_lease(self._namespace, self._name)
                 if lease["spec"].get("holderIdentity") == self._identity:
                     lease["spec"] |= {"holderIdentity": "", "renewTime": _now()}
                     await self._kube.replace_lease(lease)
         except (ApiError, TimeoutError) as error:
-            _log.warning("the lease was not given back: %s", error or type(error).__name__)
+            _log.warning("the lease was not given back: %s", error or "no answer in time")
+
+    async def _renew(self) -> bool:
+        """Takes or renews the lease if it may; returns whether this process has it now."""
+        asked = self._clock()
+        async with asyncio.timeout(TRY_SECONDS):
+            held = await self._try()
+        if held:
+            self._renewed = asked
+        return held
 
     async def _try(self) -> bool:
-        """Takes or renews the lease if it may; returns whether this process has it now."""
         try:
             lease = await self._kube.get_lease(self._namespace, self._name)
         except NotFound:

@@ -1,9 +1,10 @@
 """What the watches have told: the latest known TrainingJobs, Jobs and pods, by the TrainingJob they belong to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Literal, NamedTuple
 
 from epochal_operator.children import NAME_LABEL
+from epochal_operator.predecessor import predecessor_name
 
 Object = Mapping[str, Any]
 Kind = Literal["TrainingJob", "Job", "Pod"]
@@ -36,14 +37,16 @@ class Store:
         self._things: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
 
     def put(self, kind: Kind, thing: Object) -> Key | None:
-        """Takes an object as read and returns the key of its TrainingJob."""
+        """Takes an object as read and returns the key of its TrainingJob, or None if it tells nothing new."""
         key = key_of(kind, thing)
-        if key is not None:
-            of_key = self._things[kind].setdefault(key, {})
-            name = thing["metadata"]["name"]
-            known = of_key.get(name)
-            if known is None or _version(known) <= _version(thing):
-                of_key[name] = _trimmed(kind, thing)
+        if key is None:
+            return None
+        of_key = self._things[kind].setdefault(key, {})
+        name = thing["metadata"]["name"]
+        known = of_key.get(name)
+        if known is not None and _version(known) >= _version(thing):
+            return None
+        of_key[name] = _trimmed(kind, thing)
         return key
 
     def remove(self, kind: Kind, thing: Object) -> Key | None:
@@ -56,27 +59,28 @@ class Store:
                 self._drop(kind, key, thing["metadata"]["name"])
         return key
 
-    def replace(self, kind: Kind, things: Iterable[Object], resource_version: str, namespace: str | None) -> None:
-        """Takes all objects of a kind as they were at a version: any other is gone, unless it is newer.
+    def keep(self, kind: Kind, uids: Container[str], resource_version: str, namespace: str | None) -> set[Key]:
+        """Forgets the objects of a kind that were not there at a version, unless they are newer.
 
         Args:
             kind: The kind.
-            things: The objects.
+            uids: The uids of the objects that were there.
             resource_version: The version.
             namespace: The namespace that they are all objects of; None for all namespaces.
+
+        Returns:
+            The keys of the TrainingJobs of what is forgotten.
         """
-        listed = {thing["metadata"]["uid"] for thing in things}
-        for thing in things:
-            self.put(kind, thing)
         gone = [
             (key, name)
             for key, of_key in self._things[kind].items()
             if namespace in {None, key.namespace}
             for name, thing in of_key.items()
-            if thing["metadata"]["uid"] not in listed and _version(thing) <= int(resource_version)
+            if thing["metadata"]["uid"] not in uids and _version(thing) <= int(resource_version)
         ]
         for key, name in gone:
             self._drop(kind, key, name)
+        return {key for key, _ in gone}
 
     def training_job(self, key: Key) -> Object | None:
         """Returns a TrainingJob, if it is known."""
@@ -93,6 +97,14 @@ class Store:
     def training_job_keys(self) -> list[Key]:
         """Returns the keys of all TrainingJobs."""
         return list(self._things["TrainingJob"])
+
+    def followers(self, key: Key) -> list[Key]:
+        """Returns the keys of the TrainingJobs that go on from another one."""
+        return [
+            other
+            for other, of_key in self._things["TrainingJob"].items()
+            if other.namespace == key.namespace and any(predecessor_name(one) == key.name for one in of_key.values())
+        ]
 
     def training_jobs(self) -> list[Object]:
         """Returns all TrainingJobs."""

@@ -17,6 +17,7 @@ class Leases:
         self.lease: dict[str, Any] | None = None
         self.version = 0
         self.away = False
+        self.hangs = False
 
     async def get_lease(self, *_: str) -> dict[str, Any]:
         await self._answer()
@@ -43,7 +44,7 @@ class Leases:
         return self.lease
 
     async def _answer(self) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(3600 if self.hangs else 0)
         if self.away:
             raise Unavailable(0, "", "away")
 
@@ -67,7 +68,9 @@ class Clock:
 
 @pytest.fixture
 def leases(monkeypatch: pytest.MonkeyPatch) -> Leases:
-    monkeypatch.setattr(leader, "RENEW_SECONDS", 0.002)
+    for name in ("RENEW_SECONDS", "WAIT_SECONDS"):
+        monkeypatch.setattr(leader, name, 0.002)
+    monkeypatch.setattr(leader, "TRY_SECONDS", 0.05)
     return Leases()
 
 
@@ -167,3 +170,38 @@ async def test_a_leader_that_cannot_renew_ends_before_others_take_over(leases: L
     with pytest.raises(LeaseLost, match="could not be renewed for 10 s"):
         async with asyncio.timeout(5):
             await holding
+
+
+async def test_one_request_that_hangs_costs_no_lease(leases: Leases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    assert await acquired(first)
+    leases.hangs = True
+    holding = asyncio.create_task(first.hold())
+    await asyncio.sleep(0.1)
+    leases.hangs = False
+    version = leases.version
+    await asyncio.sleep(0.1)
+    assert leases.version > version
+    assert not holding.done()
+    holding.cancel()
+
+
+async def test_what_a_leader_may_still_write_ends_with_its_lease(leases: Leases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    with pytest.raises(LeaseLost):
+        first.seconds_left()
+    assert await acquired(first)
+    assert first.seconds_left() == LEASE_SECONDS
+    clock.now += LEASE_SECONDS - 1
+    assert first.seconds_left() == 1
+    clock.now += 1
+    with pytest.raises(LeaseLost):
+        first.seconds_left()
+
+
+async def test_whoever_gave_the_lease_back_may_write_nothing(leases: Leases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    assert await acquired(first)
+    await first.release()
+    with pytest.raises(LeaseLost):
+        first.seconds_left()

@@ -33,6 +33,20 @@ def test_objects_are_found_by_their_training_job() -> None:
     assert [version(one) for one in store.training_jobs()] == [1]
 
 
+def follower(name: str, of: str, namespace: str = "vision") -> Any:
+    one = thing("TrainingJob", 1, name=name, namespace=namespace)
+    return one | {"spec": {"training": {"continueFrom": {"name": of}}}}
+
+
+def test_who_goes_on_from_a_training_job() -> None:
+    store = Store()
+    for one in (follower("b", "a"), follower("c", "a"), follower("d", "b"), follower("e", "a", "other")):
+        store.put("TrainingJob", one)
+    store.put("TrainingJob", thing("TrainingJob", 1, name="a"))
+    assert store.followers(Key("vision", "a")) == [Key("vision", "b"), Key("vision", "c")]
+    assert store.followers(Key("vision", "c")) == []
+
+
 def test_an_object_without_our_label_is_nobodys() -> None:
     store, other = Store(), thing("Pod", 1)
     del other["metadata"]["labels"]
@@ -44,8 +58,15 @@ def test_an_object_without_our_label_is_nobodys() -> None:
 def test_an_older_version_never_replaces_a_newer_one() -> None:
     store = Store()
     store.put("TrainingJob", thing("TrainingJob", 10))
-    store.put("TrainingJob", thing("TrainingJob", 9))
+    assert store.put("TrainingJob", thing("TrainingJob", 9)) is None
     assert version(store.training_job(KEY)) == 10
+
+
+def test_what_is_known_already_is_no_news() -> None:
+    store = Store()
+    assert store.put("Job", thing("Job", 1)) == KEY
+    assert store.put("Job", thing("Job", 1)) is None
+    assert store.put("Job", thing("Job", 2)) == KEY
 
 
 def test_the_end_of_an_object_is_not_that_of_its_successor() -> None:
@@ -64,12 +85,10 @@ def test_what_a_list_does_not_hold_is_gone_unless_it_is_newer() -> None:
     store.put("Pod", thing("Pod", 2, name="stays", uid="2"))
     store.put("Pod", thing("Pod", 9, name="newer", uid="3"))
     store.put("Pod", thing("Pod", 1, name="elsewhere", uid="4", namespace="other"))
-    store.replace(
-        "Pod", [thing("Pod", 2, name="stays", uid="2"), thing("Pod", 4, name="unknown", uid="5")], "5", "vision"
-    )
-    assert {one["metadata"]["name"] for one in store.pods(KEY)} == {"stays", "newer", "unknown"}
+    assert store.keep("Pod", {"2", "5"}, "5", "vision") == {KEY}
+    assert {one["metadata"]["name"] for one in store.pods(KEY)} == {"stays", "newer"}
     assert len(store.pods(Key("other", "digits"))) == 1
-    store.replace("Pod", [], "20", None)
+    assert store.keep("Pod", (), "20", None) == {KEY, Key("other", "digits")}
     assert store.pods(KEY) == store.pods(Key("other", "digits")) == []
 
 

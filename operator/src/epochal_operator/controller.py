@@ -1,0 +1,135 @@
+"""The controller: all that a leader runs, for as long as it leads. What it knows begins and ends with it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from epochal_api.trainingjob import GROUP
+
+from epochal_operator import logs
+from epochal_operator.children import Installation
+from epochal_operator.config import Config
+from epochal_operator.handlers import watch
+from epochal_operator.kube import ApiError, Kube
+from epochal_operator.leader import LeaseLost
+from epochal_operator.metrics import OperatorMetrics
+from epochal_operator.queue import Queue
+from epochal_operator.reconcile import Reconciler
+from epochal_operator.resync import resync
+from epochal_operator.store import Key, Store
+
+RESYNC_SECONDS = 300.0
+RELISTED_SECONDS = 5.0
+"""How soon after a list all is read anew: what was deleted before it is told by nobody."""
+RETRY_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Controller:
+    """Watches and reconciles.
+
+    Args:
+        config: What the process was told.
+        kube: The API server; its writes end with the leadership.
+        installation: Returns what fills in where a spec says nothing.
+        metrics: What measures the work.
+        take_signals: Handles the signals of the process.
+
+    Attributes:
+        store: What is known of TrainingJobs, Jobs and pods.
+        queue: The TrainingJobs to look at.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        kube: Kube,
+        installation: Callable[[], Installation],
+        metrics: OperatorMetrics,
+        take_signals: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._kube = kube
+        self._metrics = metrics
+        self._take_signals = take_signals
+        self._relisted = asyncio.Event()
+        self.store = Store()
+        self.queue: Queue[Key] = Queue(self._reconcile, waited=metrics.queue_wait.observe)
+        self._reconciler = Reconciler(kube, self.store, installation, instance=config.instance)
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            await self._look()
+            group.create_task(self.queue.run(self._config.workers))
+            group.create_task(self._resync())
+            while True:
+                await self._watch()
+                await asyncio.sleep(RETRY_SECONDS)
+                await self._look()
+
+    async def _look(self) -> None:
+        """Reads all there is, however long the API server is away, and wants looked at what is new."""
+        while True:
+            if await self._served() and await self._read():
+                return
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _served(self) -> bool:
+        """Returns whether the API server knows TrainingJobs: kopf would pass over what it does not find."""
+        try:
+            if await self._kube.knows_training_jobs(next(iter(self._config.namespaces), None)):
+                return True
+            _log.warning("the API server does not know TrainingJobs: install the CRD of %s", GROUP)
+        except ApiError as error:
+            _log.warning("TrainingJobs cannot be listed: %s", error)
+        return False
+
+    async def _read(self) -> bool:
+        try:
+            news = await resync(self._kube, self.store, self._config.namespaces)
+        except ApiError as error:
+            _log.warning("the objects cannot be read: %s", error)
+            return False
+        self._add(news)
+        return True
+
+    def _add(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.queue.add(key)
+
+    async def _watch(self) -> None:
+        try:
+            await watch(
+                self.store,
+                self.queue,
+                self._config.namespaces,
+                relisted=self._relisted.set,
+                take_signals=self._take_signals,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew
+            _log.warning("the watches ended and begin anew: %s", str(error) or type(error).__name__)
+
+    async def _resync(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(RESYNC_SECONDS):
+                    await self._relisted.wait()
+                    await asyncio.sleep(RELISTED_SECONDS)
+            except TimeoutError:
+                self._add(self.store.training_job_keys())
+            self._relisted.clear()
+            await self._read()
+
+    async def _reconcile(self, key: Key) -> float | None:
+        with logs.about(*key), self._metrics.reconcile_duration.time():
+            try:
+                after = await self._reconciler.reconcile(key)
+            except Exception as error:
+                self._metrics.reconcile.labels("error").inc()
+                expected = isinstance(error, ApiError | LeaseLost)
+                _log.warning("failed, will be tried again: %s", error, exc_info=not expected)
+                raise
+        self._metrics.reconcile.labels("success").inc()
+        return after
