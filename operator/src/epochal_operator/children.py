@@ -9,6 +9,7 @@ from typing import Any
 from epochal_api import pod
 from epochal_api.scheduling import Scheduling
 from epochal_api.storage import Storage
+from epochal_api.training import ContinueFrom
 from epochal_api.trainingjob import (
     API_VERSION,
     GROUP,
@@ -53,21 +54,23 @@ class Installation:
     progress_ca: str
 
 
-def batch_job(job: TrainingJob, installation: Installation) -> Object:
+def batch_job(job: TrainingJob, installation: Installation, continue_from: str | None = None) -> Object:
     """Returns the batch/v1 Job of a TrainingJob.
 
     Args:
         job: The TrainingJob, as read from the API server.
         installation: What fills in where the spec says nothing.
+        continue_from: Folder of results of the TrainingJob that it names to go on from.
 
     Returns:
         The Job as JSON.
 
     Raises:
-        InvalidTrainingJob: If no storage endpoint is known, or the spec does not fit into a pod; names the field.
+        InvalidTrainingJob: If no storage endpoint is known, it goes on from itself, or the spec does not fit into a
+            pod; names the field.
     """
     resolved = _resolve(job, installation)
-    document = _document(resolved)
+    document = _document(_continuing(resolved, continue_from))
     size = len(document.encode())
     if size > MAX_SPEC_BYTES:
         raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
@@ -131,9 +134,24 @@ def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
     endpoint = job.spec.storage.endpoint or installation.storage_endpoint
     if endpoint is None:
         raise InvalidTrainingJob("spec.storage.endpoint: must be given, since Epochal was installed without a default")
+    source = job.spec.training.continue_from
+    if source is not None and source.name == job.metadata.name:
+        raise InvalidTrainingJob(
+            f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {source.name}, which is "
+            "this one's own"
+        )
     storage = job.spec.storage.model_copy(update={"endpoint": endpoint})
     image = job.spec.image or installation.trainer_image
     return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
+
+
+def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
+    """Returns a TrainingJob with the folder in place of the name of what it goes on from: a trainer knows no names."""
+    source = job.spec.training.continue_from
+    if uri is None or source is None or source.name is None:
+        return job
+    training = job.spec.training.model_copy(update={"continue_from": ContinueFrom.model_construct(uri=uri)})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
 
 
 def _document(job: TrainingJob) -> str:
@@ -151,6 +169,7 @@ def _document(job: TrainingJob) -> str:
 
 
 def _digest(job: TrainingJob) -> str:
+    """Returns a digest of what the user wrote: what becomes of the TrainingJob it goes on from does not change it."""
     fixed = job.spec.model_dump(mode="json", exclude_unset=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 

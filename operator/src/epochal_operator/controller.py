@@ -56,7 +56,7 @@ class Controller:
         self._relisted = asyncio.Event()
         self.store = Store()
         self.queue: Queue[Key] = Queue(self._reconcile, waited=metrics.queue_wait.observe)
-        self._reconciler = Reconciler(kube, self.store, installation, instance=config.instance)
+        self._reconciler = Reconciler(kube, self.store, installation, instance=config.instance, wake=self.queue.add)
 
     async def run(self) -> None:
         """Works until it is cancelled."""

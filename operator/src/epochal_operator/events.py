@@ -27,7 +27,7 @@ MAX_NOTE = 1024
 _SILENT = frozenset(
     {
         *("Creating", "Queued", "Starting", "Storing", "Stopping", "Suspending", "Suspended"),
-        *("Cleanup", "Restarting", "Failing"),
+        *("Cleanup", "ContinueFromUnfinished", "Restarting", "Failing"),
     }
 )
 """Reasons of Ready that every job passes through, that pass by themselves, or that are told of elsewhere."""
@@ -125,7 +125,9 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
     match ready.reason:
         case "Running":
             yield Happening("Normal", "Started", ready.message, pod)
-        case "NameConflict" | "JobRejected":
+        case "ContinueFromNotFound":
+            yield Happening("Normal", ready.reason, ready.message, f"{generation}/{ready.message}")
+        case "NameConflict" | "JobRejected" | "ContinueFromFailed":
             yield Happening("Warning", ready.reason, ready.message, f"{generation}/{ready.message}")
         case reason if reason not in _SILENT:
             yield Happening("Warning", reason, ready.message, pod)

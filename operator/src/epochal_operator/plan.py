@@ -18,7 +18,7 @@ from epochal_operator.reported import reported
 from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
 
 OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "Cleanup": 1.0}
-"""How soon to try again what was refused: nobody tells when the obstacle is gone."""
+"""How soon to try again what was refused: nobody tells when the obstacle is gone. Of all others somebody does."""
 NO_POD_SECONDS = (3.0, 30.0)
 """When to ask for the first time why a Job has no pod, and from then on: nobody tells when a quota has room again."""
 
@@ -134,7 +134,7 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed)
 def _look_again(observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
     if observed.child is None:
-        return OBSTACLE_SECONDS[observed.obstacle.reason] if observed.obstacle else None
+        return OBSTACLE_SECONDS.get(observed.obstacle.reason) if observed.obstacle else None
     if (seconds := lacks_pods(observed)) is not None:
         first, then = NO_POD_SECONDS
         return first if seconds < first else then
@@ -146,10 +146,10 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
     """Returns the step that brings the Job nearer to what it should be, or None if it is that."""
     child = observed.child
     if child is None:
+        # Made whether or not something is in the way: what breaks the rules is refused first.
+        body = batch_job(job, installation, observed.continue_from)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
-        if observed.obstacle or any(map(alive, observed.pods)):
-            return None
-        return CreateJob(batch_job(job, installation))
+        return None if observed.obstacle or any(map(alive, observed.pods)) else CreateJob(body)
     if _going(child) or ending(child, observed.pods):
         return None
     started = job.status is not None and job.status.start_time is not None

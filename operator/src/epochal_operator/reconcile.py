@@ -36,6 +36,8 @@ from epochal_operator.plan import (
     refuse,
 )
 from epochal_operator.pods import in_order
+from epochal_operator.predecessor import obstacle as obstacle_before
+from epochal_operator.predecessor import predecessor, predecessor_name
 from epochal_operator.store import Key, Store
 
 Object = Mapping[str, Any]
@@ -72,6 +74,7 @@ class Reconciler:
         store: What the watches have told; what is written here goes into it at once.
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
+        wake: Wants a TrainingJob reconciled, since one that it waits for has changed.
         clock: Returns the time, with a time zone.
     """
 
@@ -82,12 +85,14 @@ class Reconciler:
         installation: Callable[[], Installation],
         *,
         instance: str,
+        wake: Callable[[Key], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kube = kube
         self._store = store
         self._installation = installation
         self._instance = instance
+        self._wake = wake
         self._clock = clock
 
     async def reconcile(self, key: Key) -> float | None:
@@ -106,6 +111,7 @@ class Reconciler:
         for _ in range(ROUNDS):
             document = self._store.training_job(key)
             if document is None:
+                self._wake_followers(key)
                 return None
             observed = await self._explain(self._observe(key, document, obstacle))
             todo = make_plan(document, observed, self._installation())
@@ -123,8 +129,12 @@ class Reconciler:
         child = self._store.job(key)
         if child is not None and (found := obstacle_of(child, uid)):
             child, obstacle = None, found
+        continue_from = None
+        if child is None and (name := predecessor_name(document)):
+            before = predecessor(name, self._store.training_job(Key(key.namespace, name)))
+            obstacle, continue_from = obstacle or obstacle_before(before), before.uri
         pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
-        return Observed(self._clock(), child, in_order(pods), obstacle)
+        return Observed(self._clock(), child, in_order(pods), obstacle, continue_from=continue_from)
 
     async def _explain(self, observed: Observed) -> Observed:
         """Finds out why a Job has no pod: the Job's status does not tell, only its Events do."""
@@ -156,6 +166,7 @@ class Reconciler:
                 await self._apply_status(key, LEADER_MANAGER, action.status.dump())
                 if action.status.state != before:
                     _log.info("is %s", action.status.state)
+                    self._wake_followers(key)
             case EmitEvent():
                 await self._emit(key, action)
             case DeleteTrainingJob():
@@ -218,28 +229,12 @@ class Reconciler:
             if (child := self._store.job(key)) is not None:
                 self._store.remove("Job", child)
 
+    def _wake_followers(self, key: Key) -> None:
+        for follower in self._store.followers(key):
+            self._wake(follower)
+
     def _known(self, key: Key) -> Object:
         document = self._store.training_job(key)
         if document is None:
             raise NotFound(404, "NotFound", "the TrainingJob is gone")
         return document
-
-
-async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...]) -> None:
-    """Reads all objects anew, so that a change that no watch has told of is found.
-
-    Args:
-        kube: The API server.
-        store: What the watches have told.
-        namespaces: Namespaces that are served; none stands for all.
-
-    Raises:
-        ApiError: If the API server gives no answer.
-    """
-    for namespace in namespaces or (None,):
-        jobs = await kube.list_training_jobs(namespace)
-        store.replace("TrainingJob", jobs.items, jobs.resource_version, namespace)
-        children = await kube.list_jobs(NAME_LABEL, namespace)
-        store.replace("Job", children.items, children.resource_version, namespace)
-        pods = await kube.list_pods(NAME_LABEL, namespace)
-        store.replace("Pod", pods.items, pods.resource_version, namespace)

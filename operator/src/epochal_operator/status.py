@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.status import Condition, Reported, State, Status
+from epochal_api.status import Condition, Progress, Reported, State, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
 from epochal_operator.failures import ending, failure, last_failure, no_more_follows
@@ -15,6 +15,17 @@ from epochal_operator.reported import timestamp
 
 INVALID = "InvalidSpec"
 """Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
+
+
+STALLING = frozenset({"NameConflict", "JobRejected", "ContinueFromFailed"})
+"""Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
+
+
+STORAGE = "StorageAvailable"
+"""The condition that says whether the storage is waited for."""
+
+Truth = tuple[Literal["True", "False", "Unknown"], Cause]
+"""What a condition says, and why."""
 
 
 class Verdict(NamedTuple):
@@ -74,7 +85,9 @@ def status(job: TrainingJob, observed: Observed) -> Status:
     return Status(
         observed_generation=job.metadata.generation,
         state=verdict.state,
-        conditions=_conditions(before, job.metadata.generation, observed.now, _truths(verdict)),
+        conditions=_conditions(
+            before, job.metadata.generation, observed.now, _truths(verdict) | _storage(job, observed, verdict)
+        ),
         start_time=begun,
         completion_time=verdict.time,
         attempt=attempt or None,
@@ -136,7 +149,7 @@ def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
     if child is None:
         if obstacle is None:
             return Verdict(waits, Cause("Creating", "Its Job is about to be created."), ready=False)
-        stalled = obstacle.reason != "Cleanup"
+        stalled = obstacle.reason in STALLING
         return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
     if end := ending(child, pods):
         failed = end.kind == "Failed"
@@ -167,7 +180,8 @@ def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
 def _of_living(job: TrainingJob, pod: Mapping[str, Any]) -> Verdict:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
-        state: State = "Storing" if _storing(job, since) else "Running"
+        told = _told_since(job, since)
+        state: State = "Storing" if told and told.stage in {"Storing", "Done"} else "Running"
         return Verdict(state, Cause(state, f"The pod {name} runs on node {node}."))
     if (cause := waiting(pod)) is not None:
         return Verdict("Starting" if node else "Queued", cause)
@@ -202,37 +216,42 @@ def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], now: datetime) -> 
     )
 
 
-def _storing(job: TrainingJob, since: str) -> bool:
-    """Returns whether the trainer that runs since then has told that it stores its results."""
+def _told_since(job: TrainingJob, since: str) -> Progress | None:
+    """Returns what the trainer that runs since then has reported, if it has."""
     progress = job.status.progress if job.status else None
-    return (
-        progress is not None
-        and progress.stage in {"Storing", "Done"}
-        and progress.last_report_time is not None
-        and progress.last_report_time >= since
-    )
+    return progress if progress and (progress.last_report_time or "") >= since else None
 
 
-def _truths(verdict: Verdict) -> Mapping[str, tuple[bool, Cause]]:
-    def truth(holds_now: bool, otherwise: str) -> tuple[bool, Cause]:  # noqa: FBT001 - of this function only
-        return holds_now, verdict.cause if holds_now else Cause(otherwise, "")
+def _truths(verdict: Verdict) -> dict[str, Truth]:
+    def truth(holds_now: bool, cause: Cause, otherwise: str) -> Truth:  # noqa: FBT001 - of this function only
+        return ("True", cause) if holds_now else ("False", Cause(otherwise, ""))
 
-    suspended = verdict.state == "Suspended"
     return {
-        "Ready": (verdict.ready, verdict.cause),
-        "Stalled": truth(verdict.stalled, "Progressing"),
-        "Suspended": (True, Cause("Suspended", "spec.suspend is true.")) if suspended else (False, Cause("Active", "")),
-        "Complete": truth(verdict.state == "Complete", "Unfinished"),
-        "Failed": truth(verdict.state == "Failed", "Unfinished"),
+        "Ready": ("True" if verdict.ready else "False", verdict.cause),
+        "Stalled": truth(verdict.stalled, verdict.cause, "Progressing"),
+        "Suspended": truth(verdict.state == "Suspended", Cause("Suspended", "spec.suspend is true."), "Active"),
+        "Complete": truth(verdict.state == "Complete", verdict.cause, "Unfinished"),
+        "Failed": truth(verdict.state == "Failed", verdict.cause, "Unfinished"),
     }
 
 
-def _conditions(
-    before: Status, generation: int, now: datetime, truths: Mapping[str, tuple[bool, Cause]]
-) -> list[Condition]:
+def _storage(job: TrainingJob, observed: Observed, verdict: Verdict) -> dict[str, Truth]:
+    """Returns the condition StorageAvailable; none before the storage was waited for."""
+    before = job.status or Status()
+    waiting_for = before.progress.waiting if before.progress else None
+    if waiting_for is None and get_condition(before, STORAGE) is None:
+        return {}
+    if waiting_for is None or verdict.state == "Complete":
+        return {STORAGE: ("True", Cause("Available", "The storage does what the trainer asks of it."))}
+    since = next((since for since in map(running, observed.pods) if since is not None), None)
+    if since is not None and _told_since(job, since):
+        return {STORAGE: ("False", Cause(waiting_for.reason, clean(waiting_for.message)))}
+    return {STORAGE: ("Unknown", Cause("NotAsked", "The trainer that waited for the storage does not run any more."))}
+
+
+def _conditions(before: Status, generation: int, now: datetime, truths: Mapping[str, Truth]) -> list[Condition]:
     result = []
-    for kind, (holds_now, cause) in truths.items():
-        value = "True" if holds_now else "False"
+    for kind, (value, cause) in truths.items():
         was = get_condition(before, kind)
         since = was.last_transition_time if was and was.status == value else timestamp(now)
         result.append(

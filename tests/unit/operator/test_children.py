@@ -8,7 +8,7 @@ from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
 from epochal_operator.children import Installation, batch_job, changes, outdated
 
-from tests.unit.operator.objects import INSTALLATION, UID, training_job
+from tests.unit.operator.objects import INSTALLATION, SPEC, UID, training_job
 
 
 def made(**spec: Any) -> dict[str, Any]:
@@ -65,6 +65,37 @@ def test_an_argument_that_is_null_stays_null() -> None:
     annotations = made()["spec"]["template"]["metadata"]["annotations"]
     dense = json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["network"]["layers"][1]
     assert dense == {"layer": "Dense", "units": 10, "kernel_initializer": None}
+
+
+FOLLOWS = {"training": SPEC["training"] | {"continueFrom": {"name": "first"}}}
+URI = "s3://results/vision/first/1234/"
+
+
+def source(job: dict[str, Any]) -> Any:
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    return json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["training"]["continueFrom"]
+
+
+def test_what_it_goes_on_from_travels_as_a_folder() -> None:
+    assert source(batch_job(training_job(**FOLLOWS), INSTALLATION, URI)) == {"uri": URI}
+    given = {"training": SPEC["training"] | {"continueFrom": {"uri": "s3://results/other/"}}}
+    assert source(batch_job(training_job(**given), INSTALLATION)) == {"uri": "s3://results/other/"}
+
+
+@pytest.mark.parametrize("now", [None, "s3://results/vision/first/5678/"])
+def test_what_becomes_of_the_one_it_goes_on_from_does_not_make_it_outdated(now: str | None) -> None:
+    job = training_job(**FOLLOWS)
+    made, again = (batch_job(job, INSTALLATION, uri) for uri in (URI, now))
+    assert made["metadata"]["annotations"] == again["metadata"]["annotations"]
+    assert not outdated(job, made, INSTALLATION)
+    other = {"training": SPEC["training"] | {"continueFrom": {"name": "second"}}}
+    assert outdated(training_job(**other), made, INSTALLATION)
+
+
+def test_it_cannot_go_on_from_itself() -> None:
+    job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "digits"}})
+    with pytest.raises(InvalidTrainingJob, match=r"^spec\.training\.continueFrom\.name: must be .* found digits"):
+        batch_job(job, INSTALLATION)
 
 
 def test_the_job_says_how_failures_count() -> None:

@@ -48,6 +48,9 @@ CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits
 REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
 REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
 CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
+NOT_FOUND = (training_job(), seen(obstacle=Obstacle("ContinueFromNotFound", "no TrainingJob first")))
+UNFINISHED = (training_job(), seen(obstacle=Obstacle("ContinueFromUnfinished", "first is Running")))
+EMPTY = (training_job(), seen(obstacle=Obstacle("ContinueFromFailed", "first is Failed")))
 COMPLETE = (
     training_job(),
     seen(
@@ -95,6 +98,9 @@ FAILED = (
         (CONFLICT, QUEUED, []),
         (None, REJECTED, [("Warning", "JobRejected")]),
         (None, CLEANUP, []),
+        (None, NOT_FOUND, [("Normal", "ContinueFromNotFound")]),
+        (NOT_FOUND, UNFINISHED, []),
+        (UNFINISHED, EMPTY, [("Warning", "ContinueFromFailed")]),
         (QUEUED, REFUSED, [("Warning", "PodRefused")]),
     ],
 )

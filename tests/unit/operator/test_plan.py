@@ -23,7 +23,7 @@ from epochal_operator.plan import (
 from epochal_operator.pods import in_order
 from epochal_operator.reconcile import make_plan
 from epochal_operator.reported import reported
-from epochal_operator.status import finished, holds, leaders_part, reports_part, status
+from epochal_operator.status import finished, get_condition, holds, leaders_part, reports_part, status
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -31,6 +31,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.unit.operator.objects import (
     INSTALLATION,
     NOW,
+    SPEC,
     at,
     child,
     document,
@@ -85,8 +86,18 @@ def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
     assert CreateJob in steps(training_job(STARTED), seen(None, failed()))
 
 
-@pytest.mark.parametrize(("reason", "seconds"), [("NameConflict", 30), ("JobRejected", 60), ("Cleanup", 1)])
-def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        ("NameConflict", 30),
+        ("JobRejected", 60),
+        ("Cleanup", 1),
+        ("ContinueFromNotFound", None),
+        ("ContinueFromUnfinished", None),
+        ("ContinueFromFailed", None),
+    ],
+)
+def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float | None) -> None:
     observed = seen(obstacle=Obstacle(reason, "x"))
     first = plan(training_job(), observed, INSTALLATION)
     assert CreateJob not in [type(action) for action in first.actions]
@@ -183,6 +194,27 @@ def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     assert "spec.network: layers[0] (Dense): inputs name 'nowhere'" in failure.message
     raw["status"] = told.dump()
     assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+@pytest.mark.parametrize("obstacle", [None, Obstacle("ContinueFromUnfinished", "digits is Queued")])
+def test_a_job_that_goes_on_from_itself_is_refused(obstacle: Obstacle | None) -> None:
+    training = SPEC["training"] | {"continueFrom": {"name": "digits"}}
+    told = next(
+        action
+        for action in make_plan(document(training=training), seen(obstacle=obstacle), INSTALLATION).actions
+        if isinstance(action, ApplyStatus)
+    ).status
+    refusal = get_condition(told, "Failed")
+    assert refusal is not None
+    assert (refusal.reason, refusal.status) == ("InvalidSpec", "True")
+
+
+def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
+    job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
+    uri = "s3://results/vision/first/1234/"
+    assert applied(job, seen(continue_from=uri), CreateJob).body == batch_job(job, INSTALLATION, uri)
+    begun = child(job, startTime=at(-9))
+    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
 
 
 def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:

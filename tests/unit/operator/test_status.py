@@ -36,6 +36,12 @@ def having_reported(**changes: Any) -> TrainingJob:
     return training_job(reported(report(**changes), NOW))
 
 
+CONTINUE_FROM: list[tuple[Any, set[str]]] = [
+    ("ContinueFromNotFound", set()),
+    ("ContinueFromUnfinished", set()),
+    ("ContinueFromFailed", {"Stalled"}),
+]
+UNFINISHED = Obstacle("ContinueFromUnfinished", "x")
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
 
@@ -47,6 +53,11 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(obstacle=Obstacle("NameConflict", "x")), "Queued", {"Stalled"}, "NameConflict"),
         (training_job(), seen(obstacle=Obstacle("JobRejected", "x")), "Queued", {"Stalled"}, "JobRejected"),
         (training_job(), seen(obstacle=Obstacle("Cleanup", "x")), "Queued", set(), "Cleanup"),
+        *(
+            (training_job(), seen(obstacle=Obstacle(reason, "x")), "Queued", stalled, reason)
+            for reason, stalled in CONTINUE_FROM
+        ),
+        (SUSPENDED, seen(obstacle=UNFINISHED), "Suspended", {"Suspended"}, "ContinueFromUnfinished"),
         (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),

@@ -1,0 +1,71 @@
+"""The TrainingJob that another one goes on from, where spec.training.continueFrom names it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from epochal_api.status import State, Status
+
+from epochal_operator.observed import Obstacle
+
+Object = Mapping[str, Any]
+
+
+class Predecessor(NamedTuple):
+    """What matters of a TrainingJob to one that goes on from it.
+
+    Args:
+        name: Its name.
+        state: Its state, or None if there is no such TrainingJob.
+        uri: Folder of its results, if it has any.
+    """
+
+    name: str
+    state: State | None = None
+    uri: str | None = None
+
+
+def predecessor_name(document: Object) -> str | None:
+    """Returns the name of the TrainingJob that one goes on from, or None if it names none.
+
+    Args:
+        document: The TrainingJob as JSON, which may break the API's rules.
+    """
+    source = ((document.get("spec") or {}).get("training") or {}).get("continueFrom") or {}
+    name: str | None = source.get("name")
+    return name
+
+
+def predecessor(name: str, document: Object | None) -> Predecessor:
+    """Returns what matters of a TrainingJob to one that goes on from it.
+
+    Args:
+        name: Its name.
+        document: The TrainingJob as JSON, or None if there is none of that name.
+    """
+    if document is None:
+        return Predecessor(name)
+    status = Status.model_validate(document.get("status") or {})
+    return Predecessor(name, status.state or "Queued", status.results.uri if status.results else None)
+
+
+def obstacle(before: Predecessor) -> Obstacle | None:
+    """Returns why a TrainingJob cannot go on from another one yet, or None if it can."""
+    name, state = before.name, before.state
+    if state is None:
+        return Obstacle(
+            "ContinueFromNotFound",
+            f"It goes on from the TrainingJob {name} (spec.training.continueFrom.name), which does not exist in this "
+            "namespace. It waits until there is one of that name.",
+        )
+    if state not in {"Complete", "Failed"}:
+        return Obstacle(
+            "ContinueFromUnfinished",
+            f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
+        )
+    if before.uri is None:
+        return Obstacle(
+            "ContinueFromFailed",
+            f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
+            f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
+        )
+    return None
