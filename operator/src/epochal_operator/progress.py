@@ -77,13 +77,20 @@ def read_report(body: bytes) -> Report:
 
 
 def is_news(report: Report, job: Object) -> bool:
-    """Returns whether a report is later than all that the status holds, of a job that is not finished."""
+    """Returns whether a report is later than all that the status holds, of a job that is not finished.
+
+    One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
+    """
     status = job.get("status") or {}
     for condition in status.get("conditions") or []:
         if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
             return False
     progress = status.get("progress")
-    return progress is None or report.order > (progress.get("attempt", 1), progress.get("sequence", 0))
+    return (
+        progress is None
+        or report.attempt == 0
+        or report.order > (progress.get("attempt", 1), progress.get("sequence", 0))
+    )
 
 
 def finished_epoch(report: Report, job: Object) -> float | None:

@@ -17,14 +17,16 @@ def reported(report: Report, now: datetime, before: Reported | None = None) -> R
     Args:
         report: A trainer's whole latest state.
         now: When it came, with a time zone.
-        before: What was reported so far. It still holds while another attempt loads: that has not read yet what it
-            goes on from. Where it then begins to train, however far back, is where the training is.
+        before: What was reported so far. It still holds while another attempt loads, whether or not that knows its
+            number: it has not read yet what it goes on from. Where it then begins to train, however far back, is where
+            the training is.
 
     Returns:
         Every field of the status that comes from reports: numbers that are not whole are strings of six digits.
     """
     told = _told(report, now)
-    return _with_what_was_reached(told, before) if report.stage == "Loading" and before else told
+    loads = report.stage == "Loading" or report.attempt == 0
+    return _with_what_was_reached(told, before) if loads and before else told
 
 
 def _told(report: Report, now: datetime) -> Reported:
@@ -66,6 +68,8 @@ def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
     if (now.epoch, now.step) < (was.epoch, was.step):
         first, second = before, told
         now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
+    if now.attempt < was.attempt:
+        now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
     fields = {name: getattr(first, name) or getattr(second, name) for name in Reported.model_fields}
     return Reported(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
 

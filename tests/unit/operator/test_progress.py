@@ -76,6 +76,14 @@ def test_news_is_what_is_later_than_the_status_of_an_unfinished_job(status: Any,
 
 
 @pytest.mark.parametrize(
+    ("status", "expected"),
+    [(None, True), ({"progress": {"attempt": 2, "sequence": 9}}, True), (ended("Failed", "True"), False)],
+)
+def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expected: bool) -> None:  # noqa: FBT001
+    assert is_news(report(attempt=0, sequence=1, stage="Loading"), job(status)) is expected
+
+
+@pytest.mark.parametrize(
     ("status", "changes", "seconds"),
     [
         (None, {}, 15.2),

@@ -148,6 +148,26 @@ def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> Non
     assert status.dump() == expected
 
 
+@pytest.mark.parametrize("stage", ["Loading", "Training"])
+def test_an_attempt_without_a_number_adds_only_what_it_waits_for(stage: str) -> None:
+    later = NOW + timedelta(seconds=9)
+    fresh = report(**FRESH | {"attempt": 0, "stage": stage, "waiting": WAITING})
+    expected = REACHED.dump()
+    del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
+    expected["progress"] |= {"stage": stage, "lastReportTime": "2026-11-25T12:00:09Z"}
+    expected["progress"]["waiting"] = WAITING | {"since": "2026-11-25T11:00:00Z"}
+    assert reported(fresh, later, REACHED).dump() == expected
+
+
+def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
+    first = reported(report(**FRESH | {"attempt": 0, "stage": "Loading", "waiting": WAITING}), NOW, Reported())
+    assert first.progress is not None
+    assert (first.progress.attempt, first.progress.sequence) == (0, 1)
+    counted = reported(report(**FRESH | {"attempt": 1, "stage": "Loading"}), NOW, first)
+    assert counted.progress is not None
+    assert (counted.progress.attempt, counted.progress.waiting) == (1, None)
+
+
 @pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
 def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
     fresh = report(**FRESH | {"stage": stage})
