@@ -16,7 +16,7 @@ from epochal_api.trainingjob import API_VERSION, KIND, Metadata
 from epochal_operator.failures import failure, last_failure
 from epochal_operator.observed import Observed
 from epochal_operator.reported import duration
-from epochal_operator.status import get_condition, holds
+from epochal_operator.status import STORAGE, get_condition, holds
 
 Object = dict[str, Any]
 
@@ -100,6 +100,7 @@ def event(happening: Happening, metadata: Metadata, *, instance: str, now: datet
 def _happenings(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: Reported
 ) -> Iterator[Happening]:
+    yield from _outages(before, after, figures)
     generation = str(metadata.generation)
     ready, was = get_condition(after, "Ready"), get_condition(before, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
@@ -117,6 +118,21 @@ def _happenings(
         yield Happening("Warning", ready.reason, ready.message, generation if observed.child is None else "")
     elif was is None or was.reason != ready.reason:  # Else only the words have changed: a longer back-off, for one.
         yield from _arrivals(ready, generation, observed)
+
+
+def _outages(before: Status, after: Status, figures: Reported) -> Iterator[Happening]:
+    """Yields that the storage is waited for, once for each outage, and that it no longer is."""
+    now, was = get_condition(after, STORAGE), get_condition(before, STORAGE)
+    if now is None or (was and was.status == now.status and was.message == now.message):
+        return
+    waiting = figures.progress.waiting if figures.progress else None
+    if now.status == "False" and waiting:
+        note = f"The trainer waits for its storage, and goes on by itself. {now.reason}: {now.message}"
+        yield Happening("Warning", "StorageUnavailable", note, waiting.since)
+    elif now.status == "True" and was and was.status != "True" and after.state not in {"Complete", "Failed"}:
+        yield Happening(
+            "Normal", "StorageAvailable", "The trainer goes on: its storage answers again.", was.last_transition_time
+        )
 
 
 def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Happening]:

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 Object = Mapping[str, Any]
 
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed")
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "StorageAvailable")
 CONDITION_STATUSES = ("True", "False", "Unknown")
 
 _PREFIX = "epochal_trainingjob"

@@ -12,6 +12,7 @@ from epochal_operator.status import refused, status
 from tests.unit.operator.objects import (
     NOW,
     UID,
+    at,
     child,
     disrupted,
     failed,
@@ -132,6 +133,43 @@ def test_a_refused_spec_is_told_of_by_generation() -> None:
         assert (told.kind, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
         keys.append(told.key)
     assert len(set(keys)) == 2
+
+
+def waiting(since: str, message: str = "no answer") -> Reported:
+    return reported(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
+
+
+EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
+GOES_ON = reported(report(sequence=6), NOW)
+
+
+@pytest.mark.parametrize(
+    ("before", "figures", "observed", "expected"),
+    [
+        (None, waiting(EARLIER), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
+        (waiting(EARLIER), waiting(EARLIER), RUNNING[1], []),
+        (
+            waiting(EARLIER),
+            waiting(EARLIER, "still no answer"),
+            RUNNING[1],
+            [("Warning", "StorageUnavailable", EARLIER)],
+        ),
+        (waiting(EARLIER), waiting(LATER, "no room"), RUNNING[1], [("Warning", "StorageUnavailable", LATER)]),
+        (waiting(EARLIER), GOES_ON, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
+        (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
+        (GOES_ON, GOES_ON, RUNNING[1], []),
+    ],
+)
+def test_an_outage_of_the_storage_is_told_once(
+    before: Reported | None, figures: Reported, observed: Any, expected: list[tuple[str, str, str]]
+) -> None:
+    def after(was: Status, told: Reported, seen_then: Any) -> Status:
+        return status(training_job(Status(**dict(was) | dict(told))), seen_then)
+
+    was = after(Status(), before or Reported(), RUNNING[1])
+    found = happenings(METADATA, was, after(was, figures, observed), observed, figures)
+    assert [(one.kind, one.reason, one.key) for one in found] == expected
 
 
 def test_the_result_is_told() -> None:

@@ -80,6 +80,7 @@ def samples(jobs: Iterable[Any]) -> dict[str, list[tuple[dict[str, str], float]]
         ("condition", {"condition": "Ready", "status": "False"}, 0),
         ("condition", {"condition": "Stalled", "status": "False"}, 1),
         ("condition", {"condition": "Complete", "status": "Unknown"}, 0),
+        ("condition", {"condition": "StorageAvailable", "status": "False"}, 0),
     ],
 )
 def test_a_job_has_the_series(series: str, labels: dict[str, str], value: float) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import Status
+from epochal_api.status import Reported, Status
 from epochal_api.trainingjob import TrainingJob
 from epochal_operator.observed import Observed, Obstacle
 from epochal_operator.reported import reported
@@ -119,6 +119,45 @@ def test_why_there_is_no_pod_is_quoted() -> None:
     assert result.state == "Queued"
     assert ready is not None
     assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+
+
+WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
+WAITS = having_reported(waiting=WAITING)
+AVAILABLE = "The storage does what the trainer asks of it."
+NOT_ASKED = "The trainer that waited for the storage does not run any more."
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "expected"),
+    [
+        (training_job(), seen(child(), running()), None),
+        (having_reported(), seen(child(), running()), None),
+        (WAITS, seen(child(), running()), ("False", "EndpointUnreachable", "no answer")),
+        (WAITS, seen(child(), going(running(), 60)), ("False", "EndpointUnreachable", "no answer")),
+        (WAITS, seen(child(), failed()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (WAITS, seen(child(), pod()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (
+            WAITS,
+            seen(child(), pod(phase="Running", running={"startedAt": at(60)})),
+            ("Unknown", "NotAsked", NOT_ASKED),
+        ),
+        (WAITS, seen(child()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (WAITS, seen(COMPLETE, succeeded()), ("True", "Available", AVAILABLE)),
+        (WAITS, seen(FAILED, failed()), ("Unknown", "NotAsked", NOT_ASKED)),
+    ],
+)
+def test_whether_the_storage_is_waited_for(job: TrainingJob, observed: Observed, expected: Any) -> None:
+    found = get_condition(status(job, observed), "StorageAvailable")
+    assert (found and (found.status, found.reason, found.message)) == expected
+
+
+def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
+    waited = status(WAITS, seen(child(), running()))
+    for told in (reported(report(sequence=6), NOW), Reported()):
+        whole = Status(**dict(waited) | dict(told))
+        found = get_condition(status(training_job(whole), seen(child(), running())), "StorageAvailable")
+        assert found is not None
+        assert (found.status, found.reason) == ("True", "Available")
 
 
 def test_a_pod_that_is_taken_away_says_why() -> None:
