@@ -15,6 +15,7 @@ from epochal_trainer.data import Samples
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.stopping import Stopping, Terminated
+from epochal_trainer.watch import Watch
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -55,11 +56,13 @@ def fit(
     def on_epoch(history: Sequence[Epoch]) -> None:
         positions.append({"epochs": len(history), **watch.position()})
 
-    watch = train.Watch(
+    watch = Watch(
         epochs=spec.epochs,
         steps=steps_per_epoch(len(data), spec.batch_size),
         stopping=stopping or Stopping(),
         on_epoch=on_epoch,
+        on_step=lambda *_: None,
+        ends_on_nan=spec.terminate_on_nan,
     )
     user = callbacks.build(spec.callbacks, folder=folder)
     train.fit(model, spec, train=data, validation=validation, callbacks=user, watch=watch)
@@ -86,7 +89,7 @@ def test_it_learns() -> None:
         epochs=30, metrics=["accuracy"], data=samples(400), optimizer={"name": "Adam", "learning_rate": 0.01}
     )
     assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
-    assert train.evaluate(model, samples(400), batch_size=32)["accuracy"] > 0.9
+    assert train.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
 
 
 def test_early_stopping() -> None:

@@ -29,7 +29,15 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return -(-samples // batch_size)
 
 
-def batches(features: Array, labels: Array, *, batch_size: int, seed: int, epochs: int) -> tf.data.Dataset:
+def batches(
+    features: Array | tf.Tensor,
+    labels: Array | tf.Tensor,
+    *,
+    batch_size: int,
+    seed: int,
+    epochs: int,
+    first: tuple[int, int] = (0, 0),
+) -> tf.data.Dataset:
     """Returns all batches of a training, one epoch after the other, so that none waits at an epoch's start.
 
     Args:
@@ -37,13 +45,15 @@ def batches(features: Array, labels: Array, *, batch_size: int, seed: int, epoch
         labels: Labels of shape (samples, ...).
         batch_size: Samples per batch; the last of an epoch holds the rest.
         seed: Seed of the order.
-        epochs: How many epochs.
+        epochs: How many epochs there are in all.
+        first: Epoch and step to begin with, both counted from 0: what comes before is left out, and costs nothing.
 
     Returns:
-        `epochs` times `steps_per_epoch` pairs (features, labels).
+        `epochs` times `steps_per_epoch` pairs (features, labels), without those before `first`.
     """
     samples = len(features)
     full, rest = divmod(samples, batch_size)
+    epoch, step = first
 
     def shuffled(epoch: tf.Tensor) -> tf.Tensor:
         return order(samples, seed=seed, epoch=epoch)
@@ -57,7 +67,7 @@ def batches(features: Array, labels: Array, *, batch_size: int, seed: int, epoch
         return tuple(tf.gather(array, indices) for array in arrays)
 
     arrays = tf.data.Dataset.from_tensors((tf.convert_to_tensor(features), tf.convert_to_tensor(labels))).repeat()
-    chosen = tf.data.Dataset.range(epochs).map(shuffled).prefetch(1).flat_map(split)
+    chosen = tf.data.Dataset.range(epoch, epochs).map(shuffled).prefetch(1).flat_map(split).skip(step)
     options = tf.data.Options()
     # Optimizing the graph would serialize the arrays into it.
     options.experimental_optimization.apply_default_optimizations = False

@@ -15,6 +15,7 @@ from epochal_trainer import job as jobs
 from epochal_trainer import log as logs
 from epochal_trainer.buckets import Bucket, Credentials, FolderBucket, S3Bucket
 from epochal_trainer.failures import Failure, bad_spec
+from epochal_trainer.pulse import Pulse
 from epochal_trainer.report import Endpoint
 from epochal_trainer.results import LOG
 from epochal_trainer.stages import Stages
@@ -71,7 +72,7 @@ def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping,
         with stages.stage("start"), logs.without_greetings(scratch / "stderr"):
             from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - Keras takes seconds
         endpoint = _endpoint() if folders is None else None
-        attempt = Attempt(job, scratch=scratch, stopping=stopping, stages=stages, endpoint=endpoint)
+        attempt = Attempt(job, scratch=scratch, stopping=stopping, stages=stages, endpoint=endpoint, pulse=Pulse(words))
         message = attempt.train(lambda: _buckets(job, folders))
         log.info("Done: %s", message)
         code, reason = int(ExitCode.DONE), "Completed"
@@ -102,11 +103,14 @@ def _endpoint() -> Endpoint | None:
     return Endpoint(url, ca_file=Path(PROGRESS_CA_FILE), token_file=Path(TOKEN_FILE)) if url else None
 
 
-def _buckets(job: TrainingJob, folders: Folders | None) -> tuple[Bucket, Bucket]:
-    """Opens the buckets of data and of results, or the folders that stand for them."""
+def _buckets(job: TrainingJob, folders: Folders | None) -> "attempts.Buckets":
+    """Opens the buckets, or the folders that stand for them."""
+    from epochal_trainer.attempt import Buckets  # noqa: PLC0415 - it is there by now
+
     if folders is not None:
         folders.results.mkdir(parents=True, exist_ok=True)
-        return FolderBucket(folders.data), FolderBucket(folders.results)
+        results = FolderBucket(folders.results)
+        return Buckets(FolderBucket(folders.data), results, named=lambda _: results)
     storage = job.spec.storage
     if storage.endpoint is None:
         raise bad_spec("InvalidSpec", "spec.storage.endpoint: must be given outside of a cluster")
@@ -116,7 +120,9 @@ def _buckets(job: TrainingJob, folders: Folders | None) -> tuple[Bucket, Bucket]
         message = f"spec.storage.caConfigMapRef: the ConfigMap {name} must exist and have the key {key}"
         raise bad_spec("InvalidCertificateAuthority", f"{message}, with PEM certificates")
 
-    def bucket(name: str, endpoint: str) -> Bucket:
+    endpoint = storage.endpoint
+
+    def bucket(name: str) -> Bucket:
         return S3Bucket(
             endpoint,
             name,
@@ -125,4 +131,4 @@ def _buckets(job: TrainingJob, folders: Folders | None) -> tuple[Bucket, Bucket]
             ca_file=ca_file,
         )
 
-    return bucket(job.spec.data.bucket, storage.endpoint), bucket(job.spec.results.bucket, storage.endpoint)
+    return Buckets(bucket(job.spec.data.bucket), bucket(job.spec.results.bucket), named=bucket)

@@ -1,6 +1,7 @@
 """How a training stops when it is told to: SIGTERM from the kubelet, Ctrl-C from a person."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,15 +12,26 @@ class Terminated(BaseException):
 
 
 class Stopping:
-    """Turns SIGTERM into Terminated: at once, or where the training can stop cleanly."""
+    """Turns SIGTERM and Ctrl-C into Terminated: at once, or where the training can stop cleanly."""
 
     def __init__(self) -> None:
-        self._requested = False
+        self._since: float | None = None
         self._deferred = False
 
+    @property
+    def requested(self) -> bool:
+        """Whether it is to stop."""
+        return self._since is not None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was told to stop; 0 if it was not."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
     def listen(self) -> None:
-        """Takes SIGTERM from here on. Only the main thread may call this."""
+        """Takes SIGTERM and Ctrl-C from here on. Only the main thread may call this."""
         signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -36,12 +48,15 @@ class Stopping:
         Raises:
             Terminated: If so.
         """
-        if self._requested:
+        if self.requested:
             raise Terminated
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        first = not self._requested
-        self._requested = True
+        del frame
+        first = not self.requested
+        if first:
+            self._since = time.monotonic()
         if first and not self._deferred:
             raise Terminated
+        if not first and number == signal.SIGINT:
+            raise KeyboardInterrupt  # who presses Ctrl-C again does not want to wait

@@ -1,0 +1,11 @@
+"""Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
+
+from epochal_trainer.checkpoint.checkpointer import Checkpointer
+from epochal_trainer.checkpoint.files import Files
+from epochal_trainer.checkpoint.resume import Start, find, fitted
+from epochal_trainer.checkpoint.snapshot import Snapshot
+from epochal_trainer.checkpoint.state import Facts, Position
+from epochal_trainer.checkpoint.store import Store
+from epochal_trainer.checkpoint.writer import Writer
+
+__all__ = ["Checkpointer", "Facts", "Files", "Position", "Snapshot", "Start", "Store", "Writer", "find", "fitted"]

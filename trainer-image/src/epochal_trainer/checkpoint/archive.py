@@ -1,0 +1,144 @@
+"""A checkpoint as one file: a zip of `state.json` and arrays, stored as they are. Reading it trusts nothing in it."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from epochal_trainer.checkpoint.state import FORMAT, State
+from epochal_trainer.failures import Failure, bad_spec
+
+Array: TypeAlias = NDArray[Any]
+
+_STATE = "state.json"
+_ARRAY = ".npy"
+
+
+class Unreadable(Exception):
+    """A checkpoint that cannot be used: missing, damaged, or none at all. It says which and why."""
+
+
+class _Head(BaseModel):
+    format: int
+
+
+def size(arrays: Mapping[str, Array]) -> int:
+    """Returns about how many bytes a file with these arrays has."""
+    return sum(array.nbytes + 512 for array in arrays.values()) + 1024**2
+
+
+def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
+    """Writes a checkpoint.
+
+    Args:
+        path: The file.
+        state: All of it but the arrays.
+        arrays: The arrays by name.
+    """
+    bits = {name: array.dtype.name for name, array in arrays.items() if _foreign(array.dtype)}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_STATE, state.model_copy(update={"bits": bits}).model_dump_json())
+        for name, array in arrays.items():
+            plain = array.view(_carrier(array.dtype)) if name in bits else array
+            with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
+                npy.write_array(file, plain, allow_pickle=False)
+
+
+def read(path: Path) -> tuple[State, dict[str, Array]]:
+    """Reads a checkpoint, in no more memory than the file has bytes.
+
+    Args:
+        path: The file.
+
+    Returns:
+        All of it but the arrays, and the arrays by name.
+
+    Raises:
+        Unreadable: If it is no checkpoint, or damaged.
+        Failure: CheckpointTooNew, if a later version wrote it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise Unreadable("it is compressed, and checkpoints are not")
+            if sum(entry.file_size for entry in entries) > path.stat().st_size:
+                raise Unreadable("it claims to hold more than it has bytes")
+            state = parse(archive.read(_STATE))
+            names = [entry.filename for entry in entries if entry.filename.endswith(_ARRAY)]
+            arrays = {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names}
+    except (OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise Unreadable(f"it is damaged: {error}") from error
+    for name, kind in state.bits.items():
+        if name not in arrays:
+            raise Unreadable(f"it lacks the array {name}")
+        arrays[name] = arrays[name].view(_known(kind, arrays[name].dtype))
+    return state, arrays
+
+
+def parse(text: bytes) -> State:
+    """Reads `state.json`.
+
+    Raises:
+        Unreadable: If it is none.
+        Failure: CheckpointTooNew, if a later version wrote it.
+    """
+    try:
+        found = _Head.model_validate_json(text).format
+        if found > FORMAT:
+            raise too_new(found)
+        return State.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Unreadable(f"its {_STATE} is damaged: {where or 'it'}: {first['msg']}") from error
+
+
+def too_new(found: int) -> Failure:
+    """Returns the failure of a checkpoint that a later version wrote."""
+    return bad_spec(
+        "CheckpointTooNew",
+        f"the checkpoints there have format {found}, and this trainer reads format {FORMAT}: a later version of "
+        "Epochal wrote them, so use its image",
+    )
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
+    entry = archive.getinfo(name)
+    with archive.open(entry) as file:
+        dtype, shape = _header(file)
+        held = entry.file_size - file.tell()
+        if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize != held:
+            raise Unreadable(f"its array {name} says {shape} of {dtype}, and has {held} bytes")
+        file.seek(0)
+        array: Array = npy.read_array(file, allow_pickle=False)  # reads to its end, where the zip checks its CRC
+        return array
+
+
+def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    version = npy.read_magic(file)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    return dtype, shape
+
+
+def _foreign(dtype: np.dtype[Any]) -> bool:
+    """Whether NumPy's format does not know a type: those of ml_dtypes, such as bfloat16, look like raw bytes to it."""
+    return isinstance(getattr(ml_dtypes, dtype.name, None), type)
+
+
+def _carrier(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"u{dtype.itemsize}")
+
+
+def _known(kind: str, carrier: np.dtype[Any]) -> np.dtype[Any]:
+    found = getattr(ml_dtypes, kind, None)
+    if not isinstance(found, type) or _carrier(np.dtype(found)) != carrier:
+        raise Unreadable(f"it holds an array of type {kind}, which is not known here")
+    return np.dtype(found)

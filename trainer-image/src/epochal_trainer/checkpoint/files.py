@@ -1,0 +1,120 @@
+"""Copies of the files that a training writes, as they were when a checkpoint was taken."""
+
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from epochal_trainer.buckets.bucket import sha256
+from epochal_trainer.buckets.faults import room_for
+
+_SETTLED = 0.1
+"""Seconds after which a file whose times are the same is the same: clocks of file systems tick slower than ours."""
+
+
+class Copy:
+    """A copy of a file, which goes when nobody needs it any more.
+
+    Args:
+        path: The copy.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._gone = weakref.finalize(self, path.unlink, missing_ok=True)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content's SHA-256 in hex."""
+        return sha256(self.path)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes."""
+        return self.path.stat().st_size
+
+
+class _Seen(NamedTuple):
+    stamp: tuple[int, int, int]
+    copy: Copy
+
+
+class Files:
+    """Takes copies of files, anew only of those that changed.
+
+    Args:
+        base: Folder that the files' paths are relative to.
+        names: Files and folders in it.
+        staging: Folder for the copies.
+    """
+
+    def __init__(self, base: Path, names: Sequence[str], staging: Path) -> None:
+        self._base = base
+        self._names = names
+        self._staging = staging
+        self._seen: dict[str, _Seen] = {}
+
+    def take(self) -> dict[str, Copy]:
+        """Returns a copy of each file as it is now, by path.
+
+        Raises:
+            Failure: ScratchFull.
+        """
+        self._staging.mkdir(parents=True, exist_ok=True)
+        seen: dict[str, _Seen] = {}
+        for path in self._paths():
+            name = path.relative_to(self._base).as_posix()
+            found = path.stat()
+            stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+            before = self._seen.get(name)
+            settled = time.time_ns() - found.st_mtime_ns > _SETTLED * 1e9
+            if before is not None and before.stamp == stamp:
+                seen[name] = before
+            else:
+                # What was written just now may be written again within the same tick.
+                seen[name] = _Seen(stamp if settled else (0, 0, 0), self._copy(path))
+        self._seen = seen
+        return {name: entry.copy for name, entry in seen.items()}
+
+    def put_back(self, copies: Mapping[str, Copy]) -> None:
+        """Puts files where they were. What the log holds already comes after what it held.
+
+        Args:
+            copies: Copies by path. A path that leads elsewhere than to the files of a training is passed over.
+        """
+        for name, copy in copies.items():
+            if not inside(name, self._names):
+                continue
+            target = self._base / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with room_for(target, copy.size, name):
+                if target.exists():
+                    before, now = copy.path.read_bytes(), target.read_bytes()
+                    with target.open("r+b") as file:  # the same file, since the log goes on writing to it
+                        file.write(before + now)
+                else:
+                    shutil.copyfile(copy.path, target)
+
+    def _paths(self) -> list[Path]:
+        found: list[Path] = []
+        for name in self._names:
+            path = self._base / name
+            found += sorted(path.rglob("*")) if path.is_dir() else [path]
+        return [path for path in found if path.is_file() and not path.is_symlink()]
+
+    def _copy(self, path: Path) -> Copy:
+        handle, name = tempfile.mkstemp(dir=self._staging)
+        copy = Copy(Path(name))
+        with open(handle, "wb") as file, path.open("rb") as source, room_for(copy.path, path.stat().st_size, str(path)):  # noqa: PTH123
+            shutil.copyfileobj(source, file)
+        return copy
+
+
+def inside(name: str, names: Sequence[str]) -> bool:
+    """Whether a path, relative, leads to one of some files and folders or into one of them."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and any(path.is_relative_to(root) for root in names)

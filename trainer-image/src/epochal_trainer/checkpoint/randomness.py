@@ -1,0 +1,50 @@
+"""The generators of random numbers of Python and NumPy: what a layer, a callback or Keras itself may draw from."""
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epochal_trainer.checkpoint.state import RandomState
+
+Array: TypeAlias = NDArray[Any]
+
+_NUMPY = "random/numpy"
+
+
+def state(arrays: dict[str, Array]) -> RandomState:
+    """Returns the state of the generators.
+
+    Args:
+        arrays: Takes a copy of NumPy's.
+    """
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - Keras seeds this one
+    arrays[_NUMPY] = np.array(keys)
+    version, numbers, gauss = random.getstate()
+    return RandomState(python=[version, list(numbers), gauss], numpy=[kind, *rest])
+
+
+def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
+    """Sets the generators to what a checkpoint holds.
+
+    Raises:
+        ValueError: If that is no state of theirs. KeyError or TypeError likewise.
+    """
+    version, numbers, gauss = found.python
+    kind, *rest = found.numpy
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state((kind, arrays[_NUMPY], *rest))  # noqa: NPY002
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Leaves the generators as they were, whatever is done within."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

@@ -1,0 +1,148 @@
+"""The state of a training in memory: taken from it, and given back to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import keras
+from numpy.typing import NDArray
+
+from epochal_trainer.checkpoint import randomness, values, variables
+from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
+from epochal_trainer.epochs import Epoch
+
+Array: TypeAlias = NDArray[Any]
+
+_SEED_SHAPE = (2,)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The whole state of a training at one moment. It shares nothing with the training.
+
+    Args:
+        state: All of it but the arrays and files.
+        arrays: The arrays by name.
+        files: Copies of the files that the training had written by then, by path.
+    """
+
+    state: State
+    arrays: Mapping[str, Array]
+    files: Mapping[str, Copy] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        model: keras.Model,
+        callbacks: Sequence[Any],
+        *,
+        position: Position,
+        history: Sequence[Epoch],
+        seconds: float,
+        facts: Facts,
+        attempt: int,
+        files: Mapping[str, Copy],
+        versions: Mapping[str, str],
+    ) -> "Snapshot":
+        """Takes the state of a training.
+
+        Args:
+            model: The model, compiled.
+            callbacks: The user's callbacks.
+            position: Where the training is.
+            history: The finished epochs.
+            seconds: How long the running epoch has taken so far.
+            facts: What the order of samples follows from, and what else is compared.
+            attempt: The attempt.
+            files: Copies of the files that were written.
+            versions: Versions of what the result depends on.
+
+        Returns:
+            Its state: copies in the host's memory.
+        """
+        arrays: dict[str, Array] = {}
+        groups = variables.groups(model)
+        for group, members in groups.items():
+            arrays.update(variables.values(members, group))
+        states = [
+            CallbackState(
+                callback=type(callback).__name__, state=values.state_of(callback, f"callbacks/{index}", arrays)
+            )
+            for index, callback in enumerate(callbacks)
+        ]
+        state = State(
+            attempt=attempt,
+            time=datetime.now(UTC),
+            position=position,
+            seconds=seconds,
+            stop_training=bool(model.stop_training),
+            history=[FinishedEpoch.of(epoch) for epoch in history],
+            facts=facts,
+            variables={group: variables.describe(members) for group, members in groups.items()},
+            callbacks=states,
+            random=randomness.state(arrays),
+            versions=dict(versions),
+        )
+        return cls(state, arrays, files)
+
+    @property
+    def history(self) -> list[Epoch]:
+        """The finished epochs."""
+        return [epoch.epoch() for epoch in self.state.history]
+
+    def changed(self, **fields: Any) -> "Snapshot":
+        """Returns this snapshot with other fields in its state."""
+        return replace(self, state=self.state.model_copy(update=fields))
+
+    def check(self) -> None:
+        """Makes sure that all of it can be given back, as far as that can be known without a model.
+
+        Raises:
+            Unreadable: If not, saying why.
+        """
+        for group, members in self.state.variables.items():
+            for index, described in enumerate(members):
+                array = self.arrays.get(variables.name(group, index))
+                if array is None or (array.shape, array.dtype.name) != (described.shape, described.dtype):
+                    found = "nothing" if array is None else f"shape {array.shape} and type {array.dtype}"
+                    raise Unreadable(
+                        f"the value of {described.path} has {found}, and should have shape {described.shape} and type "
+                        f"{described.dtype}"
+                    )
+        generators = self.state.variables.get(variables.RANDOM, [])
+        if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
+            raise Unreadable("the state of Keras' seed generator is not that of one")
+        if [epoch.number for epoch in self.state.history] != list(range(1, self.state.position.epoch + 1)):
+            raise Unreadable(f"its history is not that of {self.state.position.epoch} epochs")
+        try:
+            for value in (value for callback in self.state.callbacks for value in callback.state.values()):
+                values.decoded(value, self.arrays)
+            with randomness.kept():
+                randomness.restore(self.state.random, self.arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
+
+    def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
+        """Gives the state back to a training that it fits.
+
+        Args:
+            model: The model, compiled, its metrics built.
+            callbacks: The user's callbacks, which the training has begun with. One of another class than the one at
+                its place then was starts anew.
+        """
+        variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
+        here = variables.groups(model)
+        for group in self.state.variables:
+            if group in here:
+                variables.assign(here[group], group, self.arrays)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # what it computes with follows from its variables
+        for callback, found in zip(callbacks, self.state.callbacks, strict=False):
+            if type(callback).__name__ == found.callback:
+                values.restore(callback, found.state, self.arrays)
+        randomness.restore(self.state.random, self.arrays)
+        model.stop_training = self.state.stop_training

@@ -1,0 +1,141 @@
+"""What a checkpoint says of itself: `state.json`, in format 1. See README.md beside this file."""
+
+from typing import Annotated, Any
+
+from epochal_api.model import Model
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+
+from epochal_trainer.epochs import Epoch
+
+FORMAT = 1
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(max_length=4096)]
+
+
+class Part(Model):
+    """A part of the format. What a later version adds to it is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Position(Part):
+    """Where a training is."""
+
+    epoch: Count = 0
+    """Finished epochs."""
+    step: Count = 0
+    """Finished steps of the running epoch. As many as an epoch has: only its validation is left."""
+    begun: bool = False
+    """Whether the running epoch has begun: its metrics, and what callbacks did at its beginning, count."""
+
+
+class Facts(Part):
+    """What a position within an epoch depends on, and what else is worth comparing."""
+
+    samples: Count
+    """Samples of the training set."""
+    batch_size: Count
+    """Samples per step."""
+    steps: Count
+    """Steps of an epoch."""
+    seed: Count
+    """Seed of the order of samples."""
+    optimizer: dict[str, Any]
+    """The optimizer, as the TrainingJob describes it."""
+    data: dict[Text, Sha256]
+    """SHA-256 by key of every object that was read."""
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What the batches of an epoch follow from."""
+        return self.samples, self.batch_size, self.seed
+
+
+class FinishedEpoch(Part):
+    """A finished epoch, see epochs.Epoch."""
+
+    number: Count
+    seconds: Seconds
+    learning_rate: float | None = None
+    metrics: dict[Text, float]
+
+    @classmethod
+    def of(cls, epoch: Epoch) -> "FinishedEpoch":
+        """Describes a finished epoch."""
+        return cls(
+            number=epoch.number,
+            seconds=epoch.seconds,
+            learning_rate=epoch.learning_rate,
+            metrics=dict(epoch.metrics),
+        )
+
+    def epoch(self) -> Epoch:
+        """Returns the finished epoch."""
+        return Epoch(self.number, self.seconds, self.learning_rate, self.metrics)
+
+
+class VariableState(Part):
+    """A variable; its value is the array GROUP/INDEX."""
+
+    path: Text
+    """Its name for people, such as dense/kernel. Variables are told apart by their places, not by it."""
+    shape: tuple[Count, ...]
+    dtype: Text
+
+
+class CallbackState(Part):
+    """A callback of the user's."""
+
+    callback: Text
+    """Its class."""
+    state: dict[Text, Any]
+    """Its attributes by name, see values.py."""
+
+
+class RandomState(Part):
+    """The generators of random numbers outside of the network."""
+
+    python: list[Any]
+    """What random.getstate() gives."""
+    numpy: list[Any]
+    """What numpy.random.get_state() gives, without its array, which is random/numpy."""
+
+
+class FileState(Part):
+    """A file; its content is the object files/SHA256."""
+
+    sha256: Sha256
+    size: Count
+
+
+class State(Part):
+    """All of a checkpoint but its arrays and files."""
+
+    format: int = FORMAT
+    attempt: Annotated[int, Field(ge=1)]
+    """The attempt that wrote it."""
+    time: AwareDatetime
+    """When the training was there."""
+    position: Position
+    """Where the training was."""
+    seconds: Seconds
+    """Seconds that the running epoch had taken so far."""
+    stop_training: bool
+    """Whether a callback has ended the training."""
+    history: list[FinishedEpoch]
+    """The finished epochs."""
+    facts: Facts
+    variables: dict[Text, list[VariableState]]
+    """The variables by group: model, optimizer, metrics, random."""
+    callbacks: list[CallbackState]
+    """The user's callbacks, in their order."""
+    random: RandomState
+    bits: dict[Text, Text] = {}
+    """Types of the arrays that are stored as bits, since NumPy's own format does not know them: bfloat16, ..."""
+    files: dict[Text, FileState] = {}
+    """Files by path relative to the results: those of the user's callbacks, and the log."""
+    versions: dict[Text, Text] = {}
+    """Versions of what the result depends on."""

@@ -1,0 +1,240 @@
+"""The checkpoints of a TrainingJob in its bucket."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
+
+from epochal_trainer.buckets import Bucket
+from epochal_trainer.buckets.bucket import sha256
+from epochal_trainer.buckets.faults import room_for
+from epochal_trainer.checkpoint import archive
+from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.snapshot import Snapshot
+from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
+from epochal_trainer.failures import Failure, refused
+from epochal_trainer.results import to_json
+
+log = logging.getLogger(__name__)
+
+FOLDER = "checkpoints"
+_POINTER = "latest.json"
+_FILES = "files/"
+_SUFFIX = ".zip"
+_KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
+_MOST_POINTER_BYTES = 1024**2
+_GONE = ("ObjectNotFound", "ObjectChanged", "DamagedData")
+"""What may be the matter with one object of a bucket that is in order."""
+
+
+class Entry(Part):
+    """A checkpoint, as the pointer lists it."""
+
+    key: Annotated[str, StringConstraints(pattern=_KEY)]
+    """Its object, relative to the pointer: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
+    sha256: Sha256 | None = None
+    """The object's SHA-256; None where only the object itself is known."""
+    size: Count = 0
+    epoch: Count
+    step: Count
+    attempt: Count
+    time: AwareDatetime | None = None
+    files: list[Sha256] = []
+    """The files that belong to it."""
+
+
+class _Pointer(Part):
+    format: int = FORMAT
+    checkpoints: Annotated[list[Entry], Field(max_length=1000)]
+    """Newest first."""
+
+
+class Store:
+    """The folder of a TrainingJob's checkpoints. What it points to is whole: that is written first, the pointer last.
+
+    Args:
+        bucket: The bucket.
+        folder: The folder of the job's results, without a slash at its end.
+        scratch: Folder for files on the way.
+        keep: How many checkpoints to keep.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1) -> None:
+        self._bucket = bucket
+        self._prefix = f"{folder}/{FOLDER}/"
+        self._scratch = scratch
+        self._keep = keep
+        self._kept: list[Entry] = []
+
+    @property
+    def uri(self) -> str:
+        """Where the checkpoints lie."""
+        return self._bucket.uri(self._prefix)
+
+    def newest(self) -> Snapshot | None:
+        """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
+
+        Returns:
+            The checkpoint, with copies of its files; None if there is none.
+
+        Raises:
+            Failure: CheckpointTooNew, if a later version wrote it; ScratchFull; or whatever is the matter with the
+                bucket.
+        """
+        entries = self._entries()
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        for index, entry in enumerate(entries):
+            try:
+                snapshot = self._read(entry)
+            except Unreadable as error:
+                log.warning("The checkpoint %s cannot be used: %s", self._bucket.uri(self._prefix + entry.key), error)
+            else:
+                self._kept = entries[index:]
+                return snapshot
+        if entries:
+            log.warning("None of the %d checkpoints in %s can be used.", len(entries), self.uri)
+        return None
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Writes a checkpoint: files, then the checkpoint, then what points to it; then deletes those too many.
+
+        Args:
+            snapshot: The checkpoint.
+
+        Raises:
+            Failure: If the bucket cannot be written; ScratchFull.
+        """
+        state = snapshot.state
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        known = {digest for entry in self._kept for digest in entry.files}
+        for copy in snapshot.files.values():
+            if copy.sha256 not in known:
+                self._bucket.upload(copy.path, f"{self._prefix}{_FILES}{copy.sha256}")
+                known.add(copy.sha256)
+        files = {path: FileState(sha256=copy.sha256, size=copy.size) for path, copy in snapshot.files.items()}
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            path = Path(folder) / "checkpoint"
+            with room_for(path, archive.size(snapshot.arrays), "a checkpoint"):
+                archive.write(path, state.model_copy(update={"files": files}), snapshot.arrays)
+            digest = sha256(path)
+            at = state.position
+            entry = Entry(
+                key=f"{state.attempt:06}-{at.epoch:07}-{at.step:012}-{digest[:16]}{_SUFFIX}",
+                sha256=digest,
+                size=path.stat().st_size,
+                epoch=at.epoch,
+                step=at.step,
+                attempt=state.attempt,
+                time=state.time,
+                files=sorted({copy.sha256 for copy in snapshot.files.values()}),
+            )
+            self._bucket.upload(path, self._prefix + entry.key)
+            self._verify(path, entry)
+        if self._superseded(state.attempt):
+            log.warning("A later attempt than this one, %d, writes checkpoints: this one's go nowhere.", state.attempt)
+            self._bucket.delete(self._prefix + entry.key)
+            return
+        kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
+        pointer = _Pointer(checkpoints=kept)
+        self._bucket.put(self._prefix + _POINTER, to_json(json.loads(pointer.model_dump_json(exclude_none=True))))
+        self._kept = kept
+        self._clean(state.attempt)
+
+    def _entries(self) -> list[Entry]:
+        """Returns the checkpoints there are, newest first."""
+        try:
+            return self._pointer().checkpoints
+        except Unreadable as error:
+            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self.uri + _POINTER, error)
+        except Failure as failure:
+            if failure.reason not in _GONE:
+                raise
+        return [
+            Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
+            for name in sorted(self._names(_SUFFIX), reverse=True)
+        ]
+
+    def _pointer(self) -> _Pointer:
+        key = self._prefix + _POINTER
+        if (size := self._bucket.stat(key).size) > _MOST_POINTER_BYTES:
+            raise Unreadable(f"it has {size:,} bytes")
+        try:
+            content = json.loads(self._bucket.get(key))
+            found = content["format"]
+            if isinstance(found, int) and found > FORMAT:
+                raise archive.too_new(found)
+            return _Pointer.model_validate(content)
+        except ValidationError as error:
+            raise Unreadable(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise Unreadable(str(error) or type(error).__name__) from error
+
+    def _names(self, suffix: str) -> list[str]:
+        """Returns the names of the checkpoints' own objects."""
+        names = (key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix))
+        return [name for name in names if name.endswith(suffix) and re.match(_KEY, name)]
+
+    def _read(self, entry: Entry) -> Snapshot:
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            path = Path(folder) / "checkpoint"
+            self._fetch(entry.key, path, entry.sha256)
+            state, arrays = archive.read(path)
+        Snapshot(state, arrays).check()
+        copies: dict[str, Copy] = {}
+        for name, file in state.files.items():
+            handle, target = tempfile.mkstemp(dir=self._scratch)
+            os.close(handle)
+            copies[name] = Copy(Path(target))
+            self._fetch(_FILES + file.sha256, Path(target), file.sha256)
+        return Snapshot(state, arrays, copies)
+
+    def _fetch(self, name: str, path: Path, digest: str | None) -> None:
+        try:
+            found = self._bucket.download(self._prefix + name, path)
+        except Failure as failure:
+            if failure.reason in _GONE:
+                raise Unreadable(failure.message) from failure
+            raise
+        if digest is not None and found != digest:
+            raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}")
+
+    def _verify(self, path: Path, entry: Entry) -> None:
+        """Makes sure that the bucket holds what was written to it."""
+        key = self._prefix + entry.key
+        if (md5 := self._bucket.stat(key).md5) is not None:
+            with path.open("rb") as file:
+                good = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
+        else:
+            good = self._bucket.download(key, path) == entry.sha256
+        if not good:
+            raise refused("ResultsNotWritable", f"{self._bucket.uri(key)} holds other bytes than were written to it")
+
+    def _superseded(self, attempt: int) -> bool:
+        """Whether a later attempt writes here: this one may run on a node that was given up."""
+        try:
+            return any(entry.attempt > attempt for entry in self._pointer().checkpoints)
+        except Unreadable:
+            return False
+        except Failure as failure:
+            if failure.reason not in _GONE:
+                raise
+            return False
+
+    def _clean(self, attempt: int) -> None:
+        """Deletes what nothing points to any more, of this attempt and earlier ones."""
+        kept = {entry.key for entry in self._kept}
+        files = {digest for entry in self._kept for digest in entry.files}
+        try:
+            for name in (key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)):
+                is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
+                if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
+                    self._bucket.delete(self._prefix + name)
+        except Failure as failure:
+            log.warning("Old checkpoints stay where they are: %s", failure.message)
