@@ -1,0 +1,123 @@
+"""What can happen to a cluster: a component that ends, a service that is away, a node that must be emptied."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.faults import node
+from tests.kit.kubectl import Object, Refused, apply, kubectl, wait
+
+NODE = "epochal"
+
+
+def component(action: str, name: str) -> None:
+    """Stops, starts or restarts a component of the control plane, or the kubelet."""
+    node.in_host(sys.executable, "tests/cluster", action, name)
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """Stops a component, and starts it again in the end."""
+    component("stop", name)
+    try:
+        yield
+    finally:
+        component("start", name)
+
+
+@contextmanager
+def scaled_to_nothing(namespace: str, deployment: str) -> Iterator[None]:
+    """Takes all pods of a Deployment away, and waits in the end until they are back."""
+    where = ["--namespace", namespace]
+    selector = json.loads(
+        kubectl("get", "deployment", deployment, *where, "--output=jsonpath={.spec.selector.matchLabels}")
+    )
+    labels = ",".join(f"{key}={value}" for key, value in selector.items())
+    kubectl("scale", f"deployment/{deployment}", *where, "--replicas=0")
+    try:
+        kubectl("delete", "pods", *where, "--selector", labels, "--grace-period=1", "--wait")
+        yield
+    finally:
+        kubectl("scale", f"deployment/{deployment}", *where, "--replicas=1")
+        kubectl("rollout", "status", f"deployment/{deployment}", *where, "--timeout=90s")
+
+
+def evict(namespace: str, pod: str) -> None:
+    """Evicts a pod by the API that a drain uses."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    kubectl("create", "--raw", path, "--filename", "-", stdin=json.dumps(eviction))
+
+
+def drain(job: str) -> None:
+    """Drains the node of a job's pods, as for maintenance, and lets pods onto it again."""
+    try:
+        kubectl(
+            "drain", NODE, f"--pod-selector=batch.kubernetes.io/job-name={job}", "--delete-emptydir-data", "--force"
+        )
+    finally:
+        kubectl("uncordon", NODE)
+
+
+def preempt(namespace: str, image: str, resources: Object) -> None:
+    """Lets a pod of high priority take what another one has, for some seconds."""
+    name = "first"
+    priority = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": f"{namespace}-{name}"},
+    }
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
+    container = {
+        "name": name,
+        "image": image,
+        "command": ["sleep", "3"],
+        "resources": {"limits": resources},
+        "securityContext": security | {"runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"priorityClassName": f"{namespace}-{name}", "restartPolicy": "Never", "containers": [container]},
+    }
+    try:
+        apply(priority | {"value": 1_000_000})
+        apply(pod)
+        kubectl(
+            "wait",
+            "--for=jsonpath={.status.phase}=Succeeded",
+            f"pod/{name}",
+            "-n",
+            namespace,
+            "--timeout=180s",
+            timeout=200,
+        )
+    finally:
+        kubectl("delete", "pod", name, "--namespace", namespace, "--ignore-not-found", "--wait=false")
+        kubectl("delete", "priorityclass", f"{namespace}-{name}", "--ignore-not-found")
+
+
+def not_ready(seconds: float) -> None:
+    """Waits until the control plane misses the node."""
+
+    def look() -> bool:
+        try:
+            path = '{.status.conditions[?(@.type=="Ready")].status}'
+            return kubectl("get", "node", NODE, f"--output=jsonpath={path}") != "True"
+        except Refused:
+            return False
+
+    wait("the node to be missed", look, seconds=seconds)
+    time.sleep(1)
+
+
+def evicted(namespace: str, pod: str, seconds: float) -> None:
+    """Waits until the control plane has given a pod up."""
+
+    def look() -> bool:
+        return bool(kubectl("get", "pod", pod, "-n", namespace, "--output=jsonpath={.metadata.deletionTimestamp}"))
+
+    wait(f"{pod} to be given up", look, seconds=seconds)

@@ -1,0 +1,107 @@
+"""Faults of the operator, while trainings run, and trainings that another one goes on from."""
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tests.faults.scenario import Trial, Try, slug
+from tests.faults.training import Bed, Fault
+from tests.kit import operator
+from tests.kit.kubectl import get, kubectl, wait
+
+BACK_SECONDS = 60
+BETWEEN = 0.3, 2.5
+"""Seconds between an operator's process and its end."""
+SMALL_EPOCHS = 12
+SMALL: dict[str, Any] = {"resources__requests": {"cpu": "50m", "memory": "512Mi"}}
+
+
+@dataclass(frozen=True)
+class OperatorKills:
+    """The operator is killed again and again while trainings run.
+
+    Args:
+        jobs: How many trainings.
+        kills: How often.
+        name: What the table calls it.
+    """
+
+    jobs: int = 20
+    kills: int = 50
+    name: str = "SIGKILL of the operator, 20 jobs"
+    alone: bool = True
+
+    def tries(self) -> list[Try]:
+        """Returns the one try."""
+        return [Try(slug(self.name), self.kills, self._try)]
+
+    def _try(self, bed: Bed) -> Trial:
+        reference = bed.reference("small", epochs=SMALL_EPOCHS)
+        names = [f"beside-{number:02}" for number in range(self.jobs)]
+        with ExitStack() as stack:
+            trainings = [stack.enter_context(bed.train(name, epochs=SMALL_EPOCHS, **SMALL)) for name in names]
+            done = 0
+            while done < self.kills:
+                kill(bed.chance.uniform(*BETWEEN))
+                done += 1
+            differences = [found for training in trainings for found in training.results().differences(reference)]
+            starts = {training.name: len(training.observer.runs) for training in trainings}
+        wrong = [f"{name} had {count} trainers" for name, count in starts.items() if count != 1]
+        wrong += [fault for fault in bed.audit.faults if fault.startswith("beside-")]
+        return Trial((Fault(until=0.0),) * self.kills, tuple(differences), tuple(wrong))
+
+
+def kill(after: float) -> None:
+    """Kills the operator some seconds after its process was there.
+
+    The kubelet would wait longer and longer until it starts the same pod again, up to five minutes: the pod is
+    removed with its process, and its Deployment makes another at once.
+
+    Args:
+        after: Seconds.
+    """
+
+    def process() -> int | None:
+        for pod in operator.pods():
+            try:
+                return operator.process_of(get("pod", pod, namespace=operator.NAMESPACE)["metadata"]["uid"])
+            except ValueError:
+                continue
+        return None
+
+    pid = wait("the operator's process", process, seconds=BACK_SECONDS, every=0.1)
+    time.sleep(after)
+    names = operator.pods()
+    os.kill(pid, signal.SIGKILL)
+    kubectl("delete", "pod", *names, "--namespace", operator.NAMESPACE, "--grace-period=0", "--force")
+
+
+@dataclass(frozen=True)
+class GoingOn:
+    """A training is ended before its time, and another one goes on from it."""
+
+    name: str = "another job goes on from a finished one"
+    alone: bool = False
+
+    def tries(self) -> list[Try]:
+        """Returns the two tries: by the name of the first training, and by where its results lie."""
+        return [Try(f"{slug(self.name)}-by-{how}", 1, partial(self._try, how)) for how in ("name", "uri")]
+
+    def _try(self, how: str, bed: Bed) -> Trial:
+        reference = bed.reference()
+        with bed.train(f"first-by-{how}", epochs=bed.epochs // 2) as first:
+            uri = first.complete()["results"]["uri"]
+            source = {"name": first.name} if how == "name" else {"uri": uri}
+            with bed.train(f"further-by-{how}", training__continueFrom=source) as further:
+                differences = further.results().differences(reference)
+                begun = further.run.went_on_from
+        expected = bed.epochs // 2 * further.run.per_epoch
+        wrong = [] if begun == expected else [f"began at step {begun} instead of {expected}"]
+        return Trial((Fault(until=0.0),), tuple(differences), tuple(wrong))
+
+
+SCENARIOS = (OperatorKills(), GoingOn())

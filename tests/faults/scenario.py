@@ -1,0 +1,157 @@
+"""Scenarios: what is done to which training at what moment, what it may cost, and how that is tried."""
+
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Fault, Training, now
+
+Span = tuple[float, float]
+Inject = Callable[[Training], Span | None]
+"""Brings a fault about. Returns when it began and ended, in seconds since 1970, where the call itself does not tell."""
+MOMENTS = 0.1, 0.8
+"""Between which parts of a training it is disturbed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one try.
+
+    Args:
+        faults: What each disturbance cost.
+        differences: In what the results differ from those of an undisturbed training; None if there are none.
+        wrong: What else was not as it must be; empty if it was survived.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    differences: tuple[str, ...] | None = None
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def survived(self) -> bool:
+        """Whether the training ended as it must."""
+        return not self.wrong
+
+    @property
+    def identical(self) -> bool:
+        """Whether its results are those of an undisturbed one."""
+        return self.differences == ()
+
+
+@dataclass(frozen=True)
+class Try:
+    """One try of a scenario.
+
+    Args:
+        name: What people call it.
+        times: How many disturbances it holds.
+        run: Makes it.
+    """
+
+    name: str
+    times: int
+    run: Callable[[Bed], Trial]
+
+    def make(self, bed: Bed) -> Trial:
+        """Makes it, and takes whatever goes wrong for what was wrong."""
+        try:
+            return self.run(bed)
+        except Exception as error:  # noqa: BLE001 - a scenario that fails is a result, too
+            return Trial(wrong=(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+class Tryable(Protocol):
+    """Whatever can be tried."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run meanwhile."""
+
+    def tries(self) -> list[Try]:
+        """Returns the tries, each of which may run beside the others."""
+
+
+def _as_it_is(namespace: str, job: str) -> AbstractContextManager[None]:
+    del namespace, job
+    return nullcontext()
+
+
+def _nothing(training: Training) -> None:
+    del training
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A fault that a training must survive with the weights of one that was never disturbed.
+
+    Args:
+        name: What the table calls it.
+        inject: Brings it about.
+        jobs: How many trainings it is tried on.
+        times: How often it is brought about in each.
+        at_start: Whether it begins with the job, not at random steps.
+        alone: Whether other trainings must not run meanwhile: it touches more than its own.
+        repeats: Whether steps may be repeated: at most those of one checkpoint interval.
+        through_proxy: Whether the training reaches its buckets through a proxy.
+        changes: Fields of the job's spec by path.
+        around: What must be so before the job is applied, by namespace and name of the job.
+        holds: Checks what else must hold in the end.
+    """
+
+    name: str
+    inject: Inject
+    jobs: int = 1
+    times: int = 1
+    at_start: bool = False
+    alone: bool = False
+    repeats: bool = True
+    through_proxy: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    around: Callable[[str, str], AbstractContextManager[None]] = field(default=_as_it_is)
+    holds: Callable[[Training], None] = field(default=_nothing)
+
+    def tries(self) -> list[Try]:
+        """Returns the tries: a training each."""
+        names = [f"{slug(self.name)}-{number}" for number in range(self.jobs)]
+        return [Try(name, self.times, partial(self._try, name)) for name in names]
+
+    def _try(self, name: str, bed: Bed) -> Trial:
+        reference = bed.reference()
+        moments = sorted(bed.chance.uniform(*MOMENTS) for _ in range(self.times))
+        spans: list[Span] = []
+        with (
+            self.around(bed.namespace.name, name),
+            bed.train(name, through_proxy=self.through_proxy, **self.changes) as training,
+        ):
+            for part in moments:
+                if not self.at_start:
+                    training.wait_part(part)
+                began = now()
+                spans.append(self.inject(training) or (began, now()))
+            differences = training.results().differences(reference)
+            faults = tuple(training.cost(*span) for span in spans)
+            self.holds(training)
+        return Trial(faults, tuple(differences), tuple(self._wrong(bed, name, faults)))
+
+    def _wrong(self, bed: Bed, name: str, faults: tuple[Fault, ...]) -> list[str]:
+        """Returns what broke a promise, in words."""
+        wrong = [fault for fault in bed.audit.faults if fault.startswith(name)]
+        for fault in faults:
+            if fault.repeated and not self.repeats:
+                wrong.append(f"{fault.repeated} steps were repeated")
+            if fault.thrown_back > EVERY_SECONDS + STORING_SECONDS:
+                wrong.append(f"thrown back by {fault.thrown_back:.1f} s, more than one checkpoint interval")
+        return wrong
+
+
+def slug(text: str) -> str:
+    """Returns a text as a name for Kubernetes."""
+    return re.sub("[^a-z0-9]+", "-", text.lower())[:50].strip("-")

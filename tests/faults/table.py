@@ -1,0 +1,139 @@
+"""What the trials of each scenario came to, as a person reads it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from tests.bench.figures import Figure
+from tests.faults.scenario import Trial
+from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Fault
+
+KILL, TERM = "SIGKILL of the trainer", "SIGTERM of the trainer"
+KILLS = (KILL, TERM)
+SEEN_SECONDS = 0.1
+"""What is less was not seen: trainers are looked at 20 times a second."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one scenario.
+
+    Args:
+        name: The scenario.
+        tried: How many disturbances were tried, by trial.
+        trials: What came of each trial.
+    """
+
+    name: str
+    tried: tuple[int, ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What each disturbance cost, as far as trainings have gone on."""
+        return [fault for trial in self.trials for fault in trial.faults]
+
+    @property
+    def survived(self) -> int:
+        """How many disturbances were survived."""
+        return sum(times for times, trial in zip(self.tried, self.trials, strict=True) if trial.survived)
+
+    @property
+    def identical(self) -> bool:
+        """Whether all trainings have the results of an undisturbed one."""
+        return all(trial.identical for trial in self.trials)
+
+    def cells(self) -> list[str]:
+        """Returns the row of the table."""
+        return [
+            self.name,
+            str(sum(self.tried)),
+            str(self.survived),
+            seconds(fault.until for fault in self.faults),
+            seconds(fault.waiting for fault in self.faults),
+            seconds(fault.starting for fault in self.faults),
+            steps(fault.repeated for fault in self.faults),
+            "yes" if self.identical else "no",
+        ]
+
+
+HEAD = (
+    "fault",
+    "tried",
+    "survived",
+    "seconds until training goes on",
+    "of which Kubernetes waits",
+    "container's start to first step",
+    "steps repeated",
+    "weights identical",
+)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Returns the rows as a Markdown table."""
+    lines = [HEAD, ("---",) * len(HEAD), *(row.cells() for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def seconds(values: Iterable[float | None]) -> str:
+    """Returns seconds for people: the median, and from where to where; nothing where there are none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    if max(known) < SEEN_SECONDS:
+        return "0"
+    return f"{median(known):.1f}" + (f" ({min(known):.1f}-{max(known):.1f})" if len(known) > 1 else "")
+
+
+def steps(values: Iterable[int]) -> str:
+    """Returns counts of steps for people: from where to where."""
+    known = sorted(values)
+    if not known:
+        return ""
+    return str(known[0]) if known[0] == known[-1] else f"{known[0]}-{known[-1]}"
+
+
+def goals(rows: Sequence[Row]) -> list[Figure]:
+    """Returns what all scenarios together must reach, and whether they do."""
+    tried, survived = sum(sum(row.tried) for row in rows), sum(row.survived for row in rows)
+    trials = [trial for row in rows for trial in row.trials]
+    identical = sum(trial.identical for trial in trials)
+    starts = [fault.starting for row in rows if row.name in KILLS for fault in row.faults if fault.starting]
+    back = [fault.thrown_back for row in rows for fault in row.faults]
+    told = [fault.repeated for row in rows if row.name == TERM for fault in row.faults]
+    figures = [
+        Figure("faults survived", "", f"{survived} of {tried}", "all", survived == tried),
+        Figure(
+            "trainings with the weights of an undisturbed one",
+            "",
+            f"{identical} of {len(trials)}",
+            "all",
+            identical == len(trials),
+        ),
+    ]
+    if starts:
+        figures.append(
+            Figure(
+                "a killed trainer steps again, from its new container's start",
+                "FfDL's learner: 10-20 s",
+                f"{seconds(starts)} s, n={len(starts)}",
+                "within 10 s",
+                max(starts) <= 10,
+            )
+        )
+    if back:
+        limit = EVERY_SECONDS + STORING_SECONDS
+        figures.append(
+            Figure(
+                f"time that is trained again; a checkpoint every {EVERY_SECONDS} s",
+                "",
+                f"{max(back):.1f} s at most, n={len(back)}",
+                f"one interval and a checkpoint's own time: {limit} s",
+                max(back) <= limit,
+            )
+        )
+    if told:
+        figures.append(
+            Figure("steps repeated after SIGTERM", "", f"{max(told)}, n={len(told)}", "none", max(told) == 0)
+        )
+    return figures

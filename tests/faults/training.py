@@ -1,0 +1,224 @@
+"""A training that is disturbed, and what the disturbance cost."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from minio import Minio
+
+from tests.faults.observer import Observer, Run
+from tests.faults.results import Results
+from tests.faults.s3proxy import Proxy
+from tests.kit.audit import Audit
+from tests.kit.jobs import DIGITS, Namespace, digits
+from tests.kit.kubectl import Object, wait
+
+EVERY_SECONDS = 2
+"""Seconds between checkpoints."""
+STORING_SECONDS = 2
+"""How long a checkpoint may take until it counts, beside that: those of a machine with two cores."""
+MEANWHILE_SECONDS = 1
+"""A training that made a step so long before a disturbance ended has gone on all the while."""
+START_SECONDS = 120
+FINISH_SECONDS = 300
+
+
+def network() -> list[Object]:
+    """Returns the layers of the digits' network with one more that has a state of its own: BatchNormalization."""
+    rescaling, *others = DIGITS["spec"]["network"]["layers"]
+    return [rescaling, {"layer": "BatchNormalization"}, *others]
+
+
+def steady(name: str, epochs: int, **changes: Any) -> Object:
+    """Returns a job whose callbacks, optimizer and layers all have a state that must outlive a fault."""
+    shared: dict[str, Any] = {
+        "network__layers": network(),
+        "training__epochs": epochs,
+        "training__batchSize": 4,
+        "training__callbacks": [
+            {"callback": "ReduceLROnPlateau", "monitor": "val_loss", "factor": 0.5, "patience": 2},
+            {"callback": "EarlyStopping", "monitor": "val_loss", "patience": 1000, "restore_best_weights": True},
+        ],
+        "training__checkpoint": {"everyEpochs": 5, "everySeconds": EVERY_SECONDS},
+        "backoffLimit": 10,
+    }
+    return digits(name, **(shared | changes))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one disturbance cost.
+
+    Args:
+        until: Seconds from its end until the training went on; 0 where it never stopped.
+        stopping: Seconds from its begin until the trainer was gone, where that happened.
+        waiting: Seconds from then until the next one's container started: Kubernetes' own back-off is most of it.
+        starting: Seconds from then until its first step.
+        repeated: Steps that were made again.
+        thrown_back: Seconds from the first of the steps that were made again to the disturbance.
+    """
+
+    until: float
+    stopping: float | None = None
+    waiting: float | None = None
+    starting: float | None = None
+    repeated: int = 0
+    thrown_back: float = 0.0
+
+
+class Bed:
+    """Where trainings are disturbed: a namespace, and what an undisturbed training in it ends with.
+
+    Args:
+        namespace: The namespace.
+        store: The service that holds the buckets.
+        audit: Watches the namespace.
+        epochs: How many epochs a training takes.
+        chance: Chooses the moments.
+        outage: Seconds that a long outage takes.
+    """
+
+    def __init__(
+        self, namespace: Namespace, store: Minio, audit: Audit, *, epochs: int, chance: random.Random, outage: float
+    ) -> None:
+        self.namespace = namespace
+        self.store = store
+        self.audit = audit
+        self.epochs = epochs
+        self.chance = chance
+        self.outage = outage
+        self._references: dict[str, Results] = {}
+
+    def reference(self, key: str = "reference", **changes: Any) -> Results:
+        """Returns the results of an undisturbed training, trained at the first call."""
+        if key not in self._references:
+            with self.train(key, **changes) as training:
+                self._references[key] = training.results()
+        return self._references[key]
+
+    @contextmanager
+    def train(
+        self, name: str, *, epochs: int | None = None, through_proxy: bool = False, **changes: Any
+    ) -> Iterator["Training"]:
+        """Applies a job and watches it; deletes it in the end.
+
+        Args:
+            name: Its name.
+            epochs: Its epochs; those of all if not given.
+            through_proxy: Whether it reaches its buckets through a proxy that may misbehave.
+            changes: Fields of its spec by path, as for `digits`.
+        """
+        with ExitStack() as stack:
+            proxy = stack.enter_context(Proxy()) if through_proxy else None
+            if proxy:
+                changes = {"storage__endpoint": proxy.url} | changes
+            observer = stack.enter_context(Observer(self.namespace.name, name))
+            self.namespace.apply(steady(name, epochs or self.epochs, **changes))
+            yield Training(self, name, observer, proxy, epochs or self.epochs)
+
+
+class Training:
+    """A training that is watched.
+
+    Args:
+        bed: Where it runs.
+        name: Name of its job.
+        observer: Watches its trainers.
+        proxy: What is between it and its buckets, if anything.
+        epochs: Epochs in all.
+    """
+
+    def __init__(self, bed: Bed, name: str, observer: Observer, proxy: Proxy | None, epochs: int) -> None:
+        self.bed = bed
+        self.namespace = bed.namespace
+        self.name = name
+        self.observer = observer
+        self.epochs = epochs
+        self._proxy = proxy
+
+    @property
+    def proxy(self) -> Proxy:
+        """What is between the training and its buckets."""
+        assert self._proxy is not None, "this training reaches its buckets directly"
+        return self._proxy
+
+    @property
+    def run(self) -> Run:
+        """The trainer that runs, or ran last."""
+        return self.observer.runs[-1]
+
+    @property
+    def pid(self) -> int:
+        """The process of the trainer that runs."""
+        assert self.run.pid is not None
+        return self.run.pid
+
+    def wait_part(self, part: float, seconds: float = START_SECONDS) -> None:
+        """Waits until a trainer is at work that has come so far, from 0 to 1; raises if it is over before."""
+
+        def look() -> bool:
+            if not self.observer.runs:
+                return False
+            run = self.run
+            at_work = run.ended is None and run.pid is not None and run.first_step() is not None
+            return at_work and run.done >= part * self.epochs * run.per_epoch
+
+        try:
+            wait(f"{self.name} to be trained to {part:.0%}", look, seconds=seconds, every=0.01)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.namespace.describe(self.name)}") from None
+
+    def complete(self, seconds: float = FINISH_SECONDS) -> Object:
+        """Waits until the job is Complete and returns its status."""
+        return self.namespace.complete(self.name, seconds=seconds)
+
+    def results(self) -> Results:
+        """Waits until the job is Complete and returns its results."""
+        return Results(self.bed.store, self.complete())
+
+    def cost(self, began: float, ended: float) -> Fault:
+        """Returns what a disturbance cost, once the training has gone on.
+
+        Args:
+            began: When it began, in seconds since 1970.
+            ended: When it ended.
+        """
+        runs = [run for run in self.observer.runs if run.began < began]
+        before = runs[-1] if runs else None
+        after = next((run for run in self.observer.runs if run.began >= began), None)
+        if before and after is None:
+            if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
+                return Fault(until=0.0)
+            line = next((at for at, _ in before.lines if at > ended), None)
+            return Fault(until=_seconds(ended, before.first_step(ended) or line))
+        assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
+        step = _seconds(ended, after.first_step())
+        starting = _seconds(after.began, after.first_step())
+        if before is None or before.ended is None:
+            return Fault(until=step, starting=starting)
+        return Fault(
+            until=step,
+            stopping=before.ended - began,
+            waiting=after.began - before.ended,
+            starting=starting,
+            repeated=max(0, before.done - after.went_on_from),
+            thrown_back=_thrown_back(before, after, began),
+        )
+
+
+def _thrown_back(before: Run, after: Run, began: float) -> float:
+    repeated = [at for at, done in before.steps if done > after.went_on_from]
+    return max(0.0, began - repeated[0]) if repeated else 0.0
+
+
+def _seconds(begin: float, end: float | None) -> float:
+    assert end is not None, "the training has not gone on"
+    return max(0.0, end - begin)
+
+
+def now() -> float:
+    """Returns the seconds since 1970."""
+    return time.time()
