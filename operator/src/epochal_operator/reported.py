@@ -68,7 +68,7 @@ def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
     if (now.epoch, now.step) < (was.epoch, was.step):
         first, second = before, told
         now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
-    if now.attempt < was.attempt:
+    if (now.attempt, now.sequence) < (was.attempt, was.sequence):
         now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
     fields = {name: getattr(first, name) or getattr(second, name) for name in Reported.model_fields}
     return Reported(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})

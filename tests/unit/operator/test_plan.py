@@ -21,6 +21,7 @@ from epochal_operator.plan import (
     refuse,
 )
 from epochal_operator.pods import in_order
+from epochal_operator.progress import is_news
 from epochal_operator.reconcile import make_plan
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, get_condition, holds, leaders_part, reports_part, status
@@ -34,9 +35,11 @@ from tests.unit.operator.objects import (
     SPEC,
     at,
     child,
+    disrupted,
     document,
     failed,
     going,
+    killed,
     last_words,
     pod,
     report,
@@ -223,6 +226,15 @@ def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
     assert refuse(metadata, Status.model_validate(STARTED), "no", seen(child(), running())).actions == ()
 
 
+def told_to_stop(name: str) -> dict[str, Any]:
+    one: dict[str, Any] = failed(name, 143)
+    return one
+
+
+def evicted(name: str) -> dict[str, Any]:
+    return disrupted(failed(name, 137))
+
+
 class World(RuleBasedStateMachine):
     """A TrainingJob with its Job and pods: Kubernetes and people do things to it, and the operator does its part."""
 
@@ -238,12 +250,15 @@ class World(RuleBasedStateMachine):
         self.over: tuple[Any, ...] | None = None
         self.deleted = False
         self.stranger = False
+        self.before: Obstacle | None = None
 
     def job(self) -> Any:
         return training_job(self.status, generation=self.generation, **self.spec)
 
     def observed(self) -> Observed:
-        obstacle = Obstacle("NameConflict", "x") if self.stranger and self.child is None else None
+        obstacle = None
+        if self.child is None:
+            obstacle = Obstacle("NameConflict", "x") if self.stranger else self.before
         pods = in_order(copy.deepcopy(self.pods))
         return Observed(NOW + timedelta(seconds=self.seconds), copy.deepcopy(self.child), pods, obstacle)
 
@@ -323,26 +338,42 @@ class World(RuleBasedStateMachine):
     def the_job_controller_acts(self) -> None:
         assert self.child is not None
         lives = [one for one in self.pods if one["status"]["phase"] in {"Pending", "Running"}]
+        crashes = [one for one in self.pods if one["status"]["phase"] == "Failed" and self.counts(one)]
         if self.child["spec"]["suspend"]:
             for one in lives:
-                self.pods.remove(one)
+                one["metadata"]["deletionTimestamp"] = at(self.seconds + 120)
             self.child["status"].pop("startTime", None)
         elif any(one["status"]["phase"] == "Succeeded" for one in self.pods):
             self.child["status"] |= {"conditions": [true("Complete")], "completionTime": at(self.seconds)}
-        elif sum(one["status"]["phase"] == "Failed" for one in self.pods) > self.child["spec"]["backoffLimit"]:
+        elif len(crashes) > self.child["spec"]["backoffLimit"]:
             self.child["status"] |= {"conditions": [true("Failed", "BackoffLimitExceeded", since=self.seconds)]}
         else:
             self.child["status"]["startTime"] = at(self.seconds)
             if not lives:
                 self.pods.append(pod(f"digits-{len(self.pods)}", age=-self.seconds))
 
+    @staticmethod
+    def counts(one: dict[str, Any]) -> bool:
+        code = one["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        return code != 143 and not one["status"]["conditions"]
+
     @precondition(lambda self: bool(self.pods))
-    @rule(make=st.sampled_from([running, failed, succeeded]))
+    @rule(make=st.sampled_from([running, failed, killed, succeeded, told_to_stop, evicted]))
     def the_last_pod_goes_on(self, make: Any) -> None:
         last = self.pods[-1]
         if last["status"]["phase"] in {"Pending", "Running"}:
             self.pods[-1] = make(last["metadata"]["name"])
             self.pods[-1]["metadata"] = last["metadata"]
+
+    @precondition(lambda self: bool(self.pods))
+    @rule()
+    def somebody_deletes_the_pod(self) -> None:
+        self.pods[-1]["metadata"].setdefault("deletionTimestamp", at(self.seconds + 120))
+
+    @precondition(lambda self: self.child is None and not self.status.start_time)
+    @rule(reason=st.sampled_from([None, "ContinueFromNotFound", "ContinueFromUnfinished", "ContinueFromFailed"]))
+    def the_one_it_goes_on_from_changes(self, reason: Any) -> None:
+        self.before = reason and Obstacle(reason, "x")
 
     @precondition(lambda self: self.child is not None and not self.spec.get("suspend"))
     @rule(make=st.sampled_from([failed, succeeded]), seen_by_the_operator=st.booleans())
@@ -359,14 +390,25 @@ class World(RuleBasedStateMachine):
     def a_pod_vanishes(self) -> None:
         self.pods.pop()
 
-    @rule(attempt=st.integers(1, 3), sequence=st.integers(0, 9), epoch=st.integers(0, 10))
-    def a_report_comes(self, attempt: int, sequence: int, epoch: int) -> None:
-        one = report(attempt=attempt, sequence=sequence, epoch=epoch)
-        known = self.status.progress
-        if not finished(self.status, self.generation) and (
-            known is None or one.order > (known.attempt, known.sequence)
-        ):
-            self.status = Status(**dict(leaders_part(self.status)) | dict(reported(one, NOW)))
+    @rule(
+        attempt=st.integers(0, 3),
+        sequence=st.integers(0, 9),
+        epoch=st.integers(0, 10),
+        stage=st.sampled_from(["Loading", "Training", "Storing", "Done"]),
+        waits=st.booleans(),
+    )
+    def a_report_comes(self, attempt: int, sequence: int, epoch: int, stage: str, waits: bool) -> None:  # noqa: FBT001
+        waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
+        one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting)
+        if not is_news(one, {"status": self.status.dump()}):
+            return
+        before = self.status.progress
+        told = reported(one, NOW + timedelta(seconds=self.seconds), self.status)
+        self.status = Status(**dict(leaders_part(self.status)) | dict(told))
+        if before and told.progress:
+            assert (told.progress.attempt, told.progress.sequence) >= (before.attempt, before.sequence)
+            if stage == "Loading":
+                assert (told.progress.epoch, told.progress.step) >= (before.epoch, before.step)
 
     @invariant()
     def what_is_over_stays_over(self) -> None:
@@ -380,7 +422,7 @@ class World(RuleBasedStateMachine):
     def complete_and_failed_exclude_each_other(self) -> None:
         assert not (holds(self.status, "Complete") and holds(self.status, "Failed"))
         if self.status.conditions:
-            assert len(self.status.conditions) == 5
+            assert len(self.status.conditions) in {5, 6}
 
     @invariant()
     def the_status_is_idempotent(self) -> None:
