@@ -82,6 +82,19 @@ class _Backoffs:
             yield MAX_BACKOFF
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Spares kopf from copying each object to find out what has changed since it was handled: nobody asks it."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Stores nothing: objects are not ours to annotate."""
+
+
 def _registry(store: Store, queue: Queue[Key], relisted: Callable[[], None]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
@@ -93,6 +106,7 @@ def _registry(store: Store, queue: Queue[Key], relisted: Callable[[], None]) -> 
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.scanning.disabled = True
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
