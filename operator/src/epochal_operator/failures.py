@@ -61,6 +61,12 @@ def last_failure(pods: tuple[Object, ...]) -> Cause | None:
     return Cause(REPEATED if cause.reason == CRASHED else cause.reason, f"{again} {cause.message}")
 
 
+def failing(child: Object, pods: tuple[Object, ...]) -> Cause | None:
+    """Returns why a Job has failed that still waits for its pods to end, or None if it has not."""
+    target = condition(child, "FailureTarget")
+    return _job_failure(child, target, pods) if target else None
+
+
 def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
     """Returns whether the Job will end with the failure of its last pod: the Job itself says so a little later."""
     if condition(child, "FailureTarget") or condition(child, "SuccessCriteriaMet"):

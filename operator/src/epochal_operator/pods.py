@@ -54,7 +54,8 @@ def alive(pod: Object) -> bool:
 def running(pod: Object) -> str | None:
     """Returns since when the trainer runs in this pod (RFC 3339), or None."""
     state = trainer(pod).get("state", {})
-    return state["running"].get("startedAt", "") if "running" in state else None
+    # Of a pod that was lost with its node nobody has told that its container ended.
+    return state["running"].get("startedAt", "") if "running" in state and alive(pod) else None
 
 
 def started(pod: Object) -> bool:

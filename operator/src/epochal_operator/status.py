@@ -8,7 +8,7 @@ from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import Condition, Progress, Reported, State, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
-from epochal_operator.failures import ending, failure, last_failure, no_more_follows
+from epochal_operator.failures import ending, failing, failure, last_failure, no_more_follows
 from epochal_operator.observed import Observed
 from epochal_operator.pods import Cause, alive, clean, condition, ends_by, lost, running, started, waiting
 from epochal_operator.reported import timestamp
@@ -148,7 +148,9 @@ def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
     waits: State = "Suspended" if job.spec.suspend else "Queued"
     if child is None:
         if obstacle is None:
-            return Verdict(waits, Cause("Creating", "Its Job is about to be created."), ready=False)
+            living = next((pod["metadata"]["name"] for pod in pods if alive(pod)), None)
+            once = f", once the pod {living} of one that is gone has ended" if living else ""
+            return Verdict(waits, Cause("Creating", f"Its Job is about to be created{once}."), ready=False)
         stalled = obstacle.reason in STALLING
         return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
     if end := ending(child, pods):
@@ -169,10 +171,11 @@ def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
     name = pod["metadata"]["name"]
     if alive(pod):
         verdict = _of_living(job, pod)
-        return verdict._replace(cause=_on_its_way_out(job, pod, observed.now) or verdict.cause)
-    if failure(pod) is None or (cause := last_failure(observed.pods)) is None:
+        return verdict._replace(cause=_on_its_way_out(job, pod, observed) or verdict.cause)
+    child = observed.child or {}
+    if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
-    if no_more_follows(observed.child or {}, observed.pods):
+    if no_more_follows(child, observed.pods):
         return Verdict("Running", Cause("Failing", f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
 
@@ -190,16 +193,18 @@ def _of_living(job: TrainingJob, pod: Mapping[str, Any]) -> Verdict:
     return Verdict("Queued", Cause("Queued", f"The pod {name} waits for the scheduler."))
 
 
-def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], now: datetime) -> Cause | None:
+def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], observed: Observed) -> Cause | None:
     """Returns why a pod that lives may not do so much longer, if so: until it has ended, no other one starts."""
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
-    if lost(pod, now):
+    if lost(pod, observed.now):
         return Cause(
             "NodeLost",
             f"The node {node} is not heard of, so nobody knows whether the pod {name} still runs there, and no other "
             f"one starts. The job goes on by itself once the node is back. If it will not come back, delete it: "
             f"kubectl delete node {node}",
         )
+    if cause := failing(observed.child or {}, observed.pods):
+        return Cause("Failing", f"The pod {name} ends, and no other one follows. {cause.reason}: {cause.message}")
     if job.spec.suspend:
         return Cause(
             "Suspending",

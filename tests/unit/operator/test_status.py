@@ -42,6 +42,15 @@ CONTINUE_FROM: list[tuple[Any, set[str]]] = [
     ("ContinueFromFailed", {"Stalled"}),
 ]
 UNFINISHED = Obstacle("ContinueFromUnfinished", "x")
+OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
+
+
+def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns a pod as it is once its node is gone: nobody has told that its container ended."""
+    gone = {**true("DisruptionTarget", "DeletionByPodGC", "PodGC: node no longer exists")}
+    return {**one, "status": {**one["status"], "phase": "Failed", "conditions": [gone]}}
+
+
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
 
@@ -82,6 +91,10 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
         (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(None, running()), "Queued", set(), "Creating"),
         (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
         (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
     ],
@@ -166,6 +179,24 @@ def test_a_pod_that_is_taken_away_says_why() -> None:
     assert ready.message.startswith(
         "The pod digits-1 was told to end (Eviction API: evicting), which takes up to 120 s"
     )
+
+
+@pytest.mark.parametrize("one", [going(running(), 60), going(failed(code=143))])
+def test_a_job_that_is_out_of_time_says_so_before_its_pod_has_ended(one: dict[str, Any]) -> None:
+    ready = get_condition(status(training_job(activeDeadlineSeconds=60), seen(OUT_OF_TIME, one)), "Ready")
+    assert ready is not None
+    assert "DeadlineExceeded: It ran longer than spec.activeDeadlineSeconds, which is 60." in ready.message
+
+
+def test_what_ended_while_the_operator_was_away_ended_when_its_job_says() -> None:
+    before = status(training_job(), seen(child(startTime=at(-900)), running()))
+    late = training_job(activeDeadlineSeconds=60)
+    over = child(late, conditions=[true("Failed", "DeadlineExceeded", since=-840)])
+    result = status(training_job(before, activeDeadlineSeconds=60), seen(over))
+    assert (result.state, result.completion_time) == ("Failed", at(-840))
+    end = get_condition(result, "Failed")
+    assert end is not None
+    assert (end.status, end.reason) == ("True", "DeadlineExceeded")
 
 
 def test_a_lost_node_is_named_and_what_to_do() -> None:
