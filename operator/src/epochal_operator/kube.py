@@ -70,7 +70,7 @@ class Conflict(ApiError):
 
 
 class Forbidden(ApiError):
-    """Access rules, a quota or an admission policy forbid it (401, 403)."""
+    """Access rules, a quota or an admission policy forbid it (403)."""
 
 
 class Invalid(ApiError):
@@ -78,12 +78,12 @@ class Invalid(ApiError):
 
 
 class Unavailable(ApiError):
-    """No answer in time, or the server has too much to do (429, 5xx): later it may work."""
+    """No answer in time, too much to do (429, 5xx), or it cannot tell yet who asks (401): later it may work."""
 
 
 _ERRORS: dict[int, type[ApiError]] = {
     400: Invalid,
-    401: Forbidden,
+    401: Unavailable,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

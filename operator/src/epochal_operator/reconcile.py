@@ -174,6 +174,11 @@ class Reconciler:
         return None
 
     async def _create_job(self, key: Key, body: Object) -> Obstacle | None:
+        # A watch may be late, and nobody would end the Job of a TrainingJob that is gone but the garbage collector.
+        known, now = self._known(key)["metadata"], await self._kube.get_training_job(*key)
+        if any(known.get(field) != now["metadata"].get(field) for field in ("uid", "generation", "deletionTimestamp")):
+            self._store.put("TrainingJob", now)
+            return None
         try:
             self._store.put("Job", await self._kube.create_job(dict(body)))
         except (Invalid, Forbidden) as error:
