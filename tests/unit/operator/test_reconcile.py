@@ -40,6 +40,10 @@ class ApiServer:
         thing["metadata"]["resourceVersion"] = str(self.version)
         return copy.deepcopy(thing)
 
+    async def get_training_job(self, namespace: str, name: str) -> Any:
+        assert namespace == "vision"
+        return copy.deepcopy(self.documents[name])
+
     async def create_job(self, job: Any) -> Any:
         self.jobs[job["metadata"]["name"]] = job
         job["metadata"] |= {"uid": f"job-of-{job['metadata']['name']}"}
@@ -60,6 +64,18 @@ class ApiServer:
         """The Job of a TrainingJob completes."""
         self.jobs[name]["status"] = {"conditions": [true("Complete")], "completionTime": at(0)}
         return self._written(self.jobs[name])
+
+
+async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
+    server, store = ApiServer(), Store()
+    reconciler = Reconciler(
+        cast("Kube", server), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW
+    )
+    store.put("TrainingJob", server.put("first", epochs=1))
+    server.put("first", epochs=2)
+    server.documents["first"]["metadata"]["generation"] = 2
+    await reconciler.reconcile(FIRST)
+    assert '"epochs":2' in server.jobs["first"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
 
 
 async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
