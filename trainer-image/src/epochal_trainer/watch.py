@@ -80,7 +80,6 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
         del epoch, logs
-        self._step = 0
         self._began = time.monotonic()
         self._next_line = self._began + LINE_EVERY
 

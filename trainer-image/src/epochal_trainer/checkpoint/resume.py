@@ -35,7 +35,8 @@ class Start:
     def __str__(self) -> str:
         state = self.snapshot.state
         at = state.position
-        place = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}" if at.begun else f"epoch {at.epoch}"
+        within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
+        place = within if at.begun else f"the end of epoch {at.epoch}"
         origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
         return f"{place} ({origin})"
 

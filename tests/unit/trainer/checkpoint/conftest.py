@@ -1,0 +1,53 @@
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_trainer.checkpoint import Facts, Position, Snapshot, randomness
+from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.state import CallbackState, FinishedEpoch, State, VariableState
+
+Make = Callable[..., Snapshot]
+
+
+@pytest.fixture
+def make() -> Make:
+    """Makes a checkpoint of a training that never was."""
+
+    def snapshot(
+        epoch: int = 1,
+        *,
+        step: int = 0,
+        attempt: int = 1,
+        weights: Sequence[Any] = (np.arange(6, dtype="float32").reshape(2, 3),),
+        files: dict[str, Copy] | None = None,
+        **state: Any,
+    ) -> Snapshot:
+        arrays = {f"model/{index}": np.asarray(value) for index, value in enumerate(weights)}
+        variables = [
+            VariableState(path=f"dense/{index}", shape=array.shape, dtype=array.dtype.name)
+            for index, array in enumerate(arrays.values())
+        ]
+        arrays["callbacks/0/best"] = np.array(0.5, "float32")
+        history = [FinishedEpoch(number=number + 1, seconds=1.5, metrics={"loss": 0.5}) for number in range(epoch)]
+        described = State(
+            **{
+                "attempt": attempt,
+                "time": datetime(2026, 11, 25, tzinfo=UTC),
+                "position": Position(epoch=epoch, step=step, begun=step > 0),
+                "seconds": 0.25,
+                "stop_training": False,
+                "history": history,
+                "facts": Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={}),
+                "variables": {"model": variables, "optimizer": [], "metrics": [], "random": []},
+                "callbacks": [
+                    CallbackState(callback="EarlyStopping", state={"wait": 2, "best": {"scalar": "callbacks/0/best"}})
+                ],
+                "random": randomness.state(arrays),
+                **state,
+            }
+        )
+        return Snapshot(described, arrays, files or {})
+
+    return snapshot

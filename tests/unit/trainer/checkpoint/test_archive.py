@@ -1,0 +1,164 @@
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from epochal_trainer.checkpoint import Snapshot, archive
+from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.failures import Failure
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+Make = Callable[..., Snapshot]
+TYPES = ["float32", "float16", "int64", "uint8", "bool", ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.int4]
+
+
+def written(path: Path, snapshot: Snapshot) -> Path:
+    archive.write(path, snapshot.state, snapshot.arrays)
+    return path
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 2), (2, 0, 4)])
+def test_an_array_keeps_its_bits(tmp_path: Path, make: Make, dtype: Any, shape: tuple[int, ...]) -> None:
+    array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+    state, arrays = archive.read(written(tmp_path / "a", make(weights=[array])))
+    found = arrays["model/0"]
+    assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
+    Snapshot(state, arrays).check()
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    array=arrays_of.arrays(np.float32, arrays_of.array_shapes(min_dims=0, max_dims=3, max_side=5)),
+    step=st.integers(0, 2**53),
+    loss=st.floats(),
+)
+def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: int, loss: float) -> None:
+    made = make(1, step=step, weights=[array])
+    epoch = made.state.history[0].model_copy(update={"metrics": {"loss": loss}})
+    snapshot = made.changed(history=[epoch])
+    state, arrays = archive.read(written(tmp_path / "a", snapshot))
+    assert state.time == snapshot.state.time
+    same_time = state.model_copy(update={"time": snapshot.state.time})
+    assert repr(same_time) == repr(snapshot.state)  # as text, since NaN is not equal to itself
+    assert {name: value.tobytes() for name, value in arrays.items()} == {
+        name: np.asarray(value).tobytes() for name, value in snapshot.arrays.items()
+    }
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_no_damage_does_more_than_make_it_unreadable(tmp_path: Path, make: Make, data: st.DataObject) -> None:
+    path = written(tmp_path / "a", make())
+    whole = path.read_bytes()
+    if data.draw(st.booleans()):
+        content = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    else:
+        place = data.draw(st.integers(0, len(whole) - 1))
+        content = whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 255))]) + whole[place + 1 :]
+    path.write_bytes(content)
+    try:
+        state, arrays = archive.read(path)
+        Snapshot(state, arrays).check()
+    except Unreadable:
+        pass
+    else:
+        assert len(content) == len(whole)  # such as a time in the zip, which nobody reads
+
+
+def rewritten(path: Path, change: Callable[[dict[str, bytes]], None], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w", compression) as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return path
+
+
+def with_state(**fields: Any) -> Callable[[dict[str, bytes]], None]:
+    def change(members: dict[str, bytes]) -> None:
+        members["state.json"] = json.dumps({**json.loads(members["state.json"]), **fields}).encode()
+
+    return change
+
+
+def with_array(name: str, content: bytes | None) -> Callable[[dict[str, bytes]], None]:
+    def change(members: dict[str, bytes]) -> None:
+        del members[name]
+        if content is not None:
+            members[name] = content
+
+    return change
+
+
+def npy(array: Any, **header: Any) -> bytes:
+    file = io.BytesIO()
+    if header:
+        np.lib.format.write_array_header_1_0(file, header)
+        return file.getvalue() + np.asarray(array).tobytes()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+HUGE = npy(np.zeros(2), descr="<f4", fortran_order=False, shape=(10**12,))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_state(position={"epoch": -1}), "position.epoch"),
+        (with_state(position={"epoch": 2}), "not that of 2 epochs"),
+        (with_state(history="none"), "history"),
+        (with_state(format="one"), "format"),
+        (with_state(bits={"model/9": "bfloat16"}), "lacks the array model/9"),
+        (with_state(bits={"model/0": "finfo"}), "type finfo"),
+        (with_state(random={"python": [3, [1], None], "numpy": ["MT19937", 0, 0, 0.0]}), "random generator is damaged"),
+        (with_state(callbacks=[{"callback": "A", "state": {"best": {"array": "gone"}}}]), "state of a callback"),
+        (with_state(variables={"random": [{"path": "x", "shape": [2, 3], "dtype": "float32"}]}), "random/0|of x has"),
+        (with_array("model/0.npy", None), "has nothing, and should have shape"),
+        (with_array("model/0.npy", npy(np.zeros((2, 2), "float32"))), r"shape \(2, 2\) .* should have shape \(2, 3\)"),
+        (with_array("model/0.npy", npy(np.array([{}], object))), "damaged|says"),
+        (with_array("model/0.npy", HUGE), r"says \(1000000000000,\)"),
+        (with_array("model/0.npy", b"\x93NUMPY\x01\x00\xff\xff"), "damaged"),
+        (with_array("state.json", None), "state.json"),
+        (with_array("state.json", b"[" * 100_000), "state.json is damaged"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, make: Make, change: Any, message: str) -> None:
+    path = rewritten(written(tmp_path / "a", make()), change)
+    with pytest.raises(Unreadable, match=message):
+        Snapshot(*archive.read(path)).check()
+
+
+def test_a_bomb_is_not_opened(tmp_path: Path, make: Make) -> None:
+    def bomb(members: dict[str, bytes]) -> None:
+        members["model/0.npy"] = bytes(10**7)
+
+    path = rewritten(written(tmp_path / "a", make()), bomb, zipfile.ZIP_DEFLATED)
+    with pytest.raises(Unreadable, match="compressed"):
+        archive.read(path)
+
+
+def test_what_a_later_version_adds_is_passed_over(tmp_path: Path, make: Make) -> None:
+    def add(members: dict[str, bytes]) -> None:
+        with_state(workers=3, callbacks=[])(members)
+        members["workers/0.npy"] = npy(np.zeros(2))
+        members["notes.txt"] = b"hello"
+
+    state, _ = archive.read(rewritten(written(tmp_path / "a", make()), add))
+    assert state.callbacks == []
+
+
+def test_a_later_format_is_said(tmp_path: Path, make: Make) -> None:
+    path = rewritten(written(tmp_path / "a", make()), with_state(format=2, position="elsewhere"))
+    with pytest.raises(Failure, match="have format 2, and this trainer reads format 1") as caught:
+        archive.read(path)
+    assert (caught.value.reason, caught.value.exit_code) == ("CheckpointTooNew", 64)

@@ -1,0 +1,236 @@
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_trainer.buckets import FolderBucket, ObjectInfo
+from epochal_trainer.buckets.bucket import sha256
+from epochal_trainer.checkpoint import Snapshot, Store
+from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.failures import Failure, refused
+
+Make = Callable[..., Snapshot]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., Store]:
+    (tmp_path / "bucket").mkdir()
+
+    def store(keep: int = 2, bucket: FolderBucket | None = None) -> Store:
+        return Store(bucket or FolderBucket(tmp_path / "bucket"), "lab/job/1", tmp_path / "scratch", keep=keep)
+
+    return store
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "bucket/lab/job/1/checkpoints"
+
+
+def zips(folder: Path) -> list[str]:
+    return sorted(path.name[:27] for path in folder.glob("*.zip"))
+
+
+def copy(tmp_path: Path, content: str) -> Copy:
+    path = tmp_path / f"copy of {content}"
+    path.write_text(content)
+    return Copy(path)
+
+
+def epoch_of(snapshot: Snapshot | None) -> int | None:
+    return None if snapshot is None else snapshot.state.position.epoch
+
+
+def test_the_last_are_kept_and_the_newest_is_read(opened: Any, folder: Path, make: Make) -> None:
+    store = opened()
+    for epoch in (1, 2, 3):
+        store.write(make(epoch))
+    store.write(make(3, step=4))
+    assert zips(folder) == ["000001-0000003-000000000000", "000001-0000003-000000000004"]
+    pointer = json.loads((folder / "latest.json").read_text())
+    assert pointer["format"] == 1
+    newest = pointer["checkpoints"][0]
+    assert newest | {"key": "", "size": 0} == {
+        "key": "",
+        "size": 0,
+        "sha256": sha256(folder / newest["key"]),
+        "epoch": 3,
+        "step": 4,
+        "attempt": 1,
+        "time": "2026-11-25T00:00:00Z",
+        "files": [],
+    }
+    found = opened().newest()
+    assert found is not None
+    assert found.state.position.step == 4
+
+
+def test_nothing_is_there(opened: Any) -> None:
+    assert opened().newest() is None
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [damage, Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-9])],
+    ids=["damaged", "missing", "empty", "cut"],
+)
+def test_one_that_is_no_good_gives_way_to_the_one_before_it(
+    opened: Any, folder: Path, make: Make, harm: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened()
+    for epoch in (1, 2):
+        store.write(make(epoch))
+    (newest,) = folder.glob("*-0000002-*.zip")
+    harm(newest)
+    again = opened()
+    assert epoch_of(again.newest()) == 1
+    assert f"{newest.name} cannot be used" in caplog.text
+    again.write(make(2, attempt=2))
+    assert zips(folder) == ["000001-0000001-000000000000", "000002-0000002-000000000000"]
+
+
+def test_all_are_no_good(opened: Any, folder: Path, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened()
+    for epoch in (1, 2):
+        store.write(make(epoch))
+    for path in folder.glob("*.zip"):
+        damage(path)
+    assert opened().newest() is None
+    assert "None of the 2 checkpoints" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[" * 100_000, b'{"format": 1, "checkpoints": [{"key": "../a"}]}', b"[]"]
+)
+def test_without_a_pointer_names_tell_the_order(opened: Any, folder: Path, make: Make, content: bytes | None) -> None:
+    store = opened(keep=3)
+    for attempt, epoch in ((1, 9), (2, 3), (2, 10)):
+        store.write(make(epoch, attempt=attempt))
+    pointer = folder / "latest.json"
+    pointer.unlink() if content is None else pointer.write_bytes(content)
+    (folder / "notes.zip").write_text("not ours")
+    assert epoch_of(opened().newest()) == 10
+
+
+def test_a_pointer_of_a_later_version(opened: Any, folder: Path, make: Make) -> None:
+    opened().write(make(1))
+    (folder / "latest.json").write_text('{"format": 2}')
+    with pytest.raises(Failure, match="format 2") as caught:
+        opened().newest()
+    assert caught.value.reason == "CheckpointTooNew"
+
+
+def test_files_are_stored_once_and_go_with_the_last_that_names_them(
+    opened: Any, folder: Path, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads: list[str] = []
+    original = FolderBucket.upload
+
+    def upload(self: FolderBucket, path: Path, key: str) -> None:
+        uploads.append(key)
+        original(self, path, key)
+
+    monkeypatch.setattr(FolderBucket, "upload", upload)
+    store, same = opened(), copy(tmp_path, "same")
+    for epoch in (1, 2, 3, 4):
+        store.write(make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": same}))
+    assert len([key for key in uploads if "/files/" in key]) == 5
+    assert sorted(path.read_text() for path in (folder / "files").iterdir()) == ["3", "4", "same"]
+    found = opened().newest()
+    assert found is not None
+    assert {path: file.path.read_text() for path, file in found.files.items()} == {
+        "training.log": "4",
+        "callbacks/a": "same",
+    }
+
+
+def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
+    store = opened()
+    for epoch in (1, 2):
+        store.write(make(epoch, files={"training.log": copy(tmp_path, f"{epoch} epochs")}))
+    for path in (folder / "files").iterdir():
+        if path.read_text() == "2 epochs":
+            path.write_text("3 epochs")
+    assert epoch_of(opened().newest()) == 1
+
+
+def test_an_attempt_that_was_given_up_writes_no_more(opened: Any, folder: Path, make: Make) -> None:
+    old, new = opened(), opened()
+    old.write(make(1))
+    new.newest()
+    new.write(make(2, attempt=2))
+    before = zips(folder)
+    old.write(make(3))
+    assert zips(folder) == before
+    assert epoch_of(opened().newest()) == 2
+
+
+class Forgetful(FolderBucket):
+    """Keeps other bytes than it was given."""
+
+    def upload(self, path: Path, key: str) -> None:
+        super().upload(path, key)
+        damage(self.root / key)
+
+
+class Summing(Forgetful):
+    """Knows MD5 sums."""
+
+    def stat(self, key: str) -> ObjectInfo:
+        return ObjectInfo(size=super().stat(key).size, etag="x", md5="0" * 32)
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Summing])
+def test_nothing_points_to_what_did_not_arrive(
+    opened: Any, folder: Path, make: Make, tmp_path: Path, kind: type[FolderBucket]
+) -> None:
+    with pytest.raises(Failure, match="holds other bytes"):
+        opened(bucket=kind(tmp_path / "bucket")).write(make(1))
+    assert not (folder / "latest.json").exists()
+
+
+class Undeletable(FolderBucket):
+    def delete(self, key: str) -> None:
+        raise refused("ResultsNotWritable", f"{key} may not be deleted")
+
+
+def test_what_cannot_be_deleted_stays(
+    opened: Any, folder: Path, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(bucket=Undeletable(tmp_path / "bucket"), keep=1)
+    for epoch in (1, 2):
+        store.write(make(epoch))
+    assert len(zips(folder)) == 2
+    assert epoch_of(opened().newest()) == 2
+    with caplog.at_level(logging.WARNING):
+        assert "Old checkpoints stay" in caplog.text
+
+
+def test_a_bucket_that_refuses_is_no_missing_checkpoint(
+    opened: Any, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened().write(make(1))
+
+    def refuse(self: FolderBucket, key: str, path: Path) -> str:
+        raise refused("CredentialsRefused", "no")
+
+    monkeypatch.setattr(FolderBucket, "download", refuse)
+    with pytest.raises(Failure) as caught:
+        opened().newest()
+    assert caught.value.reason == "CredentialsRefused"
+
+
+def test_nothing_is_left_on_the_way(opened: Any, make: Make, tmp_path: Path) -> None:
+    store = opened()
+    store.write(make(1, files={"training.log": copy(tmp_path, "log")}))
+    found = opened().newest()
+    del found
+    assert list((tmp_path / "scratch").iterdir()) == []
