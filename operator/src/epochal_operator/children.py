@@ -170,7 +170,8 @@ def _document(job: TrainingJob) -> str:
 
 def _digest(job: TrainingJob) -> str:
     """Returns a digest of what the user wrote: what becomes of the TrainingJob it goes on from does not change it."""
-    fixed = job.spec.model_dump(mode="json", exclude_unset=True, exclude=set(MUTABLE))
+    # Without defaults: a newer schema that has more of them changes no spec.
+    fixed = job.spec.model_dump(mode="json", exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 

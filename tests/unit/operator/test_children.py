@@ -237,3 +237,8 @@ def test_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str,
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
 def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
     assert outdated(training_job(**change), made(), INSTALLATION)
+
+
+@pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])
+def test_a_schema_that_fills_in_more_makes_no_job_outdated(filled_in: dict[str, Any]) -> None:
+    assert not outdated(training_job(**filled_in), made(), INSTALLATION)
