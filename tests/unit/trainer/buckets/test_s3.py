@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_trainer.buckets import Bucket, Credentials, Patience, S3Bucket
 from epochal_trainer.failures import Failure
 
@@ -42,21 +41,6 @@ def answering(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_it_is_a_bucket() -> None:
     found: Bucket = bucket("http://127.0.0.1:9")
     assert found.uri("a/b") == "s3://mnist-data/a/b"
-
-
-def test_credentials_come_from_the_environment() -> None:
-    environment = {ACCESS_KEY_ENV: "a", SECRET_KEY_ENV: "b"}
-    assert Credentials.of(environment) == Credentials("a", "b")
-    assert Credentials.of({**environment, SESSION_TOKEN_ENV: "c"}) == Credentials("a", "b", "c")
-    for missing in environment:
-        with pytest.raises(Failure, match=r"spec.storage.secretRef") as caught:
-            Credentials.of({**environment, missing: ""})
-        assert (caught.value.reason, caught.value.exit_code) == ("CredentialsRefused", 77)
-
-
-def test_credentials_show_nowhere() -> None:
-    assert repr(CREDENTIALS) == "Credentials()"
-    assert CREDENTIALS.hidden("a the-secret-key b the-token c the-access-key") == "a *** b *** c ***"
 
 
 def test_a_closed_port_is_named() -> None:

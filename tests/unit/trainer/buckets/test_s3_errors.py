@@ -4,7 +4,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import pytest
-from epochal_trainer.buckets.s3_errors import Request, failure, passes
+from epochal_trainer.buckets.s3_errors import SHOWN, Request, failure, passes
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.connection import HTTPConnection
@@ -39,7 +39,7 @@ def s3(code: str, status: int, message: str = "the server's own words", **header
         (s3("SignatureDoesNotMatch", 403), "read", "CredentialsRefused", 77, "spec.storage.secretRef"),
         (s3("ExpiredToken", 400), "write", "CredentialsRefused", 77, "sessionToken"),
         (s3("InvalidTokenId", 403), "list", "CredentialsRefused", 77, "sessionToken"),
-        (s3("RequestTimeTooSkewed", 403), "read", "CredentialsRefused", 77, "clock"),
+        (s3("RequestTimeTooSkewed", 403), "read", "CredentialsRefused", 77, "set the clock"),
         (s3("AccessDenied", 403), "read", "CredentialsRefused", 77, "s3:GetObject"),
         (s3("AccessDenied", 403), "list", "CredentialsRefused", 77, "s3:ListBucket"),
         (s3("AccessDenied", 403), "find", "CredentialsRefused", 77, "s3:ListBucket"),
@@ -98,6 +98,10 @@ def test_a_refused_connection_is_told_from_a_slow_one() -> None:
         (s3("XMinioStorageFull", 507), True),
         (s3("TooManyRequests", 429), True),
         (s3("RequestTimeout", 400), True),
+        (s3("XMinioAdminBucketQuotaExceeded", 400), True),
+        (s3("NoSuchUpload", 404), True),
+        (s3("RequestTimeTooSkewed", 403), True),
+        (s3("NoSuchBucket", 404), False),
         (s3("AccessDenied", 403), False),
         (s3("NoSuchKey", 404), False),
         (s3("PreconditionFailed", 412), False),
@@ -119,6 +123,21 @@ def test_only_what_may_pass_by_itself_is_waited_for(*, error: Exception, may_pas
 
 def test_what_is_not_the_storages_is_left_alone() -> None:
     assert failure(ZeroDivisionError(), request()) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        s3("Odd", 400, "x" * (SHOWN - 3) + "the-secret"),
+        s3("the-secret", 400),
+        ProtocolError("x" * (SHOWN - 3) + "the-secret"),
+        SSLError(ssl.SSLError("the-secret")),
+    ],
+)
+def test_not_even_a_part_of_a_credential_is_repeated(error: Exception) -> None:
+    found = failure(error, request(), lambda text: text.replace("the-secret", "***"))
+    assert found is not None
+    assert "the" not in found.message.replace("the code", "").replace("the service", "").replace("the server's", "")
 
 
 def test_a_servers_words_are_bounded_and_printable() -> None:

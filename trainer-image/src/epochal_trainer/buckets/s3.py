@@ -2,35 +2,38 @@
 
 import hashlib
 import io
-import os
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import BinaryIO, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from minio import Minio
 from minio.error import S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import ProtocolError
 
 from epochal_trainer.buckets.bucket import ObjectInfo, sha256
+from epochal_trainer.buckets.credentials import Credentials
 from epochal_trainer.buckets.faults import not_found, object_changed, room_for
 from epochal_trainer.buckets.patience import Patience
-from epochal_trainer.buckets.s3_errors import CREDENTIALS, Request, failure, passes
+from epochal_trainer.buckets.s3_errors import REVOCABLE, Request, failure, passes
 from epochal_trainer.failures import Failure, bad_data, bad_spec, refused
 
 T = TypeVar("T")
 Verb = Literal["find", "read", "list", "write", "delete"]
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
+READ_SECONDS = 30.0
 RETRIES = 2
 """Quick ones of a single request, so that one lost connection does not begin a large upload anew."""
+CONNECT_RETRIES = 1
+UPLOADS = 3
+"""How often a content is written that is not what was sent when it is read again."""
 PART_BYTES = 16 * 1024**2
 CHUNK_BYTES = 1024**2
 CONNECTIONS = 4
@@ -39,31 +42,8 @@ SIMILAR = 200
 MD5_HEX = 32
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What requests are signed with."""
-
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Credentials":
-        """Reads the credentials that the operator puts into the environment.
-
-        Raises:
-            Failure: CredentialsRefused if there are none.
-        """
-        access_key, secret_key = environment.get(ACCESS_KEY_ENV), environment.get(SECRET_KEY_ENV)
-        if not access_key or not secret_key:
-            raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
-        return cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
-
-    def hidden(self, text: str) -> str:
-        """Returns a text without the credentials that it may hold."""
-        for secret in (self.secret_key, self.session_token, self.access_key):
-            text = text.replace(secret, "***") if secret else text
-        return text
+class Abandoned(Exception):
+    """What is fetched is of no use any more."""
 
 
 class S3Bucket:
@@ -75,7 +55,8 @@ class S3Bucket:
         credentials: What requests are signed with.
         region: Region that requests are signed for.
         ca_file: PEM certificates to trust beside the system's.
-        patience: How long to wait while the service does not answer.
+        patience: How long to wait while the service does not answer. What it allowed once, it is waited for to allow
+            again: work that is done is not lost for a right that was taken away.
 
     Raises:
         Failure: InvalidCertificateAuthority, if there are no certificates in `ca_file`.
@@ -95,6 +76,7 @@ class S3Bucket:
         self.name = bucket
         self._credentials = credentials
         self._patience = patience or Patience()
+        self._allowed: set[Verb] = set()
         address = urlsplit(self.endpoint)
         secure = address.scheme == "https"
         try:
@@ -110,10 +92,12 @@ class S3Bucket:
                     maxsize=CONNECTIONS,
                     retries=Retry(
                         total=RETRIES,
+                        connect=CONNECT_RETRIES,
                         read=0,
                         redirect=False,
                         backoff_factor=0.2,
                         status_forcelist=(500, 502, 503, 504),
+                        respect_retry_after_header=False,  # It may name hours, of which nobody would be told.
                         raise_on_status=False,
                     ),
                     ssl_context=_trust(ca_file) if secure else None,
@@ -190,9 +174,10 @@ class S3Bucket:
         found = self.stat(key)
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
-            with room_for(path, found.size, self.uri(key)), unfinished.open("wb") as file:
-                file.truncate(found.size)
-                self._fetch(key, found, file.fileno())
+            with room_for(path, found.size, self.uri(key)):
+                with unfinished.open("wb") as file:
+                    file.truncate(found.size)
+                self._fetch(key, found, unfinished)
             if found.md5 is not None and _md5(unfinished) != found.md5:
                 raise bad_data(
                     "DamagedData",
@@ -205,51 +190,102 @@ class S3Bucket:
 
     def put(self, key: str, data: bytes) -> None:
         """See Bucket."""
-        self._ask("write", key, lambda: self._client.put_object(self.name, key, io.BytesIO(data), len(data)))
+        self._store(key, len(data), lambda: io.BytesIO(data))
 
     def upload(self, path: Path, key: str) -> None:
-        """See Bucket."""
-        size = path.stat().st_size
+        """See Bucket.
 
-        def ask() -> str:
-            with path.open("rb") as file:
-                return self._client.put_object(self.name, key, file, size, part_size=PART_BYTES).etag or ""
-
-        etag = self._ask("write", key, ask)
-        stored = self.stat(key)
-        if (stored.size, stored.etag) != (size, etag):
-            raise refused(
-                "ResultsNotWritable",
-                f"{self.uri(key)} holds {stored.size:,} bytes with ETag {stored.etag} after {size:,} bytes with ETag "
-                f"{etag} were written: let nothing else write there",
-            )
+        The service's ETag shows what arrived where it is the content's MD5. Where it is something else, as it may be
+        with encryption, the object is read back.
+        """
+        self._store(key, path.stat().st_size, lambda: path.open("rb"))
 
     def delete(self, key: str) -> None:
         """See Bucket."""
         self._ask("delete", key, lambda: self._client.remove_object(self.name, key))
 
-    def _ask(self, verb: Verb, key: str, call: Callable[[], T]) -> T:
+    def _ask(self, verb: Verb, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
+        request = Request(self.endpoint, self.name, verb, key)
+
+        def passing(error: Exception) -> Failure | None:
+            found = failure(error, request, self._credentials.hidden)
+            if found is None or passes(error):
+                return found
+            return found if found.reason in REVOCABLE and self._allowed.issuperset((verb, "write")) else None
+
         try:
-            return self._patience.persevere(call, passes)
+            result = (patience or self._patience).persevere(call, passing)
+        except Failure:
+            raise
         except Exception as error:
-            found = failure(error, Request(self.endpoint, self.name, verb, key))
+            found = failure(error, request, self._credentials.hidden)
             if found is None:
                 raise
-            raise Failure(found.reason, self._credentials.hidden(found.message), found.exit_code) from error
+            raise found from error
+        self._allowed.add(verb)
+        return result
 
-    def _fetch(self, key: str, found: ObjectInfo, file: int) -> None:
+    def _store(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> None:
+        with opened() as content:
+            etag = _etag(content, size)
+
+        def ask() -> None:
+            with opened() as content:
+                self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
+
+        for _ in range(UPLOADS):
+            self._ask("write", key, ask)
+            if self._holds(key, size, etag, opened):
+                return
+        raise refused(
+            "ResultsNotWritable",
+            f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it {UPLOADS} "
+            "times: let nothing else write there, and check that the service is healthy",
+        )
+
+    def _holds(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
+        try:
+            stored = self.stat(key)
+            if stored.size != size or stored.etag == etag:
+                return stored.size == size
+            with opened() as content:
+                wanted = _sha256(_chunks(content, size))
+            return self._ask("read", key, lambda: _sha256(self._streamed(key))) == wanted
+        except Failure as error:
+            if error.reason != "ObjectNotFound":
+                raise
+            return False
+
+    def _streamed(self, key: str) -> Iterator[bytes]:
+        response = self._client.get_object(self.name, key)
+        try:
+            yield from response.stream(CHUNK_BYTES)
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
+        abandoned = threading.Event()
+
+        def check() -> None:
+            if abandoned.is_set():
+                raise Abandoned
+            self._patience.check()
+
+        def fetch(offset: int) -> None:
+            self._fetch_part(key, found, path, offset, replace(self._patience, check=check))
+
         with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="download") as pool:
-            parts = [
-                pool.submit(self._fetch_part, key, found, file, offset) for offset in range(0, found.size, PART_BYTES)
-            ]
+            parts = [pool.submit(fetch, offset) for offset in range(0, found.size, PART_BYTES)]
             try:
                 for part in parts:
                     part.result()
             except BaseException:
+                abandoned.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _fetch_part(self, key: str, found: ObjectInfo, file: int, offset: int) -> None:
+    def _fetch_part(self, key: str, found: ObjectInfo, path: Path, offset: int, patience: Patience) -> None:
         length = min(PART_BYTES, found.size - offset)
 
         def ask() -> None:
@@ -263,16 +299,18 @@ class S3Bucket:
             try:
                 if response.headers.get("Content-Length") != str(length):
                     raise object_changed(self.uri(key))
-                position = offset
-                for chunk in response.stream(CHUNK_BYTES):
-                    position += os.pwrite(file, chunk, position)
-                if position != offset + length:
-                    raise ProtocolError(f"{position - offset:,} bytes came instead of {length:,}")
+                with path.open("r+b") as file:
+                    file.seek(offset)
+                    for chunk in response.stream(CHUNK_BYTES):
+                        patience.check()
+                        file.write(chunk)
+                    if file.tell() != offset + length:
+                        raise ProtocolError(f"{file.tell() - offset:,} bytes came instead of {length:,}")
             finally:
                 response.close()
                 response.release_conn()
 
-        self._ask("read", key, ask)
+        self._ask("read", key, ask, patience)
 
     def _not_found(self, key: str) -> Failure:
         folder = key.rpartition("/")[0]
@@ -307,3 +345,30 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _etag(content: BinaryIO, size: int) -> str:
+    """Returns the ETag that a service gives a content which is sent as it is: that of one part, or of several."""
+    parts = []
+    for begin in range(0, max(1, size), PART_BYTES):
+        part = hashlib.md5(usedforsecurity=False)
+        for chunk in _chunks(content, min(PART_BYTES, size - begin)):
+            part.update(chunk)
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0].hexdigest()
+    whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
+    return f"{whole.hexdigest()}-{len(parts)}"
+
+
+def _chunks(content: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (chunk := content.read(min(CHUNK_BYTES, size))):
+        size -= len(chunk)
+        yield chunk
+
+
+def _sha256(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

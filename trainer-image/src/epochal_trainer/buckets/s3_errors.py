@@ -23,9 +23,24 @@ from epochal_trainer.failures import Failure, bad_data, bad_spec, refused
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500
 BUSY = frozenset(
-    {"OperationAborted", "RequestTimeout", "SlowDown", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
+    {
+        "BadDigest",
+        "IncompleteBody",
+        "InvalidPart",
+        "NoSuchUpload",
+        "OperationAborted",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "SlowDown",
+        "XAmzContentSHA256Mismatch",
+    }
 )
-"""S3 error codes below HTTP 500 that may pass by themselves."""
+"""S3 error codes below HTTP 500 that may pass by themselves: a server that was restarted has forgotten parts of an
+upload, and a clock that is wrong is set in time."""
+REVOCABLE = frozenset(
+    {"BucketNotFound", "CredentialsRefused", "EndpointUnreachable", "ResultsNotWritable", "WrongRegion"}
+)
+"""Reasons that may pass where the same was allowed before: someone is at work on the storage or on its permissions."""
 SHOWN = 300
 """Characters of a server's own words that a message repeats."""
 
@@ -95,7 +110,7 @@ def passes(error: Exception) -> bool:
     """Whether an error may pass by itself."""
     match error:
         case S3Error():
-            return _server_error(error.response.status) or error.code in BUSY
+            return _server_error(error.response.status) or error.code in BUSY or MEANINGS.get(error.code or "") is FULL
         case ServerError():
             return _server_error(error.status_code)
         case InvalidResponseError():
@@ -106,19 +121,20 @@ def passes(error: Exception) -> bool:
             return False
 
 
-def failure(error: Exception, request: Request) -> Failure | None:
+def failure(error: Exception, request: Request, hide: Callable[[str], str] = str) -> Failure | None:
     """Says what an error means to the user.
 
     Args:
         error: What the S3 client raised.
         request: What it was asked for.
+        hide: Takes credentials out of what others say.
 
     Returns:
         The failure, or None if the error is none of the storage's.
     """
     match error:
         case S3Error():
-            return _s3_failure(error, request)
+            return _s3_failure(error, request, hide)
         case ServerError():
             return _unreachable(request, f"it answered HTTP {error.status_code}")
         case InvalidResponseError():
@@ -126,16 +142,16 @@ def failure(error: Exception, request: Request) -> Failure | None:
         case ParseError():
             return _not_s3(request, None)
         case HTTPError():
-            return _unreachable(request, _network_fault(error))
+            return _unreachable(request, _network_fault(error, hide))
         case _:
             return None
 
 
-def _s3_failure(error: S3Error, request: Request) -> Failure:
-    code = error.code or f"HTTP {error.response.status}"
+def _s3_failure(error: S3Error, request: Request, hide: Callable[[str], str]) -> Failure:
+    code = _printable(hide(error.code or f"HTTP {error.response.status}"))
     if code in ("PreconditionFailed", "InvalidRange"):
         return object_changed(f"s3://{request.bucket}/{request.key}")
-    said = f"{code}: {_printable(error.message)}" if error.message else code
+    said = f"{code}: {_printable(hide(error.message))}" if error.message else code
     other = UNHEALTHY if passes(error) else UNKNOWN
     meaning = MEANINGS.get(code) or MEANINGS.get(f"{code} to {request.verb}") or other
     return meaning.of(meaning.reason, f"cannot {request} ({said}): {meaning.advice}")
@@ -156,7 +172,7 @@ def _not_s3(request: Request, status: int | None) -> Failure:
     )
 
 
-def _network_fault(error: HTTPError) -> str:
+def _network_fault(error: HTTPError, hide: Callable[[str], str]) -> str:
     reason, cause = _reason(error), _cause(error)
     fault = _certificate_fault(error)
     if fault is None:
@@ -170,9 +186,9 @@ def _network_fault(error: HTTPError) -> str:
             case ReadTimeoutError():
                 fault = "no answer in time: check that the service is healthy"
             case SSLError():
-                fault = f"TLS failed ({_printable(str(reason))}): check spec.storage.endpoint"
+                fault = f"TLS failed ({_printable(hide(str(reason)))}): check spec.storage.endpoint"
             case _:
-                fault = f"{_printable(str(cause or reason))}: check that the service is healthy"
+                fault = f"{_printable(hide(str(cause or reason)))}: check that the service is healthy"
     return fault
 
 

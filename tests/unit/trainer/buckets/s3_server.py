@@ -1,0 +1,286 @@
+"""A small S3 service on the loopback, in memory, that fails as it is told to."""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+NO_KEY = (404, "NoSuchKey", "The specified key does not exist.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request."""
+
+    method: str
+    key: str
+    query: dict[str, str]
+    number: int
+    """How many came before it."""
+
+
+Fault = Callable[[Asked, "Handler"], bool]
+"""Sees a request before it is answered, and returns whether that is its end."""
+
+
+class Service:
+    """One bucket, named `bucket`."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.uploads: dict[str, dict[int, bytes]] = {}
+        self.asked: list[Asked] = []
+        self.faults: list[Fault] = []
+        self.etag: Callable[[str], str] = str
+        """Makes the ETag that is shown out of the one that a plain service has."""
+        self.damage: Callable[[bytes], bytes] = bytes
+        """What becomes of a content on its way to the disk."""
+        self.lock = threading.Lock()
+        self._server = Server(("127.0.0.1", 0), self)
+        self.port = self._server.server_port
+        self._serve()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """Ends it as a kill does: every connection breaks, and parts of uploads are forgotten."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.hang_up()
+        self._thread.join()
+        self.uploads.clear()
+
+    def start(self) -> None:
+        """Starts it again, at the same address."""
+        self._server = Server(("127.0.0.1", self.port), self)
+        self._serve()
+
+    def restart(self, seconds: float) -> None:
+        """Stops it, and starts it again some seconds later."""
+
+        def again() -> None:
+            self.stop()
+            time.sleep(seconds)
+            self.start()
+
+        self._restarting = threading.Thread(target=again)
+        self._restarting.start()
+
+    def _serve(self) -> None:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+
+class Server(ThreadingHTTPServer):
+    """Knows its connections, to break them."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], service: Service) -> None:
+        self.service = service
+        self.connections: list[socket] = []
+        super().__init__(address, Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers the requests of a bucket."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def answer(self) -> None:
+        address = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
+        _, _, key = unquote(address.path).lstrip("/").partition("/")
+        service = self.server.service
+        with service.lock:
+            asked = Asked(self.command, key, query, len(service.asked))
+            service.asked.append(asked)
+        self._left = int(self.headers.get("Content-Length") or 0)
+        if any(fault(asked, self) for fault in list(service.faults)):
+            return
+        body = self.body()
+        with service.lock:
+            getattr(self, f"_{self.command.lower()}")(key, query, body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
+
+    def body(self) -> bytes:
+        """Reads what is left of the request."""
+        left, self._left = self._left, 0
+        return self.rfile.read(left)
+
+    def send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in ({"Content_Length": str(len(body))} | headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+        self.body()
+        self.send(status, body, Content_Type="application/xml")
+
+    def _get(self, key: str, query: dict[str, str], _: bytes) -> None:
+        service = self.server.service
+        if not key:
+            names = sorted(name for name in service.objects if name.startswith(query.get("prefix", "")))
+            entries = "".join(
+                f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
+                "<StorageClass>STANDARD</StorageClass></Contents>"
+                for name in names
+            )
+            answer = f"<ListBucketResult><Name>bucket</Name><Prefix></Prefix>{entries}</ListBucketResult>"
+            self.send(200, answer.encode(), Content_Type="application/xml")
+        elif key not in service.objects:
+            self.refuse(*NO_KEY)
+        elif self.headers.get("If-Match", f'"{self._shown(key)}"') != f'"{self._shown(key)}"':
+            self.refuse(412, "PreconditionFailed", "changed")
+        else:
+            content = service.objects[key]
+            found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            part = content[int(found[1]) : int(found[2]) + 1] if found else content
+            self.send(206 if found else 200, part, ETag=f'"{self._shown(key)}"')
+
+    def _head(self, key: str, _: dict[str, str], __: bytes) -> None:
+        if key not in self.server.service.objects:
+            self.send(404)
+        else:
+            length = str(len(self.server.service.objects[key]))
+            self.send(200, Content_Length=length, ETag=f'"{self._shown(key)}"')
+
+    def _put(self, key: str, query: dict[str, str], body: bytes) -> None:
+        service = self.server.service
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        if "uploadId" in query:
+            if query["uploadId"] not in service.uploads:
+                self.refuse(404, "NoSuchUpload", "it is not known")
+                return
+            service.uploads[query["uploadId"]][int(query["partNumber"])] = body
+        else:
+            service.objects[key], service.etags[key] = service.damage(body), etag
+        self.send(200, ETag=f'"{etag}"')
+
+    def _post(self, key: str, query: dict[str, str], _: bytes) -> None:
+        service = self.server.service
+        if "uploads" in query:
+            number = f"upload-{len(service.asked)}"
+            service.uploads[number] = {}
+            names = f"<Bucket>bucket</Bucket><Key>{key}</Key>"
+            text = (
+                f"<InitiateMultipartUploadResult>{names}<UploadId>{number}</UploadId></InitiateMultipartUploadResult>"
+            )
+        elif query["uploadId"] not in service.uploads:
+            self.refuse(404, "NoSuchUpload", "it is not known")
+            return
+        else:
+            parts = service.uploads.pop(query["uploadId"])
+            ordered = [parts[number] for number in sorted(parts)]
+            digests = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in ordered)
+            service.objects[key] = service.damage(b"".join(ordered))
+            service.etags[key] = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+            names = f"<Bucket>bucket</Bucket><Key>{key}</Key><ETag>{self._shown(key)}</ETag>"
+            text = f"<CompleteMultipartUploadResult>{names}</CompleteMultipartUploadResult>"
+        self.send(200, text.encode(), Content_Type="application/xml")
+
+    def _delete(self, key: str, query: dict[str, str], _: bytes) -> None:
+        if "uploadId" in query:
+            self.server.service.uploads.pop(query["uploadId"], None)
+        else:
+            self.server.service.objects.pop(key, None)
+        self.send(204)
+
+    def _shown(self, key: str) -> str:
+        return self.server.service.etag(self.server.service.etags[key])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Times:
+    """Counts how often something is still done."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Returns whether it is done once more."""
+        with self._lock:
+            self._left -= 1
+            return self._left >= 0
+
+
+def breaking(method: str, after: int, times: int) -> Fault:
+    """Breaks the connection of some requests, in the middle of their content."""
+    left = Times(times)
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        if asked.method != method or not left.take():
+            return False
+        if method == "GET":
+            key = asked.key
+            service = handler.server.service
+            handler.send_response(206)
+            begin, end = re.findall(r"\d+", handler.headers["Range"])
+            handler.send_header("Content-Length", str(int(end) + 1 - int(begin)))
+            handler.send_header("ETag", f'"{service.etags[key]}"')
+            handler.end_headers()
+            handler.wfile.write(service.objects[key][int(begin) : int(begin) + after])
+        else:
+            handler.rfile.read(after)
+        handler.close_connection = True
+        handler.connection.shutdown(SHUT_RDWR)
+        return True
+
+    return fault
+
+
+def refusing(status: int, code: str, *, methods: tuple[str, ...] = ("PUT", "POST"), times: int = 10**9) -> Fault:
+    """Refuses some requests."""
+    left = Times(times)
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        if asked.method not in methods or not left.take():
+            return False
+        handler.refuse(status, code, "as it was told to")
+        return True
+
+    return fault
+
+
+def slow(seconds: float) -> Fault:
+    """Takes its time for each request."""
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        del asked, handler
+        time.sleep(seconds)
+        return False
+
+    return fault

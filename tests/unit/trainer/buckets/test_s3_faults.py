@@ -1,0 +1,297 @@
+"""The real client against a service that fails, over real connections."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from epochal_api.progress import Waiting
+from epochal_trainer.buckets import Credentials, Patience, S3Bucket, Waits, patience, s3
+from epochal_trainer.failures import Failure
+
+from .s3_server import Asked, Handler, Service, breaking, refusing, slow
+
+CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
+PART = 5 * 1024**2
+"""The smallest part that S3 allows."""
+
+
+@pytest.fixture(autouse=True)
+def small_parts_and_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "PART_BYTES", PART)
+    monkeypatch.setattr(patience, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(patience, "QUIET_SECONDS", 0.2)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    running = Service()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def told() -> list[Waiting | None]:
+    return []
+
+
+@pytest.fixture
+def bucket(service: Service, told: list[Waiting | None]) -> S3Bucket:
+    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(told.append)))
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(3 * PART + 1234))
+    return path
+
+
+def stored(service: Service, content: bytes, key: str = "a") -> None:
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS)
+    bucket.put(key, content)
+    service.asked.clear()
+
+
+def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+    bucket.check()
+    bucket.put("small", b"content")
+    bucket.upload(large, "folder/large")
+    assert bucket.get("small") == b"content"
+    assert bucket.keys("folder/") == ["folder/large"]
+    bucket.download("folder/large", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == large.read_bytes()
+    bucket.delete("small")
+    assert list(service.objects) == ["folder/large"]
+
+
+def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(
+    bucket: S3Bucket, service: Service, tmp_path: Path
+) -> None:
+    content = os.urandom(3 * PART + 1234)
+    stored(service, content)
+    service.faults = [breaking("GET", after=100_000, times=3)]
+    bucket.download("a", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == content
+    assert sum(asked.method == "GET" for asked in service.asked) == 4 + 3
+
+
+def test_an_upload_that_breaks_is_made_again(bucket: S3Bucket, service: Service, large: Path) -> None:
+    service.faults = [breaking("PUT", after=100_000, times=2)]
+    bucket.upload(large, "a")
+    assert service.objects["a"] == large.read_bytes()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_service_that_is_restarted_meanwhile_is_waited_for(
+    *,
+    bucket: S3Bucket,
+    service: Service,
+    told: list[Waiting | None],
+    large: Path,
+    tmp_path: Path,
+    direction: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stored(service, large.read_bytes(), "before")
+    restarted = threading.Event()
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        of_a_part = asked.query.get("partNumber") == "2" or "Range" in handler.headers
+        if of_a_part and not restarted.is_set():
+            restarted.set()
+            service.restart(1.5)
+        return False
+
+    service.faults = [fault]
+    with caplog.at_level(logging.INFO):
+        if direction == "up":
+            bucket.upload(large, "a")
+            assert service.objects["a"] == large.read_bytes()
+        else:
+            bucket.download("before", tmp_path / "copy")
+            assert (tmp_path / "copy").read_bytes() == large.read_bytes()
+    assert restarted.is_set()
+    first, *_, last = told
+    assert first is not None
+    assert (first.reason, last) == ("EndpointUnreachable", None)
+    begun, ended = (record.message for record in caplog.records if record.name.startswith("epochal"))
+    assert "The storage is waited for: cannot" in begun
+    assert "The storage answers again" in ended
+
+
+def test_a_slow_service_is_no_fault(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+    service.faults = [slow(0.3)]
+    bucket.upload(large, "a")
+    bucket.download("a", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == large.read_bytes()
+
+
+def test_what_a_service_says_of_its_return_is_not_waited_for_in_silence(bucket: S3Bucket, service: Service) -> None:
+    left = [4]
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        del asked
+        if not left[0]:
+            return False
+        left[0] -= 1
+        handler.send(503, Retry_After="3600")
+        return True
+
+    service.faults = [fault]
+    began = time.monotonic()
+    bucket.check()
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("code", ["XMinioStorageFull", "QuotaExceeded", "InsufficientStorage"])
+def test_a_full_service_is_waited_for(
+    bucket: S3Bucket, service: Service, told: list[Waiting | None], code: str
+) -> None:
+    service.faults = [refusing(400, code, times=3)]
+    bucket.put("a", b"content")
+    assert service.objects["a"] == b"content"
+    assert [waiting and waiting.reason for waiting in told][-2:] == ["ResultsNotWritable", None]
+    assert told[0] is not None
+    assert "make room there" in told[0].message
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "AccessDenied"), (400, "ExpiredToken"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")],
+)
+def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
+    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+) -> None:
+    bucket.put("attempt", b"1")
+    service.faults = [refusing(status, code, methods=("PUT", "GET", "HEAD"), times=3)]
+    bucket.put("model", b"trained")
+    assert service.objects["model"] == b"trained"
+    assert told[-1] is None
+    assert told[0] is not None
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket")])
+def test_what_was_never_allowed_fails_at_once(
+    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+) -> None:
+    service.faults = [refusing(status, code)]
+    with pytest.raises(Failure) as caught:
+        bucket.put("attempt", b"1")
+    assert "spec.storage.timeoutSeconds" not in caught.value.message
+    assert told == []
+    assert len(service.asked) == 1
+
+
+def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
+    bucket: S3Bucket, service: Service, told: list[Waiting | None]
+) -> None:
+    stored(service, b"content")
+    assert bucket.get("a") == b"content"
+    service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
+    with pytest.raises(Failure, match="AccessDenied"):
+        bucket.get("a")
+    assert told == []
+
+
+def test_what_is_missing_is_never_waited_for(bucket: S3Bucket) -> None:
+    bucket.put("a", b"content")
+    with pytest.raises(Failure) as caught:
+        bucket.stat("b")
+    assert caught.value.reason == "ObjectNotFound"
+
+
+def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, told: list[Waiting | None]) -> None:
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(told.append)))
+    service.faults = [refusing(507, "XMinioStorageFull")]
+    with pytest.raises(Failure, match=r"make room there.*; tried for .*spec\.storage\.timeoutSeconds") as caught:
+        bucket.put("a", b"content")
+    assert (caught.value.reason, caught.value.exit_code) == ("ResultsNotWritable", 77)
+    assert told[-1] is None
+
+
+class Stop(BaseException):
+    """What ends waiting."""
+
+
+def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
+    stored(service, large.read_bytes())
+    told = threading.Event()
+
+    def check() -> None:
+        if told.is_set():
+            raise Stop
+
+    service.faults = [refusing(503, "SlowDown", methods=("GET",))]
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(60, check))
+    threading.Timer(0.7, told.set).start()
+    began = time.monotonic()
+    with pytest.raises(Stop):
+        bucket.download("a", tmp_path / "copy")
+    assert time.monotonic() - began < 6
+    assert sorted(os.listdir(tmp_path)) == ["large"]  # noqa: PTH208 - hidden files count
+
+
+def test_one_part_that_fails_ends_the_others(service: Service, large: Path, tmp_path: Path) -> None:
+    stored(service, large.read_bytes())
+    unavailable = refusing(503, "SlowDown", methods=("GET",))
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        if handler.headers.get("Range", "").startswith("bytes=0-"):
+            time.sleep(1)
+            handler.refuse(403, "AccessDenied", "no")
+            return True
+        return unavailable(asked, handler)
+
+    service.faults = [fault]
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(60))
+    began = time.monotonic()
+    with pytest.raises(Failure, match="AccessDenied"):
+        bucket.download("a", tmp_path / "copy")
+    assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+@pytest.mark.parametrize("etag", ["plain", "other"])
+def test_what_arrived_is_what_was_sent(
+    bucket: S3Bucket, service: Service, tmp_path: Path, size: int, etag: str
+) -> None:
+    if etag == "other":
+        service.etag = lambda _: "0123456789abcdef"
+    (tmp_path / "file").write_bytes(os.urandom(size))
+    bucket.upload(tmp_path / "file", "a")
+    read = [asked for asked in service.asked if asked.method == "GET"]
+    assert len(read) == (1 if etag == "other" else 0)
+
+
+def test_an_upload_in_parts_is_known_by_the_tag_of_its_parts(bucket: S3Bucket, service: Service, large: Path) -> None:
+    bucket.upload(large, "a")
+    assert service.etags["a"].endswith("-4")
+    assert not [asked for asked in service.asked if asked.method == "GET"]
+
+
+@pytest.mark.parametrize("show", [lambda _: "0123456789abcdef", lambda _: "0" * 32])
+def test_a_content_that_is_not_what_was_sent_is_written_again(
+    bucket: S3Bucket, service: Service, large: Path, show: object
+) -> None:
+    damaged = [b"x"]
+
+    def damage(content: bytes) -> bytes:
+        return damaged.pop() + content[1:] if damaged else content
+
+    service.etag, service.damage = show, damage  # type: ignore[assignment]
+    bucket.upload(large, "a")
+    assert service.objects["a"] == large.read_bytes()
+
+
+def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) -> None:
+    service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
+    with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it 3 times") as caught:
+        bucket.put("a", b"content")
+    assert caught.value.reason == "ResultsNotWritable"
+    service.damage = lambda content: content[:-1]
+    with pytest.raises(Failure, match=r"does not hold the 7 bytes"):
+        bucket.put("a", b"content")
