@@ -69,5 +69,10 @@ Quantity = Annotated[
 ]
 """A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
 
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+ObjectName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
 """The name of another Kubernetes object in the same namespace."""
+
+PRINTABLE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Text without control characters, which would do as they like to the terminal of whoever reads it."""

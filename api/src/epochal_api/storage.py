@@ -4,10 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.model import PRINTABLE_PATTERN, Model, ObjectName, Rule, cel
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"
+ENDPOINT_PATTERN = r"^https?://[^/?#@\s\x00-\x1f\x7f-\x9f]+/?$"
+"""Without a user and a password: those belong into a Secret."""
 
 
 def _relative(prefix: str) -> str:
@@ -29,22 +31,25 @@ _RELATIVE = cel(
     ]
 )
 Prefix = Annotated[
-    str, StringConstraints(max_length=512), AfterValidator(_relative), Field(json_schema_extra=_RELATIVE)
+    str,
+    StringConstraints(max_length=512, pattern=PRINTABLE_PATTERN),
+    AfterValidator(_relative),
+    Field(json_schema_extra=_RELATIVE),
 ]
 Key = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=512),
+    StringConstraints(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
     Field(json_schema_extra=_RELATIVE),
 ]
 Endpoint = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=512, pattern=r"^https?://[^/?#\s]+/?$"),
+    StringConstraints(min_length=1, max_length=512, pattern=ENDPOINT_PATTERN),
     Field(
         json_schema_extra=cel(
             [
                 Rule(
-                    r"self.matches('^https?://[^/?#\\s]+/?$')",
+                    f"self.matches(r'{ENDPOINT_PATTERN}')",
                     "must be http://HOST[:PORT] or https://HOST[:PORT], without a path",
                 )
             ],
@@ -66,7 +71,7 @@ class ConfigMapKeyRef(Model):
 
     name: ObjectName
     """Name of the ConfigMap."""
-    key: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "ca.crt"
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "ca.crt"
     """Key of the ConfigMap that holds PEM certificates."""
 
 
@@ -75,7 +80,7 @@ class Storage(Model):
 
     endpoint: Endpoint | None = None
     """Address of the S3 service, such as http://minio.minio.svc:9000. Default: the one Epochal was installed with."""
-    region: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "us-east-1"
+    region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
     """Region that requests are signed for."""
     secret_ref: SecretRef
     """Secret with the credentials of both buckets."""

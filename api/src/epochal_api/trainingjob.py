@@ -39,7 +39,7 @@ class TrainingJobSpec(Model):
 
     framework: Literal["tensorflow"] = "tensorflow"
     """Keras backend to train with."""
-    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    image: Annotated[str, StringConstraints(max_length=512, pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._:/@]*$")] | None = None
     """Trainer image. Default: the one set when Epochal was installed."""
     storage: Storage
     """The S3 service of both buckets."""

@@ -31,6 +31,7 @@ Render = Callable[..., Any]
         ({"logLevel": "INFO"}, "at '/logLevel'"),
         ({"storage": {"endpoint": "minio:9000"}}, "at '/storage/endpoint'"),
         ({"storage": {"endpoint": "http://minio:9000/bucket"}}, "at '/storage/endpoint'"),
+        ({"storage": {"endpoint": "http://user:secret@minio:9000"}}, "at '/storage/endpoint'"),
         ({"watchNamespaces": "vision"}, "at '/watchNamespaces'"),
         ({"watchNamespaces": ["vision", "vision"]}, "at '/watchNamespaces'"),
         ({"watchNamespaces": ["--log-level"]}, "at '/watchNamespaces/0'"),
