@@ -69,9 +69,10 @@ def restart(name: str) -> None:
 
 def build_images(names: list[str]) -> None:
     """Builds the project's images, or those named, and loads them into the cluster."""
-    unknown = set(names) - set(images.PROJECT)
+    known = images.PROJECT | images.ON_DEMAND
+    unknown = set(names) - set(known)
     if unknown:
-        raise Failure(f"no image is called {', '.join(sorted(unknown))}; there are {', '.join(images.PROJECT)}")
+        raise Failure(f"no image is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     _require_cluster()
     with _alone():
         try:

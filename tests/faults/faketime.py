@@ -1,5 +1,5 @@
-"""A trainer's image in which the clock of the one process can be set: the trainer's own, with libfaketime."""
+"""A trainer whose clock can be set: `python tests/cluster images faketime` builds its image."""
 
-IMAGE = "localhost/epochal-trainer-faketime:dev"
-FILE = "faketime"
-"""File in /tmp that says by how many seconds the clock is off."""
+IMAGE = "localhost/epochal-trainer:faketime"
+FILE = "tmp/faketime"
+"""File in the container that says by how many seconds the clock is off."""

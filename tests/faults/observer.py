@@ -18,7 +18,7 @@ PODS = STATE / "kubelet" / "pods"
 EVERY = 0.05
 
 _LENGTH = re.compile(r"Training: (\d+) epochs? of (\d+) steps?")
-_WENT_ON = re.compile(r"Going on from epoch (\d+), step (\d+)")
+_WENT_ON = re.compile(r"Going on from epoch (\d+)(?:, step (\d+))?")
 _EPOCH = re.compile(r"Epoch +(\d+)/\d+  (?:step (\d+)/\d+)?")
 
 
@@ -64,7 +64,9 @@ class Run:
         if found := _LENGTH.search(text):
             self.per_epoch = int(found[2])
         elif found := _WENT_ON.search(text):
-            self.went_on_from = self._count(int(found[1]), int(found[2]))
+            # In the midst of an epoch it is the running one that is named, else the last one that was finished.
+            finished = int(found[1]) - (1 if found[2] else 0)
+            self.went_on_from = self._count(finished, int(found[2] or 0))
         elif found := _EPOCH.search(text):
             running = int(found[1]) - 1
             self.reached(at, *((running, int(found[2])) if found[2] else (running + 1, 0)))
