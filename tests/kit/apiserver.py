@@ -2,10 +2,11 @@
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import local
+from http.client import HTTPException, HTTPSConnection
+from socket import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,8 +16,6 @@ from tests.kit.kubectl import Object
 
 TRAINING_JOBS = "/apis/epochal.dev/v1alpha1"
 MERGE = "application/merge-patch+json"
-
-_own = local()
 
 
 class Refusal(Exception):
@@ -53,7 +52,7 @@ def _server() -> _Server:
 
 
 def request(method: str, path: str, body: Object | None = None, *, content_type: str = "application/json") -> Object:
-    """Makes one request on a connection that each thread keeps.
+    """Makes one request.
 
     Args:
         method: GET, POST, PUT, PATCH or DELETE.
@@ -65,14 +64,13 @@ def request(method: str, path: str, body: Object | None = None, *, content_type:
         Refusal: If the API server refuses.
         Away: If it gives no answer.
     """
+    data = None if body is None else json.dumps(body)
     try:
-        connection = _connection()
-        data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": content_type})
-        answer = connection.getresponse()
-        text = answer.read()
+        with closing(_connect(30)) as connection:
+            connection.request(method, path, data, {"Content-Type": content_type})
+            answer = connection.getresponse()
+            text = answer.read()
     except (OSError, HTTPException) as error:
-        _own.connection = None
         raise Away(f"{method} {path}: {error!r}") from error
     if answer.status >= 300:
         raise Refusal(answer.status, text.decode(errors="replace")[:500])
@@ -80,35 +78,32 @@ def request(method: str, path: str, body: Object | None = None, *, content_type:
     return found
 
 
-def stream(path: str, seconds: float) -> Iterator[Object]:
+def stream(path: str, seconds: float, opened: Callable[[socket], None]) -> Iterator[Object]:
     """Yields what a watch tells until it ends, whoever ends it.
 
     Args:
         path: Path and query of the watch.
         seconds: How long to wait for anything to be told, bookmarks included.
+        opened: Is told the connection, which another thread may shut down.
 
     Raises:
         Refusal: If the API server refuses.
         Away: If the connection breaks, or nothing is told for so long.
     """
-    host, port, context = _server()
-    connection = HTTPSConnection(host, port, context=context, timeout=seconds)
     try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        if answer.status >= 300:
-            raise Refusal(answer.status, answer.read().decode(errors="replace")[:500])
-        for line in answer:
-            yield json.loads(line)
+        with closing(_connect(seconds)) as connection:
+            connection.connect()
+            opened(connection.sock)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            if answer.status >= 300:
+                raise Refusal(answer.status, answer.read().decode(errors="replace")[:500])
+            for line in answer:
+                yield json.loads(line)
     except (OSError, HTTPException, ValueError) as error:
         raise Away(f"watch of {path}: {error!r}") from error
-    finally:
-        connection.close()
 
 
-def _connection() -> HTTPConnection:
-    connection: HTTPConnection | None = getattr(_own, "connection", None)
-    if connection is None:
-        host, port, context = _server()
-        connection = _own.connection = HTTPSConnection(host, port, context=context, timeout=30)
-    return connection
+def _connect(seconds: float) -> HTTPSConnection:
+    host, port, context = _server()
+    return HTTPSConnection(host, port, context=context, timeout=seconds)

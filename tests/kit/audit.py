@@ -15,6 +15,9 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from socket import SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -109,6 +112,7 @@ class Audit:
         self._end = threading.Event()
         self._started: list[threading.Event] = []
         self._threads: list[threading.Thread] = []
+        self._connections: dict[str, socket] = {}
         self._lock = threading.Lock()
         self._wrong: list[str] = []
         self._alive: dict[str, set[str]] = defaultdict(set)
@@ -138,6 +142,11 @@ class Audit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end.set()
+        for connection in self._connections.values():
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
 
     @property
     def faults(self) -> list[str]:
@@ -154,6 +163,11 @@ class Audit:
         """Raises an AssertionError that lists what was wrong, if anything was."""
         faults = self.faults
         assert not faults, "\n".join(faults)
+
+    def latest(self) -> list[Object]:
+        """Returns all TrainingJobs as they were seen last, those that are gone, too."""
+        with self._lock:
+            return [seen[-1].job for seen in self.history.values()]
 
     def versions(self, name: str) -> list[Version]:
         """Returns all versions of a TrainingJob by its name, the oldest first."""
@@ -180,7 +194,8 @@ class Audit:
                     version = listed["metadata"]["resourceVersion"]
                     started.set()
                 query = f"watch=true&allowWatchBookmarks=true&resourceVersion={version}"
-                for told in apiserver.stream(f"{path}?{query}", QUIET_SECONDS):
+                opened = partial(self._connections.__setitem__, path)
+                for told in apiserver.stream(f"{path}?{query}", QUIET_SECONDS, opened):
                     if told["type"] == "ERROR":
                         version = ""
                         break

@@ -77,7 +77,9 @@ def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> N
 def delete(namespace: str) -> None:
     """Deletes all TrainingJobs of a namespace, and waits until they are gone."""
     path = f"{TRAINING_JOBS}/namespaces/{namespace}/trainingjobs"
-    apiserver.request("DELETE", path)
+    names = [job["metadata"]["name"] for job in apiserver.request("GET", path)["items"]]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(lambda name: apiserver.request("DELETE", f"{path}/{name}"), names))
     wait("all TrainingJobs to be gone", lambda: not apiserver.request("GET", f"{path}?limit=1")["items"], seconds=120)
 
 
