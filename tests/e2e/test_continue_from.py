@@ -1,0 +1,60 @@
+"""A TrainingJob that names another one to go on from waits for it, in whatever order the two are applied."""
+
+import json
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import get, kubectl, wait
+
+AT_ONCE = 3
+"""Seconds within which one job notices the end of the other, however busy the machine is."""
+
+
+def reason(namespace: Namespace, name: str) -> str:
+    found: str = namespace.condition("Ready", name).get("reason", "")
+    return found
+
+
+def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace) -> None:
+    namespace.apply(digits("second", training__epochs=30, training__continueFrom={"name": "first"}))
+    wait("it to wait", lambda: reason(namespace, "second") == "ContinueFromNotFound", seconds=20)
+    assert namespace.status("second")["state"] == "Queued"
+    assert namespace.condition("Stalled", "second")["status"] == "False"
+
+    namespace.apply(digits("first", training__epochs=20, training__callbacks=[]))
+    wait("it to see the other one", lambda: reason(namespace, "second") == "ContinueFromUnfinished", seconds=AT_ONCE)
+    wait(
+        "it to say how that stands",
+        lambda: "first, which is Running" in namespace.condition("Ready", "second")["message"],
+        seconds=60,
+        every=0.1,
+    )
+    assert "jobName" not in namespace.status("second")
+
+    uri = namespace.complete("first")["results"]["uri"]
+    wait("its Job", lambda: namespace.status("second").get("jobName"), seconds=AT_ONCE, every=0.1)
+    template = get("job", "second", namespace=namespace.name)["spec"]["template"]["metadata"]
+    sent = json.loads(template["annotations"]["epochal.dev/job"])
+    assert sent["spec"]["training"]["continueFrom"] == {"uri": uri}
+
+    uid = get("job", "second", namespace=namespace.name)["metadata"]["uid"]
+    kubectl("delete", "tj", "first", "--namespace", namespace.name)
+    assert namespace.finish("second")["jobName"] == "second"
+    assert get("job", "second", namespace=namespace.name)["metadata"]["uid"] == uid
+
+
+def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
+    namespace.apply(digits("ouroboros", training__continueFrom={"name": "ouroboros"}))
+    namespace.wait_state("Failed", name="ouroboros", seconds=20)
+    failed = namespace.condition("Failed", "ouroboros")
+    assert failed["reason"] == "InvalidSpec"
+    assert failed["message"].startswith("spec.training.continueFrom.name: must be the name of another TrainingJob")
+
+
+def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Namespace) -> None:
+    empty = digits("empty", network__layers=[{"layer": "Dense", "units": -1}])
+    namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
+    wait("it to give up", lambda: reason(namespace, "stuck") == "ContinueFromFailed", seconds=120)
+    assert namespace.condition("Stalled", "stuck")["status"] == "True"
+    assert "empty, which is Failed" in namespace.condition("Ready", "stuck")["message"]
+    warnings = [event["reason"] for event in namespace.events("stuck") if event["type"] == "Warning"]
+    assert warnings == ["ContinueFromFailed"]
