@@ -1,7 +1,10 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from epochal_trainer.failures import bad_data
 from epochal_trainer.log import without_greetings
 
 
@@ -11,3 +14,23 @@ def test_greetings_of_libraries_are_kept_away_and_all_else_is_shown(
     with without_greetings(tmp_path / "stderr"):
         os.write(2, b"I0000 00:00:17 1 port.cc:153] oneDNN is on\nE0000 00:00:17 1 x.cc:1] it broke\n")
     assert caplog.messages == ["E0000 00:00:17 1 x.cc:1] it broke"]
+
+
+LOGGED = """
+import logging, pathlib, sys
+from epochal_trainer import log
+log.start(pathlib.Path(sys.argv[1]))
+logging.getLogger(log.PACKAGE).info("%s holds 8×8 and\\n\\tmore", "a\\x1b]0;owned\\x07\\x9b31m")
+"""
+
+
+def test_nothing_that_is_logged_commands_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "training.log"
+    ended = subprocess.run([sys.executable, "-c", LOGGED, file], check=True, stdout=subprocess.PIPE, text=True)
+    words = r"a\x1b]0;owned\x07\x9b31m holds 8×8 and" + "\n\tmore\n"
+    assert ended.stdout.endswith(words)
+    assert file.read_text().endswith(words)
+
+
+def test_nor_does_a_failure() -> None:
+    assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"

@@ -1,22 +1,34 @@
 """How a training ends when it can't go on: a reason for machines, a message for people, an exit code for Kubernetes."""
 
+import errno
+import os
+
 from epochal_api.pod import ExitCode
+
+DISK_FULL = os.EX_IOERR
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Failure(Exception):
-    """Something the user has to mend: the training ends at once and is not tried again.
+    """Something that has to be mended: the training ends at once, and mostly is not tried again.
 
     Args:
         reason: Why, in one CamelCase word; it becomes the reason of the TrainingJob's Failed condition.
-        message: What was found, where (field, layer, object), what must hold, and what to do.
-        exit_code: BAD_SPEC, BAD_DATA or REFUSED: who is to blame.
+        message: What was found, where (field, layer, object), what must hold, and what to do. Control characters in it,
+            which only data or a server can have brought there, are spelled out.
+        exit_code: BAD_SPEC, BAD_DATA or REFUSED: who is to blame. Any other is tried again, and counts as a crash.
     """
 
-    def __init__(self, reason: str, message: str, exit_code: ExitCode) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, message: str, exit_code: int) -> None:
         self.reason = reason
-        self.message = message
+        self.message = printable(message)
+        super().__init__(self.message)
         self.exit_code = exit_code
+
+
+def printable(text: str) -> str:
+    """Returns a text with its control characters, which may command a terminal, spelled out."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def bad_spec(reason: str, message: str) -> Failure:
@@ -32,3 +44,27 @@ def bad_data(reason: str, message: str) -> Failure:
 def refused(reason: str, message: str) -> Failure:
     """Returns the failure of credentials that the storage does not accept, or that allow too little."""
     return Failure(reason, message, ExitCode.REFUSED)
+
+
+def scratch_full(found: str) -> Failure:
+    """Returns the failure of a local disk without room.
+
+    It is tried again: the next pod begins with an empty volume, perhaps on a node with more of it, and goes on from the
+    last checkpoint. Where it is in vain, the tries are counted.
+
+    Args:
+        found: What was found.
+    """
+    advice = "use a node with more ephemeral storage, or less data"
+    return Failure("ScratchFull", f"{found}: {advice}", DISK_FULL)
+
+
+def lacks_room(error: BaseException | None) -> bool:
+    """Returns whether an error comes from a local disk without room, whoever says so, and in which words."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return True
+        if any(os.strerror(number) in str(error) for number in _NO_ROOM):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

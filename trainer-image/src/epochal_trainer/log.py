@@ -9,11 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from epochal_trainer.failures import printable
+
 PACKAGE = "epochal_trainer"
 _KERAS = "absl"
 """Logger of what Keras' callbacks say, and of TensorFlow's."""
-_FORMAT = logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+_FORMAT = "%(asctime)s  %(message)s"
 _GREETINGS = ("I0000", "W0000", "WARNING: All log messages before absl")
+
+
+class _Printable(logging.Formatter):
+    """Lets nothing that is logged command the terminal it is read on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def start(path: Path) -> None:
@@ -24,7 +33,7 @@ def start(path: Path) -> None:
     """
     handlers = (logging.StreamHandler(sys.stdout), logging.FileHandler(path, encoding="utf-8"))
     for handler in handlers:
-        handler.setFormatter(_FORMAT)
+        handler.setFormatter(_Printable(_FORMAT, datefmt="%H:%M:%S"))
     for name in (PACKAGE, _KERAS):
         logger = logging.getLogger(name)
         logger.handlers = list(handlers)

@@ -158,6 +158,21 @@ def test_names_that_no_array_needs_are_refused(read: Read, hostile: Any, name: s
     assert caught.value.reason == "UnsafePickle"
 
 
+def laughing() -> Any:
+    """Returns a list that holds another one twice, and that one again, a hundred times."""
+    inner: Any = []
+    for _ in range(100):
+        inner = [inner, inner]
+    return inner
+
+
+@pytest.mark.parametrize("hostile", [laughing(), [laughing()], (X, laughing())])
+def test_lists_that_would_never_end_are_not_looked_through(read: Read, hostile: Any) -> None:
+    with pytest.raises(Failure, match=r"file holds a (list|tuple) of \d: ") as caught:
+        read(pickle.dumps(hostile))
+    assert caught.value.reason == "MissingArrays"
+
+
 TYPE = b"cnumpy\ndtype\n(U\x02f8K\0K\1tR"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tU\x01btR"
 HUGE = struct.pack("<Q", 2**50)

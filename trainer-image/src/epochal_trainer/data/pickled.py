@@ -256,10 +256,11 @@ class Reader(Unpickler):  # type: ignore[misc]
 
 
 def _what(content: object) -> str:
-    match content:
-        case PickledArray():
-            return "one array"
-        case tuple() | list():
-            return f"a {type(content).__name__} of {len(content)}: {', '.join(_what(part) for part in content[:4])}"
-        case _:
-            return f"a {type(content).__name__}"
+    if isinstance(content, tuple | list):
+        # Never what is in the parts: a list may hold itself, or another one a million times.
+        return f"a {type(content).__name__} of {len(content)}: {', '.join(map(_kind, content[:4]))}"
+    return _kind(content)
+
+
+def _kind(content: object) -> str:
+    return "one array" if isinstance(content, PickledArray) else f"a {type(content).__name__}"
