@@ -1,6 +1,7 @@
 """The command line: `epochal-trainer run JOB.yaml`."""
 
 import os
+import signal
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -47,6 +48,8 @@ def version() -> None:
 
 def main() -> None:
     """Runs the command line."""
+    # Until the run itself takes it. The first process of a container has no default for it, and would not end.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     app()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.progress import Artifacts, Report, Size
+from epochal_api.progress import Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import callbacks, checkpoint, compile, curves, epochs, network, summary, train  # noqa: A004
@@ -26,7 +26,7 @@ from epochal_trainer.data.memory import available
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.pulse import Pulse
-from epochal_trainer.report import Endpoint, Reporter
+from epochal_trainer.report import Reporter
 from epochal_trainer.results import (
     CALLBACKS,
     CURVES,
@@ -88,7 +88,7 @@ class Attempt:
         scratch: Folder for files of this attempt.
         stopping: Says when to stop.
         stages: Measures where the time goes.
-        endpoint: Where progress is reported; None where there is no operator.
+        reporter: Takes what is to be reported. It knows no attempt yet.
         pulse: Takes each step.
     """
 
@@ -99,18 +99,17 @@ class Attempt:
         scratch: Path,
         stopping: Stopping,
         stages: Stages,
-        endpoint: Endpoint | None,
+        reporter: Reporter,
         pulse: Pulse,
     ) -> None:
         self._job = job
         self._scratch = scratch
         self._stopping = stopping
         self._stages = stages
-        self._endpoint = endpoint
+        self._reporter = reporter
         self._pulse = pulse
         self._files = checkpoint.Files(scratch, [CALLBACKS, LOG], scratch / _STAGING)
         self._started = datetime.now(UTC)
-        self._reporter: Reporter | None = None
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> str:
@@ -142,18 +141,12 @@ class Attempt:
             log.info("Attempt %d, results go to %s", attempt, results.uri())
             store = self._store_of(opened.results, folder)
             start = checkpoint.find(store, spec.training, lambda uri: self._store_at(uri, opened))
-            self._reporter = Reporter(
-                Report(
-                    attempt=attempt,
-                    sequence=0,
-                    stage="Loading",
-                    epochs=spec.training.epochs,
-                    network=Size(parameters=model.count_params(), layers=len(nodes)),
-                    artifacts=Artifacts(uri=results.uri()),
-                ).model_copy(update=_progress(start)),
-                self._endpoint,
+            self._reporter.update(
+                attempt=attempt,
+                network=Size(parameters=model.count_params(), layers=len(nodes)),
+                artifacts=Artifacts(uri=results.uri()),
+                **_progress(start),
             )
-            self._reporter.start()
         with stages.stage("data"):
             data = self._load(opened.data, model)
             if adapted := adapt(model, nodes, data.train):
@@ -169,14 +162,6 @@ class Attempt:
             self._store(model, data, history, test, attempt)
         log.info("Time: %s", stages)
         return _outcome(history, test)
-
-    def close(self) -> Report | None:
-        """Ends the attempt, however it went: stores the log where it can, and sends the last report.
-
-        Returns:
-            The last report, if it came that far.
-        """
-        return self._reporter.close() if self._reporter else None
 
     def store_log(self) -> None:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
@@ -243,7 +228,6 @@ class Attempt:
         attempt: int,
     ) -> Sequence[Epoch]:
         training = self._job.spec.training
-        assert self._reporter is not None  # noqa: S101 - it was made when the storage was found in order
         reporter = self._reporter
         steps = steps_per_epoch(len(data.train), training.batch_size)
         scalars = Scalars(self._scratch / TENSORBOARD)
@@ -351,8 +335,7 @@ class Attempt:
         test: dict[str, float] | None,
         attempt: int,
     ) -> None:
-        assert self._reporter is not None  # noqa: S101
-        assert self._results is not None  # noqa: S101
+        assert self._results is not None  # noqa: S101 - the storage was found in order
         results, scratch, metadata = self._results, self._scratch, self._job.metadata
         self._reporter.update(stage="Storing", test=test)
         with self._stages.stage("results"):

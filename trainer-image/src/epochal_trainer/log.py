@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,26 +14,47 @@ from epochal_trainer.failures import printable
 PACKAGE = "epochal_trainer"
 _KERAS = "absl"
 """Logger of what Keras' callbacks say, and of TensorFlow's."""
+_NOISY = "urllib3"
+"""Logger that tells of each single try; what is waited for is said once, elsewhere."""
 _FORMAT = "%(asctime)s  %(message)s"
 _GREETINGS = ("I0000", "W0000", "WARNING: All log messages before absl")
 
 
 class _Printable(logging.Formatter):
-    """Lets nothing that is logged command the terminal it is read on."""
+    """Lets nothing that is logged, a traceback included, command the terminal it is read on, or tell a secret."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__(_FORMAT, datefmt="%H:%M:%S")
+        self._hide = hide
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return printable(self._hide(super().format(record)))
 
 
-def start(path: Path) -> None:
-    """Starts the log.
+class _File(logging.FileHandler):
+    """A log file that may run out of room: that is said once, and ends nothing."""
+
+    _said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
+        del record
+        if not self._said:
+            self._said = True
+            logging.getLogger(PACKAGE).warning("The log cannot be kept for the results: %s", sys.exc_info()[1])
+
+
+def start(path: Path, hide: Callable[[str], str] = str) -> None:
+    """Starts the log. Nothing that goes wrong with it ends the training.
 
     Args:
         path: File that takes all that is logged.
+        hide: Takes out of a text what must not be written.
     """
-    handlers = (logging.StreamHandler(sys.stdout), logging.FileHandler(path, encoding="utf-8"))
+    logging.raiseExceptions = False
+    logging.getLogger(_NOISY).setLevel(logging.ERROR)
+    handlers = (logging.StreamHandler(sys.stdout), _File(path, encoding="utf-8"))
     for handler in handlers:
-        handler.setFormatter(_Printable(_FORMAT, datefmt="%H:%M:%S"))
+        handler.setFormatter(_Printable(hide))
     for name in (PACKAGE, _KERAS):
         logger = logging.getLogger(name)
         logger.handlers = list(handlers)

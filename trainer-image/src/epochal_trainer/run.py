@@ -3,21 +3,25 @@
 import logging
 import os
 import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.pod import PROGRESS_CA_FILE, PROGRESS_URL_ENV, SCRATCH, STORAGE_CA_FILE, TOKEN_FILE, ExitCode
+from epochal_api.progress import Report
 from epochal_api.trainingjob import TrainingJob
 
+from epochal_trainer import cgroups
 from epochal_trainer import job as jobs
 from epochal_trainer import log as logs
-from epochal_trainer.buckets import Bucket, Credentials, FolderBucket, S3Bucket
-from epochal_trainer.failures import Failure, bad_spec
+from epochal_trainer.buckets import Bucket, Credentials, FolderBucket, Patience, S3Bucket, Waits
+from epochal_trainer.failures import Failure, bad_spec, lacks_room, scratch_full
 from epochal_trainer.pulse import Pulse
-from epochal_trainer.report import Endpoint
-from epochal_trainer.results import LOG
+from epochal_trainer.report import Endpoint, Reporter
+from epochal_trainer.results import LOG, readable
 from epochal_trainer.stages import Stages
 from epochal_trainer.stopping import Stopping, Terminated
 from epochal_trainer.termination import LastWords
@@ -29,6 +33,7 @@ log = logging.getLogger(__name__)
 
 CRASHED = 1
 _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
+_TERMINATED = "Terminated", "the trainer was told to stop"
 
 
 @dataclass(frozen=True)
@@ -56,40 +61,119 @@ def run(path: Path, folders: Folders | None) -> int:
     """
     stopping = Stopping()
     stopping.listen()
-    with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
-        logs.start(Path(scratch) / LOG)
-        return _end(path, folders, Path(scratch), stopping, LastWords())
-
-
-def _end(path: Path, folders: Folders | None, scratch: Path, stopping: Stopping, words: LastWords) -> int:
-    """Returns the exit code of a run, and leaves its last words."""
-    stages = Stages()
-    attempt: attempts.Attempt | None = None
+    words = LastWords()
+    words.prepare()
     try:
-        log.info("Epochal trainer %s", version("epochal-trainer"))
-        job = jobs.read(path)
-        log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
-        with stages.stage("start"), logs.without_greetings(scratch / "stderr"):
-            from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - Keras takes seconds
-        endpoint = _endpoint() if folders is None else None
-        attempt = Attempt(job, scratch=scratch, stopping=stopping, stages=stages, endpoint=endpoint, pulse=Pulse(words))
-        message = attempt.train(lambda: _buckets(job, folders))
-        log.info("Done: %s", message)
-        code, reason = int(ExitCode.DONE), "Completed"
-    except Failure as failure:
-        log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
-        code, reason, message = int(failure.exit_code), failure.reason, failure.message
+        with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
+            logs.start(Path(scratch) / LOG, hide=_hide(os.environ))
+            return _Run(path, folders, Path(scratch), stopping, words).end()
     except (Terminated, KeyboardInterrupt):
-        log.warning("Told to stop: the training ends here.")
-        code, reason, message = int(ExitCode.TERMINATED), "Terminated", "the trainer was told to stop"
-    except Exception as error:
-        log.exception("The trainer failed")
-        reason = "OutOfMemory" if type(error).__name__ in _OUT_OF_MEMORY else "Crashed"
-        code, message = CRASHED, f"{type(error).__name__}: {error}"
-    if code != ExitCode.DONE and attempt is not None:
-        attempt.store_log()
-    words.leave(reason, message, attempt.close() if attempt is not None else None)
-    return code
+        words.leave(*_TERMINATED)
+        return ExitCode.TERMINATED
+    except OSError as error:
+        if not lacks_room(error):
+            raise
+        failure = scratch_full(f"{tempfile.gettempdir()} or {SCRATCH} takes no file ({error})")
+        words.leave(failure.reason, failure.message)
+        return failure.exit_code
+
+
+class _Run:
+    """A run, from the file that says what to train to the words that say how it ended."""
+
+    def __init__(
+        self, path: Path, folders: Folders | None, scratch: Path, stopping: Stopping, words: LastWords
+    ) -> None:
+        self._path = path
+        self._folders = folders
+        self._scratch = scratch
+        self._stopping = stopping
+        self._words = words
+        self._hide = _hide(os.environ)
+        self._ending = False
+        self._attempt: attempts.Attempt | None = None
+        self._reporter: Reporter | None = None
+
+    def end(self) -> int:
+        """Returns the exit code, once the last words are left."""
+        code: int = ExitCode.DONE
+        try:
+            reason, message = "Completed", self._train()
+            log.info("Done: %s", message)
+        except Failure as failure:
+            log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
+            code, reason, message = failure.exit_code, failure.reason, failure.message
+        except (Terminated, KeyboardInterrupt):
+            log.warning("Told to stop: the training ends here.")
+            code, (reason, message) = ExitCode.TERMINATED, _TERMINATED
+        except Exception as error:
+            log.exception("The trainer failed")
+            code, reason, message = _crash(error, self._scratch)
+        self._ending = True
+        with self._stopping.deferred():
+            if code != ExitCode.DONE and self._attempt is not None:
+                with suppress(Terminated):
+                    self._attempt.store_log()
+            report = self._reporter.close() if self._reporter is not None else None
+            self._words.leave(reason, self._hide(message), report if report and report.attempt else None)
+        return code
+
+    def _train(self) -> str:
+        stages = Stages()
+        log.info("Epochal trainer %s", version("epochal-trainer"))
+        job = jobs.read(self._path)
+        log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
+        self._reporter = reporter = Reporter(
+            Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
+            _endpoint() if self._folders is None else None,
+            keep=self._words.prepare,
+            memory=cgroups.peak,
+        )
+        reporter.start()
+        with stages.stage("start"), logs.without_greetings(self._scratch / "stderr"):
+            from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - Keras takes seconds
+        self._attempt = Attempt(
+            job,
+            scratch=self._scratch,
+            stopping=self._stopping,
+            stages=stages,
+            reporter=reporter,
+            pulse=Pulse(self._words),
+        )
+        patience = Patience(
+            job.spec.storage.timeout_seconds,
+            check=self._check,
+            waits=Waits(lambda waiting: reporter.update(waiting=waiting)),
+        )
+        return self._attempt.train(lambda: _buckets(job, self._folders, patience))
+
+    def _check(self) -> None:
+        """Ends waiting for a storage: nothing is worth it any more, or no time is left for it."""
+        if self._ending:
+            raise Terminated
+        self._stopping.check()
+
+
+def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
+    """Returns exit code, reason and message of what nobody foresaw."""
+    said = f"{type(error).__name__}: {error}"
+    if lacks_room(error):
+        full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
+        return full.exit_code, full.reason, full.message
+    if type(error).__name__ not in _OUT_OF_MEMORY:
+        return CRASHED, "Crashed", said
+    most, limit = cgroups.peak(), cgroups.limit()
+    took = f"the container took {readable(most)} at its peak" if most is not None else "its peak is not known"
+    may = f"may take {readable(limit)}, as spec.resources says" if limit is not None else "has no limit of its own"
+    return CRASHED, "OutOfMemory", f"{said}; {took}, and {may}"
+
+
+def _hide(environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Returns what takes the credentials out of a text, if there are any."""
+    try:
+        return Credentials.of(environment).hidden
+    except Failure:
+        return str
 
 
 def _scratch() -> str | None:
@@ -103,7 +187,7 @@ def _endpoint() -> Endpoint | None:
     return Endpoint(url, ca_file=Path(PROGRESS_CA_FILE), token_file=Path(TOKEN_FILE)) if url else None
 
 
-def _buckets(job: TrainingJob, folders: Folders | None) -> "attempts.Buckets":
+def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "attempts.Buckets":
     """Opens the buckets, or the folders that stand for them."""
     from epochal_trainer.attempt import Buckets  # noqa: PLC0415 - it is there by now
 
@@ -129,6 +213,7 @@ def _buckets(job: TrainingJob, folders: Folders | None) -> "attempts.Buckets":
             Credentials.of(os.environ),
             region=storage.region,
             ca_file=ca_file,
+            patience=patience,
         )
 
     return Buckets(bucket(job.spec.data.bucket), bucket(job.spec.results.bucket), named=bucket)

@@ -1,13 +1,12 @@
 """What can go wrong with any bucket, and how it is said."""
 
 import difflib
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.failures import Failure, bad_data, lacks_room, scratch_full
 
 NAMED = 3
 """How many keys a message names."""
@@ -51,16 +50,12 @@ def room_for(path: Path, size: int, uri: str) -> Iterator[None]:
         Failure: ScratchFull.
     """
     free = shutil.disk_usage(path.parent).free
-    full = bad_data(
-        "ScratchFull",
-        f"{uri} holds {size:,} bytes and {path.parent} has only {free:,} bytes left: "
-        "use a node with more ephemeral storage, or smaller data",
-    )
+    full = scratch_full(f"{uri} holds {size:,} bytes and {path.parent} has only {free:,} bytes left")
     if size > free:
         raise full
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if lacks_room(error):
             raise full from error
         raise

@@ -13,7 +13,7 @@ import numpy as np
 
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.failures import Failure, bad_data, lacks_room, scratch_full
 
 GZIP = b"\x1f\x8b"
 DENSEST = 1032
@@ -72,21 +72,33 @@ class Source:
 
     @contextmanager
     def seekable(self, memory: Memory) -> Iterator[BinaryIO]:
-        """Opens the content to be read in any order: if gzipped, expanded on disk, as far as memory would hold it."""
+        """Opens the content to be read in any order: if gzipped, expanded on disk, as far as memory would hold it.
+
+        Raises:
+            Failure: DataTooLarge or ScratchFull; or as `opened`.
+        """
         if not self.gzipped():
             with self.path.open("rb") as file:
                 yield file
             return
         with tempfile.TemporaryFile(dir=self.path.parent) as expanded:
-            with self.opened() as stream:
-                left = memory.left
-                while chunk := stream.read(CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        memory.reserve(memory.left - left, f"{self.name}, expanded,")
-                    expanded.write(chunk)
-            expanded.seek(0)
+            try:
+                self._expand(cast("BinaryIO", expanded), memory)
+            except OSError as error:
+                if lacks_room(error):
+                    raise scratch_full(f"{self.name}, expanded, does not fit into {self.path.parent}") from error
+                raise
             yield cast("BinaryIO", expanded)
+
+    def _expand(self, target: BinaryIO, memory: Memory) -> None:
+        with self.opened() as stream:
+            left = memory.left
+            while chunk := stream.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    memory.reserve(memory.left - left, f"{self.name}, expanded,")
+                target.write(chunk)
+        target.seek(0)
 
     def fill(self, array: Array, stream: BinaryIO, begun: bytes = b"") -> None:
         """Reads an array's bytes as they lie in memory.
