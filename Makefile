@@ -39,7 +39,7 @@ test-unit: .venv/synced helm ## The fast tests
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
-test-e2e: .venv/synced cluster-up images install ## The tests on the local cluster
+test-e2e: .venv/synced cluster-up images seaweedfs install ## The tests on the local cluster
 	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
 
 test-down: .venv/synced ## Take the local cluster down and see that nothing is left
@@ -61,6 +61,9 @@ cluster-down: | $(UV) ## Take it down and leave nothing behind
 images: | $(UV) ## Build both images and load them into the local cluster
 	@$(CLUSTER) images
 
+seaweedfs: | $(UV)
+	@$(CLUSTER) program-image weed > /dev/null
+
 install: | $(UV) ## Install the chart into the local cluster
 	@$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --namespace epochal-system --create-namespace --wait \
 		--values tests/cluster/values.yaml --set podAnnotations.image=$$($(CLUSTER) image-id operator) > /dev/null
@@ -78,4 +81,4 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
 
-.PHONY: helm help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images seaweedfs install shell kubeconfig manifests

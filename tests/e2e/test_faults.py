@@ -1,4 +1,7 @@
-"""Evictions, crashes, and an operator that is killed or away: nothing is lost."""
+"""Faults of the cluster, of the storage and of the operator: nothing is lost.
+
+One try each of what `make faults` tries more often, beside what is no matter of resuming.
+"""
 
 import os
 import signal
@@ -7,9 +10,32 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults import of_cluster, of_storage
+from tests.faults.measure import bed, measure, once
+from tests.faults.of_operator import OperatorKills
+from tests.faults.scenario import Tryable
+from tests.faults.table import Row
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import get, kubectl, wait
+
+STORAGE = ("away before the download", "away during training", "away during the upload", "full during training")
+FAULTS: tuple[Tryable, ...] = (
+    *(once(scenario) for scenario in of_cluster.SCENARIOS if scenario.name != "node loss"),  # it takes two minutes
+    *(once(scenario) for scenario in of_storage.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
+    OperatorKills(jobs=3, kills=5),
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[dict[str, Row]]:
+    with bed("e2e-faults-bed", epochs=10, outage=10) as where:
+        yield {row.name: row for row in measure(FAULTS, where, lanes=3)}
+
+
+@pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
+def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> None:
+    rows[fault].check()
 
 
 def pod_uid(namespace: Namespace, pod: str) -> str:
@@ -24,27 +50,6 @@ def crash(namespace: Namespace, name: str) -> str:
     return pod
 
 
-def test_an_eviction_does_not_count(namespace: Namespace) -> None:
-    namespace.apply(digits("evicted", backoffLimit=0, training__epochs=40, training__callbacks=[]))
-    namespace.wait_epoch(1, "evicted")
-    pod = namespace.running_pod("evicted")
-    eviction = f'{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{pod}"}}}}'
-    path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}/eviction"
-    kubectl("create", "--raw", path, "--filename", "-", stdin=eviction)
-    status = namespace.complete("evicted")
-    assert status["attempt"] == 2
-    assert get("job", "evicted", namespace=namespace.name)["status"].get("failed", 0) == 0
-
-
-def test_a_crash_is_tried_again(namespace: Namespace) -> None:
-    namespace.apply(digits("crashed", backoffLimit=1, training__epochs=40, training__callbacks=[]))
-    namespace.wait_epoch(1, "crashed")
-    crash(namespace, "crashed")
-    status = namespace.complete("crashed")
-    assert status["attempt"] == 2
-    assert status["progress"]["epoch"] == 40
-
-
 def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
     namespace.apply(digits("crashes", backoffLimit=0, training__epochs=100_000, training__callbacks=[]))
     namespace.wait_epoch(1, "crashes")
@@ -53,16 +58,6 @@ def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
     failed = namespace.condition("Failed", "crashes")
     assert "137" in failed["message"], failed
     assert "estimatedCompletionTime" not in namespace.status("crashes")["progress"]
-
-
-def test_an_operator_killed_while_a_job_runs_catches_up(namespace: Namespace) -> None:
-    namespace.apply(digits("survivor", training__epochs=100, training__callbacks=[]))
-    namespace.wait_epoch(2, "survivor")
-    operator.kill()
-    status = namespace.complete("survivor")
-    assert (status["progress"]["epoch"], status["attempt"]) == (100, 1)
-    reasons = [event["reason"] for event in namespace.events("survivor")]
-    assert len(reasons) == len(set(reasons)), reasons
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 
 from tests.faults.observer import PODS, STATE
 from tests.kit import apiserver
+from tests.kit.apiserver import Away
 from tests.kit.kubectl import wait
 
 USER = 65532
@@ -112,15 +114,14 @@ def small_volume(namespace: str, job: str, *, volume: str, size: int) -> Iterato
         volume: The emptyDir.
         size: Bytes.
     """
-    over = threading.Event()
+    connections: list[socket] = []
 
     def serve() -> None:
         path = f"/api/v1/namespaces/{namespace}/pods?watch=true&labelSelector=batch.kubernetes.io/job-name={job}"
-        for told in apiserver.stream(path, SMALL_VOLUME_SECONDS):
-            if over.is_set():
-                return
-            if told["type"] == "ADDED":
-                shrink(told["object"]["metadata"]["uid"])
+        with suppress(Away):  # the connection is shut down in the end
+            for told in apiserver.stream(path, SMALL_VOLUME_SECONDS, connections.append):
+                if told["type"] == "ADDED":
+                    shrink(told["object"]["metadata"]["uid"])
 
     def shrink(uid: str) -> None:
         folder = PODS / uid / "volumes" / "kubernetes.io~empty-dir" / volume
@@ -131,7 +132,8 @@ def small_volume(namespace: str, job: str, *, volume: str, size: int) -> Iterato
     try:
         yield
     finally:
-        over.set()
+        for connection in connections:
+            connection.shutdown(SHUT_RDWR)
 
 
 def in_host(*command: str, timeout: float = 120) -> str:

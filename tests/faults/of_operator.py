@@ -2,17 +2,23 @@
 
 import os
 import signal
+import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from tests.bench.figures import Figure
 from tests.faults.scenario import Trial, Try, slug
 from tests.faults.training import Bed, Fault
-from tests.kit import operator
+from tests.kit import apiserver, fleet, operator
 from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.process import Process, installed_away
 
+MANY = 1000
+ACTS_SECONDS = 3
 BACK_SECONDS = 60
 BETWEEN = 0.3, 2.5
 """Seconds between an operator's process and its end."""
@@ -41,12 +47,13 @@ class OperatorKills:
 
     def _try(self, bed: Bed) -> Trial:
         reference = bed.reference("small", epochs=SMALL_EPOCHS)
+        chance = bed.chance(self.name)
         names = [f"beside-{number:02}" for number in range(self.jobs)]
         with ExitStack() as stack:
             trainings = [stack.enter_context(bed.train(name, epochs=SMALL_EPOCHS, **SMALL)) for name in names]
             done = 0
             while done < self.kills:
-                kill(bed.chance.uniform(*BETWEEN))
+                kill(chance.uniform(*BETWEEN))
                 done += 1
             differences = [found for training in trainings for found in training.results().differences(reference)]
             starts = {training.name: len(training.observer.runs) for training in trainings}
@@ -82,14 +89,21 @@ def kill(after: float) -> None:
 
 @dataclass(frozen=True)
 class GoingOn:
-    """A training is ended before its time, and another one goes on from it."""
+    """A training is ended before its time, and another one goes on from it.
 
+    Args:
+        ways: How the other one names the first: by name, by uri, or both.
+        name: What the table calls it.
+        alone: Whether nothing else may run meanwhile.
+    """
+
+    ways: tuple[str, ...] = ("name", "uri")
     name: str = "another job goes on from a finished one"
     alone: bool = False
 
     def tries(self) -> list[Try]:
-        """Returns the two tries: by the name of the first training, and by where its results lie."""
-        return [Try(f"{slug(self.name)}-by-{how}", 1, partial(self._try, how)) for how in ("name", "uri")]
+        """Returns the tries: by the name of the first training, or by where its results lie."""
+        return [Try(f"{slug(self.name)}-by-{how}", 1, partial(self._try, how)) for how in self.ways]
 
     def _try(self, how: str, bed: Bed) -> Trial:
         reference = bed.reference()
@@ -102,6 +116,39 @@ class GoingOn:
         expected = bed.epochs // 2 * further.run.per_epoch
         wrong = [] if begun == expected else [f"began at step {begun} instead of {expected}"]
         return Trial((Fault(until=0.0),), tuple(differences), tuple(wrong))
+
+
+def start_with_many(namespace: str) -> Figure:
+    """Measures how soon after its start an operator acts where there are very many jobs already.
+
+    Args:
+        namespace: The namespace of the jobs, which is made and deleted.
+    """
+    kubectl("create", "namespace", namespace)
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs?limit=1"
+
+    def have_jobs() -> bool:
+        found = apiserver.request("GET", jobs)["metadata"]
+        return int(found.get("remainingItemCount", 0)) + 1 >= MANY
+
+    try:
+        fleet.create(namespace, [f"many-{number:04}" for number in range(MANY)])
+        wait(f"{MANY} Jobs", have_jobs, seconds=300, every=1)
+        with installed_away(), tempfile.TemporaryDirectory() as folder:
+            process = Process(Path(os.environ["KUBECONFIG"]), Path(folder) / "log", namespaces=(namespace,))
+            try:
+                start = fleet.measure_start(process, namespace, MANY)
+            finally:
+                process.kill()
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false")
+    return Figure(
+        f"the operator acts, from its start, with {MANY:,} jobs",
+        "FfDL's API 3-5 s, manager 4-6 s",
+        f"{start.acts:.1f} s; had looked at all after {start.all_seen:.1f} s; {start.megabytes:.0f} MB",
+        f"within {ACTS_SECONDS} s",
+        start.acts <= ACTS_SECONDS,
+    )
 
 
 SCENARIOS = (OperatorKills(), GoingOn())

@@ -125,7 +125,8 @@ class Scenario:
 
     def _try(self, name: str, bed: Bed) -> Trial:
         reference = bed.reference()
-        moments = sorted(bed.chance.uniform(*MOMENTS) for _ in range(self.times))
+        chance = bed.chance(name)
+        moments = sorted(chance.uniform(*MOMENTS) for _ in range(self.times))
         spans: list[Span] = []
         with (
             self.around(bed.namespace.name, name),

@@ -43,6 +43,12 @@ class Row:
         """Whether all trainings have the results of an undisturbed one."""
         return all(trial.identical for trial in self.trials)
 
+    def check(self) -> None:
+        """Raises an AssertionError that says what was not survived, or left a trace in the results."""
+        wrong = [text for trial in self.trials for text in (*trial.wrong, *(trial.differences or ()))]
+        assert not wrong, "\n".join([self.name, *wrong])
+        assert self.identical, f"{self.name}: there are no results to compare"
+
     def cells(self) -> list[str]:
         """Returns the row of the table."""
         return [

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from minio import Minio
 from tests.faults.observer import Observer, Run
 from tests.faults.results import Results
 from tests.faults.s3proxy import Proxy
+from tests.kit import apiserver
+from tests.kit.apiserver import TRAINING_JOBS, Away, Refusal
 from tests.kit.audit import Audit
-from tests.kit.jobs import DIGITS, Namespace, digits
+from tests.kit.jobs import DIGITS, FINISHED, Namespace, digits
 from tests.kit.kubectl import Object, wait
 
 EVERY_SECONDS = 2
@@ -77,20 +79,24 @@ class Bed:
         store: The service that holds the buckets.
         audit: Watches the namespace.
         epochs: How many epochs a training takes.
-        chance: Chooses the moments.
+        seed: Chooses the moments.
         outage: Seconds that a long outage takes.
     """
 
     def __init__(
-        self, namespace: Namespace, store: Minio, audit: Audit, *, epochs: int, chance: random.Random, outage: float
+        self, namespace: Namespace, store: Minio, audit: Audit, *, epochs: int, seed: int, outage: float
     ) -> None:
         self.namespace = namespace
         self.store = store
         self.audit = audit
         self.epochs = epochs
-        self.chance = chance
+        self._seed = seed
         self.outage = outage
         self._references: dict[str, Results] = {}
+
+    def chance(self, name: str) -> random.Random:
+        """Returns what chooses the moments of one try: the same again for the same seed, whatever runs beside it."""
+        return random.Random(f"{self._seed} {name}")  # noqa: S311
 
     def reference(self, key: str = "reference", **changes: Any) -> Results:
         """Returns the results of an undisturbed training, trained at the first call."""
@@ -173,7 +179,17 @@ class Training:
 
     def complete(self, seconds: float = FINISH_SECONDS) -> Object:
         """Waits until the job is Complete and returns its status."""
-        return self.namespace.complete(self.name, seconds=seconds)
+        path = f"{TRAINING_JOBS}/namespaces/{self.namespace.name}/trainingjobs/{self.name}"
+
+        def ended() -> bool:
+            try:
+                return apiserver.request("GET", path).get("status", {}).get("state") in FINISHED
+            except (Away, Refusal):
+                return False
+
+        with suppress(TimeoutError):
+            wait(f"the end of {self.name}", ended, seconds=seconds, every=0.2)
+        return self.namespace.complete(self.name, seconds=1)
 
     def results(self) -> Results:
         """Waits until the job is Complete and returns its results."""
