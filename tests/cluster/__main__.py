@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     single.add_argument("name", choices=images.PROJECT)
     single = command("program", cluster.program, "build a program, such as helm, if need be, and print its path")
     single.add_argument("name")
+    single = command(
+        "program-image", cluster.program_image, "load the image of a program, such as weed, print its name"
+    )
+    single.add_argument("name")
     command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")
     for name, run in (("start", cluster.start), ("stop", cluster.stop), ("restart", cluster.restart)):
         single = command(name, run, f"{name} one component, such as etcd, kube-apiserver or kubelet")

@@ -77,11 +77,14 @@ HELM = Module(
     ),
 )
 PAUSE = Module("pause", seconds=2, programs=("pause",))
+SEAWEEDFS = Module("seaweedfs", seconds=240, programs=("weed",))
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
+ON_DEMAND = (SEAWEEDFS,)
+"""What the cluster does without: a test that needs it has it built."""
 
 
 def missing() -> list[Module]:
-    """The modules that are not in the cache."""
+    """The modules of the cluster that are not in the cache."""
     return [module for module in ALL if not module.folder.exists()]
 
 
@@ -133,7 +136,7 @@ def named(name: str) -> Module:
     Raises:
         Failure: If there is none.
     """
-    for module in ALL:
+    for module in (*ALL, *ON_DEMAND):
         if name in module.programs:
             return module
     raise Failure(f"no program is called {name}")

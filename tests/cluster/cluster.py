@@ -85,13 +85,28 @@ def build_images(names: list[str]) -> None:
 def program(name: str) -> None:
     """Builds a program if need be, and prints its path."""
     module = binaries.named(name)
-    if module in binaries.missing():
+    if not module.folder.exists():
         machine.check_go()
         with _alone():
             binaries.build([module])
-            if STATE.exists():
+            if STATE.exists() and module in binaries.ALL:
                 binaries.link()
     print(binaries.program(module, name))
+
+
+def program_image(name: str) -> None:
+    """Builds the image of a program if need be, loads it into the cluster, and prints its name."""
+    _require_cluster()
+    module = binaries.named(name)
+    with _alone():
+        if not module.folder.exists():
+            machine.check_go()
+            binaries.build([module])
+        try:
+            images.ensure_program_image(module)
+        finally:
+            images.release()
+    print(images.tag(module))
 
 
 def image_id(name: str) -> None:

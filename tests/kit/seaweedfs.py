@@ -17,6 +17,7 @@ CLUSTER = Path(__file__).parents[1] / "cluster"
 NAME = "seaweedfs"
 HTTP, HTTPS = 8333, 8334
 ROOT = ("seaweedfs-root", "seaweedfs-root-secret")
+USER = ("seaweedfs-user", "seaweedfs-user-secret")
 READER = ("seaweedfs-reader", "seaweedfs-reader-secret")
 
 
@@ -67,7 +68,11 @@ def _identity(keys: tuple[str, str], *actions: str) -> Object:
 
 
 def _manifests(image: str, tls: Bundle) -> list[Object]:
-    identities = [_identity(ROOT, "Admin", "Read", "List", "Tagging", "Write"), _identity(READER, "Read", "List")]
+    identities = [
+        _identity(ROOT, "Admin", "Read", "List", "Tagging", "Write"),
+        _identity(USER, "Read", "List", "Tagging", "Write"),
+        _identity(READER, "Read", "List"),
+    ]
     files = {"s3.json": json.dumps({"identities": identities}).encode(), "tls.crt": tls.certificate, "tls.key": tls.key}
     ports = {"http": HTTP, "https": HTTPS}
     container = {
@@ -79,6 +84,7 @@ def _manifests(image: str, tls: Bundle) -> list[Object]:
             "-ip=127.0.0.1",
             "-ip.bind=0.0.0.0",
             "-master.volumeSizeLimitMB=64",
+            "-master.electionTimeout=1s",
             "-volume.max=0",
             "-volume.preStopSeconds=0",
             "-s3",
