@@ -10,6 +10,7 @@ from tests.kit.kubectl import items, kubectl, wait
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
 METRICS = "http://epochal.epochal-system.svc:8080/metrics"
+PROGRAMS = ("/epochal-operator", "/epochal-trainer")
 SELECTOR = "app.kubernetes.io/name=epochal"
 
 
@@ -38,7 +39,7 @@ def kill() -> None:
 
 
 def process_of(pod_uid: str) -> int:
-    """Returns the main process of a pod's first container that is not the sandbox: the oldest in its cgroup.
+    """Returns the main process of a pod's container: an operator or a trainer.
 
     The local cluster's node is this machine, so that its processes are seen from here.
     """
@@ -48,7 +49,7 @@ def process_of(pod_uid: str) -> int:
             text, command = cgroup.read_text(), (cgroup.parent / "cmdline").read_text()
         except OSError:
             continue
-        if pod_uid in text and command.split("\0")[0] and "epochal" in command:
+        if pod_uid in text and any(part.endswith(PROGRAMS) for part in command.split("\0")[:2]):
             found.append(int(cgroup.parent.name))
     return min(found)
 
