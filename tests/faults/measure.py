@@ -18,6 +18,7 @@ from tests.kit.kubectl import apply, kubectl
 
 LANES = 2
 """Trainings that are disturbed at a time, of those that disturb nobody else."""
+LOGS = Path(tempfile.gettempdir()) / "epochal-faults"
 _began = time.monotonic()
 
 
@@ -25,6 +26,14 @@ def say(text: str) -> None:
     """Prints a line with the time since the start."""
     minutes, seconds = divmod(int(time.monotonic() - _began), 60)
     print(f"{minutes:2}:{seconds:02}  {text}", flush=True)
+
+
+def log(name: str, text: str) -> Path:
+    """Writes what is too long for the screen to a file of its own and returns its path."""
+    LOGS.mkdir(exist_ok=True)
+    file = LOGS / f"{name}.log"
+    file.write_text(text)
+    return file
 
 
 @contextmanager
@@ -71,6 +80,8 @@ def measure(scenarios: Sequence[Tryable], bed: Bed, lanes: int = LANES) -> list[
         say(f"  {one.name} ...")
         made[one.name] = trial = one.make(bed)
         told = [*trial.wrong, *(trial.differences or ())[:3]]
+        if trial.told:
+            told.append(f"see {log(one.name, trial.told)}")
         say("\n      ".join([f"{'✓' if trial.survived and trial.identical else '✗'} {one.name}", *told]))
 
     with ThreadPoolExecutor(lanes) as pool:

@@ -25,11 +25,13 @@ class Trial:
         faults: What each disturbance cost.
         differences: In what the results differ from those of an undisturbed training; None if there are none.
         wrong: What else was not as it must be; empty if it was survived.
+        told: What else may help to find out why.
     """
 
     faults: tuple[Fault, ...] = ()
     differences: tuple[str, ...] | None = None
     wrong: tuple[str, ...] = ()
+    told: str = ""
 
     @property
     def survived(self) -> bool:
@@ -61,7 +63,7 @@ class Try:
         try:
             return self.run(bed)
         except Exception as error:  # noqa: BLE001 - a scenario that fails is a result, too
-            return Trial(wrong=(f"{type(error).__name__}: {error}", traceback.format_exc()))
+            return Trial(wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc())
 
 
 class Tryable(Protocol):

@@ -46,7 +46,7 @@ class Row:
     def check(self) -> None:
         """Raises an AssertionError that says what was not survived, or left a trace in the results."""
         wrong = [text for trial in self.trials for text in (*trial.wrong, *(trial.differences or ()))]
-        assert not wrong, "\n".join([self.name, *wrong])
+        assert not wrong, "\n".join([self.name, *wrong, *(trial.told for trial in self.trials)])
         assert self.identical, f"{self.name}: there are no results to compare"
 
     def cells(self) -> list[str]:

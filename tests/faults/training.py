@@ -24,8 +24,8 @@ STORING_SECONDS = 2
 """How long a checkpoint may take until it counts, beside that: those of a machine with two cores."""
 MEANWHILE_SECONDS = 1
 """A training that made a step so long before a disturbance ended has gone on all the while."""
-START_SECONDS = 120
-FINISH_SECONDS = 300
+START_SECONDS = 240
+FINISH_SECONDS = 400
 
 
 def network() -> list[Object]:
