@@ -35,6 +35,25 @@ def test_an_identity_is_kept_or_given(tmp_path: Path) -> None:
     assert len(jobs.read(path).metadata.uid) == len("20261125-104500")
 
 
+def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
+    path, results = tmp_path / "job.json", tmp_path / "results"
+
+    def read(**training: Any) -> str:
+        spec = {**JOB["spec"], "training": {"loss": "mse", **training}}
+        path.write_text(json.dumps({**JOB, "spec": spec}))
+        return jobs.read(path, results).metadata.uid
+
+    assert read() != "1"
+    folder = results / "default/tiny/1"
+    for name in ("attempts/1.json", "checkpoints/1.zip"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(json.dumps({"spec": jobs.digest(jobs.read(path))}))
+    assert read() == "1"
+    assert read(epochs=2) != "1"
+    (folder / "summary.json").touch()
+    assert read() != "1"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

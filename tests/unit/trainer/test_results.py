@@ -12,14 +12,14 @@ from epochal_trainer.results import Results, readable, to_json
 
 def test_attempts_are_counted(tmp_path: Path) -> None:
     results = Results(FolderBucket(tmp_path), "n/j/u")
-    assert [results.begin_attempt() for _ in range(12)] == list(range(1, 13))
+    assert [results.begin_attempt("spec") for _ in range(12)] == list(range(1, 13))
     assert json.loads((tmp_path / "n/j/u/attempts/12.json").read_text())["attempt"] == 12
-    assert Results(FolderBucket(tmp_path), "n/j/other").begin_attempt() == 1
+    assert Results(FolderBucket(tmp_path), "n/j/other").begin_attempt("spec") == 1
 
 
 def test_a_bucket_that_is_not_there_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
-        Results(FolderBucket(tmp_path / "missing"), "n/j/u").begin_attempt()
+        Results(FolderBucket(tmp_path / "missing"), "n/j/u").begin_attempt("spec")
     assert caught.value.reason == "BucketNotFound"
 
 

@@ -1,6 +1,8 @@
 """A training that goes on from a checkpoint ends as if it had never stopped."""
 
 import csv
+import gc
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,12 @@ from epochal_api.training import Training
 from epochal_trainer import callbacks, network, train
 from epochal_trainer.batches import steps_per_epoch
 from epochal_trainer.buckets import FolderBucket
-from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Store, Writer
+from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Store, Writer, variables
 from epochal_trainer.compile import check_labels, compile_model
 from epochal_trainer.data import Samples
 from epochal_trainer.epochs import Epoch
-from epochal_trainer.stopping import Stopping
+from epochal_trainer.failures import Failure
+from epochal_trainer.stopping import Stopping, Terminated
 from epochal_trainer.watch import Watch
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -63,6 +66,13 @@ class Recorder(Checkpointer):
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
         self.taken.append(super().capture(position, history, seconds))
         return self.taken[-1]
+
+
+class EpochRecorder(Recorder):
+    """Takes a checkpoint when it is due, and keeps all."""
+
+    def due_within(self) -> bool:
+        return False
 
 
 @dataclass
@@ -125,6 +135,7 @@ def run(
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         checkpointer=checkpointer,
+        ends_on_nan=spec.terminate_on_nan,
     )
     if start is not None:
         files.put_back(start.files)
@@ -133,6 +144,9 @@ def run(
     finally:
         writer.flush(10)
         writer.close()
+        for callback in user:
+            if isinstance(callback, keras.callbacks.CSVLogger):
+                callback.on_train_end()  # which who is told to stop leaves out
     taken = checkpointer.taken if isinstance(checkpointer, Recorder) else []
     return Trained(model.get_weights(), watch.history, scratch, taken)
 
@@ -177,3 +191,158 @@ def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> 
     start = store.newest()
     assert start is not None
     assert_same(run(tmp_path / "resumed", start=start), whole)
+
+
+DENSE: list[dict[str, Any]] = [{"layer": "Flatten"}, {"layer": "Dense", "units": 3, "activation": "softmax"}]
+SWAP = {"callback": "SwapEMAWeights", "swap_on_epoch": True}
+WRITERS: list[dict[str, Any]] = [
+    {"callback": "BackupAndRestore", "backup_dir": "backup"},
+    {"callback": "TensorBoard", "update_freq": 2, "histogram_freq": 1},
+    *CALLBACKS[2:],
+]
+
+
+MIXED: list[dict[str, Any]] = [
+    DENSE[0],
+    {"layer": "Dense", "units": 8, "dtype": "bfloat16"},
+    {**DENSE[1], "dtype": "mixed_float16"},
+]
+SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimizer": {"name": "SGD", "momentum": 0.9, "use_ema": True}, "callbacks": [SWAP, *CALLBACKS[2:]]},
+        {"optimizer": {"name": "Nadam", "gradient_accumulation_steps": 3}, "callbacks": WRITERS},
+        {"optimizer": SCALED, "layers": MIXED},
+    ],
+    ids=["averaged weights", "Nadam, accumulated gradients and files", "small types"],
+)
+def test_it_goes_on_with(fields: dict[str, Any], tmp_path: Path) -> None:
+    fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}
+    one = run(tmp_path / "whole", epochs=2, **fields)
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch", keep=2)
+    for position in (
+        Position(epoch=0, step=1, begun=True),
+        Position(epoch=0, step=STEPS, begun=True),
+        Position(epoch=1),
+    ):
+        store.write(one.at(position))
+        assert_same(run(tmp_path / f"{position.step}", epochs=2, start=store.newest(), **fields), one)
+
+
+def test_all_generators_of_random_numbers_are_taken() -> None:
+    layers: list[dict[str, Any]] = [
+        {"layer": "RandAugment", "value_range": [0, 1]},
+        {"layer": "AugMix", "value_range": [0, 1]},
+        {"layer": "Reshape", "target_shape": [64, 3]},
+        {"layer": "Bidirectional", "wrapped": {"layer": "LSTM", "units": 4, "dropout": 0.5, "return_sequences": True}},
+        {"layer": "TimeDistributed", "wrapped": {"layer": "GaussianNoise", "stddev": 0.1}},
+        {"layer": "GRU", "units": 4, "recurrent_dropout": 0.5},
+        {"layer": "AlphaDropout", "rate": 0.1},
+        {"layer": "Dense", "units": 3},
+    ]
+    gc.collect()
+    before = {id(found) for found in gc.get_objects() if isinstance(found, keras.random.SeedGenerator)}
+    described = Network.model_validate({"input": {"shape": [8, 8, 3]}, "layers": layers})
+    model = network.build(described, seed=1, memory=1 << 30)
+    model.compile(optimizer="Adam", loss="mse")
+    gc.collect()
+    made = [
+        found for found in gc.get_objects() if isinstance(found, keras.random.SeedGenerator) and id(found) not in before
+    ]
+    taken = {id(variable) for members in variables.groups(model).values() for variable in members}
+    reachable = [generator for generator in made if id(generator.state) not in taken]
+    assert len(made) > 10
+    assert reachable == []
+
+
+def test_a_stop_by_a_callback_is_kept(tmp_path: Path) -> None:
+    stop = {
+        "callback": "EarlyStopping",
+        "monitor": "val_loss",
+        "min_delta": 100,
+        "patience": 1,
+        "restore_best_weights": True,
+    }
+    fields: dict[str, Any] = {"layers": DENSE, "callbacks": [stop, *CALLBACKS[2:]], "epochs": 5}
+    one = run(tmp_path / "whole", **fields)
+    assert len(one.history) == 2
+    for position in (Position(epoch=1, step=STEPS, begun=True), Position(epoch=2)):
+        resumed = run(tmp_path / f"{position.step}", start=one.at(position), **fields)
+        assert_same(resumed, one)
+        assert len(resumed.taken) == (0 if position.epoch == 2 else 2)
+
+
+def test_a_training_with_more_epochs_is_the_same_as_one_with_as_many(tmp_path: Path) -> None:
+    more = run(tmp_path / "more", epochs=4, layers=DENSE)
+    fewer = run(tmp_path / "fewer", epochs=2, layers=DENSE)
+    assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
+
+
+class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sends a signal at a step of the second epoch, or in its validation."""
+
+    def __init__(self, *, train: int = -1, test: int = -1) -> None:
+        super().__init__()
+        self.train, self.test, self.epoch = train, test, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        del logs
+        if (self.epoch, batch) == (1, self.train):
+            signal.raise_signal(signal.SIGTERM)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        del logs
+        if (self.epoch, batch) == (1, self.test):
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("at", "position"),
+    [({"train": 1}, Position(epoch=1, step=2, begun=True)), ({"test": 0}, Position(epoch=1, step=STEPS, begun=True))],
+    ids=["training", "validation"],
+)
+def test_sigterm_leaves_a_checkpoint_of_the_very_step(
+    tmp_path: Path, at: dict[str, int], position: Position, whole: Trained
+) -> None:
+    stopping, written = Stopping(), list[Snapshot]()
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    stopping.listen()
+    try:
+        with stopping.deferred(), pytest.raises(Terminated):
+            run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    assert written[-1].state.position == position
+    assert_same(run(tmp_path / "resumed", start=written[-1], extra=[SignalAt()]), whole)
+
+
+def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, whole: Trained) -> None:
+    def ends(trained: Trained) -> list[int]:
+        return [snapshot.state.position.epoch for snapshot in trained.taken if not snapshot.state.position.begun]
+
+    assert ends(whole) == [1, 2, 3]
+    assert ends(run(tmp_path, layers=DENSE, kind=EpochRecorder, checkpoint={"everyEpochs": 2})) == [2, 3]
+
+
+@pytest.mark.parametrize("when", ["step", "epoch"])
+def test_a_loss_that_is_no_number_is_never_stored(tmp_path: Path, when: str) -> None:
+    written: list[Snapshot] = []
+    layers = [DENSE[0], {"layer": "Dense", "units": 4}, {"layer": "Dense", "units": 4}, DENSE[1]]
+    fields: dict[str, Any] = {
+        "layers": layers,
+        "optimizer": {"name": "SGD", "learning_rate": 1e30},
+        "callbacks": [],
+    }
+    kind = Recorder if when == "step" else EpochRecorder
+    with pytest.raises(Failure, match="after step" if when == "step" else "after epoch 1"):
+        run(tmp_path, kind=kind, written=written, **fields)
+    assert all(snapshot.state.position.epoch == 0 for snapshot in written)
+    assert len(run(tmp_path, terminateOnNaN=False, **fields).history) == 3

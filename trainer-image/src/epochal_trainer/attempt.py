@@ -17,6 +17,7 @@ from epochal_api.progress import Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import callbacks, checkpoint, compile, curves, epochs, network, summary, train  # noqa: A004
+from epochal_trainer import job as jobs
 from epochal_trainer.adapt import adapt
 from epochal_trainer.batches import steps_per_epoch
 from epochal_trainer.buckets import Bucket
@@ -136,7 +137,7 @@ class Attempt:
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
             results = Results(opened.results, folder)
             opened.data.check()
-            attempt = results.begin_attempt()
+            attempt = results.begin_attempt(jobs.digest(job))
             self._results = results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
             store = self._store_of(opened.results, folder)

@@ -1,5 +1,6 @@
 """Reads the TrainingJob that is to be trained."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,16 +9,19 @@ import yaml
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 
 from epochal_trainer.failures import bad_spec
+from epochal_trainer.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
 
-def read(path: Path) -> TrainingJob:
+def read(path: Path, results: Path | None = None) -> TrainingJob:
     """Reads a TrainingJob.
 
     Args:
         path: A file, JSON or YAML.
+        results: Folder that stands for the results bucket, if one does.
 
     Returns:
-        The TrainingJob. One that no API server has taken gets an identity of its own: the time.
+        The TrainingJob. One that no API server has taken gets an identity of its own: that of its last run, if that was
+        stopped and can be gone on from, else the time.
 
     Raises:
         Failure: InvalidSpec, naming each field that is wrong, what was found and what must hold.
@@ -35,5 +39,35 @@ def read(path: Path) -> TrainingJob:
         raise bad_spec("InvalidSpec", f"{path} is not a TrainingJob that can be trained:\n{error}") from error
     if job.metadata.uid:
         return job
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": now})})
+    uid = (unfinished(job, results) if results else None) or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": uid})})
+
+
+def digest(job: TrainingJob) -> str:
+    """Returns the SHA-256 in hex of what is trained: network, data and training."""
+    content = job.spec.model_dump_json(include={"network", "data", "training"})
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def unfinished(job: TrainingJob, results: Path) -> str | None:
+    """Looks for a run of a TrainingJob that was stopped.
+
+    Args:
+        job: The TrainingJob.
+        results: Folder that stands for the results bucket.
+
+    Returns:
+        The identity of its last run, if that has a checkpoint, but no end, and trained the very same; else None.
+    """
+    metadata, spec = job.metadata, job.spec
+    runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
+    last = max(runs.glob(f"*/{ATTEMPTS}/1.json"), key=lambda path: path.stat().st_mtime, default=None)
+    if last is None:
+        return None
+    folder = last.parent.parent
+    try:
+        same = json.loads(last.read_bytes()).get("spec") == digest(job)
+    except (OSError, ValueError, AttributeError):
+        return None
+    stopped = any((folder / CHECKPOINTS).glob("*.zip")) and not (folder / SUMMARY).exists()
+    return folder.name if same and stopped else None

@@ -19,6 +19,8 @@ CURVES = "curves.png"
 LOG = "training.log"
 SUMMARY = "summary.json"
 TENSORBOARD = "tensorboard"
+CHECKPOINTS = "checkpoints"
+ATTEMPTS = "attempts"
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 
@@ -39,8 +41,11 @@ class Results:
         """Returns where a result lies; without a name, where all do."""
         return self._bucket.uri(f"{self._folder}/{name}")
 
-    def begin_attempt(self) -> int:
+    def begin_attempt(self, spec: str) -> int:
         """Counts this attempt, durably: it also shows that results can be written, before anything is trained.
+
+        Args:
+            spec: Digest of what is to be trained.
 
         Returns:
             1 + the attempts before this one.
@@ -49,10 +54,10 @@ class Results:
             Failure: If the bucket is missing, or refuses.
         """
         self._bucket.check()
-        prefix = f"{self._folder}/attempts/"
+        prefix = f"{self._folder}/{ATTEMPTS}/"
         numbers = [int(found[1]) for key in self._bucket.keys(prefix) if (found := re.search(r"/(\d+)\.json$", key))]
         attempt = max(numbers, default=0) + 1
-        content = {"attempt": attempt, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+        content = {"attempt": attempt, "started": datetime.now(UTC).isoformat(timespec="seconds"), "spec": spec}
         self._bucket.put(f"{prefix}{attempt}.json", to_json(content))
         return attempt
 

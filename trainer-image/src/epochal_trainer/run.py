@@ -115,13 +115,13 @@ class _Run:
                 with suppress(Terminated):
                     self._attempt.store_log()
             report = self._reporter.close() if self._reporter is not None else None
-            self._words.leave(reason, self._hide(message), report if report and report.attempt else None)
+            self._words.leave(reason, self._hide(message), report)
         return code
 
     def _train(self) -> str:
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
-        job = jobs.read(self._path)
+        job = jobs.read(self._path, self._folders.results if self._folders else None)
         log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
         self._reporter = reporter = Reporter(
             Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),

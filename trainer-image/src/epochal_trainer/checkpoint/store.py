@@ -20,11 +20,10 @@ from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
 from epochal_trainer.failures import Failure, refused
-from epochal_trainer.results import to_json
+from epochal_trainer.results import CHECKPOINTS, to_json
 
 log = logging.getLogger(__name__)
 
-FOLDER = "checkpoints"
 _POINTER = "latest.json"
 _FILES = "files/"
 _SUFFIX = ".zip"
@@ -68,7 +67,7 @@ class Store:
 
     def __init__(self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1) -> None:
         self._bucket = bucket
-        self._prefix = f"{folder}/{FOLDER}/"
+        self._prefix = f"{folder}/{CHECKPOINTS}/"
         self._scratch = scratch
         self._keep = keep
         self._kept: list[Entry] = []

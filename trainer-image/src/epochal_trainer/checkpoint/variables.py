@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
-import numpy as np
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 from numpy.typing import NDArray
@@ -64,7 +63,8 @@ def difference(there: Sequence[VariableState], here: Sequence[VariableState]) ->
 def values(variables: Sequence[Any], group: str) -> Iterator[tuple[str, Array]]:
     """Yields copies of the variables' values, under the names that they have in a checkpoint."""
     for index, variable in enumerate(variables):
-        yield name(group, index), np.array(keras.ops.convert_to_numpy(variable))
+        array: Array = keras.ops.convert_to_numpy(variable)
+        yield name(group, index), array if array.flags.owndata else array.copy()
 
 
 def assign(variables: Sequence[Any], group: str, arrays: Mapping[str, Array]) -> None:
