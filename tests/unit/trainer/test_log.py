@@ -34,3 +34,26 @@ def test_nothing_that_is_logged_commands_a_terminal(tmp_path: Path) -> None:
 
 def test_nor_does_a_failure() -> None:
     assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"
+
+
+FULL = """
+import logging, os, pathlib, sys
+from epochal_trainer import log
+log.start(pathlib.Path("/dev/full"), hide=lambda text: text.replace("secret", "***"))
+for number in range(3):
+    logging.getLogger(log.PACKAGE).info("line %d", number)
+try:
+    raise ValueError("a secret")
+except ValueError:
+    logging.getLogger(log.PACKAGE).exception("it failed")
+logging.getLogger("urllib3.connectionpool").warning("one try of many")
+os._exit(0)  # as if killed: the end of Python tells of the full disk once more
+"""
+
+
+def test_a_full_disk_ends_nothing_and_no_secret_is_told() -> None:
+    ended = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
+    assert ended.stderr == ""
+    assert ended.stdout.count("No space left on device") == 1
+    assert "line 2" in ended.stdout
+    assert "ValueError: a ***" in ended.stdout

@@ -1,24 +1,36 @@
 """The program as people start it: a TrainingJob, a folder with data, a folder for results."""
 
 import csv
+import errno
 import json
 import logging
+import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import keras
 import numpy as np
 import pytest
 import yaml
+from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
+from epochal_api.progress import Termination, decode_termination
 from epochal_trainer.__main__ import app
 from epochal_trainer.run import Folders, run
+from epochal_trainer.termination import LastWords
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
+
+from .buckets.s3_server import Service
+from .test_report import Operator
 
 FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
 LABELS = (FEATURES[:, 0] > 0).astype("uint8")
@@ -168,19 +180,133 @@ def test_an_authority_that_is_named_must_be_there(folder: Path, capsys: pytest.C
     assert "the ConfigMap our-ca must exist and have the key root.pem" in capsys.readouterr().out
 
 
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file for the last words, as in a pod."""
+    path = tmp_path / "termination-log"
+    path.touch()
+    monkeypatch.setattr("epochal_trainer.run.LastWords", lambda: LastWords(path))
+    return path
+
+
+@pytest.fixture
+def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    """An operator that takes the reports, and the credentials that one hands out."""
+    (tmp_path / "operator").mkdir()
+    running = Operator(tmp_path / "operator")
+    monkeypatch.setattr("epochal_trainer.run._endpoint", lambda: running.endpoint)
+    monkeypatch.setenv(ACCESS_KEY_ENV, ACCESS_KEY)
+    monkeypatch.setenv(SECRET_KEY_ENV, SECRET_KEY)
+    yield running
+    running.stop()
+
+
+ACCESS_KEY, SECRET_KEY = "an-access-key", "a/secret+key"
+NOWHERE = "http://127.0.0.1:1"
+
+
+def stored_at(endpoint: str, seconds: int) -> dict[str, Any]:
+    return job(storage={"secretRef": {"name": "x"}, "endpoint": endpoint, "timeoutSeconds": seconds})
+
+
+def said(words: Path) -> Termination:
+    found = decode_termination(words.read_text())
+    assert found is not None
+    return found
+
+
 @pytest.mark.usefixtures("as_before")
-def test_a_crash_is_told_with_its_traceback(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(
+    folder: Path, operator: Operator, words: Path
+) -> None:
+    command(folder, stored_at(NOWHERE, 3))
+    assert run(folder / "job.yaml", None) == 64
+    first = operator.reports[0]
+    assert (first["attempt"], first["stage"], first["waiting"]["reason"]) == (0, "Loading", "EndpointUnreachable")
+    assert "the connection was refused: check spec.storage.endpoint" in first["waiting"]["message"]
+    assert said(words).reason == "EndpointUnreachable"
+    assert "tried for 3." in said(words).message
+    last = said(words).report
+    assert last is not None
+    assert (last.attempt, last.waiting) == (0, None)
+
+
+@pytest.mark.usefixtures("as_before")
+def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, words: Path) -> None:
+    command(folder, stored_at(NOWHERE, 3600))
+
+    def stop() -> None:
+        while not operator.reports:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    assert run(folder / "job.yaml", None) == 143
+    stopping.join()
+    assert said(words).reason == "Terminated"
+
+
+@pytest.mark.usefixtures("as_before")
+def test_credentials_are_in_nothing_that_is_written(
+    folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Service()
+    told = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
+    service.faults = [lambda _, handler: handler.refuse(503, "SlowDown", told) or True]  # type: ignore[func-returns-value]
+    try:
+        command(folder, stored_at(service.endpoint, 3))
+        assert run(folder / "job.yaml", None) == 64
+    finally:
+        service.stop()
+    written = [capsys.readouterr().out, words.read_text(), json.dumps(operator.reports)]
+    for text in written:
+        assert "no ***, *** or ***" in text
+        assert not any(secret in text for secret in (ACCESS_KEY, SECRET_KEY, quote(SECRET_KEY, safe="")))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason", "message"),
+    [
+        (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container took .* at its peak, and "),
+        (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "there is no room left at"),
+        (RuntimeError("HDF5: No space left on device"), 74, "ScratchFull", "more ephemeral storage"),
+        (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x"),
+    ],
+)
+@pytest.mark.usefixtures("as_before")
+def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
+    folder: Path,
+    words: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    reason: str,
+    message: str,
 ) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise MemoryError("no room")
+        raise error
 
     command(folder, job())
     monkeypatch.setattr("epochal_trainer.network.build", broken)
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 1
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == code
     printed = capsys.readouterr().out
     assert "Traceback" in printed
-    assert "MemoryError: no room" in printed
+    assert str(error) in printed
+    assert said(words).reason == reason
+    assert re.search(message, said(words).message)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.usefixtures("as_before")
+def test_a_failed_training_tells_where_it_was(folder: Path, words: Path) -> None:
+    training = {"epochs": 3, "batchSize": 8, "loss": "mse", "optimizer": {"name": "SGD", "learning_rate": 1e30}}
+    layers = [{"layer": "Dense", "units": 1}]
+    command(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers}))
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
+    assert said(words).reason == "NonFiniteLoss"
+    assert said(words).position is not None
 
 
 def test_both_folders_or_none(folder: Path) -> None:
