@@ -79,6 +79,7 @@ def test_nan_is_written_as_keras_writes_it() -> None:
         ({"cpu": 2, "memory": "4Gi"}, 0),
         ({"nvidia.com/gpu": 2}, 2),
         ({"amd.com/gpu": "1", "nvidia.com/mig-1g.5gb": 3}, 4),
+        ({"cpu": "1.5", "memory": "1e9", "ephemeral-storage": "+.5E-1", "nvidia.com/gpu": 1}, 1),
     ],
 )
 def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None:
@@ -121,6 +122,8 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("training.stallSeconds", 0, "spec.training.stallSeconds: Input should be greater than or equal to 1"),
         ("storage.timeoutSeconds", 0, "spec.storage.timeoutSeconds: Input should be greater than or equal to 1"),
         ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
+        ("resources.limits", {"memory": "-1Gi"}, "spec.resources.limits.memory: String should match pattern"),
+        ("resources.limits", {"memory": "1e1.5"}, "spec.resources.limits.memory: String should match pattern"),
     ],
 )
 def test_an_error_names_the_field(path: str, value: Any, message: str) -> None:
