@@ -33,6 +33,10 @@ _SILENT = frozenset(
 """Reasons of Ready that every job passes through, that pass by themselves, or that are told of elsewhere."""
 
 
+_RAN = frozenset({"Running", "Storing", "Stopping", "NodeLost"})
+"""Reasons of Ready that tell of a pod in which a trainer runs; their messages name it."""
+
+
 @dataclass(frozen=True)
 class Happening:
     """Something that a person would care about.
@@ -109,14 +113,15 @@ def _happenings(
         yield Happening("Normal", "Suspended", "Its pods are stopped until spec.suspend is false.", generation)
     if holds(before, "Suspended") and not holds(after, "Suspended"):
         yield Happening("Normal", "Resumed", "It is no longer suspended.", generation)
-    if ready.reason == "Restarting" or (before.attempt or 0) < (after.attempt or 0):
+    if after.state not in {"Suspended", "Complete", "Failed"}:
         yield from _restarts(before, after, observed)
 
     if after.state == "Complete":
         yield Happening("Normal", "Completed", _result(after, figures), "")
     elif after.state == "Failed":
         yield Happening("Warning", ready.reason, ready.message, generation if observed.child is None else "")
-    elif was is None or was.reason != ready.reason:  # Else only the words have changed: a longer back-off, for one.
+    elif was is None or was.reason != ready.reason or ready.reason == "Running":
+        # Else only the words have changed: a longer back-off, for one. Words of a pod that runs name another pod.
         yield from _arrivals(ready, generation, observed)
 
 
@@ -150,11 +155,21 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
 
 
 def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Happening]:
-    """Yields the last failure of a job that goes on, once it is seen or once another attempt has followed."""
-    if after.state in {"Complete", "Failed"} or before.state is None:
+    """Yields the last failure of a job that goes on, once it is seen or once another attempt has followed.
+
+    A pod that the cluster took away may be gone before its end was seen: what was said of it last is all there is.
+    """
+    ready, was = get_condition(after, "Ready"), get_condition(before, "Ready")
+    if ready is None or was is None or ready.status != "True" or ready.reason == "Failing":
         return
+    left = next((pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in was.message), None)
     failed = [pod["metadata"] for pod in observed.pods if failure(pod)]
-    if failed and (cause := last_failure(observed.pods)):
+    if was.reason in _RAN and left is None:
+        note = f"Its pod is gone, another one follows. It was said last: {was.message}"
+        yield Happening("Warning", "Restarting", note, f"attempt {before.attempt}")
+        return
+    restarted = ready.reason == "Restarting" or left in failed or (before.attempt or 0) < (after.attempt or 0)
+    if failed and restarted and (cause := last_failure(observed.pods)):
         note = f"The pod {failed[-1]['name']} ended, another one follows. {cause.reason}: {cause.message}"
         yield Happening("Warning", "Restarting", note, failed[-1]["uid"])
 

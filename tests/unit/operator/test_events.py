@@ -40,6 +40,8 @@ STILL_STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ImageP
 STOPPING = (training_job(), seen(child(), going(disrupted(running("a")), 60)))
 EVICTED = (training_job(), seen(child(), going(disrupted(failed("a", 143)), 60)))
 LOST = (training_job(), seen(child(), going(running("a"), -60)))
+VANISHED = (training_job(), seen(child(), pod("b")))
+ANOTHER = (training_job(), seen(child(), running("b")))
 SUSPENDING = (PAUSED, seen(child(PAUSED), going(running("a"), 60)))
 CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
 AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
@@ -79,13 +81,25 @@ FAILED = (
         (RUNNING, STOPPING, []),
         (STOPPING, EVICTED, [("Warning", "Restarting")]),
         (RUNNING, EVICTED, [("Warning", "Restarting")]),
+        (STOPPING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, QUEUED, [("Warning", "Restarting")]),
+        (RUNNING, ANOTHER, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, (training_job(), seen(child(), failed("a"), pod("b"))), [("Warning", "Restarting")]),
+        (RUNNING, (training_job(), seen(child(), succeeded("a"))), []),
+        (RUNNING, (training_job(), seen(None, running("a"))), []),
+        (EVICTED, VANISHED, []),
+        (VANISHED, ANOTHER, [("Normal", "Started")]),
+        (LOST, RUNNING, [("Normal", "Started")]),
+        (LOST, VANISHED, [("Warning", "Restarting")]),
+        (SUSPENDING, VANISHED, []),
         (RUNNING, LOST, [("Warning", "NodeLost")]),
         (LOST, LOST, []),
         (RUNNING, SUSPENDING, []),
         (SUSPENDING, SUSPENDED, [("Normal", "Suspended")]),
         (RUNNING, CRASHED, [("Warning", "Restarting")]),
         (CRASHED, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
-        (RUNNING, AGAIN, [("Warning", "Restarting")]),
+        (RUNNING, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
         (RUNNING, LAST, []),
         (RUNNING, COMPLETE, [("Normal", "Completed")]),
         (None, COMPLETE, [("Normal", "Completed")]),
@@ -122,6 +136,14 @@ def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt
         assert "boom" in told.note
         keys.add((told.reason, told.key))
     assert len(keys) == 1
+
+
+def test_a_pod_that_is_gone_before_its_end_was_seen_is_told_with_what_was_known() -> None:
+    before = status(*STOPPING)
+    now = status(training_job(before), VANISHED[1])
+    (told,) = happenings(METADATA, before, now, VANISHED[1], Reported())
+    assert told.note.startswith("Its pod is gone, another one follows. It was said last: The pod a was told to end (Ev")
+    assert told.key == "attempt 1"
 
 
 def test_a_refused_spec_is_told_of_by_generation() -> None:

@@ -1,0 +1,61 @@
+"""What becomes of a TrainingJob's pods: taken away, told to stop, stuck. Each is told once, and in its own words."""
+
+import time
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import get, kubectl, wait
+
+LONG = {"training__epochs": 100_000, "training__callbacks": []}
+
+
+def reasons(namespace: Namespace, name: str) -> list[str]:
+    return sorted(event["reason"] for event in namespace.events(name) if event["type"] == "Warning")
+
+
+def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
+    namespace.apply(digits("deleted", backoffLimit=0, **LONG))
+    namespace.wait_epoch(1, "deleted")
+    first = namespace.running_pod("deleted")
+    kubectl("delete", "pod", first, "--namespace", namespace.name, "--wait=false")
+    wait("another pod", lambda: namespace.running_pod("deleted") != first, seconds=60)
+    wait("its reports", lambda: namespace.status("deleted")["attempt"] == 2, seconds=60)
+    assert namespace.status("deleted")["state"] == "Running"
+    assert get("job", "deleted", namespace=namespace.name)["status"].get("failed", 0) == 0
+    (told,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
+    assert first in told["message"]
+    assert "another one follows" in told["message"]
+    kubectl("delete", "tj", "deleted", "--namespace", namespace.name)
+
+
+def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace) -> None:
+    namespace.apply(digits("paused", **LONG))
+    namespace.wait_epoch(1, "paused")
+    namespace.patch({"suspend": True}, "paused")
+    namespace.wait_state("Suspended", name="paused", seconds=60)
+    assert all(pod["status"]["phase"] not in {"Pending", "Running"} for pod in namespace.pods("paused"))
+    reached = namespace.status("paused")["progress"]["epoch"]
+    namespace.patch({"suspend": False}, "paused")
+    namespace.wait_state("Starting", name="paused", seconds=30)
+    seen = []
+    while (progress := namespace.status("paused")["progress"])["stage"] == "Loading" or progress["attempt"] == 1:
+        seen.append(progress["epoch"])
+        time.sleep(0.2)
+    assert seen
+    assert min(seen) >= reached
+    namespace.patch({"suspend": True}, "paused")
+
+
+def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> None:
+    namespace.apply(digits("imageless", image="localhost/no-such-image:1"))
+    wait(
+        "the reason", lambda: namespace.condition("Ready", "imageless").get("reason") == "ImagePullBackOff", seconds=60
+    )
+
+    def backs_off() -> bool:
+        (pod,) = namespace.pods("imageless")
+        state = pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
+        return bool(state == "ImagePullBackOff")
+
+    wait("the kubelet to back off", backs_off, seconds=60)
+    assert reasons(namespace, "imageless") == ["ImagePullBackOff"]
+    kubectl("delete", "tj", "imageless", "--namespace", namespace.name)
