@@ -1,0 +1,257 @@
+"""Whatever a TrainingJob says, it is taken or refused with words that name the field, and the operator never stumbles.
+
+The jobs are made from the API's own schema and then spoilt. All are suspended, so that no pod starts. It takes a
+minute; EPOCHAL_FUZZ_MINUTES=10 looks further, each time at other jobs.
+"""
+
+import copy
+import itertools
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from epochal_api.crd import schema
+from epochal_api.trainingjob import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from tests.kit import operator
+from tests.kit.jobs import DIGITS, Namespace
+from tests.kit.kubectl import Object, items, wait
+
+SECONDS = 60 * float(os.environ.get("EPOCHAL_FUZZ_MINUTES", "1"))
+FIELD = re.compile(r'\b(spec|metadata|ObjectMeta\.name)\b|unknown field "')
+SPEC = schema()["properties"]["spec"]
+REFUSED = {400, 422}
+LONGEST = 12
+"""Items and characters of what is made where the schema allows more: what is longer is among the hostile values."""
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=LONGEST)
+NESTED = st.integers(50, 200).map(lambda depth: json.loads("[" * depth + "]" * depth))
+HOSTILE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+    st.sampled_from(
+        ["", " ", "../..", "/", "$(PATH)", "{{ .Values }}", "\x1b[31m", "\u202e", "a" * 70_000, "1e400", "NaN", "null"]
+    ),
+    st.sampled_from([[], {}, [[]], [None], {"": ""}, {"name": None}, {"$ref": "#"}, {"layer": {"layer": "Dense"}}]),
+    NESTED,
+)
+JSON = st.recursive(st.one_of(st.booleans(), st.integers(-9, 9), TEXT), lambda inner: st.lists(inner, max_size=3))
+
+
+def values(node: Object) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind of node
+    """Returns what a node of the schema allows, as far as the schema alone tells."""
+    if "enum" in node:
+        return st.sampled_from(node["enum"])
+    if node.get("x-kubernetes-int-or-string"):
+        return st.one_of(st.integers(0, 64), st.from_regex(node["pattern"], fullmatch=True))
+    match node.get("type"):
+        case "object":
+            return objects(node)
+        case "array":
+            most = min(node.get("maxItems", LONGEST), max(4, node.get("minItems", 0)))
+            return st.lists(values(node["items"]), min_size=node.get("minItems", 0), max_size=most)
+        case "string" if "pattern" in node:
+            longest = node.get("maxLength", LONGEST)
+            return st.from_regex(node["pattern"], fullmatch=True).map(lambda text: text[:longest])
+        case "string":
+            return st.text("abc-.0", min_size=node.get("minLength", 0), max_size=LONGEST)
+        case "integer":
+            return st.integers(node.get("minimum", -(2**31)), node.get("maximum", 2**31))
+        case "boolean":
+            return st.booleans()
+        case _:
+            return st.sampled_from(["accuracy", {"name": "Adam", "learning_rate": 0.1}, {"name": "MeanSquaredError"}])
+
+
+def objects(node: Object) -> st.SearchStrategy[Any]:
+    properties, needed = node.get("properties", {}), set(node.get("required", []))
+    made = st.fixed_dictionaries(
+        {name: values(inner) for name, inner in properties.items() if name in needed},
+        optional={name: values(inner) for name, inner in properties.items() if name not in needed},
+    )
+    if isinstance(more := node.get("additionalProperties"), dict):
+        return st.dictionaries(st.text("abc-./0", min_size=1, max_size=LONGEST), values(more), max_size=3)
+    if node.get("x-kubernetes-preserve-unknown-fields"):
+        arguments = st.dictionaries(st.sampled_from(["units", "rate", "activation", "seed"]), JSON, max_size=2)
+        return st.builds(lambda own, further: further | own, made, arguments)
+    return made
+
+
+FIELDS = {name: values(inner) for name, inner in SPEC["properties"].items()}
+
+
+def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yields where something stands in a document."""
+    if path:
+        yield path
+    inner = (
+        document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else [])
+    )
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, document: Object) -> Object:
+    """Returns a document in which one thing is not as it was."""
+    changed = copy.deepcopy(document)
+    # What is no metadata at all is the API server's own matter.
+    *parents, last = draw(st.sampled_from([path for path in places(document) if path != ("metadata",)]))
+    target: Any = changed
+    for parent in parents:
+        target = target[parent]
+    match draw(st.sampled_from(["replace", "replace", "remove", "rename", "add"])):
+        case "replace":
+            target[last] = draw(HOSTILE)
+        case "remove":
+            del target[last]
+        case "rename" if isinstance(target, dict):
+            target[draw(st.sampled_from([f"{last}s", str(last).upper(), f" {last}"]))] = target.pop(last)
+        case _ if isinstance(target, dict):
+            target[draw(TEXT)] = draw(HOSTILE)
+        case _:
+            target.append(draw(HOSTILE))
+    return changed
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Object:
+    """Returns metadata and spec of a TrainingJob: some fields as the schema has them, none or a few of them spoilt."""
+    job: Object = {"metadata": {"name": "fuzz"}, "spec": copy.deepcopy(DIGITS["spec"])}
+    for name in draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=3)):
+        job["spec"][name] = draw(FIELDS[name])
+    for _ in range(draw(st.integers(0, 2))):
+        job = draw(spoilt(job))
+    if isinstance(job.get("spec"), dict):
+        job["spec"]["suspend"] = True
+    return job
+
+
+@dataclass
+class Cluster:
+    """Where the jobs go, and what became of them.
+
+    Args:
+        namespace: The namespace.
+        api: The API server.
+        seen: How often a job ended in which way.
+        end: When it is time to stop.
+    """
+
+    namespace: Namespace
+    api: client.CustomObjectsApi
+    seen: Counter[str] = field(default_factory=Counter)
+    end: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def create(self, job: Object) -> str | None:
+        """Creates a job and returns its name, or None if it was refused, which it must be with a field's name."""
+        try:
+            made: Object = self.api.create_namespaced_custom_object(
+                GROUP, VERSION, self.namespace.name, PLURAL, job, field_validation="Strict"
+            )
+        except ApiException as refused:
+            error = refused
+        else:
+            name: str = made["metadata"]["name"]
+            return name
+        said = json.loads(error.body)["message"]
+        assert error.status in REFUSED, said
+        assert FIELD.search(said), said
+        return None
+
+    def answer(self, name: str) -> Object:
+        """Waits for the operator's answer and returns the status."""
+
+        def look() -> Object | None:
+            job: Object = self.api.get_namespaced_custom_object(GROUP, VERSION, self.namespace.name, PLURAL, name)
+            status: Object = job.get("status", {})
+            settled = status.get("state") in {"Suspended", "Failed"} and ready(status)["reason"] != "Creating"
+            return status if settled else None
+
+        return wait(f"an answer to {name}", look, seconds=20, every=0.02)
+
+    def delete(self, name: str) -> None:
+        """Deletes a job."""
+        self.api.delete_namespaced_custom_object(GROUP, VERSION, self.namespace.name, PLURAL, name)
+
+
+def ready(status: Object) -> Object:
+    return next((one for one in status.get("conditions", []) if one["type"] == "Ready"), {"reason": "Creating"})
+
+
+@pytest.fixture(scope="module")
+def cluster(namespace: Namespace) -> Cluster:
+    config.load_kube_config()
+    return Cluster(namespace, client.CustomObjectsApi())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_operator_does_not_stumble(cluster: Cluster) -> Iterator[None]:
+    before = restarts()
+    yield
+    assert restarts() == before
+    lines = [json.loads(line) for line in operator.logs().splitlines() if line.startswith("{")]
+    bad = [line for line in lines if "exception" in line or line["level"] in {"error", "critical"}]
+    assert [line for line in bad if line.get("namespace") == cluster.namespace.name] == []
+
+
+def restarts() -> dict[str, int]:
+    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
+    return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in found}
+
+
+@settings(
+    max_examples=int(10 * SECONDS),
+    deadline=None,
+    database=None,
+    derandomize=SECONDS <= 60,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(job=jobs())
+def test_every_job_is_taken_or_refused_by_name(cluster: Cluster, job: Object) -> None:
+    if time.monotonic() > cluster.end:
+        return
+    metadata = job.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("name") == "fuzz":
+        metadata["name"] = f"fuzz-{next(cluster.numbers)}"
+    name = cluster.create({"apiVersion": API_VERSION, "kind": KIND, **job})
+    if name is None:
+        cluster.seen["refused by the API server"] += 1
+        return
+    try:
+        status = cluster.answer(name)
+        condition = ready(status)
+        if condition["status"] == "True":
+            cluster.seen["taken"] += 1
+            return
+        cluster.seen[condition["reason"]] += 1
+        assert condition["reason"] in {"InvalidSpec", "JobRejected"}, condition
+        assert FIELD.search(condition["message"]), condition
+    finally:
+        cluster.delete(name)
+
+
+def test_all_kinds_of_answers_were_seen(cluster: Cluster) -> None:
+    """Else the jobs would be of one kind only, and the test above would show little."""
+    assert cluster.seen["taken"] >= 10, cluster.seen
+    assert cluster.seen["refused by the API server"] >= 10, cluster.seen
+    assert cluster.seen["InvalidSpec"] + cluster.seen["JobRejected"] >= 3, cluster.seen
+
+
+def test_no_pod_was_started(cluster: Cluster) -> None:
+    assert items("pods", namespace=cluster.namespace.name) == []
