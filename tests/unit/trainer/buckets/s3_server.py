@@ -262,14 +262,21 @@ def breaking(method: str, after: int, times: int) -> Fault:
     return fault
 
 
-def refusing(status: int, code: str, *, methods: tuple[str, ...] = ("PUT", "POST"), times: int = 10**9) -> Fault:
+def refusing(
+    status: int,
+    code: str,
+    *,
+    methods: tuple[str, ...] = ("PUT", "POST"),
+    times: int = 10**9,
+    message: str = "as it was told to",
+) -> Fault:
     """Refuses some requests."""
     left = Times(times)
 
     def fault(asked: Asked, handler: Handler) -> bool:
         if asked.method not in methods or not left.take():
             return False
-        handler.refuse(status, code, "as it was told to")
+        handler.refuse(status, code, message)
         return True
 
     return fault

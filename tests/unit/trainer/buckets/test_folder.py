@@ -109,3 +109,14 @@ def test_a_download_needs_room(bucket: FolderBucket, tmp_path: Path, monkeypatch
         bucket.download("a", tmp_path / "down")
     assert caught.value.reason == "ScratchFull"
     assert not (tmp_path / "down").exists()
+
+
+def test_only_small_objects_are_read_as_a_whole(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_trainer.buckets.folder.SMALL_BYTES", 4)
+    monkeypatch.setattr("epochal_trainer.buckets.faults.SMALL_BYTES", 4)
+    bucket.put("a", b"1234")
+    bucket.put("b", b"12345")
+    assert bucket.get("a") == b"1234"
+    with pytest.raises(Failure, match="b holds more than 4 bytes") as caught:
+        bucket.get("b")
+    assert caught.value.reason == "DamagedData"

@@ -5,18 +5,24 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from epochal_api.progress import Waiting
-from epochal_trainer.buckets import Credentials, Patience, S3Bucket, Waits, patience, s3
+from epochal_trainer.buckets import Credentials, Patience, S3Bucket, Waits, faults, patience, s3
+from epochal_trainer.buckets.s3_errors import SHOWN
 from epochal_trainer.failures import Failure
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from .s3_server import Asked, Handler, Service, breaking, refusing, slow
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 PART = 5 * 1024**2
 """The smallest part that S3 allows."""
+LETTERS = st.characters(codec="ascii", categories=["L", "N"], include_characters="/+=&<%'\"")
 
 
 @pytest.fixture(autouse=True)
@@ -295,3 +301,36 @@ def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) 
     service.damage = lambda content: content[:-1]
     with pytest.raises(Failure, match=r"does not hold the 7 bytes"):
         bucket.put("a", b"content")
+
+
+def test_only_small_objects_are_read_as_a_whole(
+    bucket: S3Bucket, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "SMALL_BYTES", 4)
+    monkeypatch.setattr(faults, "SMALL_BYTES", 4)
+    service.objects.update(a=b"1234", b=b"12345" * 10**6)
+    service.etags.update(a="1", b="2")
+    assert bucket.get("a") == b"1234"
+    with pytest.raises(Failure, match="s3://bucket/b holds more than 4 bytes") as caught:
+        bucket.get("b")
+    assert caught.value.reason == "DamagedData"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(LETTERS, min_size=6, max_size=60), min_size=3, max_size=3), st.integers(0, SHOWN))
+def test_no_credential_that_a_service_repeats_is_told(
+    service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int
+) -> None:
+    told: list[Waiting | None] = []
+    credentials = Credentials(*secrets)
+    words = "." * before + " ".join(secrets + [quote(secret, safe="") for secret in secrets])
+    service.faults = [refusing(503, "SlowDown", methods=("GET",), message=escape(words))]
+    patience = Patience(0.3, waits=Waits(told.append))
+    bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
+    with pytest.raises(Failure) as caught:
+        bucket.get("a")
+    written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in told if waiting)]
+    for text in written:
+        for secret in secrets:
+            assert secret not in text
+            assert quote(secret, safe="") not in text

@@ -86,6 +86,16 @@ def test_a_header_that_claims_more_than_the_file_can_hold_costs_nothing(
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("shape", [(2**32 - 1, 2**32 - 1, 0), (0, *[2**32 - 1] * 7)])
+def test_sizes_that_are_nothing_together_and_too_much_alone_are_damage(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], shape: tuple[int, ...]
+) -> None:
+    content = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+    with pytest.raises(Failure, match="its header announces") as caught:
+        idx.read(source(content), memory())
+    assert caught.value.reason == "DamagedData"
+
+
 def test_a_gzip_bomb_is_not_expanded(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
     bomb = gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 10) + bytes(50_000_000), compresslevel=1)
     file = source(bomb)

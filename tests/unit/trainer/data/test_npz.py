@@ -182,3 +182,36 @@ def test_a_member_that_claims_more_than_deflate_can_hold_is_damage(
     with pytest.raises(Failure, match="more than its part of the file can hold") as caught:
         npz.read(source(bytes(content)), "train", memory())
     assert caught.value.reason == "DamagedData"
+
+
+def test_a_directory_without_end_is_not_read(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:010}"), b"")
+    content = source(file.getvalue())
+    tracemalloc.start()
+    try:
+        with pytest.raises(Failure, match=r"its directory takes 1,120,000 bytes") as caught:
+            npz.read(content, "train", memory())
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "DamagedData"
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_numpy_does_not_use_is_not_undone(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], compression: int
+) -> None:
+    content = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}", b"123")
+    with pytest.raises(Failure, match="compressed in a way that numpy never does") as caught:
+        npz.read(source(zipped("x", content, compression)), "train", memory())
+    assert caught.value.reason == "DamagedData"
+
+
+def test_long_names_are_cut(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+    names: dict[str, Any] = {f"{number}{'x' * 5_000}": Y for number in range(50)}
+    with pytest.raises(Failure, match="it must hold x_train and y_train") as caught:
+        npz.read(source(encode(**names)), "train", memory())
+    assert len(caught.value.message) < 3_000

@@ -45,7 +45,11 @@ class Bucket(Protocol):
         """Returns the keys that begin with a prefix, sorted."""
 
     def get(self, key: str) -> bytes:
-        """Returns the content of a small object."""
+        """Returns the content of a small object.
+
+        Raises:
+            Failure: ObjectNotFound, DamagedData if it is not small, or as `check`.
+        """
 
     def download(self, key: str, path: Path) -> str:
         """Writes an object to a file and checks that it came whole.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from epochal_trainer.failures import Failure, bad_data, lacks_room, scratch_full
 
+SMALL_BYTES = 64 * 1024**2
+"""What an object may hold that is read into memory as a whole."""
 NAMED = 3
 """How many keys a message names."""
 
@@ -35,6 +37,17 @@ def object_changed(uri: str) -> Failure:
     return bad_data(
         "ObjectChanged", f"{uri} changed while it was read: write data before the job starts, or to new keys"
     )
+
+
+def bounded(data: bytes, uri: str) -> bytes:
+    """Returns the content of an object that is meant to be small.
+
+    Raises:
+        Failure: DamagedData, if it is not.
+    """
+    if len(data) > SMALL_BYTES:
+        raise bad_data("DamagedData", f"{uri} holds more than {SMALL_BYTES:,} bytes, and should hold far fewer")
+    return data
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from epochal_trainer.buckets.bucket import ObjectInfo, sha256
-from epochal_trainer.buckets.faults import not_found, object_changed, room_for
+from epochal_trainer.buckets.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 from epochal_trainer.failures import Failure, bad_data, refused
 
 UNFINISHED = ".unfinished-"
@@ -65,7 +65,8 @@ class FolderBucket:
         """See Bucket."""
         self.stat(key)
         try:
-            return self._path(key).read_bytes()
+            with self._path(key).open("rb") as file:
+                return bounded(file.read(SMALL_BYTES + 1), self.uri(key))
         except PermissionError:
             raise _not_readable(self._path(key)) from None
 

@@ -19,7 +19,7 @@ from urllib3.exceptions import ProtocolError
 
 from epochal_trainer.buckets.bucket import ObjectInfo, sha256
 from epochal_trainer.buckets.credentials import Credentials
-from epochal_trainer.buckets.faults import not_found, object_changed, room_for
+from epochal_trainer.buckets.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 from epochal_trainer.buckets.patience import Patience
 from epochal_trainer.buckets.s3_errors import REVOCABLE, Request, failure, passes
 from epochal_trainer.failures import Failure, bad_data, bad_spec, refused
@@ -160,8 +160,9 @@ class S3Bucket:
         def ask() -> bytes:
             response = self._client.get_object(self.name, key)
             try:
-                return bytes(response.read())
+                return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
             finally:
+                response.close()
                 response.release_conn()
 
         return self._ask("read", key, ask)

@@ -49,7 +49,10 @@ def read(source: Source, memory: Memory) -> Array:
             found = f"it can hold at most {source.most():,} bytes"
             raise source.truncated(found, f"its header announces {shaped(shape)} {dtype.name}, {size:,} bytes")
         memory.reserve(size, source.name)
-        array = np.empty(shape, dtype)
+        try:
+            array = np.empty(shape, dtype)
+        except ValueError as error:  # sizes beyond all bounds, and a 0 among them
+            raise source.damaged(f"its header announces {shaped(shape)} {dtype.name}, and {error}") from error
         source.fill(array, stream)
         if stream.read(1):
             raise source.damaged(f"more follows than the {size:,} bytes that its header announces")

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from math import prod
-from typing import Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -28,7 +28,14 @@ OWN: dict[Role, tuple[str, str]] = {
 COMMON = (("x", "y"), ("features", "labels"))
 MOST_HEADER = 16 * 1024
 """Bytes of an array's header; numpy itself refuses headers above 10,000."""
+MOST_DIRECTORY = 1024**2
+"""Bytes of the archive's directory, enough for thousands of arrays: a directory takes ten times as much in memory."""
+end_of: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
+"""What the standard library itself goes by: it reads as much of a directory as is said here."""
+DIRECTORY_SIZE = 5
 NAMED = 20
+SHOWN = 100
+"""Characters of an array's name in a message."""
 
 
 def is_npz(head: bytes) -> bool:
@@ -83,18 +90,23 @@ def choose(names: Iterable[str], role: Role, source_name: str) -> tuple[str, str
         if known.issuperset(pair):
             return pair
     wanted = ", or ".join(f"{x} and {y}" for x, y in pairs)
-    found = ", ".join(sorted(known)[:NAMED]) or "nothing"
+    found = ", ".join(name[:SHOWN] for name in sorted(known)[:NAMED]) or "nothing"
     raise bad_data("MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {wanted}")
 
 
-def _archive(source: Source, file: io.BufferedIOBase | object) -> zipfile.ZipFile:
+def _archive(source: Source, file: BinaryIO) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(file)  # type: ignore[arg-type]
+        end = end_of(file)
+        if end and (size := end[DIRECTORY_SIZE]) > MOST_DIRECTORY:
+            raise source.damaged(f"its directory takes {size:,} bytes, far more than arrays need")
+        return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, struct.error) as error:
         raise source.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
 
 
 def _array(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, memory: Memory) -> Array:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise source.damaged(f"{name} is compressed in a way that numpy never does")
     if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DENSEST:
         raise source.damaged(f"{name} claims {member.file_size:,} bytes, more than its part of the file can hold")
     with archive.open(member) as stream:
