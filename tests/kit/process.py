@@ -152,8 +152,12 @@ class Process:
 
     def records(self) -> list[dict[str, Any]]:
         """Returns what it has logged: JSON, line by line."""
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [json.loads(line) for line in self._lines() if line.startswith("{")]
 
     def exceptions(self) -> list[str]:
-        """Returns what it has logged with a traceback: none is ever in order."""
-        return [f"{one['message']}\n{one['exception']}" for one in self.records() if "exception" in one]
+        """Returns what it has logged with a traceback, or past its log: neither is ever in order."""
+        traced = [f"{one['message']}\n{one['exception']}" for one in self.records() if "exception" in one]
+        return traced + [line for line in self._lines() if not line.startswith("{")]
+
+    def _lines(self) -> list[str]:
+        return self._log.read_text().splitlines()

@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -34,13 +34,11 @@ class Operator:
     Args:
         config: What it was told.
         kube: The API server.
-        take_signals: Handles the signals of the process.
     """
 
-    def __init__(self, config: Config, kube: Kube, take_signals: Callable[[], None]) -> None:
+    def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
         self._kube = kube
-        self._take_signals = take_signals
         self._registry = CollectorRegistry()
         self._registry.register(JobCollector(self._training_jobs))
         self._metrics = OperatorMetrics(self._registry)
@@ -69,7 +67,7 @@ class Operator:
     async def _lead(self) -> None:
         """Reconciles as long as this process leads."""
         kube = self._kube.fenced(self._leadership.seconds_left)
-        self._controller = Controller(self._config, kube, self._installation, self._metrics, self._take_signals)
+        self._controller = Controller(self._config, kube, self._installation, self._metrics)
         try:
             async with asyncio.TaskGroup() as term:
                 term.create_task(self._leadership.hold())
@@ -106,15 +104,11 @@ async def run(config: Config) -> None:
         Exception: If it cannot go on: start it anew.
     """
     kube = await Kube.connect()
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def take_signals() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)  # type: ignore[union-attr]  # there is one: this
-
-    take_signals()
+    task = asyncio.ensure_future(Operator(config, kube).run())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
-        await Operator(config, kube, take_signals).run()
+        await task
     except asyncio.CancelledError:
         _log.info("ends, as it was told to")
     finally:

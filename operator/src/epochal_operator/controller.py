@@ -34,7 +34,6 @@ class Controller:
         kube: The API server; its writes end with the leadership.
         installation: Returns what fills in where a spec says nothing.
         metrics: What measures the work.
-        take_signals: Handles the signals of the process.
 
     Attributes:
         store: What is known of TrainingJobs, Jobs and pods.
@@ -47,12 +46,10 @@ class Controller:
         kube: Kube,
         installation: Callable[[], Installation],
         metrics: OperatorMetrics,
-        take_signals: Callable[[], None],
     ) -> None:
         self._config = config
         self._kube = kube
         self._metrics = metrics
-        self._take_signals = take_signals
         self._relisted = asyncio.Event()
         self.store = Store()
         self.queue: Queue[Key] = Queue(self._reconcile, waited=metrics.queue_wait.observe)
@@ -101,13 +98,7 @@ class Controller:
 
     async def _watch(self) -> None:
         try:
-            await watch(
-                self.store,
-                self.queue,
-                self._config.namespaces,
-                relisted=self._relisted.set,
-                take_signals=self._take_signals,
-            )
+            await watch(self.store, self.queue, self._config.namespaces, relisted=self._relisted.set)
         except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew
             _log.warning("the watches ended and begin anew: %s", str(error) or type(error).__name__)
 

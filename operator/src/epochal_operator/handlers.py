@@ -3,8 +3,11 @@
 No handler changes anything or returns anything, so kopf writes neither annotations nor finalizers.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from os import environ
 from typing import Any
@@ -20,6 +23,8 @@ REQUEST_SECONDS = 30.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 
+_log = logging.getLogger(__name__)
+
 _RESOURCES: dict[Kind, tuple[str, str, str]] = {
     "TrainingJob": (GROUP, VERSION, PLURAL),
     "Job": ("batch", "v1", "jobs"),
@@ -27,37 +32,54 @@ _RESOURCES: dict[Kind, tuple[str, str, str]] = {
 }
 
 
-async def watch(
-    store: Store,
-    queue: Queue[Key],
-    namespaces: tuple[str, ...],
-    *,
-    relisted: Callable[[], None],
-    take_signals: Callable[[], None],
-) -> None:
+async def watch(store: Store, queue: Queue[Key], namespaces: tuple[str, ...], *, relisted: Callable[[], None]) -> None:
     """Watches until it is cancelled.
+
+    Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
+    and the signals of the main thread, too.
 
     Args:
         store: Takes what is told.
         queue: Learns the keys of what has changed.
         namespaces: Namespaces to watch; none stands for all.
         relisted: Is called when objects are listed instead of watched: what is gone meanwhile is not told.
-        take_signals: Handles the signals of the process: kopf puts handlers of its own in their place.
 
     Raises:
         Exception: Whatever ends a watch for good.
     """
+    loop = asyncio.get_running_loop()
+    registry = _registry(partial(loop.call_soon_threadsafe, partial(_take, store, queue, relisted)))
+    begun: Future[Callable[[], Any]] = Future()
+    ended = asyncio.ensure_future(asyncio.to_thread(_run, registry, namespaces, begun))
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        end = await asyncio.wrap_future(begun)
+        end()
+        await asyncio.wait({ended})
+        raise
+
+
+def _run(registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], begun: "Future[Callable[[], Any]]") -> None:
+    """Runs kopf; what it gives to `begun` ends it."""
     for quiet, level in _QUIET.items():
         logging.getLogger(quiet).setLevel(level)
-    tasks = await kopf.spawn_tasks(
-        registry=_registry(store, queue, relisted),
-        settings=_settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-    )
-    take_signals()
-    await kopf.run_tasks(tasks, ignored=_Everyone())
+
+    async def operator() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio.run has made it
+        loop.set_exception_handler(_leave_behind)
+        begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+        )
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(operator())
 
 
 _QUIET = {
@@ -66,11 +88,9 @@ _QUIET = {
 }
 
 
-class _Everyone(frozenset[Any]):
-    """Keeps kopf from ending tasks of ours: it takes any that has begun since for one of its own that hangs."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
+def _leave_behind(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Passes over what kopf's tasks and generators say when they are ended in the middle of their work."""
+    _log.debug("left behind by kopf: %s", context.get("message"))
 
 
 class _Backoffs:
@@ -95,11 +115,11 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Stores nothing: objects are not ours to annotate."""
 
 
-def _registry(store: Store, queue: Queue[Key], relisted: Callable[[], None]) -> kopf.OperatorRegistry:
+def _registry(tell: Callable[[Kind, Mapping[str, Any]], Any]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     for kind, resource in _RESOURCES.items():
-        kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, store, queue, relisted))
+        kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, tell))
     return registry
 
 
@@ -127,8 +147,12 @@ async def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
 
 
 async def _event(
-    kind: Kind, store: Store, queue: Queue[Key], relisted: Callable[[], None], event: Mapping[str, Any], **_: Any
+    kind: Kind, tell: Callable[[Kind, Mapping[str, Any]], Any], event: Mapping[str, Any], **_: Any
 ) -> None:
+    tell(kind, event)
+
+
+def _take(store: Store, queue: Queue[Key], relisted: Callable[[], None], kind: Kind, event: Mapping[str, Any]) -> None:
     if event["type"] is None:
         relisted()
     take = store.remove if event["type"] == "DELETED" else store.put
