@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_api.progress import Position
 from epochal_trainer.pulse import EXIT_CODE, Pulse
 from epochal_trainer.termination import LastWords
 
@@ -130,8 +129,6 @@ def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None
 
 UNWATCHED = """
 with beats.watched(1):
-    with beats.unwatched():
-        time.sleep(2)
     for step in range(5):
         time.sleep(0.5)
         beats.at(4, step)
@@ -143,14 +140,6 @@ print("done")
 def test_only_what_is_watched_can_hang(path: Path) -> None:
     code, printed, errors = ended(started(path, UNWATCHED))
     assert (code, printed) == (0, "done\n"), errors
-
-
-def test_it_knows_the_position(path: Path) -> None:
-    pulse = Pulse(LastWords(path))
-    assert pulse.position is None
-    with pulse.watched(60):
-        pulse.at(2, 5)
-    assert pulse.position == Position(epoch=2, step=5)
 
 
 def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:

@@ -296,6 +296,7 @@ def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - f
     assert str(error) in printed
     assert said(words).reason == reason
     assert re.search(message, said(words).message)
+    signal.raise_signal(signal.SIGTERM)  # Too late to end in another way.
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

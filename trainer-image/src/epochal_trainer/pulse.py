@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from epochal_api.progress import Position
-
 from epochal_trainer.termination import LastWords
 
 log = logging.getLogger(__name__)
@@ -32,27 +30,16 @@ WORDS_SECONDS = 10.0
 class Pulse:
     """Takes the position of a training at every step; ends the process when there are no more steps.
 
-    The training calls `at` at each step, of validation too. It does so within `watched`; what may rightly take longer
-    than a step, such as waiting for a storage, is done within `unwatched`:
-
-        with pulse.watched(training.stall_seconds):
-            model.fit(...)                    # its callback: pulse.at(finished epochs, finished steps of the epoch)
-                with pulse.unwatched():       # where the training's own thread waits for something else
-                    upload.result()
+    The training calls `at` at each step, of validation too, within `watched`. Whatever it does beside takes less time
+    than it may go without a step: it does not wait for a storage.
 
     Args:
-        words: Takes the position, and says why the process ends. Default: the last words of this pod.
+        words: Takes the position, and says why the process ends.
     """
 
-    def __init__(self, words: LastWords | None = None) -> None:
-        self._words = words or LastWords()
+    def __init__(self, words: LastWords) -> None:
+        self._words = words
         self._beat: object = None
-        self._unwatched = 0
-
-    @property
-    def position(self) -> Position | None:
-        """Where the training is; None before the first step."""
-        return self._words.position
 
     def at(self, epoch: int, step: int) -> None:
         """Tells where the training is, and that it goes on. It takes about two microseconds.
@@ -84,15 +71,6 @@ class Pulse:
             ended.set()
             watchdog.join()
 
-    @contextmanager
-    def unwatched(self) -> Iterator[None]:
-        """Counts no time against the training while the code within runs."""
-        self._unwatched += 1
-        try:
-            yield
-        finally:
-            self._unwatched -= 1
-
     def _watch(self, patience: int, thread: int, ended: threading.Event) -> None:
         tick = min(LONGEST_TICK, patience / 10)
         idle, beat, before = 0.0, self._beat, time.monotonic()
@@ -103,7 +81,7 @@ class Pulse:
                 if ended.wait(tick):
                     return
                 now = time.monotonic()
-                if self._beat is not beat or self._unwatched:
+                if self._beat is not beat:
                     idle, beat = 0.0, self._beat
                 else:
                     # Where this thread was not run either, nothing was: that is no hang of the training.
@@ -125,7 +103,7 @@ class Pulse:
 
     def _say(self, patience: int, thread: int) -> None:
         frames = sys._current_frames()  # noqa: SLF001 - what there is for it
-        position = self.position
+        position = self._words.position
         where = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (
             f"no step was finished for {patience} s, as spec.training.stallSeconds says, after {where}: the training "

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -63,17 +64,18 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     words = LastWords()
     words.prepare()
+    hide = _hide(os.environ)
     try:
         with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
-            logs.start(Path(scratch) / LOG, hide=_hide(os.environ))
-            return _Run(path, folders, Path(scratch), stopping, words).end()
+            logs.start(Path(scratch) / LOG, hide)
+            return _Run(path, folders, scratch=Path(scratch), stopping=stopping, words=words, hide=hide).end()
     except (Terminated, KeyboardInterrupt):
         words.leave(*_TERMINATED)
         return ExitCode.TERMINATED
     except OSError as error:
         if not lacks_room(error):
             raise
-        failure = scratch_full(f"{tempfile.gettempdir()} or {SCRATCH} takes no file ({error})")
+        failure = scratch_full(f"no file can be written ({error})")
         words.leave(failure.reason, failure.message)
         return failure.exit_code
 
@@ -82,14 +84,21 @@ class _Run:
     """A run, from the file that says what to train to the words that say how it ended."""
 
     def __init__(
-        self, path: Path, folders: Folders | None, scratch: Path, stopping: Stopping, words: LastWords
+        self,
+        path: Path,
+        folders: Folders | None,
+        *,
+        scratch: Path,
+        stopping: Stopping,
+        words: LastWords,
+        hide: Callable[[str], str],
     ) -> None:
         self._path = path
         self._folders = folders
         self._scratch = scratch
         self._stopping = stopping
         self._words = words
-        self._hide = _hide(os.environ)
+        self._hide = hide
         self._ending = False
         self._attempt: attempts.Attempt | None = None
         self._reporter: Reporter | None = None
@@ -116,6 +125,8 @@ class _Run:
                     self._attempt.store_log()
             report = self._reporter.close() if self._reporter is not None else None
             self._words.leave(reason, self._hide(message), report)
+            # It ends by itself, and as it was said.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
     def _train(self) -> str:
