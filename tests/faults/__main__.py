@@ -26,6 +26,14 @@ SCENARIOS: tuple[Tryable, ...] = (
     *of_operator.SCENARIOS,
 )
 
+LEGEND = """\
+Each fault hits a training of digits (Dropout, BatchNormalization, Adam, ReduceLROnPlateau, EarlyStopping) at random steps.
+It is survived if the job completes, no status runs backwards and no Event is told twice. Identical are all variables of
+the model and of its optimizer, the history and the test figures, bit for bit, beside a training that nothing disturbed.
+Training goes on with its first new step, counted from the end of the fault; 0 where it never stopped. Where a fault is
+one trainer's own, two trainings share the machine.
+"""
+
 
 def main() -> int:
     """Tries all scenarios, or those named, and writes the table."""
@@ -65,7 +73,7 @@ def report(rows: Sequence[Row], figures: list[Figure], seed: int) -> str:
     machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {platform.machine()}"
     return (
         f"# What `make faults` broke, and what became of it\n\n"
-        f"{when}, {machine}, the local cluster; seed {seed}; median (least-greatest).\n\n"
+        f"{when}, {machine}, the local cluster; seed {seed}; median (least-greatest).\n\n{LEGEND}\n"
         f"{figures_table(figures)}\n{table(rows)}"
     )
 

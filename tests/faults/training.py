@@ -20,7 +20,7 @@ from tests.kit.kubectl import Object, wait
 
 EVERY_SECONDS = 2
 """Seconds between checkpoints."""
-STORING_SECONDS = 2
+STORING_SECONDS = 4
 """How long a checkpoint may take until it counts, beside that: those of a machine with two cores."""
 MEANWHILE_SECONDS = 1
 """A training that made a step so long before a disturbance ended has gone on all the while."""
