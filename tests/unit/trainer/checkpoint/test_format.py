@@ -1,0 +1,59 @@
+"""format-1.zip was written by the version that began with format 1, from the training below: it must always be read."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from epochal_api.network import Network
+from epochal_api.training import Training
+from epochal_trainer import network
+from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, archive, fitted
+from epochal_trainer.compile import check_labels, compile_model
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+FORMAT_1 = Path(__file__).with_name("format-1.zip")
+LAYERS = [
+    {"layer": "Dropout", "rate": 0.5},
+    {"layer": "Dense", "units": 2, "dtype": "bfloat16"},
+    {"layer": "BatchNormalization"},
+    {"layer": "Dense", "units": 3, "activation": "softmax"},
+]
+TRAINING = {"loss": "SparseCategoricalCrossentropy", "optimizer": "Adam", "metrics": ["accuracy"], "seed": 7}
+FACTS = Facts(samples=10, batch_size=4, steps=3, seed=7, optimizer={"name": "Adam"}, data={"a.npz": "0" * 64})
+
+
+def model() -> keras.Model:
+    spec = Training.model_validate(TRAINING)
+    described = Network.model_validate({"input": {"shape": [3]}, "layers": LAYERS})
+    built = network.build(described, seed=spec.seed, memory=1 << 30)
+    compile_model(built, spec)
+    check_labels(built, spec, np.zeros(2, "int64"))
+    return built
+
+
+def test_format_1_is_read() -> None:
+    state, arrays = archive.read(FORMAT_1)
+    snapshot = Snapshot(state, arrays)
+    snapshot.check()
+    assert (state.position, state.attempt, state.seconds) == (Position(epoch=2, step=1, begun=True), 3, 0.5)
+    assert [epoch.number for epoch in snapshot.history] == [1, 2]
+    assert np.isnan(snapshot.history[0].metrics["val_loss"])
+    assert state.files["callbacks/log.csv"].size == 12
+
+    restored = model()
+    start = fitted(Start(snapshot, own=True, where="here"), restored, FACTS)
+    assert start is not None
+    early = keras.callbacks.EarlyStopping(restore_best_weights=True)
+    start.snapshot.restore(restored, [early])
+    taken = Snapshot.of(
+        restored, [early], position=Position(), history=[], seconds=0, facts=FACTS, attempt=1, files={}, versions={}
+    )
+    assert set(taken.arrays) == set(arrays)
+    for name, array in taken.arrays.items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    assert (early.wait, early.best) == (1, 0.25)
+    assert restored.optimizer.iterations == 7
+    assert arrays["model/1"].dtype.name == "bfloat16"

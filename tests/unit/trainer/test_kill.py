@@ -1,0 +1,98 @@
+"""Trainings that are killed: real processes, real signals, at moments that differ from run to run."""
+
+import csv
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+EXAMPLES = Path(__file__).parents[3] / "manifests/examples"
+EPOCHS = 8
+MOMENT = random.SystemRandom()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("kill")
+    subprocess.run([sys.executable, EXAMPLES / "digits.py", path / "data"], check=True, timeout=120)
+    return path
+
+
+def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
+    document = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
+    document["spec"]["training"] |= {"checkpoint": {"everySeconds": 1}, **training}
+    path = folder / f"{results}.yaml"
+    path.write_text(yaml.safe_dump(document))
+    command = [sys.executable, "-m", "epochal_trainer", "run", str(path)]
+    command += ["--data", str(folder / "data"), "--results", str(folder / results)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    with process:
+        output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def strike(process: subprocess.Popen[str], number: signal.Signals, epoch: int) -> tuple[int, str]:
+    """Sends a signal at some moment after an epoch."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if f"Epoch {epoch}/{EPOCHS}" in line:
+            time.sleep(MOMENT.uniform(0, 0.15))
+            process.send_signal(number)
+            break
+    code, rest = end(process)
+    return code, "".join(seen) + rest
+
+
+def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
+    """Returns what a training left: weights, history without seconds, log."""
+    (results,) = (folder / "default/digits").iterdir()
+    rows = list(csv.reader((results / "history.csv").read_text().splitlines()))
+    model = keras.saving.load_model(results / "model.keras")
+    return model.get_weights(), [row[:1] + row[2:] for row in rows], (results / "training.log").read_text()
+
+
+def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> None:
+    whole = start(folder, "whole")
+    code, output = strike(start(folder, "killed"), signal.SIGKILL, MOMENT.randint(2, 3))
+    assert code == -signal.SIGKILL, output
+    code, output = strike(start(folder, "killed"), signal.SIGTERM, MOMENT.randint(4, 6))
+    assert code == 143, output
+    assert "Going on from" in output
+    code, output = end(start(folder, "killed"))
+    assert code == 0, output
+    assert "checkpoint of attempt 2)" in output
+    code, output = end(whole)
+    assert code == 0, output
+
+    weights, history, _ = of(folder / "whole")
+    resumed, same, log = of(folder / "killed")
+    for one, other in zip(weights, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert same == history
+    assert [log.count(f"Epoch {epoch}/{EPOCHS} ") for epoch in range(1, EPOCHS + 1)] == [1] * EPOCHS
+    assert log.count("Going on from") == 2
+
+
+def test_a_training_that_is_done_can_be_trained_further(folder: Path) -> None:
+    (before,) = (folder / "whole/default/digits").iterdir()
+    uri = f"s3://digits-results/default/digits/{before.name}/"
+    code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))
+    assert code == 0, output
+    assert f"Going on from the end of epoch {EPOCHS}" in output
+    (after,) = set((folder / "whole/default/digits").iterdir()) - {before}
+    rows = (after / "history.csv").read_text().splitlines()
+    assert rows[: EPOCHS + 1] == (before / "history.csv").read_text().splitlines()
+    assert len(rows) == EPOCHS + 3
