@@ -1,0 +1,50 @@
+"""Pods that a test starts itself, as anybody may who may create pods in a namespace."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.kit.kubectl import Object, get
+from tests.kit.operator import NAMESPACE
+
+OPTION = "--trainer-image="
+
+
+def images() -> dict[str, str]:
+    """Returns the images that are installed: of the operator, and of the trainers."""
+    deployment = get("deployment", "epochal", namespace=NAMESPACE)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (trainer,) = (option.removeprefix(OPTION) for option in container["args"] if option.startswith(OPTION))
+    return {"operator": container["image"], "trainer": trainer}
+
+
+def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -> Object:
+    """Returns a pod that may do as little as a trainer's.
+
+    Args:
+        name: Its name, and that of its container.
+        image: The container's image.
+        command: What it runs, once.
+        metadata: Further metadata of the pod.
+    """
+    container = {
+        "name": name,
+        "image": image,
+        "command": list(command),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, **metadata},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container],
+        },
+    }
