@@ -20,6 +20,7 @@ from urllib.parse import quote
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.progress import Termination, decode_termination
@@ -269,6 +270,14 @@ def test_credentials_are_in_nothing_that_is_written(
     ("error", "code", "reason", "message"),
     [
         (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container took .* at its peak, and "),
+        (np._core._exceptions._ArrayMemoryError((10**9,), np.dtype("f8")), 1, "OutOfMemory", "Unable to allocate"),  # type: ignore[attr-defined]
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
+            1,
+            "OutOfMemory",
+            "may take|has no limit",
+        ),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "no room left"),
         (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "there is no room left at"),
         (RuntimeError("HDF5: No space left on device"), 74, "ScratchFull", "more ephemeral storage"),
         (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x"),

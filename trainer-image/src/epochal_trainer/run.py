@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CRASHED = 1
-_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
+_OUT_OF_MEMORY = "ResourceExhaustedError"
+"""TensorFlow's own word for it, told by its name: TensorFlow may not even be imported yet."""
 _TERMINATED = "Terminated", "the trainer was told to stop"
 
 
@@ -171,7 +172,7 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     if lacks_room(error):
         full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
         return full.exit_code, full.reason, full.message
-    if type(error).__name__ not in _OUT_OF_MEMORY:
+    if not isinstance(error, MemoryError) and type(error).__name__ != _OUT_OF_MEMORY:
         return CRASHED, "Crashed", said
     most, limit = cgroups.peak(), cgroups.limit()
     took = f"the container took {readable(most)} at its peak" if most is not None else "its peak is not known"

@@ -26,7 +26,7 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None)
         data: Which objects, in which format.
         bucket: Where they lie.
         folder: Where copies may be written; they are gone when this returns.
-        memory: What all arrays together may take. Default: three quarters of what is left to this process.
+        memory: What all arrays together may take. Default: see Memory.
 
     Returns:
         The data sets, the validation set split off if it is a part of the training set.
