@@ -9,23 +9,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import keras
-from epochal_api.pod import GRACE_SECONDS
 from epochal_api.progress import Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import callbacks, checkpoint, compile, curves, epochs, network, summary, train  # noqa: A004
 from epochal_trainer import job as jobs
 from epochal_trainer.adapt import adapt
-from epochal_trainer.batches import steps_per_epoch
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
 from epochal_trainer.data.memory import available
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
+from epochal_trainer.fitting import STAGING, Fitting, progress
 from epochal_trainer.pulse import Pulse
 from epochal_trainer.report import Reporter
 from epochal_trainer.results import (
@@ -41,21 +39,12 @@ from epochal_trainer.results import (
     to_json,
 )
 from epochal_trainer.stages import Stages
-from epochal_trainer.stopping import Stopping, Terminated
-from epochal_trainer.tensorboard import Scalars
-from epochal_trainer.watch import Watch
+from epochal_trainer.stopping import Stopping
 
 log = logging.getLogger(__name__)
 
 _MOST_GPU_MEMORY = 1 << 40
 """More than any GPU holds: what a network on one is bounded by, since the host's memory says nothing of it."""
-_LAST_WORDS_SECONDS = 30.0
-"""What is left of the grace once a checkpoint is stored, for the log and the last report."""
-_OLD_CHECKPOINT_SECONDS = 20.0
-"""How long a training that failed waits for a checkpoint that was taken before."""
-_LOOK_EVERY = 0.5
-"""Seconds between two looks at whether to stop, while the last checkpoint is stored."""
-_STAGING = "checkpoint"
 _NO_GPU = """
 ================================================================================
   GPUs asked for: %d    GPUs that Keras sees: %d
@@ -109,7 +98,6 @@ class Attempt:
         self._stages = stages
         self._reporter = reporter
         self._pulse = pulse
-        self._files = checkpoint.Files(scratch, [CALLBACKS, LOG], scratch / _STAGING)
         self._started = datetime.now(UTC)
         self._results: Results | None = None
 
@@ -146,14 +134,17 @@ class Attempt:
                 attempt=attempt,
                 network=Size(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
-                **_progress(start),
+                **progress(start),
             )
         with stages.stage("data"):
             data = self._load(opened.data, model)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         with stages.stage("training"):
-            history = self._fit(model, data, user_callbacks, start=start, store=store, attempt=attempt)
+            fitting = Fitting(
+                spec.training, self._scratch, self._stopping, self._reporter, self._pulse, versions=versions()
+            )
+            history = fitting.run(model, data, user_callbacks, start=start, store=store, attempt=attempt)
         test = None
         if data.test is not None:
             with stages.stage("test"):
@@ -210,118 +201,13 @@ class Attempt:
 
     def _store_of(self, bucket: Bucket, folder: str) -> checkpoint.Store:
         keep = self._job.spec.training.checkpoint.keep
-        return checkpoint.Store(bucket, folder, self._scratch / _STAGING, keep=keep)
+        return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep)
 
     def _store_at(self, uri: str, buckets: Buckets) -> checkpoint.Store:
         """Opens the checkpoints of another training, whose results lie at a URI."""
         name, _, folder = uri.removeprefix("s3://").partition("/")
         bucket = buckets.results if name == self._job.spec.results.bucket else buckets.named(name)
         return self._store_of(bucket, folder.strip("/"))
-
-    def _fit(
-        self,
-        model: keras.Model,
-        data: DataSets,
-        user_callbacks: Sequence[Any],
-        *,
-        start: checkpoint.Start | None,
-        store: checkpoint.Store,
-        attempt: int,
-    ) -> Sequence[Epoch]:
-        training = self._job.spec.training
-        reporter = self._reporter
-        steps = steps_per_epoch(len(data.train), training.batch_size)
-        scalars = Scalars(self._scratch / TENSORBOARD)
-        facts = checkpoint.Facts(
-            samples=len(data.train),
-            batch_size=training.batch_size,
-            steps=steps,
-            seed=training.seed,
-            optimizer=training.optimizer.dump(),
-            data=data.digests,
-        )
-        start = self._put_back(checkpoint.fitted(start, model, facts) if start else None, scalars)
-
-        def on_epoch(history: Sequence[Epoch]) -> None:
-            last = history[-1]
-            reporter.update(
-                epoch=last.number,
-                seconds_per_epoch=last.seconds,
-                metrics=dict(last.metrics),
-                best=epochs.best(history),
-            )
-            scalars.write(last)
-
-        writer = checkpoint.Writer(store.write)
-        checkpointer = checkpoint.Checkpointer(
-            training.checkpoint,
-            model=model,
-            callbacks=user_callbacks,
-            files=self._files,
-            writer=writer,
-            facts=facts,
-            attempt=attempt,
-            versions=versions(),
-        )
-        watch = Watch(
-            epochs=training.epochs,
-            steps=steps,
-            stopping=self._stopping,
-            on_epoch=on_epoch,
-            on_step=self._pulse.at,
-            checkpointer=checkpointer,
-            ends_on_nan=training.terminate_on_nan,
-        )
-        log.info("Training: %d epochs of %d steps of %d samples", training.epochs, steps, training.batch_size)
-        if start is not None:
-            watch.resume(start.snapshot)
-            log.info("Going on from %s", start)
-        reporter.position = watch.position
-        reporter.update(stage="Training", **{**_progress(start), "steps_per_epoch": steps})
-        with self._stopping.deferred():
-            try:
-                with self._pulse.watched(training.stall_seconds):
-                    train.fit(
-                        model,
-                        training,
-                        train=data.train,
-                        validation=data.validation,
-                        callbacks=user_callbacks,
-                        watch=watch,
-                        start=start.snapshot if start else None,
-                    )
-                self._flush(writer)
-            except Terminated:
-                left = GRACE_SECONDS - _LAST_WORDS_SECONDS - self._stopping.seconds
-                if not writer.flush(left):
-                    log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
-                raise
-            except Exception:
-                writer.flush(_OLD_CHECKPOINT_SECONDS)
-                raise
-            finally:
-                writer.close()
-        reporter.position = dict
-        reporter.update(step=0, seconds_left=None)
-        scalars.close()
-        if len(watch.history) < training.epochs:
-            log.info("Stopped early, after epoch %d of %d", len(watch.history), training.epochs)
-        return watch.history
-
-    def _put_back(self, start: checkpoint.Start | None, scalars: Scalars) -> checkpoint.Start | None:
-        """Puts back what was written until a checkpoint was taken: the log is that of one training only."""
-        if start is not None:
-            copies = start.snapshot.files
-            self._files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
-            for epoch in start.snapshot.history:
-                scalars.write(epoch)
-        return start
-
-    def _flush(self, writer: checkpoint.Writer) -> None:
-        """Waits until the last checkpoint is stored: another training may go on from there."""
-        while not writer.flush(_LOOK_EVERY):
-            writer.check()
-            self._stopping.check()
 
     def _evaluate(self, model: keras.Model, test: Samples, *, epoch: int) -> dict[str, float]:
         training = self._job.spec.training
@@ -373,21 +259,6 @@ def versions() -> dict[str, str]:
     """Returns the versions of what a result depends on."""
     packages = {"epochal": "epochal-trainer", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
-
-
-def _progress(start: checkpoint.Start | None) -> dict[str, Any]:
-    """Returns what was reached before this attempt, as fields of a report: no status runs backwards."""
-    if start is None:
-        return {}
-    state, history = start.snapshot.state, start.snapshot.history
-    return {
-        "epoch": state.position.epoch,
-        "step": state.position.step,
-        "steps_per_epoch": state.facts.steps,
-        "seconds_per_epoch": history[-1].seconds if history else None,
-        "metrics": dict(history[-1].metrics) if history else None,
-        "best": epochs.best(history),
-    }
 
 
 def _outcome(history: Sequence[Epoch], test: dict[str, float] | None) -> str:

@@ -116,6 +116,7 @@ HUGE = npy(np.zeros(2), descr="<f4", fortran_order=False, shape=(10**12,))
     [
         (with_state(position={"epoch": -1}), "position.epoch"),
         (with_state(position={"epoch": 2}), "not that of 2 epochs"),
+        (with_state(position={"epoch": 2**53}), "not that of 9007199254740992 epochs"),
         (with_state(history="none"), "history"),
         (with_state(format="one"), "format"),
         (with_state(bits={"model/9": "bfloat16"}), "lacks the array model/9"),

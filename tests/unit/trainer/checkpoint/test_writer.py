@@ -43,7 +43,10 @@ def test_nothing_to_write_is_written_at_once() -> None:
     writer.close()
 
 
-@pytest.mark.parametrize(("error", "raised"), [(refused("Full", "no room"), Failure), (OSError("x"), RuntimeError)])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(refused("Full", "no room"), Failure), (OSError("x"), OSError), (ValueError("x"), RuntimeError)],
+)
 def test_what_goes_wrong_is_told(make: Make, error: Exception, raised: type[Exception]) -> None:
     def fail(_: Snapshot) -> None:
         raise error

@@ -65,16 +65,13 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise Unreadable("it is compressed, and checkpoints are not")
-            if sum(entry.file_size for entry in entries) > path.stat().st_size:
-                raise Unreadable("it claims to hold more than it has bytes")
+            names = _names(archive, path.stat().st_size)
             state = parse(archive.read(_STATE))
-            names = [entry.filename for entry in entries if entry.filename.endswith(_ARRAY)]
-            arrays = {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names}
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise Unreadable(f"it is damaged: {error}") from error
+            arrays = {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names if name.endswith(_ARRAY)}
+    except (Failure, MemoryError, Unreadable):
+        raise
+    except Exception as error:  # what zipfile and NumPy raise for damage has no end
+        raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
     for name, kind in state.bits.items():
         if name not in arrays:
             raise Unreadable(f"it lacks the array {name}")
@@ -107,6 +104,16 @@ def too_new(found: int) -> Failure:
         f"the checkpoints there have format {found}, and this trainer reads format {FORMAT}: a later version of "
         "Epochal wrote them, so use its image",
     )
+
+
+def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
+    """Returns the names in an archive, once it is clear that reading it takes no more than it holds."""
+    entries = archive.infolist()
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise Unreadable("it is compressed, and checkpoints are not")
+    if sum(entry.file_size for entry in entries) > held:
+        raise Unreadable("it claims to hold more than it has bytes")
+    return [entry.filename for entry in entries]
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:

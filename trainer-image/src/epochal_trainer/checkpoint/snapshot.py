@@ -115,14 +115,15 @@ class Snapshot:
         generators = self.state.variables.get(variables.RANDOM, [])
         if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
             raise Unreadable("the state of Keras' seed generator is not that of one")
-        if [epoch.number for epoch in self.state.history] != list(range(1, self.state.position.epoch + 1)):
+        numbers = [epoch.number for epoch in self.state.history]
+        if len(numbers) != self.state.position.epoch or numbers != list(range(1, len(numbers) + 1)):
             raise Unreadable(f"its history is not that of {self.state.position.epoch} epochs")
         try:
             for value in (value for callback in self.state.callbacks for value in callback.state.values()):
                 values.decoded(value, self.arrays)
             with randomness.kept():
                 randomness.restore(self.state.random, self.arrays)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
 
     def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:

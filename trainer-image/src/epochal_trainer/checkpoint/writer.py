@@ -39,12 +39,12 @@ class Writer:
         """Tells what went wrong.
 
         Raises:
-            Failure: If a checkpoint could not be written.
+            Failure: If a checkpoint could not be written. OSError or MemoryError likewise.
             RuntimeError: Likewise, if that is nobody's fault but the trainer's.
         """
         if self._error is None:
             return
-        if isinstance(self._error, Failure):
+        if isinstance(self._error, Failure | OSError | MemoryError):
             raise self._error
         raise RuntimeError("a checkpoint could not be written") from self._error
 

@@ -1,0 +1,190 @@
+"""The stage of training: from a checkpoint or from the beginning, watched, reported, stored step by step."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from epochal_api.pod import GRACE_SECONDS
+from epochal_api.training import Training
+
+from epochal_trainer import checkpoint, epochs, train
+from epochal_trainer.batches import steps_per_epoch
+from epochal_trainer.data import DataSets
+from epochal_trainer.epochs import Epoch
+from epochal_trainer.pulse import Pulse
+from epochal_trainer.report import Reporter
+from epochal_trainer.results import CALLBACKS, LOG, TENSORBOARD
+from epochal_trainer.stopping import Stopping, Terminated
+from epochal_trainer.tensorboard import Scalars
+from epochal_trainer.watch import Watch
+
+log = logging.getLogger(__name__)
+
+STAGING = "checkpoint"
+"""Folder for what is on its way to a checkpoint, or from one."""
+_LAST_WORDS_SECONDS = 30.0
+"""What is left of the grace once a checkpoint is stored, for the log and the last report."""
+_OLD_CHECKPOINT_SECONDS = 20.0
+"""How long a training that failed waits for a checkpoint that was taken before."""
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at whether to stop, while the last checkpoint is stored."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Trains a model, and keeps checkpoints of it.
+
+    Args:
+        training: How to train.
+        scratch: Folder for files of this attempt.
+        stopping: Says when to stop.
+        reporter: Takes what is to be reported.
+        pulse: Takes each step.
+        versions: Versions of what the result depends on.
+    """
+
+    training: Training
+    scratch: Path
+    stopping: Stopping
+    reporter: Reporter
+    pulse: Pulse
+    versions: Mapping[str, str]
+
+    def run(
+        self,
+        model: keras.Model,
+        data: DataSets,
+        callbacks: Sequence[Any],
+        *,
+        start: checkpoint.Start | None,
+        store: checkpoint.Store,
+        attempt: int,
+    ) -> Sequence[Epoch]:
+        """Trains, and returns once the last checkpoint is stored.
+
+        Args:
+            model: The model, compiled, its metrics built.
+            data: What to train on and to validate on.
+            callbacks: The user's callbacks.
+            start: What was found to go on from, if anything.
+            store: Takes checkpoints.
+            attempt: The attempt.
+
+        Returns:
+            The epochs, those before this attempt too.
+
+        Raises:
+            Failure: If the training, or storing it, has come to an end.
+            Terminated: If it was told to stop.
+        """
+        training = self.training
+        steps = steps_per_epoch(len(data.train), training.batch_size)
+        facts = checkpoint.Facts(
+            samples=len(data.train),
+            batch_size=training.batch_size,
+            steps=steps,
+            seed=training.seed,
+            optimizer=training.optimizer.dump(),
+            data=data.digests,
+        )
+        files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
+        scalars = Scalars(self.scratch / TENSORBOARD)
+
+        def on_epoch(history: Sequence[Epoch]) -> None:
+            scalars.write(history[-1])
+            self.reporter.update(**_reached(history))
+
+        writer = checkpoint.Writer(store.write)
+        watch = Watch(
+            epochs=training.epochs,
+            steps=steps,
+            stopping=self.stopping,
+            on_epoch=on_epoch,
+            on_step=self.pulse.at,
+            checkpointer=checkpoint.Checkpointer(
+                training.checkpoint,
+                model=model,
+                callbacks=callbacks,
+                files=files,
+                writer=writer,
+                facts=facts,
+                attempt=attempt,
+                versions=self.versions,
+            ),
+            ends_on_nan=training.terminate_on_nan,
+        )
+        log.info("Training: %d epochs of %d steps of %d samples", training.epochs, steps, training.batch_size)
+        start = checkpoint.fitted(start, model, facts) if start else None
+        if start is not None:
+            self._put_back(start, files, scalars)
+            watch.resume(start.snapshot)
+            log.info("Going on from %s", start)
+        self.reporter.position = watch.position
+        self.reporter.update(stage="Training", **{**progress(start), "steps_per_epoch": steps})
+        with self.stopping.deferred():
+            try:
+                with self.pulse.watched(training.stall_seconds):
+                    train.fit(
+                        model,
+                        training,
+                        train=data.train,
+                        validation=data.validation,
+                        callbacks=callbacks,
+                        watch=watch,
+                        start=start.snapshot if start else None,
+                    )
+                self._flush(writer)
+            except Terminated:
+                if not writer.flush(GRACE_SECONDS - _LAST_WORDS_SECONDS - self.stopping.seconds):
+                    log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
+                raise
+            except Exception:
+                writer.flush(_OLD_CHECKPOINT_SECONDS)
+                raise
+            finally:
+                writer.close()
+        self.reporter.position = dict
+        self.reporter.update(step=0, seconds_left=None)
+        scalars.close()
+        if len(watch.history) < training.epochs:
+            log.info("Stopped early, after epoch %d of %d", len(watch.history), training.epochs)
+        return watch.history
+
+    def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
+        """Puts back what was written until a checkpoint was taken. The log is that of one training only."""
+        copies = start.snapshot.files
+        files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
+        for epoch in start.snapshot.history:
+            scalars.write(epoch)
+
+    def _flush(self, writer: checkpoint.Writer) -> None:
+        """Waits until the last checkpoint is stored: another training may go on from there."""
+        while not writer.flush(_LOOK_EVERY):
+            writer.check()
+            self.stopping.check()
+
+
+def progress(start: checkpoint.Start | None) -> dict[str, Any]:
+    """Returns what was reached before this attempt, as fields of a report: no status runs backwards.
+
+    Args:
+        start: What is gone on from, if anything.
+    """
+    if start is None:
+        return {}
+    state, history = start.snapshot.state, start.snapshot.history
+    at = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
+    return at | (_reached(history) if history else {})
+
+
+def _reached(history: Sequence[Epoch]) -> dict[str, Any]:
+    last = history[-1]
+    return {
+        "epoch": last.number,
+        "seconds_per_epoch": last.seconds,
+        "metrics": dict(last.metrics),
+        "best": epochs.best(history),
+    }
