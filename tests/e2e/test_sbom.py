@@ -1,0 +1,81 @@
+"""Each image holds its bill of materials, which names what is installed in it: no more and no less."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.kit import pods
+from tests.kit.jobs import Namespace
+from tests.kit.kubectl import Object, apply, kubectl
+
+FILE = "/usr/share/doc/epochal/sbom.cdx.json"
+SCRIPT = f"""
+import importlib.metadata, json, pathlib, subprocess
+packages = subprocess.run(["dpkg-query", "-W", "-f", "${{Package}} ${{Version}}\\n"], capture_output=True, text=True)
+print(json.dumps([
+    [f"{{each.name}} {{each.version}}" for each in importlib.metadata.distributions()],
+    packages.stdout.splitlines(),
+    json.loads(pathlib.Path("{FILE}").read_text()),
+]))
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What is in an image.
+
+    Args:
+        name: Which one.
+        distributions: Its Python distributions, each as name and version.
+        packages: Its Debian packages, likewise.
+        bill: Its bill of materials.
+    """
+
+    name: str
+    distributions: set[str]
+    packages: set[str]
+    bill: Object
+
+    def components(self, kind: str) -> set[str]:
+        """Returns the components of one kind of package URL, each as name and version."""
+        found = (each for each in self.bill["components"] if each["purl"].startswith(f"pkg:{kind}/"))
+        return {f"{each['name']} {each['version']}" for each in found}
+
+
+@pytest.fixture(scope="module", params=["operator", "trainer"])
+def image(request: pytest.FixtureRequest, namespace: Namespace) -> Image:
+    name: str = request.param
+    apply(pods.restricted(name, pods.images()[name], ["python3", "-c", SCRIPT]), namespace=namespace.name)
+    ended = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl("wait", ended, f"pod/{name}", "--namespace", namespace.name, "--timeout=90s")
+    distributions, packages, bill = json.loads(kubectl("logs", name, "--namespace", namespace.name))
+    return Image(name, set(map(normalized, distributions)), set(packages), bill)
+
+
+def normalized(text: str) -> str:
+    """Returns a distribution's name and version with the name as https://peps.python.org/pep-0503/ writes it."""
+    name, _, version = text.partition(" ")
+    return f"{re.sub(r'[-_.]+', '-', name).lower()} {version}"
+
+
+def test_it_is_about_the_image(image: Image) -> None:
+    assert image.bill["bomFormat"] == "CycloneDX"
+    component = image.bill["metadata"]["component"]
+    assert (component["type"], component["name"]) == ("container", f"epochal-{image.name}")
+
+
+def test_it_names_every_python_distribution(image: Image) -> None:
+    named = set(map(normalized, image.components("pypi")))
+    assert image.distributions - named == set()
+    assert {"epochal-api", f"epochal-{image.name}"} <= {text.split()[0] for text in named}
+
+
+def test_it_names_no_tool_that_only_built_the_image(image: Image) -> None:
+    assert {text.split()[0] for text in image.components("pypi")} & {"uv", "cyclonedx-bom", "hatchling"} == set()
+
+
+def test_it_names_every_debian_package(image: Image) -> None:
+    assert image.components("deb") == image.packages
+    assert any(text.startswith("libc6 ") for text in image.packages)
