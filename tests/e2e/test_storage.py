@@ -12,7 +12,7 @@ from minio import Minio
 
 from tests.kit import buckets, seaweedfs
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.kubectl import Object, apply, get
+from tests.kit.kubectl import Object, apply, get, wait
 from tests.kit.seaweedfs import SeaweedFS
 
 RESULTS = DIGITS["spec"]["results"]["bucket"]
@@ -113,13 +113,13 @@ FAULTS = {
     "missing-ca": Fault(
         "InvalidCertificateAuthority",
         ("the ConfigMap later must exist",),
-        {"caConfigMapRef": {"name": "later"}},
+        {"caConfigMapRef": {"name": "later"}, "timeoutSeconds": 3},
         tls=True,
     ),
     "missing-key": Fault(
         "InvalidCertificateAuthority",
         (f"the ConfigMap {CA} must exist and have the key no-such-key",),
-        {"caConfigMapRef": {"name": CA, "key": "no-such-key"}},
+        {"caConfigMapRef": {"name": CA, "key": "no-such-key"}, "timeoutSeconds": 3},
         tls=True,
     ),
     "no-certificate": Fault(
@@ -135,6 +135,7 @@ FAULTS = {
 def _applied(namespace: Namespace, server: SeaweedFS, http: Object, https: Object) -> None:
     """All jobs at once: their pods start one beside the other."""
     jobs = [job("plain", http), job("encrypted", https)]
+    jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
     for name, fault in FAULTS.items():
         storage = (https if fault.tls else http) | fault.storage
         jobs.append(job(name, {key: value for key, value in storage.items() if value}, **fault.changes))
@@ -154,6 +155,15 @@ def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: Seaw
 def test_both_ways_lead_to_the_same_network(namespace: Namespace) -> None:
     plain, encrypted = (namespace.complete(name, seconds=300) for name in ("plain", "encrypted"))
     assert plain["test"] == encrypted["test"]
+
+
+def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: SeaweedFS) -> None:
+    available = wait("a word", lambda: namespace.condition("StorageAvailable", "early"), seconds=120)
+    assert (available["status"], available["reason"]) == ("False", "InvalidCertificateAuthority")
+    assert "the ConfigMap coming must exist" in available["message"]
+    apply(config_map("coming", server.tls.authority), namespace=namespace.name)
+    assert namespace.complete("early", seconds=300)["attempt"] == 1
+    assert namespace.condition("StorageAvailable", "early")["status"] == "True"
 
 
 @pytest.mark.parametrize("name", FAULTS)

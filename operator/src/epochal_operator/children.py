@@ -267,7 +267,7 @@ def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
     if storage.ca_config_map_ref is not None:
         ca_folder, ca_file = pod.STORAGE_CA_FILE.rsplit("/", 1)
         reference = storage.ca_config_map_ref
-        # Optional, since a pod whose volume is missing waits for ever without a word: the trainer says what is missing.
+        # Optional, since a pod whose volume is missing waits without a word: the trainer waits too, and says for what.
         source = {"name": reference.name, "items": [{"key": reference.key, "path": ca_file}], "optional": True}
         parts.append(("storage-ca", ca_folder, {"configMap": source}))
 

@@ -62,7 +62,7 @@ def test_a_training_that_hangs_is_ended_and_says_where(path: Path) -> None:
     code, printed, _ = ended(started(path, HANG))
     assert time.monotonic() - began < 10
     assert code == EXIT_CODE == 75
-    assert words(path)["reason"] == "Stalled"
+    assert words(path)["reason"] == "Hanging"
     assert words(path)["position"] == {"epoch": 3, "step": 17}
     assert "no step was finished for 1 s" in words(path)["message"]
     assert "after step 17 of epoch 4" in words(path)["message"]
@@ -87,7 +87,7 @@ with beats.watched(1):
 def test_a_log_that_hangs_does_not_keep_it_from_ending(path: Path) -> None:
     code, _, _ = ended(started(path, LOCKED))
     assert code == EXIT_CODE
-    assert words(path)["reason"] == "Stalled"
+    assert words(path)["reason"] == "Hanging"
 
 
 GIL = """

@@ -171,12 +171,10 @@ def test_buckets_need_credentials(folder: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("as_before")
-def test_an_authority_that_is_named_must_be_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reference = {"name": "our-ca", "key": "root.pem"}
-    command(
-        folder,
-        job(storage={"secretRef": {"name": "x"}, "endpoint": "https://127.0.0.1:1", "caConfigMapRef": reference}),
-    )
+def test_an_authority_that_is_named_must_come(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    storage: dict[str, Any] = {"secretRef": {"name": "x"}, "endpoint": "https://127.0.0.1:1", "timeoutSeconds": 1}
+    storage["caConfigMapRef"] = {"name": "our-ca", "key": "root.pem"}
+    command(folder, job(storage=storage))
     assert run(folder / "job.yaml", None) == 64
     assert "the ConfigMap our-ca must exist and have the key root.pem" in capsys.readouterr().out
 

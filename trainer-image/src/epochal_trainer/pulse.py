@@ -15,7 +15,7 @@ from epochal_trainer.termination import LastWords
 
 log = logging.getLogger(__name__)
 
-STALLED = "Stalled"
+HANGING = "Hanging"
 """Reason of the last words of a training that hangs."""
 EXIT_CODE = os.EX_TEMPFAIL
 """How a training that hangs ends: it is tried again, and that counts as a crash."""
@@ -109,12 +109,12 @@ class Pulse:
             f"no step was finished for {patience} s, as spec.training.stallSeconds says, after {where}: the training "
             f"hangs {_standing(frames[thread])}"
         )
-        self._words.leave(STALLED, message)
+        self._words.leave(HANGING, message)
         names = {each.ident: each.name for each in threading.enumerate()}
         for number, frame in frames.items():
             stack = "".join(traceback.format_stack(frame))
             log.error("Thread %s stands here:\n%s", names.get(number, number), stack.rstrip())
-        log.error("%s: %s", STALLED, message)
+        log.error("%s: %s", HANGING, message)
         logging.shutdown()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from epochal_api.pod import PROGRESS_CA_FILE, PROGRESS_URL_ENV, SCRATCH, STORAGE_CA_FILE, TOKEN_FILE, ExitCode
 from epochal_api.progress import Report
+from epochal_api.storage import ConfigMapKeyRef
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import cgroups
@@ -210,12 +211,7 @@ def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "
     storage = job.spec.storage
     if storage.endpoint is None:
         raise bad_spec("InvalidSpec", "spec.storage.endpoint: must be given outside of a cluster")
-    ca_file = Path(STORAGE_CA_FILE) if storage.ca_config_map_ref else None
-    if storage.ca_config_map_ref and ca_file and not ca_file.exists():
-        name, key = storage.ca_config_map_ref.name, storage.ca_config_map_ref.key
-        message = f"spec.storage.caConfigMapRef: the ConfigMap {name} must exist and have the key {key}"
-        raise bad_spec("InvalidCertificateAuthority", f"{message}, with PEM certificates")
-
+    ca_file = _authority(storage.ca_config_map_ref, patience) if storage.ca_config_map_ref else None
     endpoint = storage.endpoint
 
     def bucket(name: str) -> Bucket:
@@ -229,3 +225,15 @@ def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "
         )
 
     return Buckets(bucket(job.spec.data.bucket), bucket(job.spec.results.bucket), named=bucket)
+
+
+def _authority(reference: ConfigMapKeyRef, patience: Patience) -> Path:
+    """Returns the file with the storage's certificate authority, once it is there: it may come after the TrainingJob."""
+    path = Path(STORAGE_CA_FILE)
+    missing = bad_spec(
+        "InvalidCertificateAuthority",
+        f"spec.storage.caConfigMapRef: the ConfigMap {reference.name} must exist and have the key {reference.key}, "
+        "with PEM certificates",
+    )
+    patience.persevere(path.stat, lambda error: missing if isinstance(error, FileNotFoundError) else None)
+    return path
