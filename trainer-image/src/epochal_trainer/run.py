@@ -228,7 +228,7 @@ def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "
 
 
 def _authority(reference: ConfigMapKeyRef, patience: Patience) -> Path:
-    """Returns the file with the storage's certificate authority, once it is there: it may come after the TrainingJob."""
+    """Returns the file with the storage's certificate authority once it is there: it may come after its job."""
     path = Path(STORAGE_CA_FILE)
     missing = bad_spec(
         "InvalidCertificateAuthority",
