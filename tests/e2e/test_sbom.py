@@ -38,9 +38,9 @@ class Image:
     packages: set[str]
     bill: Object
 
-    def components(self, kind: str) -> set[str]:
-        """Returns the components of one kind of package URL, each as name and version."""
-        found = (each for each in self.bill["components"] if each["purl"].startswith(f"pkg:{kind}/"))
+    def components(self, *, debian: bool) -> set[str]:
+        """Returns the Debian packages or the Python distributions of the bill, each as name and version."""
+        found = (each for each in self.bill["components"] if debian == each.get("purl", "").startswith("pkg:deb/"))
         return {f"{each['name']} {each['version']}" for each in found}
 
 
@@ -67,15 +67,15 @@ def test_it_is_about_the_image(image: Image) -> None:
 
 
 def test_it_names_every_python_distribution(image: Image) -> None:
-    named = set(map(normalized, image.components("pypi")))
+    named = set(map(normalized, image.components(debian=False)))
     assert image.distributions - named == set()
     assert {"epochal-api", f"epochal-{image.name}"} <= {text.split()[0] for text in named}
 
 
 def test_it_names_no_tool_that_only_built_the_image(image: Image) -> None:
-    assert {text.split()[0] for text in image.components("pypi")} & {"uv", "cyclonedx-bom", "hatchling"} == set()
+    assert {text.split()[0] for text in image.components(debian=False)} & {"uv", "cyclonedx-bom", "hatchling"} == set()
 
 
 def test_it_names_every_debian_package(image: Image) -> None:
-    assert image.components("deb") == image.packages
+    assert image.components(debian=True) == image.packages
     assert any(text.startswith("libc6 ") for text in image.packages)
