@@ -3,7 +3,6 @@
 import csv
 import errno
 import json
-import logging
 import os
 import re
 import signal
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,22 +69,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
     return tmp_path
-
-
-@pytest.fixture
-def as_before() -> Iterator[None]:
-    """Undoes what a run does to its process."""
-    loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
-    before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
-    shown, signalled = warnings.showwarning, signal.getsignal(signal.SIGTERM)
-    yield
-    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        for handler in logger.handlers:
-            handler.close()
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
-    warnings.showwarning = shown
-    signal.signal(signal.SIGTERM, signalled)
 
 
 def command(folder: Path, document: Any) -> list[str]:
