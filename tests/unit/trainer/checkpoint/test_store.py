@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_trainer.buckets import FolderBucket, ObjectInfo
+from epochal_trainer.buckets import Credentials, FolderBucket, ObjectInfo, S3Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.checkpoint import Snapshot, Store
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.failures import Failure, refused
+
+from tests.unit.trainer.buckets.s3_server import Service
 
 Make = Callable[..., Snapshot]
 
@@ -234,3 +236,26 @@ def test_nothing_is_left_on_the_way(opened: Any, make: Make, tmp_path: Path) -> 
     found = opened().newest()
     del found
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_on_an_s3_service(make: Make, tmp_path: Path) -> None:
+    service = Service()
+    try:
+        bucket = S3Bucket(service.endpoint, "bucket", Credentials("key", "secret"))
+        store = Store(bucket, "lab/job/1", tmp_path / "scratch", keep=2)
+        assert store.newest() is None
+        for epoch in (1, 2, 3):
+            asked = len(service.asked)
+            store.write(
+                make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": copy(tmp_path, "a")})
+            )
+        assert len(service.asked) - asked <= 12  # a service may take a second for each
+        names = sorted(key.removeprefix("lab/job/1/checkpoints/")[:27] for key in service.objects)
+        assert [name for name in names if name[:2] == "00"] == [
+            f"000001-000000{epoch}-000000000000" for epoch in (2, 3)
+        ]
+        assert len(names) == 2 + 3 + 1
+        found = Store(bucket, "lab/job/1", tmp_path / "scratch").newest()
+        assert epoch_of(found) == 3
+    finally:
+        service.stop()
