@@ -197,7 +197,7 @@ class Proxy:
         return web.json_response(_failure(status), status=status, headers=headers)
 
     async def _pass_on(self, request: web.Request, *, drop: bool) -> web.StreamResponse:
-        async with self._upstream(request) as answer:
+        async with self._upstream(request, await request.read()) as answer:
             body = await answer.read()
             self._note(request, 0 if drop else answer.status, injected=drop)
             if not drop:
@@ -215,7 +215,7 @@ class Proxy:
             if self._happens(share):
                 self._note(request, 200, injected=True)
                 return web.json_response({"type": "ERROR", "object": _failure(status)})
-        async with self._upstream(request) as answer:
+        async with self._upstream(request, b"") as answer:
             self._note(request, answer.status, injected=faults.cut is not None)
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
             await response.prepare(request)
@@ -234,12 +234,12 @@ class Proxy:
             await self._open.wait()
             await response.write(part)
 
-    def _upstream(self, request: web.Request) -> Any:
+    def _upstream(self, request: web.Request, body: bytes) -> Any:
         return self._session.request(
             request.method,
             self._server + request.path_qs,
             headers=_passed(request.headers),
-            data=request.content if request.body_exists else None,
+            data=body or None,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
         )
 

@@ -22,6 +22,7 @@ from epochal_operator.store import Key, Kind, Store
 REQUEST_SECONDS = 30.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
+END_TRIES, END_SECONDS = 25, 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -70,16 +71,33 @@ def _run(registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], begun: "F
         assert task is not None  # noqa: S101 - asyncio.run has made it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
-        await kopf.operator(
-            registry=registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not namespaces,
-            namespaces=namespaces,
-        )
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=registry,
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+            )
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            await _end_all_but(task)
 
     with suppress(asyncio.CancelledError):
         asyncio.run(operator())
+
+
+async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
+    """Ends the tasks of this loop. Kopf's own way (run_tasks) waits for ever for a watch that passes over its end."""
+    for _ in range(END_TRIES):
+        others = asyncio.all_tasks() - {mine}
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=END_SECONDS)
 
 
 _QUIET = {
