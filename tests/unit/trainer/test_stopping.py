@@ -7,16 +7,22 @@ from epochal_trainer.stopping import Stopping, Terminated
 
 @pytest.fixture
 def stopping() -> Iterator[Stopping]:
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     listening = Stopping()
     listening.listen()
     yield listening
-    signal.signal(signal.SIGTERM, before)
+    for number, taken in before.items():
+        signal.signal(number, taken)
 
 
-def test_it_stops_at_once(stopping: Stopping) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once(stopping: Stopping, number: signal.Signals) -> None:
+    assert not stopping.requested
+    assert stopping.seconds == 0
     with pytest.raises(Terminated):
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
+    assert stopping.requested
+    assert stopping.seconds > 0
 
 
 def test_it_stops_where_asked_to(stopping: Stopping) -> None:
@@ -31,3 +37,10 @@ def test_a_second_signal_does_not_disturb_the_end(stopping: Stopping) -> None:
     with pytest.raises(Terminated):
         signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
+
+
+def test_who_presses_ctrl_c_again_does_not_want_to_wait(stopping: Stopping) -> None:
+    with stopping.deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)

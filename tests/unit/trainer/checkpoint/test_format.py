@@ -36,7 +36,7 @@ def model() -> keras.Model:
 
 def test_format_1_is_read() -> None:
     state, arrays = archive.read(FORMAT_1)
-    snapshot = Snapshot(state, arrays)
+    snapshot = Snapshot(state, dict(arrays))
     snapshot.check()
     assert (state.position, state.attempt, state.seconds) == (Position(epoch=2, step=1, begun=True), 3, 0.5)
     assert [epoch.number for epoch in snapshot.history] == [1, 2]

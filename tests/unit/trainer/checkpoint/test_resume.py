@@ -134,10 +134,11 @@ def test_other_data_are_noticed(make: Make, caplog: pytest.LogCaptureFixture) ->
 
 def test_callbacks_of_another_class_start_anew(make: Make) -> None:
     early, plateau = keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()
-    snapshot = start(make, own=False).snapshot.changed(variables={})
-    snapshot.restore(model(), [plateau, early])
+    start(make, own=False).snapshot.changed(variables={}).restore(model(), [plateau, early])
     assert (plateau.wait, early.wait) == (0, 0)
+    snapshot = start(make, own=False).snapshot.changed(variables={})
     snapshot.restore(model(), [early])
+    assert snapshot.arrays == {}
     assert (early.wait, early.best) == (2, 0.5)
 
 

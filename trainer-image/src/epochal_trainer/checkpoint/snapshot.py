@@ -30,7 +30,7 @@ class Snapshot:
     """
 
     state: State
-    arrays: Mapping[str, Array]
+    arrays: dict[str, Array]
     files: Mapping[str, Copy] = field(default_factory=dict)
 
     @classmethod
@@ -127,7 +127,7 @@ class Snapshot:
             raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
 
     def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
-        """Gives the state back to a training that it fits.
+        """Gives the state back to a training that it fits. The arrays are let go: memory may be short from here on.
 
         Args:
             model: The model, compiled, its metrics built.
@@ -147,3 +147,4 @@ class Snapshot:
                 values.restore(callback, found.state, self.arrays)
         randomness.restore(self.state.random, self.arrays)
         model.stop_training = self.state.stop_training
+        self.arrays.clear()
