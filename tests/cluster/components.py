@@ -125,7 +125,7 @@ def _api_server() -> Component:
             f"--advertise-address={network.NODE_ADDRESS}",
             "--secure-port=6443",
             "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
+            "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
             "--allow-privileged",
             f"--client-ca-file={pki.certificate('ca')}",
             f"--tls-cert-file={pki.certificate('kube-apiserver')}",
