@@ -240,7 +240,7 @@ def test_every_job_is_taken_or_refused_by_name(cluster: Cluster, job: Object) ->
             cluster.seen["taken"] += 1
             return
         cluster.seen[condition["reason"]] += 1
-        assert condition["reason"] in {"InvalidSpec", "JobRejected"}, condition
+        assert condition["reason"] in {"InvalidSpec", "JobRejected", "ContinueFromNotFound"}, condition
         assert FIELD.search(condition["message"]), condition
     finally:
         cluster.delete(name)
