@@ -23,9 +23,9 @@ START_SECONDS = 30
 STOP_SECONDS = 30
 
 
-def token(account: str = "epochal") -> str:
-    """Returns a token of a ServiceAccount in the operator's namespace, by default of the operator's own."""
-    return kubectl("create", "token", account, "--namespace", operator.NAMESPACE, "--duration=1h").strip()
+def token(account: str = "epochal", namespace: str = operator.NAMESPACE) -> str:
+    """Returns a token of a ServiceAccount, by default of the operator's own."""
+    return kubectl("create", "token", account, "--namespace", namespace, "--duration=1h").strip()
 
 
 @contextmanager
@@ -61,6 +61,8 @@ class Process:
         name: Its own name: what a pod's name is for an operator in the cluster.
         ports: Its ports, by their names in the Service.
         namespaces: Namespaces that it serves; none stands for all.
+        home: Its own namespace, where its Secret and its Lease are.
+        release: What these are named after.
     """
 
     def __init__(
@@ -71,15 +73,19 @@ class Process:
         name: str = "process",
         ports: dict[str, int] = PORTS,
         namespaces: tuple[str, ...] = (),
+        home: str = operator.NAMESPACE,
+        release: str = "epochal",
     ) -> None:
         self.name = name
         self._log = log
         self._ports = ports
-        self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": operator.NAMESPACE}
+        self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": home}
         self._arguments = [
             "--trainer-image=localhost/epochal-trainer:dev",
             "--storage-endpoint=http://minio.minio.svc:9000",
             f"--namespaces={','.join(namespaces)}",
+            f"--tls-secret={release}-tls",
+            f"--lease={release}",
             f"--http-port={ports['metrics']}",
             f"--progress-port={ports['progress']}",
         ]

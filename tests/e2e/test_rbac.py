@@ -1,0 +1,256 @@
+"""The operator's rights are the least: without any one of them, something that it has to do is refused."""
+
+import json
+import re
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from epochal_api.pod import progress_path
+
+from tests.kit import apiserver, tokens
+from tests.kit.apiserver import MERGE, TRAINING_JOBS
+from tests.kit.fleet import FINISHED
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import Object, apply, kubectl, wait
+from tests.kit.process import PORTS, Process, installed_away, token
+from tests.kit.proxy import Call, Proxy
+
+CHART = Path(__file__).parents[2] / "charts" / "epochal"
+HOME, NAME = "e2e-rbac-home", "rbac-epochal"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
+SECONDS = 30
+
+
+class Right(NamedTuple):
+    """One right: a verb on a resource.
+
+    Args:
+        resource: The resource with its group, as kubectl has it.
+        verb: The verb.
+    """
+
+    resource: str
+    verb: str
+
+
+def rendered() -> list[Object]:
+    """Returns what the chart renders of the operator's rights, its account and its Secret."""
+    shown = [f"--show-only=templates/{file}.yaml" for file in ("rbac", "serviceaccount", "secret")]
+    command = ["helm", "template", "rbac", str(CHART), "--namespace", HOME, *shown]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [one for one in yaml.safe_load_all(text) if one]
+
+
+def rights(rule: Object) -> list[Right]:
+    """Returns the rights that a rule grants."""
+    group = rule["apiGroups"][0]
+    suffix = f".{group}" if group else ""
+    return [Right(f"{resource}{suffix}", verb) for resource in rule["resources"] for verb in rule["verbs"]]
+
+
+def path_of(role: Object) -> str:
+    where = f"namespaces/{HOME}/roles" if role["kind"] == "Role" else "clusterroles"
+    return f"{RBAC}/{where}/{role['metadata']['name']}"
+
+
+def used(call: Call) -> Right:
+    """Returns the right that a request takes."""
+    found = re.fullmatch(r"/(?:api/v1|apis/(?P<group>[^/]+)/v\w+)(?:/namespaces/[^/]+)?/(?P<rest>.+)", call.path)
+    if found is None:
+        return Right(call.path, "get")
+    resource, _, rest = found["rest"].partition("/")
+    name, _, part = rest.partition("/")
+    read = "get" if name else "watch" if call.query.get("watch") else "list"
+    verb = {"GET": read, "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[call.method]
+    group = f".{found['group']}" if found["group"] else ""
+    return Right(f"{resource}{'/' + part if part else ''}{group}", verb)
+
+
+class World:
+    """An operator with the rights that the chart renders, and ways to make it need each of them."""
+
+    def __init__(self, namespace: Namespace, proxy: Proxy, process: Process) -> None:
+        self._namespace = namespace
+        self._count = 0
+        self.proxy = proxy
+        self.process = process
+
+    def job(self, **changes: Any) -> str:
+        """Applies a TrainingJob of a new name and returns that."""
+        self._count += 1
+        name = f"job-{self._count}"
+        self._namespace.apply(digits(name, **{"suspend": True, **NOWHERE, **changes}))
+        return name
+
+    def settled(self, **changes: Any) -> str:
+        """Applies a TrainingJob, waits until it has its Job and its status, and returns its name."""
+        name = self.job(**changes)
+        wait(f"the Job of {name}", lambda: self._namespace.status(name).get("jobName"), seconds=SECONDS)
+        return name
+
+    def restart(self) -> None:
+        """Ends the operator and starts it again."""
+        self.process.stop()
+        self.process.start()
+
+    def resume(self) -> None:
+        """Starts a TrainingJob that was suspended."""
+        self._namespace.patch({"suspend": False}, self.ready)
+
+    def change(self) -> None:
+        """Changes a TrainingJob that has not started."""
+        self._namespace.patch({"backoffLimit": 7}, self.ready)
+
+    def take_name(self) -> None:
+        """Applies a TrainingJob whose Job's name is taken."""
+        name = f"job-{self._count + 1}"
+        container = {"name": "other", "image": "other"}
+        pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
+        apply(job | {"spec": {"suspend": True, "template": pod}}, namespace=self._namespace.name)
+        self.job()
+
+    def expire(self) -> None:
+        """Lets a TrainingJob have ended whose time to live is over."""
+        path = f"{TRAINING_JOBS}/namespaces/{self._namespace.name}/trainingjobs/{self.ready}"
+        apiserver.request("PATCH", f"{path}/status", {"status": FINISHED}, content_type=MERGE)
+        self._namespace.patch({"ttlSecondsAfterFinished": 0}, self.ready)
+
+    def forbid_pods(self) -> None:
+        """Starts a TrainingJob where no pod may be."""
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "none"},
+            "spec": {"hard": {"pods": "0"}},
+        }
+        apply(quota, namespace=self._namespace.name)
+        try:
+            self.job(suspend=False)
+            time.sleep(6)
+        finally:
+            kubectl("delete", "resourcequota", "none", "--namespace", self._namespace.name)
+
+    def report(self) -> None:
+        """Reports as a trainer's pod."""
+        pod = wait(f"the pod of {self.started}", lambda: self._namespace.pods(self.started), seconds=SECONDS)[0]
+        bearer = tokens.request(self._namespace.name, pod["metadata"]["name"])
+        url = f"https://127.0.0.1:{PORTS['progress']}{progress_path(self._namespace.name, self.started)}"
+        request = urllib.request.Request(url, b"{}", {"Authorization": f"Bearer {bearer}"})
+        try:
+            urllib.request.urlopen(request, timeout=20, context=_any_certificate())
+        except urllib.error.HTTPError as refused:
+            refused.close()
+
+    def new_lease(self) -> None:
+        """Lets the operator start where there is no Lease."""
+        self.process.stop()
+        kubectl("delete", "lease", NAME, "--namespace", HOME)
+        self.process.start()
+
+    def empty_secret(self) -> None:
+        """Lets the operator start with no certificate."""
+        self.process.stop()
+        kubectl("patch", "secret", f"{NAME}-tls", "--namespace", HOME, "--type=merge", '--patch={"data": null}')
+        self.process.start()
+
+    def prepare(self) -> None:
+        """Makes what the next need takes while the operator has all its rights."""
+        self.ready = self.settled()
+        self.started = self.settled(suspend=False)
+
+
+def _any_certificate() -> Any:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
+    Right("trainingjobs.epochal.dev", "get"): (World.job, None),
+    Right("trainingjobs.epochal.dev", "list"): (World.restart, None),
+    Right("trainingjobs.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("trainingjobs.epochal.dev", "delete"): (World.expire, None),
+    Right("trainingjobs/status.epochal.dev", "patch"): (World.job, None),
+    # Checked by admission: what is refused is the Job that may block the deletion of its TrainingJob.
+    Right("trainingjobs/finalizers.epochal.dev", "update"): (World.job, Right("jobs.batch", "create")),
+    Right("jobs.batch", "get"): (World.take_name, None),
+    Right("jobs.batch", "list"): (World.restart, None),
+    Right("jobs.batch", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("jobs.batch", "create"): (World.job, None),
+    Right("jobs.batch", "patch"): (World.resume, None),
+    Right("jobs.batch", "delete"): (World.change, None),
+    Right("pods", "get"): (World.report, None),
+    Right("pods", "list"): (World.restart, None),
+    Right("pods", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("events.events.k8s.io", "list"): (World.forbid_pods, None),
+    Right("events.events.k8s.io", "create"): (World.forbid_pods, None),
+    Right("tokenreviews.authentication.k8s.io", "create"): (World.report, None),
+    Right("secrets", "get"): (World.restart, None),
+    Right("secrets", "update"): (World.empty_secret, None),
+    Right("leases.coordination.k8s.io", "get"): (World.restart, None),
+    Right("leases.coordination.k8s.io", "update"): (World.restart, None),
+    Right("leases.coordination.k8s.io", "create"): (World.new_lease, None),
+}
+"""What takes each right, and the right whose request is refused without it, if that is another."""
+
+
+@pytest.fixture(scope="module")
+def roles() -> Iterator[list[Object]]:
+    made = rendered()
+    kubectl("create", "namespace", HOME)
+    apply(*made, namespace=HOME)
+    yield [one for one in made if one["kind"] in {"Role", "ClusterRole"}]
+    kubectl("delete", "namespace", HOME, "--wait=false")
+    for one in made:
+        if one["kind"].startswith("Cluster"):
+            kubectl("delete", one["kind"], one["metadata"]["name"])
+
+
+@pytest.fixture(scope="module")
+def world(roles: list[Object], namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("rbac")
+    with installed_away(), Proxy() as proxy:
+        kubeconfig = proxy.kubeconfig(folder / "kubeconfig", token(NAME, HOME))
+        with Process(kubeconfig, folder / "log", home=HOME, release=NAME, namespaces=(namespace.name,)) as process:
+            process.wait_leads()
+            yield World(namespace, proxy, process)
+
+
+def test_every_right_is_needed_for_something(roles: list[Object]) -> None:
+    assert {right for role in roles for rule in role["rules"] for right in rights(rule)} == set(NEEDS)
+
+
+@pytest.mark.parametrize("right", NEEDS, ids=lambda right: f"{right.verb} {right.resource}")
+def test_without_this_right_something_is_refused(world: World, roles: list[Object], right: Right) -> None:
+    need, refused = NEEDS[right]
+    (role,) = (one for one in roles if any(right in rights(rule) for rule in one["rules"]))
+    world.prepare()
+    without = json.loads(json.dumps(role["rules"]))
+    for rule in without:
+        if right in rights(rule):
+            rule["verbs"].remove(right.verb)
+    kept = [rule for rule in without if rule["verbs"]]
+    asked = len(world.proxy.calls)
+    apiserver.request("PATCH", path_of(role), {"rules": kept}, content_type=MERGE)
+    try:
+        time.sleep(0.5)  # until the API server has taken it in
+        need(world)
+        wait(
+            f"the operator to be refused to {right.verb} {right.resource}",
+            lambda: any(call.status == 403 and used(call) == (refused or right) for call in world.proxy.calls[asked:]),
+            seconds=SECONDS,
+        )
+    finally:
+        apiserver.request("PATCH", path_of(role), {"rules": role["rules"]}, content_type=MERGE)
+    world.process.wait_leads()
