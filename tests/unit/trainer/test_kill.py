@@ -19,7 +19,8 @@ from epochal_trainer.run import Folders, run
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 EXAMPLES = Path(__file__).parents[3] / "manifests/examples"
-EPOCHS = 8
+EPOCHS = 16
+PATIENT = {"callback": "EarlyStopping", "monitor": "val_loss", "patience": EPOCHS, "restore_best_weights": True}
 MOMENT = random.SystemRandom()
 
 
@@ -32,7 +33,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def described(folder: Path, results: str, **training: Any) -> tuple[Path, Folders]:
     document = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
-    document["spec"]["training"] |= {"checkpoint": {"everySeconds": 1}, **training}
+    document["spec"]["training"] |= {
+        "epochs": EPOCHS,
+        "checkpoint": {"everySeconds": 1},
+        "callbacks": [PATIENT],
+    } | training
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
     return path, Folders(folder / "data", folder / results)
@@ -57,7 +62,7 @@ def strike(process: subprocess.Popen[str], number: signal.Signals, epoch: int) -
     seen = []
     for line in process.stdout:
         seen.append(line)
-        if f"Epoch {epoch}/{EPOCHS}" in line:
+        if f"Epoch {epoch:>2}/{EPOCHS}" in line:
             time.sleep(MOMENT.uniform(0, 0.15))
             process.send_signal(number)
             break
@@ -75,9 +80,9 @@ def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
 
 @pytest.mark.usefixtures("as_before")
 def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> None:
-    code, output = strike(start(folder, "killed"), signal.SIGKILL, MOMENT.randint(2, 3))
+    code, output = strike(start(folder, "killed"), signal.SIGKILL, MOMENT.randint(2, 4))
     assert code == -signal.SIGKILL, output
-    code, output = strike(start(folder, "killed"), signal.SIGTERM, MOMENT.randint(4, 6))
+    code, output = strike(start(folder, "killed"), signal.SIGTERM, MOMENT.randint(6, 8))
     assert code == 143, output
     assert "Going on from" in output
     code, output = end(start(folder, "killed"))
@@ -90,7 +95,7 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> 
     for one, other in zip(weights, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert same == history
-    assert [log.count(f"Epoch {epoch}/{EPOCHS} ") for epoch in range(1, EPOCHS + 1)] == [1] * EPOCHS
+    assert [log.count(f"Epoch {epoch:>2}/{EPOCHS} ") for epoch in range(1, EPOCHS + 1)] == [1] * EPOCHS
     assert log.count("Going on from") == 2
 
 

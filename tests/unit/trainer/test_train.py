@@ -165,11 +165,12 @@ class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
 def test_sigterm_ends_it_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, callback = Stopping(), SignalAtStep(5)
     monkeypatch.setattr(callbacks, "build", lambda *_, **__: [callback])
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     stopping.listen()
     try:
         with stopping.deferred(), pytest.raises(Terminated):
             fit(stopping=stopping)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, taken in before.items():
+            signal.signal(number, taken)
     assert callback.steps == [0, 1, 2, 3, 0]
