@@ -16,6 +16,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -162,6 +163,8 @@ class OperatorMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        # Else each counter has a gauge beside it that says no more than when the process started.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.epoch_duration = Histogram(
             "epochal_epoch_duration_seconds",
             "Seconds of a finished epoch with its validation.",

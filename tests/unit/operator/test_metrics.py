@@ -205,3 +205,9 @@ def test_promtool_finds_nothing_to_say() -> None:
         ["promtool", "check", "metrics"], input=generate_latest(made), capture_output=True, check=False
     )
     assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
+
+
+def test_no_series_tells_when_a_counter_was_made() -> None:
+    registry = CollectorRegistry()
+    OperatorMetrics(registry).reconcile.labels("success").inc()
+    assert "_created" not in generate_latest(registry).decode()
