@@ -12,11 +12,12 @@ from minio import Minio
 
 from tests.kit import buckets, seaweedfs
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.kubectl import Object, apply, get, wait
+from tests.kit.kubectl import Object, apply, get, kubectl, wait
 from tests.kit.seaweedfs import SeaweedFS
 
 RESULTS = DIGITS["spec"]["results"]["bucket"]
 SECRET, CA = "seaweedfs-credentials", "storage-ca"
+TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
 NOT_TLS = "https://seaweedfs.e2e-storage.svc:8333"
 
 
@@ -134,12 +135,21 @@ FAULTS = {
 @pytest.fixture(scope="module", autouse=True)
 def _applied(namespace: Namespace, server: SeaweedFS, http: Object, https: Object) -> None:
     """All jobs at once: their pods start one beside the other."""
-    jobs = [job("plain", http), job("encrypted", https)]
+    jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
     for name, fault in FAULTS.items():
         storage = (https if fault.tls else http) | fault.storage
         jobs.append(job(name, {key: value for key, value in storage.items() if value}, **fault.changes))
     namespace.apply(*jobs)
+
+
+def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
+    namespace.wait_epoch(2, "disturbed", seconds=300)
+    kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
+    status = namespace.complete("disturbed", seconds=300)
+    assert status["attempt"] == 2
+    assert "Going on from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
+    assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])
