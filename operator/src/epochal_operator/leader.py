@@ -64,7 +64,7 @@ class Leadership:
             except Conflict:
                 pass
             except (ApiError, TimeoutError) as error:
-                _log.warning("the lease cannot be read or written: %s", error or "no answer in time")
+                _log.warning("the lease cannot be read or written: %s", str(error) or "no answer in time")
             await asyncio.sleep(WAIT_SECONDS)
 
     async def hold(self) -> None:
@@ -78,7 +78,7 @@ class Leadership:
             try:
                 held = await self._renew()
             except (ApiError, TimeoutError) as error:
-                _log.warning("the lease was not renewed: %s", error or "no answer in time")
+                _log.warning("the lease was not renewed: %s", str(error) or "no answer in time")
                 if self._clock() - self._renewed >= GIVE_UP_SECONDS:
                     raise LeaseLost(f"the lease could not be renewed for {GIVE_UP_SECONDS:.0f} s") from error
                 continue
@@ -106,7 +106,7 @@ class Leadership:
                     lease["spec"] |= {"holderIdentity": "", "renewTime": _now()}
                     await self._kube.replace_lease(lease)
         except (ApiError, TimeoutError) as error:
-            _log.warning("the lease was not given back: %s", error or "no answer in time")
+            _log.warning("the lease was not given back: %s", str(error) or "no answer in time")
 
     async def _renew(self) -> bool:
         """Takes or renews the lease if it may; returns whether this process has it now."""
