@@ -18,7 +18,7 @@ PODS = STATE / "kubelet" / "pods"
 EVERY = 0.05
 
 _LENGTH = re.compile(r"Training: (\d+) epochs? of (\d+) steps?")
-_WENT_ON = re.compile(r"Going on from epoch (\d+)(?:, step (\d+))?")
+_WENT_ON = re.compile(r"Going on from (?:the end of )?epoch (\d+)(?:, step (\d+))?")
 _EPOCH = re.compile(r"Epoch +(\d+)/\d+  (?:step (\d+)/\d+)?")
 
 
