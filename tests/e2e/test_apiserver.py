@@ -93,7 +93,7 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "500": {"refuse": {500: 0.3}},
     "503": {"refuse": {503: 0.3}},
     "slow answers": {"delay": (0.3, 1.2)},
-    "no answer": {"hang": 0.05},
+    "no answer": {"hang": 0.15},
     "answers that break off": {"drop": 0.3},
     "watches that break off": {"cut": (0.1, 1.0)},
     "watches that have expired": {"cut": (0.3, 1.5), "expired": 0.5},

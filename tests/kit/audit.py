@@ -183,14 +183,15 @@ class Audit:
         wait(f"the audit to see version {version} of {name}", look, seconds=seconds)
 
     def _watch(self, path: str, take: Callable[[Object], None], started: threading.Event) -> None:
-        """Watches objects of one kind; what exists already counts as seen, too."""
+        """Watches objects of one kind; what exists already counts as seen."""
         version = ""
         while not self._end.is_set():
             try:
                 if not version:
                     listed = apiserver.request("GET", path)
+                    kind = "ADDED" if started.is_set() else "KNOWN"
                     for thing in listed["items"]:
-                        self._tell(take, {"type": "ADDED", "object": thing})
+                        self._tell(take, {"type": kind, "object": thing})
                     version = listed["metadata"]["resourceVersion"]
                     started.set()
                 query = f"watch=true&allowWatchBookmarks=true&resourceVersion={version}"
@@ -247,7 +248,8 @@ class Audit:
         about, uid = event.get("regarding") or {}, event["metadata"]["uid"]
         if told["type"] != "DELETED" and about.get("kind") == "TrainingJob" and uid not in self._told:
             self._told.add(uid)
-            self.events[about["uid"], event["reason"], event.get("note", "")] += 1
+            # What was told before the audit began is judged by nobody: the jobs it was told of may be gone.
+            self.events[about["uid"], event["reason"], event.get("note", "")] += told["type"] != "KNOWN"
 
     def _allowed(self, uid: str, reason: str) -> int:
         """Returns how often an Event may be told: once, unless a person suspends or resumes a job again."""
