@@ -18,7 +18,7 @@ from tests.kit.proxy import Proxy
 
 NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
 """A job that gets its Job and its pod, and needs no more of the machine."""
-CALM_SECONDS = 60
+CALM_SECONDS = 120
 LEASE_SECONDS = 15
 
 
@@ -93,7 +93,7 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "500": {"refuse": {500: 0.3}},
     "503": {"refuse": {503: 0.3}},
     "slow answers": {"delay": (0.3, 1.2)},
-    "no answer": {"hang": 0.15},
+    "no answer": {"hang": 0.1},
     "answers that break off": {"drop": 0.3},
     "watches that break off": {"cut": (0.1, 1.0)},
     "watches that have expired": {"cut": (0.3, 1.5), "expired": 0.5},

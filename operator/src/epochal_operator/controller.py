@@ -97,6 +97,7 @@ class Controller:
             self.queue.add(key)
 
     async def _watch(self) -> None:
+        self._relisted.set()  # however long the watches take to begin
         try:
             await watch(self.store, self.queue, self._config.namespaces, relisted=self._relisted.set)
         except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew

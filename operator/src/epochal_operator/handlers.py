@@ -19,7 +19,7 @@ from epochal_operator.children import NAME_LABEL
 from epochal_operator.queue import Queue
 from epochal_operator.store import Key, Kind, Store
 
-REQUEST_SECONDS = 30.0
+REQUEST_SECONDS = 10.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 END_TRIES, END_SECONDS = 25, 0.2
