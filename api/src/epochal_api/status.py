@@ -6,7 +6,7 @@ https://github.com/kubernetes/community/blob/master/contributors/devel/sig-archi
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from epochal_api.model import Model
 
@@ -14,6 +14,11 @@ Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 State = Literal["Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
+
+
+def _known(state: object) -> object:
+    """Returns a state, or None in place of one that only a later version has: it will be derived anew."""
+    return state if state in STATES else None
 
 
 class StatusModel(Model):
@@ -148,7 +153,7 @@ class Status(Reported):
 
     observed_generation: int | None = None
     """Generation of the spec that the status was computed from."""
-    state: State | None = None
+    state: Annotated[State | None, BeforeValidator(_known)] = None
     """The whole in one word: Queued, Starting, Running, Storing, Suspended, Complete or Failed."""
     conditions: (
         Annotated[

@@ -91,3 +91,9 @@ def test_what_a_later_version_has_ended_stays_as_it_is() -> None:
     for one in status["conditions"]:  # type: ignore[attr-defined]
         one["observedGeneration"] = 1
     assert make_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
+
+
+def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
+    todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
+    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert status.state == "Queued"
