@@ -40,3 +40,8 @@ def test_steps_per_epoch(samples: int, batch_size: int, steps: int) -> None:
 def test_features_keep_their_type() -> None:
     data = batches(np.zeros((4, 2), "uint8"), np.zeros(4, "int16"), batch_size=2, seed=0, epochs=1)
     assert [spec.dtype for spec in data.element_spec] == [tf.uint8, tf.int16]
+
+
+def test_nothing_tunes_itself_by_a_clock_that_may_jump() -> None:
+    data = batches(np.zeros((4, 1)), np.zeros(4), batch_size=2, seed=0, epochs=1)
+    assert data.options().autotune.enabled is False

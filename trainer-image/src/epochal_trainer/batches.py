@@ -7,6 +7,11 @@ import tensorflow as tf
 
 Array = np.ndarray[Any, Any]
 
+_THREADS = 2
+"""Threads that gather batches: to copy rows is little work beside a step."""
+_AHEAD = 2
+"""Batches that lie ready."""
+
 
 def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """Returns the order of samples in one epoch: a function of seed and epoch alone, whatever came before.
@@ -71,5 +76,7 @@ def batches(
     options = tf.data.Options()
     # Optimizing the graph would serialize the arrays into it.
     options.experimental_optimization.apply_default_optimizations = False
-    data = tf.data.Dataset.zip((chosen, arrays)).map(gather, num_parallel_calls=tf.data.AUTOTUNE)
-    return data.with_options(options).prefetch(tf.data.AUTOTUNE)
+    # What tunes the numbers sleeps by the wall clock: one that jumps back an hour would hold up the training's end.
+    options.autotune.enabled = False
+    data = tf.data.Dataset.zip((chosen, arrays)).map(gather, num_parallel_calls=_THREADS, deterministic=True)
+    return data.with_options(options).prefetch(_AHEAD)
