@@ -139,7 +139,7 @@ def start_with_many(namespace: str) -> Figure:
             try:
                 start = fleet.measure_start(process, namespace, MANY)
             finally:
-                process.kill()
+                process.stop()
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false")
     return Figure(
