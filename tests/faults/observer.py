@@ -16,6 +16,8 @@ STATE = Path("/var/lib/epochal-cluster")
 LOGS = STATE / "logs" / "pods"
 PODS = STATE / "kubelet" / "pods"
 EVERY = 0.05
+FOUND_SECONDS = 60
+"""Longer than it takes from the log of a container to its process."""
 
 _LENGTH = re.compile(r"Training: (\d+) epochs? of (\d+) steps?")
 _WENT_ON = re.compile(r"Going on from (?:the end of )?epoch (\d+)(?:, step (\d+))?")
@@ -123,14 +125,17 @@ class Observer:
 
     def _read_log(self, run: Run) -> None:
         for log in LOGS.glob(f"*_{run.uid}/trainer/*.log"):
-            with log.open() as file:
-                file.seek(self._read.get(run.uid, 0))
-                whole, _, _ = file.read().rpartition("\n")
+            try:
+                with log.open() as file:
+                    file.seek(self._read.get(run.uid, 0))
+                    whole, _, _ = file.read().rpartition("\n")
+            except FileNotFoundError:  # the pod is deleted
+                return
             if whole:
                 self._read[run.uid] = self._read.get(run.uid, 0) + len(whole.encode()) + 1
             for line in whole.splitlines():
                 at, _, _, text = line.split(" ", 3)
-                run.said(datetime.fromisoformat(at[:26] + at[-6:]).timestamp(), text)
+                run.said(datetime.fromisoformat(at).timestamp(), text)
 
     def _read_words(self, run: Run) -> None:
         for file in (PODS / run.uid / "containers" / "trainer").glob("*"):
@@ -149,8 +154,8 @@ class Observer:
             try:
                 run.pid = operator.process_of(run.uid)
             except ValueError:
-                # One that was never found began and ended between two looks.
-                run.ended = time.time() if time.time() - run.began > 5 else None
+                # One that is never found began and ended between two looks.
+                run.ended = time.time() if time.time() - run.began > FOUND_SECONDS else None
         elif not Path(f"/proc/{run.pid}").exists():
             self._read_log(run)
             self._read_words(run)

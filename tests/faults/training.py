@@ -206,6 +206,8 @@ class Training:
         before = runs[-1] if runs else None
         after = next((run for run in self.observer.runs if run.began >= began), None)
         if before and after is None:
+            if before.ended is not None and before.ended <= ended:
+                return Fault(until=0.0)  # the job is Complete: it came to its end meanwhile
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
                 return Fault(until=0.0)
             line = next((at for at, _ in before.lines if at > ended), None)
