@@ -115,7 +115,11 @@ def jump(training: Training) -> Span:
     """Puts the trainer's clock on by an hour, back by an hour, and right again."""
     began = now()
     for seconds in JUMPS:
-        (node.root(training.pid) / faketime.FILE).write_text(f"{seconds}\n")
+        file = node.root(training.pid) / faketime.FILE
+        # It is read at any moment, and what is half written ends the process.
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(f"{seconds}\n")
+        unfinished.replace(file)
         time.sleep(JUMP_SECONDS)
     return began, now()
 
