@@ -32,12 +32,12 @@ def token(account: str = "epochal", namespace: str = operator.NAMESPACE) -> str:
 def installed_away() -> Iterator[None]:
     """Takes the installed operator away for a while; its Service leads to the process that listens at PORTS."""
     replicas = get("deployment", "epochal", namespace=operator.NAMESPACE)["spec"]["replicas"]
-    operator.scale(0)
-    apply(_endpoints(), namespace=operator.NAMESPACE)
     try:
+        operator.scale(0)
+        apply(_endpoints(), namespace=operator.NAMESPACE)
         yield
     finally:
-        kubectl("delete", "endpointslice", "epochal-process", "--namespace", operator.NAMESPACE)
+        kubectl("delete", "endpointslice", "epochal-process", "--namespace", operator.NAMESPACE, "--ignore-not-found")
         operator.scale(replicas)
 
 
