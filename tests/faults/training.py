@@ -206,12 +206,12 @@ class Training:
         before = runs[-1] if runs else None
         after = next((run for run in self.observer.runs if run.began >= began), None)
         if before and after is None:
-            if before.ended is not None and before.ended <= ended:
-                return Fault(until=0.0)  # the job is Complete: it came to its end meanwhile
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
                 return Fault(until=0.0)
             line = next((at for at, _ in before.lines if at > ended), None)
-            return Fault(until=_seconds(ended, before.first_step(ended) or line))
+            gone_on = before.first_step(ended) or line
+            # One that said nothing more is Complete by now: it came to its end meanwhile.
+            return Fault(until=max(0.0, gone_on - ended) if gone_on else 0.0)
         assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
         step = _seconds(ended, after.first_step())
         starting = _seconds(after.began, after.first_step())
@@ -233,7 +233,7 @@ def _thrown_back(before: Run, after: Run, began: float) -> float:
 
 
 def _seconds(begin: float, end: float | None) -> float:
-    assert end is not None, "the training has not gone on"
+    assert end is not None, "no step was seen of the trainer that went on"
     return max(0.0, end - begin)
 
 
