@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from epochal_api.trainingjob import GROUP
 
@@ -85,16 +85,11 @@ class Controller:
 
     async def _read(self) -> bool:
         try:
-            news = await resync(self._kube, self.store, self._config.namespaces)
+            await resync(self._kube, self.store, self._config.namespaces, self.queue.add)
         except ApiError as error:
             _log.warning("the objects cannot be read: %s", error)
             return False
-        self._add(news)
         return True
-
-    def _add(self, keys: Iterable[Key]) -> None:
-        for key in keys:
-            self.queue.add(key)
 
     async def _watch(self) -> None:
         self._relisted.set()  # however long the watches take to begin
@@ -110,7 +105,8 @@ class Controller:
                     await self._relisted.wait()
                     await asyncio.sleep(RELISTED_SECONDS)
             except TimeoutError:
-                self._add(self.store.training_job_keys())
+                for key in self.store.training_job_keys():
+                    self.queue.add(key)
             self._relisted.clear()
             await self._read()
 

@@ -1,25 +1,25 @@
 """The resync: all objects are read anew, so that a change that no watch has told of is found."""
 
+from collections.abc import Callable
+
 from epochal_operator.children import NAME_LABEL
 from epochal_operator.kube import Kube
 from epochal_operator.store import KINDS, Key, Store
 
 
-async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...]) -> set[Key]:
+async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...], wanted: Callable[[Key], None]) -> None:
     """Reads all objects anew, in parts: never are all of them held twice.
 
     Args:
         kube: The API server.
         store: What the watches have told.
         namespaces: Namespaces that are served; none stands for all.
-
-    Returns:
-        The keys of the TrainingJobs that this tells anything new about.
+        wanted: Takes the keys of the TrainingJobs that this tells anything new about, even if it breaks off half-way:
+            what is in the store by then is no news the next time.
 
     Raises:
         ApiError: If the API server gives no answer.
     """
-    news: set[Key] = set()
     for namespace in namespaces or (None,):
         lists = (
             kube.list_training_jobs(namespace),
@@ -31,7 +31,7 @@ async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...]) -> set[K
             async for page in pages:
                 for thing in page.items:
                     if (key := store.put(kind, thing)) is not None:
-                        news.add(key)
+                        wanted(key)
                     uids.add(thing["metadata"]["uid"])
-            news |= store.keep(kind, uids, page.resource_version, namespace)
-    return news
+            for key in store.keep(kind, uids, page.resource_version, namespace):
+                wanted(key)
