@@ -122,7 +122,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "CredentialsRefused",
         [buckets.ENDPOINT],
     ),
-    "endpoint": ({"storage__endpoint": "http://nowhere.minio.svc:9000"}, "EndpointUnreachable", ["nowhere.minio.svc"]),
+    "endpoint": (
+        {"storage__endpoint": "http://nowhere.minio.svc:9000", "storage__timeoutSeconds": 5},
+        "EndpointUnreachable",
+        ["nowhere.minio.svc", "its host name is not known to DNS", "spec.storage.timeoutSeconds"],
+    ),
     "bucket": ({"data__bucket": "no-such-bucket"}, "BucketNotFound", ["no-such-bucket"]),
     "results-bucket": ({"results__bucket": "no-such-results"}, "BucketNotFound", ["no-such-results"]),
     "object": ({"data__train": {"object": "digit.npz"}}, "ObjectNotFound", ["digit.npz", "digits-data"]),
