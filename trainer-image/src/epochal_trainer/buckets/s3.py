@@ -6,10 +6,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from minio import Minio
@@ -158,12 +159,8 @@ class S3Bucket:
         """See Bucket."""
 
         def ask() -> bytes:
-            response = self._client.get_object(self.name, key)
-            try:
+            with self._opened(key) as response:
                 return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
-            finally:
-                response.close()
-                response.release_conn()
 
         return self._ask("read", key, ask)
 
@@ -251,19 +248,25 @@ class S3Bucket:
                 return stored.size == size
             with opened() as content:
                 wanted = _sha256(_chunks(content, size))
-            return self._ask("read", key, lambda: _sha256(self._streamed(key))) == wanted
+            return self._ask("read", key, lambda: self._digest(key)) == wanted
         except Failure as error:
             if error.reason != "ObjectNotFound":
                 raise
             return False
 
-    def _streamed(self, key: str) -> Iterator[bytes]:
-        response = self._client.get_object(self.name, key)
+    @contextmanager
+    def _opened(self, key: str, **how: Any) -> Iterator[Any]:
+        """Opens an object, or what `how` says of it. A connection that was not read to its end serves nobody else."""
+        response = self._client.get_object(self.name, key, **how)
         try:
-            yield from response.stream(CHUNK_BYTES)
+            yield response
         finally:
             response.close()
             response.release_conn()
+
+    def _digest(self, key: str) -> str:
+        with self._opened(key) as response:
+            return _sha256(response.stream(CHUNK_BYTES))
 
     def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
         abandoned = threading.Event()
@@ -290,14 +293,8 @@ class S3Bucket:
         length = min(PART_BYTES, found.size - offset)
 
         def ask() -> None:
-            response = self._client.get_object(
-                self.name,
-                key,
-                offset=offset,
-                length=length,
-                request_headers={"If-Match": f'"{found.etag}"'} if found.etag else None,
-            )
-            try:
+            same = {"If-Match": f'"{found.etag}"'} if found.etag else None
+            with self._opened(key, offset=offset, length=length, request_headers=same) as response:
                 if response.headers.get("Content-Length") != str(length):
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:
@@ -307,9 +304,6 @@ class S3Bucket:
                         file.write(chunk)
                     if file.tell() != offset + length:
                         raise ProtocolError(f"{file.tell() - offset:,} bytes came instead of {length:,}")
-            finally:
-                response.close()
-                response.release_conn()
 
         self._ask("read", key, ask, patience)
 

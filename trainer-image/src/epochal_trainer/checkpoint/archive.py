@@ -3,18 +3,16 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any
 
 import ml_dtypes
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State
+from epochal_trainer.data.samples import Array
 from epochal_trainer.failures import Failure, bad_spec
-
-Array: TypeAlias = NDArray[Any]
 
 _STATE = "state.json"
 _ARRAY = ".npy"

@@ -3,14 +3,11 @@
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from epochal_trainer.checkpoint.state import RandomState
-
-Array: TypeAlias = NDArray[Any]
+from epochal_trainer.data.samples import Array
 
 _NUMPY = "random/numpy"
 

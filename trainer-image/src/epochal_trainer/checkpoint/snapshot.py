@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
-from numpy.typing import NDArray
 
 from epochal_trainer.checkpoint import randomness, values, variables
 from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
+from epochal_trainer.data.samples import Array
 from epochal_trainer.epochs import Epoch
-
-Array: TypeAlias = NDArray[Any]
 
 _SEED_SHAPE = (2,)
 

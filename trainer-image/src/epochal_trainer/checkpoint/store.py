@@ -157,7 +157,8 @@ class Store:
                 raise
         return [
             Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
-            for name in sorted(self._names(_SUFFIX), reverse=True)
+            for name in sorted(self._names(), reverse=True)
+            if re.match(_KEY, name)
         ]
 
     def _pointer(self) -> _Pointer:
@@ -175,10 +176,9 @@ class Store:
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unreadable(str(error) or type(error).__name__) from error
 
-    def _names(self, suffix: str) -> list[str]:
-        """Returns the names of the checkpoints' own objects."""
-        names = (key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix))
-        return [name for name in names if name.endswith(suffix) and re.match(_KEY, name)]
+    def _names(self) -> list[str]:
+        """Returns the names of all objects in the folder, relative to it."""
+        return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
     def _read(self, entry: Entry) -> Snapshot:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
@@ -231,7 +231,7 @@ class Store:
         kept = {entry.key for entry in self._kept}
         files = {digest for entry in self._kept for digest in entry.files}
         try:
-            for name in (key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)):
+            for name in self._names():
                 is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)

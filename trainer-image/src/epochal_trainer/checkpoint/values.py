@@ -3,12 +3,11 @@
 import inspect
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
+from epochal_trainer.data.samples import Array
 
 _NOT_STATE: Mapping[str, frozenset[str]] = {
     "CSVLogger": frozenset({"append_header"}),  # follows from the file, which is put back

@@ -1,16 +1,14 @@
 """All variables that a training changes, in groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
-from numpy.typing import NDArray
 
 from epochal_trainer.checkpoint.state import VariableState
-
-Array: TypeAlias = NDArray[Any]
+from epochal_trainer.data.samples import Array
 
 MODEL = "model"
 OPTIMIZER = "optimizer"
