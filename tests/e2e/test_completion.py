@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from minio import Minio
 
+from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, get, kubectl
 
@@ -27,14 +28,7 @@ def finished(namespace: Namespace) -> Object:
 @pytest.fixture(scope="module")
 def results(finished: Object, store: Minio) -> dict[str, bytes]:
     """What lies in the results folder, by name relative to it."""
-    bucket, _, folder = finished["status"]["results"]["uri"].removeprefix("s3://").partition("/")
-    found = {}
-    for item in store.list_objects(bucket, prefix=folder, recursive=True):
-        answer = store.get_object(bucket, str(item.object_name))
-        found[str(item.object_name).removeprefix(folder)] = answer.read()
-        answer.close()
-        answer.release_conn()
-    return found
+    return buckets.objects(store, finished["status"]["results"]["uri"])
 
 
 def test_status_says_it_is_complete(finished: Object) -> None:

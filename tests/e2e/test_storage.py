@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from epochal_operator.certificates import renew
-from minio import Minio
 
 from tests.kit import buckets, seaweedfs
 from tests.kit.jobs import DIGITS, Namespace, digits
@@ -156,7 +155,7 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
 def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: SeaweedFS, name: str) -> None:
     status = namespace.complete(name, seconds=300)
     assert float(status["test"]["accuracy"]) > 0.9
-    stored = objects(server.client(), status["results"]["uri"])
+    stored = buckets.objects(server.client(), status["results"]["uri"])
     assert {"model.keras", "history.csv", "curves.png", "training.log", "summary.json"} <= set(stored)
     summary = json.loads(stored["summary.json"])
     assert summary["spec"]["storage"]["endpoint"] == (server.endpoint if name == "plain" else server.tls_endpoint)
@@ -185,15 +184,3 @@ def test_it_fails_once_and_says_why(namespace: Namespace, name: str) -> None:
     assert failed["reason"] == fault.reason, failed
     assert [word for word in fault.words if word not in failed["message"]] == [], failed["message"]
     assert get("job", name, namespace=namespace.name)["status"]["failed"] == 1
-
-
-def objects(client: Minio, uri: str) -> dict[str, bytes]:
-    """Returns what lies in a folder of results, by name relative to it."""
-    bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    found = {}
-    for item in client.list_objects(bucket, prefix=folder, recursive=True):
-        answer = client.get_object(bucket, str(item.object_name))
-        found[str(item.object_name).removeprefix(folder)] = answer.read()
-        answer.close()
-        answer.release_conn()
-    return found

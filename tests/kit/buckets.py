@@ -33,6 +33,18 @@ def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
         client.fput_object(bucket, file.name, str(file))
 
 
+def objects(client: Minio, uri: str) -> dict[str, bytes]:
+    """Returns what lies in a folder, such as status.results.uri names, by name relative to it."""
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    found = {}
+    for item in client.list_objects(bucket, prefix=folder, recursive=True):
+        answer = client.get_object(bucket, str(item.object_name))
+        found[str(item.object_name).removeprefix(folder)] = answer.read()
+        answer.close()
+        answer.release_conn()
+    return found
+
+
 def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> list[Object]:
     """Returns a namespace that admits restricted pods only, and in it the Secret that TrainingJobs refer to."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
