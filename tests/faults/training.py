@@ -204,7 +204,9 @@ class Training:
         """
         runs = [run for run in self.observer.runs if run.began < began]
         before = runs[-1] if runs else None
-        after = next((run for run in self.observer.runs if run.began >= began), None)
+        since = [run for run in self.observer.runs if run.began >= began]
+        # A pod may come too early, as onto a node that is about to be tainted: the next one then goes on.
+        after = next((run for run in since if run.first_step()), since[0] if since else None)
         if before and after is None:
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
                 return Fault(until=0.0)

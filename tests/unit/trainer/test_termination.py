@@ -1,11 +1,15 @@
 import json
-import threading
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from epochal_api.progress import MAX_TERMINATION_BYTES, UNFINISHED, Position, Report, Termination, decode_termination
 from epochal_trainer.termination import LastWords
 
+MOMENT = random.SystemRandom()
 LONG = "Fehler über " * 1000
 REPORT = Report(attempt=1, sequence=4, stage="Training", epochs=3)
 
@@ -79,26 +83,36 @@ def test_nothing_replaces_the_last_words(path: Path) -> None:
     assert left(path) == Termination(reason="Crashed", message="ValueError: x", position=Position(epoch=1, step=2))
 
 
-def test_whoever_reads_meanwhile_finds_words(path: Path) -> None:
-    words = LastWords(path)
-    words.prepare(REPORT)
-    ended = threading.Event()
+REFRESHING = """
+import sys, threading
+from pathlib import Path
+from epochal_api.progress import Report
+from epochal_trainer.termination import LastWords
+words = LastWords(Path(sys.argv[1]))
 
-    def refresh() -> None:
-        number = 0
-        while not ended.is_set():
-            number += 1
-            words.prepare(REPORT.model_copy(update={"sequence": number, "metrics": {"x" * (number % 99 + 1): 1.0}}))
+def refresh():
+    for number in range(10**9):
+        metrics = {"x" * (number % 99 + 1): 1.0}
+        words.prepare(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
 
-    refreshing = threading.Thread(target=refresh)
-    refreshing.start()
-    try:
-        for step in range(2000):
-            words.place(1, step)
-            assert left(path).position == Position(epoch=1, step=step)
-    finally:
-        ended.set()
-        refreshing.join()
+threading.Thread(target=refresh).start()
+for step in range(10**9):
+    words.place(1, step)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_words_behind(path: Path) -> None:
+    # Nobody reads while it is written: the kubelet does so once the container has ended.
+    for _ in range(8):
+        path.write_bytes(b"")
+        with subprocess.Popen([sys.executable, "-c", REFRESHING, path]) as process:
+            while path.stat().st_size == 0:
+                time.sleep(0.001)
+            time.sleep(MOMENT.uniform(0.01, 0.05))
+            process.kill()
+        words = left(path)
+        assert words.reason == UNFINISHED
+        assert words.report is not None
 
 
 def test_nothing_is_left_outside_of_a_pod(tmp_path: Path) -> None:

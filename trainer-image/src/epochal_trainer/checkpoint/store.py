@@ -1,6 +1,5 @@
 """The checkpoints of a TrainingJob in its bucket."""
 
-import hashlib
 import json
 import logging
 import os
@@ -19,7 +18,7 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
-from epochal_trainer.failures import Failure, refused
+from epochal_trainer.failures import Failure
 from epochal_trainer.results import CHECKPOINTS, to_json
 
 log = logging.getLogger(__name__)
@@ -135,7 +134,6 @@ class Store:
                 files=sorted({copy.sha256 for copy in snapshot.files.values()}),
             )
             self._bucket.upload(path, self._prefix + entry.key)
-            self._verify(path, entry)
         if self._superseded(state.attempt):
             log.warning("A later attempt than this one, %d, writes checkpoints: this one's go nowhere.", state.attempt)
             self._bucket.delete(self._prefix + entry.key)
@@ -203,17 +201,6 @@ class Store:
             raise
         if digest is not None and found != digest:
             raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}")
-
-    def _verify(self, path: Path, entry: Entry) -> None:
-        """Makes sure that the bucket holds what was written to it."""
-        key = self._prefix + entry.key
-        if (md5 := self._bucket.stat(key).md5) is not None:
-            with path.open("rb") as file:
-                good = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
-        else:
-            good = self._bucket.download(key, path) == entry.sha256
-        if not good:
-            raise refused("ResultsNotWritable", f"{self._bucket.uri(key)} holds other bytes than were written to it")
 
     def _superseded(self, attempt: int) -> bool:
         """Whether a later attempt writes here: this one may run on a node that was given up."""
