@@ -34,7 +34,7 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests
-	$(UV) run --frozen pytest --quiet
+	$(UV) run --frozen pytest --quiet --numprocesses 3 --dist worksteal
 
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null

@@ -1,5 +1,6 @@
 """The real client against a service that fails, over real connections."""
 
+import itertools
 import logging
 import os
 import threading
@@ -324,11 +325,12 @@ def test_no_credential_that_a_service_repeats_is_told(
     told: list[Waiting | None] = []
     credentials = Credentials(*secrets)
     words = "." * before + " ".join(secrets + [quote(secret, safe="") for secret in secrets])
-    service.faults = [refusing(503, "SlowDown", methods=("GET",), message=escape(words))]
-    patience = Patience(0.3, waits=Waits(told.append))
+    service.faults = [refusing(400, "RequestTimeout", methods=("GET",), message=escape(words))]
+    patience = Patience(2.5, waits=Waits(told.append), clock=itertools.count().__next__)
     bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
     with pytest.raises(Failure) as caught:
         bucket.get("a")
+    assert any(told)
     written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in told if waiting)]
     for text in written:
         for secret in secrets:

@@ -49,7 +49,7 @@ def test_nan() -> None:
     assert np.isnan(after.value)
 
 
-@pytest.mark.parametrize("value", [print, object(), {1: 2}, [lambda: 1], np.array([{}]), "a path", {3}], ids=repr)
+@pytest.mark.parametrize("value", [print, object(), {1: 2}, [lambda: 1], np.array([{}]), "a path", {3}])
 def test_what_is_no_state_is_left_out(value: Any) -> None:
     callback, arrays = Callback(), dict[str, Any]()
     callback.value = value
