@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from tests.faults import node
 from tests.kit.kubectl import Object, Refused, apply, kubectl, wait
+from tests.kit.pods import restricted
 
 NODE = "epochal"
 
@@ -64,25 +65,11 @@ def drain(job: str) -> None:
 def preempt(namespace: str, image: str, resources: Object) -> None:
     """Lets a pod of high priority take what another one has, for some seconds."""
     name = "first"
-    priority = {
-        "apiVersion": "scheduling.k8s.io/v1",
-        "kind": "PriorityClass",
-        "metadata": {"name": f"{namespace}-{name}"},
-    }
-    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
-    container = {
-        "name": name,
-        "image": image,
-        "command": ["sleep", "3"],
-        "resources": {"limits": resources},
-        "securityContext": security | {"runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"priorityClassName": f"{namespace}-{name}", "restartPolicy": "Never", "containers": [container]},
-    }
+    of_class = f"{namespace}-{name}"
+    priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": of_class}}
+    pod = restricted(name, image, ["sleep", "3"], namespace=namespace)
+    pod["spec"]["priorityClassName"] = of_class
+    pod["spec"]["containers"][0]["resources"] = {"limits": resources}
     try:
         apply(priority | {"value": 1_000_000})
         apply(pod)
@@ -97,7 +84,7 @@ def preempt(namespace: str, image: str, resources: Object) -> None:
         )
     finally:
         kubectl("delete", "pod", name, "--namespace", namespace, "--ignore-not-found", "--wait=false")
-        kubectl("delete", "priorityclass", f"{namespace}-{name}", "--ignore-not-found")
+        kubectl("delete", "priorityclass", of_class, "--ignore-not-found")
 
 
 def not_ready(seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Faults of one trainer: its process, its pod, its memory, its disk, its clock."""
 
 import os
+import re
 import signal
 import time
 from functools import partial
@@ -126,8 +127,9 @@ def jump(training: Training) -> Span:
 
 def _says_memory(training: Training) -> None:
     """Checks that the end is told with its reason, the limit and the peak."""
-    told = " ".join(event["message"] for event in training.namespace.events(training.name))
-    assert "memory" in told.lower(), f"no Event tells that memory ran out: {told}"
+    told = [event["message"] for event in training.namespace.events(training.name)]
+    pattern = rf"its limit is {MEMORY} \(spec\.resources\.limits\.memory\), and it had taken [\d.]+ [GM]iB"
+    assert any(re.search(pattern, message) for message in told), f"no Event tells limit and peak: {told}"
 
 
 SCENARIOS = (

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self, cast
 
 from tests.kit import buckets
+from tests.kit.process import ADDRESS
 
-NODE = "10.77.0.1"
 CHUNK = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
@@ -54,7 +54,7 @@ class Proxy:
         self._server = ThreadingHTTPServer(("", 0), _Handler)
         self._server.daemon_threads = True
         self._server.proxy = self  # type: ignore[attr-defined]
-        self.url = f"http://{NODE}:{self._server.server_address[1]}"
+        self.url = f"http://{ADDRESS}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
