@@ -1,5 +1,6 @@
 """Images: made with buildah, kept in the cache, loaded into containerd without a registry."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ ON_DEMAND = {
 STORE = CACHE / "buildah"
 RUN = Path("/run/epochal-buildah")
 BUILDAH = ("buildah", f"--root={STORE}", f"--runroot={RUN}", "--storage-driver=overlay")
+STORE_BYTES = 12 * 2**30
+"""Where the layers of former builds take more than this, the store begins anew, which costs minutes."""
 BUILD_LOGS = CACHE / "logs"
 
 
@@ -53,6 +56,8 @@ def build_project(name: str) -> None:
     reference, dockerfile = (PROJECT | ON_DEMAND)[name]
     if not dockerfile.exists():
         raise Failure(f"there is no {dockerfile}")
+    if name in PROJECT:  # what is built on demand stands on these
+        _ensure_small_store()
     build(reference, dockerfile)
 
 
@@ -72,6 +77,15 @@ def release() -> None:
     """Unmounts the layers that buildah leaves mounted behind a build."""
     mounts.remove(STORE)
     shutil.rmtree(RUN, ignore_errors=True)
+
+
+def _ensure_small_store() -> None:
+    """Removes all that was built before if it has grown too large; buildah itself forgets no layer."""
+    layers = STORE / "overlay-layers" / "layers.json"
+    if layers.exists() and sum(layer.get("diff-size", 0) for layer in json.loads(layers.read_text())) > STORE_BYTES:
+        with step("remove the layers of former builds"):
+            release()
+            shutil.rmtree(STORE)
 
 
 def _ensure_base() -> None:
