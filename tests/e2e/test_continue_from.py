@@ -9,19 +9,19 @@ AT_ONCE = 3
 """Seconds within which one job notices the end of the other, however busy the machine is."""
 
 
-def reason(namespace: Namespace, name: str) -> str:
-    found: str = namespace.condition("Ready", name).get("reason", "")
-    return found
+def wait_reason(namespace: Namespace, name: str, reason: str, seconds: float) -> None:
+    """Waits until a job is not ready for a certain reason."""
+    wait(f"{reason} of {name}", lambda: namespace.condition("Ready", name).get("reason") == reason, seconds=seconds)
 
 
 def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace) -> None:
     namespace.apply(digits("second", training__epochs=30, training__continueFrom={"name": "first"}))
-    wait("it to wait", lambda: reason(namespace, "second") == "ContinueFromNotFound", seconds=20)
+    wait_reason(namespace, "second", "ContinueFromNotFound", seconds=20)
     assert namespace.status("second")["state"] == "Queued"
     assert namespace.condition("Stalled", "second")["status"] == "False"
 
     namespace.apply(digits("first", training__epochs=20, training__callbacks=[]))
-    wait("it to see the other one", lambda: reason(namespace, "second") == "ContinueFromUnfinished", seconds=AT_ONCE)
+    wait_reason(namespace, "second", "ContinueFromUnfinished", seconds=AT_ONCE)
     wait(
         "it to say how that stands",
         lambda: "first, which is Running" in namespace.condition("Ready", "second")["message"],
@@ -50,10 +50,24 @@ def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
     assert failed["message"].startswith("spec.training.continueFrom.name: must be the name of another TrainingJob")
 
 
+def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Namespace) -> None:
+    for name, other in (("chicken", "egg"), ("egg", "chicken")):
+        namespace.apply(digits(name, training__continueFrom={"name": other}))
+    for name in ("chicken", "egg"):
+        wait_reason(namespace, name, "ContinueFromCircular", seconds=60)
+        assert namespace.condition("Stalled", name)["status"] == "True"
+        assert "egg -> chicken" in namespace.condition("Ready", name)["message"]
+    kubectl("delete", "tj", "egg", "--namespace", namespace.name)
+    wait_reason(namespace, "chicken", "ContinueFromNotFound", seconds=AT_ONCE)
+    namespace.apply(digits("egg"))
+    namespace.complete("egg")
+    namespace.complete("chicken")
+
+
 def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Namespace) -> None:
     empty = digits("empty", network__layers=[{"layer": "Dense", "units": -1}])
     namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
-    wait("it to give up", lambda: reason(namespace, "stuck") == "ContinueFromFailed", seconds=120)
+    wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)
     assert namespace.condition("Stalled", "stuck")["status"] == "True"
     assert "empty, which is Failed" in namespace.condition("Ready", "stuck")["message"]
     warnings = [event["reason"] for event in namespace.events("stuck") if event["type"] == "Warning"]

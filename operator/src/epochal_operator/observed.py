@@ -29,6 +29,7 @@ class Obstacle:
         "ContinueFromNotFound",
         "ContinueFromUnfinished",
         "ContinueFromFailed",
+        "ContinueFromCircular",
     ]
     message: str
 

@@ -17,8 +17,8 @@ from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
 
-OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "Cleanup": 1.0}
-"""How soon to try again what was refused: nobody tells when the obstacle is gone. Of all others somebody does."""
+OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
+"""How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
 NO_POD_SECONDS = (3.0, 30.0)
 """When to ask for the first time why a Job has no pod, and from then on: nobody tells when a quota has room again."""
 

@@ -1,6 +1,6 @@
 """The TrainingJob that another one goes on from, where spec.training.continueFrom names it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from epochal_api.status import State, Status
@@ -8,6 +8,7 @@ from epochal_api.status import State, Status
 from epochal_operator.observed import Obstacle
 
 Object = Mapping[str, Any]
+Find = Callable[[str], Object | None]
 
 
 class Predecessor(NamedTuple):
@@ -17,11 +18,13 @@ class Predecessor(NamedTuple):
         name: Its name.
         state: Its state, or None if there is no such TrainingJob.
         uri: Folder of its results, if it has any.
+        circle: TrainingJobs that go on from each other, the first one again at the end, if it waits for such.
     """
 
     name: str
     state: State | None = None
     uri: str | None = None
+    circle: tuple[str, ...] = ()
 
 
 def predecessor_name(document: Object) -> str | None:
@@ -35,17 +38,35 @@ def predecessor_name(document: Object) -> str | None:
     return name
 
 
-def predecessor(name: str, document: Object | None) -> Predecessor:
+def predecessor(name: str, find: Find) -> Predecessor:
     """Returns what matters of a TrainingJob to one that goes on from it.
 
     Args:
         name: Its name.
-        document: The TrainingJob as JSON, or None if there is none of that name.
+        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
     """
+    document = find(name)
     if document is None:
         return Predecessor(name)
-    status = Status.model_validate(document.get("status") or {})
-    return Predecessor(name, status.state or "Queued", status.results.uri if status.results else None)
+    status = _status(document)
+    uri = status.results.uri if status.results else None
+    return Predecessor(name, status.state or "Queued", uri, _circle(name, find))
+
+
+def _status(document: Object) -> Status:
+    return Status.model_validate(document.get("status") or {})
+
+
+def _circle(name: str, find: Find) -> tuple[str, ...]:
+    chain: list[str] = []
+    while name not in chain:
+        chain.append(name)
+        document = find(name)
+        following = predecessor_name(document) if document else None
+        if document is None or following is None or _status(document).state not in {None, "Queued"}:
+            return ()
+        name = following
+    return (*chain[chain.index(name) :], name)
 
 
 def obstacle(before: Predecessor) -> Obstacle | None:
@@ -56,6 +77,12 @@ def obstacle(before: Predecessor) -> Obstacle | None:
             "ContinueFromNotFound",
             f"It goes on from the TrainingJob {name} (spec.training.continueFrom.name), which does not exist in this "
             "namespace. It waits until there is one of that name.",
+        )
+    if before.circle:
+        return Obstacle(
+            "ContinueFromCircular",
+            f"It goes on from the TrainingJob {name}, but these wait for each other, and none can ever start: "
+            f"{' -> '.join(before.circle)} (spec.training.continueFrom.name). Delete one of them.",
         )
     if state not in {"Complete", "Failed"}:
         return Obstacle(

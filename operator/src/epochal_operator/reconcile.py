@@ -131,7 +131,7 @@ class Reconciler:
             child, obstacle = None, found
         continue_from = None
         if child is None and (name := predecessor_name(document)):
-            before = predecessor(name, self._store.training_job(Key(key.namespace, name)))
+            before = predecessor(name, lambda other: self._store.training_job(Key(key.namespace, other)))
             obstacle, continue_from = obstacle or obstacle_before(before), before.uri
         pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
         return Observed(self._clock(), child, in_order(pods), obstacle, continue_from=continue_from)

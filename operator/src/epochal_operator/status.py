@@ -17,7 +17,7 @@ INVALID = "InvalidSpec"
 """Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
 
 
-STALLING = frozenset({"NameConflict", "JobRejected", "ContinueFromFailed"})
+STALLING = frozenset({"NameConflict", "JobRejected", "ContinueFromFailed", "ContinueFromCircular"})
 """Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
 
 

@@ -98,6 +98,7 @@ def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
         ("ContinueFromNotFound", None),
         ("ContinueFromUnfinished", None),
         ("ContinueFromFailed", None),
+        ("ContinueFromCircular", 30),
     ],
 )
 def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float | None) -> None:

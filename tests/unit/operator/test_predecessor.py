@@ -35,7 +35,31 @@ def test_which_one_it_names(spec: dict[str, Any], name: str | None) -> None:
     ],
 )
 def test_what_matters_of_it(found: Any, expected: Predecessor) -> None:
-    assert predecessor("first", found) == expected
+    assert predecessor("first", lambda name: found if name == "first" else None) == expected
+
+
+def following(name: str, status: Any = None) -> dict[str, Any]:
+    return document(status, training=SPEC["training"] | {"continueFrom": {"name": name}})
+
+
+@pytest.mark.parametrize(
+    ("others", "circle"),
+    [
+        ({"first": following("second"), "second": following("first")}, ("first", "second", "first")),
+        ({"first": following("b"), "b": following("c"), "c": following("b")}, ("b", "c", "b")),
+        ({"first": following("second"), "second": following("third")}, ()),
+        ({"first": following("second"), "second": document()}, ()),
+        # One of them has begun, or has ended: its own predecessor had that name before.
+        ({"first": following("second"), "second": following("first", {"state": "Running"})}, ()),
+        ({"first": following("second", {"state": "Complete"}), "second": following("first")}, ()),
+        (
+            {"first": following("second", {"state": "Queued"}), "second": following("first")},
+            ("first", "second", "first"),
+        ),
+    ],
+)
+def test_who_waits_for_each_other(others: dict[str, Any], circle: tuple[str, ...]) -> None:
+    assert predecessor("first", others.get).circle == circle
 
 
 @pytest.mark.parametrize(
@@ -50,6 +74,7 @@ def test_what_matters_of_it(found: Any, expected: Predecessor) -> None:
         (Predecessor("first", "Running", URI), "ContinueFromUnfinished", "the TrainingJob first, which is Running."),
         (Predecessor("first", "Suspended", URI), "ContinueFromUnfinished", "which is Suspended."),
         (Predecessor("first", "Failed"), "ContinueFromFailed", "first, which is Failed and has stored no results"),
+        (Predecessor("first", "Queued", None, ("a", "b", "a")), "ContinueFromCircular", "start: a -> b -> a (spec"),
         (Predecessor("first", "Failed", URI), None, ""),
         (Predecessor("first", "Complete", URI), None, ""),
     ],

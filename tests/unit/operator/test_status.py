@@ -40,6 +40,7 @@ CONTINUE_FROM: list[tuple[Any, set[str]]] = [
     ("ContinueFromNotFound", set()),
     ("ContinueFromUnfinished", set()),
     ("ContinueFromFailed", {"Stalled"}),
+    ("ContinueFromCircular", {"Stalled"}),
 ]
 UNFINISHED = Obstacle("ContinueFromUnfinished", "x")
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
