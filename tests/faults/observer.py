@@ -47,8 +47,12 @@ class Run:
     """How many steps of the training were finished, and when that was seen."""
     per_epoch: int = 0
     """Steps of an epoch, once it has told."""
+    epochs: int = 0
+    """Epochs of the training, once it has told."""
     went_on_from: int = 0
     """Steps that were finished when it began to train."""
+    read: float | None = None
+    """When it had read a checkpoint, if it has."""
 
     @property
     def done(self) -> int:
@@ -60,15 +64,20 @@ class Run:
         before = max([self.went_on_from, *(done for at, done in self.steps if at <= after)])
         return next((at for at, done in self.steps if at > after and done > before), None)
 
+    def went_on(self) -> float | None:
+        """Returns when it made its first step, or where none was left to make, when it had found that out; or None."""
+        nothing_left = self.per_epoch and self.went_on_from == self.epochs * self.per_epoch
+        return self.read if nothing_left else self.first_step()
+
     def said(self, at: float, text: str) -> None:
         """Takes a line of its log."""
         self.lines.append((at, text))
         if found := _LENGTH.search(text):
-            self.per_epoch = int(found[2])
+            self.epochs, self.per_epoch = int(found[1]), int(found[2])
         elif found := _WENT_ON.search(text):
             # In the midst of an epoch it is the running one that is named, else the last one that was finished.
             finished = int(found[1]) - (1 if found[2] else 0)
-            self.went_on_from = self._count(finished, int(found[2] or 0))
+            self.went_on_from, self.read = self._count(finished, int(found[2] or 0)), at
         elif found := _EPOCH.search(text):
             running = int(found[1]) - 1
             self.reached(at, *((running, int(found[2])) if found[2] else (running + 1, 0)))

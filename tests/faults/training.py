@@ -206,7 +206,7 @@ class Training:
         before = runs[-1] if runs else None
         since = [run for run in self.observer.runs if run.began >= began]
         # A pod may come too early, as onto a node that is about to be tainted: the next one then goes on.
-        after = next((run for run in since if run.first_step()), since[0] if since else None)
+        after = next((run for run in since if run.went_on()), since[0] if since else None)
         if before and after is None:
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
                 return Fault(until=0.0)
@@ -215,8 +215,8 @@ class Training:
             # One that said nothing more is Complete by now: it came to its end meanwhile.
             return Fault(until=max(0.0, gone_on - ended) if gone_on else 0.0)
         assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
-        step = _seconds(ended, after.first_step())
-        starting = _seconds(after.began, after.first_step())
+        step = _seconds(ended, after.went_on())
+        starting = _seconds(after.began, after.went_on())
         if before is None or before.ended is None:
             return Fault(until=step, starting=starting)
         return Fault(
