@@ -31,8 +31,7 @@ Each fault hits a training of digits (Dropout, BatchNormalization, Adam, ReduceL
 It is survived if the job completes, no status runs backwards and no Event is told twice. Identical are all variables of
 the model and of its optimizer, the history and the test figures, bit for bit, beside a training that nothing disturbed.
 Training goes on with its first new step, or its results where none was left, counted from the end of the fault; 0 where
-it never stopped. Where a fault is
-one trainer's own, two trainings share the machine.
+it never stopped. Where a fault is one trainer's own, two trainings share the machine.
 """
 
 
