@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.faults import node
 from tests.kit.kubectl import Object, Refused, apply, kubectl, wait
@@ -99,6 +99,21 @@ def not_ready(seconds: float) -> None:
 
     wait("the node to be missed", look, seconds=seconds)
     time.sleep(1)
+
+
+@contextmanager
+def tainted(key: str) -> Iterator[None]:
+    """Taints the node as the control plane does with one of many.
+
+    With its only node gone it takes the fault for one of its own and evicts nothing:
+    https://kubernetes.io/docs/concepts/architecture/nodes/#rate-limits-on-eviction
+    """
+    kubectl("taint", "node", NODE, f"{key}:NoExecute", "--overwrite")
+    try:
+        yield
+    finally:
+        with suppress(Refused):  # it may be gone already
+            kubectl("taint", "node", NODE, f"{key}:NoExecute-")
 
 
 def evicted(namespace: str, pod: str, seconds: float) -> None:

@@ -10,8 +10,9 @@ AWAY_SECONDS = 10
 NAMELESS_SECONDS = 20
 MISSED_SECONDS = 120
 """Longer than a controller manager waits for a node that says nothing."""
-UNREACHABLE = {
-    "key": "node.kubernetes.io/unreachable",
+UNREACHABLE = "node.kubernetes.io/unreachable"
+TOLERATION = {
+    "key": UNREACHABLE,
     "operator": "Exists",
     "effect": "NoExecute",
     "tolerationSeconds": 1,
@@ -48,7 +49,8 @@ def lose_node(training: Training) -> None:
     with cluster.without("kubelet"):
         node.kill_all(training.run.uid)
         cluster.not_ready(MISSED_SECONDS)
-        cluster.evicted(training.namespace.name, training.run.pod, MISSED_SECONDS)
+        with cluster.tainted(UNREACHABLE):
+            cluster.evicted(training.namespace.name, training.run.pod, MISSED_SECONDS)
 
 
 def lose_names(training: Training) -> None:
@@ -67,7 +69,7 @@ SCENARIOS = (
         "node loss",
         lose_node,
         alone=True,
-        changes={"backoffLimit": 0, "scheduling__tolerations": [UNREACHABLE]},
+        changes={"backoffLimit": 0, "scheduling__tolerations": [TOLERATION]},
     ),
     Scenario("trainer killed with the name service away", lose_names, alone=True),
 )
