@@ -37,7 +37,10 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
         try:
             secret = await kube.get_secret(namespace, name)
         except NotFound as error:
-            message = f"Secret {name} must exist in namespace {namespace}, empty at first: the chart creates it"
+            message = (
+                f"Secret {name} must exist in namespace {namespace}, empty at first: the chart creates it, and helm "
+                "upgrade does so again if it was deleted"
+            )
             raise NotFound(error.status, error.reason, message) from error
         now = datetime.now(UTC)
         found = Bundle.from_secret(secret.get("data") or {})
