@@ -52,7 +52,7 @@ def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
 
 def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Namespace) -> None:
     for name, other in (("chicken", "egg"), ("egg", "chicken")):
-        namespace.apply(digits(name, training__continueFrom={"name": other}))
+        namespace.apply(digits(name, training__epochs=20, training__continueFrom={"name": other}))
     for name in ("chicken", "egg"):
         wait_reason(namespace, name, "ContinueFromCircular", seconds=60)
         assert namespace.condition("Stalled", name)["status"] == "True"

@@ -37,9 +37,11 @@ MAX_RETRY_SECONDS = 2.0
 PAGE = 250
 """Objects per request of a list."""
 
-_APPLY = "application/apply-patch+yaml"
+# With the charset, the client sends a text as it is.
+_APPLY = "application/apply-patch+yaml; charset=utf-8"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
+_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -199,7 +201,7 @@ class Kube:
         body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "status": status}
         query = {"fieldManager": manager, "force": "true"}
         return await self._request(
-            "PATCH", f"{_training_job(namespace, name)}/status", query=query, body=body, content_type=_APPLY
+            "PATCH", f"{_training_job(namespace, name)}/status", query=query, body=_yaml(body), content_type=_APPLY
         )
 
     async def get_job(self, namespace: str, name: str) -> Object:
@@ -312,7 +314,7 @@ class Kube:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Object | None = None,
+        body: Object | str | None = None,
         content_type: str = _JSON,
     ) -> Object:
         delay = RETRY_SECONDS
@@ -328,7 +330,7 @@ class Kube:
         raise AssertionError("unreachable")
 
     async def _try(
-        self, method: str, path: str, query: dict[str, str], body: Object | None, content_type: str
+        self, method: str, path: str, query: dict[str, str], body: Object | str | None, content_type: str
     ) -> Object:
         headers = {"Accept": _JSON, "Content-Type": content_type}
         request = await self._client.param_serialize(
@@ -358,6 +360,11 @@ class Kube:
         kind = _ERRORS.get(response.status, Unavailable if response.status >= 500 else ApiError)  # noqa: PLR2004
         message = answer.get("message") or f"HTTP {response.status}"
         raise kind(response.status, answer.get("reason") or "", message, _seconds(response.headers.get("Retry-After")))
+
+
+def _yaml(document: Object) -> str:
+    """Returns a document as JSON that is YAML, too: what JSON writes as two escapes stands there as it is."""
+    return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))
 
 
 def _seconds(header: str | None) -> float:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 from epochal_operator import kube as module
 from epochal_operator.kube import (
@@ -16,6 +17,8 @@ from epochal_operator.kube import (
     Unavailable,
 )
 from epochal_operator.leader import LeaseLost
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kubernetes.aio.client import ApiClient, Configuration
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
@@ -33,10 +36,12 @@ class Script:
         self.answers: list[tuple[int, dict[str, Any]] | None] = []
         self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
+        self.bodies: list[str] = []
         self.hangs = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.method, request.path_qs))
+        self.bodies.append(await request.text())
         if self.hangs:
             await asyncio.sleep(30)
         told = self.answers.pop(0)
@@ -162,3 +167,20 @@ async def test_a_write_ends_with_the_lease(script: Script, kube: Kube) -> None:
         async with asyncio.timeout(5):
             await kube.fenced(seconds_left).create_event(EVENT)
     assert script.asked
+
+
+# PyYAML takes and refuses the same escapes and characters as the API server.
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
+@example({"loss of \U0001f600": "\x07 \x85 \u2028 \ufeff \uffff \U0010ffff \\ud83d\\ude00"})
+def test_what_is_applied_is_yaml(document: dict[str, str]) -> None:
+    assert yaml.safe_load(module._yaml(document)) == document
+
+
+async def test_a_status_is_applied_as_yaml(script: Script, kube: Kube) -> None:
+    script.answers = [OK]
+    await kube.apply_status("vision", "digits", uid="u", manager="epochal", status={"metrics": {"\U0001f600": 1.0}})
+    assert yaml.safe_load(script.bodies[0])["status"] == {"metrics": {"\U0001f600": 1.0}}
