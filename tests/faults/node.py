@@ -68,6 +68,7 @@ def out_of_memory(pid: int, limit: int) -> None:
     """
     Path(f"/proc/{pid}/oom_score_adj").write_text("1000")  # of the two, it is the one to go
     members = _memory_cgroup(pid) / "cgroup.procs"
+    os.kill(pid, signal.SIGSTOP)  # a short training would come to its end meanwhile
     hog = subprocess.Popen(
         [sys.executable, "-S", "-c", _HOG, str(limit // 2**20)],
         preexec_fn=lambda: members.write_text("0"),  # noqa: PLW1509 - it does nothing but enter the cgroup
