@@ -2,6 +2,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -90,12 +91,14 @@ from epochal_api.progress import Report
 from epochal_trainer.termination import LastWords
 words = LastWords(Path(sys.argv[1]))
 
-def refresh():
-    for number in range(10**9):
-        metrics = {"x" * (number % 99 + 1): 1.0}
-        words.prepare(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
+def prepare(number):
+    metrics = {"x" * (number % 99 + 1): 1.0}
+    words.prepare(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
 
-threading.Thread(target=refresh).start()
+words.place(1, 0)
+prepare(0)
+print("prepared", flush=True)
+threading.Thread(target=lambda: [prepare(number) for number in range(10**9)]).start()
 for step in range(10**9):
     words.place(1, step)
 """
@@ -104,15 +107,32 @@ for step in range(10**9):
 def test_a_kill_at_any_moment_leaves_words_behind(path: Path) -> None:
     # Nobody reads while it is written: the kubelet does so once the container has ended.
     for _ in range(8):
-        path.write_bytes(b"")
-        with subprocess.Popen([sys.executable, "-c", REFRESHING, path]) as process:
-            while path.stat().st_size == 0:
-                time.sleep(0.001)
+        with subprocess.Popen([sys.executable, "-c", REFRESHING, path], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline()
             time.sleep(MOMENT.uniform(0.01, 0.05))
             process.kill()
         words = left(path)
         assert words.reason == UNFINISHED
+        assert words.position is not None
+        assert words.position.epoch == 1
         assert words.report is not None
+
+
+def test_no_position_is_lost_to_a_report_that_is_taken_meanwhile(path: Path) -> None:
+    words = LastWords(path)
+
+    def refresh() -> None:
+        for number in range(20):
+            words.prepare(REPORT.model_copy(update={"sequence": number, "metrics": {"x" * (5 * number + 1): 1.0}}))
+
+    for step in range(0, 2000, 20):
+        refreshing = threading.Thread(target=refresh)
+        refreshing.start()
+        for further in range(20):
+            words.place(1, step + further)
+        refreshing.join()
+        assert left(path).position == Position(epoch=1, step=step + 19)
 
 
 def test_nothing_is_left_outside_of_a_pod(tmp_path: Path) -> None:
