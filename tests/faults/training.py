@@ -213,7 +213,7 @@ class Training:
             line = next((at for at, _ in before.lines if at > ended), None)
             gone_on = before.first_step(ended) or line
             # One that said nothing more is Complete by now: it came to its end meanwhile.
-            return Fault(until=max(0.0, gone_on - ended) if gone_on else 0.0)
+            return Fault(until=_seconds(ended, gone_on) if gone_on else 0.0)
         assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
         step = _seconds(ended, after.went_on())
         starting = _seconds(after.began, after.went_on())

@@ -61,12 +61,18 @@ def _circle(name: str, find: Find) -> tuple[str, ...]:
     chain: list[str] = []
     while name not in chain:
         chain.append(name)
-        document = find(name)
-        following = predecessor_name(document) if document else None
-        if document is None or following is None or _status(document).state not in {None, "Queued"}:
+        awaited = _awaited(find(name))
+        if awaited is None:
             return ()
-        name = following
+        name = awaited
     return (*chain[chain.index(name) :], name)
+
+
+def _awaited(document: Object | None) -> str | None:
+    """Returns the name of the TrainingJob that another one waits for: one that has begun waits for none any more."""
+    if document is None or _status(document).state not in {None, "Queued"}:
+        return None
+    return predecessor_name(document)
 
 
 def obstacle(before: Predecessor) -> Obstacle | None:
