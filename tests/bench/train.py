@@ -35,7 +35,7 @@ def _ours(namespace: Namespace, name: str) -> tuple[list[float], float, float]:
     namespace.apply(job)
     status = namespace.complete(name, seconds=900)
     folder = status["results"]["uri"].removeprefix("s3://mnist-results/")
-    history = buckets.connect().get_object("mnist-results", f"{folder.rstrip('/')}/history.csv").read().decode()
+    history = buckets.read(buckets.connect(), "mnist-results", f"{folder.rstrip('/')}/history.csv").decode()
     header, *rows = [line.split(",") for line in history.splitlines()]
     seconds = [float(row[header.index("seconds")]) for row in rows]
     created = get("tj", name, namespace=namespace.name)["metadata"]["creationTimestamp"]

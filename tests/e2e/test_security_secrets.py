@@ -99,15 +99,12 @@ def told(namespace: Namespace, store: Minio, known: dict[str, Keys]) -> dict[str
     found["log of the operator"] = operator.logs()
     found["metrics"] = operator.metrics()
     for entry in store.list_objects(RESULTS, prefix=f"{namespace.name}/", recursive=True):
+        key = str(entry.object_name)
         try:
-            answer = store.get_object(RESULTS, str(entry.object_name))
+            found[key] = buckets.read(store, RESULTS, key).decode("latin-1")
         except S3Error as error:
-            if error.code != "NoSuchKey":
+            if error.code != "NoSuchKey":  # the training that runs deletes its old checkpoints
                 raise
-            continue  # the training that runs deletes its old checkpoints
-        found[str(entry.object_name)] = answer.read().decode("latin-1")
-        answer.close()
-        answer.release_conn()
     return found
 
 

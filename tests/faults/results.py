@@ -11,6 +11,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 from minio import Minio
 
+from tests.kit import buckets
 from tests.kit.kubectl import Object
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -33,11 +34,7 @@ class Results:
 
     def read(self, name: str) -> bytes:
         """Returns an object of the folder."""
-        answer = self._store.get_object(self.bucket, f"{self.folder}/{name}")
-        try:
-            return bytes(answer.read())
-        finally:
-            answer.release_conn()
+        return buckets.read(self._store, self.bucket, f"{self.folder}/{name}")
 
     def differences(self, other: "Results") -> list[str]:
         """Returns what is not the same in both, in words: nothing if all is."""

@@ -33,16 +33,21 @@ def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
         client.fput_object(bucket, file.name, str(file))
 
 
+def read(client: Minio, bucket: str, key: str) -> bytes:
+    """Returns an object's content."""
+    answer = client.get_object(bucket, key)
+    try:
+        return bytes(answer.read())
+    finally:
+        answer.close()
+        answer.release_conn()
+
+
 def objects(client: Minio, uri: str) -> dict[str, bytes]:
     """Returns what lies in a folder, such as status.results.uri names, by name relative to it."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    found = {}
-    for item in client.list_objects(bucket, prefix=folder, recursive=True):
-        answer = client.get_object(bucket, str(item.object_name))
-        found[str(item.object_name).removeprefix(folder)] = answer.read()
-        answer.close()
-        answer.release_conn()
-    return found
+    keys = [str(item.object_name) for item in client.list_objects(bucket, prefix=folder, recursive=True)]
+    return {key.removeprefix(folder): read(client, bucket, key) for key in keys}
 
 
 def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> list[Object]:
