@@ -29,7 +29,7 @@ FAULTS: tuple[Tryable, ...] = (
 
 @pytest.fixture(scope="module")
 def rows() -> Iterator[dict[str, Row]]:
-    with bed("e2e-faults-bed", epochs=10, outage=10) as where:
+    with bed("e2e-faults-bed", epochs=10) as where:
         yield {row.name: row for row in measure(FAULTS, where, lanes=3)}
 
 

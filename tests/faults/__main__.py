@@ -43,7 +43,9 @@ def main() -> int:
         "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"
     )
     parser.add_argument("--seed", type=int, default=int(time.time()), help="chooses the moments; default: the time")
-    parser.add_argument("--outage", type=float, default=60, help="seconds of the long outage of MinIO; default: 60")
+    parser.add_argument(
+        "--outage", type=float, metavar="SECONDS", help="how long the storage is away; default: 15, and 60 for MinIO"
+    )
     arguments = parser.parse_args()
     chosen = [
         scenario for name, scenario in names.items() if any(name.startswith(slug(part)) for part in arguments.scenarios)

@@ -37,13 +37,13 @@ def log(name: str, text: str) -> Path:
 
 
 @contextmanager
-def bed(name: str, *, epochs: int, outage: float, seed: int | None = None) -> Iterator[Bed]:
+def bed(name: str, *, epochs: int, outage: float | None = None, seed: int | None = None) -> Iterator[Bed]:
     """Makes a namespace and fills the buckets.
 
     Args:
         name: The namespace, which is made anew, and deleted in the end.
         epochs: How many epochs a training takes.
-        outage: Seconds that a long outage takes.
+        outage: Seconds that each fault of the storage takes; as long as it says itself if not given.
         seed: Chooses the moments; the time if none is given.
     """
     seed = int(time.time()) if seed is None else seed

@@ -9,6 +9,7 @@ from tests.faults.scenario import Scenario, Span
 from tests.faults.training import Training
 
 OUTAGE_SECONDS = 15
+MINIO_SECONDS = 60
 
 
 def _loads(method: str, path: str) -> bool:
@@ -29,13 +30,13 @@ def _any(method: str, path: str) -> bool:
 
 def misbehave(mode: Mode, asked: Asked, training: Training) -> Span:
     """Lets the storage misbehave for some seconds from a certain request on."""
-    return training.proxy.misbehave(mode, seconds=OUTAGE_SECONDS, asked=asked)
+    return training.proxy.misbehave(mode, seconds=training.bed.outage or OUTAGE_SECONDS, asked=asked)
 
 
 def lose_minio(training: Training) -> None:
-    """Takes MinIO away for a minute, or as long as the bed says."""
+    """Takes MinIO away for some time."""
     with cluster.scaled_to_nothing("minio", "minio"):
-        time.sleep(training.bed.outage)
+        time.sleep(training.bed.outage or MINIO_SECONDS)
 
 
 def slow(training: Training) -> None:

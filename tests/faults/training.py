@@ -80,11 +80,11 @@ class Bed:
         audit: Watches the namespace.
         epochs: How many epochs a training takes.
         seed: Chooses the moments.
-        outage: Seconds that a long outage takes.
+        outage: Seconds that each fault of the storage takes; as long as it says itself if None.
     """
 
     def __init__(
-        self, namespace: Namespace, store: Minio, audit: Audit, *, epochs: int, seed: int, outage: float
+        self, namespace: Namespace, store: Minio, audit: Audit, *, epochs: int, seed: int, outage: float | None
     ) -> None:
         self.namespace = namespace
         self.store = store
