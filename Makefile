@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 MNIST := $(EPOCHAL_CACHE)/mnist
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(EPOCHAL_CACHE)/uv/bin/uv:
 	@echo "Installing uv into $(EPOCHAL_CACHE)/uv"

@@ -62,7 +62,7 @@ class TrainingJobSpec(Model):
     active_deadline_seconds: Seconds | None = None
     """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
-    """Crashes after which the job fails. Evictions, drains, preemptions do not count; wrong input fails at once."""
+    """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10 * 365 * 24 * 3600)] | None = None
     """Seconds after its end that the TrainingJob is deleted, its pods too, its results not. Default: never."""
     results: Results
