@@ -79,7 +79,8 @@ class Operator:
             await self._leadership.release()
 
     def _training_jobs(self) -> Iterable[Mapping[str, Any]]:
-        return self._controller.store.training_jobs() if self._controller else ()
+        controller = self._controller  # asked by the thread that encodes the metrics, while leadership may be lost
+        return controller.store.training_jobs() if controller else ()
 
     def _installation(self) -> Installation:
         return Installation(

@@ -75,12 +75,13 @@ class Controller:
 
     async def _served(self) -> bool:
         """Returns whether the API server knows TrainingJobs: kopf would pass over what it does not find."""
-        try:
-            if await self._kube.knows_training_jobs(next(iter(self._config.namespaces), None)):
-                return True
-            _log.warning("the API server does not know TrainingJobs: install the CRD of %s", GROUP)
-        except ApiError as error:
-            _log.warning("TrainingJobs cannot be listed: %s", error)
+        for namespace in self._config.namespaces or (None,):
+            try:
+                if await self._kube.knows_training_jobs(namespace):
+                    return True
+                _log.warning("the API server does not know TrainingJobs: install the CRD of %s", GROUP)
+            except ApiError as error:
+                _log.warning("TrainingJobs cannot be listed: %s", error)
         return False
 
     async def _read(self) -> bool:

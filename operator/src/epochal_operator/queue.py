@@ -44,7 +44,7 @@ class Queue(Generic[K]):
         self._due: dict[K, float] = {}
         self._count = 0
         self._wake = asyncio.Event()
-        self._worked = self._clock()
+        self._worked: float | None = None
 
     @property
     def depth(self) -> int:
@@ -52,9 +52,11 @@ class Queue(Generic[K]):
         return len(self._ready)
 
     def stalled(self) -> float:
-        """Returns the seconds since a key was finished while there was work to do; 0 while there is none."""
+        """Returns the seconds since a key was finished while there was work to do; 0 while there is none to be done."""
         pending = [*self._since.values(), *self._busy.values()]
-        return max(0.0, self._clock() - max(self._worked, min(pending))) if pending else 0.0
+        if self._worked is None or not pending:
+            return 0.0
+        return max(0.0, self._clock() - max(self._worked, min(pending)))
 
     def add(self, key: K) -> None:
         """Wants a key handled as soon as possible."""
@@ -82,6 +84,7 @@ class Queue(Generic[K]):
         Args:
             workers: How many keys are handled at once.
         """
+        self._worked = self._clock()
         async with asyncio.TaskGroup() as group:
             slots = asyncio.Semaphore(workers)
             while True:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from epochal_operator.kube import Kube, Page, Unavailable
+from epochal_operator.kube import Forbidden, Kube, Page, Unavailable
 from epochal_operator.resync import resync
 from epochal_operator.store import Key, Store
 
@@ -51,3 +51,25 @@ async def test_what_is_new_is_wanted_even_if_the_rest_cannot_be_read() -> None:
         await resync(kube, store, (), wanted.append)
     await resync(kube, store, (), wanted.append)
     assert wanted == [KEY]
+
+
+class Tenants(Lists):
+    """Namespaces, one of which cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(refuses=0)
+        self.read: list[str | None] = []
+
+    async def list_training_jobs(self, namespace: str | None) -> AsyncIterator[Page]:
+        if namespace in {None, "gone"}:
+            raise Forbidden(403, "Forbidden", "no")
+        self.read.append(namespace)
+        yield Page([], "7")
+
+
+async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> None:
+    tenants = Tenants()
+    await resync(cast("Kube", tenants), Store(), ("first", "gone", "last"), list[Key]().append)
+    assert tenants.read == ["first", "last"]
+    with pytest.raises(Forbidden):
+        await resync(cast("Kube", tenants), Store(), (), list[Key]().append)
