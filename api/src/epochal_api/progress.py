@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, ValidationError
 
-from epochal_api.model import Model
+from epochal_api.model import PRINTABLE_PATTERN, Model
 from epochal_api.status import Stage
 
 UNFINISHED = "Unfinished"
@@ -14,10 +14,10 @@ MAX_REPORT_BYTES = 64 * 1024
 MAX_TERMINATION_BYTES = 4096
 """What the kubelet keeps: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
-MetricName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
 Values = Annotated[dict[MetricName, float], Field(max_length=64)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Uri = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=PRINTABLE_PATTERN)]
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -31,7 +31,7 @@ class ProgressModel(Model):
 class BestEpoch(ProgressModel):
     """The best epoch so far."""
 
-    epoch: Annotated[int, Field(ge=1)]
+    epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     metric: MetricName
     """What it was best in."""

@@ -24,8 +24,9 @@ class Resources(Model):
 
     @property
     def gpus(self) -> int:
-        """How many GPUs (or slices of one) the worker asks for."""
-        return sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
+        """How many GPUs (or slices of one) the worker asks for; no more than an integer of the API can say."""
+        asked = sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
+        return min(asked, 2**63 - 1)
 
 
 class Toleration(Model):

@@ -34,6 +34,7 @@ BUSY_SECONDS = 2
 TRIES = 5
 """How often to read again an object that was changed between reading and writing it."""
 MAX_FAULTS = 5
+LONGEST_EPOCH_SECONDS = 365 * 86400.0
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,9 @@ def is_news(report: Report, job: Object) -> bool:
 def finished_epoch(report: Report, job: Object) -> float | None:
     """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
     progress = (job.get("status") or {}).get("progress") or {}
-    return report.seconds_per_epoch if report.epoch > progress.get("epoch", 0) else None
+    seconds = report.seconds_per_epoch if report.epoch > progress.get("epoch", 0) else None
+    # What is observed is summed up over all TrainingJobs: one that tells nonsense must not spoil that for the others.
+    return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
 
 
 class ProgressEndpoint:

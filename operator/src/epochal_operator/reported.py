@@ -7,6 +7,8 @@ from epochal_api import progress as reports
 from epochal_api.progress import Report, Values
 from epochal_api.status import Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
 
+from epochal_operator.pods import clean
+
 _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -111,7 +113,7 @@ _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     told = abs((waiting.since - now).total_seconds()) < _FAR
     since = waiting.since.astimezone(UTC) if told else now
-    return Waiting(reason=waiting.reason, message=waiting.message, since=timestamp(since))
+    return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
 def _percent(report: Report) -> int:

@@ -91,6 +91,7 @@ def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expecte
         ({"progress": {"epoch": 3}}, {}, None),
         (None, {"epoch": 0}, None),
         (None, {"secondsPerEpoch": None}, None),
+        (None, {"secondsPerEpoch": 1e308}, None),
     ],
 )
 def test_an_epoch_is_measured_when_it_ends(status: Any, changes: Any, seconds: float | None) -> None:
