@@ -13,6 +13,8 @@ from epochal_api.model import PRESERVE, Model
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 LayerName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.\\/>-]+$")]
 INPUT = "input"
+MAX_NAMES = 20
+"""Names that a message lists."""
 
 
 class KerasObject(Model):
@@ -83,9 +85,9 @@ class Network(Model):
             where = f"layers[{index}] ({layer.layer})"
             for name in layer.inputs or []:
                 if name not in known:
-                    raise ValueError(
-                        f"{where}: inputs name {name!r}, which no layer above it has; known are {sorted(known)}"
-                    )
+                    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
+                    above = f"{sorted(known)[:MAX_NAMES]}{more}"
+                    raise ValueError(f"{where}: inputs name {name!r}, which no layer above it has; known are {above}")
             if layer.name is not None:
                 if layer.name in known:
                     raise ValueError(f"{where}: the name {layer.name!r} is taken already; names must differ")

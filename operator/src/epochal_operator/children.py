@@ -37,6 +37,10 @@ TOKEN_SECONDS = 3600
 """Life of a report's token; the kubelet renews it long before."""
 
 
+class NoStorageEndpoint(InvalidTrainingJob):
+    """It names no storage endpoint, and there is no default: either may be mended."""
+
+
 @dataclass(frozen=True)
 class Installation:
     """What was set when Epochal was installed.
@@ -66,8 +70,8 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         The Job as JSON.
 
     Raises:
-        InvalidTrainingJob: If no storage endpoint is known, it goes on from itself, or the spec does not fit into a
-            pod; names the field.
+        NoStorageEndpoint: If no storage endpoint is known.
+        InvalidTrainingJob: If it goes on from itself, or the spec does not fit into a pod; names the field.
     """
     resolved = _resolve(job, installation)
     document = _document(_continuing(resolved, continue_from))
@@ -127,13 +131,20 @@ def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
 
 def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
     """Returns whether a Job was built from another spec than the TrainingJob has now."""
-    return bool(child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION) != _digest(_resolve(job, installation)))
+    try:
+        wanted = _digest(_resolve(job, installation))
+    except NoStorageEndpoint:
+        return False  # It was built with the default of then.
+    return bool(child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION) != wanted)
 
 
 def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
     endpoint = job.spec.storage.endpoint or installation.storage_endpoint
     if endpoint is None:
-        raise InvalidTrainingJob("spec.storage.endpoint: must be given, since Epochal was installed without a default")
+        raise NoStorageEndpoint(
+            "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
+            "its chart)"
+        )
     source = job.spec.training.continue_from
     if source is not None and source.name == job.metadata.name:
         raise InvalidTrainingJob(

@@ -148,7 +148,7 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
             yield Happening("Normal", "Started", ready.message, pod)
         case "ContinueFromNotFound":
             yield Happening("Normal", ready.reason, ready.message, f"{generation}/{ready.message}")
-        case "NameConflict" | "JobRejected" | "ContinueFromFailed":
+        case "NameConflict" | "JobRejected" | "NoStorageEndpoint" | "ContinueFromFailed":
             yield Happening("Warning", ready.reason, ready.message, f"{generation}/{ready.message}")
         case reason if reason not in _SILENT:
             yield Happening("Warning", reason, ready.message, pod)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from epochal_api.trainingjob import GROUP, KIND
 
-from epochal_operator.pods import condition
+from epochal_operator.pods import alive, condition
 
 Object = Mapping[str, Any]
 
@@ -17,14 +17,15 @@ class Obstacle:
     """Why a TrainingJob has no Job.
 
     Args:
-        reason: NameConflict, JobRejected, or Cleanup while the Job of an earlier TrainingJob of that name is going;
-            what begins with ContinueFrom is a matter of the TrainingJob that this one goes on from.
+        reason: NameConflict, JobRejected, NoStorageEndpoint, or Cleanup while the Job of an earlier TrainingJob of that
+            name is going; what begins with ContinueFrom is a matter of the TrainingJob that this one goes on from.
         message: What is in the way.
     """
 
     reason: Literal[
         "NameConflict",
         "JobRejected",
+        "NoStorageEndpoint",
         "Cleanup",
         "ContinueFromNotFound",
         "ContinueFromUnfinished",
@@ -64,6 +65,14 @@ def lacks_pods(observed: Observed) -> float | None:
     if not begun or condition(child, "Complete") or condition(child, "Failed"):
         return None
     return (observed.now - datetime.fromisoformat(begun)).total_seconds()
+
+
+def is_ahead(observed: Observed) -> bool:
+    """Returns whether a Job has ended and a pod of its is not known to have, which in truth came first."""
+    child = observed.child
+    if child is None or not (condition(child, "Complete") or condition(child, "Failed")):
+        return False
+    return any(alive(pod) and owner_uid(pod) == child["metadata"]["uid"] for pod in observed.pods)
 
 
 def owner_uid(thing: Object) -> str | None:

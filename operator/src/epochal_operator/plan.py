@@ -1,21 +1,21 @@
 """What to do about a TrainingJob: the difference between what should be and what is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_api.status import Reported, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
-from epochal_operator.children import Installation, batch_job, changes, outdated
+from epochal_operator.children import Installation, NoStorageEndpoint, batch_job, changes, outdated
 from epochal_operator.events import Happening, happenings
 from epochal_operator.failures import ending, last_report
-from epochal_operator.observed import Observed, lacks_pods
+from epochal_operator.observed import Observed, Obstacle, lacks_pods
 from epochal_operator.pods import alive, lost_at
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
-from epochal_operator.status import finished, holds, leaders_part, refused, reports_part, status
+from epochal_operator.status import begun, finished, holds, leaders_part, refused, reports_part, status
 
 OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
 """How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
@@ -101,20 +101,16 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     if not finished(before, job.metadata.generation):
         try:
             step = _child_step(job, observed, installation)
+        except NoStorageEndpoint as error:
+            step, observed = None, replace(observed, obstacle=Obstacle("NoStorageEndpoint", str(error)))
         except InvalidTrainingJob as error:
-            return refuse(job.metadata, before, str(error), observed)
+            return refuse(job.metadata, before, str(error), observed, job.spec.ttl_seconds_after_finished)
         if step is not None:
             return Plan((step,))
-
-    after = status(job, observed)
-    figures = _figures(before, after, observed)
-    actions = _writes(job.metadata, before, after, figures, observed)
-    if not actions and (left := _time_to_live(job, after, observed.now)) is not None:
-        return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
-    return Plan(tuple(actions), _look_again(observed))
+    return _settle(job.metadata, before, status(job, observed), observed, job.spec.ttl_seconds_after_finished)
 
 
-def refuse(metadata: Metadata, before: Status, message: str, observed: Observed) -> Plan:
+def refuse(metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None) -> Plan:
     """Returns what to do about a TrainingJob that breaks the API's rules.
 
     Args:
@@ -122,13 +118,34 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed)
         before: Its status so far.
         message: What must hold, naming the field.
         observed: Its children: a spec that was changed may have one of before.
+        ttl: Its spec.ttlSecondsAfterFinished.
     """
-    if before.start_time is not None or metadata.deletion_timestamp is not None:
-        return Plan()  # Older rules let it start, so it may end by them.
-    if observed.child is not None and not _going(observed.child):
-        return Plan((DeleteJob(observed.child["metadata"]["uid"]),))
-    after = refused(metadata, before, message, observed.now)
-    return Plan(tuple(_writes(metadata, before, after, reports_part(before), observed)))
+    child = observed.child
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    if child is None:
+        after = refused(metadata, before, message, observed.now)
+    elif before.start_time is not None:  # Older rules let it start, so it ends by them.
+        after = begun(metadata, before, child, observed)
+    elif not _going(child):
+        return Plan((DeleteJob(child["metadata"]["uid"]),))
+    else:
+        after = refused(metadata, before, message, observed.now)
+    return _settle(metadata, before, after, observed, ttl)
+
+
+def changes_job(action: Action) -> bool:
+    """Returns whether an action changes the Job."""
+    return isinstance(action, CreateJob | PatchJob | DeleteJob)
+
+
+def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
+    """Returns what is left to do once there is nothing to do about the Job."""
+    actions = _writes(metadata, before, after, _figures(before, after, observed), observed)
+    if not actions and (left := _time_to_live(ttl, after, observed.now)) is not None:
+        return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
+    over = holds(after, "Complete") or holds(after, "Failed")
+    return Plan(tuple(actions), None if over else _look_again(observed))
 
 
 def _look_again(observed: Observed) -> float | None:
@@ -181,9 +198,8 @@ def _figures(before: Status, after: Status, observed: Observed) -> Reported:
     return without_estimates(figures) if holds(after, "Complete") or holds(after, "Failed") else figures
 
 
-def _time_to_live(job: TrainingJob, after: Status, now: datetime) -> float | None:
+def _time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:
     """Returns the seconds that a finished TrainingJob may still stay, or None for ever."""
-    ttl = job.spec.ttl_seconds_after_finished
     if ttl is None or after.completion_time is None:
         return None
     return (datetime.fromisoformat(after.completion_time) + timedelta(seconds=ttl) - now).total_seconds()

@@ -20,7 +20,7 @@ from epochal_operator.kube import (
     Kube,
     NotFound,
 )
-from epochal_operator.observed import Observed, Obstacle, lacks_pods, obstacle_of
+from epochal_operator.observed import Observed, Obstacle, is_ahead, lacks_pods, obstacle_of
 from epochal_operator.plan import (
     NO_POD_SECONDS,
     Action,
@@ -32,6 +32,7 @@ from epochal_operator.plan import (
     EmitEvent,
     PatchJob,
     Plan,
+    changes_job,
     plan,
     refuse,
 )
@@ -62,7 +63,7 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = Status.model_validate(document.get("status") or {})
-        return refuse(metadata, status, str(error), observed)
+        return refuse(metadata, status, str(error), observed, document["spec"].get("ttlSecondsAfterFinished"))
     return plan(job, observed, installation)
 
 
@@ -113,15 +114,19 @@ class Reconciler:
             if document is None:
                 self._wake_followers(key)
                 return None
-            observed = await self._explain(self._observe(key, document, obstacle))
+            observed = await self._explain(await self._catch_up(self._observe(key, document, obstacle)))
             todo = make_plan(document, observed, self._installation())
             if not todo.actions:
                 return todo.requeue_after
             try:
                 for action in todo.actions:
-                    obstacle = await self._apply(key, action) or obstacle
+                    obstacle = await self._apply(key, action, document["metadata"]) or obstacle
             except (Conflict, NotFound):
                 await self._refresh(key)
+                continue
+            if self._store.training_job(key) is document and not any(map(changes_job, todo.actions)):
+                # Somebody else holds a field of the status that should go: written again, it would stay again.
+                return todo.requeue_after
         return MOMENT
 
     def _observe(self, key: Key, document: Object, obstacle: Obstacle | None) -> Observed:
@@ -136,6 +141,17 @@ class Reconciler:
         pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
         return Observed(self._clock(), child, in_order(pods), obstacle, continue_from=continue_from)
 
+    async def _catch_up(self, observed: Observed) -> Observed:
+        """Reads the pods of a Job whose end was told before theirs: only they say why it ended."""
+        if not is_ahead(observed):
+            return observed
+        metadata = observed.pods[-1]["metadata"]
+        selector = f"{UID_LABEL}={metadata['labels'][UID_LABEL]}"
+        pods = [pod async for page in self._kube.list_pods(selector, metadata["namespace"]) for pod in page.items]
+        for pod in pods:
+            self._store.put("Pod", pod)
+        return replace(observed, pods=in_order(pods))
+
     async def _explain(self, observed: Observed) -> Observed:
         """Finds out why a Job has no pod: the Job's status does not tell, only its Events do."""
         seconds = lacks_pods(observed)
@@ -146,11 +162,11 @@ class Reconciler:
         last = max(told, key=lambda one: one["metadata"]["creationTimestamp"], default={})
         return replace(observed, refusal=last.get("note"))
 
-    async def _apply(self, key: Key, action: Action) -> Obstacle | None:
-        """Does one step; returns what is in the way, if a Job could not be created."""
+    async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:
+        """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a Job."""
         match action:
             case CreateJob():
-                return await self._create_job(key, action.body)
+                return await self._create_job(key, action.body, planned)
             case PatchJob():
                 spec = dict(action.spec)
                 self._store.put("Job", await self._kube.patch_job(*key, uid=action.uid, spec=spec))
@@ -160,23 +176,23 @@ class Reconciler:
                 await self._refresh(key)
                 _log.info("deleted its Job, which was built from an earlier spec and had not started")
             case ApplyReported():
-                await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump())
+                await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump(), planned)
             case ApplyStatus():
-                before = (self._known(key).get("status") or {}).get("state")
-                await self._apply_status(key, LEADER_MANAGER, action.status.dump())
+                before = (self._known(key, planned).get("status") or {}).get("state")
+                await self._apply_status(key, LEADER_MANAGER, action.status.dump(), planned)
                 if action.status.state != before:
                     _log.info("is %s", action.status.state)
                     self._wake_followers(key)
             case EmitEvent():
-                await self._emit(key, action)
+                await self._emit(action, self._known(key, planned))
             case DeleteTrainingJob():
-                await self._delete(key)
+                await self._delete(key, self._known(key, planned))
         return None
 
-    async def _create_job(self, key: Key, body: Object) -> Obstacle | None:
+    async def _create_job(self, key: Key, body: Object, planned: Object) -> Obstacle | None:
         # A watch may be late, and nobody would end the Job of a TrainingJob that is gone but the garbage collector.
-        known, now = self._known(key)["metadata"], await self._kube.get_training_job(*key)
-        if any(known.get(field) != now["metadata"].get(field) for field in ("uid", "generation", "deletionTimestamp")):
+        now = await self._kube.get_training_job(*key)
+        if _differ(planned, now["metadata"]):
             self._store.put("TrainingJob", now)
             return None
         try:
@@ -195,8 +211,8 @@ class Reconciler:
             _log.info("created its Job")
         return None
 
-    async def _apply_status(self, key: Key, manager: str, status: dict[str, Any]) -> None:
-        metadata = self._known(key)["metadata"]
+    async def _apply_status(self, key: Key, manager: str, status: dict[str, Any], planned: Object) -> None:
+        metadata = self._known(key, planned)["metadata"]
         written = await self._kube.apply_status(
             *key,
             uid=metadata["uid"],
@@ -206,16 +222,15 @@ class Reconciler:
         )
         self._store.put("TrainingJob", written)
 
-    async def _emit(self, key: Key, action: EmitEvent) -> None:
-        metadata = Metadata.model_validate(self._known(key)["metadata"])
+    async def _emit(self, action: EmitEvent, known: Object) -> None:
+        metadata = Metadata.model_validate(known["metadata"])
         told = event(action.happening, metadata, instance=self._instance, now=self._clock())
         try:
             await self._kube.create_event(told)
         except (Forbidden, Invalid, NotFound) as error:
             _log.warning("an Event was refused: %s", error)
 
-    async def _delete(self, key: Key) -> None:
-        known = self._known(key)
+    async def _delete(self, key: Key, known: Object) -> None:
         metadata = known["metadata"]
         await self._kube.delete_training_job(*key, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
         self._store.remove("TrainingJob", known)
@@ -238,8 +253,16 @@ class Reconciler:
         for follower in self._store.followers(key):
             self._wake(follower)
 
-    def _known(self, key: Key) -> Object:
+    def _known(self, key: Key, planned: Object) -> Object:
+        """Returns a TrainingJob as it is known by now, if it is still the one that was planned for."""
         document = self._store.training_job(key)
         if document is None:
             raise NotFound(404, "NotFound", "the TrainingJob is gone")
+        if _differ(planned, document["metadata"]):
+            raise Conflict(409, "Conflict", "the TrainingJob is another one by now")
         return document
+
+
+def _differ(planned: Object, now: Object) -> bool:
+    """Returns whether the metadata of a TrainingJob is not that of the one that was planned for."""
+    return any(planned.get(field) != now.get(field) for field in ("uid", "generation", "deletionTimestamp"))

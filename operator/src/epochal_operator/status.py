@@ -17,15 +17,35 @@ INVALID = "InvalidSpec"
 """Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
 
 
-STALLING = frozenset({"NameConflict", "JobRejected", "ContinueFromFailed", "ContinueFromCircular"})
+STALLING = frozenset({"NameConflict", "JobRejected", "NoStorageEndpoint", "ContinueFromFailed", "ContinueFromCircular"})
 """Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
 
 
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
+"""The conditions that are the leader's; others may add their own."""
+MAX_MESSAGE = 16384
+"""Characters of a condition's message."""
 
 Truth = tuple[Literal["True", "False", "Unknown"], Cause]
 """What a condition says, and why."""
+
+
+class Subject(NamedTuple):
+    """What the status depends on of the TrainingJob itself.
+
+    Args:
+        generation: Generation of its spec.
+        before: Its status so far.
+        suspend: Whether it is to wait.
+        gpus: GPUs that it asks for.
+    """
+
+    generation: int
+    before: Status
+    suspend: bool
+    gpus: int | None
 
 
 class Verdict(NamedTuple):
@@ -55,7 +75,7 @@ def finished(status: Status, generation: int) -> bool:
     """
     for one in status.conditions or []:
         if one.type in {"Complete", "Failed"} and one.status == "True":
-            return one.reason != INVALID or one.observed_generation == generation
+            return one.reason != INVALID or status.start_time is not None or one.observed_generation == generation
     return False
 
 
@@ -71,27 +91,45 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         stays as it is, the first start and the attempts are remembered, and a condition keeps the time of its change.
     """
     before = job.status or Status()
-    if finished(before, job.metadata.generation):
-        return _settled(before, job.metadata.generation)
-    verdict = _verdict(job, observed)
+    return _derived(Subject(job.metadata.generation, before, job.spec.suspend, job.spec.resources.gpus), observed)
+
+
+def begun(metadata: Metadata, before: Status, child: Mapping[str, Any], observed: Observed) -> Status:
+    """Returns the leader's part of the status of a TrainingJob that breaks the API's rules, but began by earlier ones.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        child: Its Job, which goes on as it is.
+        observed: Its children.
+    """
+    suspend = child["spec"].get("suspend", False)
+    return _derived(Subject(metadata.generation, before, suspend, before.gpus), observed)
+
+
+def _derived(subject: Subject, observed: Observed) -> Status:
+    generation, before, _, _ = subject
+    if finished(before, generation):
+        return _settled(before, generation)
+    verdict = _verdict(subject, observed)
     child = observed.child
-    begun = before.start_time or (child or {}).get("status", {}).get("startTime")
+    start = before.start_time or (child or {}).get("status", {}).get("startTime")
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
         sum(map(started, observed.pods)),
-        1 if begun else 0,
+        1 if start else 0,
     )
     return Status(
-        observed_generation=job.metadata.generation,
+        observed_generation=generation,
         state=verdict.state,
         conditions=_conditions(
-            before, job.metadata.generation, observed.now, _truths(verdict) | _storage(job, observed, verdict)
+            before, generation, observed.now, _truths(verdict) | _storage(before, observed, verdict)
         ),
-        start_time=begun,
+        start_time=start,
         completion_time=verdict.time,
         attempt=attempt or None,
-        gpus=job.spec.resources.gpus,
+        gpus=subject.gpus,
         job_name=child["metadata"]["name"] if child else None,
     )
 
@@ -112,13 +150,18 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
         observed_generation=metadata.generation,
         state=verdict.state,
         conditions=_conditions(before, metadata.generation, now, _truths(verdict)),
+        start_time=before.start_time,
         completion_time=verdict.time,
+        attempt=before.attempt,
+        gpus=before.gpus,
     )
 
 
 def leaders_part(whole: Status) -> Status:
-    """Returns a status without what comes from reports."""
-    return Status(**{name: getattr(whole, name) for name in Status.model_fields if name not in Reported.model_fields})
+    """Returns a status without what comes from reports, and of the conditions the leader's own."""
+    fields = {name: getattr(whole, name) for name in Status.model_fields if name not in Reported.model_fields}
+    own = [one for kind in CONDITIONS if (one := get_condition(whole, kind))]
+    return Status(**fields | {"conditions": own or None})
 
 
 def reports_part(whole: Status) -> Reported:
@@ -139,13 +182,14 @@ def holds(of: Status, kind: str) -> bool:
 
 def _settled(before: Status, generation: int) -> Status:
     """Returns what is over as it is, seen at this generation: the fields that may still change do not change it."""
-    conditions = [one.model_copy(update={"observed_generation": generation}) for one in before.conditions or []]
-    return leaders_part(before).model_copy(update={"observed_generation": generation, "conditions": conditions})
+    part = leaders_part(before)
+    conditions = [one.model_copy(update={"observed_generation": generation}) for one in part.conditions or []]
+    return part.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
-def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
+def _verdict(subject: Subject, observed: Observed) -> Verdict:
     child, pods, obstacle = observed.child, observed.pods, observed.obstacle
-    waits: State = "Suspended" if job.spec.suspend else "Queued"
+    waits: State = "Suspended" if subject.suspend else "Queued"
     if child is None:
         if obstacle is None:
             living = next((pod["metadata"]["name"] for pod in pods if alive(pod)), None)
@@ -158,20 +202,20 @@ def _verdict(job: TrainingJob, observed: Observed) -> Verdict:
         return Verdict(end.kind, end.cause, ready=not failed, stalled=failed, time=end.time)
     if child["metadata"].get("deletionTimestamp"):
         return Verdict(waits, Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
-    if job.spec.suspend and not any(map(alive, pods)):
+    if subject.suspend and not any(map(alive, pods)):
         return Verdict("Suspended", Cause("Suspended", "It waits until spec.suspend is false."))
-    return _of_pods(job, observed)
+    return _of_pods(subject, observed)
 
 
-def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
+def _of_pods(subject: Subject, observed: Observed) -> Verdict:
     if not observed.pods:
         refused_pod = Cause("PodRefused", f"Its pod cannot be created: {observed.refusal}")
         return Verdict("Queued", refused_pod if observed.refusal else Cause("Queued", "Its Job has no pod yet."))
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):
-        verdict = _of_living(job, pod)
-        return verdict._replace(cause=_on_its_way_out(job, pod, observed) or verdict.cause)
+        verdict = _of_living(subject.before, pod)
+        return verdict._replace(cause=_on_its_way_out(pod, observed, suspend=subject.suspend) or verdict.cause)
     child = observed.child or {}
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
@@ -180,10 +224,10 @@ def _of_pods(job: TrainingJob, observed: Observed) -> Verdict:
     return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
 
 
-def _of_living(job: TrainingJob, pod: Mapping[str, Any]) -> Verdict:
+def _of_living(before: Status, pod: Mapping[str, Any]) -> Verdict:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
-        told = _told_since(job, since)
+        told = _told_since(before, since)
         state: State = "Storing" if told and told.stage in {"Storing", "Done"} else "Running"
         return Verdict(state, Cause(state, f"The pod {name} runs on node {node}."))
     if (cause := waiting(pod)) is not None:
@@ -193,7 +237,7 @@ def _of_living(job: TrainingJob, pod: Mapping[str, Any]) -> Verdict:
     return Verdict("Queued", Cause("Queued", f"The pod {name} waits for the scheduler."))
 
 
-def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], observed: Observed) -> Cause | None:
+def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> Cause | None:
     """Returns why a pod that lives may not do so much longer, if so: until it has ended, no other one starts."""
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if lost(pod, observed.now):
@@ -205,7 +249,7 @@ def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], observed: Observed
         )
     if cause := failing(observed.child or {}, observed.pods):
         return Cause("Failing", f"The pod {name} ends, and no other one follows. {cause.reason}: {cause.message}")
-    if job.spec.suspend:
+    if suspend:
         return Cause(
             "Suspending",
             f"The pod {name} ends, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
@@ -221,9 +265,9 @@ def _on_its_way_out(job: TrainingJob, pod: Mapping[str, Any], observed: Observed
     )
 
 
-def _told_since(job: TrainingJob, since: str) -> Progress | None:
+def _told_since(before: Status, since: str) -> Progress | None:
     """Returns what the trainer that runs since then has reported, if it has."""
-    progress = job.status.progress if job.status else None
+    progress = before.progress
     return progress if progress and (progress.last_report_time or "") >= since else None
 
 
@@ -240,16 +284,15 @@ def _truths(verdict: Verdict) -> dict[str, Truth]:
     }
 
 
-def _storage(job: TrainingJob, observed: Observed, verdict: Verdict) -> dict[str, Truth]:
+def _storage(before: Status, observed: Observed, verdict: Verdict) -> dict[str, Truth]:
     """Returns the condition StorageAvailable; none before the storage was waited for."""
-    before = job.status or Status()
     waiting_for = before.progress.waiting if before.progress else None
     if waiting_for is None and get_condition(before, STORAGE) is None:
         return {}
     if waiting_for is None or verdict.state == "Complete":
         return {STORAGE: ("True", Cause("Available", "The storage does what the trainer asks of it."))}
     since = next((since for since in map(running, observed.pods) if since is not None), None)
-    if since is not None and _told_since(job, since):
+    if since is not None and _told_since(before, since):
         return {STORAGE: ("False", Cause(waiting_for.reason, clean(waiting_for.message)))}
     return {STORAGE: ("Unknown", Cause("NotAsked", "The trainer that waited for the storage does not run any more."))}
 
@@ -264,7 +307,7 @@ def _conditions(before: Status, generation: int, now: datetime, truths: Mapping[
                 type=kind,
                 status=value,
                 reason=cause.reason,
-                message=cause.message,
+                message=cause.message[:MAX_MESSAGE],
                 last_transition_time=since,
                 observed_generation=generation,
             )

@@ -1,6 +1,8 @@
 """What is to be done: a table of cases, and a world that does it while everything else happens to it too."""
 
 import copy
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,6 +51,11 @@ from tests.unit.operator.objects import (
     training_job,
     true,
 )
+
+
+def applied_status(actions: Sequence[Action]) -> Status:
+    (applied,) = (action.status for action in actions if isinstance(action, ApplyStatus))
+    return applied
 
 
 def steps(job: Any, observed: Observed) -> list[type[Action]]:
@@ -223,8 +230,78 @@ def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
 
 def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
     metadata = training_job().metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child())).actions] == [DeleteJob]
-    assert refuse(metadata, Status.model_validate(STARTED), "no", seen(child(), running())).actions == ()
+    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [DeleteJob]
+
+
+def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
+    before = Status.model_validate(STARTED | {"gpus": 2, "attempt": 1})
+    actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), 60).actions
+    assert [type(one) for one in actions] == [EmitEvent, ApplyStatus]
+    after = applied_status(actions)
+    assert (after.state, after.gpus, after.completion_time) == ("Complete", 2, at(-3))
+    gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), 60)
+    assert gone.actions == (DeleteTrainingJob(),)
+
+
+def test_one_that_began_by_earlier_rules_fails_if_its_job_is_gone_and_cannot_be_made_again() -> None:
+    before = Status.model_validate(STARTED | {"attempt": 2})
+    after = applied_status(refuse(training_job().metadata, before, "no", seen(), None).actions)
+    assert (after.state, after.start_time, after.attempt) == ("Failed", at(-60), 2)
+    assert finished(after, 2)
+
+
+def test_a_refused_one_goes_after_its_time_to_live() -> None:
+    spec = document(ttlSecondsAfterFinished=60) | {"spec": SPEC | {"network": None, "ttlSecondsAfterFinished": 60}}
+    after = applied_status(make_plan(spec, seen(), INSTALLATION).actions)
+    assert after.state == "Failed"
+    later = make_plan(spec | {"status": after.dump()}, seen(now=NOW + timedelta(seconds=61)), INSTALLATION)
+    assert later.actions == (DeleteTrainingJob(),)
+
+
+def test_a_default_that_is_missing_is_waited_for() -> None:
+    without = replace(INSTALLATION, storage_endpoint=None)
+    after = applied_status(make_plan(document(), seen(), without).actions)
+    ready = get_condition(after, "Ready")
+    assert ready is not None
+    assert (after.state, ready.reason, holds(after, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
+    assert "spec.storage.endpoint" in ready.message
+    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateJob]
+
+    waits, job = document(suspend=True), child(training_job(suspend=True))
+    assert applied_status(make_plan(waits, seen(job), without).actions).state == "Suspended"
+    (resumed,) = make_plan(document(suspend=False), seen(job), without).actions
+    assert resumed == PatchJob("job-uid", {"suspend": False})
+
+
+def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:
+    told = last_words("InvalidSpec", "spec.training.epochs: must be more")
+    ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
+    after = applied_status(
+        make_plan(document(STARTED), seen(ended, failed(code=64, message=told)), INSTALLATION).actions
+    )
+    assert get_condition(after, "Failed").reason == "InvalidSpec"  # type: ignore[union-attr]
+    changed = document(after.dump(), generation=2, ttlSecondsAfterFinished=600)
+    assert [type(one) for one in make_plan(changed, seen(), INSTALLATION).actions] == [ApplyStatus]
+
+
+def test_conditions_of_others_are_left_to_them() -> None:
+    job = training_job(suspend=True)
+    mine = status(job, seen(child(job)))
+    foreign = {"type": "Approved", "status": "True", "reason": "Policy", "message": "", "lastTransitionTime": at(0)}
+    theirs = mine.dump() | {"conditions": [foreign, *reversed(mine.dump()["conditions"])]}
+    assert steps(training_job(theirs, suspend=True), seen(child(job))) == []
+
+
+def test_a_status_always_fits() -> None:
+    layers = [{"layer": "Dense", "units": 1, "name": f"{'n' * 100}{number}"} for number in range(900)]
+    layers.append({"layer": "Dense", "units": 1, "inputs": ["unknown"]})
+    graph = document(network={"input": {"shape": [8]}, "layers": layers})
+    ready = get_condition(applied_status(make_plan(graph, seen(), INSTALLATION).actions), "Ready")
+    assert ready is not None
+    assert ready.message.endswith("and 881 more")
+    assert len(ready.message) < 4096
+    refusal = seen(obstacle=Obstacle("JobRejected", "no " * 100_000))
+    assert applied_status(make_plan(document(), refusal, INSTALLATION).actions).state == "Queued"
 
 
 def told_to_stop(name: str) -> dict[str, Any]:

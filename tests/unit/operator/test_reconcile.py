@@ -2,16 +2,18 @@
 
 import copy
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
+from epochal_operator.kube import NotFound, Page
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.reported import reported
 from epochal_operator.store import Key, Store
 
-from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, report, true
+from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, failed, last_words, report, running, true
 
 if TYPE_CHECKING:
     from epochal_operator.kube import Kube
@@ -127,3 +129,100 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     job = copy.deepcopy(server.jobs["second"])
     assert (await state(SECOND))[:2] == ("Queued", "Queued")
     assert server.jobs["second"] == job
+
+
+def reconciler(server: ApiServer, store: Store) -> Reconciler:
+    return Reconciler(
+        cast("Kube", server), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW
+    )
+
+
+class Replaced(ApiServer):
+    """Somebody deletes the TrainingJob and makes it anew at the moment that an Event of its end is told."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    async def create_event(self, told: Any) -> None:
+        if told["reason"] == "Completed":
+            self.jobs.clear()
+            self.put("first")
+            self.documents["first"]["metadata"]["uid"] = "uid-of-the-next"
+            self._store.put("TrainingJob", self._written(self.documents["first"]))
+
+    async def get_job(self, *_: str) -> Any:
+        raise NotFound(404, "NotFound", "gone")
+
+    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+        assert what["uid"] == self.documents[name]["metadata"]["uid"]
+        what["uid"] = f"uid-of-{name}"
+        return await super().apply_status(namespace, name, **what)
+
+
+async def test_a_status_never_lands_on_another_one_of_that_name() -> None:
+    store = Store()
+    server = Replaced(store)
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Job", server.end("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.documents["first"]["status"]["state"] == "Queued"
+    assert "startTime" not in server.documents["first"]["status"]
+
+
+class Ahead(ApiServer):
+    """The end of a Job is told before that of its pod."""
+
+    asked = 0
+
+    async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
+        assert (selector, namespace) == ("epochal.dev/trainingjob-uid=uid-of-first", "vision")
+        self.asked += 1
+        pod = mine(failed(code=65, message=last_words("ShapeMismatch", "(28, 28) is not (8, 8)")))
+        yield Page([self._written(pod)], "9")
+
+
+def mine(pod: Any) -> Any:
+    pod["metadata"]["labels"] = {"epochal.dev/trainingjob": "first", "epochal.dev/trainingjob-uid": "uid-of-first"}
+    pod["metadata"]["ownerReferences"][0]["uid"] = "job-of-first"
+    return pod
+
+
+async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_first() -> None:
+    server, store = Ahead(), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Pod", mine(running()))
+    server.end("first")
+    server.jobs["first"]["status"] = {"conditions": [true("Failed", "PodFailurePolicy", "exit code 65")]}
+    store.put("Job", server._written(server.jobs["first"]))
+    await reconciler(server, store).reconcile(FIRST)
+    conditions = server.documents["first"]["status"]["conditions"]
+    assert {"ShapeMismatch"} == {one["reason"] for one in conditions if one["type"] in {"Ready", "Failed"}}
+    assert server.asked == 1
+
+
+class Shared(ApiServer):
+    """Somebody else holds a field of the status that the leader has no use for: it stays."""
+
+    patches = 0
+
+    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+        self.patches += 1
+        before = copy.deepcopy(self.documents[name])
+        after = await super().apply_status(namespace, name, **what)
+        self.documents[name]["status"]["completionTime"] = after["status"]["completionTime"] = at(0)
+        if after["status"] == before.get("status"):
+            self.documents[name] = before  # what changes nothing makes no version
+            return copy.deepcopy(before)
+        return after
+
+
+async def test_a_field_that_others_hold_is_not_written_again_and_again() -> None:
+    server, store = Shared(), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    patches = server.patches
+    assert await reconciler(server, store).reconcile(FIRST) is None
+    assert server.patches == patches + 1
