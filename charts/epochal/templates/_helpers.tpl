@@ -30,6 +30,6 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- define "epochal.subjects" -}}
 subjects:
 - kind: ServiceAccount
-  name: {{ include "epochal.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "epochal.serviceAccount" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end -}}

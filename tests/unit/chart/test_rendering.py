@@ -43,6 +43,29 @@ def test_default_installs_everything_but_the_service_monitor(render: Render) -> 
     ]
 
 
+def test_names_that_yaml_takes_for_something_else_stay_names(render: Render) -> None:
+    rendering = render(
+        namespace="2024",
+        createNamespace=True,
+        watchNamespaces=["1e3", "no"],
+        priorityClassName="0x1",
+        serviceAccount={"name": "on"},
+        storage={"endpoint": "http://minio:"},
+        serviceMonitor={"enabled": True},
+        trainerNetworkPolicy={"enabled": True, "storage": {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}},
+    )
+    places = {str(item["metadata"].get("namespace")) for item in rendering.objects}
+    assert places == {"2024", "1e3", "no", "None"}
+    for item in rendering.objects:
+        assert isinstance(item["metadata"].get("namespace", ""), str), item["metadata"]
+        assert isinstance(item["metadata"]["name"], str), item["metadata"]
+        for subject in item.get("subjects", []):
+            assert {type(value) for value in subject.values()} == {str}, subject
+    (spec,) = rendering.pod_specs()
+    assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("on", "0x1")
+    assert {type(argument) for argument in rendering.container()["args"]} == {str}
+
+
 @pytest.mark.parametrize(("section", "key"), SWITCHES)
 @pytest.mark.parametrize("on", [True, False])
 def test_switch_changes_what_is_installed(render: Render, section: str, key: str, on: bool) -> None:  # noqa: FBT001
