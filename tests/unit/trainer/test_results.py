@@ -17,6 +17,16 @@ def test_attempts_are_counted(tmp_path: Path) -> None:
     assert Results(FolderBucket(tmp_path), "n/j/other").begin_attempt("spec") == 1
 
 
+def test_only_the_last_attempt_may_store_its_results(tmp_path: Path) -> None:
+    old, new = Results(FolderBucket(tmp_path), "n/j/u"), Results(FolderBucket(tmp_path), "n/j/u")
+    old.begin_attempt("spec")
+    old.check_last()
+    new.begin_attempt("spec")
+    new.check_last()
+    with pytest.raises(Failure, match="this is attempt 1, and attempt 2 has begun since"):
+        old.check_last()
+
+
 def test_a_bucket_that_is_not_there_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         Results(FolderBucket(tmp_path / "missing"), "n/j/u").begin_attempt("spec")

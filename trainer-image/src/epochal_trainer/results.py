@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal_trainer.buckets import Bucket
+from epochal_trainer.failures import superseded
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Results:
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
         self._folder = folder
+        self._attempt = 0
 
     def uri(self, name: str = "") -> str:
         """Returns where a result lies; without a name, where all do."""
@@ -54,12 +56,19 @@ class Results:
             Failure: If the bucket is missing, or refuses.
         """
         self._bucket.check()
-        prefix = f"{self._folder}/{ATTEMPTS}/"
-        numbers = [int(found[1]) for key in self._bucket.keys(prefix) if (found := re.search(r"/(\d+)\.json$", key))]
-        attempt = max(numbers, default=0) + 1
+        attempt = last_attempt(self._bucket, self._folder) + 1
         content = {"attempt": attempt, "started": datetime.now(UTC).isoformat(timespec="seconds"), "spec": spec}
-        self._bucket.put(f"{prefix}{attempt}.json", to_json(content))
+        self._bucket.put(f"{self._folder}/{ATTEMPTS}/{attempt}.json", to_json(content))
+        self._attempt = attempt
         return attempt
+
+    def check_last(self) -> None:
+        """Checks that no other attempt has begun since this one, which may run on a node that was given up.
+
+        Raises:
+            Failure: Superseded, if one has.
+        """
+        check_last(self._bucket, self._folder, self._attempt)
 
     def store(self, path: Path, name: str) -> str:
         """Stores a file.
@@ -85,6 +94,32 @@ class Results:
         for file in sorted(path.rglob("*")):
             if file.is_file():
                 self.store(file, f"{name}/{file.relative_to(path).as_posix()}")
+
+
+def check_last(bucket: Bucket, folder: str, attempt: int) -> None:
+    """Checks that an attempt is the last that has begun.
+
+    Args:
+        bucket: The bucket for results.
+        folder: The folder of one TrainingJob in it.
+        attempt: The attempt.
+
+    Raises:
+        Failure: Superseded, if it is not.
+    """
+    if (later := last_attempt(bucket, folder)) > attempt:
+        raise superseded(attempt, later)
+
+
+def last_attempt(bucket: Bucket, folder: str) -> int:
+    """Returns the number of the last attempt that has begun, 0 before the first.
+
+    Args:
+        bucket: The bucket for results.
+        folder: The folder of one TrainingJob in it.
+    """
+    keys = bucket.keys(f"{folder}/{ATTEMPTS}/")
+    return max((int(found[1]) for key in keys if (found := re.search(r"/(\d+)\.json$", key))), default=0)
 
 
 def to_json(content: Any) -> bytes:

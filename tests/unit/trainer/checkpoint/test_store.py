@@ -164,15 +164,41 @@ def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, ma
     assert epoch_of(opened().newest()) == 1
 
 
+def begin(folder: Path, attempt: int) -> None:
+    attempts = folder.parent / "attempts"
+    attempts.mkdir(parents=True, exist_ok=True)
+    (attempts / f"{attempt}.json").write_text("{}")
+
+
 def test_an_attempt_that_was_given_up_writes_no_more(opened: Any, folder: Path, make: Make) -> None:
+    begin(folder, 1)
     old, new = opened(), opened()
     old.write(make(1))
+    begin(folder, 2)
     new.newest()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(Failure, match="this is attempt 1, and attempt 2 has begun since") as caught:
+        old.write(make(3))
+    assert (caught.value.reason, caught.value.exit_code) == ("Superseded", 143)
+    assert sorted(folder.rglob("*")) == before
     new.write(make(2, attempt=2))
-    before = zips(folder)
-    old.write(make(3))
-    assert zips(folder) == before
     assert epoch_of(opened().newest()) == 2
+
+
+def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
+    opened: Any, folder: Path, make: Make, tmp_path: Path
+) -> None:
+    old, new = opened(keep=1), opened(keep=1)
+    old.write(make(1, files={"callbacks/a": copy(tmp_path, "a")}))
+    found = new.newest()
+    old.write(make(2))
+    assert not list((folder / "files").iterdir())
+    begin(folder, 2)
+    for epoch in (2, 3):
+        new.write(make(epoch, attempt=2, files=found.files))
+    newest = opened().newest()
+    assert newest is not None
+    assert newest.files["callbacks/a"].path.read_text() == "a"
 
 
 class Undeletable(FolderBucket):

@@ -19,7 +19,7 @@ from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
 from epochal_trainer.failures import Failure
-from epochal_trainer.results import CHECKPOINTS, to_json
+from epochal_trainer.results import CHECKPOINTS, check_last, to_json
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,12 @@ class Store:
 
     def __init__(self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1) -> None:
         self._bucket = bucket
+        self._folder = folder
         self._prefix = f"{folder}/{CHECKPOINTS}/"
         self._scratch = scratch
         self._keep = keep
         self._kept: list[Entry] = []
+        self._uploaded: set[str] = set()
 
     @property
     def uri(self) -> str:
@@ -107,15 +109,15 @@ class Store:
             snapshot: The checkpoint.
 
         Raises:
-            Failure: If the bucket cannot be written; ScratchFull.
+            Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
         """
         state = snapshot.state
         self._scratch.mkdir(parents=True, exist_ok=True)
-        known = {digest for entry in self._kept for digest in entry.files}
         for copy in snapshot.files.values():
-            if copy.sha256 not in known:
+            # What an earlier attempt has stored, that one may delete yet, if its node was given up and it lives.
+            if copy.sha256 not in self._uploaded:
                 self._bucket.upload(copy.path, f"{self._prefix}{_FILES}{copy.sha256}")
-                known.add(copy.sha256)
+                self._uploaded.add(copy.sha256)
         files = {path: FileState(sha256=copy.sha256, size=copy.size) for path, copy in snapshot.files.items()}
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "checkpoint"
@@ -134,10 +136,11 @@ class Store:
                 files=sorted({copy.sha256 for copy in snapshot.files.values()}),
             )
             self._bucket.upload(path, self._prefix + entry.key)
-        if self._superseded(state.attempt):
-            log.warning("A later attempt than this one, %d, writes checkpoints: this one's go nowhere.", state.attempt)
+        try:
+            check_last(self._bucket, self._folder, state.attempt)
+        except Failure:
             self._bucket.delete(self._prefix + entry.key)
-            return
+            raise
         kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
         pointer = _Pointer(checkpoints=kept)
         self._bucket.put(self._prefix + _POINTER, to_json(json.loads(pointer.model_dump_json(exclude_none=True))))
@@ -202,17 +205,6 @@ class Store:
         if digest is not None and found != digest:
             raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}")
 
-    def _superseded(self, attempt: int) -> bool:
-        """Whether a later attempt writes here: this one may run on a node that was given up."""
-        try:
-            return any(entry.attempt > attempt for entry in self._pointer().checkpoints)
-        except Unreadable:
-            return False
-        except Failure as failure:
-            if failure.reason not in _GONE:
-                raise
-            return False
-
     def _clean(self, attempt: int) -> None:
         """Deletes what nothing points to any more, of this attempt and earlier ones."""
         kept = {entry.key for entry in self._kept}
@@ -222,5 +214,6 @@ class Store:
                 is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)
+                    self._uploaded.discard(name.removeprefix(_FILES))
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)

@@ -61,6 +61,9 @@ def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]
     for attribute, value in state.items():
         if _is_state(type(callback), attribute, value):
             setattr(callback, attribute, decoded(value, arrays))
+    # Keras chooses how to compare at an epoch's end, and may compare before the next one.
+    if getattr(callback, "monitor_op", callback) is None and callback.best is not None:
+        callback._set_monitor_op()  # noqa: SLF001
 
 
 def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911 - one for each kind of value
