@@ -41,6 +41,8 @@ class Service:
         self.faults: list[Fault] = []
         self.etag: Callable[[str], str] = str
         """Makes the ETag that is shown out of the one that a plain service has."""
+        self.encoding: str | None = None
+        """The Content-Encoding that objects were stored with."""
         self.damage: Callable[[bytes], bytes] = bytes
         """What becomes of a content on its way to the disk."""
         self.lock = threading.Lock()
@@ -166,7 +168,8 @@ class Handler(BaseHTTPRequestHandler):
             content = service.objects[key]
             found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
             part = content[int(found[1]) : int(found[2]) + 1] if found else content
-            self.send(206 if found else 200, part, ETag=f'"{self._shown(key)}"')
+            encoding = {"Content_Encoding": service.encoding} if service.encoding else {}
+            self.send(206 if found else 200, part, ETag=f'"{self._shown(key)}"', **encoding)
 
     def _head(self, key: str, _: dict[str, str], __: bytes) -> None:
         if key not in self.server.service.objects:

@@ -1,5 +1,6 @@
 """The real client against a service that fails, over real connections."""
 
+import gzip
 import itertools
 import logging
 import os
@@ -73,6 +74,18 @@ def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path,
     assert (tmp_path / "copy").read_bytes() == large.read_bytes()
     bucket.delete("small")
     assert list(service.objects) == ["folder/large"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "aws-chunked", "zstd"])
+def test_an_object_is_read_as_its_bytes_whatever_it_says_they_are(
+    bucket: S3Bucket, service: Service, tmp_path: Path, encoding: str
+) -> None:
+    content = gzip.compress(os.urandom(500) * 20)
+    stored(service, content)
+    service.encoding = encoding
+    bucket.download("a", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == content
+    assert bucket.get("a") == content
 
 
 def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(

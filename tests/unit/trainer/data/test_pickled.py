@@ -69,10 +69,22 @@ def read(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> Rea
     return lambda content: pickled.read(source(content), memory())
 
 
+def channels_last(x: Array) -> Array:
+    """Lays an array out as one that was stored with its last axis first."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -1, 0)), 0, -1)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 1), (0, 1), (0, 1, 3), (0, 1, -1), "012", [0, 1, 2], (0, 1, 2.5)])
+def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
+    kind = pickled.PickledType("u1")
+    with pytest.raises((TypeError, ValueError), match="axes"):
+        pickled.PickledArray.from_buffer(bytes(8), kind, (2, 2, 2), "K", axes)
+
+
 @given(
     x=st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(max_dims=4, max_side=4))),
     protocol=st.integers(0, pickle.HIGHEST_PROTOCOL),
-    fortran=st.booleans(),
+    layout=st.sampled_from([np.ascontiguousarray, np.asfortranarray, channels_last]),
     gzipped=st.booleans(),
     container=st.sampled_from([tuple, list]),
 )
@@ -82,11 +94,11 @@ def test_reads_what_this_numpy_wrote(
     memory: Callable[[], Memory],
     x: Array,
     protocol: int,
-    fortran: bool,
+    layout: Callable[[Array], Array],
     gzipped: bool,
     container: Callable[[Any], Any],
 ) -> None:
-    pair = container([np.asfortranarray(x) if fortran else x, Y])
+    pair = container([layout(x), Y])
     content = pickle.dumps(pair, protocol)
     found = pickled.read(source(gzip.compress(content) if gzipped else content), memory())
     np.testing.assert_array_equal(found.features, x)

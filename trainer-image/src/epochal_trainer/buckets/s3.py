@@ -160,7 +160,7 @@ class S3Bucket:
 
         def ask() -> bytes:
             with self._opened(key) as response:
-                return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
+                return bounded(response.read(SMALL_BYTES + 1, decode_content=False), self.uri(key))
 
         return self._ask("read", key, ask)
 
@@ -266,7 +266,7 @@ class S3Bucket:
 
     def _digest(self, key: str) -> str:
         with self._opened(key) as response:
-            return _sha256(response.stream(CHUNK_BYTES))
+            return _sha256(response.stream(CHUNK_BYTES, decode_content=False))
 
     def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
         abandoned = threading.Event()
@@ -299,7 +299,7 @@ class S3Bucket:
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:
                     file.seek(offset)
-                    for chunk in response.stream(CHUNK_BYTES):
+                    for chunk in response.stream(CHUNK_BYTES, decode_content=False):
                         patience.check()
                         file.write(chunk)
                     if file.tell() != offset + length:

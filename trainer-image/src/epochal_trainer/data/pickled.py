@@ -141,6 +141,7 @@ class PickledArray:
         self._shape: tuple[int, ...] = ()
         self._dtype = np.dtype("u1")
         self._order: Any = "C"
+        self._axes: tuple[int, ...] | None = None
         self._data: bytes = b""
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
@@ -148,11 +149,24 @@ class PickledArray:
         self._set(data, kind, shape, "F" if fortran else "C")
 
     @classmethod
-    def from_buffer(cls, data: object, kind: object, shape: object = (), order: object = "C") -> "PickledArray":
+    def from_buffer(
+        cls, data: object, kind: object, shape: object = (), order: object = "C", axes: object = None
+    ) -> "PickledArray":
         """Stands for numpy's function of this name, and for that of a single number."""
         made = cls()
-        made._set(data, kind, shape, order)
+        if axes is None:
+            made._set(data, kind, shape, order)
+        else:  # The bytes of a transposed array lie as those of another shape, whose axes are put into this order.
+            made._permuted(data, kind, shape, order, axes)
         return made
+
+    def _permuted(self, data: object, kind: object, shape: object, order: object, axes: object) -> None:
+        if order != "K" or not isinstance(axes, tuple) or not isinstance(shape, tuple):
+            raise TypeError("the axes of a transposed array need its shape, and the order K")
+        if sorted(axes) != list(range(len(shape))):
+            raise ValueError(f"an array of {len(shape)} axes has none in the order {axes!r:.{SHOWN}}")
+        self._set(data, kind, shape, "C")
+        self._axes = axes
 
     def _set(self, data: object, kind: object, shape: object, order: object) -> None:
         if not isinstance(kind, PickledType) or not isinstance(shape, tuple) or order not in ("C", "F"):
@@ -169,7 +183,8 @@ class PickledArray:
             raise source.damaged(f"{found}, and {len(self._data):,} are there")
         try:
             flat = np.frombuffer(self._data, self._dtype) if size else np.empty(0, self._dtype)
-            return flat.astype(self._dtype.newbyteorder("="), copy=False).reshape(self._shape, order=self._order)
+            made = flat.astype(self._dtype.newbyteorder("="), copy=False).reshape(self._shape, order=self._order)
+            return made if self._axes is None else made.transpose(self._axes)
         except ValueError as error:
             raise source.damaged(str(error)) from error
 
