@@ -74,10 +74,48 @@ def test_files_stay_in_the_folder(tmp_path: Path) -> None:
 )
 def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
     with pytest.raises(Failure, match=r"callbacks\[0\] .* monitors '\w+', but the figures are loss, accuracy"):
-        callbacks.check_monitors(specs(described), ["loss", "accuracy"])
+        callbacks.check_figures(specs(described), ["loss", "accuracy"])
 
 
 def test_monitors_that_are_there() -> None:
     described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
-    callbacks.check_monitors(specs(*described), ["loss", "val_loss"])
-    callbacks.check_monitors(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])
+    callbacks.check_figures(specs(*described), ["loss", "val_loss"])
+    callbacks.check_figures(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filepath": "{epoch}-{val_acc:.2f}.keras"}, r"filepath '\{epoch\}-\{val_acc:.2f\}.keras' cannot .*'val_acc'"),
+        ({"filepath": "{val_loss:.2f}.keras", "save_freq": 10}, "there are epoch, batch, loss$"),
+        ({"filepath": "{epoch:zz}.keras"}, "ValueError"),
+        ({"filepath": "{}.keras"}, "IndexError"),
+    ],
+)
+def test_the_name_of_a_file_is_made_of_figures_that_are_there(arguments: dict[str, Any], message: str) -> None:
+    described = specs({"callback": "ModelCheckpoint", **arguments})
+    with pytest.raises(Failure, match=message) as caught:
+        callbacks.check_figures(described, ["loss", "val_loss"])
+    assert caught.value.reason == "InvalidTraining"
+    named = specs({"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}.keras"})
+    callbacks.check_figures(named, ["loss", "val_loss"])
+
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("callback", "wrong", "right"),
+    [
+        ("ReduceLROnPlateau", {"learning_rate": SCHEDULE}, {"learning_rate": 0.1}),
+        ("SwapEMAWeights", {"use_ema": False}, {"use_ema": True}),
+    ],
+)
+def test_an_optimizer_must_take_what_a_callback_does(
+    callback: str, wrong: dict[str, Any], right: dict[str, Any]
+) -> None:
+    described = specs({"callback": callback, **ARGUMENTS.get(callback, {})})
+    for wrapped in (lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer):
+        callbacks.check_optimizer(described, wrapped(keras.optimizers.Adam(**right)))
+        with pytest.raises(Failure, match=rf"callbacks\[0\] \({callback}\)"):
+            callbacks.check_optimizer(described, wrapped(keras.optimizers.Adam(**wrong)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from epochal_trainer.epochs import Epoch, best, duration, figure, figures, line, seconds_left, table
+from epochal_trainer.epochs import Epoch, best, duration, figure, figures, line, reported, seconds_left, table
 
 
 def epoch(number: int, **metrics: float) -> Epoch:
@@ -21,9 +21,14 @@ def test_a_figure_per_class_is_numbered() -> None:
     assert figures({"f1_score": np.array([0.25, 0.75])}) == {"f1_score_0": 0.25, "f1_score_1": 0.75}
 
 
-def test_there_are_no_more_figures_than_a_report_holds() -> None:
-    assert len(figures({"f1_score": np.zeros(100), "loss": 1.0})) == 64
-    assert "loss" in figures({"f1_score": np.zeros(100), "loss": 1.0})
+def test_a_report_holds_the_losses_and_as_many_other_figures_as_it_can() -> None:
+    every = figures({"f1_score": np.zeros(100), "loss": 1.0, "val_f1_score": np.ones(10), "val_loss": 2.0})
+    assert len(every) == 112
+    told = reported(every)
+    assert list(told) == [name for name in every if name in told]
+    assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(told)
+    assert len(told) == 64
+    assert reported({"loss": 1.0}) == {"loss": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,13 @@ MIXED: list[dict[str, Any]] = [
     {"layer": "Dense", "units": 8, "dtype": "bfloat16"},
     {**DENSE[1], "dtype": "mixed_float16"},
 ]
+BEST_OF_STEPS = {
+    "callback": "ModelCheckpoint",
+    "filepath": "best.keras",
+    "monitor": "loss",
+    "save_best_only": True,
+    "save_freq": STEPS,
+}
 SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
 
 
@@ -222,8 +229,9 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
             [Position(epoch=0, step=1, begun=True)],
         ),
         ({"optimizer": SCALED, "layers": MIXED}, [Position(epoch=0, step=2, begun=True)]),
+        ({"callbacks": [BEST_OF_STEPS, *CALLBACKS[2:]]}, [Position(epoch=1)]),
     ],
-    ids=["averaged weights", "Nadam, accumulated gradients and files", "small types"],
+    ids=["averaged weights", "Nadam, accumulated gradients and files", "small types", "the best of steps"],
 )
 def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
     fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}

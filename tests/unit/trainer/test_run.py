@@ -228,6 +228,22 @@ def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, w
     assert said(words).reason == "Terminated"
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.usefixtures("as_before")
+def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = [*command(folder, job()), "--data", str(folder / "data"), "--results", str(folder / "results")]
+    monkeypatch.setattr(
+        keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 143
+    assert not list(folder.rglob("summary.json"))
+    subprocess.run(again, check=True)
+    (told,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
+    assert (told["attempt"], told["epochs"]) == (2, 3)
+
+
 @pytest.mark.usefixtures("as_before")
 def test_credentials_are_in_nothing_that_is_written(
     folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
@@ -256,6 +272,12 @@ def test_credentials_are_in_nothing_that_is_written(
             1,
             "OutOfMemory",
             "may take|has no limit",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating on /job:localhost/device:GPU:0 by BFC"),
+            1,
+            "OutOfMemory",
+            "the GPU has no memory left: take a smaller spec.training.batchSize",
         ),
         (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "no room left"),
         (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "there is no room left at"),

@@ -119,6 +119,7 @@ class Attempt:
             nodes = network.graph(spec.network)
             model = self._build()
             user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
+            callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
         with stages.stage("storage"):
             opened = buckets()
@@ -159,6 +160,7 @@ class Attempt:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
         if self._results is not None:
             with suppress(Failure):
+                self._results.check_last()
                 self._results.store(self._scratch / LOG, LOG)
 
     def _build(self) -> keras.Model:
@@ -166,6 +168,8 @@ class Attempt:
         gpus = len(keras.distribution.list_devices("gpu"))
         if (wanted := spec.resources.gpus) > gpus:
             log.warning(_NO_GPU, wanted, gpus)
+        if gpus > 1:
+            log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
         memory = max(available(), gpus * _MOST_GPU_MEMORY)
         model = network.build(spec.network, seed=spec.training.seed, memory=memory)
         compile.compile_model(model, spec.training)
@@ -196,7 +200,7 @@ class Attempt:
         log.info("Data: %s in memory, loaded in %s", readable(size), epochs.duration(time.monotonic() - began))
         figures = compile.check_labels(model, spec.training, data.train.labels)
         names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
-        callbacks.check_monitors(spec.training.callbacks, names)
+        callbacks.check_figures(spec.training.callbacks, names)
         return data
 
     def _store_of(self, bucket: Bucket, folder: str) -> checkpoint.Store:
@@ -224,7 +228,8 @@ class Attempt:
     ) -> None:
         assert self._results is not None  # noqa: S101 - the storage was found in order
         results, scratch, metadata = self._results, self._scratch, self._job.metadata
-        self._reporter.update(stage="Storing", test=test)
+        results.check_last()
+        self._reporter.update(stage="Storing", test=test and epochs.reported(test))
         with self._stages.stage("results"):
             model.save(scratch / MODEL)
             uri = results.store(scratch / MODEL, MODEL)

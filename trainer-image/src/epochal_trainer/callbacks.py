@@ -59,8 +59,27 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
     return callbacks
 
 
-def check_monitors(specs: Sequence[Callback], figures: Sequence[str]) -> None:
-    """Checks that what callbacks monitor will be there: Keras would only warn, and never stop early.
+def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
+    """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
+
+    Args:
+        specs: The callbacks.
+        optimizer: The keras.optimizers.Optimizer.
+
+    Raises:
+        Failure: InvalidTraining, naming the field and what must hold.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
+    for index, spec in enumerate(specs):
+        if spec.callback == "ReduceLROnPlateau" and scheduled:
+            raise _fault(index, spec, "cannot reduce a learning rate that follows a schedule: leave one of them out")
+        if spec.callback == "SwapEMAWeights" and not inner.use_ema:
+            raise _fault(index, spec, "needs an optimizer that averages weights: give that use_ema: true")
+
+
+def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
+    """Checks that the figures that callbacks use will be there: Keras would only warn, or fail after an epoch.
 
     Args:
         specs: The callbacks.
@@ -70,12 +89,25 @@ def check_monitors(specs: Sequence[Callback], figures: Sequence[str]) -> None:
         Failure: InvalidTraining, naming the field and the figures there are.
     """
     for index, spec in enumerate(specs):
+        if spec.callback == "ModelCheckpoint":
+            _check_name(index, spec, figures)
         best_only = spec.callback != "ModelCheckpoint" or spec.arguments.get("save_best_only", False)
         classes = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
         monitor = spec.arguments.get("monitor", "val_loss")
         if spec.callback in classes and best_only and monitor not in figures:
             hint = "; val_ figures need spec.data.validation" if str(monitor).startswith("val_") else ""
             raise _fault(index, spec, f"monitors {monitor!r}, but the figures are {', '.join(figures)}{hint}")
+
+
+def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
+    """Checks that the name of a ModelCheckpoint's files can be made of the figures, as Keras does it."""
+    at_steps = isinstance(spec.arguments.get("save_freq", "epoch"), int)
+    known = [name for name in figures if not (at_steps and name.startswith("val_"))]
+    try:
+        str(spec.arguments["filepath"]).format(epoch=1, batch=1, learning_rate=0.0, **dict.fromkeys(known, 0.0))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        named = f"{spec.arguments['filepath']!r} cannot be filled in ({type(error).__name__}: {error})"
+        raise _fault(index, spec, f"filepath {named}: there are epoch, batch, {', '.join(known)}") from error
 
 
 def _inside(spec: Callback, folder: Path) -> dict[str, Any]:

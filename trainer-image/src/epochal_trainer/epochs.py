@@ -49,7 +49,14 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
         else:
             result[name] = float(value)
     names = sorted(result, key=lambda name: (name.startswith("val_"), name.removeprefix("val_") != "loss"))
-    return {name: result[name] for name in names[:MOST_FIGURES]}
+    return {name: result[name] for name in names}
+
+
+def reported(figures: Mapping[str, float]) -> dict[str, float]:
+    """Returns as many figures as a report holds: losses first, those of validation before those of training."""
+    names = sorted(figures, key=lambda name: (name not in {"loss", "val_loss"}, not name.startswith("val_")))
+    kept = frozenset(names[:MOST_FIGURES])
+    return {name: value for name, value in figures.items() if name in kept}
 
 
 def best(epochs: Sequence[Epoch]) -> BestEpoch | None:

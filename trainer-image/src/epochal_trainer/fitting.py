@@ -165,6 +165,7 @@ class Fitting:
         while not writer.flush(_LOOK_EVERY):
             writer.check()
             self.stopping.check()
+        self.stopping.check()  # Nobody has looked since the last step: another attempt stores what is trained.
 
 
 def progress(start: checkpoint.Start | None) -> dict[str, Any]:
@@ -185,6 +186,6 @@ def _reached(history: Sequence[Epoch]) -> dict[str, Any]:
     return {
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
-        "metrics": dict(last.metrics),
+        "metrics": epochs.reported(last.metrics),
         "best": epochs.best(history),
     }

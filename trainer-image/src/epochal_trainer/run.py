@@ -175,6 +175,8 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
         return full.exit_code, full.reason, full.message
     if not isinstance(error, MemoryError) and type(error).__name__ != _OUT_OF_MEMORY:
         return CRASHED, "Crashed", said
+    if "device:GPU" in said:
+        return CRASHED, "OutOfMemory", f"{said}; the GPU has no memory left: take a smaller spec.training.batchSize"
     most, limit = cgroups.peak(), cgroups.limit()
     took = f"the container took {readable(most)} at its peak" if most is not None else "its peak is not known"
     may = f"may take {readable(limit)}, as spec.resources says" if limit is not None else "has no limit of its own"
