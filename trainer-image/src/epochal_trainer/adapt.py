@@ -41,7 +41,9 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         layer = model.get_layer(node.name)
         before = keras.Model(model.input, layer.input)
         try:
-            layer.adapt(tf.data.Dataset.from_tensor_slices(train.features).batch(_BATCH).map(before))
+            with tf.device("CPU:0"):  # else TensorFlow puts the whole set on the GPU
+                features = tf.data.Dataset.from_tensor_slices(train.features)
+            layer.adapt(features.batch(_BATCH).map(before))
         except Exception as error:
             message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"
             raise bad_data("InvalidData", message) from error

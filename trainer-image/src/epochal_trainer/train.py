@@ -13,6 +13,7 @@ from epochal_trainer import keras_objects
 from epochal_trainer.batches import batches, steps_per_epoch
 from epochal_trainer.checkpoint import Position, Snapshot
 from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Array
 from epochal_trainer.failures import bad_data, bad_spec
 from epochal_trainer.watch import Watch
 
@@ -43,7 +44,7 @@ def fit(
             these data; InvalidTraining, if Keras refuses to train.
         Terminated: If it was told to stop.
     """
-    features, labels = tf.convert_to_tensor(train.features), tf.convert_to_tensor(train.labels)
+    features, labels = _in_memory(train.features), _in_memory(train.labels)
     steps = steps_per_epoch(len(train), training.batch_size)
 
     def data(epoch: int, step: int, epochs: int) -> tf.data.Dataset:
@@ -87,7 +88,7 @@ def fit(
             epochs=training.epochs,
             initial_epoch=finished,
             steps_per_epoch=steps,
-            validation_data=(validation.features, validation.labels) if validation else None,
+            validation_data=_to_evaluate(validation) if validation else None,
             validation_batch_size=training.batch_size if validation else None,
             callbacks=everything,
             verbose=0,
@@ -111,8 +112,7 @@ def evaluate(model: keras.Model, test: Samples, *, batch_size: int, on_step: Cal
     """
     with _faults_named(lambda: "the test set"):
         logs = model.evaluate(
-            test.features,
-            test.labels,
+            *_to_evaluate(test),
             batch_size=batch_size,
             callbacks=[_Step(on_step)],
             verbose=0,
@@ -167,8 +167,7 @@ def _finish_epoch(
     figures = dict(model.get_metrics_result())
     if validation is not None:
         validated = model.evaluate(
-            validation.features,
-            validation.labels,
+            *_to_evaluate(validation),
             batch_size=batch_size,
             callbacks=callbacks,
             verbose=0,
@@ -176,6 +175,20 @@ def _finish_epoch(
         )
         figures |= {f"val_{name}": value for name, value in validated.items()}
     callbacks.on_epoch_end(position.epoch, figures)
+
+
+def _in_memory(array: Array) -> tf.Tensor:
+    """Returns an array as a tensor in the machine's memory: by itself, TensorFlow would put it whole on the GPU."""
+    with tf.device("CPU:0"):
+        return tf.convert_to_tensor(array)
+
+
+def _to_evaluate(samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns features and labels as Keras makes them of arrays, but in the machine's memory."""
+    tensors = _in_memory(samples.features), _in_memory(samples.labels)
+    with tf.device("CPU:0"):
+        features, labels = (tf.cast(one, keras.config.floatx()) if one.dtype.is_floating else one for one in tensors)
+    return features, labels
 
 
 def _append_to_logs(callbacks: Sequence[Any]) -> None:
@@ -194,7 +207,8 @@ def _faults_named(where: Callable[[], str]) -> Iterator[None]:
         message = f"the network cannot be computed for what is in {where()}: {keras_objects.explain(error)}"
         raise bad_data("InvalidData", message) from error
     except (TypeError, ValueError) as error:
-        # Keras raises these while it traces the first step, before anything is computed: another try would not help.
+        # Keras raises these while it traces a step, and its callbacks where what they are to do cannot be done: another
+        # try would not help.
         raise bad_spec(
             "InvalidTraining", f"Keras refuses to train, in {where()}: {keras_objects.explain(error)}"
         ) from error
