@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl
+from tests.kit.kubectl import get, kubectl, wait
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "epochal"
@@ -47,6 +47,27 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
     assert namespace.status("running")["attempt"] == 1
     assert namespace.status("done")["state"] == "Complete"
     kubectl("delete", "tj", "running", "--namespace", namespace.name)
+
+
+def test_a_tenant_that_is_gone_and_a_default_that_is_missing_hold_up_nobody_for_good(namespace: Namespace) -> None:
+    before = json.loads(helm("get", "values", "epochal", "--output", "json")).get("podAnnotations", {})
+    as_before = "--set-json", f"podAnnotations={json.dumps(before)}"
+    gone = f"{namespace.name}-gone"
+    kubectl("create", "namespace", gone)
+    try:
+        install(*as_before, "--set", f"watchNamespaces={{{gone},{namespace.name}}}", "--set", "storage.endpoint=")
+        kubectl("delete", "namespace", gone)
+        operator.kill()
+        namespace.apply(digits("waits", training__epochs=1))
+        wait("what it waits for", lambda: namespace.condition("Ready", "waits"), seconds=60)
+        ready = namespace.condition("Ready", "waits")
+        assert (ready["reason"], ready["status"]) == ("NoStorageEndpoint", "False")
+        assert "spec.storage.endpoint: must be given" in ready["message"]
+        assert namespace.condition("Stalled", "waits")["status"] == "True"
+    finally:
+        kubectl("delete", "namespace", gone, "--ignore-not-found")
+        install(*as_before)
+    namespace.complete("waits")
 
 
 def test_users_of_a_namespace_may_use_training_jobs(namespace: Namespace) -> None:

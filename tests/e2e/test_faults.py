@@ -3,12 +3,14 @@
 One try each of what `make faults` tries more often, beside what is no matter of resuming.
 """
 
+import io
 import os
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
+from minio import Minio
 
 from tests.faults import of_cluster, of_storage
 from tests.faults.measure import bed, measure, once
@@ -65,6 +67,16 @@ def _operator_away() -> Iterator[None]:
     operator.scale(0)
     yield
     operator.scale(1)
+
+
+def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:
+    namespace.apply(digits("given-up", backoffLimit=0, training__epochs=60, training__callbacks=[]))
+    namespace.wait_epoch(1, "given-up")
+    bucket, _, folder = namespace.status("given-up")["results"]["uri"].removeprefix("s3://").partition("/")
+    store.put_object(bucket, f"{folder}attempts/7.json", io.BytesIO(b"{}"), 2)
+    assert namespace.complete("given-up")["progress"]["attempt"] == 8
+    restarts = [event for event in namespace.events("given-up") if event["reason"] == "Restarting"]
+    assert len(restarts) == 1, restarts
 
 
 def test_an_operator_away_for_a_jobs_whole_life_tells_the_same_once_back(namespace: Namespace) -> None:

@@ -1,9 +1,7 @@
 """What whoever runs the cluster sees: /metrics is well formed, right, and a real Prometheus takes it."""
 
-import json
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import kubectl, wait
-
-PROMETHEUS = "127.0.0.1:19090"
+from tests.kit.prometheus import prometheus, query
 
 
 def series(name: str, /, **labels: str) -> list[float]:
@@ -76,32 +73,8 @@ def test_a_series_goes_when_its_job_goes(namespace: Namespace) -> None:
 
 @pytest.fixture
 def _prometheus(tmp_path: Path) -> Iterator[None]:
-    """A Prometheus beside the cluster that scrapes the operator's service."""
-    scrape = {
-        "job_name": "epochal",
-        "honor_labels": True,
-        "static_configs": [{"targets": ["epochal.epochal-system.svc:8080"]}],
-    }
-    config = tmp_path / "prometheus.yml"
-    config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
-    command = [
-        "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={tmp_path}",
-        f"--web.listen-address={PROMETHEUS}",
-    ]
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+    with prometheus(tmp_path):
         yield
-        server.terminate()
-
-
-def query(expression: str) -> list[str]:
-    url = f"http://{PROMETHEUS}/api/v1/query?query={expression}"
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return [result["value"][1] for result in json.load(answer)["data"]["result"]]
-    except OSError:
-        return []
 
 
 @pytest.mark.usefixtures("_prometheus")

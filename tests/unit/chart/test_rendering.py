@@ -1,10 +1,14 @@
 """What the chart installs, and how its values change that."""
 
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
+
+from tests.unit.chart.conftest import ROOT
 
 Render = Callable[..., Any]
 
@@ -16,11 +20,12 @@ SWITCHES = [
     ("serviceAccount", "create"),
     ("podDisruptionBudget", "enabled"),
     ("networkPolicy", "enabled"),
-    ("serviceMonitor", "enabled"),
+    *((section, "enabled") for section in ("serviceMonitor", "prometheusRule", "dashboard")),
 ]
+OPTIONAL = {"serviceMonitor", "prometheusRule", "dashboard"}
 
 
-def test_default_installs_everything_but_the_service_monitor(render: Render) -> None:
+def test_default_installs_everything_that_needs_nothing_else(render: Render) -> None:
     found = sorted((item["kind"], item["metadata"]["name"]) for item in render().objects)
     assert found == [
         ("ClusterRole", "epochal"),
@@ -72,7 +77,7 @@ def test_switch_changes_what_is_installed(render: Render, section: str, key: str
     def installed(rendering: Any) -> set[tuple[str, str]]:
         return {(item["kind"], item["metadata"]["name"]) for item in rendering.objects}
 
-    default = section != "serviceMonitor"
+    default = section not in OPTIONAL
     differs = installed(render(**{section: {key: on}})) != installed(render())
     assert differs == (on != default)
 
@@ -236,3 +241,16 @@ def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
     assert rule["resources"] == ["trainingjobs"], "status updates pass"
     binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]
     assert binding == {"policyName": "epochal-immutable", "validationActions": ["Deny"]}
+
+
+def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:
+    rendering = render(
+        prometheusRule={"enabled": True, "labels": {"release": "prometheus"}}, dashboard={"enabled": True}
+    )
+    files = ROOT / "charts/epochal/files"
+    rule = rendering.one("PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((files / "alerts.yaml").read_text())
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    dashboard = rendering.one("ConfigMap", "epochal-dashboard")
+    assert json.loads(dashboard["data"]["epochal.json"]) == json.loads((files / "dashboard.json").read_text())
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
