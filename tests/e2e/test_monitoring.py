@@ -31,7 +31,7 @@ SERIES: dict[str, dict[str, str]] = {
     },
     "EpochalTrainingJobSilent": {
         f'epochal_trainingjob_state{{state="Running", {JOB}}}': "1x50 0x550",
-        f"epochal_trainingjob_last_report_time_seconds{{{JOB}}}": "0x600",
+        f"epochal_trainingjob_last_report_time_seconds{{{JOB}}}": "_x5 300x595",
     },
     "EpochalTrainingJobRestarts": {f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x580"},
     "EpochalTrainingJobQueued": {f'epochal_trainingjob_state{{state="Queued", {JOB}}}': "1x70 0x530"},

@@ -134,7 +134,8 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
     try:
         wanted = _digest(_resolve(job, installation))
     except NoStorageEndpoint:
-        return False  # It was built with the default of then.
+        # It was built with the default of then. Whether from this spec, too, only the generation tells.
+        return job.status is None or job.status.observed_generation != job.metadata.generation
     return bool(child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION) != wanted)
 
 

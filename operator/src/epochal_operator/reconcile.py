@@ -115,6 +115,8 @@ class Reconciler:
                 self._wake_followers(key)
                 return None
             observed = await self._explain(await self._catch_up(self._observe(key, document, obstacle)))
+            if self._store.training_job(key) is not document:
+                continue  # It was told of meanwhile.
             todo = make_plan(document, observed, self._installation())
             if not todo.actions:
                 return todo.requeue_after

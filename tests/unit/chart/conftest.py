@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 # Helm's own idea of a cluster's version depends on how it was built.
-ARGUMENTS = ("template", "epochal", "charts/epochal", "--kube-version=1.34.0")
+ARGUMENTS = ("charts/epochal", "--kube-version=1.34.0")
 
 Object = dict[str, Any]
 
@@ -86,12 +86,12 @@ def helm() -> str:
 
 @pytest.fixture(scope="session")
 def render(helm: str) -> Render:
-    """A function that renders the chart as release `epochal` with the values it is given, into a namespace."""
+    """A function that renders the chart with the values it is given, as a release in a namespace."""
 
     @cache
-    def _run(values: str, namespace: str) -> Rendering:
+    def _run(values: str, release: str, namespace: str) -> Rendering:
         done = subprocess.run(
-            (helm, *ARGUMENTS, f"--namespace={namespace}", "--values=-"),
+            (helm, "template", release, *ARGUMENTS, f"--namespace={namespace}", "--values=-"),
             cwd=ROOT,
             input=values,
             capture_output=True,
@@ -101,4 +101,4 @@ def render(helm: str) -> Render:
         )
         return Rendering(text=done.stdout, error=done.stderr if done.returncode else "")
 
-    return lambda namespace="epochal-system", **values: _run(json.dumps(values), namespace)
+    return lambda release="epochal", namespace="epochal-system", **values: _run(json.dumps(values), release, namespace)

@@ -50,6 +50,7 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
 
 def test_names_that_yaml_takes_for_something_else_stay_names(render: Render) -> None:
     rendering = render(
+        release="1e3",
         namespace="2024",
         createNamespace=True,
         watchNamespaces=["1e3", "no"],
@@ -64,11 +65,12 @@ def test_names_that_yaml_takes_for_something_else_stay_names(render: Render) -> 
     for item in rendering.objects:
         assert isinstance(item["metadata"].get("namespace", ""), str), item["metadata"]
         assert isinstance(item["metadata"]["name"], str), item["metadata"]
+        assert {type(value) for value in item["metadata"].get("labels", {}).values()} <= {str}, item["metadata"]
         for subject in item.get("subjects", []):
             assert {type(value) for value in subject.values()} == {str}, subject
     (spec,) = rendering.pod_specs()
     assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("on", "0x1")
-    assert {type(argument) for argument in rendering.container()["args"]} == {str}
+    assert {type(argument) for argument in spec["containers"][0]["args"]} == {str}
 
 
 @pytest.mark.parametrize(("section", "key"), SWITCHES)

@@ -267,10 +267,11 @@ def test_a_default_that_is_missing_is_waited_for() -> None:
     assert "spec.storage.endpoint" in ready.message
     assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateJob]
 
-    waits, job = document(suspend=True), child(training_job(suspend=True))
-    assert applied_status(make_plan(waits, seen(job), without).actions).state == "Suspended"
-    (resumed,) = make_plan(document(suspend=False), seen(job), without).actions
-    assert resumed == PatchJob("job-uid", {"suspend": False})
+    job = child(training_job(suspend=True))
+    same = document({"observedGeneration": 1}, suspend=True)
+    assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
+    (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
+    assert changed == DeleteJob("job-uid")
 
 
 def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:

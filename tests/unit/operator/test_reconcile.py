@@ -203,6 +203,37 @@ async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_fir
     assert server.asked == 1
 
 
+class Reporting(Ahead):
+    """A report comes in while pods are read."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
+        if not self.asked:
+            told = reported(report(sequence=9, stage="Done"), NOW).dump()
+            self._store.put(
+                "TrainingJob", await self.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told)
+            )
+        async for page in super().list_pods(selector, namespace):
+            yield page
+
+
+async def test_a_report_that_comes_while_pods_are_read_stays() -> None:
+    store = Store()
+    server = Reporting(store)
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    early = reported(report(sequence=5), NOW).dump()
+    store.put("TrainingJob", await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=early))
+    store.put("Pod", mine(running()))
+    store.put("Job", server.end("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    status = server.documents["first"]["status"]
+    assert (status["state"], status["progress"]["sequence"]) == ("Complete", 9)
+
+
 class Shared(ApiServer):
     """Somebody else holds a field of the status that the leader has no use for: it stays."""
 

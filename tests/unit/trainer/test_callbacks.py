@@ -88,6 +88,8 @@ def test_monitors_that_are_there() -> None:
     [
         ({"filepath": "{epoch}-{val_acc:.2f}.keras"}, r"filepath '\{epoch\}-\{val_acc:.2f\}.keras' cannot .*'val_acc'"),
         ({"filepath": "{val_loss:.2f}.keras", "save_freq": 10}, "there are epoch, batch, loss$"),
+        ({"filepath": "{batch}.keras"}, "there are epoch, loss, val_loss$"),
+        ({"filepath": "{learning_rate}.keras"}, "there are epoch, loss, val_loss$"),
         ({"filepath": "{epoch:zz}.keras"}, "ValueError"),
         ({"filepath": "{}.keras"}, "IndexError"),
     ],
@@ -97,8 +99,12 @@ def test_the_name_of_a_file_is_made_of_figures_that_are_there(arguments: dict[st
     with pytest.raises(Failure, match=message) as caught:
         callbacks.check_figures(described, ["loss", "val_loss"])
     assert caught.value.reason == "InvalidTraining"
-    named = specs({"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}.keras"})
-    callbacks.check_figures(named, ["loss", "val_loss"])
+    named: list[dict[str, Any]] = [
+        {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{batch}.keras", "save_freq": 3},
+        {"callback": "ReduceLROnPlateau"},
+        {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}-{learning_rate:.3f}.keras"},
+    ]
+    callbacks.check_figures(specs(*named), ["loss", "val_loss"])
 
 
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)

@@ -90,7 +90,8 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
     """
     for index, spec in enumerate(specs):
         if spec.callback == "ModelCheckpoint":
-            _check_name(index, spec, figures)
+            reduces = any(other.callback == "ReduceLROnPlateau" for other in specs[:index])
+            _check_name(index, spec, [*figures, "learning_rate"] if reduces else figures)
         best_only = spec.callback != "ModelCheckpoint" or spec.arguments.get("save_best_only", False)
         classes = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
         monitor = spec.arguments.get("monitor", "val_loss")
@@ -101,13 +102,13 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
 
 def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
     """Checks that the name of a ModelCheckpoint's files can be made of the figures, as Keras does it."""
-    at_steps = isinstance(spec.arguments.get("save_freq", "epoch"), int)
-    known = [name for name in figures if not (at_steps and name.startswith("val_"))]
+    if isinstance(spec.arguments.get("save_freq", "epoch"), int):
+        figures = ["batch", *(name for name in figures if not name.startswith("val_") and name != "learning_rate")]
     try:
-        str(spec.arguments["filepath"]).format(epoch=1, batch=1, learning_rate=0.0, **dict.fromkeys(known, 0.0))
+        str(spec.arguments["filepath"]).format(epoch=1, **dict.fromkeys(figures, 1))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         named = f"{spec.arguments['filepath']!r} cannot be filled in ({type(error).__name__}: {error})"
-        raise _fault(index, spec, f"filepath {named}: there are epoch, batch, {', '.join(known)}") from error
+        raise _fault(index, spec, f"filepath {named}: there are epoch, {', '.join(figures)}") from error
 
 
 def _inside(spec: Callback, folder: Path) -> dict[str, Any]:

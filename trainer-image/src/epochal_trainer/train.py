@@ -185,10 +185,11 @@ def _in_memory(array: Array) -> tf.Tensor:
 
 def _to_evaluate(samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns features and labels as Keras makes them of arrays, but in the machine's memory."""
-    tensors = _in_memory(samples.features), _in_memory(samples.labels)
-    with tf.device("CPU:0"):
-        features, labels = (tf.cast(one, keras.config.floatx()) if one.dtype.is_floating else one for one in tensors)
-    return features, labels
+
+    def tensor(array: Array) -> tf.Tensor:
+        return _in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
+
+    return tensor(samples.features), tensor(samples.labels)
 
 
 def _append_to_logs(callbacks: Sequence[Any]) -> None:

@@ -201,6 +201,38 @@ def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
     assert newest.files["callbacks/a"].path.read_text() == "a"
 
 
+class HeldUp(FolderBucket):
+    """Another attempt begins and stores a checkpoint while this one writes its pointer."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def put(self, key: str, content: bytes) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        super().put(key, content)
+
+
+def test_files_that_an_attempt_deletes_that_was_held_up_are_stored_anew(
+    opened: Any, folder: Path, make: Make, tmp_path: Path
+) -> None:
+    bucket = HeldUp(tmp_path / "bucket")
+    old, new = opened(bucket=bucket), opened()
+    files = {"callbacks/a": copy(tmp_path, "a")}
+
+    def another() -> None:
+        begin(folder, 2)
+        new.write(make(2, attempt=2, files=files))
+
+    bucket.meanwhile = another
+    old.write(make(1))
+    for epoch in (3, 4):
+        new.write(make(epoch, attempt=2, files=files))
+    newest = opened().newest()
+    assert newest is not None
+    assert newest.files["callbacks/a"].path.read_text() == "a"
+
+
 class Undeletable(FolderBucket):
     def delete(self, key: str) -> None:
         raise refused("ResultsNotWritable", f"{key} may not be deleted")

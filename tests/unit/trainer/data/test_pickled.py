@@ -74,7 +74,9 @@ def channels_last(x: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -1, 0)), 0, -1)
 
 
-@pytest.mark.parametrize("axes", [(0, 1, 1), (0, 1), (0, 1, 3), (0, 1, -1), "012", [0, 1, 2], (0, 1, 2.5)])
+@pytest.mark.parametrize(
+    "axes", [(0, 1, 1), (0, 1), (0, 1, 3), (0, 1, -1), "012", [0, 1, 2], (0, 1, 2.0), (0, True, 2)]
+)
 def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
     kind = pickled.PickledType("u1")
     with pytest.raises((TypeError, ValueError), match="axes"):

@@ -18,7 +18,7 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
-from epochal_trainer.failures import Failure
+from epochal_trainer.failures import SUPERSEDED, Failure
 from epochal_trainer.results import CHECKPOINTS, check_last, to_json
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,9 @@ class Store:
             self._bucket.upload(path, self._prefix + entry.key)
         try:
             check_last(self._bucket, self._folder, state.attempt)
-        except Failure:
-            self._bucket.delete(self._prefix + entry.key)
+        except Failure as failure:
+            if failure.reason == SUPERSEDED:
+                self._bucket.delete(self._prefix + entry.key)
             raise
         kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
         pointer = _Pointer(checkpoints=kept)
@@ -210,7 +211,10 @@ class Store:
         kept = {entry.key for entry in self._kept}
         files = {digest for entry in self._kept for digest in entry.files}
         try:
-            for name in self._names():
+            names = self._names()
+            # One that was held up while it was given up may have deleted files of this attempt: they are stored anew.
+            self._uploaded &= {name.removeprefix(_FILES) for name in names if name.startswith(_FILES)}
+            for name in names:
                 is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)

@@ -163,7 +163,7 @@ class PickledArray:
     def _permuted(self, data: object, kind: object, shape: object, order: object, axes: object) -> None:
         if order != "K" or not isinstance(axes, tuple) or not isinstance(shape, tuple):
             raise TypeError("the axes of a transposed array need its shape, and the order K")
-        if sorted(axes) != list(range(len(shape))):
+        if any(type(axis) is not int for axis in axes) or sorted(axes) != list(range(len(shape))):
             raise ValueError(f"an array of {len(shape)} axes has none in the order {axes!r:.{SHOWN}}")
         self._set(data, kind, shape, "C")
         self._axes = axes
