@@ -14,6 +14,10 @@ Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 State = Literal["Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
+STORAGE = "StorageAvailable"
+"""The condition that says whether the storage is waited for."""
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
+"""The conditions that are Epochal's; others may add their own."""
 
 
 def _known(state: object) -> object:

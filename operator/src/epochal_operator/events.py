@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from epochal_api.status import Condition, Reported, Status
+from epochal_api.status import STORAGE, Condition, Reported, Status
 from epochal_api.trainingjob import API_VERSION, KIND, Metadata
 
 from epochal_operator.failures import failure, last_failure
 from epochal_operator.observed import Observed
 from epochal_operator.reported import duration
-from epochal_operator.status import STORAGE, get_condition, holds
+from epochal_operator.status import get_condition, holds
 
 Object = dict[str, Any]
 

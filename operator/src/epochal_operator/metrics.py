@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from epochal_api.status import STATES
+from epochal_api.status import CONDITIONS, STATES
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -23,7 +23,6 @@ from prometheus_client.registry import Collector
 
 Object = Mapping[str, Any]
 
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "StorageAvailable")
 CONDITION_STATUSES = ("True", "False", "Unknown")
 
 _PREFIX = "epochal_trainingjob"

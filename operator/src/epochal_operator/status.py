@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.status import Condition, Progress, Reported, State, Status
+from epochal_api.status import CONDITIONS, STORAGE, Condition, Progress, Reported, State, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
 from epochal_operator.failures import ending, failing, failure, last_failure, no_more_follows
@@ -20,11 +20,6 @@ INVALID = "InvalidSpec"
 STALLING = frozenset({"NameConflict", "JobRejected", "NoStorageEndpoint", "ContinueFromFailed", "ContinueFromCircular"})
 """Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
 
-
-STORAGE = "StorageAvailable"
-"""The condition that says whether the storage is waited for."""
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
-"""The conditions that are the leader's; others may add their own."""
 MAX_MESSAGE = 16384
 """Characters of a condition's message."""
 
