@@ -154,7 +154,11 @@ class Process:
 
     def wait_leads(self, seconds: float = START_SECONDS) -> None:
         """Waits until it leads."""
-        wait(f"{self.name} to lead", self.leads, seconds=seconds, every=0.1)
+        try:
+            wait(f"{self.name} to lead", self.leads, seconds=seconds, every=0.1)
+        except TimeoutError as error:
+            last = "\n".join(self._log.read_text(encoding="utf-8").splitlines()[-20:])
+            raise TimeoutError(f"{error}; it logged last:\n{last}") from None
 
     def records(self) -> list[dict[str, Any]]:
         """Returns what it has logged: JSON, line by line."""
