@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from epochal_trainer import keras_objects
+from epochal_trainer.batches import in_memory
 from epochal_trainer.data import Samples
 from epochal_trainer.failures import bad_data
 from epochal_trainer.network import Node
@@ -41,8 +42,7 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         layer = model.get_layer(node.name)
         before = keras.Model(model.input, layer.input)
         try:
-            with tf.device("CPU:0"):  # else TensorFlow puts the whole set on the GPU
-                features = tf.data.Dataset.from_tensor_slices(train.features)
+            features = tf.data.Dataset.from_tensor_slices(in_memory(train.features))
             layer.adapt(features.batch(_BATCH).map(before))
         except Exception as error:
             message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"

@@ -13,6 +13,12 @@ _AHEAD = 2
 """Batches that lie ready."""
 
 
+def in_memory(array: Array) -> tf.Tensor:
+    """Returns an array as a tensor in the machine's memory: by itself, TensorFlow would put it whole on the GPU."""
+    with tf.device("CPU:0"):
+        return tf.convert_to_tensor(array)
+
+
 def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """Returns the order of samples in one epoch: a function of seed and epoch alone, whatever came before.
 

@@ -6,7 +6,6 @@ import os
 from epochal_api.pod import ExitCode
 
 DISK_FULL = os.EX_IOERR
-SUPERSEDED = "Superseded"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -55,7 +54,7 @@ def superseded(attempt: int, later: int) -> Failure:
         later: The one that has begun since.
     """
     message = f"this is attempt {attempt}, and attempt {later} has begun since: that one goes on"
-    return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
+    return Failure("Superseded", message, ExitCode.TERMINATED)
 
 
 def scratch_full(found: str) -> Failure:

@@ -68,7 +68,8 @@ class Results:
         Raises:
             Failure: Superseded, if one has.
         """
-        check_last(self._bucket, self._folder, self._attempt)
+        if (later := last_attempt(self._bucket, self._folder)) > self._attempt:
+            raise superseded(self._attempt, later)
 
     def store(self, path: Path, name: str) -> str:
         """Stores a file.
@@ -94,21 +95,6 @@ class Results:
         for file in sorted(path.rglob("*")):
             if file.is_file():
                 self.store(file, f"{name}/{file.relative_to(path).as_posix()}")
-
-
-def check_last(bucket: Bucket, folder: str, attempt: int) -> None:
-    """Checks that an attempt is the last that has begun.
-
-    Args:
-        bucket: The bucket for results.
-        folder: The folder of one TrainingJob in it.
-        attempt: The attempt.
-
-    Raises:
-        Failure: Superseded, if it is not.
-    """
-    if (later := last_attempt(bucket, folder)) > attempt:
-        raise superseded(attempt, later)
 
 
 def last_attempt(bucket: Bucket, folder: str) -> int:

@@ -10,7 +10,7 @@ from epochal_api.training import Training
 
 from epochal_trainer import epochs as figures_of
 from epochal_trainer import keras_objects
-from epochal_trainer.batches import batches, steps_per_epoch
+from epochal_trainer.batches import batches, in_memory, steps_per_epoch
 from epochal_trainer.checkpoint import Position, Snapshot
 from epochal_trainer.data import Samples
 from epochal_trainer.data.samples import Array
@@ -44,7 +44,8 @@ def fit(
             these data; InvalidTraining, if Keras refuses to train.
         Terminated: If it was told to stop.
     """
-    features, labels = _in_memory(train.features), _in_memory(train.labels)
+    features, labels = in_memory(train.features), in_memory(train.labels)
+    held_out = _to_evaluate(validation) if validation else None
     steps = steps_per_epoch(len(train), training.batch_size)
 
     def data(epoch: int, step: int, epochs: int) -> tf.data.Dataset:
@@ -76,7 +77,7 @@ def fit(
                     position=position,
                     steps=steps,
                     data=rest,
-                    validation=validation,
+                    validation=held_out,
                     batch_size=training.batch_size,
                 )
                 finished += 1
@@ -88,7 +89,7 @@ def fit(
             epochs=training.epochs,
             initial_epoch=finished,
             steps_per_epoch=steps,
-            validation_data=_to_evaluate(validation) if validation else None,
+            validation_data=held_out,
             validation_batch_size=training.batch_size if validation else None,
             callbacks=everything,
             verbose=0,
@@ -153,7 +154,7 @@ def _finish_epoch(
     position: Position,
     steps: int,
     data: tf.data.Dataset,
-    validation: Samples | None,
+    validation: tuple[tf.Tensor, tf.Tensor] | None,
     batch_size: int,
 ) -> None:
     """Does what Keras' fit does in an epoch, from a position in it: fit itself can begin only with a whole epoch."""
@@ -167,7 +168,7 @@ def _finish_epoch(
     figures = dict(model.get_metrics_result())
     if validation is not None:
         validated = model.evaluate(
-            *_to_evaluate(validation),
+            *validation,
             batch_size=batch_size,
             callbacks=callbacks,
             verbose=0,
@@ -177,17 +178,11 @@ def _finish_epoch(
     callbacks.on_epoch_end(position.epoch, figures)
 
 
-def _in_memory(array: Array) -> tf.Tensor:
-    """Returns an array as a tensor in the machine's memory: by itself, TensorFlow would put it whole on the GPU."""
-    with tf.device("CPU:0"):
-        return tf.convert_to_tensor(array)
-
-
 def _to_evaluate(samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns features and labels as Keras makes them of arrays, but in the machine's memory."""
 
     def tensor(array: Array) -> tf.Tensor:
-        return _in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
+        return in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
 
     return tensor(samples.features), tensor(samples.labels)
 

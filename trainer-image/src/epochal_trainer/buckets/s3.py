@@ -160,7 +160,7 @@ class S3Bucket:
 
         def ask() -> bytes:
             with self._opened(key) as response:
-                return bounded(response.read(SMALL_BYTES + 1, decode_content=False), self.uri(key))
+                return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
 
         return self._ask("read", key, ask)
 
@@ -258,6 +258,7 @@ class S3Bucket:
     def _opened(self, key: str, **how: Any) -> Iterator[Any]:
         """Opens an object, or what `how` says of it. A connection that was not read to its end serves nobody else."""
         response = self._client.get_object(self.name, key, **how)
+        response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
         try:
             yield response
         finally:
@@ -266,7 +267,7 @@ class S3Bucket:
 
     def _digest(self, key: str) -> str:
         with self._opened(key) as response:
-            return _sha256(response.stream(CHUNK_BYTES, decode_content=False))
+            return _sha256(response.stream(CHUNK_BYTES))
 
     def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
         abandoned = threading.Event()
@@ -299,7 +300,7 @@ class S3Bucket:
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:
                     file.seek(offset)
-                    for chunk in response.stream(CHUNK_BYTES, decode_content=False):
+                    for chunk in response.stream(CHUNK_BYTES):
                         patience.check()
                         file.write(chunk)
                     if file.tell() != offset + length:

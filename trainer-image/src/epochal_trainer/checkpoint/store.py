@@ -18,8 +18,8 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
-from epochal_trainer.failures import SUPERSEDED, Failure
-from epochal_trainer.results import CHECKPOINTS, check_last, to_json
+from epochal_trainer.failures import Failure, superseded
+from epochal_trainer.results import CHECKPOINTS, last_attempt, to_json
 
 log = logging.getLogger(__name__)
 
@@ -136,12 +136,9 @@ class Store:
                 files=sorted({copy.sha256 for copy in snapshot.files.values()}),
             )
             self._bucket.upload(path, self._prefix + entry.key)
-        try:
-            check_last(self._bucket, self._folder, state.attempt)
-        except Failure as failure:
-            if failure.reason == SUPERSEDED:
-                self._bucket.delete(self._prefix + entry.key)
-            raise
+        if (later := last_attempt(self._bucket, self._folder)) > state.attempt:
+            self._bucket.delete(self._prefix + entry.key)
+            raise superseded(state.attempt, later)
         kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
         pointer = _Pointer(checkpoints=kept)
         self._bucket.put(self._prefix + _POINTER, to_json(json.loads(pointer.model_dump_json(exclude_none=True))))
@@ -213,11 +210,10 @@ class Store:
         try:
             names = self._names()
             # One that was held up while it was given up may have deleted files of this attempt: they are stored anew.
-            self._uploaded &= {name.removeprefix(_FILES) for name in names if name.startswith(_FILES)}
+            self._uploaded &= files.intersection(name.removeprefix(_FILES) for name in names)
             for name in names:
                 is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)
-                    self._uploaded.discard(name.removeprefix(_FILES))
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)
