@@ -62,7 +62,7 @@ def lacks_pods(observed: Observed) -> float | None:
     if child is None or observed.pods or child["spec"].get("suspend"):
         return None
     begun = child.get("status", {}).get("startTime")
-    if not begun or condition(child, "Complete") or condition(child, "Failed"):
+    if not begun or _has_ended(child):
         return None
     return (observed.now - datetime.fromisoformat(begun)).total_seconds()
 
@@ -70,9 +70,13 @@ def lacks_pods(observed: Observed) -> float | None:
 def is_ahead(observed: Observed) -> bool:
     """Returns whether a Job has ended and a pod of its is not known to have, which in truth came first."""
     child = observed.child
-    if child is None or not (condition(child, "Complete") or condition(child, "Failed")):
+    if child is None or not _has_ended(child):
         return False
     return any(alive(pod) and owner_uid(pod) == child["metadata"]["uid"] for pod in observed.pods)
+
+
+def _has_ended(child: Object) -> bool:
+    return bool(condition(child, "Complete") or condition(child, "Failed"))
 
 
 def owner_uid(thing: Object) -> str | None:

@@ -123,11 +123,9 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed,
     child = observed.child
     if metadata.deletion_timestamp is not None:
         return Plan()
-    if child is None:
-        after = refused(metadata, before, message, observed.now)
-    elif before.start_time is not None:  # Older rules let it start, so it ends by them.
+    if child is not None and before.start_time is not None:  # Older rules let it start, so it ends by them.
         after = begun(metadata, before, child, observed)
-    elif not _going(child):
+    elif child is not None and not _going(child):
         return Plan((DeleteJob(child["metadata"]["uid"]),))
     else:
         after = refused(metadata, before, message, observed.now)
@@ -144,8 +142,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
     actions = _writes(metadata, before, after, _figures(before, after, observed), observed)
     if not actions and (left := _time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
-    over = holds(after, "Complete") or holds(after, "Failed")
-    return Plan(tuple(actions), None if over else _look_again(observed))
+    return Plan(tuple(actions), None if _over(after) else _look_again(observed))
 
 
 def _look_again(observed: Observed) -> float | None:
@@ -195,7 +192,11 @@ def _figures(before: Status, after: Status, observed: Observed) -> Reported:
     if found is not None and found[0].order > known:
         report, time = found
         figures = reported(report, datetime.fromisoformat(time) if time else observed.now, figures)
-    return without_estimates(figures) if holds(after, "Complete") or holds(after, "Failed") else figures
+    return without_estimates(figures) if _over(after) else figures
+
+
+def _over(after: Status) -> bool:
+    return holds(after, "Complete") or holds(after, "Failed")
 
 
 def _time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:

@@ -44,7 +44,7 @@ class Queue(Generic[K]):
         self._due: dict[K, float] = {}
         self._count = 0
         self._wake = asyncio.Event()
-        self._worked: float | None = None
+        self._worked = float("inf")  # nobody works yet
 
     @property
     def depth(self) -> int:
@@ -54,9 +54,7 @@ class Queue(Generic[K]):
     def stalled(self) -> float:
         """Returns the seconds since a key was finished while there was work to do; 0 while there is none to be done."""
         pending = [*self._since.values(), *self._busy.values()]
-        if self._worked is None or not pending:
-            return 0.0
-        return max(0.0, self._clock() - max(self._worked, min(pending)))
+        return max(0.0, self._clock() - max(self._worked, min(pending))) if pending else 0.0
 
     def add(self, key: K) -> None:
         """Wants a key handled as soon as possible."""

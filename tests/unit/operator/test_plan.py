@@ -210,11 +210,7 @@ def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
 @pytest.mark.parametrize("obstacle", [None, Obstacle("ContinueFromUnfinished", "digits is Queued")])
 def test_a_job_that_goes_on_from_itself_is_refused(obstacle: Obstacle | None) -> None:
     training = SPEC["training"] | {"continueFrom": {"name": "digits"}}
-    told = next(
-        action
-        for action in make_plan(document(training=training), seen(obstacle=obstacle), INSTALLATION).actions
-        if isinstance(action, ApplyStatus)
-    ).status
+    told = applied_status(make_plan(document(training=training), seen(obstacle=obstacle), INSTALLATION).actions)
     refusal = get_condition(told, "Failed")
     assert refusal is not None
     assert (refusal.reason, refusal.status) == ("InvalidSpec", "True")

@@ -188,6 +188,8 @@ async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> 
         await release.wait()
 
     queue: Queue[str] = Queue(work, clock=lambda: now)
+    now = 400.0
+    assert queue.stalled() == 0
     queue.add("a")
     now = 500.0
     assert queue.stalled() == 0, "nobody works yet"

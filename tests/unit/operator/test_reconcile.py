@@ -68,15 +68,18 @@ class ApiServer:
         return self._written(self.jobs[name])
 
 
-async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
-    server, store = ApiServer(), Store()
-    reconciler = Reconciler(
+def reconciler(server: ApiServer, store: Store) -> Reconciler:
+    return Reconciler(
         cast("Kube", server), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW
     )
+
+
+async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
+    server, store = ApiServer(), Store()
     store.put("TrainingJob", server.put("first", epochs=1))
     server.put("first", epochs=2)
     server.documents["first"]["metadata"]["generation"] = 2
-    await reconciler.reconcile(FIRST)
+    await reconciler(server, store).reconcile(FIRST)
     assert '"epochs":2' in server.jobs["first"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
 
 
@@ -129,12 +132,6 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     job = copy.deepcopy(server.jobs["second"])
     assert (await state(SECOND))[:2] == ("Queued", "Queued")
     assert server.jobs["second"] == job
-
-
-def reconciler(server: ApiServer, store: Store) -> Reconciler:
-    return Reconciler(
-        cast("Kube", server), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW
-    )
 
 
 class Replaced(ApiServer):
