@@ -20,6 +20,7 @@ NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname"
 """A job that gets its Job and its pod, and needs no more of the machine."""
 CALM_SECONDS = 120
 LEASE_SECONDS = 15
+ROUNDS = 5
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,15 +107,17 @@ def test_an_api_server_in_any_trouble_is_survived(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     for number, (name, faults) in enumerate(TROUBLE.items()):
-        before = len(proxy.calls), proxy.injected()
+        before = proxy.injected()
         with proxy.trouble(**faults):
             if "cut" in faults:
                 proxy.cut_watches()
-            live_through(namespace, f"trouble-{number}")
-            made = proxy.injected() - before[1]
-            assert made > 0 or "delay" in faults, (
-                f"{name}: nothing went wrong in {len(proxy.calls) - before[0]} requests"
-            )
+            # A share of few requests may be none of them: what did not happen has not been survived.
+            for again in range(ROUNDS):
+                live_through(namespace, f"trouble-{number}-{again}")
+                if proxy.injected() > before:
+                    break
+            else:
+                pytest.fail(f"{name}: nothing went wrong in {len(proxy.calls)} requests")
         assert not first.ended(), name
         assert audit.faults == [], name
     wait("the operator to lead when all is well", first.leads, seconds=30)

@@ -58,7 +58,7 @@ class Call(NamedTuple):
         path: Path.
         query: Query.
         status: HTTP status of the answer; 0 if there was none.
-        injected: Whether the proxy made the answer, or spoilt it.
+        injected: Whether the proxy made the answer, spoilt it or was late with it.
     """
 
     method: str
@@ -137,7 +137,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(lambda: [watch.cancel() for watch in self._watches])
 
     def injected(self) -> int:
-        """Returns how many answers the proxy has made or spoilt so far."""
+        """Returns how many answers the proxy has made, spoilt or delayed so far."""
         return sum(call.injected for call in self.calls)
 
     def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:
@@ -169,6 +169,7 @@ class Proxy:
         return self._random.random() < share
 
     def _note(self, request: web.Request, status: int, *, injected: bool) -> None:
+        injected = injected or self.faults.delay > (0, 0)
         self.calls.append(Call(request.method, request.path, dict(request.query), status, injected))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
