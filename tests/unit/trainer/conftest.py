@@ -5,6 +5,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,8 +13,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-@pytest.fixture
-def as_before() -> Iterator[None]:
+@contextmanager
+def undone() -> Iterator[None]:
     """Undoes what a run does to its process."""
     loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
@@ -28,3 +29,9 @@ def as_before() -> Iterator[None]:
     warnings.showwarning = shown
     for number, taken in signals.items():
         signal.signal(number, taken)
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    with undone():
+        yield

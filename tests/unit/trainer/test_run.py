@@ -29,6 +29,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from typer.testing import CliRunner
 
 from .buckets.s3_server import Service
+from .conftest import undone
 from .test_report import Operator
 
 FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
@@ -233,15 +234,15 @@ def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, w
 def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    again = [*command(folder, job()), "--data", str(folder / "data"), "--results", str(folder / "results")]
-    monkeypatch.setattr(
-        keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
-    )
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 143
+    command(folder, job())
+    folders = Folders(folder / "data", folder / "results")
+    with undone(), monkeypatch.context() as told:
+        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        assert run(folder / "job.yaml", folders) == 143
     assert not list(folder.rglob("summary.json"))
-    subprocess.run(again, check=True)
-    (told,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
-    assert (told["attempt"], told["epochs"]) == (2, 3)
+    assert run(folder / "job.yaml", folders) == 0
+    (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
+    assert (summary["attempt"], summary["epochs"]) == (2, 3)
 
 
 @pytest.mark.usefixtures("as_before")

@@ -1,4 +1,4 @@
-"""Trainings that are killed: real processes, real signals, at moments that differ from run to run."""
+"""Trainings without a cluster, with folders for buckets: killed at moments that differ from run to run, and gone on."""
 
 import csv
 import random
@@ -13,25 +13,25 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from epochal_trainer.run import Folders, run
+
+from tests.kit.jobs import EXAMPLES
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-EXAMPLES = Path(__file__).parents[3] / "manifests/examples"
 EPOCHS = 16
 PATIENT = {"callback": "EarlyStopping", "monitor": "val_loss", "patience": EPOCHS, "restore_best_weights": True}
 MOMENT = random.SystemRandom()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("kill")
-    subprocess.run([sys.executable, EXAMPLES / "digits.py", path / "data"], check=True, timeout=120)
+def folder(tmp_path_factory: pytest.TempPathFactory, digits_file: Path) -> Path:
+    path = tmp_path_factory.mktemp("local")
+    (path / "data").symlink_to(digits_file.parent)
     return path
 
 
-def described(folder: Path, results: str, **training: Any) -> tuple[Path, Folders]:
+def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
     document = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
     document["spec"]["training"] |= {
         "epochs": EPOCHS,
@@ -40,13 +40,8 @@ def described(folder: Path, results: str, **training: Any) -> tuple[Path, Folder
     } | training
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
-    return path, Folders(folder / "data", folder / results)
-
-
-def start(folder: Path, results: str) -> subprocess.Popen[str]:
-    path, folders = described(folder, results)
     command = [sys.executable, "-m", "epochal_trainer", "run", str(path)]
-    command += ["--data", str(folders.data), "--results", str(folders.results)]
+    command += ["--data", str(folder / "data"), "--results", str(folder / results)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -78,7 +73,6 @@ def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
     return model.get_weights(), [row[:1] + row[2:] for row in rows], (results / "training.log").read_text()
 
 
-@pytest.mark.usefixtures("as_before")
 def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> None:
     code, output = strike(start(folder, "killed"), signal.SIGKILL, MOMENT.randint(2, 4))
     assert code == -signal.SIGKILL, output
@@ -88,7 +82,8 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> 
     code, output = end(start(folder, "killed"))
     assert code == 0, output
     assert "checkpoint of attempt 2)" in output
-    assert run(*described(folder, "whole")) == 0
+    code, output = end(start(folder, "whole"))
+    assert code == 0, output
 
     weights, history, _ = of(folder / "whole")
     resumed, same, log = of(folder / "killed")
@@ -99,12 +94,12 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> 
     assert log.count("Going on from") == 2
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_training_that_is_done_can_be_trained_further(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_that_is_done_can_be_trained_further(folder: Path) -> None:
     (before,) = (folder / "whole/default/digits").iterdir()
     uri = f"s3://digits-results/default/digits/{before.name}/"
-    assert run(*described(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri})) == 0
-    assert f"Going on from the end of epoch {EPOCHS}" in capsys.readouterr().out
+    code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))
+    assert code == 0, output
+    assert f"Going on from the end of epoch {EPOCHS}" in output
     (after,) = set((folder / "whole/default/digits").iterdir()) - {before}
     rows = (after / "history.csv").read_text().splitlines()
     assert rows[: EPOCHS + 1] == (before / "history.csv").read_text().splitlines()
