@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 MNIST := $(EPOCHAL_CACHE)/mnist
 
 help: ## List the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(EPOCHAL_CACHE)/uv/bin/uv:
 	@echo "Installing uv into $(EPOCHAL_CACHE)/uv"
@@ -25,7 +25,7 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 demo: .venv/synced cluster-up images install $(MNIST) ## From a fresh machine to a network trained on MNIST
 	@$(IN_CLUSTER) $(PYTHON) -m tests.demo $(MNIST)
 
-test: check test-unit test-e2e test-down ## Everything that proves it
+test: check test-unit test-integration test-e2e test-down ## Everything that proves it
 
 check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen ruff format --check --quiet
@@ -35,6 +35,9 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 
 test-unit: .venv/synced helm ## The fast tests
 	$(UV) run --frozen pytest --quiet --numprocesses 3 --dist worksteal
+
+test-integration: .venv/synced ## The trainer as a whole: real trainings, processes and servers, but no cluster
+	$(UV) run --frozen pytest --quiet --numprocesses 2 --dist worksteal tests/integration
 
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
@@ -87,4 +90,4 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
 
-.PHONY: helm help demo test check test-unit test-e2e test-down bench faults faketime cluster-up cluster-down images seaweedfs install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench faults faketime cluster-up cluster-down images seaweedfs install shell kubeconfig manifests

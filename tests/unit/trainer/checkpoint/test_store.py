@@ -11,7 +11,7 @@ from epochal_trainer.checkpoint import Snapshot, Store
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.failures import Failure, refused
 
-from tests.unit.trainer.buckets.s3_server import Service
+from tests.kit.s3_server import Service
 
 Make = Callable[..., Snapshot]
 

@@ -1,4 +1,4 @@
-"""Trainings without a cluster, with folders for buckets: killed at moments that differ from run to run, and gone on."""
+"""Trainings that are killed: real processes, real signals, at moments that differ from run to run."""
 
 import csv
 import random
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.kit.jobs import EXAMPLES
+from tests.kit.jobs import EXAMPLES, digits_file
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -25,9 +25,9 @@ MOMENT = random.SystemRandom()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, digits_file: Path) -> Path:
-    path = tmp_path_factory.mktemp("local")
-    (path / "data").symlink_to(digits_file.parent)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("kill")
+    digits_file(path / "data")
     return path
 
 

@@ -28,7 +28,8 @@ from epochal_trainer.termination import LastWords
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
-from .buckets.s3_server import Service
+from tests.kit.s3_server import Service
+
 from .conftest import undone
 from .test_report import Operator
 

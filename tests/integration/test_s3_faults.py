@@ -19,7 +19,7 @@ from epochal_trainer.failures import Failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .s3_server import Asked, Handler, Service, breaking, refusing, slow
+from tests.kit.s3_server import Asked, Handler, Service, breaking, refusing, slow
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 PART = 5 * 1024**2
