@@ -1,5 +1,6 @@
 """Suspend and resume, deletion, deadlines, time to live."""
 
+import json
 from typing import Any
 
 from tests.kit.jobs import Namespace, digits
@@ -67,6 +68,15 @@ def test_a_job_that_was_deleted_under_a_running_training_is_made_again(namespace
     kubectl("delete", "job", "again", "--namespace", namespace.name)
     namespace.complete("again")
     assert get("job", "again", namespace=namespace.name)["metadata"]["uid"] != before
+
+
+def test_a_job_that_somebody_stopped_goes_on(namespace: Namespace) -> None:
+    namespace.apply(digits("stopped", training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "stopped")
+    for change in ({"parallelism": 0}, {"suspend": True}):
+        patch = json.dumps({"spec": change})
+        kubectl("patch", "job", "stopped", "--namespace", namespace.name, "--type", "merge", "--patch", patch)
+    namespace.complete("stopped")
 
 
 def test_a_name_that_is_taken_is_a_condition_and_heals(namespace: Namespace) -> None:

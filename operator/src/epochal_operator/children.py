@@ -106,13 +106,11 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             ],
         },
         "spec": {
-            "parallelism": 1,
+            **_given(**_steered(spec)),
             "completions": 1,
-            "suspend": spec.suspend,
             "backoffLimit": spec.backoff_limit,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": _failure_policy(),
-            **_given(activeDeadlineSeconds=spec.active_deadline_seconds),
             "template": {
                 "metadata": {"labels": labels, "annotations": annotations},
                 "spec": _pod_spec(resolved, installation),
@@ -122,11 +120,13 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
 
 
 def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
-    """Returns what must change in the spec of a TrainingJob's Job: nothing, or those fields that may (None: remove)."""
-    spec = child["spec"]
-    wanted = {"suspend": job.spec.suspend, "activeDeadlineSeconds": job.spec.active_deadline_seconds}
-    found = {"suspend": spec.get("suspend", False), "activeDeadlineSeconds": spec.get("activeDeadlineSeconds")}
-    return {name: value for name, value in wanted.items() if value != found[name]}
+    """Returns what must change in the spec of a TrainingJob's Job, whoever changed either; None removes a field."""
+    return {name: value for name, value in _steered(job.spec).items() if value != child["spec"].get(name)}
+
+
+def _steered(spec: TrainingJobSpec) -> Object:
+    """Returns what decides whether a Job's pod runs, and may change while it does; None stands for no such field."""
+    return {"parallelism": 1, "suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
 def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:

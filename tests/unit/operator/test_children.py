@@ -234,6 +234,14 @@ def test_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str,
     assert not outdated(job, made(**was), INSTALLATION)
 
 
+@pytest.mark.parametrize(("field", "value"), [("parallelism", 0), ("suspend", True), ("activeDeadlineSeconds", 1)])
+def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -> None:
+    child = made()
+    wanted = child["spec"].get(field)
+    child["spec"][field] = value
+    assert changes(training_job(), child) == {field: wanted}
+
+
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
 def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
     assert outdated(training_job(**change), made(), INSTALLATION)
