@@ -19,7 +19,7 @@ from tests.faults.scenario import Tryable
 from tests.faults.table import Row
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.kubectl import apply, get, kubectl, wait
 
 STORAGE = ("away before the download", "away during training", "away during the upload", "full during training")
 FAULTS: tuple[Tryable, ...] = (
@@ -67,6 +67,20 @@ def _operator_away() -> Iterator[None]:
     operator.scale(0)
     yield
     operator.scale(1)
+
+
+def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: Namespace) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    namespace.apply(digits("refused", training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "refused")
+    apply(quota, namespace=namespace.name)
+    crash(namespace, "refused")
+    wait("the reason", lambda: namespace.condition("Ready", "refused").get("reason") == "PodRefused", seconds=90)
+    assert "exceeded quota: none" in namespace.condition("Ready", "refused")["message"]
+    kubectl("delete", "resourcequota", "none", "--namespace", namespace.name)
+    namespace.complete("refused")
+    warnings = [event["reason"] for event in namespace.events("refused") if event["type"] == "Warning"]
+    assert sorted(warnings) == ["PodRefused", "Restarting"]
 
 
 def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:

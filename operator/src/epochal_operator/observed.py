@@ -1,8 +1,8 @@
 """What is seen of a TrainingJob at one moment: its children, what is in their way, and what it goes on from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from epochal_api.trainingjob import GROUP, KIND
@@ -10,6 +10,9 @@ from epochal_api.trainingjob import GROUP, KIND
 from epochal_operator.pods import alive, condition
 
 Object = Mapping[str, Any]
+
+TOLD_SECONDS = 120.0
+"""Longer than Kubernetes waits until it tries, and tells, again that a pod cannot be created."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Observed:
         child: Its batch/v1 Job, if there is one.
         pods: Its pods, the oldest first.
         obstacle: Why it has no Job, if one could not be created.
-        refusal: Why its Job has no pod, if none could be created: a quota or an admission policy, as the server says.
+        refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
+            admission policy, as the server says.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
     """
 
@@ -57,14 +61,29 @@ class Observed:
 
 
 def lacks_pods(observed: Observed) -> float | None:
-    """Returns for how many seconds a Job should have had a pod and has none, or None if all is as it should be."""
-    child = observed.child
-    if child is None or observed.pods or child["spec"].get("suspend"):
+    """Returns for how many seconds a Job has had no pod, nor made one, that may run; None if it needs none.
+
+    After a failure that takes as long as Kubernetes waits until it tries again.
+    """
+    child, pods = observed.child, observed.pods
+    if child is None or child["spec"].get("suspend") or any(map(_serves, pods)):
         return None
     begun = child.get("status", {}).get("startTime")
     if not begun or _has_ended(child):
         return None
-    return (observed.now - datetime.fromisoformat(begun)).total_seconds()
+    return (observed.now - max([datetime.fromisoformat(begun), *map(_created, pods)])).total_seconds()
+
+
+def refusal(told: Iterable[Object], observed: Observed) -> str | None:
+    """Returns why a Job's pod cannot be created, or None if that is not known, or no longer so.
+
+    Args:
+        told: The events.k8s.io/v1 Events of the Job with the reason FailedCreate.
+        observed: What else is seen.
+    """
+    last = max(told, key=_last_told, default=None)
+    since = max([observed.now - timedelta(seconds=TOLD_SECONDS), *map(_created, observed.pods)])
+    return last.get("note") if last is not None and _last_told(last) > since else None
 
 
 def is_ahead(observed: Observed) -> bool:
@@ -73,6 +92,20 @@ def is_ahead(observed: Observed) -> bool:
     if child is None or not _has_ended(child):
         return False
     return any(alive(pod) and owner_uid(pod) == child["metadata"]["uid"] for pod in observed.pods)
+
+
+def _serves(pod: Object) -> bool:
+    return alive(pod) or pod["status"]["phase"] == "Succeeded"
+
+
+def _created(pod: Object) -> datetime:
+    return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+
+
+def _last_told(event: Object) -> datetime:
+    series = event.get("series") or {}
+    times = series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime")
+    return datetime.fromisoformat(next(filter(None, times), event["metadata"]["creationTimestamp"]))
 
 
 def _has_ended(child: Object) -> bool:

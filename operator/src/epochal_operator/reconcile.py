@@ -20,7 +20,7 @@ from epochal_operator.kube import (
     Kube,
     NotFound,
 )
-from epochal_operator.observed import Observed, Obstacle, is_ahead, lacks_pods, obstacle_of
+from epochal_operator.observed import Observed, Obstacle, is_ahead, lacks_pods, obstacle_of, refusal
 from epochal_operator.plan import (
     NO_POD_SECONDS,
     Action,
@@ -161,8 +161,7 @@ class Reconciler:
             return observed
         metadata = observed.child["metadata"]
         told = await self._kube.list_events(metadata["namespace"], regarding=metadata["uid"], reason="FailedCreate")
-        last = max(told, key=lambda one: one["metadata"]["creationTimestamp"], default={})
-        return replace(observed, refusal=last.get("note"))
+        return replace(observed, refusal=refusal(told, observed))
 
     async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:
         """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a Job."""

@@ -203,9 +203,10 @@ def _verdict(subject: Subject, observed: Observed) -> Verdict:
 
 
 def _of_pods(subject: Subject, observed: Observed) -> Verdict:
+    if observed.refusal:
+        return Verdict("Queued", Cause("PodRefused", clean(f"Its pod cannot be created: {observed.refusal}")))
     if not observed.pods:
-        refused_pod = Cause("PodRefused", f"Its pod cannot be created: {observed.refusal}")
-        return Verdict("Queued", refused_pod if observed.refusal else Cause("Queued", "Its Job has no pod yet."))
+        return Verdict("Queued", Cause("Queued", "Its Job has no pod yet."))
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):

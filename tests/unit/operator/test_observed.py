@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from epochal_operator.observed import Observed, lacks_pods, obstacle_of
+from epochal_operator.observed import Observed, lacks_pods, obstacle_of, refusal
 
-from tests.unit.operator.objects import UID, at, child, running, seen, training_job, true
+from tests.unit.operator.objects import UID, at, child, failed, pod, running, seen, training_job, true
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ BEGUN: dict[str, Any] = {"startTime": at(-9)}
         (seen(child()), None),
         (seen(child(**BEGUN)), 9),
         (seen(child(**BEGUN), running()), None),
+        (seen(child(**BEGUN), failed(age=8)), 8),
+        (seen(child(**BEGUN), failed(age=20)), 9),
+        (seen(child(**BEGUN), failed(), running("digits-2")), None),
+        (seen(child(**BEGUN), pod(phase="Succeeded")), None),
         (seen(child(training_job(suspend=True), **BEGUN)), None),
         (seen(child(**BEGUN, conditions=[true("Complete")])), None),
         (seen(child(**BEGUN, conditions=[true("Failed")])), None),
@@ -41,3 +45,28 @@ BEGUN: dict[str, Any] = {"startTime": at(-9)}
 )
 def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | None) -> None:
     assert lacks_pods(observed) == seconds
+
+
+def failed_create(note: str, **fields: Any) -> dict[str, Any]:
+    return {"metadata": {"creationTimestamp": at(-500)}, "note": note, **fields}
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([], None),
+        ([failed_create("quota", deprecatedLastTimestamp=at(-9))], "quota"),
+        ([failed_create("quota", eventTime=at(-9))], "quota"),
+        ([failed_create("quota", eventTime=at(-300), series={"lastObservedTime": at(-9)})], "quota"),
+        ([failed_create("old", eventTime=at(-12)), failed_create("new", deprecatedLastTimestamp=at(-11))], "new"),
+        ([failed_create("of the pod before", deprecatedLastTimestamp=at(-61))], None),
+        ([failed_create("long ago")], None),
+    ],
+)
+def test_why_a_pod_cannot_be_created(told: list[dict[str, Any]], found: str | None) -> None:
+    assert refusal(told, seen(child(**BEGUN), failed(age=60))) == found
+
+
+def test_what_was_refused_long_ago_tells_nothing_of_a_pod_that_is_gone() -> None:
+    told = [failed_create("quota", deprecatedLastTimestamp=at(-121))]
+    assert refusal(told, seen(child(**BEGUN))) is None

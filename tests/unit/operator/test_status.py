@@ -127,8 +127,9 @@ def test_the_scheduler_is_quoted() -> None:
     assert "Insufficient nvidia.com/gpu" in ready.message
 
 
-def test_why_there_is_no_pod_is_quoted() -> None:
-    result = status(training_job(), seen(child(startTime=at(-9)), refusal="exceeded quota: gpus"))
+@pytest.mark.parametrize("pods", [(), (failed(),)])
+def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
+    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="exceeded quota: gpus"))
     ready = get_condition(result, "Ready")
     assert result.state == "Queued"
     assert ready is not None
