@@ -285,6 +285,21 @@ def refusing(
     return fault
 
 
+def replacing(times: int, body: bytes = b"<html><body>Down for maintenance</body></html>") -> Fault:
+    """Answers some requests in place of the service, as a proxy does that takes its own page for a good answer."""
+    left = Times(times)
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        del asked
+        if not left.take():
+            return False
+        handler.body()
+        handler.send(200, body, Content_Type="text/html")
+        return True
+
+    return fault
+
+
 def slow(seconds: float) -> Fault:
     """Takes its time for each request."""
 

@@ -33,8 +33,8 @@ READ_SECONDS = 30.0
 RETRIES = 2
 """Quick ones of a single request, so that one lost connection does not begin a large upload anew."""
 CONNECT_RETRIES = 1
-UPLOADS = 3
-"""How often a content is written that is not what was sent when it is read again."""
+TRIES = 3
+"""How often a content is sent or fetched that does not arrive as it is."""
 PART_BYTES = 16 * 1024**2
 CHUNK_BYTES = 1024**2
 CONNECTIONS = 4
@@ -45,6 +45,10 @@ MD5_HEX = 32
 
 class Abandoned(Exception):
     """What is fetched is of no use any more."""
+
+
+class Altered(Exception):
+    """The service does not hold what was written to it."""
 
 
 class S3Bucket:
@@ -78,6 +82,7 @@ class S3Bucket:
         self._credentials = credentials
         self._patience = patience or Patience()
         self._allowed: set[Verb] = set()
+        self._keeps = False
         address = urlsplit(self.endpoint)
         secure = address.scheme == "https"
         try:
@@ -175,12 +180,16 @@ class S3Bucket:
             with room_for(path, found.size, self.uri(key)):
                 with unfinished.open("wb") as file:
                     file.truncate(found.size)
-                self._fetch(key, found, unfinished)
-            if found.md5 is not None and _md5(unfinished) != found.md5:
-                raise bad_data(
-                    "DamagedData",
-                    f"{self.uri(key)} arrived with another MD5 than its ETag {found.etag}: upload it again",
-                )
+                for _ in range(TRIES):
+                    self._fetch(key, found, unfinished)
+                    if found.md5 is None or _md5(unfinished) == found.md5:
+                        break
+                else:
+                    raise bad_data(
+                        "DamagedData",
+                        f"{self.uri(key)} arrived {TRIES} times with another MD5 than its ETag {found.etag}: upload it "
+                        "again",
+                    )
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -227,19 +236,32 @@ class S3Bucket:
         with opened() as content:
             etag = _etag(content, size)
 
+        altered = refused(
+            "ResultsNotWritable",
+            f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it: let nothing "
+            "else write there, and check that the service is healthy",
+        )
+        tries = 0
+
         def ask() -> None:
             with opened() as content:
                 self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
 
-        for _ in range(UPLOADS):
+        def store() -> None:
+            nonlocal tries
+            tries += 1
             self._ask("write", key, ask)
-            if self._holds(key, size, etag, opened):
-                return
-        raise refused(
-            "ResultsNotWritable",
-            f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it {UPLOADS} "
-            "times: let nothing else write there, and check that the service is healthy",
-        )
+            if not self._holds(key, size, etag, opened):
+                raise Altered
+
+        def passing(error: Exception) -> Failure | None:
+            return altered if isinstance(error, Altered) and (self._keeps or tries < TRIES) else None
+
+        try:
+            self._patience.persevere(store, passing)
+        except Altered as error:
+            raise altered from error
+        self._keeps = True
 
     def _holds(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
         try:

@@ -139,7 +139,7 @@ def failure(error: Exception, request: Request, hide: Callable[[str], str] = str
             return _unreachable(request, f"it answered HTTP {error.status_code}")
         case InvalidResponseError():
             return _not_s3(request, _status(error))
-        case ParseError():
+        case ParseError() | ValueError() if _unreadable(error):
             return _not_s3(request, None)
         case HTTPError():
             return _unreachable(request, _network_fault(error, hide))
@@ -218,6 +218,11 @@ def _cause(error: BaseException) -> BaseException | None:
         nested = next((argument for argument in found.args if isinstance(argument, BaseException)), None)
         found = found.__cause__ or nested
     return found
+
+
+def _unreadable(error: Exception) -> bool:
+    """Returns whether the S3 client did not understand an answer, such as the page of a proxy: XML, but not S3's."""
+    return isinstance(error, ParseError) or str(error).startswith("XML element <")
 
 
 def _status(error: InvalidResponseError) -> int:
