@@ -11,8 +11,11 @@ from epochal_operator.pods import alive, condition
 
 Object = Mapping[str, Any]
 
-TOLD_SECONDS = 120.0
-"""Longer than Kubernetes waits until it tries, and tells, again that a pod cannot be created."""
+TOLD_SECONDS = 600.0
+"""Longer than Kubernetes is silent on a pod that cannot be created: it tells of one object every five minutes at last.
+
+https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
+"""
 
 
 @dataclass(frozen=True)

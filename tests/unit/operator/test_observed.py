@@ -48,7 +48,7 @@ def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | No
 
 
 def failed_create(note: str, **fields: Any) -> dict[str, Any]:
-    return {"metadata": {"creationTimestamp": at(-500)}, "note": note, **fields}
+    return {"metadata": {"creationTimestamp": at(-900)}, "note": note, **fields}
 
 
 @pytest.mark.parametrize(
@@ -68,5 +68,5 @@ def test_why_a_pod_cannot_be_created(told: list[dict[str, Any]], found: str | No
 
 
 def test_what_was_refused_long_ago_tells_nothing_of_a_pod_that_is_gone() -> None:
-    told = [failed_create("quota", deprecatedLastTimestamp=at(-121))]
+    told = [failed_create("quota", deprecatedLastTimestamp=at(-601))]
     assert refusal(told, seen(child(**BEGUN))) is None
