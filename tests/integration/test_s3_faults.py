@@ -19,7 +19,7 @@ from epochal_trainer.failures import Failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.s3_server import Asked, Handler, Service, breaking, refusing, replacing, slow
+from tests.kit.s3_server import Asked, Handler, Service, Times, breaking, refusing, replacing, slow
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 PART = 5 * 1024**2
@@ -342,6 +342,29 @@ def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) 
     service.damage = lambda content: content[:-1]
     with pytest.raises(Failure, match=r"does not hold the 7 bytes"):
         bucket.put("a", b"content")
+
+
+@pytest.mark.parametrize(("times", "arrives"), [(2, True), (3, False)])
+def test_an_object_that_arrives_damaged_is_fetched_anew(
+    bucket: S3Bucket, service: Service, tmp_path: Path, times: int, *, arrives: bool
+) -> None:
+    stored(service, b"content")
+    left = Times(times)
+
+    def damage(asked: Asked, handler: Handler) -> bool:
+        if asked.method != "GET" or not left.take():
+            return False
+        handler.send(206, b"c0ntent", ETag=f'"{service.etags["a"]}"')
+        return True
+
+    service.faults = [damage]
+    if arrives:
+        bucket.download("a", tmp_path / "a")
+        assert (tmp_path / "a").read_bytes() == b"content"
+    else:
+        with pytest.raises(Failure, match=r"s3://bucket/a arrived 3 times with another MD5 than its ETag"):
+            bucket.download("a", tmp_path / "a")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_only_small_objects_are_read_as_a_whole(
