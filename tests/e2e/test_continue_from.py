@@ -70,5 +70,4 @@ def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Name
     wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)
     assert namespace.condition("Stalled", "stuck")["status"] == "True"
     assert "empty, which is Failed" in namespace.condition("Ready", "stuck")["message"]
-    warnings = [event["reason"] for event in namespace.events("stuck") if event["type"] == "Warning"]
-    assert warnings == ["ContinueFromFailed"]
+    assert namespace.warnings("stuck") == ["ContinueFromFailed"]

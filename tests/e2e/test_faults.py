@@ -79,8 +79,7 @@ def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: 
     assert "exceeded quota: none" in namespace.condition("Ready", "refused")["message"]
     kubectl("delete", "resourcequota", "none", "--namespace", namespace.name)
     namespace.complete("refused")
-    warnings = [event["reason"] for event in namespace.events("refused") if event["type"] == "Warning"]
-    assert sorted(warnings) == ["PodRefused", "Restarting"]
+    assert namespace.warnings("refused") == ["PodRefused", "Restarting"]
 
 
 def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:

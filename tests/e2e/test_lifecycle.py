@@ -1,6 +1,5 @@
 """Suspend and resume, deletion, deadlines, time to live."""
 
-import json
 from typing import Any
 
 from tests.kit.jobs import Namespace, digits
@@ -74,8 +73,7 @@ def test_a_job_that_somebody_stopped_goes_on(namespace: Namespace) -> None:
     namespace.apply(digits("stopped", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "stopped")
     for change in ({"parallelism": 0}, {"suspend": True}):
-        patch = json.dumps({"spec": change})
-        kubectl("patch", "job", "stopped", "--namespace", namespace.name, "--type", "merge", "--patch", patch)
+        namespace.patch(change, "stopped", kind="job")
     namespace.complete("stopped")
 
 

@@ -8,10 +8,6 @@ from tests.kit.kubectl import get, kubectl, wait
 LONG = {"training__epochs": 100_000, "training__callbacks": []}
 
 
-def reasons(namespace: Namespace, name: str) -> list[str]:
-    return sorted(event["reason"] for event in namespace.events(name) if event["type"] == "Warning")
-
-
 def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
     namespace.apply(digits("deleted", backoffLimit=0, **LONG))
     namespace.wait_epoch(1, "deleted")
@@ -57,5 +53,5 @@ def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> No
         return bool(state == "ImagePullBackOff")
 
     wait("the kubelet to back off", backs_off, seconds=60)
-    assert reasons(namespace, "imageless") == ["ImagePullBackOff"]
+    assert namespace.warnings("imageless") == ["ImagePullBackOff"]
     kubectl("delete", "tj", "imageless", "--namespace", namespace.name)

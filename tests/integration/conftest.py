@@ -1,16 +1,12 @@
-"""What a run does to its process, and TensorFlow when it is imported."""
+"""What a run does to its process."""
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager

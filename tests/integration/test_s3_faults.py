@@ -24,8 +24,9 @@ from tests.kit.s3_server import Asked, Handler, Service, Times, breaking, refusi
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 PART = 5 * 1024**2
 """The smallest part that S3 allows."""
-_LETTERS = st.characters(codec="ascii", categories=["L", "N"], include_characters="/+=&<%'\"")
-SECRETS = st.text(_LETTERS, min_size=5, max_size=60).map("={}".format)
+PAGE = b"<html><body>Down for maintenance</body></html>"
+LETTERS = st.characters(codec="ascii", categories=["L", "N"], include_characters="/+=&<%'\"")
+SECRETS = st.text(LETTERS, min_size=5, max_size=60).map("={}".format)
 """Their first letter is in no word of ours."""
 
 
@@ -196,7 +197,7 @@ def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
     assert told[0] is not None
 
 
-@pytest.mark.parametrize("page", [b"<html><body>Down for maintenance</body></html>", b"<html><br></html>", b""])
+@pytest.mark.parametrize("page", [PAGE, b"<html><br></html>", b""])
 def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
     bucket: S3Bucket, service: Service, told: list[Waiting | None], page: bytes
 ) -> None:
@@ -215,7 +216,7 @@ def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
 def test_a_proxy_that_always_answers_in_place_of_the_service_is_told_at_once(
     bucket: S3Bucket, service: Service, told: list[Waiting | None]
 ) -> None:
-    service.faults = [replacing(10**9)]
+    service.faults = [replacing(10**9, PAGE)]
     with pytest.raises(Failure, match=r"it answered something else, not S3"):
         bucket.check()
     assert told == []
@@ -336,7 +337,7 @@ def test_a_content_that_is_not_what_was_sent_is_written_again(
 
 def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
-    with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it") as caught:
+    with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it 3 times") as caught:
         bucket.put("a", b"content")
     assert caught.value.reason == "ResultsNotWritable"
     service.damage = lambda content: content[:-1]

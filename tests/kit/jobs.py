@@ -116,9 +116,9 @@ class Namespace:
 
         return wait(f"a running pod of {name}", look, seconds=seconds)
 
-    def patch(self, spec: Object, name: str = "digits") -> None:
-        """Changes fields of a TrainingJob's spec."""
-        kubectl("patch", "tj", name, "--namespace", self.name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
+    def patch(self, spec: Object, name: str = "digits", *, kind: str = "tj") -> None:
+        """Changes fields of the spec of a TrainingJob, or of its Job."""
+        kubectl("patch", kind, name, "--namespace", self.name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
 
     def describe(self, name: str = "digits") -> str:
         """Returns all that helps to see why a job is not as it should be."""
@@ -136,3 +136,7 @@ class Namespace:
         found = items("events", namespace=self.name)
         about = [event for event in found if event["involvedObject"]["kind"] == "TrainingJob"]
         return [event for event in about if event["involvedObject"]["name"] == name]
+
+    def warnings(self, name: str = "digits") -> list[str]:
+        """Returns the reasons of the warnings about a TrainingJob, sorted."""
+        return sorted(event["reason"] for event in self.events(name) if event["type"] == "Warning")

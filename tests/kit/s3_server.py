@@ -285,7 +285,7 @@ def refusing(
     return fault
 
 
-def replacing(times: int, body: bytes = b"<html><body>Down for maintenance</body></html>") -> Fault:
+def replacing(times: int, body: bytes) -> Fault:
     """Answers some requests in place of the service, as a proxy does that takes its own page for a good answer."""
     left = Times(times)
 

@@ -69,7 +69,7 @@ def lacks_pods(observed: Observed) -> float | None:
     After a failure that takes as long as Kubernetes waits until it tries again.
     """
     child, pods = observed.child, observed.pods
-    if child is None or child["spec"].get("suspend") or any(map(_serves, pods)):
+    if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
         return None
     begun = child.get("status", {}).get("startTime")
     if not begun or _has_ended(child):
@@ -95,10 +95,6 @@ def is_ahead(observed: Observed) -> bool:
     if child is None or not _has_ended(child):
         return False
     return any(alive(pod) and owner_uid(pod) == child["metadata"]["uid"] for pod in observed.pods)
-
-
-def _serves(pod: Object) -> bool:
-    return alive(pod) or pod["status"]["phase"] == "Succeeded"
 
 
 def _created(pod: Object) -> datetime:

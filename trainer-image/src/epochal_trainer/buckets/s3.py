@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from epochal_api.pod import ExitCode
 from minio import Minio
 from minio.error import S3Error
 from urllib3 import PoolManager, Retry, Timeout
@@ -23,7 +24,7 @@ from epochal_trainer.buckets.credentials import Credentials
 from epochal_trainer.buckets.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 from epochal_trainer.buckets.patience import Patience
 from epochal_trainer.buckets.s3_errors import REVOCABLE, Request, failure, passes
-from epochal_trainer.failures import Failure, bad_data, bad_spec, refused
+from epochal_trainer.failures import Failure, bad_data, bad_spec
 
 T = TypeVar("T")
 Verb = Literal["find", "read", "list", "write", "delete"]
@@ -47,8 +48,22 @@ class Abandoned(Exception):
     """What is fetched is of no use any more."""
 
 
-class Altered(Exception):
-    """The service does not hold what was written to it."""
+class Altered(Failure):
+    """The service does not hold what was written to it.
+
+    Args:
+        what: What should hold it, and how much that is.
+        times: How often it was written.
+    """
+
+    def __init__(self, what: str, times: int) -> None:
+        often = "once" if times == 1 else f"{times} times"
+        message = (
+            f"{what} that were written to it {often}: let nothing else write there, and check that the service is "
+            "healthy"
+        )
+        super().__init__("ResultsNotWritable", message, ExitCode.REFUSED)
+        self.times = times
 
 
 class S3Bucket:
@@ -236,31 +251,22 @@ class S3Bucket:
         with opened() as content:
             etag = _etag(content, size)
 
-        altered = refused(
-            "ResultsNotWritable",
-            f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it: let nothing "
-            "else write there, and check that the service is healthy",
-        )
-        tries = 0
+        tries = count(1)
 
         def ask() -> None:
             with opened() as content:
                 self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
 
         def store() -> None:
-            nonlocal tries
-            tries += 1
             self._ask("write", key, ask)
+            times = next(tries)
             if not self._holds(key, size, etag, opened):
-                raise Altered
+                raise Altered(f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes", times)
 
         def passing(error: Exception) -> Failure | None:
-            return altered if isinstance(error, Altered) and (self._keeps or tries < TRIES) else None
+            return error if isinstance(error, Altered) and (self._keeps or error.times < TRIES) else None
 
-        try:
-            self._patience.persevere(store, passing)
-        except Altered as error:
-            raise altered from error
+        self._patience.persevere(store, passing)
         self._keeps = True
 
     def _holds(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
