@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 import aiohttp
-import yaml
 from aiohttp import web
 from kubernetes import config
+
+from tests.kit import kubeconfig
 
 T = TypeVar("T")
 
@@ -106,13 +107,7 @@ class Proxy:
             file: Where to write it.
             token: Token that shows who that is.
         """
-        entries = {
-            "clusters": [{"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
-            "users": [{"name": "proxy", "user": {"token": token}}],
-            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "proxy"}}],
-        }
-        file.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "current-context": "proxy"} | entries))
-        return file
+        return kubeconfig.write(file, f"http://127.0.0.1:{self._port}", token)
 
     @contextmanager
     def trouble(self, **faults: Any) -> Iterator[None]:

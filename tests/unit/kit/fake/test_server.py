@@ -1,0 +1,221 @@
+"""The fake API server, asked by the operator's client and watched by kopf."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from epochal_operator import handlers
+from epochal_operator import kube as kube_module
+from epochal_operator.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
+from epochal_operator.queue import Queue
+from epochal_operator.store import Key, Store
+
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import SPEC
+
+LABEL = "epochal.dev/trainingjob"
+PATH = "/apis/batch/v1/namespaces/vision/jobs"
+
+
+def job(name: str = "digits", **rest: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "vision", "labels": {LABEL: name}}, "spec": {}, **rest}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeApiServer]:
+    async with FakeApiServer("vision") as server:
+        yield server
+
+
+@pytest.fixture
+def kube(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> Kube:
+    monkeypatch.setattr(kube_module, "RETRY_SECONDS", 0.001)
+    return Kube(server.client())
+
+
+@asynccontextmanager
+async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
+        async for line in answer.content:
+            told = json.loads(line)
+            yield told["type"], told["object"]
+
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+        session.get(f"{server.address}{PATH}?watch=true&{query}") as answer,
+    ):
+        yield events(answer)
+
+
+async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> None:
+    made = await kube.create_job(job())
+    uid = made["metadata"]["uid"]
+    patched = await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
+    assert await kube.get_job("vision", "digits") == patched == server.objects.get("jobs", "vision", "digits")
+    with pytest.raises(Conflict):
+        await kube.patch_job("vision", "digits", uid="other", spec={"suspend": False})
+    with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
+        await kube.create_job(job())
+    await kube.delete_job("vision", "digits", uid=uid)
+    await asyncio.sleep(0.01)
+    with pytest.raises(NotFound):
+        await kube.get_job("vision", "digits")
+    assert [one.verb for one in server.asked[:3]] == ["create", "patch", "get"]
+
+
+async def test_a_status_is_applied_with_its_manager(server: FakeApiServer, kube: Kube) -> None:
+    made = server.objects.create("trainingjobs", "vision", {"metadata": {"name": "digits"}, "spec": SPEC})
+    uid, version = (made["metadata"][field] for field in ("uid", "resourceVersion"))
+    place: dict[str, Any] = {"namespace": "vision", "name": "digits", "uid": uid}
+    await kube.apply_status(**place, manager="epochal", status={"state": "Queued"}, resource_version=version)
+    with pytest.raises(Conflict):
+        await kube.apply_status(**place, manager="epochal", status={"state": "Running"}, resource_version=version)
+    after = await kube.apply_status(**place, manager="epochal-progress", status={"metrics": {"loss": "0.1"}})
+    assert after["status"] == {"state": "Queued", "metrics": {"loss": "0.1"}}
+    assert after["metadata"]["generation"] == 1
+
+
+async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> None:
+    server._page = 2
+    for name in "abcde":
+        server.objects.create("jobs", "vision", job(name))
+    pages = []
+    async for page in kube.list_jobs(LABEL):
+        pages.append(page)
+        server.objects.delete("jobs", "vision", "abcde"[len(pages)])
+        server.objects.create("jobs", "vision", job(f"late-{len(pages)}"))
+    assert [one["metadata"]["name"] for page in pages for one in page.items] == list("abcde")
+    assert len({page.resource_version for page in pages}) == 1
+    assert len(pages) == 3
+
+
+async def test_the_next_page_may_be_too_late(server: FakeApiServer, kube: Kube) -> None:
+    server._page = 1
+    for name in "ab":
+        server.objects.create("jobs", "vision", job(name))
+    pages = kube.list_jobs(LABEL)
+    await anext(pages)
+    server.objects.create("jobs", "vision", job("late"))
+    server.objects.compact()
+    with pytest.raises(NotFound, match="too old"):
+        await anext(pages)
+
+
+async def test_fields_that_nobody_selects_by_are_refused(server: FakeApiServer, kube: Kube) -> None:
+    event = {"metadata": {"name": "one", "namespace": "vision"}, "regarding": {"uid": "u"}, "reason": "FailedCreate"}
+    await kube.create_event(event)
+    await kube.create_event(event)
+    assert len(await kube.list_events("vision", regarding="u", reason="FailedCreate")) == 1
+    assert await kube.list_events("vision", regarding="other", reason="FailedCreate") == []
+    with pytest.raises(ApiError, match=r"field label not supported: regarding\.colour"):
+        await kube._request("GET", "/apis/events.k8s.io/v1/events", query={"fieldSelector": "regarding.colour=red"})
+
+
+async def test_a_token_is_reviewed(server: FakeApiServer, kube: Kube) -> None:
+    user = {"username": "system:serviceaccount:vision:default"}
+    server.tokens["good"] = {"authenticated": True, "audiences": ["epochal.dev"], "user": user}
+    found = await kube.review_token("good", "epochal.dev")
+    assert found is not None
+    assert found.namespace == "vision"
+    assert await kube.review_token("bad", "epochal.dev") is None
+
+
+async def test_a_watch_tells_from_a_version_on(server: FakeApiServer) -> None:
+    server.objects.create("jobs", "vision", job("before"))
+    version = server.objects.version
+    server.objects.create("jobs", "vision", job("between"))
+    async with watching(server, f"resourceVersion={version}&allowWatchBookmarks=true") as events:
+        assert (await anext(events))[1]["metadata"]["name"] == "between"
+        server.objects.delete("jobs", "vision", "before")
+        kind, last = await anext(events)
+        assert (kind, last["metadata"]["resourceVersion"]) == ("DELETED", str(server.objects.version))
+        server.objects.create("pods", "vision", job())
+        server.watches.bookmark()
+        kind, mark = await anext(events)
+        assert (kind, mark["metadata"]) == ("BOOKMARK", {"resourceVersion": str(server.objects.version)})
+        server.watches.cut()
+        assert [event async for event in events] == []
+
+
+async def test_a_watch_from_nowhere_begins_with_all_there_is(server: FakeApiServer) -> None:
+    server.objects.create("jobs", "vision", job())
+    async with watching(server, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan") as events:
+        assert (await anext(events))[0] == "ADDED"
+        assert (await anext(events))[1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_a_watch_from_too_long_ago_is_told_so(server: FakeApiServer) -> None:
+    version = server.objects.version
+    server.objects.create("jobs", "vision", job())
+    server.objects.compact()
+    async with watching(server, f"resourceVersion={version}") as events:
+        assert [(kind, error["code"]) async for kind, error in events] == [("ERROR", 410)]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [({"status": 403}, Forbidden), ({"status": 500}, Unavailable), ({"cut": True}, Unavailable)],
+)
+async def test_faults_hit_what_they_are_for(
+    server: FakeApiServer, kube: Kube, what: dict[str, Any], kind: type[Exception]
+) -> None:
+    uid = server.objects.create("jobs", "vision", job())["metadata"]["uid"]
+    server.faults.append(Fault("patch", "jobs", namespace="vision", **what))
+    with pytest.raises(kind):
+        await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
+    await kube.create_job(job("beside"))
+    assert bool(server.objects.get("jobs", "vision", "digits")["spec"]) is ("cut" in what)
+
+
+async def test_a_fault_ends_after_its_times(server: FakeApiServer, kube: Kube) -> None:
+    server.faults.append(Fault(verb="create", status=503, times=2))
+    await kube.create_job(job())
+    assert [one.verb for one in server.asked] == ["create"] * 3
+
+
+async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kube: Kube) -> None:
+    await kube.create_job(job())
+    done: list[bool] = []
+
+    def look() -> None:
+        done.append("suspend" in server.objects.get("jobs", "vision", "digits")["spec"])
+
+    server.faults.append(Fault("patch", "jobs", meanwhile=look, afterwards=look))
+    uid = server.objects.get("jobs", "vision", "digits")["metadata"]["uid"]
+    await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
+    assert done == [False, True]
+
+
+async def test_kopf_watches_it(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+    store, keys = Store(), list[Key]()
+
+    async def work(key: Key) -> None:
+        keys.append(key)
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(keys) < count:  # noqa: ASYNC110 - a list has no event
+                await asyncio.sleep(0.01)
+
+    queue: Queue[Key] = Queue(work)
+    server.objects.create("trainingjobs", "vision", {"metadata": {"name": "first"}, "spec": SPEC})
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(queue.run(1)),
+            group.create_task(handlers.watch(store, queue, (), relisted=lambda: None)),
+        ]
+        await until(1)
+        server.objects.create("trainingjobs", "vision", {"metadata": {"name": "second"}, "spec": SPEC})
+        await until(2)
+        server.objects.delete("trainingjobs", "vision", "first")
+        await until(3)
+        for task in tasks:
+            task.cancel()
+    assert store.training_job_keys() == [Key("vision", "second")]
