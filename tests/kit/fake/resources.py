@@ -17,6 +17,7 @@ class Resource:
         kind: Its name for people.
         name: Its name in paths.
         namespaced: Whether its objects lie in namespaces.
+        custom: Whether a CRD brings it: in lists, its objects then say what they are.
         has_status: Whether its status is written at a path of its own, and its spec has generations.
         fields: What field selectors may name, beside the name and the namespace.
     """
@@ -25,6 +26,7 @@ class Resource:
     kind: str
     name: str
     namespaced: bool = True
+    custom: bool = False
     has_status: bool = False
     fields: frozenset[str] = frozenset()
 
@@ -36,7 +38,7 @@ class Resource:
 
 _REGARDING = frozenset(f"regarding.{field}" for field in ("apiVersion", "kind", "name", "namespace", "uid"))
 RESOURCES = (
-    Resource("epochal.dev/v1alpha1", "TrainingJob", "trainingjobs", has_status=True),
+    Resource("epochal.dev/v1alpha1", "TrainingJob", "trainingjobs", custom=True, has_status=True),
     Resource("batch/v1", "Job", "jobs", has_status=True, fields=frozenset({"status.successful"})),
     Resource("v1", "Pod", "pods", has_status=True, fields=frozenset({"spec.nodeName", "status.phase"})),
     Resource("v1", "Secret", "secrets", fields=frozenset({"type"})),

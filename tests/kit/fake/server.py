@@ -190,8 +190,9 @@ class FakeApiServer:
             if not selector.labels and not selector.fields:
                 metadata["remainingItemCount"] = len(rest)
         kind = {"apiVersion": resource.api_version, "kind": f"{resource.kind}List"}
-        bare = [{name: part for name, part in item.items() if name not in kind} for item in items[:size]]
-        return kind | {"metadata": metadata, "items": bare}
+        named = set() if resource.custom else set(kind)
+        told = [{name: part for name, part in item.items() if name not in named} for item in items[:size]]
+        return kind | {"metadata": metadata, "items": told}
 
 
 async def _sleep(seconds: float) -> None:

@@ -202,3 +202,43 @@ async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> 
         assert queue.stalled() == 40
         release.set()
         await until(lambda: queue.stalled() == 0)
+
+
+async def test_a_key_that_never_succeeds_is_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def work(_: str) -> None:
+        raise ConnectionError("no")
+
+    queue: Queue[str] = Queue(work)
+
+    def note(key: str, seconds: float) -> None:
+        waits.append(seconds)
+        queue.add(key)
+
+    monkeypatch.setattr(queue, "add_after", note)
+    async with running(queue):
+        queue.add("a")
+        await until(lambda: len(waits) > 1100)  # doubled so often, a number is too large for a float
+    assert max(waits) <= module.MAX_BACKOFF_SECONDS
+
+
+async def test_a_wish_that_an_earlier_one_has_replaced_is_none() -> None:
+    now = 0.0
+    seen: list[str] = []
+
+    async def work(key: str) -> None:
+        seen.append(key)
+
+    queue: Queue[str] = Queue(work, clock=lambda: now)
+    queue.add_after("a", 10)
+    queue.add_after("a", 5)
+    async with running(queue, 1):
+        now = 6.0
+        queue.add("look")
+        await until(lambda: sorted(seen) == ["a", "look"])
+        now = 11.0
+        queue.add("again")
+        queue.add("last")
+        await until(lambda: seen[-1] == "last")
+    assert seen.count("a") == 1

@@ -95,6 +95,13 @@ async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> No
     assert len(pages) == 3
 
 
+async def test_in_a_list_only_custom_objects_say_what_they_are(server: FakeApiServer, kube: Kube) -> None:
+    server.objects.create("jobs", "vision", job())
+    server.objects.create("trainingjobs", "vision", job())
+    pages = [page for pages in (kube.list_jobs(LABEL), kube.list_training_jobs()) async for page in pages]
+    assert [page.items[0].get("kind") for page in pages] == [None, "TrainingJob"]
+
+
 async def test_the_next_page_may_be_too_late(server: FakeApiServer, kube: Kube) -> None:
     server._page = 1
     for name in "ab":

@@ -1,0 +1,86 @@
+"""The whole process, beside a fake API server: it reconciles, and says so when it does no longer."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from math import inf
+from pathlib import Path
+
+import aiohttp
+import pytest
+from epochal_operator import __main__ as main
+from epochal_operator.config import read_config
+from epochal_operator.kube import Kube
+
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import SPEC
+
+
+class Process:
+    """An operator and its API server.
+
+    Args:
+        server: The API server.
+        address: Where the operator answers the kubelet.
+    """
+
+    def __init__(self, server: FakeApiServer, address: str) -> None:
+        self.server = server
+        self._address = address
+
+    def create(self, name: str) -> None:
+        self.server.objects.create("trainingjobs", "vision", {"metadata": {"name": name}, "spec": SPEC})
+
+    def jobs(self) -> list[str]:
+        return [job["metadata"]["name"] for job in self.server.objects.list("jobs")]
+
+    async def health(self) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(f"{self._address}/healthz") as answer:
+            return answer.status, await answer.text()
+
+    async def wait_health(self, status: int) -> str:
+        async with asyncio.timeout(10):
+            while (found := await self.health())[0] != status:  # noqa: ASYNC110 - it is asked over HTTP
+                await asyncio.sleep(0.05)
+        return found[1]
+
+    async def wait_jobs(self, *names: str) -> None:
+        async with asyncio.timeout(10):
+            while self.jobs() != [*names]:  # noqa: ASYNC110 - objects have no event
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
+    listeners: list[socket.socket] = []
+
+    def listen(_: int) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(0)
+        listeners.append(listener)
+        return listener
+
+    monkeypatch.setattr(main, "listen", listen)
+    arguments = ["--trainer-image", "trainer", "--storage-endpoint", "http://minio.minio.svc:9000"]
+    config = read_config(arguments, {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
+    async with FakeApiServer("vision", "epochal-system") as server:
+        server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+        task = asyncio.create_task(main.Operator(config, Kube(server.client())).run())
+        await asyncio.sleep(0)
+        yield Process(server, f"http://127.0.0.1:{listeners[0].getsockname()[1]}")
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_process_that_reconciles_no_longer_is_not_healthy(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "STALLED_SECONDS", 0.3)
+    process.create("first")
+    await process.wait_jobs("first")
+    assert await process.wait_health(200) == "ok\n"
+    process.server.faults.append(Fault("create", "jobs", delay=inf))
+    process.create("second")
+    assert await process.wait_health(503) == "no TrainingJob was reconciled for 0 s\n"

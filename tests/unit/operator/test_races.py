@@ -1,0 +1,145 @@
+"""Reconcile, while others write: what was read is not what is there any more when it is written."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.kube import Conflict, Kube
+from epochal_operator.reconcile import MOMENT, Reconciler
+from epochal_operator.store import Key, Store
+
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.objects import Objects
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import INSTALLATION, NOW, document, true
+
+KEY = Key("vision", "digits")
+LABELS = {"epochal.dev/trainingjob": "digits"}
+CRON_JOB = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "digits", "uid": "uid-of-another", "controller": True}
+
+
+class World:
+    """A TrainingJob, its API server, and what an operator knows of both."""
+
+    def __init__(self, server: FakeApiServer) -> None:
+        self.server = server
+        self.store = Store()
+        self.kube = Kube(server.client())
+        self.now = NOW
+        wake: Callable[[Key], None] = lambda _: None  # noqa: E731 - nobody follows
+        self._reconciler = Reconciler(
+            self.kube, self.store, lambda: INSTALLATION, instance="test", wake=wake, clock=lambda: self.now
+        )
+
+    @property
+    def objects(self) -> Objects:
+        return self.server.objects
+
+    def tell(self) -> None:
+        """Tells the operator of all objects, as a watch does."""
+        for kind, resource in (("TrainingJob", "trainingjobs"), ("Job", "jobs"), ("Pod", "pods")):
+            for thing in self.objects.list(resource):
+                self.store.put(kind, thing)  # type: ignore[arg-type]
+
+    def change(self, **patch: Any) -> None:
+        """Somebody changes the TrainingJob, and nobody tells."""
+        self.objects.patch("trainingjobs", *KEY, patch)
+
+    async def reconcile(self) -> float | None:
+        return await self._reconciler.reconcile(KEY)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.objects.get("trainingjobs", *KEY).get("status") or {}
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        return next(one for one in self.status()["conditions"] if one["type"] == kind)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with FakeApiServer("vision") as server:
+        world = World(server)
+        world.objects.create("trainingjobs", "vision", document(ttlSecondsAfterFinished=60))
+        yield world
+
+
+async def complete(world: World) -> None:
+    """Brings the TrainingJob to its end."""
+    world.tell()
+    await world.reconcile()
+    ended = {"conditions": [true("Complete")], "completionTime": "2026-11-25T12:00:00Z"}
+    world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+    world.tell()
+    await world.reconcile()
+    assert world.status()["state"] == "Complete"
+
+
+async def test_what_has_changed_meanwhile_is_read_anew(world: World) -> None:
+    world.tell()
+    world.change(metadata={"annotations": {"somebody": "was here"}})
+    assert await world.reconcile() != MOMENT
+    assert world.status()["state"] == "Queued"
+    conflicts = [one for one in world.server.asked if one[:2] == ("patch", "trainingjobs/status")]
+    assert len(conflicts) == 2, "one that was refused, and one that was not"
+
+
+async def test_a_status_of_an_older_version_is_refused(world: World) -> None:
+    old = world.objects.get("trainingjobs", *KEY)["metadata"]
+    world.change(metadata={"annotations": {"somebody": "was here"}})
+    stale = {"uid": old["uid"], "resource_version": old["resourceVersion"]}
+    with pytest.raises(Conflict):
+        await world.kube.apply_status(*KEY, manager="epochal", status={"state": "Queued"}, **stale)
+    assert world.status() == {}
+
+
+async def test_a_longer_life_given_at_the_last_moment_counts(world: World) -> None:
+    await complete(world)
+    world.now += timedelta(seconds=61)
+    longer: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 3600}}
+    world.server.faults.append(Fault("delete", "trainingjobs", times=1, meanwhile=lambda: world.change(**longer)))
+    after = await world.reconcile()
+    assert after == pytest.approx(3600 - 61)
+    assert world.status()["state"] == "Complete"
+
+
+async def test_its_life_ends_with_its_job(world: World) -> None:
+    await complete(world)
+    world.now += timedelta(seconds=61)
+    await world.reconcile()
+    assert world.objects.list("trainingjobs") == []
+    world.objects.collect()
+    assert world.objects.list("jobs") == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("metadata", [{}, {"labels": LABELS}, {"labels": LABELS, "ownerReferences": [CRON_JOB]}])
+async def test_a_job_of_somebody_else_is_left_alone(world: World, metadata: dict[str, Any], *, told: bool) -> None:
+    world.server.collects = False  # there is no such CronJob
+    foreign = {"metadata": {"name": "digits"} | metadata, "spec": {"suspend": True, "parallelism": 0}}
+    before = world.objects.create("jobs", "vision", foreign)
+    world.tell()
+    if not told and (known := world.store.job(KEY)) is not None:
+        world.store.remove("Job", known)
+    await world.reconcile()
+    assert world.objects.get("jobs", *KEY) == before
+    assert world.condition("Ready")["reason"] == "NameConflict"
+    assert world.condition("Stalled")["status"] == "True"
+    world.objects.delete("jobs", *KEY)
+    if (known := world.store.job(KEY)) is not None:
+        world.store.remove("Job", known)
+    await world.reconcile()
+    assert world.status()["state"] == "Queued"
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
+    world.tell()
+    await world.reconcile()
+    job = world.objects.patch("jobs", *KEY, {"metadata": {"labels": None}})
+    world.store.remove("Job", job | {"metadata": job["metadata"] | {"labels": LABELS}})
+    await world.reconcile()
+    after = world.objects.get("jobs", *KEY)
+    assert after["metadata"]["uid"] == job["metadata"]["uid"]
+    assert after["metadata"]["labels"].items() >= LABELS.items()
