@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.faults.cluster import component
 from tests.kit import operator
 from tests.kit.audit import Audit
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.kubectl import get, items, kubectl, wait
 from tests.kit.process import Process, installed_away, token
 from tests.kit.proxy import Proxy
 
@@ -72,7 +73,7 @@ def queued(namespace: Namespace, name: str) -> bool:
     return namespace.condition("Ready", name).get("reason") == "Unschedulable"
 
 
-def live_through(namespace: Namespace, prefix: str) -> None:
+def live_through(namespace: Namespace, process: Process, prefix: str) -> None:
     """Creates jobs, starts, suspends and deletes some, and waits until the operator has followed."""
     names = [f"{prefix}-{number}" for number in range(4)]
     namespace.apply(*(digits(name, suspend=True, **NOWHERE) for name in names))
@@ -85,7 +86,15 @@ def live_through(namespace: Namespace, prefix: str) -> None:
     namespace.patch({"suspend": True}, names[0])
     kubectl("delete", "tj", *names[2:], "--namespace", namespace.name)
     namespace.wait_state("Suspended", name=names[0], seconds=CALM_SECONDS)
+    known = partial(process.training_jobs, namespace.name)
+    wait("the operator to export them", lambda: known() >= set(names[:2]), seconds=CALM_SECONDS)
     kubectl("delete", "tj", *names[:2], "--namespace", namespace.name)
+
+    def left() -> set[str]:
+        jobs = {job["metadata"]["name"] for job in items("jobs", namespace=namespace.name)}
+        return (jobs | known()) & set(names)
+
+    wait("nothing to be left of them", lambda: not left(), seconds=CALM_SECONDS)
 
 
 TROUBLE: dict[str, dict[str, Any]] = {
@@ -113,7 +122,7 @@ def test_an_api_server_in_any_trouble_is_survived(
                 proxy.cut_watches()
             # A share of few requests may be none of them: what did not happen has not been survived.
             for again in range(ROUNDS):
-                live_through(namespace, f"trouble-{number}-{again}")
+                live_through(namespace, first, f"trouble-{number}-{again}")
                 if proxy.injected() > before:
                     break
             else:
@@ -151,7 +160,8 @@ def test_an_operator_that_is_cut_off_stops_leading_and_comes_back(
     namespace.apply(digits("before", suspend=True, **NOWHERE))
     namespace.wait_state("Suspended", name="before", seconds=CALM_SECONDS)
     with proxy.away():
-        wait("it to lead no longer", lambda: first.metric("epochal_leader") == 0, seconds=LEASE_SECONDS)
+        # Its writes end with the lease, whatever it still has to put away until it says so.
+        wait("it to lead no longer", lambda: first.metric("epochal_leader") == 0, seconds=2 * LEASE_SECONDS)
         namespace.apply(digits("meanwhile", suspend=True, **NOWHERE))
         kubectl("delete", "tj", "before", "--namespace", namespace.name)
         time.sleep(2)

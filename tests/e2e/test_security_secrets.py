@@ -101,7 +101,7 @@ def told(namespace: Namespace, store: Minio, known: dict[str, Keys]) -> dict[str
     for entry in store.list_objects(RESULTS, prefix=f"{namespace.name}/", recursive=True):
         key = str(entry.object_name)
         try:
-            found[key] = buckets.read(store, RESULTS, key).decode("latin-1")
+            found[key] = key + buckets.unpacked(buckets.read(store, RESULTS, key)).decode("latin-1")
         except S3Error as error:
             if error.code != "NoSuchKey":  # the training that runs deletes its old checkpoints
                 raise

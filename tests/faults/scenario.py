@@ -13,8 +13,6 @@ from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Fault, Tr
 Span = tuple[float, float]
 Inject = Callable[[Training], Span | None]
 """Brings a fault about. Returns when it began and ended, in seconds since 1970, where the call itself does not tell."""
-MOMENTS = 0.1, 0.8
-"""Between which parts of a training it is disturbed."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,7 @@ class Scenario:
 
     def _try(self, name: str, bed: Bed) -> Trial:
         reference = bed.reference()
-        chance = bed.chance(name)
-        moments = sorted(chance.uniform(*MOMENTS) for _ in range(self.times))
+        moments = bed.moments(name, self.times)
         spans: list[Span] = []
         with (
             self.around(bed.namespace.name, name),

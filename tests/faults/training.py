@@ -24,6 +24,8 @@ STORING_SECONDS = 4
 """How long a checkpoint may take until it counts, beside that: those of a machine with two cores."""
 MEANWHILE_SECONDS = 1
 """A training that made a step so long before a disturbance ended has gone on all the while."""
+MOMENTS = 0.1, 0.8
+"""Between which parts of a training it is disturbed."""
 START_SECONDS = 240
 FINISH_SECONDS = 400
 
@@ -97,6 +99,13 @@ class Bed:
     def chance(self, name: str) -> random.Random:
         """Returns what chooses the moments of one try: the same again for the same seed, whatever runs beside it."""
         return random.Random(f"{self._seed} {name}")  # noqa: S311
+
+    def moments(self, name: str, times: int) -> list[float]:
+        """Returns when to disturb a training, as parts of it, and prints them: a moment is what a fault depends on."""
+        chance = self.chance(name)
+        drawn = sorted(chance.uniform(*MOMENTS) for _ in range(times))
+        print(f"      {name}: seed {self._seed}, at {', '.join(f'{part:.4f}' for part in drawn)}", flush=True)
+        return drawn
 
     def reference(self, key: str = "reference", **changes: Any) -> Results:
         """Returns the results of an undisturbed training, trained at the first call."""

@@ -1,6 +1,8 @@
 """The local cluster's MinIO, as the demo and the tests use it."""
 
 import base64
+import io
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,6 +43,15 @@ def read(client: Minio, bucket: str, key: str) -> bytes:
     finally:
         answer.close()
         answer.release_conn()
+
+
+def unpacked(content: bytes) -> bytes:
+    """Returns an object's content, or what its members hold and are called if it is a zip, as models are."""
+    file = io.BytesIO(content)
+    if not zipfile.is_zipfile(file):
+        return content
+    with zipfile.ZipFile(file) as archive:
+        return b"\n".join(part for name in archive.namelist() for part in (name.encode(), archive.read(name)))
 
 
 def objects(client: Minio, uri: str) -> dict[str, bytes]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from prometheus_client.parser import text_string_to_metric_families as parse
+
 from tests.kit import operator
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 
@@ -139,14 +141,18 @@ class Process:
 
     def metric(self, name: str) -> float | None:
         """Returns the value of a series without labels, or None while it does not answer."""
-        url = f"http://127.0.0.1:{self._ports['metrics']}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
+            lines = self._metrics().splitlines()
         except OSError:
             return None
         found = (line.split() for line in lines if line.startswith(f"{name} "))
         return next((float(value) for _, value in found), None)
+
+    def training_jobs(self, namespace: str) -> set[str]:
+        """Returns the names of the TrainingJobs of a namespace that it knows: it exports a series of each."""
+        samples = (sample for family in parse(self._metrics()) for sample in family.samples)
+        infos = (sample.labels for sample in samples if sample.name == "epochal_trainingjob_info")
+        return {labels["name"] for labels in infos if labels["namespace"] == namespace}
 
     def leads(self) -> bool:
         """Returns whether it says that it leads."""
@@ -168,6 +174,12 @@ class Process:
         """Returns what it has logged with a traceback, or past its log: neither is ever in order."""
         traced = [f"{one['message']}\n{one['exception']}" for one in self.records() if "exception" in one]
         return traced + [line for line in self._lines() if not line.startswith("{")]
+
+    def _metrics(self) -> str:
+        url = f"http://127.0.0.1:{self._ports['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def _lines(self) -> list[str]:
         return self._log.read_text().splitlines()
