@@ -1,0 +1,110 @@
+"""What goes wrong in one namespace is no matter of the others."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.kit import buckets, operator
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import apply, items, kubectl, wait
+
+JOBS = 20
+DEEP = 9_900
+SOON_SECONDS = 30
+HELD_UP_SECONDS = 240
+HUNG = "e2e-neighbours-hung"
+TRAINING_JOBS = "/apis/epochal.dev/v1alpha1/namespaces/{}/trainingjobs"
+
+
+@pytest.fixture
+def hung() -> Iterator[Namespace]:
+    kubectl("delete", "namespace", HUNG, "--ignore-not-found", "--wait")
+    apply(*buckets.namespace_with_credentials(HUNG, *buckets.credentials()))
+    yield Namespace(HUNG)
+    kubectl("delete", "namespace", HUNG, "--wait=false")
+
+
+@contextmanager
+def hanging(namespace: str) -> Iterator[None]:
+    """Has a webhook asked about all Events of a namespace: its port is open, and nobody answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        versions: Any = {"apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["events"]}
+        hook = {
+            "name": "hangs.epochal.test",
+            "clientConfig": {"url": url},
+            "rules": [versions | {"apiGroups": ["", "events.k8s.io"]}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "timeoutSeconds": 30,
+            "admissionReviewVersions": ["v1"],
+        }
+        about = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        apply(about | {"metadata": {"name": namespace}, "webhooks": [hook]})
+        try:
+            yield
+        finally:
+            kubectl("delete", "validatingwebhookconfiguration", namespace)
+
+
+def suspended(prefix: str, count: int) -> dict[str, Any]:
+    return {name: digits(name, suspend=True) for name in (f"{prefix}-{number}" for number in range(count))}
+
+
+def restarts() -> list[int]:
+    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
+    return [one["restartCount"] for pod in found for one in pod["status"].get("containerStatuses", [])]
+
+
+def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace, hung: Namespace) -> None:
+    held_up, others = suspended("held-up", 12), suspended("beside", 3)
+    with hanging(hung.name):
+        hung.apply(*held_up.values())
+        wait("its first Job", lambda: items("jobs", namespace=hung.name), seconds=SOON_SECONDS)
+        namespace.apply(*others.values())
+        for name in others:
+            namespace.wait_state("Suspended", name=name, seconds=SOON_SECONDS)
+        # And the status of its own says what is, though no Event can tell it.
+        for name in held_up:
+            hung.wait_state("Suspended", name=name, seconds=HELD_UP_SECONDS)
+
+
+def deep(name: str, depth: int) -> str:
+    """Returns a TrainingJob, an argument of whose first layer is so deep that few readers of JSON can read it."""
+    job = digits(name, suspend=True, network__layers=[{"layer": "Dense", "units": 10, "bias_initializer": "DEEP"}])
+    return json.dumps(job).replace('"DEEP"', "[" * depth + "]" * depth)
+
+
+def wait_state(namespace: Namespace, state: str, name: str) -> None:
+    """Waits for the state of a TrainingJob whose JSON is not read here."""
+    look = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
+    wait(f"{name} to be {state}", lambda: kubectl(*look) == state, seconds=SOON_SECONDS)
+
+
+def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> None:
+    before = restarts()
+    others = suspended("shallow", JOBS)
+    first, *rest = others.values()
+    namespace.apply(first)
+    path = TRAINING_JOBS.format(namespace.name)
+    refused = {f"deep-{depth}": depth for depth in (1_500, DEEP)}
+    for name, depth in refused.items():
+        kubectl("create", "--raw", path, "--filename", "-", stdin=deep(name, depth))
+    try:
+        namespace.apply(*rest)
+        for name in others:
+            wait_state(namespace, "Suspended", name)
+        for name in refused:
+            wait_state(namespace, "Failed", name)
+            words = "--output=jsonpath={.status.conditions[?(@.type=='Failed')].message}"
+            message = kubectl("get", "tj", name, "--namespace", namespace.name, words)
+            assert "spec.network" in message
+            assert "nested" in message
+    finally:
+        kubectl("delete", "tj", *refused, "--namespace", namespace.name)
+    assert restarts() == before
