@@ -8,6 +8,7 @@
 Whatever is given or returned is a copy.
 """
 
+import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
@@ -98,6 +99,7 @@ class Objects:
         version: The version of the store: it grows with every change of any object.
         compacted: The version before which changes are forgotten.
         listeners: Are called after every change.
+        raw: JSON that is told in place of a text, by that text: what is too deep or too large to be kept as an object.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Objects:
         self.version = 0
         self.compacted = 0
         self.listeners: set[Callable[[], None]] = set()
+        self.raw: dict[str, str] = {}
         self._clock = clock
         self._uids = 0
         self._things: dict[Place, Object] = {}
@@ -120,6 +123,13 @@ class Objects:
     def get(self, resource: str, namespace: str, name: str) -> Object:
         """Returns an object."""
         return deepcopy(self._find(Place(resource, namespace, name)))
+
+    def text(self, thing: Object) -> str:
+        """Returns an answer as JSON."""
+        text = json.dumps(thing)
+        for mark, raw in self.raw.items():
+            text = text.replace(json.dumps(mark), raw)
+        return text
 
     def since(self, version: int) -> list[Change]:
         """Returns the changes after a version of the store."""

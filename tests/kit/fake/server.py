@@ -142,7 +142,8 @@ class FakeApiServer:
             fault.afterwards()
         await _sleep(fault.late)
         status = 201 if question.verb == "create" else 200
-        return await _cut(request, answer) if fault.cut else web.json_response(answer, status=status)
+        text = self.objects.text(answer)
+        return await _cut(request, text) if fault.cut else web.json_response(text=text, status=status)
 
     def _do(self, question: Asked, resource: Resource, request: web.Request, text: str) -> Object:
         """Does what is asked and returns the answer."""
@@ -202,12 +203,11 @@ async def _sleep(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-async def _cut(request: web.Request, answer: Object) -> web.StreamResponse:
-    text = json.dumps(answer).encode()
+async def _cut(request: web.Request, text: str) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_length = len(text)
     await response.prepare(request)
-    await response.write(text[: len(text) // 2])
+    await response.write(text[: len(text) // 2].encode())
     if request.transport is not None:
         request.transport.abort()
     return response

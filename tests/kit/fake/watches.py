@@ -1,7 +1,7 @@
 """The watches of a fake API server: they tell of every change after a version, until that is too old."""
 
 import asyncio
-import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -50,7 +50,7 @@ class Watches:
     async def stream(self, request: web.Request, resource: Resource, selector: Selector) -> web.StreamResponse:
         """Answers a request to watch objects, until somebody or its time ends it."""
         query, watch = request.query, _Watch()
-        told = _Told(request, resource)
+        told = _Told(request, resource, self._objects.text)
         await told.prepare(request)
         seconds = float(query.get("timeoutSeconds") or inf)
         self._watches.add(watch)
@@ -95,13 +95,14 @@ class Watches:
 class _Told(web.StreamResponse):
     """What a watch is told, an event a line."""
 
-    def __init__(self, request: web.Request, resource: Resource) -> None:
+    def __init__(self, request: web.Request, resource: Resource, text: Callable[[Object], str]) -> None:
         super().__init__(headers={"Content-Type": "application/json"})
+        self._text = text
         self.asked = request.query
         self.resource = resource
 
     async def event(self, kind: str, thing: Object) -> None:
-        await self.write(json.dumps({"type": kind, "object": thing}).encode() + b"\n")
+        await self.write(self._text({"type": kind, "object": thing}).encode() + b"\n")
 
     async def bookmark(self, version: int, annotations: dict[str, str] | None = None) -> None:
         metadata = {"resourceVersion": str(version)} | ({"annotations": annotations} if annotations else {})

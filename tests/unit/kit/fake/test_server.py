@@ -150,6 +150,16 @@ async def test_a_watch_tells_from_a_version_on(server: FakeApiServer) -> None:
         assert [event async for event in events] == []
 
 
+async def test_what_is_too_deep_to_be_kept_is_told_all_the_same(server: FakeApiServer) -> None:
+    deep = "[" * 9_900 + "]" * 9_900
+    server.objects.raw["@deep"] = deep
+    server.objects.create("jobs", "vision", job(spec={"deep": "@deep"}))
+    async with aiohttp.ClientSession() as session:
+        for query in ("", "/digits", "?watch=true"):
+            async with session.get(f"{server.address}{PATH}{query}", read_bufsize=2**20) as answer:
+                assert f'"spec": {{"deep": {deep}}}' in (await answer.content.readline()).decode()
+
+
 async def test_a_watch_from_nowhere_begins_with_all_there_is(server: FakeApiServer) -> None:
     server.objects.create("jobs", "vision", job())
     async with watching(server, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan") as events:
