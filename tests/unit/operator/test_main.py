@@ -35,13 +35,16 @@ class Process:
     def jobs(self) -> list[str]:
         return [job["metadata"]["name"] for job in self.server.objects.list("jobs")]
 
-    async def health(self) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(f"{self._address}/healthz") as answer:
+    async def ask(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(f"{self._address}{path}") as answer:
             return answer.status, await answer.text()
+
+    async def exports(self, name: str) -> bool:
+        return f'name="{name}"' in (await self.ask("/metrics"))[1]
 
     async def wait_health(self, status: int) -> str:
         async with asyncio.timeout(10):
-            while (found := await self.health())[0] != status:  # noqa: ASYNC110 - it is asked over HTTP
+            while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - it is asked over HTTP
                 await asyncio.sleep(0.05)
         return found[1]
 
@@ -72,6 +75,22 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield Process(server, f"http://127.0.0.1:{listeners[0].getsockname()[1]}")
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(process: Process) -> None:
+    process.create("first")
+    await process.wait_jobs("first")
+    process.create("second")
+    await process.wait_jobs("first", "second")
+    process.server.objects.delete("trainingjobs", "vision", "first")
+    process.server.objects.collect()
+    async with asyncio.timeout(10):
+        while await process.exports("first"):  # noqa: ASYNC110 - it is asked over HTTP
+            await asyncio.sleep(0.05)
+    assert process.jobs() == ["second"]
+    assert await process.exports("second")
+    process.create("first")
+    await process.wait_jobs("first", "second")
 
 
 async def test_a_process_that_reconciles_no_longer_is_not_healthy(

@@ -1,19 +1,15 @@
-"""The fake API server, asked by the operator's client and watched by kopf."""
+"""The fake API server, asked by the operator's client; kopf watches it in test_main.py of the operator."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from epochal_operator import handlers
 from epochal_operator import kube as kube_module
 from epochal_operator.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
-from epochal_operator.queue import Queue
-from epochal_operator.store import Key, Store
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
@@ -62,7 +58,7 @@ async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> Non
         await kube.patch_job("vision", "digits", uid="other", spec={"suspend": False})
     with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
         await kube.create_job(job())
-    await kube.delete_job("vision", "digits", uid=uid)
+    await kube._request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
         await kube.get_job("vision", "digits")
@@ -118,10 +114,12 @@ async def test_fields_that_nobody_selects_by_are_refused(server: FakeApiServer, 
     event = {"metadata": {"name": "one", "namespace": "vision"}, "regarding": {"uid": "u"}, "reason": "FailedCreate"}
     await kube.create_event(event)
     await kube.create_event(event)
-    assert len(await kube.list_events("vision", regarding="u", reason="FailedCreate")) == 1
-    assert await kube.list_events("vision", regarding="other", reason="FailedCreate") == []
+    events = "/apis/events.k8s.io/v1/events"
+    for uid, count in (("u", 1), ("other", 0)):
+        query = {"fieldSelector": f"regarding.uid={uid},reason=FailedCreate"}
+        assert len((await kube._request("GET", events, query=query))["items"]) == count
     with pytest.raises(ApiError, match=r"field label not supported: regarding\.colour"):
-        await kube._request("GET", "/apis/events.k8s.io/v1/events", query={"fieldSelector": "regarding.colour=red"})
+        await kube._request("GET", events, query={"fieldSelector": "regarding.colour=red"})
 
 
 async def test_a_token_is_reviewed(server: FakeApiServer, kube: Kube) -> None:
@@ -207,32 +205,3 @@ async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kub
     uid = server.objects.get("jobs", "vision", "digits")["metadata"]["uid"]
     await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
     assert done == [False, True]
-
-
-async def test_kopf_watches_it(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
-    store, keys = Store(), list[Key]()
-
-    async def work(key: Key) -> None:
-        keys.append(key)
-
-    async def until(count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(keys) < count:  # noqa: ASYNC110 - a list has no event
-                await asyncio.sleep(0.01)
-
-    queue: Queue[Key] = Queue(work)
-    server.objects.create("trainingjobs", "vision", {"metadata": {"name": "first"}, "spec": SPEC})
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(queue.run(1)),
-            group.create_task(handlers.watch(store, queue, (), relisted=lambda: None)),
-        ]
-        await until(1)
-        server.objects.create("trainingjobs", "vision", {"metadata": {"name": "second"}, "spec": SPEC})
-        await until(2)
-        server.objects.delete("trainingjobs", "vision", "first")
-        await until(3)
-        for task in tasks:
-            task.cancel()
-    assert store.training_job_keys() == [Key("vision", "second")]
