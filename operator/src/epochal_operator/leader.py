@@ -102,8 +102,9 @@ class Leadership:
         try:
             async with asyncio.timeout(TRY_SECONDS):
                 lease = await self._kube.get_lease(self._namespace, self._name)
-                if lease["spec"].get("holderIdentity") == self._identity:
-                    lease["spec"] |= {"holderIdentity": "", "renewTime": _now()}
+                spec = lease.get("spec") or {}
+                if spec.get("holderIdentity") == self._identity:
+                    lease["spec"] = spec | {"holderIdentity": "", "renewTime": _now()}
                     await self._kube.replace_lease(lease)
         except (ApiError, TimeoutError) as error:
             _log.warning("the lease was not given back: %s", str(error) or "no answer in time")
@@ -148,7 +149,7 @@ class Leadership:
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": spec["acquireTime"] if mine else _now(),
+                "acquireTime": (mine and spec.get("acquireTime")) or _now(),
                 "renewTime": _now(),
                 "leaseTransitions": transitions,
             },

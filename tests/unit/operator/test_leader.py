@@ -90,6 +90,8 @@ async def acquired(leases: Leases, *candidates: Leadership) -> list[bool]:
     enough = leases.looks + 4 * len(candidates)
     await until(lambda: leases.looks >= enough or all(task.done() for task in waiting))
     won = [task.done() for task in waiting]
+    for task in (task for task in waiting if task.done()):
+        task.result()
     for task in waiting:
         task.cancel()
     await asyncio.wait(waiting)
@@ -229,3 +231,17 @@ async def test_whoever_gave_the_lease_back_may_write_nothing(leases: Leases, clo
     await first.release()
     with pytest.raises(LeaseLost):
         first.seconds_left()
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"holderIdentity": "a"}, {"holderIdentity": ""}])
+async def test_a_lease_that_somebody_emptied_is_led_by_and_given_back(
+    leases: Leases, clock: Clock, spec: dict[str, Any] | None
+) -> None:
+    emptied = {"metadata": {"name": "epochal"}} | ({} if spec is None else {"spec": spec})
+    leases.objects.create("leases", "epochal-system", emptied)
+    first = candidate(leases, clock, "a")
+    assert await leads(leases, first)
+    assert leases.spec["holderIdentity"] == "a"
+    leases.objects.replace("leases", "epochal-system", emptied)
+    await first.release()
+    assert await leads(leases, candidate(leases, clock, "b"))
