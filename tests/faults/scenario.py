@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,12 +24,14 @@ class Trial:
         differences: In what the results differ from those of an undisturbed training; None if there are none.
         wrong: What else was not as it must be; empty if it was survived.
         told: What else may help to find out why.
+        times: How many disturbances it held, those that were not come to included.
     """
 
     faults: tuple[Fault, ...] = ()
     differences: tuple[str, ...] | None = None
     wrong: tuple[str, ...] = ()
     told: str = ""
+    times: int = 1
 
     @property
     def survived(self) -> bool:
@@ -59,9 +61,10 @@ class Try:
     def make(self, bed: Bed) -> Trial:
         """Makes it, and takes whatever goes wrong for what was wrong."""
         try:
-            return self.run(bed)
+            trial = self.run(bed)
         except Exception as error:  # noqa: BLE001 - a scenario that fails is a result, too
-            return Trial(wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc())
+            trial = Trial(wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc())
+        return replace(trial, times=self.times)
 
 
 class Tryable(Protocol):

@@ -20,12 +20,10 @@ class Row:
 
     Args:
         name: The scenario.
-        tried: How many disturbances were tried, by trial.
         trials: What came of each trial.
     """
 
     name: str
-    tried: tuple[int, ...]
     trials: tuple[Trial, ...]
 
     @property
@@ -34,9 +32,14 @@ class Row:
         return [fault for trial in self.trials for fault in trial.faults]
 
     @property
+    def tried(self) -> int:
+        """How many disturbances were tried."""
+        return sum(trial.times for trial in self.trials)
+
+    @property
     def survived(self) -> int:
         """How many disturbances were survived."""
-        return sum(times for times, trial in zip(self.tried, self.trials, strict=True) if trial.survived)
+        return sum(trial.times for trial in self.trials if trial.survived)
 
     @property
     def identical(self) -> bool:
@@ -53,7 +56,7 @@ class Row:
         """Returns the row of the table."""
         return [
             self.name,
-            str(sum(self.tried)),
+            str(self.tried),
             str(self.survived),
             seconds(fault.until for fault in self.faults),
             seconds(fault.waiting for fault in self.faults),
@@ -101,7 +104,7 @@ def steps(values: Iterable[int]) -> str:
 
 def goals(rows: Sequence[Row]) -> list[Figure]:
     """Returns what all scenarios together must reach, and whether they do."""
-    tried, survived = sum(sum(row.tried) for row in rows), sum(row.survived for row in rows)
+    tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
     trials = [trial for row in rows for trial in row.trials]
     identical = sum(trial.identical for trial in trials)
     starts = [fault.starting for row in rows if row.name in KILLS for fault in row.faults if fault.starting]
