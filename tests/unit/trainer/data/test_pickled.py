@@ -190,6 +190,19 @@ def test_lists_that_would_never_end_are_not_looked_through(read: Read, hostile: 
 TYPE = b"cnumpy\ndtype\n(U\x02f8K\0K\1tR"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tU\x01btR"
 HUGE = struct.pack("<Q", 2**50)
+NESTED = b"K\1" + b"2\x86" * 22
+"""A tuple that holds another one twice, and that one again: four million numbers for who looks through all."""
+PLENTY = struct.pack("<I", 5_000_000)
+
+
+def of_shape(shape: bytes) -> bytes:
+    """A pair of arrays of which one has this shape."""
+    return b"\x80\x02" + ARRAY + b"(K\1" + shape + TYPE + b"\x89U\x00tb" + ARRAY + b"\x86."
+
+
+def transposed(axes: bytes) -> bytes:
+    """An array with its axes in this order."""
+    return b"\x80\x04cnumpy._core.numeric\n_frombuffer\n(C\x08" + b"\0" * 8 + TYPE + b"K\1\x85U\1K" + axes + b"tR."
 
 
 @pytest.mark.parametrize(
@@ -243,6 +256,26 @@ HUGE = struct.pack("<Q", 2**50)
         (b"\x80\x02Nr\xff\xff\xff\xff.", "MissingArrays"),
         (b"\x80\x02" + b"\x8f" * 100_010 + b".", "UnsupportedType"),
         (b"(" * 100_010 + b".", "UnsupportedType"),
+        (of_shape(NESTED), "DamagedData"),
+        (of_shape(b"K\2" + NESTED + b"\x86"), "DamagedData"),
+        (of_shape(b"(" + b"\x8a\x08" + b"\xff" * 7 + b"\x7f" + b"2" * 999 + b"t"), "DamagedData"),
+        (of_shape(b"(\x8b" + struct.pack("<i", 30_000) + b"\x7f" * 30_000 + b"2" * 63 + b"t"), "DamagedData"),
+        (transposed(NESTED), "DamagedData"),
+        (b"\x80\x02cnumpy\ndtype\n" + NESTED + b"\x85R.", "DamagedData"),
+        (b"\x80\x02" + TYPE + b"(K\3" + NESTED + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb.", "DamagedData"),
+        (b"\x80\x02}" + NESTED + b"Ns.", "MissingArrays"),
+        (b"\x80\x02}(" + NESTED + b"Nu.", "MissingArrays"),
+        (b"\x80\x02(" + NESTED + b"Nd.", "MissingArrays"),
+        (b"\x80\x04\x8f(" + NESTED + b"\x90.", "MissingArrays"),
+        (b"\x80\x04(" + NESTED + b"\x91.", "MissingArrays"),
+        (b"\x80\x02cnumpy\ndtype\nB" + PLENTY + b"\0" * 5_000_000 + b"R.", "DamagedData"),
+        (b"\x80\x02cnumpy\ndtype\nB" + PLENTY + b"\0" * 5_000_000 + b"\x81.", "DamagedData"),
+        (b"\x80\x02" + TYPE + b"B" + PLENTY + b"\0" * 5_000_000 + b"b.", "DamagedData"),
+        (b"\x80\x04X" + PLENTY + b"x" * 5_000_000 + b"\x8c\x01y\x93.", "UnsafePickle"),
+        (
+            b"\x80\x02X" + PLENTY + b"x" * 5_000_000 + b"q\1" + b"c_codecs\nencode\nh\1\x85R" * 50 + b".",
+            "MissingArrays",
+        ),
         (b"\x80\x02]" + b"h\0" * 5 + b"I" + b"9" * 100_000 + b"\n.", "DamagedData"),
     ],
 )
@@ -259,6 +292,35 @@ def test_a_hostile_program_gets_nowhere_and_costs_little(
         tracemalloc.stop()
     assert caught.value.reason == reason, caught.value.message
     assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"X" + PLENTY + b"x" * 4_999_996 + "\U0001f4be".encode(),
+        b"\x8d" + struct.pack("<Q", 5_000_000) + b"x" * 4_999_996 + "\U0001f4be".encode(),
+        b"V" + b"x" * 4_999_990 + b"\\U0001f4be\n",
+        b"V" + b"x" * 4_999_994 + b"\\u20ac\n",
+    ],
+)
+def test_a_wide_character_counts_for_the_whole_text(source: Callable[[bytes], Source], text: bytes) -> None:
+    file = source(b"\x80\x04" + text + b".")
+    tracemalloc.start()
+    try:
+        with pytest.raises(Failure, match=r"takes [\d,]+ bytes in memory") as caught:
+            pickled.read(file, Memory(24_000_000))
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "DataTooLarge"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_array_written_as_text_takes_no_more_for_it(source: Callable[[bytes], Source], protocol: int) -> None:
+    every = np.frombuffer(bytes(range(256)) * 4000 + rb"\u20ac \U0001f4be", "u1")
+    content = pickle.dumps((every, Y), protocol)
+    found = pickled.read(source(content), Memory(len(content) * 2))
+    np.testing.assert_array_equal(found.features, every)
 
 
 def test_a_type_that_lies_about_its_objects_is_still_one_of_numbers(read: Read) -> None:

@@ -2,11 +2,13 @@
 
 A pickle is a program that may call anything. This reader follows it, but knows a handful of names only and puts its own
 harmless parts in the place of numpy's: a hostile pickle finds nothing to call, and cannot lie to numpy about an array.
+A few bytes of it can build a tuple that holds 2^100 others: nothing looks into what it holds, not even for a message.
 """
 
 import pickle
 import re
 import struct
+import sys
 from collections.abc import Callable
 from math import prod
 from typing import Any, BinaryIO, ClassVar, NamedTuple
@@ -21,6 +23,12 @@ from epochal_trainer.failures import Failure, bad_data
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MOST_STEPS = 100_000
 """Steps of a pickle's program: a tuple of arrays takes less than a hundred, whatever its size."""
+MOST_AXES = 64
+"""Axes of an array, as many as numpy has."""
+WIDE = {"utf-8": re.compile(rb"[\xc4-\xff]"), "raw-unicode-escape": re.compile(rb"\\u(?!00)|\\U")}
+"""Begins a character beyond U+00FF, which no array has that was written as text, by encoding."""
+WIDEST = 4
+"""Bytes that each character of a text takes if one of them is wide."""
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 SHOWN = 100
 
@@ -100,6 +108,10 @@ class Bounded:
         self.ended = self.ended or len(data) < size
         return data
 
+    def reserve(self, size: int) -> None:
+        """Takes bytes out of the budget that are needed beside those that are read."""
+        self._memory.reserve(size, self._name)
+
     def readline(self) -> bytes:
         """Reads a line with its end; without it only where the stream ends."""
         line = self._stream.readline(self._memory.left + 1)
@@ -127,8 +139,8 @@ class PickledType:
             raise NotNumbers(kinds.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
         self.dtype = np.dtype(self._code)
 
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        _, order, subarray, fields, *_ = state
+    def __setstate__(self, state: object) -> None:
+        _, order, subarray, fields, *_ = _tuple(state)
         if subarray is not None or fields is not None:
             raise NotNumbers("records")
         self.dtype = np.dtype(f"{_text(order)}{self._code}")
@@ -142,10 +154,10 @@ class PickledArray:
         self._dtype = np.dtype("u1")
         self._order: Any = "C"
         self._axes: tuple[int, ...] | None = None
-        self._data: bytes = b""
+        self._data: bytes | str = b""
 
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        _, shape, kind, fortran, data = state
+    def __setstate__(self, state: object) -> None:
+        _, shape, kind, fortran, data = _tuple(state)
         self._set(data, kind, shape, "F" if fortran else "C")
 
     @classmethod
@@ -164,16 +176,18 @@ class PickledArray:
         if order != "K" or not isinstance(axes, tuple) or not isinstance(shape, tuple):
             raise TypeError("the axes of a transposed array need its shape, and the order K")
         if any(type(axis) is not int for axis in axes) or sorted(axes) != list(range(len(shape))):
-            raise ValueError(f"an array of {len(shape)} axes has none in the order {axes!r:.{SHOWN}}")
+            raise ValueError(f"an array of {len(shape)} axes is given an order of other axes")
         self._set(data, kind, shape, "C")
         self._axes = axes
 
     def _set(self, data: object, kind: object, shape: object, order: object) -> None:
         if not isinstance(kind, PickledType) or not isinstance(shape, tuple) or order not in ("C", "F"):
             raise TypeError("an array needs a type, a shape and an order")
-        if any(not isinstance(size, int) or size < 0 for size in shape):
-            raise ValueError(f"an array has no shape {shape!r:.{SHOWN}}")
-        self._data, self._dtype, self._shape, self._order = _bytes(data), kind.dtype, shape, order
+        if len(shape) > MOST_AXES or any(type(size) is not int or not 0 <= size <= sys.maxsize for size in shape):
+            raise ValueError(f"an array's shape is up to {MOST_AXES} sizes from 0 on")
+        if not isinstance(data, bytes | str):
+            raise TypeError(f"an array's data must be bytes, found {type(data).__name__}")
+        self._data, self._dtype, self._shape, self._order = data, kind.dtype, shape, order
 
     def array(self, source: Source) -> Array:
         """Returns the array, without a copy where its bytes are in this machine's order."""
@@ -182,7 +196,8 @@ class PickledArray:
             found = f"an array of {shaped(self._shape)} {self._dtype} takes {size:,} bytes"
             raise source.damaged(f"{found}, and {len(self._data):,} are there")
         try:
-            flat = np.frombuffer(self._data, self._dtype) if size else np.empty(0, self._dtype)
+            data = self._data.encode("latin-1") if isinstance(self._data, str) else self._data
+            flat = np.frombuffer(data, self._dtype) if size else np.empty(0, self._dtype)
             made = flat.astype(self._dtype.newbyteorder("="), copy=False).reshape(self._shape, order=self._order)
             return made if self._axes is None else made.transpose(self._axes)
         except ValueError as error:
@@ -204,19 +219,25 @@ def _ndarray(*_: object) -> None:
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)[:SHOWN]
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN])
 
 
 def _text(value: object) -> str:
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+    if not isinstance(value, bytes | str):
+        raise TypeError(f"an array's type must be named by a text, found {type(value).__name__}")
+    return value.decode("ascii") if isinstance(value, bytes) else value
 
 
-def _bytes(value: object, *_: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode("latin-1")
-    raise TypeError(f"an array's data must be bytes, found {type(value).__name__}")
+def _tuple(value: object) -> tuple[Any, ...]:
+    # Text or bytes would come apart into as many objects as they are long.
+    if not isinstance(value, tuple):
+        raise TypeError(f"a tuple must be there, found {type(value).__name__}")
+    return value
+
+
+def _as_it_is(text: object, *_: object) -> object:
+    """Stands for the encoding of text as bytes: an array does it once, however often a pickle asks for it."""
+    return text
 
 
 KNOWN = {
@@ -225,7 +246,7 @@ KNOWN = {
     ("numpy.core.multiarray", "_reconstruct"): Known(PickledArray),
     ("numpy.core.multiarray", "scalar"): Known(PickledArray.from_buffer),
     ("numpy.core.numeric", "_frombuffer"): Known(PickledArray.from_buffer),
-    ("_codecs", "encode"): Known(_bytes),
+    ("_codecs", "encode"): Known(_as_it_is),
     ("builtins", "bytes"): Known(lambda: b""),
 }
 RENAMED = {"numpy._core.multiarray": "numpy.core.multiarray", "numpy._core.numeric": "numpy.core.numeric"}
@@ -247,16 +268,84 @@ def _load_bytes(reader: Any) -> None:
     reader.append(reader.read(size))
 
 
+def _load_text(prefix: str) -> Callable[[Any], None]:
+    head = struct.Struct(prefix)
+
+    def load(reader: Any) -> None:
+        (size,) = head.unpack(reader.read(head.size))
+        reader.append(reader.text(reader.read(size), "utf-8"))
+
+    return load
+
+
+def _load_line(reader: Any) -> None:
+    reader.append(reader.text(reader.readline()[:-1], "raw-unicode-escape"))
+
+
+def _load_reduce(reader: Any) -> None:
+    arguments = _tuple(reader.stack.pop())
+    reader.stack[-1] = reader.stack[-1](*arguments)
+
+
+def _load_build(reader: Any) -> None:
+    state = reader.stack.pop()
+    built = reader.stack[-1]
+    if not isinstance(built, PickledType | PickledArray):
+        raise TypeError(f"{_kind(built)} has no state")
+    built.__setstate__(state)
+
+
+def _passing_over(kind: Callable[[], Any] | None = None) -> Callable[[Any], None]:
+    def load(reader: Any) -> None:
+        reader.pop_mark()
+        if kind is not None:
+            reader.append(kind())
+
+    return load
+
+
+def _load_setitem(reader: Any) -> None:
+    del reader.stack[-2:]
+
+
+OWN: dict[bytes, Callable[[Any], None]] = {
+    pickle.BYTEARRAY8: _load_bytes,
+    pickle.UNICODE: _load_line,
+    pickle.BINUNICODE: _load_text("<I"),
+    pickle.BINUNICODE8: _load_text("<Q"),
+    pickle.REDUCE: _load_reduce,
+    pickle.BUILD: _load_build,
+    # What goes into a dict or a set is looked into, for its hash, and no array is in one: these stay empty.
+    pickle.DICT: _passing_over(dict),
+    pickle.SETITEM: _load_setitem,
+    pickle.SETITEMS: _passing_over(),
+    pickle.ADDITEMS: _passing_over(),
+    pickle.FROZENSET: _passing_over(frozenset),
+}
+"""Steps that cost no more than they read, in place of the standard library's."""
+NEVER = {pickle.NEWOBJ, pickle.NEWOBJ_EX}
+"""Steps that make an object of a class: there is none to be had."""
+
+
 class Reader(Unpickler):  # type: ignore[misc]
     """Reads arrays, their types, numbers and plain containers; refuses everything else by name."""
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        code: _counted(step) for code, step in (Unpickler.dispatch | {pickle.BYTEARRAY8[0]: _load_bytes}).items()
+        code: _counted(step)
+        for code, step in (Unpickler.dispatch | {code[0]: step for code, step in OWN.items()}).items()
+        if bytes([code]) not in NEVER
     }
 
     def __init__(self, file: Bounded) -> None:
         super().__init__(file, encoding="bytes")
         self.steps = 0
+        self._file = file
+
+    def text(self, encoded: bytes, encoding: str) -> str:
+        """Decodes a text, if there is room for it: one wide character makes all of it wide."""
+        if WIDE[encoding].search(encoded):
+            self._file.reserve(WIDEST * len(encoded))
+        return str(encoded, encoding, "surrogatepass")
 
     def find_class(self, module: str, name: str) -> Known:
         """Returns what stands in the place of a name; called by the unpickler.
