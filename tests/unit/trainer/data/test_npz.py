@@ -37,7 +37,7 @@ def zipped(name: str, content: bytes, compression: int = zipfile.ZIP_DEFLATED) -
 
 
 def npy(header: str, data: bytes = b"") -> bytes:
-    text = header.encode().ljust(117) + b"\n"
+    text = header.encode("latin-1").ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
 
 
@@ -208,6 +208,30 @@ def test_a_compression_that_numpy_does_not_use_is_not_undone(
     with pytest.raises(Failure, match="compressed in a way that numpy never does") as caught:
         npz.read(source(zipped("x", content, compression)), "train", memory())
     assert caught.value.reason == "DamagedData"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("x" * 9_900, "DamagedData"),
+        ("\x9f" * 9_900, "DamagedData"),
+        ("(" * 9_900, "DamagedData"),
+        ("-" * 9_900 + "1", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'-1, ' * 2_400})}}", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'9' * 4_000}, {'9' * 4_000})}}", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'9' * 9_000},)}}", "DamagedData"),
+        (f"{{'descr': {'[' * 1_000}{']' * 1_000}, 'fortran_order': False, 'shape': (1,)}}", "DamagedData"),
+        (f"{{'descr': '{'f8,' * 3_000}', 'fortran_order': False, 'shape': (1,)}}", "UnsupportedType"),
+        ("{'descr': '(2,2,2,2,2,2,2,2)f8', 'fortran_order': False, 'shape': (1,)}", "UnsupportedType"),
+    ],
+)
+def test_a_message_holds_no_whole_header(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], header: str, reason: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        npz.read(source(zipped("x", npy(header))), "train", memory())
+    assert caught.value.reason == reason
+    assert len(caught.value.message) < 600
 
 
 def test_long_names_are_cut(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:

@@ -19,6 +19,8 @@ GZIP = b"\x1f\x8b"
 DENSEST = 1032
 """Bytes that one byte of a deflate stream expands to at most, see https://zlib.net/zlib_tech.html."""
 CHUNK = 1024**2
+SHOWN = 300
+"""Characters of what was found that a message repeats: others write of data at any length."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Source:
 
     def damaged(self, found: str) -> Failure:
         """Returns the failure of a file that is not what it should be."""
-        return bad_data("DamagedData", f"{self.name} is damaged: {found}; upload it again")
+        return bad_data("DamagedData", f"{self.name} is damaged: {found:.{SHOWN}}; upload it again")
 
     def gzipped(self) -> bool:
         """Whether the file is compressed as a whole."""
@@ -146,5 +148,5 @@ def unsupported(name: str, what: str) -> Failure:
     """Returns the failure of an array of something else than numbers."""
     return bad_data(
         "UnsupportedType",
-        f"{name} holds {what}: it must hold booleans, integers or floats of at most 64 bits",
+        f"{name} holds {what:.{SHOWN}}: it must hold booleans, integers or floats of at most 64 bits",
     )
