@@ -46,12 +46,52 @@ def test_callbacks_that_need_code_are_refused(name: str, tmp_path: Path) -> None
         ({"callback": "CSVLogger", "filename": "/etc/x"}, "filename must be relative and hold no '..', found '/etc/x'"),
         ({"callback": "ModelCheckpoint", "filepath": "a/../../b.keras"}, "filepath must be relative and hold no '..'"),
         ({"callback": "ModelCheckpoint", "filepath": "a.pickle"}, "(ModelCheckpoint): "),
+        ({"callback": "CSVLogger", "filename": "é" * 100}, "filename must be of names of at most 150 bytes, found 'éé"),
+        ({"callback": "ModelCheckpoint", "filepath": "{epoch"}, "filepath '{epoch' cannot be filled in: expected '}'"),
     ],
 )
 def test_faults_name_the_field(described: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"spec\.training\.callbacks\[0\] .*" + re.escape(message)) as caught:
         callbacks.build(specs(described), folder=tmp_path)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "{epoch.__doc__[127]}{epoch.__doc__[127]}/x",
+        "{epoch.real}",
+        "{loss[0]}",
+        "{}",
+        "{epoch!r}",
+        "{epoch:1000000000}",
+        "{loss:.1000000000f}",
+        "{epoch:{batch}}",
+        "{epoch:c}",
+        "{loss:/^9}",
+    ],
+)
+def test_a_path_is_filled_in_with_numbers_alone(field: str, tmp_path: Path) -> None:
+    words = (
+        r"callbacks\[0\] \(ModelCheckpoint\): filepath may hold figures by their names, written as numbers, such as "
+    )
+    with pytest.raises(Failure, match=words) as caught:
+        callbacks.build(specs({"callback": "ModelCheckpoint", "filepath": f"{field}.keras"}), folder=tmp_path)
+    assert caught.value.reason == "InvalidTraining"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "filepath",
+    ["{epoch}.keras", ".{epoch:03d}./{loss}.keras", "{loss:.2f}/{val_loss:08.3e}{{..}}.keras", "{loss:%}.keras"],
+)
+@pytest.mark.parametrize("figure", [0.5, -1e300, float("nan"), float("-inf")])
+def test_a_path_that_is_filled_in_stays_in_the_folder(filepath: str, figure: float, tmp_path: Path) -> None:
+    described = specs({"callback": "ModelCheckpoint", "filepath": filepath})
+    (built,) = callbacks.build(described, folder=tmp_path)
+    callbacks.check_figures(described, ["loss", "val_loss"])
+    path = built._get_file_path(0, None, {"loss": figure, "val_loss": figure})
+    assert Path(path).resolve().is_relative_to(tmp_path)
 
 
 def test_files_stay_in_the_folder(tmp_path: Path) -> None:
@@ -91,7 +131,9 @@ def test_monitors_that_are_there() -> None:
         ({"filepath": "{batch}.keras"}, "there are epoch, loss, val_loss$"),
         ({"filepath": "{learning_rate}.keras"}, "there are epoch, loss, val_loss$"),
         ({"filepath": "{epoch:zz}.keras"}, "ValueError"),
-        ({"filepath": "{}.keras"}, "IndexError"),
+        ({"filepath": "{0}.keras"}, "IndexError"),
+        ({"filepath": "{loss:d}.keras"}, "ValueError: Unknown format code 'd' for object of type 'float'"),
+        ({"filepath": "{epoch:.2}.keras"}, "ValueError: Precision not allowed"),
     ],
 )
 def test_the_name_of_a_file_is_made_of_figures_that_are_there(arguments: dict[str, Any], message: str) -> None:

@@ -4,8 +4,10 @@ Every callback of Keras that needs no code works. Files that one writes (ModelCh
 BackupAndRestore) go below one folder, whatever path is named, and are stored with the results.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from typing import Any
 
 import keras
@@ -20,6 +22,14 @@ _PATHS: Mapping[str, str] = {
     "ModelCheckpoint": "filepath",
     "TensorBoard": "log_dir",
 }
+_FORMATTED = "ModelCheckpoint"
+"""The callback whose path Keras fills in with an epoch's figures."""
+_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
+"""How a figure may be written in a path: not so wide that it fills the memory."""
+_MOST_BYTES = 150
+"""Bytes of a file's name, which figures make longer: file systems take 255."""
+_SHOWN = 100
+"""Characters of an argument that a message repeats."""
 _ALWAYS = frozenset({"History", "ProgbarLogger"})
 """What the trainer does anyway: it keeps the history, and its log shows the progress."""
 _REFUSED: Mapping[str, str] = {
@@ -97,17 +107,19 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
         monitor = spec.arguments.get("monitor", "val_loss")
         if spec.callback in classes and best_only and monitor not in figures:
             hint = "; val_ figures need spec.data.validation" if str(monitor).startswith("val_") else ""
-            raise _fault(index, spec, f"monitors {monitor!r}, but the figures are {', '.join(figures)}{hint}")
+            raise _fault(index, spec, f"monitors {monitor!r:.{_SHOWN}}, but the figures are {', '.join(figures)}{hint}")
 
 
 def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
     """Checks that the name of a ModelCheckpoint's files can be made of the figures, as Keras does it."""
     if isinstance(spec.arguments.get("save_freq", "epoch"), int):
         figures = ["batch", *(name for name in figures if not name.startswith("val_") and name != "learning_rate")]
+    # The batch is counted, as the epoch is; all others are measured.
+    filled = {name: 1 if name == "batch" else 1.0 for name in figures}
     try:
-        str(spec.arguments["filepath"]).format(epoch=1, **dict.fromkeys(figures, 1))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        named = f"{spec.arguments['filepath']!r} cannot be filled in ({type(error).__name__}: {error})"
+        str(spec.arguments["filepath"]).format(epoch=1, **filled)
+    except (LookupError, ValueError) as error:
+        named = f"{spec.arguments['filepath']!r:.{_SHOWN}} cannot be filled in ({type(error).__name__}: {error})"
         raise _fault(index, spec, f"filepath {named}: there are epoch, {', '.join(figures)}") from error
 
 
@@ -118,13 +130,33 @@ def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
         return spec.arguments
     given = spec.arguments.get(argument, "logs" if spec.callback == "TensorBoard" else None)
     if not isinstance(given, str) or not given:
-        raise keras_objects.InvalidObject(f"{argument} must be a path relative to the results, found {given!r}")
+        raise keras_objects.InvalidObject(
+            f"{argument} must be a path relative to the results, found {given!r:.{_SHOWN}}"
+        )
     path = PurePosixPath(given)
     if path.is_absolute() or ".." in path.parts:
-        raise keras_objects.InvalidObject(f"{argument} must be relative and hold no '..', found {given!r}")
+        raise keras_objects.InvalidObject(f"{argument} must be relative and hold no '..', found {given!r:.{_SHOWN}}")
+    if any(len(part.encode()) > _MOST_BYTES for part in path.parts):
+        raise keras_objects.InvalidObject(
+            f"{argument} must be of names of at most {_MOST_BYTES} bytes, found {given!r:.{_SHOWN}}"
+        )
+    if spec.callback == _FORMATTED:
+        _check_fields(argument, given)
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     return {**spec.arguments, argument: str(target)}
+
+
+def _check_fields(argument: str, path: str) -> None:
+    """Lets a path be filled in with figures alone: what is looked up in them would come to more than a number."""
+    try:
+        fields = [(name, layout or "", kind) for _, name, layout, kind in Formatter().parse(path) if name is not None]
+    except ValueError as error:
+        raise keras_objects.InvalidObject(f"{argument} {path!r:.{_SHOWN}} cannot be filled in: {error}") from error
+    for name, layout, conversion in fields:
+        if conversion or not name or set(name) & set(".[]") or not _FORMAT.fullmatch(layout):
+            must = "hold figures by their names, written as numbers, such as {epoch}, {epoch:03d} or {val_loss:.2f}"
+            raise keras_objects.InvalidObject(f"{argument} may {must}, found {path!r:.{_SHOWN}}")
 
 
 def _fault(index: int, spec: Callback, message: str) -> Failure:

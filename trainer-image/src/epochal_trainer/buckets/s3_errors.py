@@ -234,4 +234,4 @@ def _server_error(status: int) -> bool:
 
 
 def _printable(text: str | None) -> str:
-    return "".join(c if c.isprintable() else " " for c in text or "")[:SHOWN]
+    return "".join(c if c.isprintable() else " " for c in (text or "")[:SHOWN])
