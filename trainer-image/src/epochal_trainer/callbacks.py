@@ -51,12 +51,12 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
         folder: Folder that takes the files they write.
 
     Returns:
-        Objects of keras.callbacks.
+        Objects of keras.callbacks, and after them one that they need at an end before the last epoch.
 
     Raises:
         Failure: InvalidTraining, naming the field, what was found and what must hold.
     """
-    callbacks = []
+    callbacks: list[Any] = []
     for index, spec in enumerate(specs):
         if reason := _REFUSED.get(spec.callback):
             raise _fault(index, spec, f"it cannot be used here: {reason}")
@@ -66,7 +66,29 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
             callbacks.append(keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder)))
         except keras_objects.InvalidObject as error:
             raise _fault(index, spec, str(error)) from error
-    return callbacks
+    swaps = [callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights)]
+    return [*callbacks, *map(_KeepAverages, swaps)]
+
+
+class _KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
+    """Leaves averaged weights in a model whose training is stopped, as at its last epoch.
+
+    The optimizer puts its averages into the model when training ends. While they are swapped it holds the others, and
+    SwapEMAWeights sees to that after the last epoch alone.
+
+    Args:
+        swap: The callback that swaps.
+    """
+
+    def __init__(self, swap: keras.callbacks.SwapEMAWeights) -> None:
+        super().__init__()
+        self._swap = swap
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del epoch, logs
+        if self.model.stop_training and self._swap._ema_weights_in_model:  # noqa: SLF001
+            self._swap._finalize_ema_values()  # noqa: SLF001
 
 
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
