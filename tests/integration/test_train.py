@@ -147,6 +147,25 @@ def test_data_that_the_network_cannot_be_computed_for() -> None:
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
 
 
+def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
+    data = Samples(samples().features, np.eye(3)[samples().labels], "features", "labels")
+    words = "Keras refuses to train, in step .* of epoch .*: EarlyStopping callback received monitor=mse, but Keras"
+    with pytest.raises(Failure, match=words) as caught:
+        fit(data=data, loss="mse", metrics=["mse"], callbacks=[{"callback": "EarlyStopping", "monitor": "mse"}])
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+@pytest.mark.parametrize("part", ["watch.figures_of.line", "watch._learning_rate", "batches.order"])
+def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise kind("ours")
+
+    monkeypatch.setattr(f"epochal_trainer.{part}", broken)
+    with pytest.raises(kind, match="ours"):
+        fit()
+
+
 class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
     """Sends SIGTERM when so many steps have begun."""
 

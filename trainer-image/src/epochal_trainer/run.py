@@ -174,7 +174,7 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
         full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
         return full.exit_code, full.reason, full.message
     if not isinstance(error, MemoryError) and type(error).__name__ != _OUT_OF_MEMORY:
-        return CRASHED, "Crashed", said
+        return CRASHED, "Crashed", f"{said}; the trainer's log holds the traceback"
     if "device:GPU" in said:
         return CRASHED, "OutOfMemory", f"{said}; the GPU has no memory left: take a smaller spec.training.batchSize"
     most, limit = cgroups.peak(), cgroups.limit()

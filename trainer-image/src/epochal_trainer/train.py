@@ -1,5 +1,6 @@
 """The training itself: Keras' fit, watched, from its beginning or from a checkpoint."""
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from epochal_trainer.data import Samples
 from epochal_trainer.data.samples import Array
 from epochal_trainer.failures import bad_data, bad_spec
 from epochal_trainer.watch import Watch
+
+_CALL_KERAS = frozenset({__name__, f"{__package__}.callback_list"})
+"""Modules of ours below which lies Keras."""
 
 
 def fit(
@@ -205,6 +209,18 @@ def _faults_named(where: Callable[[], str]) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         # Keras raises these while it traces a step, and its callbacks where what they are to do cannot be done: another
         # try would not help.
+        if _is_ours(error):
+            raise
         raise bad_spec(
             "InvalidTraining", f"Keras refuses to train, in {where()}: {keras_objects.explain(error)}"
         ) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error was raised in our own code, or below it, rather than in a call from here into Keras.
+
+    Keras takes its own frames out of tracebacks, and leaves ours, those of what it called back too.
+    """
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [module for module in modules if module.startswith(f"{__package__}.")]
+    return modules[-1] == __name__ or ours[-1] not in _CALL_KERAS
