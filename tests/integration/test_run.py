@@ -148,6 +148,17 @@ def test_a_failure_has_a_reason_and_a_code(
 
 
 @pytest.mark.usefixtures("as_before")
+def test_indices_are_looked_at_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = [{"layer": "Embedding", "input_dim": 2, "output_dim": 1}, {"layer": "Flatten"}, LAYERS[1]]
+    command(folder, job(network={"input": {"shape": [6]}, "layers": layers}))
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
+    printed = capsys.readouterr().out
+    assert "InvalidData: tiny.npz[x] holds " in printed
+    assert "spec.network.layers[0] (Embedding, 'embedding_0') has input_dim 2: " in printed
+    assert "Training: " not in printed
+
+
+@pytest.mark.usefixtures("as_before")
 def test_buckets_need_credentials(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command(folder, job(storage={"secretRef": {"name": "x"}, "endpoint": "http://127.0.0.1:1"}))
     assert run(folder / "job.yaml", None) == 77

@@ -24,6 +24,7 @@ from epochal_trainer.data.memory import available
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.fitting import STAGING, Fitting, progress
+from epochal_trainer.indices import check_indices
 from epochal_trainer.pulse import Pulse
 from epochal_trainer.report import Reporter
 from epochal_trainer.results import (
@@ -184,6 +185,7 @@ class Attempt:
             samples = check_features(samples, spec.network.input.shape)
             ignored = spec.training.loss.arguments.get("ignore_class")
             check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
+            check_indices(samples, network.graph(spec.network))
             return samples
 
         data = DataSets(
