@@ -3,10 +3,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from epochal_api.network import Network
 from epochal_trainer import network
 from epochal_trainer.adapt import adapt
 from epochal_trainer.data import Samples
+from epochal_trainer.failures import Failure
 
 FEATURES = np.random.default_rng(0).normal(5, 3, (3000, 4)).astype("float32")
 TRAIN = Samples(FEATURES, np.zeros(3000), "features", "labels")
@@ -34,3 +36,37 @@ def test_discretization_learns_its_boundaries() -> None:
 
 def test_what_is_given_is_not_learned() -> None:
     assert adapted({"layer": "Normalization", "mean": 0.0, "variance": 1.0})[1] == []
+
+
+NORMALIZATION = {"layer": "Normalization"}
+GIVEN = {**NORMALIZATION, "mean": 5.0, "variance": 9.0}
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: {"layer": "Pipeline", "layers": [{"layer": "ReLU"}, inner]},
+        lambda inner: {"layer": "TimeDistributed", "wrapped": inner},
+        lambda inner: {"layer": "Pipeline", "layers": [{"layer": "TimeDistributed", "wrapped": inner}]},
+        lambda inner: {"layer": "Dense", "units": 4, "activation": inner},
+    ],
+)
+def test_within_another_layer_nothing_is_learned_in_silence(around: Any) -> None:
+    first = {"layer": "Reshape", "target_shape": [2, 2]}
+    assert adapted(first, around(GIVEN))[1] == []
+    words = (
+        r"layers\[1\] .*: Normalization learns from data as a layer of spec.network.layers, not within another one: "
+    )
+    with pytest.raises(Failure, match=words) as caught:
+        adapted(first, around(NORMALIZATION))
+    assert caught.value.reason == "InvalidNetwork"
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
+def test_memory_that_runs_out_is_no_fault_of_the_data(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def adapt(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(keras.layers.Normalization, "adapt", adapt)
+    with pytest.raises(type(error), match="no room"):
+        adapted(NORMALIZATION)

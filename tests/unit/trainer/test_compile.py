@@ -4,6 +4,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer import network
@@ -67,3 +68,22 @@ def test_labels_that_do_not_fit(
     with pytest.raises(Failure, match=re.escape(message) + r".*a network that gives \(None, 3\)") as caught:
         check_labels(model, spec, labels)
     assert caught.value.reason == "InvalidTraining"
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
+@pytest.mark.parametrize(
+    "part", ["optimizers.Adam.__init__", "optimizers.Adam.build", "losses.SparseCategoricalCrossentropy.__call__"]
+)
+def test_memory_that_runs_out_is_no_fault_of_the_spec(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise error
+
+    def compiled(spec: Training) -> None:
+        compile_model(model, spec)
+        check_labels(model, spec, np.zeros(3))
+
+    monkeypatch.setattr(f"keras.{part}", broken)
+    with pytest.raises(type(error), match="no room"):
+        compiled(training(optimizer="Adam"))

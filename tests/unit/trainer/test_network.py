@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -210,3 +211,43 @@ def test_graph_names_and_edges() -> None:
     merge = {"layer": "Add", "inputs": ["a", "b", "input"]}
     nodes = network.graph(described([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
     assert [(node.name, list(node.takes)) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
+
+
+def chain(length: int) -> list[dict[str, Any]]:
+    return [{"layer": "Identity"}] * length
+
+
+def test_as_many_layers_in_a_row_as_keras_takes(tmp_path: Path) -> None:
+    model = build([4], *chain(900))
+    model.save(tmp_path / "model.keras")
+    assert len(keras.saving.load_model(tmp_path / "model.keras").layers) == 901
+
+
+@pytest.mark.parametrize("length", [901, 1000])
+def test_more_layers_in_a_row_than_keras_takes(length: int) -> None:
+    with pytest.raises(Failure, match=r"layers\[900\] .*: it is layer 901 in a row, and Keras takes 900: ") as caught:
+        build([4], *chain(length))
+    assert caught.value.reason == "InvalidNetwork"
+
+
+def test_layers_side_by_side_are_not_in_a_row() -> None:
+    side = [{"layer": "Identity", "name": f"side_{number}", "inputs": ["input"]} for number in range(60)]
+    merged = {"layer": "Add", "inputs": [str(layer["name"]) for layer in side]}
+    assert len(network.graph(described([4], *side, merged, *chain(898)))) == 959
+
+
+@pytest.mark.parametrize("depth", [300, 900])
+def test_arguments_that_are_nested_too_deep(depth: int) -> None:
+    scale: Any = 1.0
+    for _ in range(depth):
+        scale = [scale]
+    with pytest.raises(Failure, match=r"layers\[0\] \(Rescaling, 'rescaling_0'\): ") as caught:
+        build([4], {"layer": "Rescaling", "scale": scale})
+    assert caught.value.reason == "InvalidNetwork"
+    layer: dict[str, Any] = {"layer": "ReLU"}
+    for _ in range(depth):
+        layer = {"layer": "Pipeline", "layers": [layer]}
+    with pytest.raises(Failure, match=r"layers\[0\] \(Pipeline, 'pipeline_0'\)") as caught:
+        build([4], layer)
+    assert caught.value.reason == "InvalidNetwork"
+    assert len(caught.value.message) < 2000

@@ -1,6 +1,6 @@
 """Fits layers that learn from data before training starts, as `adapt` does in a script."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -11,12 +11,6 @@ from epochal_trainer.data import Samples
 from epochal_trainer.failures import bad_data
 from epochal_trainer.network import Node
 
-_LEARNED: Mapping[str, str] = {
-    "Discretization": "bin_boundaries",
-    "IntegerLookup": "vocabulary",
-    "Normalization": "mean",
-}
-"""Layers that learn from data, and the argument that spares it."""
 _BATCH = 1024
 
 
@@ -36,7 +30,7 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
     """
     adapted = []
     for node in nodes:
-        argument = _LEARNED.get(node.layer.layer)
+        argument = keras_objects.LEARNED.get(node.layer.layer)
         if argument is None or node.layer.arguments.get(argument) is not None:
             continue
         layer = model.get_layer(node.name)
@@ -44,6 +38,8 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         try:
             features = tf.data.Dataset.from_tensor_slices(in_memory(train.features))
             layer.adapt(features.batch(_BATCH).map(before))
+        except keras_objects.OUT_OF_MEMORY:
+            raise
         except Exception as error:
             message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"
             raise bad_data("InvalidData", message) from error

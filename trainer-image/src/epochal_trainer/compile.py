@@ -28,6 +28,8 @@ def compile_model(model: keras.Model, training: Training) -> None:
     optimizer = _optimizer(training.optimizer)
     try:
         optimizer.build(model.trainable_variables)
+    except keras_objects.OUT_OF_MEMORY:
+        raise
     except Exception as error:
         raise _fault("spec.training.optimizer", training.optimizer, keras_objects.explain(error)) from error
     model.compile(optimizer=optimizer, loss=_loss(training.loss), metrics=_metrics(training.metrics))
@@ -55,6 +57,8 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     def attempt(field: str, spec: Named, call: Callable[..., Any]) -> None:
         try:
             call(labels, outputs)
+        except keras_objects.OUT_OF_MEMORY:
+            raise
         except Exception as error:
             raise _fault(field, spec, f"{keras_objects.explain(error)} ({shapes})") from error
 
@@ -65,6 +69,8 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     try:
         model.compute_loss(x=None, y=labels, y_pred=outputs)
         names = list(model.compute_metrics(x=None, y=labels, y_pred=outputs))
+    except keras_objects.OUT_OF_MEMORY:
+        raise
     except Exception as error:
         message = f"spec.training.metrics: {keras_objects.explain(error)} ({shapes})"
         raise bad_spec("InvalidTraining", message) from error

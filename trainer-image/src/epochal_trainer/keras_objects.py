@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+import tensorflow as tf
 from epochal_api.network import Layer, Named
 
 WRAPPED = "wrapped"
@@ -48,8 +49,16 @@ _REFUSED: Mapping[str, str] = {
 }
 _FILES: Mapping[str, str] = {"vocabulary": "a list of terms"}
 """Arguments that Keras takes for the path of a file if they are text, and what to give instead."""
+LEARNED: Mapping[str, str] = {
+    "Discretization": "bin_boundaries",
+    "IntegerLookup": "vocabulary",
+    "Normalization": "mean",
+}
+"""Layers that learn from data before training, and the argument that spares it."""
 
 
+OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
+"""Errors that say nothing about what is written in a TrainingJob: the same may do on another node."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -119,15 +128,22 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
     kind = _find(module, name)
     if kind is None:
         raise InvalidObject(_unknown(module, name))
+    try:
+        return _built(kind, arguments)
+    except RecursionError:
+        raise InvalidObject(f"the arguments of {name} are nested too deep: use fewer levels") from None
+
+
+def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
     converted = {_argument(kind, key): _convert(key, value) for key, value in arguments.items()}
     _check_names(kind, converted)
     try:
         return kind(**converted)
-    except MemoryError:
+    except OUT_OF_MEMORY:
         raise
     except Exception as error:  # Keras raises all kinds for arguments that it does not like
         given = ", ".join(f"{key}={value!r:.100}" for key, value in arguments.items() if key != "name")
-        raise InvalidObject(f"{name}({given}): {explain(error)}") from error
+        raise InvalidObject(f"{kind.__name__}({given}): {explain(error)}") from error
 
 
 def explain(error: Exception) -> str:
@@ -172,6 +188,9 @@ def _convert(key: str, value: Any) -> Any:
 
 def _object(key: str, value: dict[str, Any]) -> Any:
     if isinstance(name := value.pop("layer", None), str):
+        if (argument := LEARNED.get(name)) and value.get(argument) is None:
+            where = "as a layer of spec.network.layers, not within another one"
+            raise InvalidObject(f"{name} learns from data {where}: put it there, or give it its {argument}")
         return build(keras.layers, name, value)
     module = next((module for suffix, module in _MODULES.items() if key == suffix or key.endswith(f"_{suffix}")), None)
     if module is None:

@@ -17,6 +17,9 @@ from epochal_api.network import INPUT, Layer, Network
 from epochal_trainer import keras_objects
 from epochal_trainer.failures import bad_spec
 
+_MOST_IN_A_ROW = 900
+"""Layers of which each takes what the one before it gives. Keras goes through them one within the other, when it builds
+a model and when somebody loads it, and Python admits 1,000 calls within each other."""
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -44,7 +47,7 @@ def graph(network: Network) -> list[Node]:
     """Returns the layers with names and edges, in the order of the list.
 
     Raises:
-        Failure: InvalidNetwork, if a layer leads nowhere.
+        Failure: InvalidNetwork, if a layer leads nowhere, or too many follow one another.
     """
     taken = {layer.name for layer in network.layers} | {INPUT}
     places = {INPUT: -1}
@@ -62,6 +65,12 @@ def graph(network: Network) -> list[Node]:
                 "no layer takes what it gives, and it is not the last: name it in the inputs of another, or drop it"
             )
             raise bad_spec("InvalidNetwork", f"{node}: {message}")
+    before = {-1: 0}
+    for node in nodes:
+        before[node.index] = 1 + max(before[place] for place in node.takes)
+        if before[node.index] > _MOST_IN_A_ROW:
+            message = f"it is layer {before[node.index]} in a row, and Keras takes {_MOST_IN_A_ROW}: leave layers out"
+            raise bad_spec("InvalidNetwork", f"{node}: {message}, or let some work side by side, by their inputs")
     return nodes
 
 
@@ -107,7 +116,7 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
     got = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
     try:
         output = _apply(layer, inputs)
-    except MemoryError:
+    except keras_objects.OUT_OF_MEMORY:
         raise
     except Exception as error:  # Keras and TensorFlow raise all kinds for shapes that do not fit
         raise bad_spec("InvalidNetwork", f"{node} got {got}: {keras_objects.explain(error)}") from error
