@@ -70,6 +70,20 @@ def test_it_ends_in_time_with_the_last_error_and_how_long_it_took() -> None:
     assert clock.now == 120
 
 
+def test_patience_counts_from_the_first_error() -> None:
+    clock = Clock()
+    tries = []
+
+    def call() -> None:
+        tries.append(clock.now)
+        clock.now += 30  # so long a download goes well
+        raise ConnectionError(f"at {clock.now}")
+
+    with pytest.raises(Failure, match=r"tried for 1m32s"):
+        clock.patience(60).persevere(call, passing)
+    assert tries == [100, 130.5, 161.5]
+
+
 def test_no_patience_is_one_try() -> None:
     clock = Clock()
     with pytest.raises(Failure):
