@@ -52,6 +52,15 @@ def test_wrong_optimizers(spec: Named, message: str) -> None:
         named(keras.optimizers, spec)
 
 
+@pytest.mark.parametrize(
+    "value", [1, {"name": "Zeros"}, {"layer": "Danse"}, [{"layer": "Dense", "unit": 1}], "x" * 5_000]
+)
+def test_long_names_of_arguments_are_cut(value: object) -> None:
+    with pytest.raises(InvalidObject) as caught:
+        build(keras.layers, "Dense", {"x" * 50_000: value, "units": "y" * 50_000})
+    assert len(str(caught.value)) < 1_500
+
+
 def test_a_function_takes_no_arguments() -> None:
     with pytest.raises(InvalidObject, match=r"mse is a function and takes no arguments \(delta\): name the class"):
         named(keras.losses, Named(name="mse", delta=1.0))

@@ -59,6 +59,8 @@ LEARNED: Mapping[str, str] = {
 
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 """Errors that say nothing about what is written in a TrainingJob: the same may do on another node."""
+_SHOWN = 100
+"""Characters of an argument or of its name that a message repeats."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -142,7 +144,7 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
     except OUT_OF_MEMORY:
         raise
     except Exception as error:  # Keras raises all kinds for arguments that it does not like
-        given = ", ".join(f"{key}={value!r:.100}" for key, value in arguments.items() if key != "name")
+        given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
         raise InvalidObject(f"{kind.__name__}({given}): {explain(error)}") from error
 
 
@@ -170,7 +172,8 @@ def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
     }
     for key in arguments:
         if key not in known:
-            raise InvalidObject(f"{kind.__name__} has no argument {key!r}{_alternatives(key, list(known))}")
+            found = f"{key!r:.{_SHOWN}}{_alternatives(key[:_SHOWN], list(known))}"
+            raise InvalidObject(f"{kind.__name__} has no argument {found}")
 
 
 def _convert(key: str, value: Any) -> Any:
@@ -183,7 +186,7 @@ def _convert(key: str, value: Any) -> Any:
     try:
         return _object(key, dict(value))
     except InvalidObject as error:
-        raise InvalidObject(f"{key}: {error}") from error
+        raise InvalidObject(f"{key:.{_SHOWN}}: {error}") from error
 
 
 def _object(key: str, value: dict[str, Any]) -> Any:
