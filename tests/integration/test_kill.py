@@ -21,7 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 EPOCHS = 16
 PATIENT = {"callback": "EarlyStopping", "monitor": "val_loss", "patience": EPOCHS, "restore_best_weights": True}
-MOMENT = random.SystemRandom()
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +50,16 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
-def strike(process: subprocess.Popen[str], number: signal.Signals, epoch: int) -> tuple[int, str]:
+def strike(
+    process: subprocess.Popen[str], number: signal.Signals, epoch: int, moment: random.Random
+) -> tuple[int, str]:
     """Sends a signal at some moment after an epoch."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
         seen.append(line)
         if f"Epoch {epoch:>2}/{EPOCHS}" in line:
-            time.sleep(MOMENT.uniform(0, 0.15))
+            time.sleep(moment.uniform(0, 0.15))
             process.send_signal(number)
             break
     code, rest = end(process)
@@ -73,10 +74,10 @@ def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
     return model.get_weights(), [row[:1] + row[2:] for row in rows], (results / "training.log").read_text()
 
 
-def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path) -> None:
-    code, output = strike(start(folder, "killed"), signal.SIGKILL, MOMENT.randint(2, 4))
+def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, moment: random.Random) -> None:
+    code, output = strike(start(folder, "killed"), signal.SIGKILL, moment.randint(2, 4), moment)
     assert code == -signal.SIGKILL, output
-    code, output = strike(start(folder, "killed"), signal.SIGTERM, MOMENT.randint(6, 8))
+    code, output = strike(start(folder, "killed"), signal.SIGTERM, moment.randint(6, 8), moment)
     assert code == 143, output
     assert "Going on from" in output
     code, output = end(start(folder, "killed"))

@@ -10,7 +10,6 @@ import pytest
 from epochal_api.progress import MAX_TERMINATION_BYTES, UNFINISHED, Position, Report, Termination, decode_termination
 from epochal_trainer.termination import LastWords
 
-MOMENT = random.SystemRandom()
 LONG = "Fehler über " * 1000
 REPORT = Report(attempt=1, sequence=4, stage="Training", epochs=3)
 
@@ -104,13 +103,13 @@ for step in range(10**9):
 """
 
 
-def test_a_kill_at_any_moment_leaves_words_behind(path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_words_behind(path: Path, moment: random.Random) -> None:
     # Nobody reads while it is written: the kubelet does so once the container has ended.
     for _ in range(8):
         with subprocess.Popen([sys.executable, "-c", REFRESHING, path], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline()
-            time.sleep(MOMENT.uniform(0.01, 0.05))
+            time.sleep(moment.uniform(0.01, 0.05))
             process.kill()
         words = left(path)
         assert words.reason == UNFINISHED
