@@ -49,7 +49,9 @@ def test_nan() -> None:
     assert np.isnan(after.value)
 
 
-@pytest.mark.parametrize("value", [print, object(), {1: 2}, [lambda: 1], np.array([{}]), "a path", {3}])
+@pytest.mark.parametrize(
+    "value", [print, object(), {1: 2}, [lambda: 1], np.array([{}]), "a path", {3}, np.array(["a"]), np.bytes_(b"a")]
+)
 def test_what_is_no_state_is_left_out(value: Any) -> None:
     callback, arrays = Callback(), dict[str, Any]()
     callback.value = value
@@ -70,6 +72,20 @@ def test_only_state_is_taken_over(attribute: str) -> None:
     before = dict(vars(callback))
     values.restore(callback, {attribute: 9}, {})
     assert vars(callback) == before
+
+
+@pytest.mark.parametrize("found", [{"scalar": "text"}, "elsewhere", 7, None, {"tuple": ["elsewhere"]}], ids=str)
+def test_what_is_a_path_here_is_never_set(found: Any) -> None:
+    callback = Callback()
+    callback.value = "/scratch/callbacks/logs"
+    values.restore(callback, {"value": found}, {"text": np.array("elsewhere")})
+    assert callback.value == "/scratch/callbacks/logs"
+
+
+def test_text_is_no_number() -> None:
+    callback = Callback()
+    values.restore(callback, {"value": {"scalar": "text"}}, {"text": np.array("elsewhere")})
+    assert callback.value is None
 
 
 def test_a_copy_is_taken() -> None:

@@ -18,6 +18,10 @@ _STATE = "state.json"
 _ARRAY = ".npy"
 
 
+_NUMBERS = "biufc"
+"""Kinds of types that an array may have, truth values among them. Text could be taken for a path."""
+
+
 class Unreadable(Exception):
     """A checkpoint that cannot be used: missing, damaged, or none at all. It says which and why."""
 
@@ -119,7 +123,9 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
     with archive.open(entry) as file:
         dtype, shape = _header(file)
         held = entry.file_size - file.tell()
-        if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize != held:
+        if dtype.kind not in _NUMBERS:
+            raise Unreadable(f"its array {name} holds {dtype}, and only numbers are read")
+        if int(np.prod(shape, dtype=object)) * dtype.itemsize != held:
             raise Unreadable(f"its array {name} says {shape} of {dtype}, and has {held} bytes")
         file.seek(0)
         array: Array = npy.read_array(file, allow_pickle=False)  # reads to its end, where the zip checks its CRC
@@ -131,6 +137,11 @@ def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     return dtype, shape
+
+
+def is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether a checkpoint may hold arrays of a type."""
+    return dtype.kind in _NUMBERS or _foreign(dtype)
 
 
 def _foreign(dtype: np.dtype[Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from epochal_trainer.checkpoint.archive import is_number
 from epochal_trainer.data.samples import Array
 
 _NOT_STATE: Mapping[str, frozenset[str]] = {
@@ -58,9 +59,11 @@ def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]
     Raises:
         KeyError: If an array is missing.
     """
-    for attribute, value in state.items():
-        if _is_state(type(callback), attribute, value):
-            setattr(callback, attribute, decoded(value, arrays))
+    for attribute, found in state.items():
+        value = decoded(found, arrays)
+        # What is a text in this attempt is the path of one of its files.
+        if _is_state(type(callback), attribute, value) and not isinstance(getattr(callback, attribute, None), str):
+            setattr(callback, attribute, value)
     # Keras chooses how to compare at an epoch's end, and may compare before the next one.
     if getattr(callback, "monitor_op", callback) is None and callback.best is not None:
         callback._set_monitor_op()  # noqa: SLF001
@@ -99,7 +102,7 @@ def _encoded(value: Any, name: str, arrays: dict[str, Array]) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, np.ndarray | np.generic):
-        if value.dtype.hasobject:
+        if not is_number(value.dtype):
             raise Unsupported
         arrays[name] = np.array(value)
         return {"array": name} if isinstance(value, np.ndarray) else {"scalar": name}
