@@ -20,6 +20,8 @@ GRACE_SECONDS = 120
 
 TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
 
+POD_UID_ENV = "EPOCHAL_POD_UID"
+"""The pod's own uid: tells its attempt from that of another pod which began at the same time."""
 PROGRESS_URL_ENV = "EPOCHAL_PROGRESS_URL"
 ACCESS_KEY_ENV = "EPOCHAL_ACCESS_KEY"
 SECRET_KEY_ENV = "EPOCHAL_SECRET_KEY"  # noqa: S105

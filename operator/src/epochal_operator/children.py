@@ -254,6 +254,7 @@ def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     return [
         {"name": pod.PROGRESS_URL_ENV, "value": url},
+        {"name": pod.POD_UID_ENV, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
         from_secret(pod.ACCESS_KEY_ENV, "accessKey"),
         from_secret(pod.SECRET_KEY_ENV, "secretKey"),
         from_secret(pod.SESSION_TOKEN_ENV, "sessionToken", optional=True),

@@ -141,6 +141,11 @@ def test_the_credentials_come_from_the_secret_that_is_named() -> None:
     assert environment[pod.PROGRESS_URL_ENV]["value"] == url
 
 
+def test_a_trainer_knows_the_uid_of_its_pod() -> None:
+    environment = {one["name"]: one for one in container()["env"]}
+    assert environment[pod.POD_UID_ENV]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+
+
 def mounted(spec: dict[str, Any]) -> dict[str, tuple[dict[str, Any], bool]]:
     """Returns the volumes of a pod by the path they are mounted at, and whether they are read-only."""
     volumes = {volume["name"]: volume for volume in spec["volumes"]}

@@ -35,7 +35,8 @@ def test_an_identity_is_kept_or_given(tmp_path: Path) -> None:
     assert len(jobs.read(path).metadata.uid) == len("20261125-104500")
 
 
-def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["1-3f0c.json", "1.json"])
+def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path, first: str) -> None:
     path, results = tmp_path / "job.json", tmp_path / "results"
 
     def read(**training: Any) -> str:
@@ -45,7 +46,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
 
     assert read() != "1"
     folder = results / "default/tiny/1"
-    for name in ("attempts/1.json", "checkpoints/1.zip"):
+    for name in (f"attempts/{first}", "checkpoints/1.zip"):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text(json.dumps({"spec": jobs.digest(jobs.read(path))}))
     assert read() == "1"

@@ -17,6 +17,7 @@ from epochal_api.trainingjob import TrainingJob
 from epochal_trainer import callbacks, checkpoint, compile, curves, epochs, network, summary, train  # noqa: A004
 from epochal_trainer import job as jobs
 from epochal_trainer.adapt import adapt
+from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
@@ -81,6 +82,7 @@ class Attempt:
         stages: Measures where the time goes.
         reporter: Takes what is to be reported. It knows no attempt yet.
         pulse: Takes each step.
+        pod: The uid of its pod.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Attempt:
         stages: Stages,
         reporter: Reporter,
         pulse: Pulse,
+        pod: str,
     ) -> None:
         self._job = job
         self._scratch = scratch
@@ -99,7 +102,9 @@ class Attempt:
         self._stages = stages
         self._reporter = reporter
         self._pulse = pulse
+        self._pod = pod
         self._started = datetime.now(UTC)
+        self._attempts: Attempts | None = None
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> str:
@@ -127,10 +132,11 @@ class Attempt:
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
             results = Results(opened.results, folder)
             opened.data.check()
-            attempt = results.begin_attempt(jobs.digest(job))
-            self._results = results
+            attempts = Attempts(opened.results, folder, self._pod)
+            attempt = attempts.begin(jobs.digest(job))
+            self._attempts, self._results = attempts, results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
-            store = self._store_of(opened.results, folder)
+            store = self._store_of(opened.results, folder, attempts)
             start = checkpoint.find(store, spec.training, lambda uri: self._store_at(uri, opened))
             self._reporter.update(
                 attempt=attempt,
@@ -159,9 +165,9 @@ class Attempt:
 
     def store_log(self) -> None:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
-        if self._results is not None:
+        if self._attempts is not None and self._results is not None:
             with suppress(Failure):
-                self._results.check_last()
+                self._attempts.check()
                 self._results.store(self._scratch / LOG, LOG)
 
     def _build(self) -> keras.Model:
@@ -205,9 +211,9 @@ class Attempt:
         callbacks.check_figures(spec.training.callbacks, names)
         return data
 
-    def _store_of(self, bucket: Bucket, folder: str) -> checkpoint.Store:
+    def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
         keep = self._job.spec.training.checkpoint.keep
-        return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep)
+        return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
 
     def _store_at(self, uri: str, buckets: Buckets) -> checkpoint.Store:
         """Opens the checkpoints of another training, whose results lie at a URI."""
@@ -228,9 +234,10 @@ class Attempt:
         test: dict[str, float] | None,
         attempt: int,
     ) -> None:
-        assert self._results is not None  # noqa: S101 - the storage was found in order
+        assert self._attempts is not None  # noqa: S101 - the storage was found in order
+        assert self._results is not None  # noqa: S101
         results, scratch, metadata = self._results, self._scratch, self._job.metadata
-        results.check_last()
+        self._attempts.check()
         self._reporter.update(stage="Storing", test=test and epochs.reported(test))
         with self._stages.stage("results"):
             model.save(scratch / MODEL)

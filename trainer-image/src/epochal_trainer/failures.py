@@ -46,14 +46,14 @@ def refused(reason: str, message: str) -> Failure:
     return Failure(reason, message, ExitCode.REFUSED)
 
 
-def superseded(attempt: int, later: int) -> Failure:
+def superseded(attempt: str, later: str) -> Failure:
     """Returns the failure of an attempt that another one has taken the place of: its node was given up meanwhile.
 
     Args:
         attempt: The attempt.
         later: The one that has begun since.
     """
-    message = f"this is attempt {attempt}, and attempt {later} has begun since: that one goes on"
+    message = f"this is {attempt}, and {later} has begun since: that one goes on"
     return Failure("Superseded", message, ExitCode.TERMINATED)
 
 

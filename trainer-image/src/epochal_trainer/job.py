@@ -61,7 +61,8 @@ def unfinished(job: TrainingJob, results: Path) -> str | None:
     """
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
-    last = max(runs.glob(f"*/{ATTEMPTS}/1.json"), key=lambda path: path.stat().st_mtime, default=None)
+    # Those of before have no uid behind the number.
+    last = max(runs.glob(f"*/{ATTEMPTS}/1[-.]*"), key=lambda path: path.stat().st_mtime, default=None)
     if last is None:
         return None
     folder = last.parent.parent

@@ -3,14 +3,11 @@
 import json
 import logging
 import math
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from epochal_trainer.buckets import Bucket
-from epochal_trainer.failures import superseded
 
 log = logging.getLogger(__name__)
 
@@ -37,39 +34,10 @@ class Results:
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
         self._folder = folder
-        self._attempt = 0
 
     def uri(self, name: str = "") -> str:
         """Returns where a result lies; without a name, where all do."""
         return self._bucket.uri(f"{self._folder}/{name}")
-
-    def begin_attempt(self, spec: str) -> int:
-        """Counts this attempt, durably: it also shows that results can be written, before anything is trained.
-
-        Args:
-            spec: Digest of what is to be trained.
-
-        Returns:
-            1 + the attempts before this one.
-
-        Raises:
-            Failure: If the bucket is missing, or refuses.
-        """
-        self._bucket.check()
-        attempt = last_attempt(self._bucket, self._folder) + 1
-        content = {"attempt": attempt, "started": datetime.now(UTC).isoformat(timespec="seconds"), "spec": spec}
-        self._bucket.put(f"{self._folder}/{ATTEMPTS}/{attempt}.json", to_json(content))
-        self._attempt = attempt
-        return attempt
-
-    def check_last(self) -> None:
-        """Checks that no other attempt has begun since this one, which may run on a node that was given up.
-
-        Raises:
-            Failure: Superseded, if one has.
-        """
-        if (later := last_attempt(self._bucket, self._folder)) > self._attempt:
-            raise superseded(self._attempt, later)
 
     def store(self, path: Path, name: str) -> str:
         """Stores a file.
@@ -95,17 +63,6 @@ class Results:
         for file in sorted(path.rglob("*")):
             if file.is_file():
                 self.store(file, f"{name}/{file.relative_to(path).as_posix()}")
-
-
-def last_attempt(bucket: Bucket, folder: str) -> int:
-    """Returns the number of the last attempt that has begun, 0 before the first.
-
-    Args:
-        bucket: The bucket for results.
-        folder: The folder of one TrainingJob in it.
-    """
-    keys = bucket.keys(f"{folder}/{ATTEMPTS}/")
-    return max((int(found[1]) for key in keys if (found := re.search(r"/(\d+)\.json$", key))), default=0)
 
 
 def to_json(content: Any) -> bytes:

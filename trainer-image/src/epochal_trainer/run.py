@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epochal_api.pod import PROGRESS_CA_FILE, PROGRESS_URL_ENV, SCRATCH, STORAGE_CA_FILE, TOKEN_FILE, ExitCode
+from epochal_api.pod import (
+    POD_UID_ENV,
+    PROGRESS_CA_FILE,
+    PROGRESS_URL_ENV,
+    SCRATCH,
+    STORAGE_CA_FILE,
+    TOKEN_FILE,
+    ExitCode,
+)
 from epochal_api.progress import Report
 from epochal_api.storage import ConfigMapKeyRef
 from epochal_api.trainingjob import TrainingJob
@@ -152,6 +161,8 @@ class _Run:
             stages=stages,
             reporter=reporter,
             pulse=Pulse(self._words),
+            # Not there outside of a cluster, nor from an operator of before.
+            pod=os.environ.get(POD_UID_ENV) or str(uuid.uuid4()),
         )
         patience = Patience(
             job.spec.storage.timeout_seconds,

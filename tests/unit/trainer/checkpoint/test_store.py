@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Credentials, FolderBucket, S3Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.checkpoint import Snapshot, Store
@@ -20,8 +21,9 @@ Make = Callable[..., Snapshot]
 def opened(tmp_path: Path) -> Callable[..., Store]:
     (tmp_path / "bucket").mkdir()
 
-    def store(keep: int = 2, bucket: FolderBucket | None = None) -> Store:
-        return Store(bucket or FolderBucket(tmp_path / "bucket"), "lab/job/1", tmp_path / "scratch", keep=keep)
+    def store(keep: int = 2, bucket: FolderBucket | None = None, attempts: Attempts | None = None) -> Store:
+        bucket = bucket or FolderBucket(tmp_path / "bucket")
+        return Store(bucket, "lab/job/1", tmp_path / "scratch", keep=keep, attempts=attempts)
 
     return store
 
@@ -99,14 +101,49 @@ def test_one_that_is_no_good_gives_way_to_the_one_before_it(
     assert zips(folder) == ["000001-0000001-000000000000", "000002-0000002-000000000000"]
 
 
-def test_all_are_no_good(opened: Any, folder: Path, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("spoil", [damage, gone])
+def test_all_are_no_good(opened: Any, folder: Path, make: Make, spoil: Callable[[Path], None]) -> None:
     store = opened()
     for epoch in (1, 2):
         store.write(make(epoch))
     for path in folder.glob("*.zip"):
-        damage(path)
-    assert opened().newest() is None
-    assert "None of the 2 checkpoints" in caplog.text
+        spoil(path)
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(
+        Failure, match=r"there are 2 checkpoints in .*; the newest is .*/000001-0000002-.*\.zip: "
+    ) as caught:
+        opened().newest()
+    assert (caught.value.reason, caught.value.exit_code) == ("CheckpointDamaged", 65)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_one_that_nothing_points_to_is_better_than_none(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
+    """As when an attempt that was held up has written its pointer over that of a later one, which has cleaned up."""
+    store = opened()
+    for epoch in (1, 2):
+        store.write(make(epoch, files={"callbacks/a": copy(tmp_path, "a"), "training.log": copy(tmp_path, f"{epoch}")}))
+    pointer = json.loads((folder / "latest.json").read_text())
+    pointer["checkpoints"] = [{**pointer["checkpoints"][0], "key": f"000001-0000009-000000000000-{'0' * 16}.zip"}]
+    (folder / "latest.json").write_text(json.dumps(pointer))
+    again = opened()
+    found = again.newest()
+    assert epoch_of(found) == 2
+    again.write(make(3, attempt=2, files={"callbacks/a": copy(tmp_path, "b")}))
+    damage(next(folder.glob("000002-*.zip")))
+    assert epoch_of(opened().newest()) == 2  # with its files
+
+
+def test_one_that_nothing_points_to_is_what_its_name_says(opened: Any, folder: Path, make: Make) -> None:
+    opened().write(make(1))
+    (folder / "latest.json").unlink()
+    (path,) = folder.glob("*.zip")
+    path.rename(folder / f"000001-0000009-000000000000-{'0' * 16}.zip")
+    with pytest.raises(Failure, match=r"has the SHA-256 \w+ instead of 0000000000000000"):
+        opened().newest()
 
 
 @pytest.mark.parametrize(
@@ -164,20 +201,20 @@ def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, ma
     assert epoch_of(opened().newest()) == 1
 
 
-def begin(folder: Path, attempt: int) -> None:
-    attempts = folder.parent / "attempts"
-    attempts.mkdir(parents=True, exist_ok=True)
-    (attempts / f"{attempt}.json").write_text("{}")
+def begun(folder: Path, pod: str = "") -> Attempts:
+    """Begins an attempt."""
+    attempts = Attempts(FolderBucket(folder.parents[3]), "lab/job/1", pod)
+    attempts.begin("spec")
+    return attempts
 
 
 def test_an_attempt_that_was_given_up_writes_no_more(opened: Any, folder: Path, make: Make) -> None:
-    begin(folder, 1)
-    old, new = opened(), opened()
+    old = opened(attempts=begun(folder, "a"))
     old.write(make(1))
-    begin(folder, 2)
+    new = opened(attempts=begun(folder, "b"))
     new.newest()
     before = sorted(folder.rglob("*"))
-    with pytest.raises(Failure, match="this is attempt 1, and attempt 2 has begun since") as caught:
+    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 2 of pod b has begun since") as caught:
         old.write(make(3))
     assert (caught.value.reason, caught.value.exit_code) == ("Superseded", 143)
     assert sorted(folder.rglob("*")) == before
@@ -193,7 +230,6 @@ def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
     found = new.newest()
     old.write(make(2))
     assert not list((folder / "files").iterdir())
-    begin(folder, 2)
     for epoch in (2, 3):
         new.write(make(epoch, attempt=2, files=found.files))
     newest = opened().newest()
@@ -202,30 +238,57 @@ def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
 
 
 class HeldUp(FolderBucket):
-    """Another attempt begins and stores a checkpoint while this one writes its pointer."""
+    """Another attempt begins and stores a checkpoint while this one writes its pointer, or deletes an object."""
 
-    meanwhile: Callable[[], None] | None = None
+    writing: Callable[[], None] | None = None
+    deleting: Callable[[], None] | None = None
 
     def put(self, key: str, content: bytes) -> None:
-        meanwhile, self.meanwhile = self.meanwhile, None
+        meanwhile, self.writing = self.writing, None
         if meanwhile is not None:
             meanwhile()
         super().put(key, content)
 
+    def delete(self, key: str) -> None:
+        meanwhile, self.deleting = self.deleting, None
+        if meanwhile is not None:
+            meanwhile()
+        super().delete(key)
 
-def test_files_that_an_attempt_deletes_that_was_held_up_are_stored_anew(
+
+@pytest.mark.parametrize("number", [2, 1], ids=["the next attempt", "an attempt with the same number"])
+def test_an_attempt_that_was_held_up_deletes_nothing(
+    opened: Any, folder: Path, make: Make, tmp_path: Path, number: int
+) -> None:
+    bucket = HeldUp(tmp_path / "bucket")
+    old = opened(bucket=bucket, keep=1, attempts=begun(folder, "a"))
+    files = {"callbacks/a": copy(tmp_path, "a")}
+    stored: list[Path] = []
+
+    def another() -> None:
+        new = opened(keep=1, attempts=begun(folder, "b"))
+        new.write(make(2, attempt=number, files=files))
+        stored.extend(path for path in folder.rglob("*") if path.is_file() and path.name != "latest.json")
+
+    bucket.writing = another
+    old.write(make(1))
+    assert len(stored) == 2
+    assert all(path.exists() for path in stored)
+    with pytest.raises(Failure, match="has begun since"):
+        old.write(make(3))
+    assert all(path.exists() for path in stored)
+
+
+def test_files_that_an_attempt_deletes_while_another_begins_are_stored_anew(
     opened: Any, folder: Path, make: Make, tmp_path: Path
 ) -> None:
     bucket = HeldUp(tmp_path / "bucket")
-    old, new = opened(bucket=bucket), opened()
+    old, new = opened(bucket=bucket, keep=1, attempts=begun(folder, "a")), opened(keep=1)
     files = {"callbacks/a": copy(tmp_path, "a")}
-
-    def another() -> None:
-        begin(folder, 2)
-        new.write(make(2, attempt=2, files=files))
-
-    bucket.meanwhile = another
-    old.write(make(1))
+    old.write(make(1, files=files))
+    bucket.deleting = lambda: new.write(make(2, attempt=2, files=files))
+    old.write(make(2))
+    assert not list((folder / "files").iterdir())
     for epoch in (3, 4):
         new.write(make(epoch, attempt=2, files=files))
     newest = opened().newest()

@@ -5,11 +5,14 @@ import logging
 import os
 import re
 import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
+from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.buckets.faults import room_for
@@ -18,8 +21,8 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
-from epochal_trainer.failures import Failure, superseded
-from epochal_trainer.results import CHECKPOINTS, last_attempt, to_json
+from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.results import CHECKPOINTS, to_json
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,11 @@ class Entry(Part):
     files: list[Sha256] = []
     """The files that belong to it."""
 
+    @property
+    def digest(self) -> str:
+        """The object's SHA-256, or what its name says of it."""
+        return self.sha256 or self.key.removesuffix(_SUFFIX).rsplit("-", 1)[1]
+
 
 class _Pointer(Part):
     format: int = FORMAT
@@ -62,14 +70,17 @@ class Store:
         folder: The folder of the job's results, without a slash at its end.
         scratch: Folder for files on the way.
         keep: How many checkpoints to keep.
+        attempts: The attempts, of which only the last writes; None where there is one only.
     """
 
-    def __init__(self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1) -> None:
+    def __init__(
+        self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1, attempts: Attempts | None = None
+    ) -> None:
         self._bucket = bucket
-        self._folder = folder
         self._prefix = f"{folder}/{CHECKPOINTS}/"
         self._scratch = scratch
         self._keep = keep
+        self._attempts = attempts
         self._kept: list[Entry] = []
         self._uploaded: set[str] = set()
 
@@ -81,26 +92,38 @@ class Store:
     def newest(self) -> Snapshot | None:
         """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
 
+        What nothing points to is used only if nothing else can be.
+
         Returns:
             The checkpoint, with copies of its files; None if there is none.
 
         Raises:
-            Failure: CheckpointTooNew, if a later version wrote it; ScratchFull; or whatever is the matter with the
-                bucket.
+            Failure: CheckpointDamaged, if there are some, and none is in order; CheckpointTooNew, if a later version
+                wrote it; ScratchFull; or whatever is the matter with the bucket.
         """
-        entries = self._entries()
+        pointed = self._pointed()
         self._scratch.mkdir(parents=True, exist_ok=True)
-        for index, entry in enumerate(entries):
+        faults: list[str] = []
+        for index, entry in enumerate(chain(pointed, self._beside(pointed))):
+            uri = self._bucket.uri(self._prefix + entry.key)
             try:
                 snapshot = self._read(entry)
             except Unreadable as error:
-                log.warning("The checkpoint %s cannot be used: %s", self._bucket.uri(self._prefix + entry.key), error)
+                log.warning("The checkpoint %s cannot be used: %s", uri, error)
+                faults.append(f"{uri}: {error}")
             else:
-                self._kept = entries[index:]
+                files = sorted({file.sha256 for file in snapshot.state.files.values()})
+                self._kept = [entry.model_copy(update={"files": files}), *pointed[index + 1 :]]
                 return snapshot
-        if entries:
-            log.warning("None of the %d checkpoints in %s can be used.", len(entries), self.uri)
-        return None
+        if not faults:
+            return None
+        raise bad_data(
+            "CheckpointDamaged",
+            f"there are {len(faults)} checkpoints in {self.uri}, and none can be used; the newest is {faults[0]}. "
+            "They are kept, and nothing is trained over them. Restore them, or use the image that wrote them if it has "
+            "changed, and go on from there with a new TrainingJob and its spec.training.continueFrom.uri; one without "
+            "begins anew",
+        )
 
     def write(self, snapshot: Snapshot) -> None:
         """Writes a checkpoint: files, then the checkpoint, then what points to it; then deletes those too many.
@@ -136,17 +159,27 @@ class Store:
                 files=sorted({copy.sha256 for copy in snapshot.files.values()}),
             )
             self._bucket.upload(path, self._prefix + entry.key)
-        if (later := last_attempt(self._bucket, self._folder)) > state.attempt:
+        if (failure := self._superseded()) is not None:
             self._bucket.delete(self._prefix + entry.key)
-            raise superseded(state.attempt, later)
+            raise failure
         kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
         pointer = _Pointer(checkpoints=kept)
         self._bucket.put(self._prefix + _POINTER, to_json(json.loads(pointer.model_dump_json(exclude_none=True))))
         self._kept = kept
-        self._clean(state.attempt)
+        self._clean()
 
-    def _entries(self) -> list[Entry]:
-        """Returns the checkpoints there are, newest first."""
+    def _superseded(self) -> Failure | None:
+        return None if self._attempts is None else self._attempts.superseded()
+
+    def _beside(self, pointed: Sequence[Entry]) -> Iterator[Entry]:
+        """Yields the checkpoints that nothing points to, newest first: an attempt that was held up leaves such."""
+        known = {entry.key for entry in pointed}
+        for name in sorted(self._names(), reverse=True):
+            if re.match(_KEY, name) and name not in known:
+                yield Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
+
+    def _pointed(self) -> list[Entry]:
+        """Returns the checkpoints that count, newest first."""
         try:
             return self._pointer().checkpoints
         except Unreadable as error:
@@ -154,11 +187,7 @@ class Store:
         except Failure as failure:
             if failure.reason not in _GONE:
                 raise
-        return [
-            Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
-            for name in sorted(self._names(), reverse=True)
-            if re.match(_KEY, name)
-        ]
+        return []
 
     def _pointer(self) -> _Pointer:
         key = self._prefix + _POINTER
@@ -182,7 +211,7 @@ class Store:
     def _read(self, entry: Entry) -> Snapshot:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "checkpoint"
-            self._fetch(entry.key, path, entry.sha256)
+            self._fetch(entry.key, path, entry.digest)
             state, arrays = archive.read(path)
         Snapshot(state, arrays).check()
         copies: dict[str, Copy] = {}
@@ -193,26 +222,28 @@ class Store:
             self._fetch(_FILES + file.sha256, Path(target), file.sha256)
         return Snapshot(state, arrays, copies)
 
-    def _fetch(self, name: str, path: Path, digest: str | None) -> None:
+    def _fetch(self, name: str, path: Path, digest: str) -> None:
         try:
             found = self._bucket.download(self._prefix + name, path)
         except Failure as failure:
             if failure.reason in _GONE:
                 raise Unreadable(failure.message) from failure
             raise
-        if digest is not None and found != digest:
+        if not found.startswith(digest):
             raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}")
 
-    def _clean(self, attempt: int) -> None:
+    def _clean(self) -> None:
         """Deletes what nothing points to any more, of this attempt and earlier ones."""
         kept = {entry.key for entry in self._kept}
         files = {digest for entry in self._kept for digest in entry.files}
         try:
             names = self._names()
+            if self._superseded() is not None:
+                return  # Some of them may be the later one's.
             # One that was held up while it was given up may have deleted files of this attempt: they are stored anew.
             self._uploaded &= files.intersection(name.removeprefix(_FILES) for name in names)
             for name in names:
-                is_old = name.endswith(_SUFFIX) and name not in kept and name[:6] <= f"{attempt:06}"
+                is_old = name.endswith(_SUFFIX) and name not in kept
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
