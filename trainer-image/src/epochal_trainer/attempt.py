@@ -21,7 +21,7 @@ from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
-from epochal_trainer.data.memory import available
+from epochal_trainer.data.memory import Memory, available
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.fitting import STAGING, Fitting, progress
@@ -145,7 +145,7 @@ class Attempt:
                 **progress(start),
             )
         with stages.stage("data"):
-            data = self._load(opened.data, model)
+            data = self._load(opened.data, model, held=start.snapshot.size if start else 0)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         with stages.stage("training"):
@@ -182,10 +182,10 @@ class Attempt:
         compile.compile_model(model, spec.training)
         return model
 
-    def _load(self, bucket: Bucket, model: keras.Model) -> DataSets:
+    def _load(self, bucket: Bucket, model: keras.Model, *, held: int) -> DataSets:
         spec = self._job.spec
         began = time.monotonic()
-        data = load(spec.data, bucket, self._scratch)
+        data = load(spec.data, bucket, self._scratch, Memory(held=held))
 
         def checked(samples: Samples) -> Samples:
             samples = check_features(samples, spec.network.input.shape)

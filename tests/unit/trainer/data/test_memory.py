@@ -59,6 +59,11 @@ def test_this_process_has_some() -> None:
     assert Memory().left > 0
 
 
+def test_what_is_let_go_before_training_counts_as_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: 700)
+    assert Memory(held=300).left == Memory().left + 90 == 300
+
+
 def test_a_budget_is_spent_once() -> None:
     memory = Memory(100)
     memory.reserve(60, "a")

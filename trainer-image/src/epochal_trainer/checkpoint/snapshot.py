@@ -87,6 +87,11 @@ class Snapshot:
         return cls(state, arrays, files)
 
     @property
+    def size(self) -> int:
+        """Bytes that its arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    @property
     def history(self) -> list[Epoch]:
         """The finished epochs."""
         return [epoch.epoch() for epoch in self.state.history]
@@ -129,13 +134,12 @@ class Snapshot:
 
         Args:
             model: The model, compiled, its metrics built.
-            callbacks: The user's callbacks, which the training has begun with. One of another class than the one at
-                its place then was starts anew.
+            callbacks: The user's callbacks, which the training has begun with, in the order of theirs.
         """
         variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
         here = variables.groups(model)
-        for group in self.state.variables:
-            if group in here:
+        for group, described in self.state.variables.items():
+            if described and group in here:
                 variables.assign(here[group], group, self.arrays)
         for layer in model.layers:
             if isinstance(layer, keras.layers.Normalization):

@@ -14,10 +14,11 @@ class Memory:
 
     Args:
         limit: Bytes in all. Default: SHARE of the memory that is left to this process.
+        held: Bytes that it holds now and lets go before it trains: they count as left.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
-        self.left = int(SHARE * available()) if limit is None else limit
+    def __init__(self, limit: int | None = None, *, held: int = 0) -> None:
+        self.left = int(SHARE * (available() + held)) if limit is None else limit
 
     def reserve(self, size: int, name: str) -> None:
         """Takes bytes out of the budget, before anything is allocated.
