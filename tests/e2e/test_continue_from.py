@@ -1,10 +1,12 @@
 """A TrainingJob that names another one to go on from waits for it, in whatever order the two are applied."""
 
 import json
+from typing import Any
 
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.kubectl import Object, get, kubectl, wait
 
+PATIENCE = 15
 AT_ONCE = 3
 """Seconds within which one job notices the end of the other, however busy the machine is."""
 
@@ -14,13 +16,26 @@ def wait_reason(namespace: Namespace, name: str, reason: str, seconds: float) ->
     wait(f"{reason} of {name}", lambda: namespace.condition("Ready", name).get("reason") == reason, seconds=seconds)
 
 
+def further(name: str, epochs: int, **changes: Any) -> Object:
+    """Returns a job whose patience runs out: nothing after its first epoch counts as better."""
+    never_better = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": PATIENCE}
+    return digits(name, training__epochs=epochs, training__callbacks=[never_better], **changes)
+
+
+def epochs_of(namespace: Namespace, name: str, epochs: int) -> Object:
+    """Waits until a job is complete, after so many epochs, and returns its status."""
+    status = namespace.complete(name)
+    assert status["progress"]["epoch"] == epochs
+    return status
+
+
 def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace) -> None:
-    namespace.apply(digits("second", training__epochs=30, training__continueFrom={"name": "first"}))
+    namespace.apply(further("second", epochs=40, training__continueFrom={"name": "first"}))
     wait_reason(namespace, "second", "ContinueFromNotFound", seconds=20)
     assert namespace.status("second")["state"] == "Queued"
     assert namespace.condition("Stalled", "second")["status"] == "False"
 
-    namespace.apply(digits("first", training__epochs=20, training__callbacks=[]))
+    namespace.apply(further("first", epochs=30))
     wait_reason(namespace, "second", "ContinueFromUnfinished", seconds=AT_ONCE)
     wait(
         "it to say how that stands",
@@ -30,7 +45,7 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
     )
     assert "jobName" not in namespace.status("second")
 
-    uri = namespace.complete("first")["results"]["uri"]
+    uri = epochs_of(namespace, "first", PATIENCE + 1)["results"]["uri"]
     wait("its Job", lambda: namespace.status("second").get("jobName"), seconds=AT_ONCE, every=0.1)
     template = get("job", "second", namespace=namespace.name)["spec"]["template"]["metadata"]
     sent = json.loads(template["annotations"]["epochal.dev/job"])
@@ -38,7 +53,7 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
 
     uid = get("job", "second", namespace=namespace.name)["metadata"]["uid"]
     kubectl("delete", "tj", "first", "--namespace", namespace.name)
-    assert namespace.finish("second")["jobName"] == "second"
+    assert epochs_of(namespace, "second", 2 * PATIENCE + 1)["jobName"] == "second"
     assert get("job", "second", namespace=namespace.name)["metadata"]["uid"] == uid
 
 

@@ -29,7 +29,7 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_callback_works(name: str, tmp_path: Path) -> None:
     built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
-    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._ALWAYS else [name])
+    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks.ALWAYS else [name])
 
 
 @pytest.mark.parametrize("name", sorted(callbacks._REFUSED))

@@ -30,7 +30,7 @@ _MOST_BYTES = 150
 """Bytes of a file's name, which figures make longer: file systems take 255."""
 _SHOWN = 100
 """Characters of an argument that a message repeats."""
-_ALWAYS = frozenset({"History", "ProgbarLogger"})
+ALWAYS = frozenset({"History", "ProgbarLogger"})
 """What the trainer does anyway: it keeps the history, and its log shows the progress."""
 _REFUSED: Mapping[str, str] = {
     "LambdaCallback": "it runs code, and a TrainingJob brings none",
@@ -60,7 +60,7 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
     for index, spec in enumerate(specs):
         if reason := _REFUSED.get(spec.callback):
             raise _fault(index, spec, f"it cannot be used here: {reason}")
-        if spec.callback in _ALWAYS:
+        if spec.callback in ALWAYS:
             continue
         try:
             callbacks.append(keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder)))

@@ -12,6 +12,7 @@ from epochal_api.training import Training
 
 from epochal_trainer import checkpoint, epochs, train
 from epochal_trainer.batches import steps_per_epoch
+from epochal_trainer.callbacks import ALWAYS
 from epochal_trainer.data import DataSets
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.pulse import Pulse
@@ -89,6 +90,8 @@ class Fitting:
             seed=training.seed,
             optimizer=training.optimizer.dump(),
             data=data.digests,
+            loss=training.loss.dump(),
+            callbacks=[callback.dump() for callback in training.callbacks if callback.callback not in ALWAYS],
         )
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
@@ -117,7 +120,7 @@ class Fitting:
             ends_on_nan=training.terminate_on_nan,
         )
         log.info("Training: %d epochs of %d steps of %d samples", training.epochs, steps, training.batch_size)
-        start = checkpoint.fitted(start, model, facts) if start else None
+        start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
             self._put_back(start, files, scalars)
             watch.resume(start.snapshot)

@@ -44,8 +44,7 @@ def test_format_1_is_read() -> None:
     assert state.files["callbacks/log.csv"].size == 12
 
     restored = model()
-    start = fitted(Start(snapshot, own=True, where="here"), restored, FACTS)
-    assert start is not None
+    start = fitted(Start(snapshot, own=True, where="here"), restored, FACTS, versions={})
     early = keras.callbacks.EarlyStopping(restore_best_weights=True)
     start.snapshot.restore(restored, [early])
     taken = Snapshot.of(

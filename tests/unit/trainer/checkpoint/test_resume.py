@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from epochal_api.training import Training
 from epochal_trainer.buckets import FolderBucket
-from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, find, fitted, variables
+from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, find, fitted
 from epochal_trainer.failures import Failure
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -77,7 +77,10 @@ def test_what_cannot_be_continued(
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
 
 
-def model(units: int = 2, optimizer: str = "Adam", metrics: tuple[str, ...] = ()) -> keras.Model:
+VERSIONS = {"epochal": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0"}
+
+
+def model(units: int = 2, optimizer: Any = "Adam", metrics: tuple[str, ...] = ()) -> keras.Model:
     layers = [keras.Input((3,)), keras.layers.Dense(units, name="hidden"), keras.layers.Dense(1, name="out")]
     built = keras.Sequential(layers)
     built.compile(optimizer=optimizer, loss="mse", metrics=list(metrics))
@@ -87,59 +90,239 @@ def model(units: int = 2, optimizer: str = "Adam", metrics: tuple[str, ...] = ()
     return built
 
 
-def start(make: Make, *, own: bool, **of: Any) -> Start:
-    there = {group: variables.describe(members) for group, members in variables.groups(model()).items()}
-    return Start(make(**of).changed(variables=there, facts=FACTS), own=own, where="s3://results/lab/old/1/checkpoints/")
+def taken(of: keras.Model, *callbacks: Any, own: bool = False, facts: Facts = FACTS, **position: Any) -> Start:
+    """Takes a checkpoint, to go on from."""
+    snapshot = Snapshot.of(
+        of,
+        callbacks,
+        position=Position(**{"epoch": 1, **position}),
+        history=[],
+        seconds=0.25,
+        facts=facts,
+        attempt=3,
+        files={},
+        versions=VERSIONS,
+    )
+    return Start(snapshot, own=own, where="s3://results/lab/old/1/checkpoints/")
 
 
-def test_what_fits_is_left_as_it_is(make: Make) -> None:
-    fit = fitted(start(make, own=True, step=3), model(), FACTS)
-    assert fit is not None
+def weights(of: keras.Model) -> list[Any]:
+    return [np.array(weight) for weight in of.weights]
+
+
+def test_what_fits_is_given_back() -> None:
+    there, here = model(), model()
+    fit = fitted(taken(there, own=True, step=3, begun=True), here, FACTS, VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
-    assert set(fit.snapshot.state.variables) == {"model", "optimizer", "metrics", "random"}
+    fit.snapshot.restore(here, [])
+    for one, other in zip(weights(there), weights(here), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
-def test_another_network(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    shapes = r"there .*hidden/kernel of shape \(3, 2\) and type float32, here .*hidden/kernel of shape \(3, 4\)"
-    with pytest.raises(Failure, match=shapes) as caught:
-        fitted(start(make, own=False), model(units=4), FACTS)
+SHAPES = r"there .*hidden/kernel of shape \(3, 2\) and type float32, here .*hidden/kernel of shape \(3, 4\)"
+
+
+def test_another_network_cannot_be_continued() -> None:
+    with pytest.raises(Failure, match=f"continueFrom: the network must be the one of s3://.*: {SHAPES}") as caught:
+        fitted(taken(model()), model(units=4), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
-    assert fitted(start(make, own=True), model(units=4), FACTS) is None
-    assert "DOES NOT FIT THE NETWORK" in caplog.text
 
 
-def test_another_optimizer_starts_anew(make: Make) -> None:
-    facts = FACTS.model_copy(update={"optimizer": {"name": "SGD"}})
-    fit = fitted(start(make, own=False), model(optimizer="SGD"), facts)
-    assert fit is not None
-    assert "optimizer" not in fit.snapshot.state.variables
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ({"units": 4}, SHAPES),
+        ({"optimizer": "SGD"}, "there nothing, here sgd/iteration"),
+        ({"optimizer": keras.optimizers.Adam(amsgrad=True)}, "there nothing, here adam/.*velocity_hat"),
+    ],
+)
+def test_its_own_checkpoint_must_fit(other: dict[str, Any], found: str) -> None:
+    with pytest.raises(Failure, match=f"the checkpoint of attempt 3 in s3://.*: .*{found}") as caught:
+        fitted(taken(model(), own=True), model(**other), FACTS, VERSIONS)
+    assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMismatch", 64)
+    assert "Has the image changed, or the spec? It is kept" in caught.value.message
+
+
+def test_what_does_not_fit_says_which_versions_have_changed() -> None:
+    now = {**VERSIONS, "keras": "3.16.0", "epochal": "0.2.0"}
+    changed = "other versions: epochal 0.1.0 there and 0.2.0 here, keras 3.15.0 there and 3.16.0 here."
+    for own in (True, False):
+        with pytest.raises(Failure, match=changed):
+            fitted(taken(model(), own=own), model(units=4), FACTS, now)
+
+
+def test_other_versions_that_fit_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    here = model()
+    fitted(taken(model(), own=True), here, FACTS, {**VERSIONS, "numpy": "3.0"})
+    assert caplog.text == ""
+    fitted(taken(model(), own=True), here, FACTS, {**VERSIONS, "keras": "3.16.0"})
+    assert "with other versions, so the result may not be the same: keras 3.15.0 there and 3.16.0 here" in caplog.text
+
+
+def test_variables_are_told_apart_by_their_paths() -> None:
+    """Keras may come to list them in another order."""
+    there, here = trained("Adam"), model()
+    start = taken(there, own=True)
+    described = start.snapshot.state.variables["optimizer"]
+    order = list(reversed(range(len(described))))
+    arrays = {f"optimizer/{to}": start.snapshot.arrays[f"optimizer/{index}"] for to, index in enumerate(order)}
+    start.snapshot.arrays.update(arrays)
+    moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
+    fit = fitted(Start(start.snapshot.changed(variables=moved), own=True, where=""), here, FACTS, VERSIONS)
+    fit.snapshot.restore(here, [])
+    for mine, its in zip(here.optimizer.variables, there.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(np.array(mine), np.array(its), err_msg=mine.path)
+
+
+def with_optimizer(**arguments: Any) -> Facts:
+    return FACTS.model_copy(update={"optimizer": arguments})
+
+
+def trained(optimizer: Any) -> keras.Model:
+    made = model(optimizer=optimizer)
+    made.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    return made
+
+
+def test_another_optimizer_starts_anew() -> None:
+    here = model(optimizer="SGD")
+    fit = fitted(taken(trained("Adam")), here, with_optimizer(name="SGD"), VERSIONS)
+    fit.snapshot.restore(here, [])
+    assert here.optimizer.iterations == 0
+
+
+def test_an_optimizer_that_is_described_otherwise_starts_anew() -> None:
+    here = model(optimizer=keras.optimizers.Adam(beta_1=0.5))
+    fit = fitted(taken(trained("Adam")), here, with_optimizer(name="Adam", beta_1=0.5), VERSIONS)
+    fit.snapshot.restore(here, [])
+    assert here.optimizer.iterations == 0
+
+
+DECAY = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 100}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("rates", [(0.001, 0.5), (DECAY, 0.5), (0.001, DECAY)], ids=str)
+def test_another_learning_rate_keeps_the_moments(rates: tuple[Any, Any], *, scaled: bool) -> None:
+    def optimizer(rate: Any) -> tuple[Any, Facts]:
+        schedule = keras.optimizers.schedules.CosineDecay(0.1, 100) if isinstance(rate, dict) else rate
+        made, described = keras.optimizers.Adam(schedule), {"name": "Adam", "learning_rate": rate}
+        if scaled:
+            made = keras.optimizers.LossScaleOptimizer(made)
+            described = {"name": "LossScaleOptimizer", "inner_optimizer": described}
+        return made, with_optimizer(**described)
+
+    def moments(of: keras.Model) -> list[Any]:
+        return [np.array(slot) for slot in of.optimizer.variables if slot.path.endswith(("_momentum", "_velocity"))]
+
+    (one, facts), (other, now) = optimizer(rates[0]), optimizer(rates[1])
+    there, here = trained(one), model(optimizer=other)
+    rate = float(here.optimizer.learning_rate)
+    fitted(taken(there, facts=facts), here, now, VERSIONS).snapshot.restore(here, [])
+    assert here.optimizer.iterations == there.optimizer.iterations == 1
+    assert len(moments(here)) == 8
+    for mine, its in zip(moments(here), moments(there), strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert float(here.optimizer.learning_rate) == pytest.approx(rate, rel=1e-3)
+
+
+def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
+    there, here = model(), model()
+    there.optimizer.learning_rate = 1e-5
+    fitted(taken(there), here, FACTS, VERSIONS).snapshot.restore(here, [])
+    assert float(here.optimizer.learning_rate) == float(np.float32(1e-5))
 
 
 @pytest.mark.parametrize("change", [{"samples": 12}, {"batch_size": 5}, {"seed": 8}, {}], ids=str)
-def test_an_epoch_with_other_batches_begins_anew(
-    make: Make, change: dict[str, int], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_epoch_with_other_batches_begins_anew(change: dict[str, int], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
-    fit = fitted(start(make, own=False, step=3), other, FACTS.model_copy(update=change))
-    assert fit is not None
+    fit = fitted(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1)
     assert "metrics" not in fit.snapshot.state.variables
     assert "from the middle of epoch 2: that epoch begins anew" in caplog.text
 
 
-def test_other_data_are_noticed(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    assert fitted(start(make, own=True), model(), FACTS.model_copy(update={"data": {"a": "1" * 64}})) is not None
+def test_other_data_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    fitted(taken(model(), own=True), model(), FACTS.model_copy(update={"data": {"a": "1" * 64}}), VERSIONS)
     assert "The data have changed" in caplog.text
 
 
+EARLY = {"callback": "EarlyStopping", "patience": 3}
+PLATEAU = {"callback": "ReduceLROnPlateau", "monitor": "loss"}
+
+
+def with_callbacks(*described: dict[str, Any] | None, loss: str = "mse") -> Facts:
+    """Returns facts of a training with these callbacks; with None, of one that was stored before they were."""
+    told = None if None in described else list(described)
+    return FACTS.model_copy(update={"callbacks": told, "loss": {"name": loss}})
+
+
+def early(**state: Any) -> keras.callbacks.EarlyStopping:
+    made = keras.callbacks.EarlyStopping(patience=3)
+    made.on_train_begin()
+    vars(made).update({"wait": 2, "best": 0.5, **state})
+    return made
+
+
+def carried(there: Facts, here: Facts, state: Any, *, own: bool = False) -> keras.callbacks.EarlyStopping:
+    """Returns a callback EarlyStopping, the second of two, that goes on from the state of the first of two."""
+    of, first, second = model(), keras.callbacks.ReduceLROnPlateau(monitor="loss"), early(wait=0, best=None)
+    start = taken(model(), *((first, state) if own else (state, first)), facts=there, own=own)
+    fitted(start, of, here, VERSIONS).snapshot.restore(of, [keras.callbacks.ReduceLROnPlateau(monitor="loss"), second])
+    return second
+
+
+def test_a_callback_goes_on_from_the_one_with_the_same_arguments() -> None:
+    found = carried(with_callbacks(EARLY, PLATEAU), with_callbacks(PLATEAU, EARLY), early())
+    assert (found.wait, found.best) == (2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        (with_callbacks({**EARLY, "monitor": "loss"}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
+        (with_callbacks({**EARLY, "patience": 2}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
+        (with_callbacks(EARLY, PLATEAU, loss="mae"), with_callbacks(PLATEAU, EARLY)),
+        (with_callbacks(None), with_callbacks(PLATEAU, EARLY)),
+        (with_callbacks(), with_callbacks(PLATEAU, EARLY)),
+    ],
+    ids=["monitor", "patience", "loss", "of before", "none"],
+)
+def test_a_callback_with_other_arguments_starts_anew(
+    there: Facts, here: Facts, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    found = carried(there, here, early())
+    assert (found.wait, found.best) == (0, None)
+    assert "start anew, since there is none like them in the checkpoint: " in caplog.text
+
+
+def test_each_goes_on_from_one_of_its_own() -> None:
+    here, both = model(), (early(wait=0), early(wait=0))
+    start = taken(model(), early(wait=1), early(wait=2), facts=with_callbacks(EARLY, EARLY))
+    fitted(start, here, with_callbacks(EARLY, EARLY), VERSIONS).snapshot.restore(here, both)
+    assert [callback.wait for callback in both] == [1, 2]
+
+
+def test_patience_that_has_run_out_comes_back_to_train_further() -> None:
+    found = carried(with_callbacks(EARLY), with_callbacks(PLATEAU, EARLY), early(wait=3, stopped_epoch=9))
+    assert (found.wait, found.stopped_epoch, found.best) == (0, 0, 0.5)
+
+
+def test_its_own_callbacks_go_on_as_they_were() -> None:
+    for facts in (with_callbacks(PLATEAU, EARLY), with_callbacks(None)):
+        found = carried(facts, with_callbacks(PLATEAU, EARLY), early(wait=3, stopped_epoch=9), own=True)
+        assert (found.wait, found.stopped_epoch, found.best) == (3, 9, 0.5)
+
+
 def test_callbacks_of_another_class_start_anew(make: Make) -> None:
-    early, plateau = keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()
-    start(make, own=False).snapshot.changed(variables={}).restore(model(), [plateau, early])
-    assert (plateau.wait, early.wait) == (0, 0)
-    snapshot = start(make, own=False).snapshot.changed(variables={})
-    snapshot.restore(model(), [early])
+    found, plateau = keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()
+    make().changed(variables={}).restore(model(), [plateau, found])
+    assert (plateau.wait, found.wait) == (0, 0)
+    snapshot = make().changed(variables={})
+    snapshot.restore(model(), [found])
     assert snapshot.arrays == {}
-    assert (early.wait, early.best) == (2, 0.5)
+    assert (found.wait, found.best) == (2, 0.5)
 
 
 def test_a_normalization_computes_with_what_it_learned_then() -> None:

@@ -1,16 +1,19 @@
 """What a training goes on from: its own last checkpoint, or that of another one."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 from epochal_api.training import Training
 
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import Facts, Position
+from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
 from epochal_trainer.checkpoint.store import Store
+from epochal_trainer.checkpoint.variables import Different
+from epochal_trainer.data.samples import Array
 from epochal_trainer.failures import Failure, bad_spec
 
 log = logging.getLogger(__name__)
@@ -53,8 +56,8 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
         The newest of its own checkpoints, or the newest of the one it continues; None if it begins anew.
 
     Raises:
-        Failure: InvalidTraining, if it cannot continue the other one; CheckpointTooNew; or whatever is the matter with
-            the bucket.
+        Failure: InvalidTraining, if it cannot continue the other one; CheckpointDamaged; CheckpointTooNew; or whatever
+            is the matter with the bucket.
     """
     if (snapshot := own.newest()) is not None:
         return Start(snapshot, own=True, where=own.uri)
@@ -87,47 +90,125 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
     return Start(snapshot.changed(stop_training=False), own=False, where=store.uri)
 
 
-def fitted(start: Start, model: keras.Model, facts: Facts) -> Start | None:
+def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
     """Fits what a training goes on from to what it is now.
 
     Args:
-        start: What was found.
+        start: What was found. It is used up: its arrays go over to what is returned.
         model: The model, compiled, its metrics built.
-        facts: What the position in an epoch depends on.
+        facts: What the position in an epoch depends on, and what else is compared.
+        versions: Versions of what the result depends on.
 
     Returns:
-        What can be gone on from; None if its own checkpoint does not fit, and it has to begin anew.
+        What can be gone on from: its variables in the order of the model's, its callbacks in the order of this
+        training's.
 
     Raises:
-        Failure: InvalidTraining, if the network is not that of the training to continue: names the layer and both
-            shapes.
+        Failure: CheckpointMismatch, if its own checkpoint does not fit; InvalidTraining, if the network is not that of
+            the training to continue. Both name the variable and both shapes.
     """
-    state = start.snapshot.state
-    here = {group: variables.describe(members) for group, members in variables.groups(model).items()}
-    there = dict(state.variables)
-    if not start.own and state.facts.optimizer != facts.optimizer:
-        log.info("The optimizer is not described as it was there: it starts anew.")
-        there.pop(variables.OPTIMIZER, None)
-    for group in (variables.MODEL, variables.OPTIMIZER):
-        if group in there and (found := variables.difference(there[group], here[group])):
-            if start.own:
-                log.warning(
-                    "THE CHECKPOINT DOES NOT FIT THE NETWORK, so the training begins anew. Has the image changed? %s",
-                    found,
-                )
-                return None
-            raise bad_spec("InvalidTraining", f"{_FIELD}: the network must be the one of {start.where}: {found}")
+    state, arrays = start.snapshot.state, start.snapshot.arrays
+    if changed := _changed(state.versions, versions):
+        log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
-    same_metrics = not variables.difference(there.get(variables.METRICS, []), here[variables.METRICS])
+    same = start.own or state.facts.optimizer == facts.optimizer
+    keeps_rate = not same and _but_rate(state.facts.optimizer) == _but_rate(facts.optimizer)
+    wanted = [variables.MODEL, variables.OPTIMIZER]
+    if not (same or keeps_rate):
+        log.info("The optimizer is not described as it was there: it starts anew.")
+        wanted.remove(variables.OPTIMIZER)
+
+    here = variables.groups(model)
+    found = {variables.RANDOM: state.variables.get(variables.RANDOM, [])}
+    try:
+        for group in wanted:
+            rate = keeps_rate and group == variables.OPTIMIZER
+            found[group] = variables.arrange(
+                state.variables.get(group, []), here[group], group, arrays, keeps_rate=rate
+            )
+    except Different as error:
+        raise _mismatch(start, str(error), changed) from error
     position, seconds = state.position, state.seconds
-    if position.begun and not (state.facts.order == facts.order and same_metrics):
-        log.warning(
-            "Samples, batch size, seed or metrics are not those of the checkpoint, from the middle of epoch %d: that "
-            "epoch begins anew.",
-            position.epoch + 1,
-        )
-        position, seconds = Position(epoch=position.epoch), 0.0
-    if not position.begun:
-        there.pop(variables.METRICS, None)
-    return replace(start, snapshot=start.snapshot.changed(variables=there, position=position, seconds=seconds))
+    if position.begun:
+        metrics = _of_epoch(state, facts, here[variables.METRICS], arrays)
+        if metrics is None:
+            log.warning(
+                "Samples, batch size, seed or metrics are not those of the checkpoint, from the middle of epoch %d: "
+                "that epoch begins anew.",
+                position.epoch + 1,
+            )
+            position, seconds = Position(epoch=position.epoch), 0.0
+        else:
+            found[variables.METRICS] = metrics
+    callbacks = state.callbacks if start.own else _callbacks(state, facts)
+    snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
+    return replace(start, snapshot=snapshot)
+
+
+def _of_epoch(
+    state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
+) -> list[VariableState] | None:
+    """Returns the metrics of the running epoch; None if it cannot be gone on with."""
+    if state.facts.order != facts.order:
+        return None
+    try:
+        return variables.arrange(state.variables.get(variables.METRICS, []), metrics, variables.METRICS, arrays)
+    except Different:
+        return None
+
+
+def _mismatch(start: Start, found: str, changed: str) -> Failure:
+    versions = f" It was written with other versions: {changed}." if changed else ""
+    if not start.own:
+        must = f"{_FIELD}: the network must be the one of {start.where}: {found}."
+        return bad_spec("InvalidTraining", f"{must}{versions}")
+    return bad_spec(
+        "CheckpointMismatch",
+        f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.where} does not fit what is trained here: "
+        f"{found}.{versions or ' Has the image changed, or the spec?'} It is kept, and nothing is trained over it. Go "
+        "on from there with a new TrainingJob that names the earlier image in spec.image and these results in "
+        f"{_FIELD}.uri; one without begins anew",
+    )
+
+
+def _changed(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Returns for people which versions are others, as far as both are known."""
+    others = {name: there[name] for name in here if there.get(name, here[name]) != here[name]}
+    return ", ".join(f"{name} {version} there and {here[name]} here" for name, version in others.items())
+
+
+def _but_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the description of an optimizer without its learning rate."""
+    rest = {name: value for name, value in optimizer.items() if name != "learning_rate"}
+    if isinstance(inner := rest.get("inner_optimizer"), Mapping):
+        rest["inner_optimizer"] = _but_rate(inner)
+    return rest
+
+
+def _callbacks(state: State, facts: Facts) -> list[CallbackState]:
+    """Finds for each callback of this training the state that one with the same arguments had in another.
+
+    With another loss all start anew: what was best there is no measure here.
+    """
+    comparable = state.facts.loss == facts.loss
+    left = list(zip(state.facts.callbacks or [], state.callbacks, strict=False)) if comparable else []
+    found, anew = [], []
+    for described in facts.callbacks or []:
+        same = next((pair for pair in left if pair[0] == described), None)
+        if same is None:
+            anew.append(described["callback"])
+            found.append(CallbackState(callback=described["callback"], state={}))
+        else:
+            left.remove(same)
+            found.append(_patient(same[1]))
+    if anew and state.callbacks:
+        log.info("These callbacks start anew, since there is none like them in the checkpoint: %s", ", ".join(anew))
+    return found
+
+
+def _patient(callback: CallbackState) -> CallbackState:
+    """Returns the state of a callback that has ended a training with its patience back, to train further."""
+    if callback.callback != "EarlyStopping" or not callback.state.get("stopped_epoch"):
+        return callback
+    return callback.model_copy(update={"state": {**callback.state, "wait": 0, "stopped_epoch": 0}})

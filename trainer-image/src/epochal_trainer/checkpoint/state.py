@@ -47,6 +47,10 @@ class Facts(Part):
     """The optimizer, as the TrainingJob describes it."""
     data: dict[Text, Sha256]
     """SHA-256 by key of every object that was read."""
+    loss: dict[str, Any] | None = None
+    """The loss, as the TrainingJob describes it; None in a checkpoint of before this was written."""
+    callbacks: list[dict[str, Any]] | None = None
+    """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None likewise."""
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -81,7 +85,7 @@ class VariableState(Part):
     """A variable; its value is the array GROUP/INDEX."""
 
     path: Text
-    """Its name for people, such as dense/kernel. Variables are told apart by their places, not by it."""
+    """Its name, such as dense_1/kernel. Numbers in it count by their order alone."""
     shape: tuple[Count, ...]
     dtype: Text
 

@@ -1,9 +1,12 @@
 """All variables that a training changes, in groups."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
@@ -14,6 +17,13 @@ MODEL = "model"
 OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
+
+_NUMBER = re.compile(r"_\d+(?=[_/]|$)")
+_NUMBERED = re.compile(r"[^\W\d_][^_/]*(?:_(\d+)(?=[_/]|$))?")
+
+
+class Different(Exception):
+    """Variables that are not those of a checkpoint. It says which differ first: path, type and shape on both sides."""
 
 
 def groups(model: keras.Model) -> dict[str, list[Any]]:
@@ -40,22 +50,70 @@ def describe(variables: Sequence[Any]) -> list[VariableState]:
     ]
 
 
-def difference(there: Sequence[VariableState], here: Sequence[VariableState]) -> str | None:
-    """Says in what two descriptions of the same group differ first.
+def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> list[int]:
+    """Finds the variables of a model in a checkpoint: by path, and by shape and type.
+
+    Numbers that make names unique count by their order alone: Keras goes on counting within a process, and layers
+    without a name are numbered by their places.
 
     Args:
-        there: What a checkpoint holds.
-        here: What this model has.
+        there: A group as a checkpoint holds it.
+        here: The same group of this model.
 
     Returns:
-        For people: variable, type and shape on both sides; None if they differ in nothing that matters.
+        For each variable here its index there.
+
+    Raises:
+        Different: If there is not exactly one for each.
     """
-    for index in range(max(len(there), len(here))):
-        one = there[index] if index < len(there) else None
-        other = here[index] if index < len(here) else None
-        if one is None or other is None or (one.shape, one.dtype) != (other.shape, other.dtype):
-            return f"there {_words(one)}, here {_words(other)}"
-    return None
+    found = {key: index for index, key in enumerate(_keys(there))}
+    order = []
+    for key, variable in zip(_keys(here), here, strict=True):
+        index = found.pop(key, None)
+        one = None if index is None else there[index]
+        if index is None or one is None or (one.shape, one.dtype) != (variable.shape, variable.dtype):
+            raise Different(f"there {_words(one)}, here {_words(variable)}")
+        order.append(index)
+    for index in found.values():
+        raise Different(f"there {_words(there[index])}, here {_words(None)}")
+    return order
+
+
+def arrange(
+    there: Sequence[VariableState],
+    variables: Sequence[Any],
+    group: str,
+    arrays: dict[str, Array],
+    *,
+    keeps_rate: bool = False,
+) -> list[VariableState]:
+    """Brings the arrays of a group into the order of a model's variables.
+
+    Args:
+        there: The group as a checkpoint holds it.
+        variables: The same group of the model.
+        group: Its name.
+        arrays: The checkpoint's arrays, which are changed.
+        keeps_rate: Whether an optimizer keeps the learning rate that it has here.
+
+    Returns:
+        Descriptions of the variables here, whose values the arrays hold now.
+
+    Raises:
+        Different: If the checkpoint holds other variables.
+    """
+    here = describe(variables)
+
+    def taken(described: Sequence[VariableState]) -> list[int]:
+        return [index for index, each in enumerate(described) if not (keeps_rate and _is_rate(each))]
+
+    from_there, to_here = taken(there), taken(here)
+    order = places([there[index] for index in from_there], [here[index] for index in to_here])
+    found = {name(group, to): arrays[name(group, from_there[place])] for to, place in zip(to_here, order, strict=True)}
+    for index in set(range(len(here))).difference(to_here):
+        found[name(group, index)] = np.array(variables[index])
+    arrays.update(found)
+    return here
 
 
 def values(variables: Sequence[Any], group: str) -> Iterator[tuple[str, Array]]:
@@ -93,6 +151,30 @@ def _of_optimizer(optimizer: Any) -> Iterator[Any]:
             if isinstance(value, keras.Variable) and id(value) not in seen:
                 seen.add(id(value))
                 yield value
+
+
+def _is_rate(variable: VariableState) -> bool:
+    return variable.path.endswith("/learning_rate") and not variable.shape
+
+
+def _keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
+    """Returns what tells variables apart: the path without numbers, and the place among those that share it.
+
+    That place follows from the numbers, then from the order: Keras gives some variables the same path.
+    """
+    sharing: dict[str, list[int]] = defaultdict(list)
+    for index, variable in enumerate(variables):
+        sharing[_NUMBER.sub("", variable.path)].append(index)
+    keys = [("", 0)] * len(variables)
+    for path, indices in sharing.items():
+        for place, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
+            keys[index] = path, place
+    return keys
+
+
+def _numbers(path: str) -> list[int]:
+    """Returns the number behind each word of a path, -1 where there is none."""
+    return [int(number or -1) for number in _NUMBERED.findall(path)]
 
 
 def _words(variable: VariableState | None) -> str:

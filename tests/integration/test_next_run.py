@@ -1,0 +1,141 @@
+"""Whole runs of the trainer, one after the other, each with what those before it have left."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from epochal_trainer import network, train
+from epochal_trainer.checkpoint import archive
+from epochal_trainer.run import Folders, run
+
+from .conftest import undone
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+FEATURES = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+LABELS = (FEATURES[:, 0] > 0).astype("uint8")
+LAYERS = [{"layer": "Dense", "units": 8}, {"layer": "Dense", "units": 2, "activation": "softmax"}]
+NEVER_BETTER = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 100, "patience": 2}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    return tmp_path
+
+
+def train_job(folder: Path, uid: str = "1", **training: Any) -> int:
+    """Runs the trainer and returns its exit code."""
+    spec = {
+        "storage": {"secretRef": {"name": "none"}},
+        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}},
+        "network": {"input": {"shape": [6]}, "layers": LAYERS},
+        "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
+        "results": {"bucket": "results"},
+    }
+    metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
+    job = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
+    (folder / "job.yaml").write_text(yaml.safe_dump(job))
+    with undone():
+        return run(folder / "job.yaml", Folders(folder / "data", folder / "results"))
+
+
+def results(folder: Path, uid: str = "1") -> Path:
+    return folder / "results/lab/tiny" / uid
+
+
+def summary(folder: Path, uid: str = "1") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((results(folder, uid) / "summary.json").read_text())
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the trainer until it is told to stop, as its second epoch ends."""
+
+    def stop(_: Any, epoch: int, logs: Any = None) -> None:
+        del logs
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as told:
+        told.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", stop)
+        assert train_job(folder, callbacks=[NEVER_BETTER]) == 143
+
+
+def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped(folder, monkeypatch)
+    before = files(results(folder) / "checkpoints")
+    build = network.build
+
+    def otherwise(described: Any, **arguments: Any) -> keras.Model:
+        wider = described.layers[0].model_copy(update={"units": 9})
+        return build(described.model_copy(update={"layers": [wider, *described.layers[1:]]}), **arguments)
+
+    monkeypatch.setattr("epochal_trainer.network.build", otherwise)
+    assert train_job(folder, callbacks=[NEVER_BETTER]) == 64
+    assert "CheckpointMismatch: the checkpoint of attempt 1 in " in capsys.readouterr().out
+    assert files(results(folder) / "checkpoints") == before
+
+
+def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped(folder, monkeypatch)
+    for path in (results(folder) / "checkpoints").glob("*.zip"):
+        path.write_bytes(path.read_bytes()[:-1])
+    before = files(results(folder) / "checkpoints")
+    assert train_job(folder, callbacks=[NEVER_BETTER]) == 65
+    assert "CheckpointDamaged: there are 2 checkpoints in " in capsys.readouterr().out
+    assert files(results(folder) / "checkpoints") == before
+
+
+def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = int(np.ceil(2 * (FEATURES.nbytes + LABELS.nbytes) / 0.3))
+    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left)
+    stopped(folder, monkeypatch)
+    (newest, *_) = sorted((results(folder) / "checkpoints").glob("*.zip"), reverse=True)
+    _, arrays = archive.read(newest)
+    held = sum(array.nbytes for array in arrays.values())
+    assert held > 1000
+    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left - held)
+    assert train_job(folder) == 0
+    assert summary(folder)["attempt"] == 2
+
+
+def test_an_attempt_whose_place_was_taken_stores_no_results(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def taken(evaluate: Callable[..., dict[str, float]]) -> Callable[..., dict[str, float]]:
+        def instead(*args: Any, **more: Any) -> dict[str, float]:
+            (results(folder) / "attempts/2-another.json").write_text("{}")
+            return evaluate(*args, **more)
+
+        return instead
+
+    monkeypatch.setattr("epochal_trainer.train.evaluate", taken(train.evaluate))
+    assert train_job(folder) == 143
+    assert "and attempt 2 of pod another has begun since" in capsys.readouterr().out
+    assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints"}
+
+
+def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path) -> None:
+    assert train_job(folder, epochs=9, callbacks=[NEVER_BETTER]) == 0
+    assert summary(folder)["epochs"] == 3
+    again = {"uri": "s3://results/lab/tiny/1/"}
+    assert train_job(folder, "2", epochs=9, callbacks=[NEVER_BETTER], continueFrom=again) == 0
+    assert summary(folder, "2")["epochs"] == 5
