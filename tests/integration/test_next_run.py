@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from epochal_trainer import network, train
+from epochal_trainer import curves, network, train
 from epochal_trainer.checkpoint import archive
 from epochal_trainer.run import Folders, run
 
@@ -117,20 +117,29 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
     assert summary(folder)["attempt"] == 2
 
 
+@pytest.mark.parametrize(
+    ("during", "stored"),
+    [
+        (train.evaluate, set()),
+        (curves.draw, {"model.keras", "history.csv", "curves.png", "tensorboard", "training.log"}),
+    ],
+    ids=["the test", "storing"],
+)
 def test_an_attempt_whose_place_was_taken_stores_no_results(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    during: Callable[..., Any],
+    stored: set[str],
 ) -> None:
-    def taken(evaluate: Callable[..., dict[str, float]]) -> Callable[..., dict[str, float]]:
-        def instead(*args: Any, **more: Any) -> dict[str, float]:
-            (results(folder) / "attempts/2-another.json").write_text("{}")
-            return evaluate(*args, **more)
+    def taken(*args: Any, **more: Any) -> Any:
+        (results(folder) / "attempts/2-another.json").write_text("{}")
+        return during(*args, **more)
 
-        return instead
-
-    monkeypatch.setattr("epochal_trainer.train.evaluate", taken(train.evaluate))
+    monkeypatch.setattr(f"{during.__module__}.{during.__name__}", taken)
     assert train_job(folder) == 143
     assert "and attempt 2 of pod another has begun since" in capsys.readouterr().out
-    assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints"}
+    assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
 def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path) -> None:

@@ -265,6 +265,7 @@ class Attempt:
             "spec": self._job.spec.model_dump(mode="json"),
         }
         (scratch / SUMMARY).write_bytes(to_json(content))
+        self._attempts.check()  # The summary says whose the rest is.
         results.store(scratch / SUMMARY, SUMMARY)
         self._reporter.update(stage="Done", artifacts=Artifacts(uri=results.uri(), model=uri, log=results.uri(LOG)))
 

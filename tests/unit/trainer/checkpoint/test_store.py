@@ -101,11 +101,7 @@ def test_one_that_is_no_good_gives_way_to_the_one_before_it(
     assert zips(folder) == ["000001-0000001-000000000000", "000002-0000002-000000000000"]
 
 
-def gone(path: Path) -> None:
-    path.unlink()
-
-
-@pytest.mark.parametrize("spoil", [damage, gone])
+@pytest.mark.parametrize("spoil", [damage, Path.unlink])
 def test_all_are_no_good(opened: Any, folder: Path, make: Make, spoil: Callable[[Path], None]) -> None:
     store = opened()
     for epoch in (1, 2):
