@@ -9,6 +9,8 @@ CA_ANNOTATION = "epochal.dev/progress-ca"
 
 JOB_FILE = "/etc/epochal/job.json"
 PROGRESS_CA_FILE = "/etc/epochal/progress-ca.crt"
+POD_UID_FILE = "/etc/epochal/pod-uid"
+"""The pod's own uid: tells its attempt from that of another pod which began at the same time."""
 TOKEN_FILE = "/var/run/secrets/epochal.dev/token"  # noqa: S105
 STORAGE_CA_FILE = "/etc/epochal-storage/ca.crt"
 TERMINATION_FILE = "/dev/termination-log"
@@ -20,8 +22,6 @@ GRACE_SECONDS = 120
 
 TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
 
-POD_UID_ENV = "EPOCHAL_POD_UID"
-"""The pod's own uid: tells its attempt from that of another pod which began at the same time."""
 PROGRESS_URL_ENV = "EPOCHAL_PROGRESS_URL"
 ACCESS_KEY_ENV = "EPOCHAL_ACCESS_KEY"
 SECRET_KEY_ENV = "EPOCHAL_SECRET_KEY"  # noqa: S105

@@ -254,7 +254,6 @@ def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     return [
         {"name": pod.PROGRESS_URL_ENV, "value": url},
-        {"name": pod.POD_UID_ENV, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
         from_secret(pod.ACCESS_KEY_ENV, "accessKey"),
         from_secret(pod.SECRET_KEY_ENV, "secretKey"),
         from_secret(pod.SESSION_TOKEN_ENV, "sessionToken", optional=True),
@@ -263,16 +262,19 @@ def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
 
 def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
     """Returns the volumes of a pod and where its container mounts them."""
-    folder, job_file = pod.JOB_FILE.rsplit("/", 1)
+    folder = pod.JOB_FILE.rsplit("/", 1)[0]
     token_folder, token_file = pod.TOKEN_FILE.rsplit("/", 1)
-    files = {job_file: pod.JOB_ANNOTATION, pod.PROGRESS_CA_FILE.rsplit("/", 1)[1]: pod.CA_ANNOTATION}
-    annotations = [
-        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
-        for path, annotation in files.items()
+    fields = {
+        pod.JOB_FILE: f"metadata.annotations['{pod.JOB_ANNOTATION}']",
+        pod.PROGRESS_CA_FILE: f"metadata.annotations['{pod.CA_ANNOTATION}']",
+        pod.POD_UID_FILE: "metadata.uid",
+    }
+    items = [
+        {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}} for path, field_path in fields.items()
     ]
     token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": token_file}
     parts: list[tuple[str, str, Object]] = [
-        ("job", folder, {"downwardAPI": {"items": annotations}}),
+        ("job", folder, {"downwardAPI": {"items": items}}),
         ("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}),
         ("scratch", pod.SCRATCH, {"emptyDir": {}}),
         ("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - of the pod's own

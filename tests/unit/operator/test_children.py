@@ -141,11 +141,6 @@ def test_the_credentials_come_from_the_secret_that_is_named() -> None:
     assert environment[pod.PROGRESS_URL_ENV]["value"] == url
 
 
-def test_a_trainer_knows_the_uid_of_its_pod() -> None:
-    environment = {one["name"]: one for one in container()["env"]}
-    assert environment[pod.POD_UID_ENV]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
-
-
 def mounted(spec: dict[str, Any]) -> dict[str, tuple[dict[str, Any], bool]]:
     """Returns the volumes of a pod by the path they are mounted at, and whether they are read-only."""
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
@@ -163,6 +158,7 @@ def test_every_file_of_the_contract_is_mounted() -> None:
     assert {item["path"]: item["fieldRef"]["fieldPath"] for item in job["downwardAPI"]["items"]} == {
         "job.json": "metadata.annotations['epochal.dev/job']",
         "progress-ca.crt": "metadata.annotations['epochal.dev/progress-ca']",
+        "pod-uid": "metadata.uid",
     }
     (source,) = paths["/var/run/secrets/epochal.dev"][0]["projected"]["sources"]
     assert source == {"serviceAccountToken": {"audience": "epochal.dev", "expirationSeconds": 3600, "path": "token"}}

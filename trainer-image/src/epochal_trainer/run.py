@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.pod import (
-    POD_UID_ENV,
+    POD_UID_FILE,
     PROGRESS_CA_FILE,
     PROGRESS_URL_ENV,
     SCRATCH,
@@ -161,8 +161,7 @@ class _Run:
             stages=stages,
             reporter=reporter,
             pulse=Pulse(self._words),
-            # Not there outside of a cluster, nor from an operator of before.
-            pod=os.environ.get(POD_UID_ENV) or str(uuid.uuid4()),
+            pod=_pod(),
         )
         patience = Patience(
             job.spec.storage.timeout_seconds,
@@ -205,6 +204,14 @@ def _hide(environment: Mapping[str, str]) -> Callable[[str], str]:
 def _scratch() -> str | None:
     """Returns the folder that a pod may write to, or None outside of one."""
     return SCRATCH if os.access(SCRATCH, os.W_OK) else None
+
+
+def _pod() -> str:
+    """Returns the uid of this pod; one of its own making outside of a cluster, or if an earlier operator gave none."""
+    try:
+        return Path(POD_UID_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return str(uuid.uuid4())
 
 
 def _endpoint() -> Endpoint | None:
