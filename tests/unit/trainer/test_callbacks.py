@@ -29,7 +29,7 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_callback_works(name: str, tmp_path: Path) -> None:
     built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
-    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks.ALWAYS else [name])
+    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._ALWAYS else [name])
 
 
 @pytest.mark.parametrize("name", sorted(callbacks._REFUSED))
@@ -198,3 +198,9 @@ def test_a_training_that_is_stopped_leaves_averaged_weights_too(
     stop = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": 1}
     for ended in (weights(9, swap, stop), weights(9, stop, swap), weights(2, swap)):
         np.testing.assert_allclose(ended[0], weights(2)[0], rtol=1e-5)
+
+
+def test_those_that_are_built_are_described_in_their_order() -> None:
+    early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
+    nan = {"callback": "TerminateOnNaN"}
+    assert callbacks.described(specs(nan, history, early)) == [nan, early]

@@ -30,7 +30,7 @@ _MOST_BYTES = 150
 """Bytes of a file's name, which figures make longer: file systems take 255."""
 _SHOWN = 100
 """Characters of an argument that a message repeats."""
-ALWAYS = frozenset({"History", "ProgbarLogger"})
+_ALWAYS = frozenset({"History", "ProgbarLogger"})
 """What the trainer does anyway: it keeps the history, and its log shows the progress."""
 _REFUSED: Mapping[str, str] = {
     "LambdaCallback": "it runs code, and a TrainingJob brings none",
@@ -60,7 +60,7 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
     for index, spec in enumerate(specs):
         if reason := _REFUSED.get(spec.callback):
             raise _fault(index, spec, f"it cannot be used here: {reason}")
-        if spec.callback in ALWAYS:
+        if spec.callback in _ALWAYS:
             continue
         try:
             callbacks.append(keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder)))
@@ -108,6 +108,11 @@ def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
             raise _fault(index, spec, "cannot reduce a learning rate that follows a schedule: leave one of them out")
         if spec.callback == "SwapEMAWeights" and not inner.use_ema:
             raise _fault(index, spec, "needs an optimizer that averages weights: give that use_ema: true")
+
+
+def described(specs: Sequence[Callback]) -> list[dict[str, Any]]:
+    """Returns the descriptions of the callbacks that `build` makes, in its order."""
+    return [spec.dump() for spec in specs if spec.callback not in _ALWAYS]
 
 
 def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:

@@ -10,9 +10,9 @@ import keras
 from epochal_api.pod import GRACE_SECONDS
 from epochal_api.training import Training
 
+from epochal_trainer import callbacks as user_callbacks
 from epochal_trainer import checkpoint, epochs, train
 from epochal_trainer.batches import steps_per_epoch
-from epochal_trainer.callbacks import ALWAYS
 from epochal_trainer.data import DataSets
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.pulse import Pulse
@@ -84,14 +84,14 @@ class Fitting:
         training = self.training
         steps = steps_per_epoch(len(data.train), training.batch_size)
         facts = checkpoint.Facts(
+            loss=training.loss.dump(),
+            callbacks=user_callbacks.described(training.callbacks),
             samples=len(data.train),
             batch_size=training.batch_size,
             steps=steps,
             seed=training.seed,
             optimizer=training.optimizer.dump(),
             data=data.digests,
-            loss=training.loss.dump(),
-            callbacks=[callback.dump() for callback in training.callbacks if callback.callback not in ALWAYS],
         )
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
