@@ -105,6 +105,12 @@ def test_files_stay_in_the_folder(tmp_path: Path) -> None:
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
 
 
+def test_those_that_are_built_are_described_in_their_order() -> None:
+    early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
+    nan = {"callback": "TerminateOnNaN"}
+    assert callbacks.described(specs(nan, history, early)) == [nan, early]
+
+
 @pytest.mark.parametrize(
     "described",
     [
@@ -198,9 +204,3 @@ def test_a_training_that_is_stopped_leaves_averaged_weights_too(
     stop = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": 1}
     for ended in (weights(9, swap, stop), weights(9, stop, swap), weights(2, swap)):
         np.testing.assert_allclose(ended[0], weights(2)[0], rtol=1e-5)
-
-
-def test_those_that_are_built_are_described_in_their_order() -> None:
-    early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
-    nan = {"callback": "TerminateOnNaN"}
-    assert callbacks.described(specs(nan, history, early)) == [nan, early]

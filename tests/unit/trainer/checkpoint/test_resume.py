@@ -112,9 +112,11 @@ def weights(of: keras.Model) -> list[Any]:
 
 def test_what_fits_is_given_back() -> None:
     there, here = model(), model()
-    fit = fitted(taken(there, own=True, step=3, begun=True), here, FACTS, VERSIONS)
+    start = taken(there, own=True, step=3, begun=True)
+    fit = fitted(start, here, FACTS, VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
     fit.snapshot.restore(here, [])
+    assert start.snapshot.size == 0  # Nobody holds what it took in memory any more.
     for one, other in zip(weights(there), weights(here), strict=True):
         np.testing.assert_array_equal(one, other)
 
