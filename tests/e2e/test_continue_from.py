@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from minio import Minio
+
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, get, kubectl, wait
 
@@ -29,7 +31,14 @@ def epochs_of(namespace: Namespace, name: str, epochs: int) -> Object:
     return status
 
 
-def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace) -> None:
+def attempts_at(store: Minio, uri: str) -> list[str]:
+    """Returns the names of the objects that attempts have left with their results."""
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    found = store.list_objects(bucket, prefix=f"{folder}attempts/")
+    return [str(each.object_name).rsplit("/", 1)[1] for each in found]
+
+
+def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace, store: Minio) -> None:
     namespace.apply(further("second", epochs=40, training__continueFrom={"name": "first"}))
     wait_reason(namespace, "second", "ContinueFromNotFound", seconds=20)
     assert namespace.status("second")["state"] == "Queued"
@@ -46,6 +55,7 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
     assert "jobName" not in namespace.status("second")
 
     uri = epochs_of(namespace, "first", PATIENCE + 1)["results"]["uri"]
+    assert attempts_at(store, uri) == [f"1-{pod['metadata']['uid']}.json" for pod in namespace.pods("first")]
     wait("its Job", lambda: namespace.status("second").get("jobName"), seconds=AT_ONCE, every=0.1)
     template = get("job", "second", namespace=namespace.name)["spec"]["template"]["metadata"]
     sent = json.loads(template["annotations"]["epochal.dev/job"])
