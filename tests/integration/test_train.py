@@ -16,6 +16,7 @@ from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.stopping import Stopping, Terminated
 from epochal_trainer.watch import Watch
+from keras.src.utils import python_utils
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -90,6 +91,19 @@ def test_it_learns() -> None:
     )
     assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
     assert train.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
+
+
+def test_figures_are_waited_for_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    numbers = python_utils.pythonify_logs
+
+    def counted(logs: Any) -> Any:
+        made.extend([logs] if logs else [])
+        return numbers(logs)
+
+    monkeypatch.setattr(python_utils, "pythonify_logs", counted)
+    fit(epochs=3, callbacks=[{"callback": "EarlyStopping", "monitor": "loss", "patience": 9}])
+    assert len(made) == 3 + 1  # the epochs' ends, and that of the training
 
 
 def test_early_stopping() -> None:

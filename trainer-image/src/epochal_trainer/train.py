@@ -12,6 +12,7 @@ from epochal_api.training import Training
 from epochal_trainer import epochs as figures_of
 from epochal_trainer import keras_objects
 from epochal_trainer.batches import batches, in_memory, steps_per_epoch
+from epochal_trainer.callback_list import CallbackList
 from epochal_trainer.checkpoint import Position, Snapshot
 from epochal_trainer.data import Samples
 from epochal_trainer.data.samples import Array
@@ -57,7 +58,7 @@ def fit(
             features, labels, batch_size=training.batch_size, seed=training.seed, epochs=epochs, first=(epoch, step)
         )
 
-    everything = _Callbacks(
+    everything = CallbackList(
         [watch, *callbacks, watch.last], add_history=True, model=model, verbose=0, epochs=training.epochs, steps=steps
     )
     position = start.state.position if start else Position()
@@ -119,23 +120,11 @@ def evaluate(model: keras.Model, test: Samples, *, batch_size: int, on_step: Cal
         logs = model.evaluate(
             *_to_evaluate(test),
             batch_size=batch_size,
-            callbacks=[_Step(on_step)],
+            callbacks=CallbackList([_Step(on_step)], model=model),
             verbose=0,
             return_dict=True,
         )
     return figures_of.figures(logs)
-
-
-class _Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]
-    """Callbacks of a training that begins once, even if the first epoch is finished before Keras' fit is called."""
-
-    _begun = False
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
-        if not self._begun:
-            self._begun = True
-            super().on_train_begin(logs)
 
 
 class _Step(keras.callbacks.Callback):  # type: ignore[misc]
@@ -153,7 +142,7 @@ class _Step(keras.callbacks.Callback):  # type: ignore[misc]
 
 def _finish_epoch(
     model: keras.Model,
-    callbacks: keras.callbacks.CallbackList,
+    callbacks: CallbackList,
     *,
     position: Position,
     steps: int,
