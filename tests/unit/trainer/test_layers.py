@@ -110,6 +110,10 @@ def test_every_layer_works(name: str) -> None:
     model = build(shape_of(name), *layers, dtype=dtype)
     batch = np.random.default_rng(0).random((2, *model.input.shape[1:])).astype(dtype)
     assert model(batch, training=True).shape == (2, 2)
+    before = model.get_weights()
+    model(batch, training=False)
+    for weight, value in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, value, "validation must leave weights alone: it keeps no copy of them")
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from epochal_trainer import epochs as figures_of
-from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot
+from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import bad_data
 from epochal_trainer.stopping import Stopping
@@ -61,7 +61,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._step = 0
         self._began = time.monotonic()
         self._next_line = math.inf
-        self._before_validation: Snapshot | None = None
+        self._before_validation: BeforeValidation | None = None
+        self._validation_began = self._began
 
     def position(self) -> dict[str, Any]:
         """Returns how far the running epoch has come, as fields of a report. Safe to call from any thread."""
@@ -92,7 +93,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpointer.check()
             if self._stopping.requested or self._checkpointer.due_within():
                 self._check_running_loss()
-                self._checkpointer.store(self._snapshot(self._checkpointer, Position(**self._place(batch), begun=True)))
+                self._store(self._checkpointer, batch, time.monotonic())
         self._stopping.check()
         if (now := time.monotonic()) >= self._next_line:
             self._next_line = now + LINE_EVERY
@@ -106,24 +107,30 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """See keras.callbacks.Callback."""
         del logs
         self._step = self._steps
-        if self._checkpointer is not None:
-            # Validation changes what is to be stored: metrics always, weights where averaged ones take their place.
-            position = Position(**self._place(self._steps), begun=True)
-            self._before_validation = self._snapshot(self._checkpointer, position)
+        self._before_validation = None
+        if self._checkpointer is None:
+            return
+        self._validation_began = time.monotonic()
+        if self._checkpointer.due_within():
+            self._check_running_loss()
+            self._store(self._checkpointer, self._steps, self._validation_began)
+        else:
+            self._before_validation = self._checkpointer.before_validation()
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
         del batch, logs
         self._on_step(len(self.history), self._steps)
-        if self._checkpointer is not None and self._before_validation is not None:
+        if self._checkpointer is not None:
             self._checkpointer.check()
-            if self._stopping.requested:
-                self._checkpointer.store(self._before_validation)
+            if self._stopping.requested and self._before_validation is not None:
+                self._before_validation.put_back()
+                self._store(self._checkpointer, self._steps, self._validation_began)
         self._stopping.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
-        self._before_validation = None
+        self._before_validation = None  # which may be as large as the network
         metrics = figures_of.figures(logs or {})
         seconds = time.monotonic() - self._began
         self.history.append(Epoch(epoch + 1, seconds, _learning_rate(self.model.optimizer), metrics))
@@ -144,11 +151,10 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpointer.due_after(epoch) or epoch == self._epochs or self.model.stop_training:
             self._checkpointer.store(self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0))
 
-    def _place(self, step: int) -> dict[str, int]:
-        return {"epoch": len(self.history), "step": step}
-
-    def _snapshot(self, checkpointer: Checkpointer, position: Position) -> Snapshot:
-        return checkpointer.capture(position, self.history, seconds=time.monotonic() - self._began)
+    def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
+        """Takes a checkpoint within the running epoch."""
+        position = Position(epoch=len(self.history), step=step, begun=True)
+        checkpointer.store(checkpointer.capture(position, self.history, seconds=now - self._began))
 
     def _check_running_loss(self) -> None:
         tracker = next((metric for metric in self.model.metrics if metric.name == "loss"), None)

@@ -6,6 +6,19 @@ from epochal_trainer.checkpoint.resume import Start, find, fitted
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.store import Store
+from epochal_trainer.checkpoint.validation import BeforeValidation
 from epochal_trainer.checkpoint.writer import Writer
 
-__all__ = ["Checkpointer", "Facts", "Files", "Position", "Snapshot", "Start", "Store", "Writer", "find", "fitted"]
+__all__ = [
+    "BeforeValidation",
+    "Checkpointer",
+    "Facts",
+    "Files",
+    "Position",
+    "Snapshot",
+    "Start",
+    "Store",
+    "Writer",
+    "find",
+    "fitted",
+]

@@ -10,6 +10,7 @@ from epochal_api.training import Checkpoint
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
+from epochal_trainer.checkpoint.validation import BeforeValidation
 from epochal_trainer.checkpoint.writer import Writer
 from epochal_trainer.epochs import Epoch
 
@@ -67,8 +68,12 @@ class Checkpointer:
         """Whether one is due after so many finished epochs."""
         return epoch % self._policy.every_epochs == 0
 
+    def before_validation(self) -> BeforeValidation:
+        """Returns what validation, about to begin, will change."""
+        return BeforeValidation(self._model, self._callbacks)
+
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
-        """Returns the state of the training as it is now.
+        """Returns the state of the training as it is now, to be stored: one that waits to be written gives way to it.
 
         Args:
             position: Where it is.
@@ -82,6 +87,8 @@ class Checkpointer:
             if isinstance(callback, keras.callbacks.TensorBoard):
                 for writer in callback._writers.values():  # noqa: SLF001 - what it holds back is in no file yet
                     writer.flush()
+        files = self._files.take()
+        self._writer.make_room()
         return Snapshot.of(
             self._model,
             self._callbacks,
@@ -90,7 +97,7 @@ class Checkpointer:
             seconds=seconds,
             facts=self._facts,
             attempt=self._attempt,
-            files=self._files.take(),
+            files=files,
             versions=self._versions,
         )
 

@@ -35,6 +35,12 @@ class Writer:
             self._waiting = snapshot
             self._changed.notify_all()
 
+    def make_room(self) -> None:
+        """Lets go of a checkpoint that waits: a newer one is about to be taken, and memory need not hold three."""
+        with self._changed:
+            self._waiting = None
+            self._changed.notify_all()
+
     def check(self) -> None:
         """Tells what went wrong.
 

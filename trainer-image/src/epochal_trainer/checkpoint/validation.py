@@ -1,0 +1,62 @@
+"""What validation changes in a training, as it was before: who is told to stop meanwhile goes on from there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.utils.python_utils import is_default
+
+from epochal_trainer.checkpoint import randomness, values, variables
+
+_STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end")
+
+
+class BeforeValidation:
+    """Keeps what validation changes: sums of metrics, random generators, and what callbacks count meanwhile.
+
+    Weights and optimizer, which are large, stay as they are and are not copied, unless SwapEMAWeights puts averaged
+    weights in their place: it takes them out again by adding and subtracting, which rounds.
+
+    Args:
+        model: The model, compiled.
+        callbacks: The user's callbacks.
+    """
+
+    def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
+        swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
+        changed = _all(model) if swaps else _changed(model)
+        self._values = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in changed]
+        self._arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._random = randomness.state(self._arrays)
+        self._callbacks = [
+            (callback, values.state_of(callback, str(index), self._arrays))
+            for index, callback in enumerate(callbacks)
+            if not all(is_default(getattr(callback, step)) for step in _STEPS)
+        ]
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return sum(array.nbytes for array in (*(value for _, value in self._values), *self._arrays.values()))
+
+    def put_back(self) -> None:
+        """Makes the training what it was. That spoils the validation that runs: only the end may come after it."""
+        for variable, value in self._values:
+            variable.assign(value)
+        randomness.restore(self._random, self._arrays)
+        for callback, state in self._callbacks:
+            values.restore(callback, state, self._arrays)
+
+
+def _all(model: keras.Model) -> Iterator[Any]:
+    for members in variables.groups(model).values():
+        yield from members
+
+
+def _changed(model: keras.Model) -> Iterator[Any]:
+    weights = {id(variable) for variable in model.weights}
+    groups = variables.groups(model)
+    yield from (variable for variable in groups[variables.MODEL] if id(variable) not in weights)
+    yield from groups[variables.METRICS]
+    yield from groups[variables.RANDOM]
