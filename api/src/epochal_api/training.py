@@ -1,6 +1,6 @@
 """How a network is trained, how far it may be thrown back, and what it goes on from."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -69,6 +69,14 @@ class Training(Model):
     """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result."""
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16", "mixed_float16"],
+        # The API server fills no default in: a trainer of before this field takes what it does not name.
+        Field(json_schema_extra={"default": None}),
+    ] = "float32"
+    """Types to compute with, Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
+    mixed_float16 are faster on GPUs that have them; with mixed_float16 the loss is scaled, as Keras' LossScaleOptimizer
+    does it. The last layer computes in float32, unless it has a dtype of its own."""
     callbacks: Annotated[list[Callback], Field(max_length=32)] = []
     """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""
     terminate_on_nan: Annotated[bool, Field(alias="terminateOnNaN")] = True

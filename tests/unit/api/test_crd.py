@@ -55,6 +55,12 @@ def test_committed_crd_is_current() -> None:
     assert committed == custom_resource_definition(), "run `make manifests`"
 
 
+def test_an_older_trainer_reads_what_does_not_name_a_precision() -> None:
+    (precision,) = [node for path, node in SPEC if path == "spec.training.precision"]
+    assert precision["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert "default" not in precision
+
+
 def test_every_field_but_three_is_immutable() -> None:
     messages = [rule["message"] for rule in schema()["x-kubernetes-validations"]]
     frozen = {message.split()[0] for message in messages if "cannot change" in message}

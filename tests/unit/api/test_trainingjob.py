@@ -52,6 +52,7 @@ def test_defaults_are_those_of_keras_and_kubernetes() -> None:
         True,
         600,
     )
+    assert spec.training.precision == "float32"
     assert (spec.data.format, spec.storage.region, spec.resources.gpus) == ("auto", "us-east-1", 0)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer import network
-from epochal_trainer.compile import check_labels, compile_model
+from epochal_trainer.compile import check_labels, compile_model, described_optimizer, optimizer_slots
 from epochal_trainer.failures import Failure
 
 
@@ -51,6 +51,74 @@ def test_faults_name_the_field(model: keras.Model, fields: dict[str, Any], messa
     with pytest.raises(Failure, match=re.escape(message)) as caught:
         compile_model(model, training(**fields))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def built(training: Training, *layers: dict[str, Any]) -> keras.Model:
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": list(layers)})
+    return network.build(described, seed=1, memory=1 << 30, training=training)
+
+
+HIDDEN = {"layer": "Dense", "units": 3}
+SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "SGD"}, "initial_scale": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("precision", "optimizer", "scale"),
+    [
+        ("float32", "SGD", None),
+        ("mixed_bfloat16", "SGD", None),
+        ("mixed_float16", "SGD", 2.0**15),
+        ("mixed_float16", SCALED, 8.0),
+        ("mixed_float16", {"name": "SGD", "loss_scale_factor": 4.0}, 4.0),
+        ("float32", SCALED, 8.0),
+    ],
+    ids=str,
+)
+def test_the_loss_is_scaled_once(precision: str, optimizer: Any, scale: float | None) -> None:
+    spec = training(precision=precision, optimizer=optimizer)
+    model = built(spec, HIDDEN, HIDDEN)
+    compile_model(model, spec)
+    assert float(model.optimizer.scale_loss(np.float32(1))) == (scale or 1)
+    inner = getattr(model.optimizer, "inner_optimizer", None)
+    assert not isinstance(inner, keras.optimizers.LossScaleOptimizer)
+    named = described_optimizer(spec)["name"]
+    assert named == type(model.optimizer).__name__
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
+def test_gradients_that_would_vanish_are_refused(dtype: str) -> None:
+    wrapped = {"layer": "TimeDistributed", "wrapped": {**HIDDEN, "dtype": dtype, "name": "half"}}
+    layers: list[dict[str, Any]] = [{"layer": "Reshape", "target_shape": [1, 4]}, wrapped, {"layer": "Flatten"}, HIDDEN]
+    spec = training()
+    with pytest.raises(
+        Failure,
+        match=rf"spec.training.precision: found float32, but the layer 'half' has dtype {dtype}.* mixed_float16,",
+    ) as caught:
+        compile_model(built(spec, *layers), spec)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+    for scaled in (training(precision="mixed_float16"), training(optimizer={"name": "SGD", "loss_scale_factor": 8.0})):
+        compile_model(built(scaled, *layers), scaled)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "slots"),
+    [
+        ("SGD", 0),
+        ({"name": "SGD", "momentum": 0.9}, 1),
+        ("Adam", 2),
+        ({"name": "AdamW", "use_ema": True}, 3),
+        ({"name": "Nadam", "gradient_accumulation_steps": 2}, 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_what_an_optimizer_keeps_is_counted(optimizer: Any, slots: int, precision: str) -> None:
+    spec = training(optimizer=optimizer, precision=precision)
+    assert optimizer_slots(spec) == slots
+    model = built(spec, {**HIDDEN, "units": 999})
+    compile_model(model, spec)
+    kept = sum(int(np.prod(variable.shape)) for variable in model.optimizer.variables)
+    assert round(kept / model.count_params()) == slots
 
 
 @pytest.mark.parametrize(

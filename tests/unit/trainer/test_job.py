@@ -55,6 +55,12 @@ def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path, first: str) -> N
     assert read() != "1"
 
 
+def test_a_run_of_an_earlier_version_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(JOB))
+    assert jobs.digest(jobs.read(path)) == "8de90bb9fbe1a166c63cdd78bc1bfb836f3c8a7577fe46648e41d981d9155aec"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
+from epochal_api.training import Training
 from epochal_trainer import network
 from epochal_trainer.failures import Failure
 
@@ -199,6 +200,54 @@ def test_a_network_beyond_memory_is_refused_before_it_is_allocated() -> None:
     with pytest.raises(Failure, match=r"2,000,005,000,000 parameters.*dense_1") as caught:
         build([4], {"layer": "Dense", "units": 10**6}, {"layer": "Dense", "units": 2 * 10**6, "use_bias": False})
     assert caught.value.reason == "InvalidNetwork"
+
+
+MIB = 1 << 20
+BEST = {"callback": "EarlyStopping", "restore_best_weights": True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "gpus", "need"),
+    [
+        ({"optimizer": "SGD"}, 0, 3),
+        ({"optimizer": "Adam"}, 0, 7),
+        ({"optimizer": "Adam", "callbacks": [BEST]}, 0, 9),
+        ({"optimizer": "Adam", "precision": "mixed_float16"}, 0, 7),
+        ({"optimizer": "SGD"}, 1, 1),
+        ({"optimizer": "Adam"}, 1, 3),
+    ],
+    ids=str,
+)
+def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, Any], gpus: int, need: int) -> None:
+    """A network of 4 MiB: weights, gradients, what the optimizer keeps, and copies of it for checkpoints."""
+    layers = described([1024], {"layer": "Dense", "units": 1024, "use_bias": False})
+    training = Training.model_validate({"loss": "mse", **fields})
+    network.build(layers, seed=1, memory=need * 4 * MIB, gpus=gpus, training=training)
+    with pytest.raises(Failure, match=r"the copy for a checkpoint .* but there are .*spec.resources.limits.memory"):
+        network.build(layers, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_precision_is_that_of_all_layers_but_the_last(precision: str, caplog: pytest.LogCaptureFixture) -> None:
+    training = Training.model_validate({"loss": "mse", "precision": precision})
+    wrapped = {"layer": "TimeDistributed", "wrapped": {**DENSE, "name": "inner"}}
+    exact = {**DENSE, "dtype": "float32", "name": "exact"}
+    before = keras.config.dtype_policy()
+    layers = described([5, 4], {**DENSE, "name": "first"}, exact, {**wrapped, "name": "last"})
+    model = network.build(layers, seed=1, memory=GIB, training=training)
+    assert keras.config.dtype_policy() == before
+    assert model.dtype_policy.name == model.get_layer("first").dtype_policy.name == precision
+    assert model.get_layer("first").compute_dtype == precision.removeprefix("mixed_")
+    last = model.get_layer("last")
+    assert {layer.dtype_policy.name for layer in (model.get_layer("exact"), last, last.layer)} == {"float32"}
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert model.output.dtype == "float32"
+    assert caplog.text == ""
+
+
+def test_a_network_that_gives_a_small_type_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    build([4], DENSE, {**DENSE, "dtype": "mixed_bfloat16"})
+    assert "spec.network.layers[1] (Dense, 'dense_1') gives bfloat16: give it dtype: float32" in caplog.text
 
 
 def test_weights_follow_from_the_seed() -> None:

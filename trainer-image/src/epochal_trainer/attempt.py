@@ -45,8 +45,6 @@ from epochal_trainer.stopping import Stopping
 
 log = logging.getLogger(__name__)
 
-_MOST_GPU_MEMORY = 1 << 40
-"""More than any GPU holds: what a network on one is bounded by, since the host's memory says nothing of it."""
 _NO_GPU = """
 ================================================================================
   GPUs asked for: %d    GPUs that Keras sees: %d
@@ -177,9 +175,9 @@ class Attempt:
             log.warning(_NO_GPU, wanted, gpus)
         if gpus > 1:
             log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
-        memory = max(available(), gpus * _MOST_GPU_MEMORY)
-        model = network.build(spec.network, seed=spec.training.seed, memory=memory)
-        compile.compile_model(model, spec.training)
+        training = spec.training
+        model = network.build(spec.network, seed=training.seed, memory=available(), gpus=gpus, training=training)
+        compile.compile_model(model, training)
         return model
 
     def _load(self, bucket: Bucket, model: keras.Model, *, held: int) -> DataSets:

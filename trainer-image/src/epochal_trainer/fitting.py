@@ -13,6 +13,7 @@ from epochal_api.training import Training
 from epochal_trainer import callbacks as user_callbacks
 from epochal_trainer import checkpoint, epochs, train
 from epochal_trainer.batches import steps_per_epoch
+from epochal_trainer.compile import described_optimizer
 from epochal_trainer.data import DataSets
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.pulse import Pulse
@@ -90,7 +91,7 @@ class Fitting:
             batch_size=training.batch_size,
             steps=steps,
             seed=training.seed,
-            optimizer=training.optimizer.dump(),
+            optimizer=described_optimizer(training),
             data=data.digests,
         )
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)

@@ -4,22 +4,30 @@ Every fault is found before data is read, and names the layer: its index in the 
 """
 
 import inspect
-import math
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from epochal_api.network import INPUT, Layer, Network
+from epochal_api.training import Training
 
 from epochal_trainer import keras_objects
+from epochal_trainer.compile import optimizer_slots
 from epochal_trainer.failures import bad_spec
+from epochal_trainer.footprint import Footprint
+
+log = logging.getLogger(__name__)
 
 _MOST_IN_A_ROW = 900
 """Layers of which each takes what the one before it gives. Keras goes through them one within the other, when it builds
 a model and when somebody loads it, and Python admits 1,000 calls within each other."""
+
+_FULL = "float32"
+_HALF = frozenset({"bfloat16", "float16"})
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -74,38 +82,69 @@ def graph(network: Network) -> list[Node]:
     return nodes
 
 
-def build(network: Network, *, seed: int, memory: int) -> keras.Model:
+def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: Training | None = None) -> keras.Model:
     """Builds the network.
 
     Args:
         network: Its description.
         seed: Seed of its weights, and of all that is random from here on.
-        memory: Bytes that it may take. A network that surely takes more is refused before anything is allocated.
+        memory: Bytes of the host's memory that its training may take. A network that surely takes more is refused
+            before anything is allocated.
+        gpus: GPUs to train it on; 0 to train it on the host.
+        training: How it is to be trained: in which precision, and with what beside it in memory. None to compute in
+            float32 and to count weights and gradients alone.
 
     Returns:
         The model, built, with one input of shape (batch, *network.input.shape) and one output.
 
     Raises:
-        Failure: InvalidNetwork, naming the layer, the shapes it got and what must hold.
+        Failure: InvalidNetwork, naming the layer, the shapes it got and what must hold; InvalidTraining, if there is no
+            such optimizer.
     """
     nodes = graph(network)
+    precision = training.precision if training else _FULL
+    slots = optimizer_slots(training) if training else 0
     # Built twice: in a stateless scope variables have shapes but no values, which costs milliseconds at any size.
     with keras.StatelessScope(initialize_variables=False):
-        _check_size(_connect(network, nodes), nodes, memory)
+        sketch = _connect(network, nodes, precision)
+    footprint = Footprint.of(sketch, training, slots=slots)
+    if not footprint.fits(memory, gpus):
+        raise bad_spec("InvalidNetwork", _too_large(sketch, nodes, footprint, memory))
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    return _connect(network, nodes)
+    model = _connect(network, nodes, precision)
+    if (given := str(model.output.dtype)) in _HALF:
+        log.warning(
+            "%s gives %s: give it dtype: float32, since losses and figures of such small types are inexact.",
+            nodes[-1],
+            given,
+        )
+    return model
 
 
-def _connect(network: Network, nodes: Sequence[Node]) -> keras.Model:
+def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.Model:
     try:
         start = keras.Input(network.input.shape, dtype=network.input.dtype, name=INPUT)
     except Exception as error:
         raise bad_spec("InvalidNetwork", f"spec.network.input: {keras_objects.explain(error)}") from error
     outputs: list[Any] = []
     for node in nodes:
-        outputs.append(_call(node, [start if place < 0 else outputs[place] for place in node.takes]))
-    return keras.Model(start, outputs[-1])
+        # What a network gives should be float32: https://keras.io/api/mixed_precision/
+        with _policy(_FULL if node is nodes[-1] else precision):
+            outputs.append(_call(node, [start if place < 0 else outputs[place] for place in node.takes]))
+    with _policy(precision):
+        return keras.Model(start, outputs[-1])
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Makes a dtype policy that of all layers that are built meanwhile and have none of their own."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _call(node: Node, inputs: Sequence[Any]) -> Any:
@@ -149,24 +188,13 @@ def _apply(layer: keras.layers.Layer, inputs: Sequence[Any]) -> Any:
     return layer(list(inputs))
 
 
-def _check_size(model: keras.Model, nodes: Sequence[Node], memory: int) -> None:
-    """Refuses a model whose weights and gradients alone take more than `memory` bytes."""
-    need = 2 * sum(map(count_bytes, model.trainable_variables)) + sum(map(count_bytes, model.non_trainable_variables))
-    if need <= memory:
-        return
+def _too_large(model: keras.Model, nodes: Sequence[Node], footprint: Footprint, memory: int) -> str:
     node = max(nodes, key=lambda node: model.get_layer(node.name).count_params())
     largest = model.get_layer(node.name).count_params()
-    raise bad_spec(
-        "InvalidNetwork",
-        f"spec.network has {model.count_params():,} parameters: they and their gradients take {need / 2**30:,.1f} GiB, "
-        f"but there are {memory / 2**30:,.1f} GiB. {node} has {largest:,} of "
-        "them. Make the network smaller, or raise spec.resources.limits.memory",
+    return (
+        f"spec.network has {model.count_params():,} parameters: {footprint}, but there are {memory / 2**30:,.1f} GiB. "
+        f"{node} has {largest:,} of them. Make the network smaller, or raise spec.resources.limits.memory"
     )
-
-
-def count_bytes(variable: keras.Variable) -> int:
-    """Returns the bytes that a variable takes."""
-    return math.prod(int(size) for size in variable.shape) * int(np.dtype(variable.dtype).itemsize)
 
 
 def _free_name(name: str, taken: set[str | None]) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import keras
 
-from epochal_trainer.network import Node, count_bytes
+from epochal_trainer.footprint import count_bytes
+from epochal_trainer.network import Node
 from epochal_trainer.results import readable
 
 WIDTH = 100
@@ -35,7 +36,7 @@ def table(model: keras.Model, nodes: Sequence[Node]) -> str:
     for name, kind, shape, parameters, takes in rows:
         line = f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {shape:<{widths[2]}}  {parameters:>{widths[3]}}  {takes}"
         lines.append(_clip(line.rstrip()))
-    size = sum(count_bytes(variable) for variable in model.variables)
+    size = count_bytes(model.variables)
     trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trainable:,} of them trainable; {readable(size)}")
     return "\n".join(lines)
