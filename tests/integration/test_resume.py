@@ -106,9 +106,8 @@ def run(
     described = {"loss": "SparseCategoricalCrossentropy", "optimizer": "Adam", "callbacks": CALLBACKS, **fields}
     spec = Training.model_validate({**described, "epochs": epochs, "batchSize": 16, "metrics": ["accuracy"]})
     shape = list(TRAIN.features.shape[1:])
-    model = network.build(
-        Network.model_validate({"input": {"shape": shape}, "layers": list(layers)}), seed=spec.seed, memory=1 << 30
-    )
+    described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
+    model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
     compile_model(model, spec)
     check_labels(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)

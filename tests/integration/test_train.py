@@ -50,7 +50,7 @@ def fit(
     )
     shape = list(data.features.shape[1:])
     described = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
-    model = network.build(described, seed=spec.seed, memory=1 << 30)
+    model = network.build(described, seed=spec.seed, memory=1 << 30, training=spec)
     compile_model(model, spec)
     positions: list[dict[str, Any]] = []
 

@@ -120,7 +120,8 @@ class Fitting:
             ),
             ends_on_nan=training.terminate_on_nan,
         )
-        log.info("Training: %d epochs of %d steps of %d samples", training.epochs, steps, training.batch_size)
+        sizes = training.epochs, steps, training.batch_size
+        log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
             self._put_back(start, files, scalars)

@@ -16,7 +16,7 @@ from epochal_trainer.callback_list import CallbackList
 from epochal_trainer.checkpoint import Position, Snapshot
 from epochal_trainer.data import Samples
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import bad_data, bad_spec
+from epochal_trainer.failures import Failure, bad_data, bad_spec
 from epochal_trainer.watch import Watch
 
 _CALL_KERAS = frozenset({__name__, f"{__package__}.callback_list"})
@@ -63,7 +63,7 @@ def fit(
     )
     position = start.state.position if start else Position()
     finished = position.epoch
-    with _faults_named(watch.at):
+    with _precision_named(training.precision), _faults_named(watch.at):
         if start is not None:
             _append_to_logs(callbacks)
             model.stop_training = False
@@ -213,3 +213,15 @@ def _is_ours(error: Exception) -> bool:
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [module for module in modules if module.startswith(f"{__package__}.")]
     return modules[-1] == __name__ or ours[-1] not in _CALL_KERAS
+
+
+@contextmanager
+def _precision_named(precision: str) -> Iterator[None]:
+    """Names precision where something cannot be computed: not all that Keras computes in float32 it can in less."""
+    try:
+        yield
+    except Failure as failure:
+        if precision == "float32" or failure.reason not in {"InvalidData", "InvalidTraining"}:
+            raise
+        hint = f"spec.training.precision is {precision}: if that is why, give the layer dtype: float32"
+        raise Failure(failure.reason, f"{failure.message}. {hint}", failure.exit_code) from failure

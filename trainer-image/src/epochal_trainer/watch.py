@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 LINE_EVERY = 30.0
 """Seconds between lines in the log within an epoch."""
 
+_RANGE = (
+    "so does spec.training.precision: mixed_bfloat16, since what layers compute in float16 must stay below 65,504; "
+)
+
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """Watches a training: counts steps, keeps the epochs, stops it where it was told to.
@@ -163,12 +167,13 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _check_loss(self, loss: float, when: str) -> None:
         if self._ends_on_nan and not math.isfinite(loss):
+            half = self.model.dtype_policy.compute_dtype == "float16"
             raise bad_data(
                 "NonFiniteLoss",
                 f"the loss is {loss} {when}: training cannot go on from there. A lower learning rate "
                 "(spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling or "
                 "Normalization layer first), or a loss that fits the last layer's activation usually help; "
-                "spec.training.terminateOnNaN: false lets it go on all the same",
+                f"{_RANGE if half else ''}spec.training.terminateOnNaN: false lets it go on all the same",
             )
 
     def _seconds_left(self) -> float | None:

@@ -1,0 +1,151 @@
+"""Trainings in mixed precision: they learn, go on from checkpoints bit for bit, and leave a model for plain Keras."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_trainer import train
+from epochal_trainer.buckets import FolderBucket
+from epochal_trainer.checkpoint import Position, Store
+from epochal_trainer.data import Samples
+from epochal_trainer.failures import Failure
+
+from tests.kit.jobs import digits_file
+
+from .test_kill import EPOCHS, end, of, start
+from .test_resume import CALLBACKS, STEPS, assert_same, run
+from .test_train import fit, samples
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+SMALL = ["mixed_bfloat16", "mixed_float16"]
+HASTY = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}, "dynamic_growth_steps": 3}
+FAR = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}, "initial_scale": 2.0**120}
+EMA = {"name": "Adam", "use_ema": True}
+
+
+@pytest.mark.parametrize("precision", SMALL)
+def test_it_learns(precision: str) -> None:
+    data = samples(400)
+    model, history, _ = fit(
+        epochs=30,
+        metrics=["accuracy"],
+        data=data,
+        optimizer={"name": "Adam", "learning_rate": 0.01},
+        precision=precision,
+    )
+    assert model.layers[1].compute_dtype == precision.removeprefix("mixed_")
+    assert history[-1].learning_rate == pytest.approx(0.01)
+    assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
+    assert train.evaluate(model, data, batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
+
+
+LOADED = """
+import sys, keras, numpy as np
+model = keras.saving.load_model(sys.argv[1])
+given = np.load(sys.argv[2])
+np.testing.assert_array_equal(model.predict(given["x"], verbose=0), given["y"])
+print(type(model.optimizer).__name__, int(model.optimizer.iterations), model.layers[1].dtype_policy.name)
+model.fit(given["x"], np.zeros(len(given["x"])), verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("precision", "optimizer"), [("mixed_bfloat16", "Adam"), ("mixed_float16", "LossScaleOptimizer")]
+)
+def test_plain_keras_loads_the_model_and_trains_it_further(precision: str, optimizer: str, tmp_path: Path) -> None:
+    data = samples(20)
+    model, _, _ = fit(data=data, precision=precision, callbacks=[{"callback": "SwapEMAWeights"}], optimizer=EMA)
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "given.npz", x=data.features, y=model.predict(data.features, verbose=0))
+    files = [str(tmp_path / name) for name in ("model.keras", "given.npz")]
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADED, *files], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.split() == [optimizer, "3", precision]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"precision": "mixed_bfloat16"},
+        {"precision": "mixed_float16"},
+        {"precision": "mixed_float16", "optimizer": HASTY},
+        {"precision": "mixed_float16", "optimizer": FAR},
+        {"precision": "mixed_float16", "optimizer": EMA, "callbacks": [{"callback": "SwapEMAWeights"}, *CALLBACKS[2:]]},
+    ],
+    ids=["mixed_bfloat16", "mixed_float16", "a scale that grows", "a scale that shrinks", "averaged weights"],
+)
+def test_it_goes_on_bit_for_bit(fields: dict[str, Any], tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", epochs=2, **fields)
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    for position in (
+        Position(epoch=0, step=2, begun=True),
+        Position(epoch=0, step=STEPS, begun=True),
+        Position(epoch=1),
+    ):
+        store.write(whole.at(position))
+        resumed = tmp_path / f"{position.epoch}-{position.step}"
+        assert_same(run(resumed, epochs=2, start=store.newest(), **fields), whole)
+
+
+def test_steps_whose_gradients_overflow_are_left_out() -> None:
+    model, history, _ = fit(precision="mixed_float16", optimizer=FAR, epochs=2)
+    steps = 2 * 4
+    assert int(model.optimizer.iterations) < steps
+    assert float(model.optimizer.dynamic_scale) == 2.0 ** (120 - (steps - int(model.optimizer.iterations)))
+    assert all(np.isfinite(epoch.metrics["loss"]) for epoch in history)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_what_keras_does_not_compute_in_a_small_type_is_told() -> None:
+    held = {"layer": "Dense", "units": 3, "activity_regularizer": "l2"}
+    last = {"layer": "Dense", "units": 3, "activation": "softmax"}
+    hint = "spec.training.precision is mixed_bfloat16: .* dtype: float32"
+    with pytest.raises(Failure, match=rf"step 1 of 4 of epoch 1: .*bfloat16.*{hint}") as caught:
+        fit(layers=[held, last], precision="mixed_bfloat16")
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+    assert len(fit(layers=[{**held, "dtype": "float32"}, last], precision="mixed_bfloat16")[1]) == 3
+
+
+def test_what_is_too_large_for_float16_is_told() -> None:
+    large = Samples(1e6 * samples().features, samples().labels, "features", "labels")
+    with pytest.raises(Failure, match=r"so does spec.training.precision: mixed_bfloat16, .* below 65,504") as caught:
+        fit(data=large, precision="mixed_float16")
+    assert caught.value.reason == "NonFiniteLoss"
+    assert len(fit(data=large, precision="mixed_bfloat16")[1]) == 3
+
+
+def killed(process: subprocess.Popen[str], number: signal.Signals, epoch: int) -> tuple[int, str]:
+    """Sends a signal once an epoch has ended."""
+    assert process.stdout is not None
+    while line := process.stdout.readline():
+        if f"Epoch {epoch:>2}/{EPOCHS}" in line:
+            process.send_signal(number)
+            break
+    return end(process)
+
+
+def test_a_training_that_was_killed_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    digits_file(tmp_path / "data")
+    small = {"precision": "mixed_float16", "optimizer": HASTY}
+    code, output = killed(start(tmp_path, "killed", **small), signal.SIGKILL, 3)
+    assert code == -signal.SIGKILL, output
+    code, output = killed(start(tmp_path, "killed", **small), signal.SIGTERM, 7)
+    assert code == 143, output
+    code, output = end(start(tmp_path, "killed", **small))
+    assert code == 0, output
+    assert "Going on from" in output
+    code, output = end(start(tmp_path, "whole", **small))
+    assert code == 0, output
+    weights, history, _ = of(tmp_path / "whole")
+    resumed, same, _ = of(tmp_path / "killed")
+    for one, other in zip(weights, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert same == history
