@@ -202,31 +202,6 @@ def test_a_network_beyond_memory_is_refused_before_it_is_allocated() -> None:
     assert caught.value.reason == "InvalidNetwork"
 
 
-MIB = 1 << 20
-BEST = {"callback": "EarlyStopping", "restore_best_weights": True}
-
-
-@pytest.mark.parametrize(
-    ("fields", "gpus", "need"),
-    [
-        ({"optimizer": "SGD"}, 0, 3),
-        ({"optimizer": "Adam"}, 0, 7),
-        ({"optimizer": "Adam", "callbacks": [BEST]}, 0, 9),
-        ({"optimizer": "Adam", "precision": "mixed_float16"}, 0, 7),
-        ({"optimizer": "SGD"}, 1, 1),
-        ({"optimizer": "Adam"}, 1, 3),
-    ],
-    ids=str,
-)
-def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, Any], gpus: int, need: int) -> None:
-    """A network of 4 MiB: weights, gradients, what the optimizer keeps, and copies of it for checkpoints."""
-    layers = described([1024], {"layer": "Dense", "units": 1024, "use_bias": False})
-    training = Training.model_validate({"loss": "mse", **fields})
-    network.build(layers, seed=1, memory=need * 4 * MIB, gpus=gpus, training=training)
-    with pytest.raises(Failure, match=r"the copy for a checkpoint .* but there are .*spec.resources.limits.memory"):
-        network.build(layers, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
-
-
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision_is_that_of_all_layers_but_the_last(precision: str, caplog: pytest.LogCaptureFixture) -> None:
     training = Training.model_validate({"loss": "mse", "precision": precision})

@@ -1,0 +1,39 @@
+from typing import Any
+
+import pytest
+from epochal_api.network import Network
+from epochal_api.training import Training
+from epochal_trainer import network
+from epochal_trainer.failures import Failure
+from epochal_trainer.footprint import Footprint
+
+MIB = 1 << 20
+BEST = {"callback": "EarlyStopping", "restore_best_weights": True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "gpus", "need"),
+    [
+        ({"optimizer": "SGD"}, 0, 3),
+        ({"optimizer": "Adam"}, 0, 7),
+        ({"optimizer": "Adam", "callbacks": [BEST]}, 0, 9),
+        ({"optimizer": "Adam", "precision": "mixed_float16"}, 0, 7),
+        ({"optimizer": "SGD"}, 1, 1),
+        ({"optimizer": "Adam"}, 1, 3),
+    ],
+    ids=str,
+)
+def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, Any], gpus: int, need: int) -> None:
+    """A network of 4 MiB: weights, gradients, what the optimizer keeps, and copies of it for checkpoints."""
+    layers = [{"layer": "Dense", "units": 1024, "use_bias": False}]
+    described = Network.model_validate({"input": {"shape": [1024]}, "layers": layers})
+    training = Training.model_validate({"loss": "mse", **fields})
+    network.build(described, seed=1, memory=need * 4 * MIB, gpus=gpus, training=training)
+    with pytest.raises(Failure, match=r"the copy for a checkpoint .* but there are .*spec.resources.limits.memory"):
+        network.build(described, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
+
+
+def test_the_message_says_what_takes_how_much() -> None:
+    taken = Footprint(weights=1 << 30, gradients=1 << 30, optimizer=2 << 30, checkpoint=3 << 30)
+    said = "weights 1.0 GiB; gradients 1.0 GiB; the optimizer 2.0 GiB; the copy for a checkpoint 3.0 GiB"
+    assert str(taken) == said
