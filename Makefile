@@ -16,7 +16,7 @@ $(EPOCHAL_CACHE)/uv/bin/uv:
 	@echo "Installing uv into $(EPOCHAL_CACHE)/uv"
 	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	@python3 -m venv $(EPOCHAL_CACHE)/uv
-	@$(EPOCHAL_CACHE)/uv/bin/pip install --quiet --disable-pip-version-check uv
+	@$(EPOCHAL_CACHE)/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement scripts/uv.txt
 
 .venv/synced: pyproject.toml uv.lock */pyproject.toml | $(UV)
 	@echo "Installing the Python packages, TensorFlow among them (about a minute)"
@@ -89,5 +89,8 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 	cp manifests/crds/trainingjobs.epochal.dev.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
+
+scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
+	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
 .PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench faults faketime cluster-up cluster-down images seaweedfs install shell kubeconfig manifests
