@@ -1,8 +1,11 @@
 """The command line: `epochal-trainer run JOB.yaml`."""
 
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +26,22 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
+FONTS = Path(sys.prefix) / "share" / "matplotlib"
+"""What the image was built with of matplotlib's cache: the list of fonts, if it is the image."""
+
+
+def take_fonts(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> None:
+    """Puts the image's list of fonts where matplotlib looks for it, which takes it from no folder it may not write to.
+
+    Args:
+        environ: The environment: MPLCONFIGDIR, which is in a pod's own volume, and so empty at first.
+        fonts: The folder with the list.
+    """
+    folder = environ.get("MPLCONFIGDIR")
+    if folder and fonts.is_dir():
+        with suppress(OSError):  # without it, matplotlib makes the list anew
+            shutil.copytree(fonts, folder, dirs_exist_ok=True)
+
 
 @app.command()
 def run(
@@ -37,6 +56,7 @@ def run(
 
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    take_fonts()
     sys.exit(run(job, Folders(data, results) if data and results else None))
 
 
