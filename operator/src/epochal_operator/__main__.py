@@ -86,6 +86,8 @@ class Operator:
         return Installation(
             trainer_image=self._config.trainer_image,
             storage_endpoint=self._config.storage_endpoint,
+            scratch_limit=self._config.scratch_limit,
+            tmp_limit=self._config.tmp_limit,
             progress_url=f"https://{self._config.service}:{self._config.progress_port}",
             progress_ca=self._certificate.authority,
         )

@@ -48,12 +48,16 @@ class Installation:
     Args:
         trainer_image: Image of trainers that name none.
         storage_endpoint: S3 service of jobs that name none, if there is one.
+        scratch_limit: Most that /scratch of a pod may hold, a quantity.
+        tmp_limit: Most that /tmp of a pod may hold, a quantity.
         progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
         progress_ca: Certificate authority of the progress endpoint, PEM.
     """
 
     trainer_image: str
     storage_endpoint: str | None
+    scratch_limit: str
+    tmp_limit: str
     progress_url: str
     progress_ca: str
 
@@ -208,7 +212,7 @@ def _failure_policy() -> Object:
 
 def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
     spec = job.spec
-    volumes, mounts = _volumes(spec.storage)
+    volumes, mounts = _volumes(spec.storage, installation)
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": pod.GRACE_SECONDS,
@@ -260,7 +264,7 @@ def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
     ]
 
 
-def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
+def _volumes(storage: Storage, installation: Installation) -> tuple[list[Object], list[Object]]:
     """Returns the volumes of a pod and where its container mounts them."""
     folder = pod.JOB_FILE.rsplit("/", 1)[0]
     token_folder, token_file = pod.TOKEN_FILE.rsplit("/", 1)
@@ -276,8 +280,8 @@ def _volumes(storage: Storage) -> tuple[list[Object], list[Object]]:
     parts: list[tuple[str, str, Object]] = [
         ("job", folder, {"downwardAPI": {"items": items}}),
         ("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}),
-        ("scratch", pod.SCRATCH, {"emptyDir": {}}),
-        ("tmp", "/tmp", {"emptyDir": {}}),  # noqa: S108 - of the pod's own
+        ("scratch", pod.SCRATCH, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
+        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
     ]
     if storage.ca_config_map_ref is not None:
         ca_folder, ca_file = pod.STORAGE_CA_FILE.rsplit("/", 1)

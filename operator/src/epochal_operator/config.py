@@ -17,6 +17,8 @@ class Config:
         namespaces: Namespaces that it serves; none stands for all.
         trainer_image: Image of trainers that name none.
         storage_endpoint: S3 service of jobs that name none.
+        scratch_limit: Most that /scratch of a trainer's pod may hold, a quantity.
+        tmp_limit: Most that its /tmp may hold, a quantity.
         service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
         tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
         lease: Lease of its own namespace by which the replicas choose a leader.
@@ -31,6 +33,8 @@ class Config:
     namespaces: tuple[str, ...]
     trainer_image: str
     storage_endpoint: str | None
+    scratch_limit: str
+    tmp_limit: str
     service: str
     tls_secret: str
     lease: str
@@ -54,6 +58,8 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add("--namespaces", type=_names, default=(), metavar="A,B", help="namespaces to serve (default: all)")
     add("--trainer-image", required=True, metavar="REF", help="image of trainers that name none")
     add("--storage-endpoint", type=_optional, metavar="URL", help="S3 service of jobs that name none")
+    add("--scratch-limit", default="256Gi", metavar="QUANTITY", help="most that a trainer's /scratch may hold")
+    add("--tmp-limit", default="4Gi", metavar="QUANTITY", help="most that a trainer's /tmp may hold")
     add("--service", default="epochal.epochal-system.svc", metavar="NAME.NAMESPACE.svc", help="the operator's Service")
     add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
     add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")

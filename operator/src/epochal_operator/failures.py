@@ -15,6 +15,9 @@ CRASHED = "Crashed"
 REPEATED = "RepeatedCrash"
 """Reason of a crash, of which nothing better is known, that comes at the same place again and again."""
 
+LESS_LOCAL = "Use less data, or have the limit raised: resources.limits of ephemeral-storage, or trainerVolumes of Epochal's chart."
+"""What to do about a pod that kept more on its node than it may."""
+
 _SAYS_NOTHING = frozenset({"Completed", UNFINISHED})
 """Reasons of last words that do not tell why a trainer failed."""
 _GIB = 1 << 30
@@ -143,6 +146,10 @@ def _taken_away(pod: Object) -> Cause | None:
     if interruption := condition(pod, "DisruptionTarget"):
         message = interruption.get("message") or pod["status"].get("message") or "The cluster took the pod away."
         return Cause(interruption.get("reason") or "Interrupted", clean(message))
+    told = pod["status"].get("message") or ""
+    if pod["status"].get("reason") == "Evicted" and "exceed" in told:
+        # A limit of its own: only what the node evicts for its own sake is a disruption.
+        return Cause("ScratchFull", clean(f"{told.rstrip()} {LESS_LOCAL}"))
     if pod["metadata"].get("deletionTimestamp"):
         return Cause("Interrupted", "Its pod was deleted.")
     return None

@@ -14,6 +14,8 @@ UID = "5f0c6a52-0000-4000-8000-000000000001"
 INSTALLATION = Installation(
     trainer_image="epochal-trainer:test",
     storage_endpoint="http://minio.minio.svc:9000",
+    scratch_limit="256Gi",
+    tmp_limit="4Gi",
     progress_url="https://epochal.epochal-system.svc:8443",
     progress_ca="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 )

@@ -1,12 +1,13 @@
 """The Job of a TrainingJob holds all that a trainer needs, and nothing that the pod could misuse."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
-from epochal_operator.children import Installation, batch_job, changes, outdated
+from epochal_operator.children import batch_job, changes, outdated
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, training_job
 
@@ -162,7 +163,8 @@ def test_every_file_of_the_contract_is_mounted() -> None:
     }
     (source,) = paths["/var/run/secrets/epochal.dev"][0]["projected"]["sources"]
     assert source == {"serviceAccountToken": {"audience": "epochal.dev", "expirationSeconds": 3600, "path": "token"}}
-    assert paths["/scratch"] == ({"name": "scratch", "emptyDir": {}}, False)
+    assert paths["/scratch"] == ({"name": "scratch", "emptyDir": {"sizeLimit": "256Gi"}}, False)
+    assert paths["/tmp"] == ({"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}}, False)
 
 
 def test_the_authority_of_the_storage_is_mounted_if_one_is_named() -> None:
@@ -207,7 +209,7 @@ def test_what_nobody_asks_for_is_left_to_the_cluster() -> None:
 
 
 def test_no_endpoint_anywhere_is_an_error() -> None:
-    bare = Installation("image", None, "https://epochal", "")
+    bare = replace(INSTALLATION, storage_endpoint=None)
     with pytest.raises(InvalidTrainingJob, match=r"spec\.storage\.endpoint: must be given"):
         batch_job(training_job(), bare)
 

@@ -11,6 +11,8 @@ def test_all_that_the_chart_gives() -> None:
         [
             "--trainer-image=registry/trainer:1",
             "--storage-endpoint=http://minio:9000",
+            "--scratch-limit=1Ti",
+            "--tmp-limit=1Gi",
             "--service=epochal.here.svc",
             "--tls-secret=epochal-tls",
             "--lease=epochal",
@@ -24,6 +26,8 @@ def test_all_that_the_chart_gives() -> None:
         namespaces=("a", "b"),
         trainer_image="registry/trainer:1",
         storage_endpoint="http://minio:9000",
+        scratch_limit="1Ti",
+        tmp_limit="1Gi",
         service="epochal.here.svc",
         tls_secret="epochal-tls",
         lease="epochal",

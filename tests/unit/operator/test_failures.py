@@ -23,6 +23,13 @@ from tests.unit.operator.objects import (
 )
 
 
+def evicted(message: str) -> dict[str, Any]:
+    """Returns a pod whose trainer the kubelet killed for a limit of the pod's own."""
+    one: dict[str, Any] = killed(code=137)
+    one["status"] |= {"reason": "Evicted", "message": message}
+    return one
+
+
 def unlimited(one: dict[str, Any]) -> dict[str, Any]:
     one["spec"]["containers"][0]["resources"] = {}
     return one
@@ -70,6 +77,11 @@ def unlimited(one: dict[str, Any]) -> dict[str, Any]:
         (going(failed(code=143, message=last_words("Terminated"))), "Interrupted", "Its pod was deleted."),
         (disrupted(failed(code=143)), "EvictionByEvictionAPI", "Eviction API: evicting"),
         (going(failed(code=137)), "Interrupted", "Its pod was deleted."),
+        (
+            evicted('Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". '),
+            "ScratchFull",
+            'Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". Use less data, or have the limit raised',
+        ),
         (without_container("Evicted", "The node was low on memory."), "Evicted", "The node was low on memory."),
         (without_container("", ""), "PodFailed", "The pod failed."),
     ],
