@@ -88,7 +88,7 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 	$(PYTHON) -m epochal_api.crd > manifests/crds/trainingjobs.epochal.dev.yaml
 	cp manifests/crds/trainingjobs.epochal.dev.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
-		--namespace epochal-system --set createNamespace=true > manifests/install.yaml
+		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml
 
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@

@@ -45,7 +45,7 @@ class Right(NamedTuple):
 def rendered() -> list[Object]:
     """Returns what the chart renders of the operator's rights, its account and its Secret."""
     shown = [f"--show-only=templates/{file}.yaml" for file in ("rbac", "serviceaccount", "secret")]
-    command = ["helm", "template", "rbac", str(CHART), "--namespace", HOME, *shown]
+    command = ["helm", "template", "rbac", str(CHART), "--namespace", HOME, "--set=imageRegistry=localhost", *shown]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [one for one in yaml.safe_load_all(text) if one]
 

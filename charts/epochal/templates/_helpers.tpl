@@ -17,13 +17,29 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- .Values.serviceAccount.name | default (ternary (include "epochal.name" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* Reference of an image, from a list of the root and the image's values. */}}
+{{/* Reference of an image, from a list of the root, the name of the image's values and those. */}}
 {{- define "epochal.image" -}}
 {{- $root := index . 0 -}}
-{{- $image := index . 1 -}}
-{{- with $root.Values.imageRegistry }}{{ trimSuffix "/" . }}/{{ end -}}
-{{ $image.repository }}
-{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
+{{- $image := index . 2 -}}
+{{- $name := $image.repository -}}
+{{- with $root.Values.imageRegistry }}{{ $name = printf "%s/%s" (trimSuffix "/" .) $name }}{{ end -}}
+{{- if not (regexMatch "^(localhost|[^/]*[.:][^/]*)/" $name) -}}
+{{- fail (printf "imageRegistry: name the registry that holds the images, such as registry.example.com/team, or name it in %s.repository: found %s, which is of no registry" (index . 1) $name) -}}
+{{- end -}}
+{{ $name }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{/* CEL that tells whether a variable `name` is one of those in a list: see trainingJobPolicy. */}}
+{{- define "epochal.among" -}}
+{{- range . -}}
+{{ if hasSuffix "*" . }}name.startsWith('{{ trimSuffix "*" . }}'){{ else }}name == '{{ . }}'{{ end }} ||{{ " " }}
+{{- end -}}
+false
+{{- end -}}
+
+{{/* What a list of trainingJobPolicy says, for people. */}}
+{{- define "epochal.allowed" -}}
+{{- if . -}} must be one that is allowed here ({{ join ", " . }}){{- else -}} must not be set here{{- end -}}
 {{- end -}}
 
 {{/* The operator's service account as the subject of a binding. */}}

@@ -15,6 +15,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 # Helm's own idea of a cluster's version depends on how it was built.
+REGISTRY = "registry.example.com"
+"""What the chart does not guess."""
 ARGUMENTS = ("charts/epochal", "--kube-version=1.34.0")
 
 Object = dict[str, Any]
@@ -101,4 +103,7 @@ def render(helm: str) -> Render:
         )
         return Rendering(text=done.stdout, error=done.stderr if done.returncode else "")
 
-    return lambda release="epochal", namespace="epochal-system", **values: _run(json.dumps(values), release, namespace)
+    def _render(release: str = "epochal", namespace: str = "epochal-system", **values: Any) -> Rendering:
+        return _run(json.dumps({"imageRegistry": REGISTRY} | values), release, namespace)
+
+    return _render

@@ -7,14 +7,21 @@ from typing import Any
 
 import pytest
 import yaml
+from epochal_api.pod import TOKEN_AUDIENCE
+from epochal_operator.children import batch_job
 
 from tests.unit.chart.conftest import ROOT
+from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
+
+CUSTOM_CA = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "authority"}}
 
 SWITCHES = [
     ("crds", "install"),
     ("admissionPolicy", "enabled"),
+    ("trainingJobPolicy", "enabled"),
+    ("operatorPolicy", "enabled"),
     ("rbac", "create"),
     ("rbac", "aggregate"),
     ("serviceAccount", "create"),
@@ -22,7 +29,7 @@ SWITCHES = [
     ("networkPolicy", "enabled"),
     *((section, "enabled") for section in ("serviceMonitor", "prometheusRule", "dashboard")),
 ]
-OPTIONAL = {"serviceMonitor", "prometheusRule", "dashboard"}
+OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "prometheusRule", "dashboard"}
 
 
 def test_default_installs_everything_that_needs_nothing_else(render: Render) -> None:
@@ -44,7 +51,9 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("Service", "epochal"),
         ("ServiceAccount", "epochal"),
         ("ValidatingAdmissionPolicy", "epochal-immutable"),
+        ("ValidatingAdmissionPolicy", "epochal-operator"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
     ]
 
 
@@ -102,7 +111,9 @@ def test_combinations_of_switches_render_one_operator(render: Render, on: tuple[
 
 def test_operator_gets_its_flags(render: Render) -> None:
     assert render().container()["args"] == [
-        "--trainer-image=epochal-trainer:0.1.0",
+        "--trainer-image=registry.example.com/epochal-trainer:0.1.0",
+        "--scratch-limit=256Gi",
+        "--tmp-limit=4Gi",
         "--service=epochal.epochal-system.svc",
         "--tls-secret=epochal-tls",
         "--lease=epochal",
@@ -112,6 +123,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
     more = render(
         imageRegistry="registry.example.com:5000/team/",
         trainerImage={"tag": "2"},
+        trainerVolumes={"scratch": "2Ti"},
         storage={"endpoint": "https://s3.example.com"},
         watchNamespaces=["vision", "speech"],
         workers=8,
@@ -120,6 +132,8 @@ def test_operator_gets_its_flags(render: Render) -> None:
     assert more == [
         "--trainer-image=registry.example.com:5000/team/epochal-trainer:2",
         "--storage-endpoint=https://s3.example.com",
+        "--scratch-limit=2Ti",
+        "--tmp-limit=4Gi",
         "--service=epochal.epochal-system.svc",
         "--tls-secret=epochal-tls",
         "--lease=epochal",
@@ -132,14 +146,34 @@ def test_operator_gets_its_flags(render: Render) -> None:
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        ({}, "epochal-operator:0.1.0"),
-        ({"image": {"tag": "dev"}}, "epochal-operator:dev"),
-        ({"image": {"tag": "dev", "digest": f"sha256:{'0' * 64}"}}, f"epochal-operator@sha256:{'0' * 64}"),
+        ({}, "registry.example.com/epochal-operator:0.1.0"),
+        ({"image": {"tag": "dev"}}, "registry.example.com/epochal-operator:dev"),
+        (
+            {"image": {"tag": "dev", "digest": f"sha256:{'0' * 64}"}},
+            f"registry.example.com/epochal-operator@sha256:{'0' * 64}",
+        ),
         ({"imageRegistry": "localhost", "image": {"repository": "a/b"}}, "localhost/a/b:0.1.0"),
+        ({"imageRegistry": "registry:5000/team/"}, "registry:5000/team/epochal-operator:0.1.0"),
+        (
+            {"imageRegistry": "", "image": {"repository": "a.b/c"}, "trainerImage": {"repository": "a.b/d"}},
+            "a.b/c:0.1.0",
+        ),
     ],
 )
 def test_image(render: Render, values: dict[str, Any], image: str) -> None:
     assert render(**values).container()["image"] == image
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"imageRegistry": ""}, "or name it in image.repository: found epochal-operator, which is of no registry"),
+        ({"imageRegistry": "team"}, "image.repository: found team/epochal-operator, which is of no registry"),
+        ({"imageRegistry": "", "image": {"repository": "a.b/c"}}, "trainerImage.repository: found epochal-trainer"),
+    ],
+)
+def test_an_image_of_no_registry_is_refused(render: Render, values: dict[str, Any], complaint: str) -> None:
+    assert complaint in render(**values).error
 
 
 def test_new_operator_is_ready_before_an_old_one_goes(render: Render) -> None:
@@ -243,6 +277,39 @@ def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
     assert rule["resources"] == ["trainingjobs"], "status updates pass"
     binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]
     assert binding == {"policyName": "epochal-immutable", "validationActions": ["Deny"]}
+
+
+def test_without_tls_there_is_no_default_where_it_is_required(render: Render) -> None:
+    plain, tls = ({"endpoint": f"{scheme}://minio:9000", "requireTLS": True} for scheme in ("http", "https"))
+    assert "storage.endpoint: must be https, since storage.requireTLS is set; found http://minio:9000" in (
+        render(storage=plain).error
+    )
+    assert render(storage=tls).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")
+
+
+def test_what_the_operator_writes_is_what_its_policy_names(render: Render) -> None:
+    """That the policy holds, only a cluster shows; this shows a change here that was forgotten there."""
+    policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
+        "ValidatingAdmissionPolicy", "epochal-operator"
+    )
+    assert [one["expression"] for one in policy["spec"]["matchConditions"]] == [
+        "request.userInfo.username == 'system:serviceaccount:here:mine'"
+    ]
+    text = " ".join(rule["expression"] for rule in policy["spec"]["validations"])
+    template = batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    written = {
+        *container,
+        *container["command"],
+        *container["securityContext"],
+        *template["spec"]["securityContext"],
+        *(variable["name"] for variable in container["env"]),
+        *(variable["valueFrom"]["secretKeyRef"]["key"] for variable in container["env"] if "valueFrom" in variable),
+        *(key for volume in template["spec"]["volumes"] for key in volume),
+        TOKEN_AUDIENCE,
+    }
+    assert {name for name in written if f"'{name}'" not in text} == set()
+    assert {key.partition("/")[0] for key in template["metadata"]["annotations"]} == {"epochal.dev"}
 
 
 def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:

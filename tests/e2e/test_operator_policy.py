@@ -1,0 +1,230 @@
+"""Whoever speaks for the operator can write no pod that may do more than a trainer's, and no Job but a TrainingJob's."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from epochal_api.trainingjob import parse
+from epochal_operator.children import Installation, batch_job
+
+from tests.kit import operator
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
+
+OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
+INSTALLATION = Installation(
+    trainer_image="localhost/epochal-trainer:dev",
+    storage_endpoint="http://minio.minio.svc:9000",
+    scratch_limit="1Gi",
+    tmp_limit="1Gi",
+    progress_url=operator.PROGRESS,
+    progress_ca="none",
+)
+DENIED = "ValidatingAdmissionPolicy 'epochal-operator' with binding 'epochal-operator' denied request: "
+POD = "spec.template.spec"
+CONTAINERS = f"{POD}.containers"
+
+
+@pytest.fixture(scope="module")
+def job(namespace: Namespace) -> Object:
+    """The Job of a TrainingJob that is there, as the operator makes it: with all that a user may ask for."""
+    namespace.apply(
+        digits(
+            "owner",
+            suspend=True,
+            serviceAccountName="trainer",
+            imagePullSecrets=[{"name": "registry"}],
+            storage__caConfigMapRef={"name": "authority"},
+            resources__limits={"memory": "1Gi", "nvidia.com/gpu": 1},
+            scheduling={
+                "priorityClassName": "high",
+                "nodeSelector": {"zone": "a"},
+                "tolerations": [{"key": "gpu", "operator": "Exists"}],
+                "affinity": {"nodeAffinity": {}},
+                "runtimeClassName": "nvidia",
+                "schedulerName": "other",
+            },
+        )
+    )
+    wait("its Job", lambda: namespace.status("owner").get("jobName"), seconds=30)
+    made = batch_job(parse(namespace.job("owner")), INSTALLATION)
+    kubectl("delete", "tj", "owner", "--namespace", namespace.name, "--cascade=orphan")
+    kubectl("delete", "job", "owner", "--namespace", namespace.name, "--wait")
+    return made
+
+
+def write(namespace: Namespace, *command: str, body: Object | None = None) -> None:
+    """Writes as the operator, by way of admission, but nothing is kept."""
+    stdin = None if body is None else json.dumps(body)
+    kubectl(*command, OPERATOR, "--namespace", namespace.name, "--dry-run=server", stdin=stdin)
+
+
+def create(namespace: Namespace, body: Object) -> None:
+    write(namespace, "create", "--filename", "-", body=body)
+
+
+def spoiled(job: Object, spoil: Callable[[Object, Object, Object], Any]) -> Object:
+    """Returns the Job with something that is not the operator's: what changes it gets Job, pod and container."""
+    changed = copy.deepcopy(job)
+    pod = changed["spec"]["template"]["spec"]
+    spoil(changed, pod, pod["containers"][0])
+    return changed
+
+
+def volume(**source: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: pod["volumes"].append({"name": "more", **source})
+
+
+def token(**token: Any) -> Callable[[Object, Object, Object], Any]:
+    return volume(projected={"sources": [{"serviceAccountToken": {"path": "token", **token}}]})
+
+
+def on_pod(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: pod.update(fields)
+
+
+def on_container(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: container.update(fields)
+
+
+def on_pod_context(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: pod["securityContext"].update(fields)
+
+
+def on_context(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: container["securityContext"].update(fields)
+
+
+def on_template(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: [
+        job["spec"]["template"]["metadata"][field].update(more) for field, more in fields.items()
+    ]
+
+
+def variable(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: container["env"].append(fields)
+
+
+def on_owner(**fields: Any) -> Callable[[Object, Object, Object], Any]:
+    return lambda job, pod, container: job["metadata"]["ownerReferences"][0].update(fields)
+
+
+def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
+    create(namespace, job)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda job, *_: job["metadata"].pop("ownerReferences"), "metadata.ownerReferences: must name the TrainingJob"),
+        (on_owner(controller=False), "metadata.ownerReferences: must name the TrainingJob"),
+        (on_owner(name="other"), "metadata.ownerReferences: must name the TrainingJob"),
+        (on_owner(kind="Experiment", blockOwnerDeletion=False), "metadata.ownerReferences: must name the TrainingJob"),
+        (
+            on_owner(apiVersion="apps/v1", blockOwnerDeletion=False),
+            "metadata.ownerReferences: must name the TrainingJob",
+        ),
+        (on_pod(hostNetwork=True), f"{POD}: must set none of hostNetwork"),
+        (on_pod(hostPID=True), f"{POD}: must set none of hostNetwork"),
+        (on_pod(hostIPC=True), f"{POD}: must set none of hostNetwork"),
+        (on_pod(nodeName="master"), f"{POD}: must set none of hostNetwork"),
+        (on_pod(automountServiceAccountToken=True), f"{POD}.automountServiceAccountToken: must be false"),
+        (lambda job, pod, _: pod.pop("automountServiceAccountToken"), f"{POD}.automountServiceAccountToken"),
+        (volume(hostPath={"path": "/"}), f"{POD}.volumes: must be configMap"),
+        (volume(secret={"secretName": "minio-credentials"}), f"{POD}.volumes: must be configMap"),
+        (volume(persistentVolumeClaim={"claimName": "data"}), f"{POD}.volumes: must be configMap"),
+        (volume(csi={"driver": "secrets-store.csi.k8s.io", "readOnly": True}), f"{POD}.volumes: must be configMap"),
+        (volume(nfs={"server": "192.0.2.1", "path": "/"}), f"{POD}.volumes: must be configMap"),
+        (token(), f"{POD}.volumes: must project nothing but"),
+        (token(audience="https://kubernetes.default.svc"), f"{POD}.volumes: must project nothing but"),
+        (volume(projected={"sources": [{"secret": {"name": "s"}}]}), f"{POD}.volumes: must project nothing but"),
+        (lambda job, pod, _: pod.pop("securityContext"), f"{POD}.securityContext: must set runAsNonRoot"),
+        (on_pod_context(runAsNonRoot=False), f"{POD}.securityContext: must set runAsNonRoot"),
+        (on_pod_context(runAsUser=0), f"{POD}.securityContext: must set runAsNonRoot"),
+        (on_pod_context(seccompProfile={"type": "Unconfined"}), f"{POD}.securityContext: must set runAsNonRoot"),
+        (on_pod_context(sysctls=[{"name": "kernel.msgmax", "value": "1"}]), f"{POD}.securityContext: must set"),
+        (on_pod_context(windowsOptions={"runAsUserName": "SYSTEM"}), f"{POD}.securityContext: must set"),
+        (on_context(privileged=True, allowPrivilegeEscalation=True), f"{CONTAINERS}: must have a securityContext"),
+        (on_context(privileged=False), f"{CONTAINERS}: must have a securityContext"),
+        (on_context(readOnlyRootFilesystem=False), f"{CONTAINERS}: must have a securityContext"),
+        (
+            on_context(capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}),
+            f"{CONTAINERS}: must have a securityContext",
+        ),
+        (on_context(capabilities={}), f"{CONTAINERS}: must have a securityContext"),
+        (on_context(runAsUser=0), f"{CONTAINERS}: must have a securityContext"),
+        (on_context(seccompProfile={"type": "Unconfined"}), f"{CONTAINERS}: must have a securityContext"),
+        (lambda job, pod, container: container.pop("securityContext"), f"{CONTAINERS}: must have a securityContext"),
+        (lambda job, pod, own: pod["containers"].append(own | {"name": "two"}), f"{POD}: must have one container"),
+        (lambda job, pod, own: pod.update(initContainers=[own | {"name": "two"}]), f"{POD}: must have one container"),
+        (on_container(ports=[{"containerPort": 80, "hostPort": 80}]), f"{CONTAINERS}: must set nothing but"),
+        (on_container(envFrom=[{"secretRef": {"name": "any"}}]), f"{CONTAINERS}: must set nothing but"),
+        (on_container(lifecycle={"preStop": {"sleep": {"seconds": 1}}}), f"{CONTAINERS}: must set nothing but"),
+        (on_container(args=["--help"]), f"{CONTAINERS}: must set nothing but"),
+        (on_container(command=["sh", "-c", "env"]), f"{CONTAINERS}: must run the command"),
+        (variable(name="LD_PRELOAD", value="/tmp/x"), f"{CONTAINERS}: must set no variable"),
+        (
+            variable(name="EPOCHAL_ACCESS_KEY", valueFrom={"secretKeyRef": {"name": "any", "key": "password"}}),
+            f"{CONTAINERS}: must set no variable",
+        ),
+        (on_template(labels={"app": "payments"}), "spec.template.metadata: must have no label"),
+        (on_template(annotations={"iam.amazonaws.com/role": "admin"}), "spec.template.metadata: must have no label"),
+        (
+            lambda job, *_: job["spec"].update(
+                manualSelector=True, selector={"matchLabels": {"app.kubernetes.io/managed-by": "epochal"}}
+            ),
+            "spec.manualSelector: must not be set",
+        ),
+    ],
+)
+def test_what_the_operator_never_writes_is_refused(
+    namespace: Namespace, job: Object, spoil: Callable[[Object, Object, Object], Any], message: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        create(namespace, spoiled(job, spoil))
+    assert f"{DENIED}{message}" in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def others(namespace: Namespace) -> str:
+    """A Job of somebody else."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "other", "image": "other"}]}
+    one = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "others"}}
+    apply(one | {"spec": {"suspend": True, "template": {"spec": pod}}}, namespace=namespace.name)
+    return "others"
+
+
+@pytest.mark.parametrize("command", [["patch", "--patch", '{"spec": {"suspend": false}}'], ["delete"]])
+def test_a_job_of_somebody_else_is_left_alone(namespace: Namespace, others: str, command: list[str]) -> None:
+    verb, *rest = command
+    with pytest.raises(Refused, match="metadata.ownerReferences: must name the TrainingJob of the same name"):
+        write(namespace, verb, "job", others, *rest)
+
+
+def test_a_job_of_somebody_else_is_not_made_its_own(namespace: Namespace, others: str, job: Object) -> None:
+    owners = [job["metadata"]["ownerReferences"][0] | {"name": others, "blockOwnerDeletion": False}]
+    patch = json.dumps({"metadata": {"ownerReferences": owners}})
+    with pytest.raises(Refused, match="metadata.ownerReferences: must stay as they are"):
+        write(namespace, "patch", "job", others, "--type=merge", "--patch", patch)
+
+
+def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> None:
+    namespace.apply(digits("own", suspend=True))
+    wait("its Job", lambda: namespace.status("own").get("jobName"), seconds=30)
+    patch = ["patch", "job", "own", "--type=merge", "--patch"]
+    write(namespace, *patch, '{"spec": {"suspend": false, "parallelism": 1}}')
+    write(namespace, "delete", "job", "own")
+    labels = {"spec": {"template": {"metadata": {"labels": {"app": "payments"}}}}}
+    with pytest.raises(Refused, match="spec.template.metadata: must have no label"):
+        write(namespace, *patch, json.dumps(labels))
+    # Who may change the Job, such as Kueue, may: the operator goes on with what it finds.
+    kubectl(*patch, json.dumps(labels), "--namespace", namespace.name)
+    assert get("job", "own", namespace=namespace.name)["spec"]["template"]["metadata"]["labels"]["app"] == "payments"
+    write(namespace, *patch, '{"spec": {"suspend": false}}')
+
+
+def test_others_are_not_held_by_it(namespace: Namespace, job: Object) -> None:
+    body = spoiled(job, lambda changed, *_: changed["metadata"].pop("ownerReferences"))
+    kubectl("create", "--filename", "-", "--namespace", namespace.name, "--dry-run=server", stdin=json.dumps(body))

@@ -1,0 +1,112 @@
+"""What whoever installs Epochal does not allow TrainingJobs to name is refused at `kubectl apply`."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import Refused, apply, kubectl
+
+CHART = Path(__file__).parents[2] / "charts" / "epochal"
+RELEASE = "lists-epochal"
+VALUES = {
+    "imageRegistry": "localhost",
+    "storage": {"endpoint": "https://minio.minio.svc:9000", "requireTLS": True},
+    "trainingJobPolicy": {
+        "enabled": True,
+        "serviceAccountNames": ["default", "trainer-*"],
+        "priorityClassNames": ["low"],
+        "images": ["registry.example.com/team/*", "localhost/epochal-trainer:dev"],
+    },
+}
+TLS = {"storage__endpoint": "https://minio.minio.svc:9000", "suspend": True}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _policy(namespace: Namespace) -> Iterator[None]:
+    """The chart's policy, in the namespace of these tests alone. One TrainingJob was there before."""
+    namespace.apply(digits("earlier", suspend=True, image="docker.io/other", serviceAccountName="other"))
+    shown = "--show-only=templates/trainingjobpolicy.yaml"
+    command = ["helm", "template", RELEASE, str(CHART), "--values=-", shown]
+    text = subprocess.run(command, check=True, capture_output=True, text=True, input=json.dumps(VALUES)).stdout
+    policy, binding = yaml.safe_load_all(text)
+    labels = {"kubernetes.io/metadata.name": namespace.name}
+    binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}
+    apply(policy, binding)
+    try:
+        end = time.monotonic() + 30
+        while admitted(namespace, storage__endpoint="http://minio.minio.svc:9000", suspend=True):
+            assert time.monotonic() < end, "the policy does not hold"
+            time.sleep(0.5)
+        yield
+    finally:
+        for one in (binding, policy):
+            kubectl("delete", one["kind"], one["metadata"]["name"])
+
+
+def admitted(namespace: Namespace, **changes: Any) -> bool:
+    try:
+        kubectl("create", "--dry-run=server", "--namespace", namespace.name, "--filename=-",
+                stdin=json.dumps(digits("tried", **changes)))  # fmt: skip
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"storage__endpoint": "http://minio.minio.svc:9000"},
+            "spec.storage.endpoint: must be https here, found http://minio.minio.svc:9000",
+        ),
+        (
+            {"serviceAccountName": "admin"},
+            "spec.serviceAccountName: must be one that is allowed here (default, trainer-*), found admin",
+        ),
+        (
+            {"imagePullSecrets": [{"name": "registry"}, {"name": "other"}]},
+            "spec.imagePullSecrets: must not be set here, found registry, other",
+        ),
+        (
+            {"scheduling__priorityClassName": "system-node-critical"},
+            "spec.scheduling.priorityClassName: must be one that is allowed here (low), found system-node-critical",
+        ),
+        (
+            {"image": "registry.example.com/teams/trainer:1"},
+            "spec.image: must be one that is allowed here (registry.example.com/team/*, localhost/epochal-trainer:dev),"
+            " found registry.example.com/teams/trainer:1",
+        ),
+    ],
+)
+def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused) as refused:
+        namespace.apply(digits(**(TLS | changes)))
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"storage__endpoint": None},
+        {"serviceAccountName": "trainer-1"},
+        {"scheduling__priorityClassName": "low"},
+        {"image": "registry.example.com/team/trainer:1"},
+        {"image": "localhost/epochal-trainer:dev"},
+    ],
+)
+def test_what_is_allowed_passes(namespace: Namespace, changes: dict[str, Any]) -> None:
+    assert admitted(namespace, **(TLS | changes))
+
+
+def test_what_was_there_before_goes_on(namespace: Namespace) -> None:
+    namespace.patch({"activeDeadlineSeconds": 600}, "earlier")
+    with pytest.raises(Refused, match=r"spec\.serviceAccountName: must be one that is allowed here"):
+        namespace.patch({"serviceAccountName": "admin"}, "earlier")
