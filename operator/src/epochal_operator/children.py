@@ -123,6 +123,11 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
     }
 
 
+def endpoint(job: TrainingJob, installation: Installation) -> str | None:
+    """Returns the S3 service of a TrainingJob, if one is known."""
+    return job.spec.storage.endpoint or installation.storage_endpoint
+
+
 def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
     """Returns what must change in the spec of a TrainingJob's Job, whoever changed either; None removes a field."""
     return {name: value for name, value in _steered(job.spec).items() if value != child["spec"].get(name)}
@@ -144,8 +149,8 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
 
 
 def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
-    endpoint = job.spec.storage.endpoint or installation.storage_endpoint
-    if endpoint is None:
+    address = endpoint(job, installation)
+    if address is None:
         raise NoStorageEndpoint(
             "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
             "its chart)"
@@ -156,7 +161,7 @@ def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
             f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {source.name}, which is "
             "this one's own"
         )
-    storage = job.spec.storage.model_copy(update={"endpoint": endpoint})
+    storage = job.spec.storage.model_copy(update={"endpoint": address})
     image = job.spec.image or installation.trainer_image
     return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
 

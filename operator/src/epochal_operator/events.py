@@ -69,6 +69,23 @@ def happenings(
     return list(_happenings(metadata, before, after, observed, figures))
 
 
+def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Happening]:
+    """Returns that the storage is not protected on the way to it, once the Job of a TrainingJob is there.
+
+    Args:
+        before: Its status so far.
+        after: Its status from now on.
+        endpoint: Address of its S3 service, if one is known.
+    """
+    if before.job_name or not after.job_name or not endpoint or not endpoint.startswith("http://"):
+        return []
+    note = (
+        f"spec.storage.endpoint: data, models and checkpoints can be read and changed on their way, and a session "
+        f"token be read, since {endpoint} is no https. Keys are not sent."
+    )
+    return [Happening("Warning", "PlainHTTP", note, endpoint)]
+
+
 def event(happening: Happening, metadata: Metadata, *, instance: str, now: datetime) -> Object:
     """Returns the events.k8s.io/v1 Event of something that happened to a TrainingJob.
 

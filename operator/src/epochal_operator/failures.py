@@ -15,7 +15,9 @@ CRASHED = "Crashed"
 REPEATED = "RepeatedCrash"
 """Reason of a crash, of which nothing better is known, that comes at the same place again and again."""
 
-LESS_LOCAL = "Use less data, or have the limit raised: resources.limits of ephemeral-storage, or trainerVolumes of Epochal's chart."
+LESS_LOCAL = (
+    "Use less data, or a higher limit: ephemeral-storage in spec.resources.limits, or the chart's trainerVolumes."
+)
 """What to do about a pod that kept more on its node than it may."""
 
 _SAYS_NOTHING = frozenset({"Completed", UNFINISHED})

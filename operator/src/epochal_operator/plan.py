@@ -8,8 +8,8 @@ from typing import Any
 from epochal_api.status import Reported, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
-from epochal_operator.children import Installation, NoStorageEndpoint, batch_job, changes, outdated
-from epochal_operator.events import Happening, happenings
+from epochal_operator.children import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.events import Happening, happenings, plain_http
 from epochal_operator.failures import ending, last_report
 from epochal_operator.observed import Observed, Obstacle, lacks_pods
 from epochal_operator.pods import alive, lost_at
@@ -107,7 +107,10 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return refuse(job.metadata, before, str(error), observed, job.spec.ttl_seconds_after_finished)
         if step is not None:
             return Plan((step,))
-    return _settle(job.metadata, before, status(job, observed), observed, job.spec.ttl_seconds_after_finished)
+    after = status(job, observed)
+    todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
+    told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
+    return replace(todo, actions=(*told, *todo.actions))
 
 
 def refuse(metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None) -> Plan:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.status import Reported, Status
-from epochal_operator.events import MAX_NOTE, Happening, event, happenings
+from epochal_operator.events import MAX_NOTE, Happening, event, happenings, plain_http
 from epochal_operator.observed import Obstacle
 from epochal_operator.reported import reported
 from epochal_operator.status import refused, status
@@ -243,3 +243,17 @@ def test_the_name_tells_what_happened_and_nothing_else() -> None:
 def test_a_note_is_cut_at_a_character() -> None:
     note = made(Happening("Normal", "Started", "x" + "ä" * MAX_NOTE, "a"))["note"]
     assert len(note.encode()) == MAX_NOTE - 1
+
+
+def test_a_storage_without_tls_is_told_of_once() -> None:
+    queued, nothing = status(*QUEUED), status(*NOTHING)
+    (one,) = plain_http(nothing, queued, "http://minio:9000")
+    assert (one.kind, one.reason) == ("Warning", "PlainHTTP")
+    assert one.note.startswith(
+        "spec.storage.endpoint: data, models and checkpoints can be read and changed on their way"
+    )
+    assert "http://minio:9000" in one.note
+    assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
+    assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
+    assert plain_http(nothing, queued, "https://minio:9000") == []
+    assert plain_http(nothing, queued, None) == []

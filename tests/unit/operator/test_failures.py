@@ -80,7 +80,7 @@ def unlimited(one: dict[str, Any]) -> dict[str, Any]:
         (
             evicted('Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". '),
             "ScratchFull",
-            'Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". Use less data, or have the limit raised',
+            'Usage of EmptyDir volume "scratch" exceeds the limit "256Gi". Use less data, or a higher limit',
         ),
         (without_container("Evicted", "The node was low on memory."), "Evicted", "The node was low on memory."),
         (without_container("", ""), "PodFailed", "The pod failed."),

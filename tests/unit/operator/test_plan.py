@@ -163,6 +163,14 @@ def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> N
     assert (ApplyReported in found) is news
 
 
+def test_a_storage_without_tls_is_told_of_before_the_status() -> None:
+    job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
+    told, written = plan(job, seen(child(job)), INSTALLATION).actions
+    assert isinstance(told, EmitEvent)
+    assert told.happening.reason == "PlainHTTP"
+    assert isinstance(written, ApplyStatus)
+
+
 def test_figures_come_before_the_status_that_says_complete() -> None:
     known = reported(report(), NOW)
     found = steps(training_job(known), seen(COMPLETE, succeeded()))
