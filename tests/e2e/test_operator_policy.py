@@ -1,4 +1,4 @@
-"""Whoever speaks for the operator can write no pod that may do more than a trainer's, and no Job but a TrainingJob's."""
+"""Whoever speaks for the operator can write no pod that may do more than a trainer's, and no Job of others."""
 
 import copy
 import json
@@ -23,6 +23,7 @@ INSTALLATION = Installation(
     progress_ca="none",
 )
 DENIED = "ValidatingAdmissionPolicy 'epochal-operator' with binding 'epochal-operator' denied request: "
+Spoil = Callable[[Object], Any]
 POD = "spec.template.spec"
 CONTAINERS = f"{POD}.containers"
 
@@ -65,50 +66,57 @@ def create(namespace: Namespace, body: Object) -> None:
     write(namespace, "create", "--filename", "-", body=body)
 
 
-def spoiled(job: Object, spoil: Callable[[Object, Object, Object], Any]) -> Object:
-    """Returns the Job with something that is not the operator's: what changes it gets Job, pod and container."""
+def spoiled(job: Object, spoil: Spoil) -> Object:
+    """Returns the Job with something that is not the operator's."""
     changed = copy.deepcopy(job)
-    pod = changed["spec"]["template"]["spec"]
-    spoil(changed, pod, pod["containers"][0])
+    spoil(changed)
     return changed
 
 
-def volume(**source: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: pod["volumes"].append({"name": "more", **source})
+def pod(job: Object) -> Object:
+    found: Object = job["spec"]["template"]["spec"]
+    return found
 
 
-def token(**token: Any) -> Callable[[Object, Object, Object], Any]:
+def container(job: Object) -> Object:
+    found: Object = pod(job)["containers"][0]
+    return found
+
+
+def volume(**source: Any) -> Spoil:
+    return lambda job: pod(job)["volumes"].append({"name": "more", **source})
+
+
+def token(**token: Any) -> Spoil:
     return volume(projected={"sources": [{"serviceAccountToken": {"path": "token", **token}}]})
 
 
-def on_pod(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: pod.update(fields)
+def on_pod(**fields: Any) -> Spoil:
+    return lambda job: pod(job).update(fields)
 
 
-def on_container(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: container.update(fields)
+def on_container(**fields: Any) -> Spoil:
+    return lambda job: container(job).update(fields)
 
 
-def on_pod_context(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: pod["securityContext"].update(fields)
+def on_pod_context(**fields: Any) -> Spoil:
+    return lambda job: pod(job)["securityContext"].update(fields)
 
 
-def on_context(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: container["securityContext"].update(fields)
+def on_context(**fields: Any) -> Spoil:
+    return lambda job: container(job)["securityContext"].update(fields)
 
 
-def on_template(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: [
-        job["spec"]["template"]["metadata"][field].update(more) for field, more in fields.items()
-    ]
+def on_template(**fields: Any) -> Spoil:
+    return lambda job: [job["spec"]["template"]["metadata"][field].update(more) for field, more in fields.items()]
 
 
-def variable(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: container["env"].append(fields)
+def variable(**fields: Any) -> Spoil:
+    return lambda job: container(job)["env"].append(fields)
 
 
-def on_owner(**fields: Any) -> Callable[[Object, Object, Object], Any]:
-    return lambda job, pod, container: job["metadata"]["ownerReferences"][0].update(fields)
+def on_owner(**fields: Any) -> Spoil:
+    return lambda job: job["metadata"]["ownerReferences"][0].update(fields)
 
 
 def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
@@ -118,7 +126,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda job, *_: job["metadata"].pop("ownerReferences"), "metadata.ownerReferences: must name the TrainingJob"),
+        (lambda job: job["metadata"].pop("ownerReferences"), "metadata.ownerReferences: must name the TrainingJob"),
         (on_owner(controller=False), "metadata.ownerReferences: must name the TrainingJob"),
         (on_owner(name="other"), "metadata.ownerReferences: must name the TrainingJob"),
         (on_owner(kind="Experiment", blockOwnerDeletion=False), "metadata.ownerReferences: must name the TrainingJob"),
@@ -131,7 +139,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
         (on_pod(hostIPC=True), f"{POD}: must set none of hostNetwork"),
         (on_pod(nodeName="master"), f"{POD}: must set none of hostNetwork"),
         (on_pod(automountServiceAccountToken=True), f"{POD}.automountServiceAccountToken: must be false"),
-        (lambda job, pod, _: pod.pop("automountServiceAccountToken"), f"{POD}.automountServiceAccountToken"),
+        (lambda job: pod(job).pop("automountServiceAccountToken"), f"{POD}.automountServiceAccountToken"),
         (volume(hostPath={"path": "/"}), f"{POD}.volumes: must be configMap"),
         (volume(secret={"secretName": "minio-credentials"}), f"{POD}.volumes: must be configMap"),
         (volume(persistentVolumeClaim={"claimName": "data"}), f"{POD}.volumes: must be configMap"),
@@ -140,7 +148,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
         (token(), f"{POD}.volumes: must project nothing but"),
         (token(audience="https://kubernetes.default.svc"), f"{POD}.volumes: must project nothing but"),
         (volume(projected={"sources": [{"secret": {"name": "s"}}]}), f"{POD}.volumes: must project nothing but"),
-        (lambda job, pod, _: pod.pop("securityContext"), f"{POD}.securityContext: must set runAsNonRoot"),
+        (lambda job: pod(job).pop("securityContext"), f"{POD}.securityContext: must set runAsNonRoot"),
         (on_pod_context(runAsNonRoot=False), f"{POD}.securityContext: must set runAsNonRoot"),
         (on_pod_context(runAsUser=0), f"{POD}.securityContext: must set runAsNonRoot"),
         (on_pod_context(seccompProfile={"type": "Unconfined"}), f"{POD}.securityContext: must set runAsNonRoot"),
@@ -156,9 +164,15 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
         (on_context(capabilities={}), f"{CONTAINERS}: must have a securityContext"),
         (on_context(runAsUser=0), f"{CONTAINERS}: must have a securityContext"),
         (on_context(seccompProfile={"type": "Unconfined"}), f"{CONTAINERS}: must have a securityContext"),
-        (lambda job, pod, container: container.pop("securityContext"), f"{CONTAINERS}: must have a securityContext"),
-        (lambda job, pod, own: pod["containers"].append(own | {"name": "two"}), f"{POD}: must have one container"),
-        (lambda job, pod, own: pod.update(initContainers=[own | {"name": "two"}]), f"{POD}: must have one container"),
+        (lambda job: container(job).pop("securityContext"), f"{CONTAINERS}: must have a securityContext"),
+        (
+            lambda job: pod(job)["containers"].append(container(job) | {"name": "two"}),
+            f"{POD}: must have one container",
+        ),
+        (
+            lambda job: pod(job).update(initContainers=[container(job) | {"name": "two"}]),
+            f"{POD}: must have one container",
+        ),
         (on_container(ports=[{"containerPort": 80, "hostPort": 80}]), f"{CONTAINERS}: must set nothing but"),
         (on_container(envFrom=[{"secretRef": {"name": "any"}}]), f"{CONTAINERS}: must set nothing but"),
         (on_container(lifecycle={"preStop": {"sleep": {"seconds": 1}}}), f"{CONTAINERS}: must set nothing but"),
@@ -172,7 +186,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
         (on_template(labels={"app": "payments"}), "spec.template.metadata: must have no label"),
         (on_template(annotations={"iam.amazonaws.com/role": "admin"}), "spec.template.metadata: must have no label"),
         (
-            lambda job, *_: job["spec"].update(
+            lambda job: job["spec"].update(
                 manualSelector=True, selector={"matchLabels": {"app.kubernetes.io/managed-by": "epochal"}}
             ),
             "spec.manualSelector: must not be set",
@@ -180,7 +194,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
     ],
 )
 def test_what_the_operator_never_writes_is_refused(
-    namespace: Namespace, job: Object, spoil: Callable[[Object, Object, Object], Any], message: str
+    namespace: Namespace, job: Object, spoil: Spoil, message: str
 ) -> None:
     with pytest.raises(Refused) as refused:
         create(namespace, spoiled(job, spoil))
@@ -199,14 +213,14 @@ def others(namespace: Namespace) -> str:
 @pytest.mark.parametrize("command", [["patch", "--patch", '{"spec": {"suspend": false}}'], ["delete"]])
 def test_a_job_of_somebody_else_is_left_alone(namespace: Namespace, others: str, command: list[str]) -> None:
     verb, *rest = command
-    with pytest.raises(Refused, match="metadata.ownerReferences: must name the TrainingJob of the same name"):
+    with pytest.raises(Refused, match=r"metadata\.ownerReferences: must name the TrainingJob of the same name"):
         write(namespace, verb, "job", others, *rest)
 
 
 def test_a_job_of_somebody_else_is_not_made_its_own(namespace: Namespace, others: str, job: Object) -> None:
     owners = [job["metadata"]["ownerReferences"][0] | {"name": others, "blockOwnerDeletion": False}]
     patch = json.dumps({"metadata": {"ownerReferences": owners}})
-    with pytest.raises(Refused, match="metadata.ownerReferences: must stay as they are"):
+    with pytest.raises(Refused, match=r"metadata\.ownerReferences: must stay as they are"):
         write(namespace, "patch", "job", others, "--type=merge", "--patch", patch)
 
 
@@ -217,7 +231,7 @@ def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> No
     write(namespace, *patch, '{"spec": {"suspend": false, "parallelism": 1}}')
     write(namespace, "delete", "job", "own")
     labels = {"spec": {"template": {"metadata": {"labels": {"app": "payments"}}}}}
-    with pytest.raises(Refused, match="spec.template.metadata: must have no label"):
+    with pytest.raises(Refused, match=r"spec\.template\.metadata: must have no label"):
         write(namespace, *patch, json.dumps(labels))
     # Who may change the Job, such as Kueue, may: the operator goes on with what it finds.
     kubectl(*patch, json.dumps(labels), "--namespace", namespace.name)
@@ -226,5 +240,5 @@ def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> No
 
 
 def test_others_are_not_held_by_it(namespace: Namespace, job: Object) -> None:
-    body = spoiled(job, lambda changed, *_: changed["metadata"].pop("ownerReferences"))
+    body = spoiled(job, lambda changed: changed["metadata"].pop("ownerReferences"))
     kubectl("create", "--filename", "-", "--namespace", namespace.name, "--dry-run=server", stdin=json.dumps(body))

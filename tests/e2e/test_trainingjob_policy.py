@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import Refused, apply, kubectl
+from tests.kit.kubectl import Refused, apply, kubectl, wait
 
 CHART = Path(__file__).parents[2] / "charts" / "epochal"
 RELEASE = "lists-epochal"
@@ -25,7 +25,7 @@ VALUES = {
         "images": ["registry.example.com/team/*", "localhost/epochal-trainer:dev"],
     },
 }
-TLS = {"storage__endpoint": "https://minio.minio.svc:9000", "suspend": True}
+TLS: dict[str, Any] = {"storage__endpoint": "https://minio.minio.svc:9000", "suspend": True}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,8 +80,7 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
         ),
         (
             {"image": "registry.example.com/teams/trainer:1"},
-            "spec.image: must be one that is allowed here (registry.example.com/team/*, localhost/epochal-trainer:dev),"
-            " found registry.example.com/teams/trainer:1",
+            "(registry.example.com/team/*, localhost/epochal-trainer:dev), found registry.example.com/teams/trainer:1",
         ),
     ],
 )
@@ -104,6 +103,14 @@ def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str,
 )
 def test_what_is_allowed_passes(namespace: Namespace, changes: dict[str, Any]) -> None:
     assert admitted(namespace, **(TLS | changes))
+
+
+def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
+    def told() -> list[str]:
+        return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
+
+    (message,) = wait("the warning", told, seconds=30)
+    assert "http://minio.minio.svc:9000 is no https" in message
 
 
 def test_what_was_there_before_goes_on(namespace: Namespace) -> None:
