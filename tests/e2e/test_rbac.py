@@ -15,11 +15,11 @@ import pytest
 import yaml
 from epochal_api.pod import progress_path
 
-from tests.kit import apiserver, tokens
+from tests.kit import apiserver, buckets, tokens
 from tests.kit.apiserver import MERGE, TRAINING_JOBS
 from tests.kit.fleet import FINISHED
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import Object, apply, kubectl, wait
+from tests.kit.kubectl import Object, apply, items, kubectl, wait
 from tests.kit.process import PORTS, Process, installed_away, token
 from tests.kit.proxy import Call, Proxy
 
@@ -254,3 +254,21 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
     finally:
         apiserver.request("PATCH", path_of(role), {"rules": role["rules"]}, content_type=MERGE)
     world.process.wait_leads()
+
+
+def test_a_namespace_that_is_not_named_is_left_alone(world: World) -> None:
+    """Not for lack of rights: here the operator has them everywhere."""
+    other = Namespace("e2e-rbac-other")
+    apply(*buckets.namespace_with_credentials(other.name, "nobody", "nothing"))
+    asked = len(world.proxy.calls)
+    try:
+        other.apply(digits("alone", suspend=True))
+        world.settled()
+        world.restart()
+        world.process.wait_leads()
+        world.settled()
+        assert other.status("alone") == {}
+        assert items("jobs", namespace=other.name) == []
+        assert [call.path for call in world.proxy.calls[asked:] if other.name in call.path] == []
+    finally:
+        kubectl("delete", "namespace", other.name, "--wait=false")
