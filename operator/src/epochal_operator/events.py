@@ -80,8 +80,8 @@ def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Happ
     if before.job_name or not after.job_name or not endpoint or not endpoint.startswith("http://"):
         return []
     note = (
-        f"spec.storage.endpoint: data, models and checkpoints can be read and changed on their way, and a session "
-        f"token be read, since {endpoint} is no https. Keys are not sent."
+        f"spec.storage.endpoint: who is on the way to {endpoint} can read and change data and checkpoints, and read "
+        f"models and a session token, since it is no https. Keys are not sent."
     )
     return [Happening("Warning", "PlainHTTP", note, endpoint)]
 

@@ -249,10 +249,7 @@ def test_a_storage_without_tls_is_told_of_once() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http(nothing, queued, "http://minio:9000")
     assert (one.kind, one.reason) == ("Warning", "PlainHTTP")
-    assert one.note.startswith(
-        "spec.storage.endpoint: data, models and checkpoints can be read and changed on their way"
-    )
-    assert "http://minio:9000" in one.note
+    assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
     assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
     assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
     assert plain_http(nothing, queued, "https://minio:9000") == []
