@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from epochal_api.trainingjob import GROUP, KIND
 
-from epochal_operator.pods import alive, condition
+from epochal_operator.children import UID_LABEL
+from epochal_operator.pods import alive, condition, in_order
 
 Object = Mapping[str, Any]
 
@@ -48,7 +49,8 @@ class Observed:
     Args:
         now: The moment, with a time zone.
         child: Its batch/v1 Job, if there is one.
-        pods: Its pods, the oldest first.
+        pods: The pods of that Job, the oldest first. No others tell how the training is.
+        orphans: Pods that may still run and bear its labels, but are not of that Job: of one that is gone, mostly.
         obstacle: Why it has no Job, if one could not be created.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
@@ -58,6 +60,7 @@ class Observed:
     now: datetime
     child: Object | None = None
     pods: tuple[Object, ...] = ()
+    orphans: tuple[Object, ...] = ()
     obstacle: Obstacle | None = None
     refusal: str | None = None
     continue_from: str | None = None
@@ -90,11 +93,40 @@ def refusal(told: Iterable[Object], observed: Observed) -> str | None:
 
 
 def is_ahead(observed: Observed) -> bool:
-    """Returns whether a Job has ended and a pod of its is not known to have, which in truth came first."""
+    """Returns whether a Job has ended and no pod of its is known to have, which in truth came first."""
     child = observed.child
-    if child is None or not _has_ended(child):
-        return False
-    return any(alive(pod) and owner_uid(pod) == child["metadata"]["uid"] for pod in observed.pods)
+    return child is not None and _has_ended(child) and (not observed.pods or any(map(alive, observed.pods)))
+
+
+def has_started(observed: Observed) -> bool:
+    """Returns whether a Job has begun to run pods, whatever became of them."""
+    told = (observed.child or {}).get("status", {})
+    return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
+
+
+def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Returns the pods that a Job controls, the oldest first: labels are anybody's to write.
+
+    Args:
+        child: The TrainingJob's Job, if there is one.
+        pods: Pods that bear the TrainingJob's name.
+    """
+    uid = child and child["metadata"]["uid"]
+    return in_order(pod for pod in pods if uid and owner_uid(pod) == uid)
+
+
+def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
+    """Returns the pods that may be trainers of a TrainingJob, and run, though its Job does not control them.
+
+    Args:
+        child: The TrainingJob's Job, if there is one.
+        pods: Pods that bear the TrainingJob's name.
+        uid: The TrainingJob's uid.
+    """
+    own = own_pods(child, pods)
+    return in_order(
+        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in own
+    )
 
 
 def _created(pod: Object) -> datetime:

@@ -11,8 +11,8 @@ from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 from epochal_operator.children import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
 from epochal_operator.events import Happening, happenings, plain_http
 from epochal_operator.failures import ending, last_report
-from epochal_operator.observed import Observed, Obstacle, lacks_pods
-from epochal_operator.pods import alive, lost_at
+from epochal_operator.observed import Observed, Obstacle, has_started, lacks_pods
+from epochal_operator.pods import lost_at
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
 from epochal_operator.status import begun, finished, holds, leaders_part, refused, reports_part, status
@@ -98,7 +98,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     before = job.status or Status()
     if job.metadata.deletion_timestamp is not None:
         return Plan()
-    if not finished(before, job.metadata.generation):
+    if not finished(before):
         try:
             step = _child_step(job, observed, installation)
         except NoStorageEndpoint as error:
@@ -126,7 +126,7 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed,
     child = observed.child
     if metadata.deletion_timestamp is not None:
         return Plan()
-    if child is not None and before.start_time is not None:  # Older rules let it start, so it ends by them.
+    if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
         after = begun(metadata, before, child, observed)
     elif child is not None and not _going(child):
         return Plan((DeleteJob(child["metadata"]["uid"]),))
@@ -166,11 +166,10 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         # Made whether or not something is in the way: what breaks the rules is refused first.
         body = batch_job(job, installation, observed.continue_from)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
-        return None if observed.obstacle or any(map(alive, observed.pods)) else CreateJob(body)
+        return None if observed.obstacle or observed.orphans else CreateJob(body)
     if _going(child) or ending(child, observed.pods):
         return None
-    started = job.status is not None and job.status.start_time is not None
-    if not started and outdated(job, child, installation):
+    if not _started(job.status or Status(), observed) and outdated(job, child, installation):
         return DeleteJob(child["metadata"]["uid"])
     spec = changes(job, child)
     return PatchJob(child["metadata"]["uid"], spec) if spec else None
@@ -187,10 +186,19 @@ def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported
     return actions
 
 
+def _started(before: Status, observed: Observed) -> bool:
+    """Returns whether a TrainingJob has started, or its Job has while nobody was there to say so."""
+    return before.start_time is not None or has_started(observed)
+
+
 def _figures(before: Status, after: Status, observed: Observed) -> Reported:
-    """Returns the reports' part of the status: what a pod left as its last words counts if it is newer."""
+    """Returns the reports' part of the status: what a pod left as its last words counts if it is newer.
+
+    Once all is over, they count no more: the job controller looks after its pods no longer, and lets anybody's pod pass
+    for one of them.
+    """
     figures = reports_part(before)
-    found = last_report(observed.pods)
+    found = None if finished(before) else last_report(observed.pods)
     known = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
     if found is not None and found[0].order > known:
         report, time = found

@@ -20,7 +20,16 @@ from epochal_operator.kube import (
     Kube,
     NotFound,
 )
-from epochal_operator.observed import Observed, Obstacle, is_ahead, lacks_pods, obstacle_of, refusal
+from epochal_operator.observed import (
+    Observed,
+    Obstacle,
+    is_ahead,
+    lacks_pods,
+    obstacle_of,
+    orphans,
+    own_pods,
+    refusal,
+)
 from epochal_operator.plan import (
     NO_POD_SECONDS,
     Action,
@@ -36,7 +45,6 @@ from epochal_operator.plan import (
     plan,
     refuse,
 )
-from epochal_operator.pods import in_order
 from epochal_operator.predecessor import obstacle as obstacle_before
 from epochal_operator.predecessor import predecessor, predecessor_name
 from epochal_operator.store import Key, Store
@@ -114,7 +122,7 @@ class Reconciler:
             if document is None:
                 self._wake_followers(key)
                 return None
-            observed = await self._explain(await self._catch_up(self._observe(key, document, obstacle)))
+            observed = await self._explain(await self._catch_up(document, self._observe(key, document, obstacle)))
             if self._store.training_job(key) is not document:
                 continue  # It was told of meanwhile.
             todo = make_plan(document, observed, self._installation())
@@ -140,19 +148,26 @@ class Reconciler:
         if child is None and (name := predecessor_name(document)):
             before = predecessor(name, lambda other: self._store.training_job(Key(key.namespace, other)))
             obstacle, continue_from = obstacle or obstacle_before(before), before.uri
-        pods = (pod for pod in self._store.pods(key) if pod["metadata"]["labels"].get(UID_LABEL) == uid)
-        return Observed(self._clock(), child, in_order(pods), obstacle, continue_from=continue_from)
+        pods = self._store.pods(key)
+        return Observed(
+            self._clock(),
+            child,
+            own_pods(child, pods),
+            orphans(child, pods, uid),
+            obstacle,
+            continue_from=continue_from,
+        )
 
-    async def _catch_up(self, observed: Observed) -> Observed:
+    async def _catch_up(self, document: Object, observed: Observed) -> Observed:
         """Reads the pods of a Job whose end was told before theirs: only they say why it ended."""
-        if not is_ahead(observed):
+        metadata, known = document["metadata"], document.get("status") or {}
+        if not is_ahead(observed) or known.get("completionTime"):
             return observed
-        metadata = observed.pods[-1]["metadata"]
-        selector = f"{UID_LABEL}={metadata['labels'][UID_LABEL]}"
+        selector = f"{UID_LABEL}={metadata['uid']}"
         pods = [pod async for page in self._kube.list_pods(selector, metadata["namespace"]) for pod in page.items]
         for pod in pods:
             self._store.put("Pod", pod)
-        return replace(observed, pods=in_order(pods))
+        return replace(observed, pods=own_pods(observed.child, pods))
 
     async def _explain(self, observed: Observed) -> Observed:
         """Finds out why a Job has no pod: the Job's status does not tell, only its Events do."""

@@ -61,17 +61,16 @@ class Verdict(NamedTuple):
     time: str | None = None
 
 
-def finished(status: Status, generation: int) -> bool:
+def finished(status: Status) -> bool:
     """Returns whether a TrainingJob has ended for good.
+
+    One whose spec was refused has not: that may change, or another version of Epochal may know what this one does not.
 
     Args:
         status: Its status.
-        generation: Its spec's generation: a spec that was refused gets another chance once it has changed.
     """
-    for one in status.conditions or []:
-        if one.type in {"Complete", "Failed"} and one.status == "True":
-            return one.reason != INVALID or status.start_time is not None or one.observed_generation == generation
-    return False
+    end = _end(status)
+    return end is not None and (end.reason != INVALID or status.start_time is not None)
 
 
 def status(job: TrainingJob, observed: Observed) -> Status:
@@ -104,7 +103,7 @@ def begun(metadata: Metadata, before: Status, child: Mapping[str, Any], observed
 
 def _derived(subject: Subject, observed: Observed) -> Status:
     generation, before, _, _ = subject
-    if finished(before, generation):
+    if finished(before):
         return _settled(before, generation)
     verdict = _verdict(subject, observed)
     child = observed.child
@@ -138,9 +137,11 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
         message: What must hold, naming the field.
         now: The time, with a time zone.
     """
-    if finished(before, metadata.generation):
+    if finished(before):
         return _settled(before, metadata.generation)
-    verdict = Verdict("Failed", Cause(INVALID, message), ready=False, stalled=True, time=timestamp(now))
+    end = _end(before)
+    since = before.completion_time if end and end.observed_generation == metadata.generation else None
+    verdict = Verdict("Failed", Cause(INVALID, message), ready=False, stalled=True, time=since or timestamp(now))
     return Status(
         observed_generation=metadata.generation,
         state=verdict.state,
@@ -175,6 +176,11 @@ def holds(of: Status, kind: str) -> bool:
     return found is not None and found.status == "True"
 
 
+def _end(of: Status) -> Condition | None:
+    """Returns the condition that says how a TrainingJob ended, or that its spec was refused, if one does."""
+    return next((one for kind in ("Complete", "Failed") if holds(of, kind) and (one := get_condition(of, kind))), None)
+
+
 def _settled(before: Status, generation: int) -> Status:
     """Returns what is over as it is, seen at this generation: the fields that may still change do not change it."""
     part = leaders_part(before)
@@ -187,8 +193,8 @@ def _verdict(subject: Subject, observed: Observed) -> Verdict:
     waits: State = "Suspended" if subject.suspend else "Queued"
     if child is None:
         if obstacle is None:
-            living = next((pod["metadata"]["name"] for pod in pods if alive(pod)), None)
-            once = f", once the pod {living} of one that is gone has ended" if living else ""
+            living = next((pod["metadata"]["name"] for pod in observed.orphans), None)
+            once = f", once the pod {living} has ended, which may train for a Job that is gone" if living else ""
             return Verdict(waits, Cause("Creating", f"Its Job is about to be created{once}."), ready=False)
         stalled = obstacle.reason in STALLING
         return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_operator.observed import Observed, lacks_pods, obstacle_of, refusal
+from epochal_operator.observed import Observed, is_ahead, lacks_pods, obstacle_of, orphans, own_pods, refusal
 
 from tests.unit.operator.objects import UID, at, child, failed, pod, running, seen, training_job, true
 
@@ -70,3 +70,52 @@ def test_why_a_pod_cannot_be_created(told: list[dict[str, Any]], found: str | No
 def test_what_was_refused_long_ago_tells_nothing_of_a_pod_that_is_gone() -> None:
     told = [failed_create("quota", deprecatedLastTimestamp=at(-601))]
     assert refusal(told, seen(child(**BEGUN))) is None
+
+
+ENDED = child(conditions=[true("Complete")])
+
+
+@pytest.mark.parametrize(
+    ("observed", "ahead"),
+    [
+        (seen(), False),
+        (seen(child(), running()), False),
+        (seen(ENDED, running()), True),
+        (seen(ENDED), True),
+        (seen(ENDED, failed("digits-0")), False),
+        (seen(ENDED, failed("digits-0"), running()), True),
+    ],
+)
+def test_a_job_whose_end_is_told_before_that_of_its_pod(observed: Observed, ahead: bool) -> None:  # noqa: FBT001
+    assert is_ahead(observed) is ahead
+
+
+def of(owner: str | None, one: dict[str, Any], *, uid: str = UID) -> dict[str, Any]:
+    """Returns a pod that another object controls, or none does, with the labels of a TrainingJob of this uid."""
+    references = [{"kind": "Job", "name": "digits", "uid": owner, "controller": True}] if owner else []
+    labels = one["metadata"]["labels"] | {"epochal.dev/trainingjob-uid": uid}
+    return {**one, "metadata": {**one["metadata"], "ownerReferences": references, "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("one", "own", "orphan"),
+    [
+        (running(), True, False),
+        (failed(), True, False),
+        (of(None, running()), False, True),
+        (of("earlier-job", running()), False, True),
+        (of(None, failed()), False, False),
+        (of(None, running(), uid="earlier"), False, False),
+        (of("earlier-job", running(), uid="earlier"), False, False),
+    ],
+)
+def test_labels_make_no_pod_the_jobs_own(one: dict[str, Any], own: bool, orphan: bool) -> None:  # noqa: FBT001
+    assert own_pods(child(), [one]) == ((one,) if own else ())
+    assert orphans(child(), [one], UID) == ((one,) if orphan else ())
+    assert own_pods(None, [one]) == ()
+
+
+def test_a_pod_that_only_refers_to_the_job_is_not_controlled_by_it() -> None:
+    one = running()
+    one["metadata"]["ownerReferences"][0]["controller"] = False
+    assert own_pods(child(), [one]) == ()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.status import Reported, Status
 from epochal_operator.children import batch_job
-from epochal_operator.observed import Observed, Obstacle
+from epochal_operator.observed import Observed, Obstacle, has_started, orphans, own_pods
 from epochal_operator.plan import (
     Action,
     ApplyReported,
@@ -22,7 +22,6 @@ from epochal_operator.plan import (
     plan,
     refuse,
 )
-from epochal_operator.pods import in_order
 from epochal_operator.progress import is_news
 from epochal_operator.reconcile import make_plan
 from epochal_operator.reported import reported
@@ -35,6 +34,7 @@ from tests.unit.operator.objects import (
     INSTALLATION,
     NOW,
     SPEC,
+    UID,
     at,
     child,
     disrupted,
@@ -79,6 +79,16 @@ DONE = status(training_job(), seen(COMPLETE, succeeded()))
         (training_job(activeDeadlineSeconds=5), seen(child()), [PatchJob]),
         (training_job(backoffLimit=9), seen(child()), [DeleteJob]),
         (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
+        *(
+            (training_job(backoffLimit=9), observed, [ApplyStatus])
+            for observed in (
+                seen(child(startTime=at(-60))),
+                seen(child(active=1)),
+                seen(child(failed=1)),
+                seen(child(succeeded=1)),
+                seen(child(), pod()),
+            )
+        ),
         (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
         (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
@@ -92,8 +102,8 @@ def test_steps(job: Any, observed: Observed, expected: list[type[Action]]) -> No
 
 
 def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
-    assert CreateJob not in steps(training_job(STARTED), seen(None, running()))
-    assert CreateJob in steps(training_job(STARTED), seen(None, failed()))
+    assert CreateJob not in steps(training_job(STARTED), seen(orphans=(running(),)))
+    assert CreateJob in steps(training_job(STARTED), seen())
 
 
 @pytest.mark.parametrize(
@@ -237,6 +247,41 @@ def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
     assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [DeleteJob]
 
 
+def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
+    started = seen(child(startTime=at(-60)), running())
+    after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
+    assert (after.state, after.start_time) == ("Running", at(-60))
+
+
+@pytest.mark.parametrize("ttl", [None, 60])
+def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl: int | None) -> None:
+    refused = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", seen(), ttl).actions)
+    later = seen(now=NOW + timedelta(days=1))
+    job = training_job(refused, ttlSecondsAfterFinished=ttl)
+    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateJob]
+    after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
+    assert (after.state, after.completion_time, holds(after, "Failed")) == ("Queued", None, False)
+
+
+def test_a_refusal_is_told_once_whatever_words_another_version_has_for_it() -> None:
+    metadata = training_job().metadata
+    first = applied_status(refuse(metadata, Status(), "spec.a: no", seen(), None).actions)
+    assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9)), None).actions == ()
+    again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9)), None).actions)
+    assert again.completion_time == first.completion_time
+    ready = get_condition(again, "Ready")
+    assert ready is not None
+    assert ready.message == "spec.b: no"
+
+
+def test_what_a_pod_says_after_the_end_counts_no_more() -> None:
+    known = reported(report(artifacts={"uri": "s3://mine/"}), NOW)
+    over = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
+    done = Status(**dict(applied_status(over)) | dict(over[0].reported))  # type: ignore[union-attr]
+    forged = last_words("Completed", "", report(sequence=99, artifacts={"uri": "s3://theirs/"}))
+    assert steps(training_job(done), seen(COMPLETE, succeeded(), succeeded("forged", message=forged))) == []
+
+
 def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
     before = Status.model_validate(STARTED | {"gpus": 2, "attempt": 1})
     actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), 60).actions
@@ -251,7 +296,7 @@ def test_one_that_began_by_earlier_rules_fails_if_its_job_is_gone_and_cannot_be_
     before = Status.model_validate(STARTED | {"attempt": 2})
     after = applied_status(refuse(training_job().metadata, before, "no", seen(), None).actions)
     assert (after.state, after.start_time, after.attempt) == ("Failed", at(-60), 2)
-    assert finished(after, 2)
+    assert finished(after)
 
 
 def test_a_refused_one_goes_after_its_time_to_live() -> None:
@@ -342,14 +387,15 @@ class World(RuleBasedStateMachine):
         obstacle = None
         if self.child is None:
             obstacle = Obstacle("NameConflict", "x") if self.stranger else self.before
-        pods = in_order(copy.deepcopy(self.pods))
-        return Observed(NOW + timedelta(seconds=self.seconds), copy.deepcopy(self.child), pods, obstacle)
+        child, pods = copy.deepcopy(self.child), copy.deepcopy(self.pods)
+        now = NOW + timedelta(seconds=self.seconds)
+        return Observed(now, child, own_pods(child, pods), orphans(child, pods, UID), obstacle)
 
     def do(self, action: Action) -> None:
         match action:
             case CreateJob():
                 assert self.child is None
-                assert not finished(self.status, self.generation)
+                assert not finished(self.status)
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
@@ -359,13 +405,14 @@ class World(RuleBasedStateMachine):
                 self.child["spec"] |= action.spec
             case DeleteJob():
                 assert self.status.start_time is None
+                assert not has_started(self.observed())
                 self.child = None
             case ApplyReported():
                 self.status = Status(**dict(leaders_part(self.status)) | dict(action.reported))
             case ApplyStatus():
                 self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
             case DeleteTrainingJob():
-                assert finished(self.status, self.generation)
+                assert finished(self.status)
                 self.deleted = True
             case EmitEvent():
                 pass
@@ -434,6 +481,7 @@ class World(RuleBasedStateMachine):
             self.child["status"]["startTime"] = at(self.seconds)
             if not lives:
                 self.pods.append(pod(f"digits-{len(self.pods)}", age=-self.seconds))
+                self.pods[-1]["metadata"]["ownerReferences"][0]["uid"] = self.child["metadata"]["uid"]
 
     @staticmethod
     def counts(one: dict[str, Any]) -> bool:
@@ -498,7 +546,7 @@ class World(RuleBasedStateMachine):
         now = (self.status.state, self.status.completion_time, self.status.attempt, self.status.start_time)
         if self.over is not None:
             assert now == self.over
-        elif finished(self.status, self.generation):
+        elif finished(self.status):
             self.over = now
 
     @invariant()

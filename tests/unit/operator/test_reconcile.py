@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
 from epochal_operator.kube import NotFound, Page
@@ -61,6 +62,9 @@ class ApiServer:
 
     async def create_event(self, _: Any) -> None:
         pass
+
+    async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:  # noqa: ARG002
+        yield Page([], "9")
 
     def end(self, name: str) -> Any:
         """The Job of a TrainingJob completes."""
@@ -254,3 +258,51 @@ async def test_a_field_that_others_hold_is_not_written_again_and_again() -> None
     patches = server.patches
     assert await reconciler(server, store).reconcile(FIRST) is None
     assert server.patches == patches + 1
+
+
+def labelled(pod: Any, uid: str, owner: str | None = None) -> Any:
+    """Returns a pod with the labels of a trainer of the first TrainingJob, or of an earlier one of its name."""
+    pod["metadata"]["labels"] = {"epochal.dev/trainingjob": "first", "epochal.dev/trainingjob-uid": uid}
+    pod["metadata"]["ownerReferences"] = (
+        [{"kind": "Job", "name": "x", "uid": owner, "controller": True}] if owner else []
+    )
+    return pod
+
+
+@pytest.mark.parametrize("owner", [None, "job-of-another"])
+async def test_a_pod_that_only_bears_the_labels_says_nothing(owner: str | None) -> None:
+    server, store = ApiServer(), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    words = last_words("Completed", "", report(attempt=9, artifacts={"uri": "s3://theirs/"}))
+    store.put("Pod", labelled(failed("forged", message=words), "uid-of-first", owner))
+    store.put("Pod", labelled(running("stranger"), "uid-of-first", owner))
+    await reconciler(server, store).reconcile(FIRST)
+    status = server.documents["first"]["status"]
+    assert status["state"] == "Queued"
+    assert not {"results", "progress", "attempt"} & set(status)
+
+
+async def test_a_pod_of_a_job_that_is_gone_ends_before_another_one_is_made() -> None:
+    server, store = ApiServer(), Store()
+    store.put("TrainingJob", server.put("first"))
+    store.put("Pod", labelled(running(), "uid-of-first", "job-that-is-gone"))
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.jobs == {}
+    ready = next(one for one in server.documents["first"]["status"]["conditions"] if one["type"] == "Ready")
+    assert "once the pod digits-1 has ended" in ready["message"]
+    ended = labelled(failed(), "uid-of-first", "job-that-is-gone")
+    ended["metadata"]["resourceVersion"] = "44"
+    store.put("Pod", ended)
+    await reconciler(server, store).reconcile(FIRST)
+    assert list(server.jobs) == ["first"]
+
+
+async def test_a_pod_of_an_earlier_training_of_that_name_is_none_of_this_one() -> None:
+    server, store = ApiServer(), Store()
+    store.put("TrainingJob", server.put("first"))
+    store.put("Pod", labelled(running(), "uid-of-an-earlier-one", "job-that-is-gone"))
+    await reconciler(server, store).reconcile(FIRST)
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.documents["first"]["status"]["state"] == "Queued"
+    assert list(server.jobs) == ["first"]
