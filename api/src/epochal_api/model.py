@@ -67,9 +67,9 @@ Quantity = Annotated[
 ]
 """A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
 
-ObjectName = Annotated[
-    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-]
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """The name of another Kubernetes object in the same namespace."""
 
 PRINTABLE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import PRESERVE, Model, ObjectName, Quantity
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
@@ -45,8 +45,10 @@ class Toleration(Model):
 
 
 class Scheduling(Model):
-    """Where the pods may run: the fields of a pod of the same names."""
+    """When and where the pods may run: but for queueName, the fields of a pod of the same names."""
 
+    queue_name: Annotated[str, StringConstraints(max_length=63, pattern=NAME_PATTERN)] | None = None
+    """Kueue's LocalQueue that admits the job, which Kueue then starts and stops. Default: it starts at once."""
     priority_class_name: ObjectName | None = None
     """PriorityClass of the pods."""
     node_selector: Annotated[dict[LabelKey, LabelText], Field(max_length=64)] = {}

@@ -29,12 +29,17 @@ UID_LABEL = f"{GROUP}/trainingjob-uid"
 """Label of Jobs and pods: uid of their TrainingJob, which tells them from those of an earlier one of that name."""
 SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 """Annotation of the Job: digest of what it was built from, without the fields that may change."""
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+"""Label of a Job that Kueue starts and stops: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
 CONTAINER = "trainer"
 
 USER = 65532
 """What images call nonroot: https://github.com/GoogleContainerTools/distroless."""
 TOKEN_SECONDS = 3600
 """Life of a report's token; the kubelet renews it long before."""
+
+_JOB_CONTROLLER = "kubernetes.io/job-controller"
+"""What spec.managedBy of a Job says if it says nothing else than its absence."""
 
 
 class NoStorageEndpoint(InvalidTrainingJob):
@@ -89,6 +94,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         NAME_LABEL: metadata.name,
         UID_LABEL: metadata.uid,
     }
+    queue = spec.scheduling.queue_name
     annotations = {pod.JOB_ANNOTATION: document, pod.CA_ANNOTATION: installation.progress_ca}
     return {
         "apiVersion": "batch/v1",
@@ -96,7 +102,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         "metadata": {
             "name": metadata.name,
             "namespace": metadata.namespace,
-            "labels": labels,
+            "labels": labels | _given(**{QUEUE_LABEL: queue}),
             "annotations": {SPEC_ANNOTATION: _digest(resolved)},
             "ownerReferences": [
                 {
@@ -110,7 +116,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             ],
         },
         "spec": {
-            **_given(**_steered(spec)),
+            **_given(**_steered(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
             "podReplacementPolicy": "Failed",
@@ -129,8 +135,21 @@ def endpoint(job: TrainingJob, installation: Installation) -> str | None:
 
 
 def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
-    """Returns what must change in the spec of a TrainingJob's Job, whoever changed either; None removes a field."""
-    return {name: value for name, value in _steered(job.spec).items() if value != child["spec"].get(name)}
+    """Returns what must change in the spec of a TrainingJob's Job, whoever changed either; None removes a field.
+
+    When a Job runs that Kueue manages is Kueue's matter, unless it is to wait.
+    """
+    theirs = (set() if job.spec.suspend else {"suspend"}) | {"parallelism"} if starter(child) else set()
+    steered = {name: value for name, value in _steered(job.spec).items() if name not in theirs}
+    return {name: value for name, value in steered.items() if value != child["spec"].get(name)}
+
+
+def starter(child: Mapping[str, Any]) -> str | None:
+    """Returns who decides when a Job runs, for people, or None if that is its TrainingJob alone."""
+    if queue := child["metadata"].get("labels", {}).get(QUEUE_LABEL):
+        return f"Kueue (queue {queue})"
+    manager: str | None = child["spec"].get("managedBy")
+    return None if manager == _JOB_CONTROLLER else manager
 
 
 def _steered(spec: TrainingJobSpec) -> Object:
@@ -145,7 +164,8 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
     except NoStorageEndpoint:
         # It was built with the default of then. Whether from this spec, too, only the generation tells.
         return job.status is None or job.status.observed_generation != job.metadata.generation
-    return bool(child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION) != wanted)
+    found = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
+    return found is not None and found != wanted  # One that an admission webhook has stripped would be made for ever.
 
 
 def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:

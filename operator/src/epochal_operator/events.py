@@ -26,7 +26,7 @@ MAX_NOTE = 1024
 
 _SILENT = frozenset(
     {
-        *("Creating", "Queued", "Starting", "Storing", "Stopping", "Suspending", "Suspended"),
+        *("Creating", "Queued", "WaitingForAdmission", "Starting", "Storing", "Stopping", "Suspending", "Suspended"),
         *("Cleanup", "ContinueFromUnfinished", "Restarting", "Failing"),
     }
 )
@@ -165,7 +165,7 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
             yield Happening("Normal", "Started", ready.message, pod)
         case "ContinueFromNotFound":
             yield Happening("Normal", ready.reason, ready.message, f"{generation}/{ready.message}")
-        case "NameConflict" | "JobRejected" | "NoStorageEndpoint" | "ContinueFromFailed":
+        case "NameConflict" | "JobRejected" | "NoStorageEndpoint" | "ContinueFromFailed" | "FieldConflict":
             yield Happening("Warning", ready.reason, ready.message, f"{generation}/{ready.message}")
         case reason if reason not in _SILENT:
             yield Happening("Warning", reason, ready.message, pod)

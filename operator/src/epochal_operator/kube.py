@@ -213,9 +213,9 @@ class Kube:
         path = f"/apis/batch/v1{_scope(job['metadata']['namespace'])}/jobs"
         return await self._request("POST", path, query={"fieldManager": LEADER_MANAGER}, body=job)
 
-    async def delete_job(self, namespace: str, name: str, *, uid: str) -> None:
-        """Deletes a Job, which stays until its pods are gone; raises Conflict if its uid is another one."""
-        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+    async def delete_job(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
+        """Deletes a Job as read, which stays until its pods are gone; raises Conflict if it has changed since."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid, "resourceVersion": resource_version}}
         await self._request("DELETE", _job(namespace, name), body=body)
 
     async def patch_job(

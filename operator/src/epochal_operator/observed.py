@@ -21,11 +21,12 @@ https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a TrainingJob has no Job.
+    """Why a TrainingJob has no Job, or one that is not as it should be.
 
     Args:
-        reason: NameConflict, JobRejected, NoStorageEndpoint, or Cleanup while the Job of an earlier TrainingJob of that
-            name is going; what begins with ContinueFrom is a matter of the TrainingJob that this one goes on from.
+        reason: NameConflict, JobRejected, NoStorageEndpoint, FieldConflict if somebody else changes the Job, or Cleanup
+            while the Job of an earlier TrainingJob of that name is going; what begins with ContinueFrom is a matter of
+            the TrainingJob that this one goes on from.
         message: What is in the way.
     """
 
@@ -33,6 +34,7 @@ class Obstacle:
         "NameConflict",
         "JobRejected",
         "NoStorageEndpoint",
+        "FieldConflict",
         "Cleanup",
         "ContinueFromNotFound",
         "ContinueFromUnfinished",
@@ -51,7 +53,8 @@ class Observed:
         child: Its batch/v1 Job, if there is one.
         pods: The pods of that Job, the oldest first. No others tell how the training is.
         orphans: Pods that may still run and bear its labels, but are not of that Job: of one that is gone, mostly.
-        obstacle: Why it has no Job, if one could not be created.
+        obstacle: Why it has no Job, if one could not be created, or why that stays as it is.
+        held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
@@ -62,6 +65,7 @@ class Observed:
     pods: tuple[Object, ...] = ()
     orphans: tuple[Object, ...] = ()
     obstacle: Obstacle | None = None
+    held_until: datetime | None = None
     refusal: str | None = None
     continue_from: str | None = None
 

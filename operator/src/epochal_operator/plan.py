@@ -40,9 +40,17 @@ class PatchJob:
 
 @dataclass(frozen=True)
 class DeleteJob:
-    """Delete the Job: it was built from another spec and has not started."""
+    """Delete the Job as seen.
+
+    Args:
+        uid: Its uid.
+        resource_version: Its version: one that has begun meanwhile stays.
+        why: Why it goes, for the log.
+    """
 
     uid: str
+    resource_version: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -128,8 +136,8 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed,
         return Plan()
     if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
         after = begun(metadata, before, child, observed)
-    elif child is not None and not _going(child):
-        return Plan((DeleteJob(child["metadata"]["uid"]),))
+    elif child is not None and not _going(child) and not _held(observed):
+        return Plan((_delete(child, _OUTDATED),))
     else:
         after = refused(metadata, before, message, observed.now)
     return _settle(metadata, before, after, observed, ttl)
@@ -152,6 +160,8 @@ def _look_again(observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
     if observed.child is None:
         return OBSTACLE_SECONDS.get(observed.obstacle.reason) if observed.obstacle else None
+    if observed.held_until is not None and _held(observed):
+        return (observed.held_until - observed.now).total_seconds()
     if (seconds := lacks_pods(observed)) is not None:
         first, then = NO_POD_SECONDS
         return first if seconds < first else then
@@ -166,13 +176,31 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         # Made whether or not something is in the way: what breaks the rules is refused first.
         body = batch_job(job, installation, observed.continue_from)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
-        return None if observed.obstacle or observed.orphans else CreateJob(body)
-    if _going(child) or ending(child, observed.pods):
+        return None if observed.obstacle or observed.orphans or _out_of_queue(job) else CreateJob(body)
+    if _going(child) or ending(child, observed.pods) or _held(observed):
         return None
     if not _started(job.status or Status(), observed) and outdated(job, child, installation):
-        return DeleteJob(child["metadata"]["uid"])
+        return _delete(child, _OUTDATED)
+    if _out_of_queue(job):
+        return _delete(child, "is suspended, and gives back its place in the queue")
     spec = changes(job, child)
     return PatchJob(child["metadata"]["uid"], spec) if spec else None
+
+
+def _out_of_queue(job: TrainingJob) -> bool:
+    """Returns whether a TrainingJob is to have no Job: Kueue starts any that is suspended and has a place."""
+    return job.spec.suspend and job.spec.scheduling.queue_name is not None
+
+
+def _held(observed: Observed) -> bool:
+    return observed.held_until is not None and observed.now < observed.held_until
+
+
+def _delete(child: Mapping[str, Any], why: str) -> DeleteJob:
+    return DeleteJob(child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)
+
+
+_OUTDATED = "was built from an earlier spec, and had not started"
 
 
 def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported, observed: Observed) -> list[Action]:

@@ -10,6 +10,7 @@ from epochal_api.status import Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, parse
 
 from epochal_operator.children import NAME_LABEL, UID_LABEL, Installation
+from epochal_operator.corrections import Correction, writers
 from epochal_operator.events import event
 from epochal_operator.kube import (
     LEADER_MANAGER,
@@ -103,6 +104,7 @@ class Reconciler:
         self._instance = instance
         self._wake = wake
         self._clock = clock
+        self._corrections: dict[Key, Correction] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles a TrainingJob.
@@ -120,6 +122,7 @@ class Reconciler:
         for _ in range(ROUNDS):
             document = self._store.training_job(key)
             if document is None:
+                self._corrections.pop(key, None)
                 self._wake_followers(key)
                 return None
             observed = await self._explain(await self._catch_up(document, self._observe(key, document, obstacle)))
@@ -148,13 +151,17 @@ class Reconciler:
         if child is None and (name := predecessor_name(document)):
             before = predecessor(name, lambda other: self._store.training_job(Key(key.namespace, other)))
             obstacle, continue_from = obstacle or obstacle_before(before), before.uri
-        pods = self._store.pods(key)
+        now, pods, correction = self._clock(), self._store.pods(key), None
+        if child is not None:
+            correction = self._correction(key, child["metadata"]["uid"], document["metadata"]["generation"], now)
+            obstacle = correction.obstacle(now) if correction else None
         return Observed(
-            self._clock(),
+            now,
             child,
             own_pods(child, pods),
             orphans(child, pods, uid),
             obstacle,
+            correction.due if correction else None,
             continue_from=continue_from,
         )
 
@@ -183,14 +190,8 @@ class Reconciler:
         match action:
             case CreateJob():
                 return await self._create_job(key, action.body, planned)
-            case PatchJob():
-                spec = dict(action.spec)
-                self._store.put("Job", await self._kube.patch_job(*key, uid=action.uid, spec=spec))
-                _log.info("changed its Job: %s", spec)
-            case DeleteJob():
-                await self._kube.delete_job(*key, uid=action.uid)
-                await self._refresh(key)
-                _log.info("deleted its Job, which was built from an earlier spec and had not started")
+            case PatchJob() | DeleteJob():
+                await self._correct(key, action, planned["generation"])
             case ApplyReported():
                 await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump(), planned)
             case ApplyStatus():
@@ -226,6 +227,33 @@ class Reconciler:
         else:
             _log.info("created its Job")
         return None
+
+    async def _correct(self, key: Key, action: PatchJob | DeleteJob, generation: int) -> None:
+        """Puts a Job right, and remembers it: what somebody undoes is done again later and later."""
+        now, refusal = self._clock(), None
+        before = self._correction(key, action.uid, generation, now)
+        who = before.writers if before else ()
+        if before is not None and isinstance(action, PatchJob):
+            who = writers(await self._kube.get_job(*key), action.spec, LEADER_MANAGER)
+        try:
+            if isinstance(action, PatchJob):
+                spec = dict(action.spec)
+                self._store.put("Job", await self._kube.patch_job(*key, uid=action.uid, spec=spec))
+                _log.info("changed its Job: %s", spec)
+            else:
+                await self._kube.delete_job(*key, uid=action.uid, resource_version=action.resource_version)
+                await self._refresh(key)
+                _log.info("deleted its Job, which %s", action.why)
+                return
+        except (Invalid, Forbidden) as error:
+            refusal = error.message
+        fields = tuple(f"spec.{field}" for field in action.spec) if isinstance(action, PatchJob) else ("its deletion",)
+        times = before.times + 1 if before else 1
+        self._corrections[key] = Correction(action.uid, generation, times, now, fields, who, refusal)
+
+    def _correction(self, key: Key, job_uid: str, generation: int, now: datetime) -> Correction | None:
+        found = self._corrections.get(key)
+        return found if found and found.concerns(job_uid, generation, now) else None
 
     async def _apply_status(self, key: Key, manager: str, status: dict[str, Any], planned: Object) -> None:
         metadata = self._known(key, planned)["metadata"]

@@ -8,6 +8,7 @@ from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import CONDITIONS, STORAGE, Condition, Progress, Reported, State, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
+from epochal_operator.children import starter
 from epochal_operator.failures import ending, failing, failure, last_failure, no_more_follows
 from epochal_operator.observed import Observed
 from epochal_operator.pods import Cause, alive, clean, condition, ends_by, lost, running, started, waiting
@@ -17,7 +18,12 @@ INVALID = "InvalidSpec"
 """Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
 
 
-STALLING = frozenset({"NameConflict", "JobRejected", "NoStorageEndpoint", "ContinueFromFailed", "ContinueFromCircular"})
+STALLING = frozenset(
+    {
+        *("NameConflict", "JobRejected", "NoStorageEndpoint", "FieldConflict"),
+        *("ContinueFromFailed", "ContinueFromCircular"),
+    }
+)
 """Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
 
 MAX_MESSAGE = 16384
@@ -35,12 +41,14 @@ class Subject(NamedTuple):
         before: Its status so far.
         suspend: Whether it is to wait.
         gpus: GPUs that it asks for.
+        queued: Whether it waits without a Job, as it would have a place in a queue with one.
     """
 
     generation: int
     before: Status
     suspend: bool
     gpus: int | None
+    queued: bool = False
 
 
 class Verdict(NamedTuple):
@@ -85,7 +93,11 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         stays as it is, the first start and the attempts are remembered, and a condition keeps the time of its change.
     """
     before = job.status or Status()
-    return _derived(Subject(job.metadata.generation, before, job.spec.suspend, job.spec.resources.gpus), observed)
+    spec = job.spec
+    subject = Subject(
+        job.metadata.generation, before, spec.suspend, spec.resources.gpus, spec.scheduling.queue_name is not None
+    )
+    return _derived(subject, observed)
 
 
 def begun(metadata: Metadata, before: Status, child: Mapping[str, Any], observed: Observed) -> Status:
@@ -102,7 +114,7 @@ def begun(metadata: Metadata, before: Status, child: Mapping[str, Any], observed
 
 
 def _derived(subject: Subject, observed: Observed) -> Status:
-    generation, before, _, _ = subject
+    generation, before = subject.generation, subject.before
     if finished(before):
         return _settled(before, generation)
     verdict = _verdict(subject, observed)
@@ -189,41 +201,77 @@ def _settled(before: Status, generation: int) -> Status:
 
 
 def _verdict(subject: Subject, observed: Observed) -> Verdict:
-    child, pods, obstacle = observed.child, observed.pods, observed.obstacle
+    child, obstacle = observed.child, observed.obstacle
     waits: State = "Suspended" if subject.suspend else "Queued"
     if child is None:
-        if obstacle is None:
-            living = next((pod["metadata"]["name"] for pod in observed.orphans), None)
-            once = f", once the pod {living} has ended, which may train for a Job that is gone" if living else ""
-            return Verdict(waits, Cause("Creating", f"Its Job is about to be created{once}."), ready=False)
-        stalled = obstacle.reason in STALLING
-        return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
-    if end := ending(child, pods):
+        return _without_job(subject, observed, waits)
+    if end := ending(child, observed.pods):
         failed = end.kind == "Failed"
         return Verdict(end.kind, end.cause, ready=not failed, stalled=failed, time=end.time)
-    if child["metadata"].get("deletionTimestamp"):
-        return Verdict(waits, Cause("Creating", "Its Job is being deleted, another one follows."), ready=False)
-    if subject.suspend and not any(map(alive, pods)):
-        return Verdict("Suspended", Cause("Suspended", "It waits until spec.suspend is false."))
-    return _of_pods(subject, observed)
+    lives = any(map(alive, observed.pods))
+    if child["metadata"].get("deletionTimestamp") and not (subject.suspend and lives):
+        return Verdict(waits, Cause("Creating", _deleted(child)), ready=False)
+    waiting_as_told = subject.suspend and child["spec"].get("suspend") and not lives
+    verdict = Verdict("Suspended", _SUSPENDED) if waiting_as_told else _of_pods(subject, observed)
+    if obstacle is None:
+        return verdict
+    stalled = obstacle.reason in STALLING and not lives and not waiting_as_told
+    return verdict._replace(cause=Cause(obstacle.reason, obstacle.message), stalled=stalled)
+
+
+def _without_job(subject: Subject, observed: Observed, waits: State) -> Verdict:
+    if obstacle := observed.obstacle:
+        stalled = obstacle.reason in STALLING
+        return Verdict(waits, Cause(obstacle.reason, obstacle.message), ready=False, stalled=stalled)
+    if observed.orphans:
+        living = observed.orphans[0]["metadata"]["name"]
+        once = f"once the pod {living} has ended, which may train for a Job that is gone"
+        return Verdict(waits, Cause("Creating", f"Its Job is about to be created, {once}."), ready=False)
+    if subject.suspend and subject.queued:
+        return Verdict("Suspended", _SUSPENDED)
+    return Verdict(waits, Cause("Creating", "Its Job is about to be created."), ready=False)
+
+
+_SUSPENDED = Cause("Suspended", "It waits until spec.suspend is false.")
+
+
+def _deleted(child: Mapping[str, Any]) -> str:
+    """Returns what is to be said of a Job that is being deleted: one stays for as long as it has finalizers."""
+    finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _FINALIZERS]
+    once = f", once nobody holds it any more (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
+    return f"Its Job is being deleted, another one follows{once}."
+
+
+_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
+"""Finalizers that Kubernetes itself sets and removes.
+
+https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+"""
 
 
 def _of_pods(subject: Subject, observed: Observed) -> Verdict:
-    if observed.refusal:
-        return Verdict("Queued", Cause("PodRefused", clean(f"Its pod cannot be created: {observed.refusal}")))
-    if not observed.pods:
-        return Verdict("Queued", Cause("Queued", "Its Job has no pod yet."))
+    child = observed.child or {}
+    if (cause := _of_no_pod(child, observed)) is not None:
+        return Verdict("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):
         verdict = _of_living(subject.before, pod)
         return verdict._replace(cause=_on_its_way_out(pod, observed, suspend=subject.suspend) or verdict.cause)
-    child = observed.child or {}
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Verdict("Storing", Cause("Storing", f"The pod {name} has completed."))
     if no_more_follows(child, observed.pods):
         return Verdict("Running", Cause("Failing", f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Verdict("Starting", Cause("Restarting", f"{cause.reason}: {cause.message}"))
+
+
+def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> Cause | None:
+    """Returns why a Job has no pod, or no other one yet, or None if that of its pods says more."""
+    if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
+        return Cause("WaitingForAdmission", f"It waits until {who} lets its Job run.")
+    if observed.refusal:
+        return Cause("PodRefused", clean(f"Its pod cannot be created: {observed.refusal}"))
+    return None if observed.pods else Cause("Queued", "Its Job has no pod yet.")
 
 
 def _of_living(before: Status, pod: Mapping[str, Any]) -> Verdict:

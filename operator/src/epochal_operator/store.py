@@ -135,6 +135,6 @@ def _trimmed(kind: Kind, thing: Object) -> Object:
 
 
 _SPEC: dict[Kind, frozenset[str]] = {
-    "Job": frozenset({"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit"}),
+    "Job": frozenset({"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy"}),
     "Pod": frozenset({"nodeName", "containers"}),
 }

@@ -137,7 +137,7 @@ WRITES: Sequence[Callable[[Kube], Any]] = (
     lambda kube: kube.create_event(EVENT),
     lambda kube: kube.create_job({"metadata": {"namespace": "vision"}}),
     lambda kube: kube.patch_job("vision", "digits", uid="u"),
-    lambda kube: kube.delete_job("vision", "digits", uid="u"),
+    lambda kube: kube.delete_job("vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.delete_training_job("vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.apply_status("vision", "digits", uid="u", manager="epochal", status={}),
 )

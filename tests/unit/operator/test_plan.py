@@ -65,6 +65,24 @@ def steps(job: Any, observed: Observed) -> list[type[Action]]:
 STARTED = {"startTime": at(-60)}
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 DONE = status(training_job(), seen(COMPLETE, succeeded()))
+SOON = NOW + timedelta(seconds=8)
+QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
+QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
+QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
+
+
+def by_kueue(job: Any) -> Any:
+    """Returns a Job as it is once Kueue has let it run, with fewer workers."""
+    return job | {"spec": job["spec"] | {"suspend": False, "parallelism": 0}}
+
+
+def labelled(job: Any) -> Any:
+    """Returns a Job that somebody else has put into a queue."""
+    return job | {"metadata": job["metadata"] | {"labels": {"kueue.x-k8s.io/queue-name": "gpus"}}}
+
+
+def managed(job: Any, by: str) -> Any:
+    return job | {"spec": job["spec"] | {"managedBy": by}}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +108,21 @@ DONE = status(training_job(), seen(COMPLETE, succeeded()))
             )
         ),
         (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
+        (training_job(suspend=True), seen(child(), held_until=SOON), [ApplyStatus]),
+        (training_job(backoffLimit=9), seen(child(), held_until=SOON), [ApplyStatus]),
+        (training_job(suspend=True), seen(child(), held_until=NOW), [PatchJob]),
+        (QUEUED, seen(), [CreateJob]),
+        (QUEUED, seen(child(QUEUED)), [ApplyStatus]),
+        (QUEUED, seen(by_kueue(child(QUEUED)), running()), [EmitEvent, ApplyStatus]),
+        (QUEUED_DEADLINE, seen(child(QUEUED)), [PatchJob]),
+        (OUT_OF_QUEUE, seen(), [EmitEvent, ApplyStatus]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [DeleteJob]),
+        (OUT_OF_QUEUE, seen(going(by_kueue(child(QUEUED))), running()), [ApplyStatus]),
+        (OUT_OF_QUEUE, seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(), seen(labelled(child(training_job(suspend=True)))), [ApplyStatus]),
+        (training_job(), seen(managed(child(training_job(suspend=True)), "example.com/queue")), [ApplyStatus]),
+        (training_job(), seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")), [PatchJob]),
+        (training_job(suspend=True), seen(labelled(child())), [PatchJob]),
         (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(DONE), seen(), []),
@@ -146,6 +179,28 @@ def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, .
 )
 def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
     assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
+
+
+def test_a_job_that_is_held_is_looked_at_again() -> None:
+    conflict = Obstacle("FieldConflict", "x")
+    held = seen(child(), held_until=SOON, obstacle=conflict)
+    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
+    told = status(training_job(), held)
+    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
+
+
+def test_a_job_of_a_queue_waits_for_it() -> None:
+    body = applied(QUEUED, seen(), CreateJob).body
+    assert (body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], body["spec"]["suspend"]) == ("gpus", True)
+    assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
+    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), PatchJob)
+    assert patched.spec == {"activeDeadlineSeconds": 5}
+
+
+def test_a_job_that_an_admission_webhook_has_stripped_is_not_made_again_and_again() -> None:
+    stripped = child()
+    del stripped["metadata"]["annotations"]
+    assert steps(training_job(backoffLimit=9), seen(stripped)) == [ApplyStatus]
 
 
 def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
@@ -320,7 +375,8 @@ def test_a_default_that_is_missing_is_waited_for() -> None:
     same = document({"observedGeneration": 1}, suspend=True)
     assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
     (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
-    assert changed == DeleteJob("job-uid")
+    assert isinstance(changed, DeleteJob)
+    assert (changed.uid, changed.resource_version) == ("job-uid", "42")
 
 
 def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:
@@ -399,7 +455,7 @@ class World(RuleBasedStateMachine):
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
-                self.child["metadata"]["uid"] = f"job-{self.made}"
+                self.child["metadata"] |= {"uid": f"job-{self.made}", "resourceVersion": "42"}
             case PatchJob():
                 assert self.child is not None
                 self.child["spec"] |= action.spec

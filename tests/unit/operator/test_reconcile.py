@@ -1,15 +1,16 @@
 """Reconcile, between what the watches have told and an API server: one TrainingJob goes on from another."""
 
 import copy
+import itertools
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.kube import NotFound, Page
+from epochal_operator.kube import Forbidden, NotFound, Page
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.reported import reported
 from epochal_operator.store import Key, Store
@@ -306,3 +307,107 @@ async def test_a_pod_of_an_earlier_training_of_that_name_is_none_of_this_one() -
     await reconciler(server, store).reconcile(FIRST)
     assert server.documents["first"]["status"]["state"] == "Queued"
     assert list(server.jobs) == ["first"]
+
+
+class Contested(ApiServer):
+    """Somebody suspends the Job whenever it is not suspended; or nobody may change it."""
+
+    refused = False
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.patches: list[float] = []
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def suspend(self, managers: Any = ("kueue",)) -> Any:
+        job = self.jobs["first"]
+        job["spec"]["suspend"] = True
+        job["metadata"]["managedFields"] = [
+            {"manager": manager, "fieldsV1": {"f:spec": {"f:suspend": {}}}} for manager in managers
+        ]
+        return self._written(job)
+
+    async def get_job(self, *_: str) -> Any:
+        return copy.deepcopy(self.jobs["first"])
+
+    async def patch_job(self, *_: str, uid: str, spec: Any) -> Any:
+        assert uid == "job-of-first"
+        self.patches.append(self.seconds)
+        if self.refused:
+            raise Forbidden(403, "Forbidden", "jobs.batch is forbidden")
+        self.jobs["first"]["spec"] |= spec
+        written = self._written(self.jobs["first"])
+        self._store.put("Job", self.suspend())
+        return written
+
+    def ready(self) -> tuple[str, str, str]:
+        status = self.documents["first"]["status"]
+        ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+        return status["state"], ready["reason"], ready["message"]
+
+    async def live(self, seconds: float) -> None:
+        """Reconciles as the queue does."""
+        reconciler = Reconciler(
+            cast("Kube", self),
+            self._store,
+            lambda: INSTALLATION,
+            instance="test",
+            wake=lambda _: None,
+            clock=self.now,
+        )
+        while self.seconds < seconds:
+            after = await reconciler.reconcile(FIRST)
+            self.seconds += after or 300
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_two_writers_of_a_job_overwrite_each_other_ever_more_seldom(refused: bool) -> None:  # noqa: FBT001
+    store = Store()
+    server = Contested(store)
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Job", server.suspend())
+    server.refused = refused
+    await server.live(3600)
+    assert 15 < len(server.patches) < 25
+    gaps = [after - before for before, after in itertools.pairwise(server.patches)]
+    assert gaps == sorted(gaps)
+    state, reason, message = server.ready()
+    assert (state, reason) == ("Queued", "JobRejected" if refused else "FieldConflict")
+    assert (
+        "jobs.batch is forbidden" if refused else "kueue and Epochal overwrite each other's spec.suspend"
+    ) in message
+
+
+async def test_a_job_that_may_not_be_changed_does_not_hold_back_the_status() -> None:
+    store = Store()
+    server = Contested(store)
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    server.refused = True
+    document = server.put("first")
+    document["spec"]["suspend"], document["metadata"]["generation"] = True, 2
+    server.documents["first"]["spec"]["suspend"] = True
+    store.put("TrainingJob", document)
+    store.put("Pod", mine(running()))
+    assert await reconciler(server, store).reconcile(FIRST) == 1
+    assert server.ready() == (
+        "Running",
+        "JobRejected",
+        "The API server refuses to change its Job (spec.suspend): jobs.batch is forbidden",
+    )
+
+
+async def test_what_somebody_changes_once_is_put_right_at_once() -> None:
+    store = Store()
+    server = Contested(store)
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Job", server.suspend())
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.patches == [0]
+    assert server.ready()[1] == "Queued"

@@ -42,6 +42,9 @@ CONTINUE_FROM: list[tuple[Any, set[str]]] = [
     ("ContinueFromFailed", {"Stalled"}),
     ("ContinueFromCircular", {"Stalled"}),
 ]
+QUEUED = training_job(scheduling={"queueName": "gpus"})
+OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
+CONFLICT, REFUSED = Obstacle("FieldConflict", "x"), Obstacle("JobRejected", "x")
 UNFINISHED = Obstacle("ContinueFromUnfinished", "x")
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
 
@@ -97,6 +100,25 @@ FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
         (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", {"Ready"}, "Failing"),
         (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
         (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
+        (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
+        (QUEUED, seen(child(QUEUED), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (QUEUED, seen(child(QUEUED), failed(code=143)), "Queued", {"Ready"}, "WaitingForAdmission"),
+        (OUT_OF_QUEUE, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
+        (OUT_OF_QUEUE, seen(going(child(QUEUED)), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (OUT_OF_QUEUE, seen(going(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
+        (training_job(), seen(child(SUSPENDED), obstacle=CONFLICT), "Queued", {"Ready", "Stalled"}, "FieldConflict"),
+        (training_job(), seen(child(), running(), obstacle=CONFLICT), "Running", {"Ready"}, "FieldConflict"),
+        (SUSPENDED, seen(child(), running(), obstacle=REFUSED), "Running", {"Ready"}, "JobRejected"),
+        (SUSPENDED, seen(child(), obstacle=REFUSED), "Queued", {"Ready", "Stalled"}, "JobRejected"),
+        (SUSPENDED, seen(child(SUSPENDED), obstacle=REFUSED), "Suspended", {"Ready", "Suspended"}, "JobRejected"),
+        (
+            training_job(),
+            seen(COMPLETE, succeeded(), obstacle=CONFLICT),
+            "Complete",
+            {"Ready", "Complete"},
+            "Completed",
+        ),
         (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
     ],
 )
@@ -173,6 +195,24 @@ def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
         found = get_condition(status(training_job(whole), seen(child(), running())), "StorageAvailable")
         assert found is not None
         assert (found.status, found.reason) == ("True", "Available")
+
+
+def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
+    going_on = going(child())
+    going_on["metadata"]["finalizers"] = ["foregroundDeletion", "example.com/keep"]
+    ready = get_condition(status(training_job(), seen(going_on)), "Ready")
+    assert ready is not None
+    assert "(metadata.finalizers: example.com/keep)" in ready.message
+    going_on["metadata"]["finalizers"] = ["foregroundDeletion"]
+    ready = get_condition(status(training_job(), seen(going_on)), "Ready")
+    assert ready is not None
+    assert ready.message == "Its Job is being deleted, another one follows."
+
+
+def test_a_job_that_waits_for_a_queue_names_it() -> None:
+    ready = get_condition(status(QUEUED, seen(child(QUEUED))), "Ready")
+    assert ready is not None
+    assert ready.message == "It waits until Kueue (queue gpus) lets its Job run."
 
 
 def test_a_pod_that_is_taken_away_says_why() -> None:
