@@ -61,6 +61,7 @@ class Controller:
             await self._look()
             group.create_task(self.queue.run(self._config.workers))
             group.create_task(self._resync())
+            group.create_task(self._reconciler.recorder.run())
             while True:
                 await self._watch()
                 await asyncio.sleep(RETRY_SECONDS)

@@ -48,6 +48,7 @@ from epochal_operator.plan import (
 )
 from epochal_operator.predecessor import obstacle as obstacle_before
 from epochal_operator.predecessor import predecessor, predecessor_name
+from epochal_operator.recorder import Recorder
 from epochal_operator.store import Key, Store
 
 Object = Mapping[str, Any]
@@ -86,6 +87,9 @@ class Reconciler:
         instance: Name of this process, for Events.
         wake: Wants a TrainingJob reconciled, since one that it waits for has changed.
         clock: Returns the time, with a time zone.
+
+    Attributes:
+        recorder: What tells the Events; the later ones as long as it runs.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Reconciler:
         self._instance = instance
         self._wake = wake
         self._clock = clock
+        self.recorder = Recorder(kube)
         self._corrections: dict[Key, Correction] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -268,11 +273,7 @@ class Reconciler:
 
     async def _emit(self, action: EmitEvent, known: Object) -> None:
         metadata = Metadata.model_validate(known["metadata"])
-        told = event(action.happening, metadata, instance=self._instance, now=self._clock())
-        try:
-            await self._kube.create_event(told)
-        except (Forbidden, Invalid, NotFound) as error:
-            _log.warning("an Event was refused: %s", error)
+        await self.recorder.tell(event(action.happening, metadata, instance=self._instance, now=self._clock()))
 
     async def _delete(self, key: Key, known: Object) -> None:
         metadata = known["metadata"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.kube import Forbidden, NotFound, Page
+from epochal_operator.kube import ApiError, Forbidden, NotFound, Page, Unavailable
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.reported import reported
 from epochal_operator.store import Key, Store
@@ -411,3 +411,60 @@ async def test_what_somebody_changes_once_is_put_right_at_once() -> None:
     await reconciler(server, store).reconcile(FIRST)
     assert server.patches == [0]
     assert server.ready()[1] == "Queued"
+
+
+class Mute(ApiServer):
+    """No Event can be created."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__()
+        self._error = error
+        self.order: list[str] = []
+
+    async def create_event(self, told: Any) -> None:
+        self.order.append(told["reason"])
+        raise self._error
+
+    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+        self.order.append(what["status"].get("state", "figures"))
+        return await super().apply_status(namespace, name, **what)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable(429, "TooManyRequests", "busy"),
+        Unavailable(500, "InternalError", "failed calling webhook"),
+        Unavailable(0, "TimeoutError", "no answer"),
+        Forbidden(403, "Forbidden", "unable to create new content in namespace vision because it is being terminated"),
+        NotFound(404, "NotFound", 'namespaces "vision" not found'),
+    ],
+)
+async def test_an_event_that_is_refused_does_not_hold_back_the_status(error: ApiError) -> None:
+    server, store = Mute(error), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Job", server.end("first"))
+    assert await reconciler(server, store).reconcile(FIRST) is None
+    assert server.documents["first"]["status"]["state"] == "Complete"
+    # Before it: whoever is killed in between tells it again.
+    assert server.order == ["Queued", "Completed", "Complete"]
+
+
+class Terminating(ApiServer):
+    """The namespace is being deleted: nothing new may be created in it."""
+
+    async def create_job(self, job: Any) -> Any:
+        raise Forbidden(403, "Forbidden", f"{job['metadata']['name']}: the namespace is being terminated")
+
+    async def create_event(self, told: Any) -> None:
+        raise Forbidden(403, "Forbidden", f"{told['metadata']['name']}: the namespace is being terminated")
+
+
+async def test_a_namespace_that_is_being_deleted_ends_as_it_should() -> None:
+    server, store = Terminating(), Store()
+    store.put("TrainingJob", server.put("first"))
+    assert await reconciler(server, store).reconcile(FIRST) == 60
+    assert server.documents["first"]["status"]["state"] == "Queued"
+    store.remove("TrainingJob", server.documents["first"])
+    assert await reconciler(server, store).reconcile(FIRST) is None
