@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from epochal_api.trainingjob import GROUP
 
@@ -15,6 +16,7 @@ from epochal_operator.leader import LeaseLost
 from epochal_operator.metrics import OperatorMetrics
 from epochal_operator.queue import Queue
 from epochal_operator.reconcile import Reconciler
+from epochal_operator.refusals import watch_refusals
 from epochal_operator.resync import resync
 from epochal_operator.store import Key, Store
 
@@ -62,6 +64,8 @@ class Controller:
             group.create_task(self.queue.run(self._config.workers))
             group.create_task(self._resync())
             group.create_task(self._reconciler.recorder.run())
+            for namespace in self._config.namespaces or (None,):
+                group.create_task(watch_refusals(self._kube, namespace, self._take_refusal))
             while True:
                 await self._watch()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -99,6 +103,13 @@ class Controller:
             await watch(self.store, self.queue, self._config.namespaces, relisted=self._relisted.set)
         except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew
             _log.warning("the watches ended and begin anew: %s", str(error) or type(error).__name__)
+
+    def _take_refusal(self, event: Mapping[str, Any]) -> None:
+        """Has a TrainingJob looked at whose pod cannot be created."""
+        about = event.get("regarding") or {}
+        key = Key(about.get("namespace", ""), about.get("name", ""))
+        if self.store.training_job(key) is not None and self._reconciler.refusals.take(event) is not None:
+            self.queue.add(key)
 
     async def _resync(self) -> None:
         while True:

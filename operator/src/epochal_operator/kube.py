@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from os import environ
 from typing import Any, NamedTuple, Self
@@ -31,6 +31,8 @@ ALREADY_EXISTS = "AlreadyExists"
 
 REQUEST_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
+WATCH_SECONDS = 240
+"""Less than etcd keeps old versions for, by which a watch goes on where another one ended."""
 TRIES = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
@@ -247,11 +249,25 @@ class Kube:
             if error.reason != ALREADY_EXISTS:  # a quota that changed meanwhile is a Conflict too
                 raise
 
-    async def list_events(self, namespace: str, *, regarding: str, reason: str) -> list[Object]:
-        """Returns the events.k8s.io/v1 Events of one reason about one object, which is named by its uid."""
-        query = {"limit": str(PAGE), "fieldSelector": f"regarding.uid={regarding},reason={reason}"}
-        page = await self._request("GET", f"/apis/events.k8s.io/v1{_scope(namespace)}/events", query=query)
-        return list(page.get("items", []))
+    async def watch_events(self, fields: str, namespace: str | None = None) -> AsyncIterator[Object]:
+        """Yields the events.k8s.io/v1 Events that a field selector names: those that there are, then every later one.
+
+        It ends when the API server has forgotten where it was; then it is to be begun anew.
+        """
+        path, version = f"/apis/events.k8s.io/v1{_scope(namespace)}/events", ""
+        async for page in self._list(path, fields=fields):
+            version = page.resource_version
+            for event in page.items:
+                yield event
+        while True:
+            query = {"watch": "true", "fieldSelector": fields, "resourceVersion": version}
+            async for told in self._stream(path, query | {"timeoutSeconds": str(WATCH_SECONDS)}):
+                if told["type"] == "ERROR":
+                    return
+                version = told["object"]["metadata"]["resourceVersion"]
+                if told["type"] != "DELETED":
+                    yield told["object"]
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def review_token(self, token: str, audience: str) -> Identity | None:
         """Returns whom a token speaks for, or None if it is not valid for this audience."""
@@ -298,8 +314,9 @@ class Kube:
         meta = lease["metadata"]
         return await self._request("PUT", f"{_leases(meta['namespace'])}/{_segment(meta['name'])}", body=lease)
 
-    async def _list(self, path: str, selector: str | None = None) -> AsyncIterator[Page]:
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+    async def _list(self, path: str, selector: str | None = None, *, fields: str | None = None) -> AsyncIterator[Page]:
+        selectors = {"labelSelector": selector, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
         while True:
             page = await self._request("GET", path, query=query)
             metadata = page["metadata"]
@@ -307,6 +324,27 @@ class Kube:
             if not metadata.get("continue"):
                 return
             query = query | {"continue": metadata["continue"]}
+
+    async def _stream(self, path: str, query: dict[str, str]) -> AsyncIterator[Object]:
+        """Yields what a watch tells until the API server ends it."""
+        timeout = aiohttp.ClientTimeout(total=WATCH_SECONDS + REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        request = await self._client.param_serialize(
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": _JSON},
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = await self._client.call_api(*request, _request_timeout=timeout)
+            async with answer.response as response:
+                if response.status != 200:  # noqa: PLR2004
+                    raise _error(response.status, await response.read(), response.headers)
+                async for line in response.content:
+                    yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            message = f"the API server broke off a watch of {path}: {error or type(error).__name__}"
+            raise Unavailable(0, type(error).__name__, message) from error
 
     async def _request(
         self,
@@ -351,15 +389,23 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = {"message": text.decode(errors="replace")[:1024]}
         if 200 <= response.status < 300:  # noqa: PLR2004
-            return dict(answer)
-        kind = _ERRORS.get(response.status, Unavailable if response.status >= 500 else ApiError)  # noqa: PLR2004
-        message = answer.get("message") or f"HTTP {response.status}"
-        raise kind(response.status, answer.get("reason") or "", message, _seconds(response.headers.get("Retry-After")))
+            return _read(text)
+        raise _error(response.status, text, response.headers)
+
+
+def _read(text: bytes) -> Object:
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {"message": text.decode(errors="replace")[:1024]}
+
+
+def _error(status: int, text: bytes, headers: Mapping[str, str]) -> ApiError:
+    answer = _read(text)
+    kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
+    message = answer.get("message") or f"HTTP {status}"
+    return kind(status, answer.get("reason") or "", message, _seconds(headers.get("Retry-After")))
 
 
 def _yaml(document: Object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from epochal_api.trainingjob import GROUP, KIND
 
@@ -12,6 +12,8 @@ from epochal_operator.pods import alive, condition, in_order
 
 Object = Mapping[str, Any]
 
+PATIENCE_SECONDS = 3.0
+"""How long a Job may be without a pod until it is asked why: mostly it is about to make one."""
 TOLD_SECONDS = 600.0
 """Longer than Kubernetes is silent on a pod that cannot be created: it tells of one object every five minutes at last.
 
@@ -84,16 +86,30 @@ def lacks_pods(observed: Observed) -> float | None:
     return (observed.now - max([datetime.fromisoformat(begun), *map(_created, pods)])).total_seconds()
 
 
-def refusal(told: Iterable[Object], observed: Observed) -> str | None:
+class Refused(NamedTuple):
+    """That a Job's pod could not be created.
+
+    Args:
+        note: Why, in the server's words.
+        at: When that was told last, with a time zone.
+    """
+
+    note: str
+    at: datetime
+
+
+def refusal(last: Refused | None, observed: Observed) -> str | None:
     """Returns why a Job's pod cannot be created, or None if that is not known, or no longer so.
 
     Args:
-        told: The events.k8s.io/v1 Events of the Job with the reason FailedCreate.
+        last: What was told of it last, if anything was.
         observed: What else is seen.
     """
-    last = max(told, key=_last_told, default=None)
+    seconds = lacks_pods(observed)
+    if last is None or seconds is None or seconds < PATIENCE_SECONDS:
+        return None
     since = max([observed.now - timedelta(seconds=TOLD_SECONDS), *map(_created, observed.pods)])
-    return last.get("note") if last is not None and _last_told(last) > since else None
+    return last.note if last.at > since else None
 
 
 def is_ahead(observed: Observed) -> bool:
@@ -135,12 +151,6 @@ def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Obj
 
 def _created(pod: Object) -> datetime:
     return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-
-
-def _last_told(event: Object) -> datetime:
-    series = event.get("series") or {}
-    times = series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime")
-    return datetime.fromisoformat(next(filter(None, times), event["metadata"]["creationTimestamp"]))
 
 
 def _has_ended(child: Object) -> bool:

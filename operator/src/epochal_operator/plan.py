@@ -11,7 +11,14 @@ from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 from epochal_operator.children import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
 from epochal_operator.events import Happening, happenings, plain_http
 from epochal_operator.failures import ending, last_report
-from epochal_operator.observed import Observed, Obstacle, has_started, lacks_pods
+from epochal_operator.observed import (
+    PATIENCE_SECONDS,
+    TOLD_SECONDS,
+    Observed,
+    Obstacle,
+    has_started,
+    lacks_pods,
+)
 from epochal_operator.pods import lost_at
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
@@ -19,8 +26,6 @@ from epochal_operator.status import begun, finished, holds, leaders_part, refuse
 
 OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
 """How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
-NO_POD_SECONDS = (3.0, 30.0)
-"""When to ask for the first time why a Job has no pod, and from then on: nobody tells when a quota has room again."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,8 @@ def _look_again(observed: Observed) -> float | None:
     if observed.held_until is not None and _held(observed):
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := lacks_pods(observed)) is not None:
-        first, then = NO_POD_SECONDS
-        return first if seconds < first else then
+        left = PATIENCE_SECONDS - seconds
+        return left if left > 0 else TOLD_SECONDS if observed.refusal else None
     times = [time for time in map(lost_at, observed.pods) if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None
 

@@ -25,14 +25,12 @@ from epochal_operator.observed import (
     Observed,
     Obstacle,
     is_ahead,
-    lacks_pods,
     obstacle_of,
     orphans,
     own_pods,
     refusal,
 )
 from epochal_operator.plan import (
-    NO_POD_SECONDS,
     Action,
     ApplyReported,
     ApplyStatus,
@@ -49,6 +47,7 @@ from epochal_operator.plan import (
 from epochal_operator.predecessor import obstacle as obstacle_before
 from epochal_operator.predecessor import predecessor, predecessor_name
 from epochal_operator.recorder import Recorder
+from epochal_operator.refusals import Refusals
 from epochal_operator.store import Key, Store
 
 Object = Mapping[str, Any]
@@ -90,6 +89,7 @@ class Reconciler:
 
     Attributes:
         recorder: What tells the Events; the later ones as long as it runs.
+        refusals: Why Jobs have no pod, as far as Events have told.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Reconciler:
         self._wake = wake
         self._clock = clock
         self.recorder = Recorder(kube)
+        self.refusals = Refusals()
         self._corrections: dict[Key, Correction] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -130,7 +131,7 @@ class Reconciler:
                 self._corrections.pop(key, None)
                 self._wake_followers(key)
                 return None
-            observed = await self._explain(await self._catch_up(document, self._observe(key, document, obstacle)))
+            observed = await self._catch_up(document, self._observe(key, document, obstacle))
             if self._store.training_job(key) is not document:
                 continue  # It was told of meanwhile.
             todo = make_plan(document, observed, self._installation())
@@ -160,7 +161,7 @@ class Reconciler:
         if child is not None:
             correction = self._correction(key, child["metadata"]["uid"], document["metadata"]["generation"], now)
             obstacle = correction.obstacle(now) if correction else None
-        return Observed(
+        observed = Observed(
             now,
             child,
             own_pods(child, pods),
@@ -169,6 +170,8 @@ class Reconciler:
             correction.due if correction else None,
             continue_from=continue_from,
         )
+        last = self.refusals.of(child["metadata"]["uid"]) if child is not None else None
+        return replace(observed, refusal=refusal(last, observed))
 
     async def _catch_up(self, document: Object, observed: Observed) -> Observed:
         """Reads the pods of a Job whose end was told before theirs: only they say why it ended."""
@@ -180,15 +183,6 @@ class Reconciler:
         for pod in pods:
             self._store.put("Pod", pod)
         return replace(observed, pods=own_pods(observed.child, pods))
-
-    async def _explain(self, observed: Observed) -> Observed:
-        """Finds out why a Job has no pod: the Job's status does not tell, only its Events do."""
-        seconds = lacks_pods(observed)
-        if observed.child is None or seconds is None or seconds < NO_POD_SECONDS[0]:
-            return observed
-        metadata = observed.child["metadata"]
-        told = await self._kube.list_events(metadata["namespace"], regarding=metadata["uid"], reason="FailedCreate")
-        return replace(observed, refusal=refusal(told, observed))
 
     async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:
         """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a Job."""

@@ -15,7 +15,7 @@ RIGHTS = {
     ("epochal.dev", "trainingjobs/finalizers", "update"),
     ("batch", "jobs", "get list watch create patch delete"),
     ("", "pods", "get list watch"),
-    ("events.k8s.io", "events", "list create"),
+    ("events.k8s.io", "events", "list watch create"),
 }
 COMBINATIONS: list[Object] = [
     {},

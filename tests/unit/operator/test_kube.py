@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -106,6 +107,36 @@ async def test_a_server_that_wants_to_be_left_alone_is(script: Script, kube: Kub
     begun = asyncio.get_running_loop().time()
     await kube.get_job("vision", "digits")
     assert asyncio.get_running_loop().time() - begun >= 0.95
+
+
+def event(version: str) -> dict[str, Any]:
+    return {"metadata": {"name": f"digits.{version}", "resourceVersion": version}}
+
+
+async def test_events_are_listed_then_watched(script: Script, kube: Kube) -> None:
+    ended = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
+    script.answers = [
+        (200, {"metadata": {"resourceVersion": "7", "continue": "more"}, "items": [event("3")]}),
+        (200, {"metadata": {"resourceVersion": "7"}, "items": [event("5")]}),
+        (200, {"type": "ADDED", "object": event("8")}),
+        (200, {"type": "DELETED", "object": event("9")}),
+        (200, ended),
+    ]
+    told = [one["metadata"]["resourceVersion"] async for one in kube.watch_events("reason=FailedCreate", "vision")]
+    assert told == ["3", "5", "8"]
+    watches = [dict(parse_qsl(urlsplit(path).query)) for _, path in script.asked if "watch" in path]
+    assert [one["resourceVersion"] for one in watches] == ["7", "8", "9"]
+    assert {one["fieldSelector"] for one in watches} == {"reason=FailedCreate"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [(failure(403), Forbidden), (failure(410), NotFound), (failure(500), Unavailable), (None, Unavailable)],
+)
+async def test_a_watch_that_is_refused_says_so(script: Script, kube: Kube, answer: Any, kind: type[Exception]) -> None:
+    script.answers = [(200, {"metadata": {"resourceVersion": "7"}, "items": []}), answer]
+    with pytest.raises(kind):
+        await anext(kube.watch_events("reason=FailedCreate"))
 
 
 async def test_an_event_that_exists_is_told(script: Script, kube: Kube) -> None:

@@ -1,11 +1,12 @@
 """What is seen of a TrainingJob: what stands in its way, and what it lacks."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.observed import Observed, is_ahead, lacks_pods, obstacle_of, orphans, own_pods, refusal
+from epochal_operator.observed import Observed, Refused, is_ahead, lacks_pods, obstacle_of, orphans, own_pods, refusal
 
-from tests.unit.operator.objects import UID, at, child, failed, pod, running, seen, training_job, true
+from tests.unit.operator.objects import NOW, UID, at, child, failed, pod, running, seen, training_job, true
 
 
 @pytest.mark.parametrize(
@@ -47,29 +48,21 @@ def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | No
     assert lacks_pods(observed) == seconds
 
 
-def failed_create(note: str, **fields: Any) -> dict[str, Any]:
-    return {"metadata": {"creationTimestamp": at(-900)}, "note": note, **fields}
-
-
 @pytest.mark.parametrize(
-    ("told", "found"),
+    ("last", "observed", "found"),
     [
-        ([], None),
-        ([failed_create("quota", deprecatedLastTimestamp=at(-9))], "quota"),
-        ([failed_create("quota", eventTime=at(-9))], "quota"),
-        ([failed_create("quota", eventTime=at(-300), series={"lastObservedTime": at(-9)})], "quota"),
-        ([failed_create("old", eventTime=at(-12)), failed_create("new", deprecatedLastTimestamp=at(-11))], "new"),
-        ([failed_create("of the pod before", deprecatedLastTimestamp=at(-61))], None),
-        ([failed_create("long ago")], None),
+        (None, seen(child(**BEGUN)), None),
+        (Refused("quota", NOW), seen(child(**BEGUN)), "quota"),
+        (Refused("quota", NOW), seen(child(startTime=at(-2))), None),
+        (Refused("quota", NOW), seen(child(**BEGUN), running()), None),
+        (Refused("quota", NOW), seen(child(**BEGUN), failed(age=60)), "quota"),
+        (Refused("of the pod before", NOW - timedelta(seconds=61)), seen(child(**BEGUN), failed(age=60)), None),
+        (Refused("quota", NOW - timedelta(seconds=599)), seen(child(startTime=at(-999))), "quota"),
+        (Refused("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
     ],
 )
-def test_why_a_pod_cannot_be_created(told: list[dict[str, Any]], found: str | None) -> None:
-    assert refusal(told, seen(child(**BEGUN), failed(age=60))) == found
-
-
-def test_what_was_refused_long_ago_tells_nothing_of_a_pod_that_is_gone() -> None:
-    told = [failed_create("quota", deprecatedLastTimestamp=at(-601))]
-    assert refusal(told, seen(child(**BEGUN))) is None
+def test_why_a_pod_cannot_be_created(last: Refused | None, observed: Observed, found: str | None) -> None:
+    assert refusal(last, observed) == found
 
 
 ENDED = child(conditions=[true("Complete")])

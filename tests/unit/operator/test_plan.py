@@ -168,10 +168,15 @@ def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
 
 @pytest.mark.parametrize(
     ("since", "pods", "requeue"),
-    [(0, (), 3.0), (-2, (), 3.0), (-3, (), 30.0), (-900, (), 30.0), (-900, (running(),), None)],
+    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
 )
 def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
     assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
+def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
+    observed = seen(child(startTime=at(-900)), refusal="quota")
+    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
 
 
 @pytest.mark.parametrize(
