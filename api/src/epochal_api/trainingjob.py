@@ -24,7 +24,8 @@ MAX_SPEC_BYTES = 128 * 1024
 MUTABLE = frozenset({"suspend", "ttl_seconds_after_finished", "active_deadline_seconds"})
 """Fields of the spec that may change once the job has started."""
 
-Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 24 * 3600)]
+MAX_SECONDS = 10 * 365 * 24 * 3600
+Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
 
 
 class ImagePullSecret(Model):
@@ -63,7 +64,7 @@ class TrainingJobSpec(Model):
     """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
     """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once."""
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10 * 365 * 24 * 3600)] | None = None
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
     """Seconds after its end that the TrainingJob is deleted, its pods too, its results not. Default: never."""
     results: Results
     """Where the model and its history go."""

@@ -203,16 +203,27 @@ def _document(job: TrainingJob) -> str:
             "apiVersion": job.api_version,
             "kind": job.kind,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
-            "spec": job.spec.model_dump(mode="json", exclude_unset=True),
+            "spec": _plain(job.spec, exclude_unset=True),
         },
         separators=(",", ":"),
     )
 
 
+def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
+    """Returns a spec as JSON values; nobody else has bounded how deep those of Keras arguments are nested."""
+    try:
+        return spec.model_dump(mode="json", **which)
+    except (ValueError, RecursionError):
+        raise InvalidTrainingJob(
+            "spec: must not be nested so deep that it cannot be written down: use fewer levels of lists and mappings "
+            "in the arguments of Keras"
+        ) from None
+
+
 def _digest(job: TrainingJob) -> str:
     """Returns a digest of what the user wrote: what becomes of the TrainingJob it goes on from does not change it."""
     # Without defaults: a newer schema that has more of them changes no spec.
-    fixed = job.spec.model_dump(mode="json", exclude_defaults=True, exclude=set(MUTABLE))
+    fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.status import State, Status
+from epochal_api.status import STATES, State, Status
 
 from epochal_operator.observed import Obstacle
 
@@ -33,9 +33,10 @@ def predecessor_name(document: Object) -> str | None:
     Args:
         document: The TrainingJob as JSON, which may break the API's rules.
     """
-    source = ((document.get("spec") or {}).get("training") or {}).get("continueFrom") or {}
-    name: str | None = source.get("name")
-    return name
+    node: object = document
+    for field in ("spec", "training", "continueFrom", "name"):
+        node = node.get(field) if isinstance(node, Mapping) else None
+    return node if isinstance(node, str) else None
 
 
 def predecessor(name: str, find: Find) -> Predecessor:
@@ -57,20 +58,24 @@ def _status(document: Object) -> Status:
     return Status.model_validate(document.get("status") or {})
 
 
+_BEGUN = frozenset(STATES) - {"Queued"}
+
+
 def _circle(name: str, find: Find) -> tuple[str, ...]:
-    chain: list[str] = []
+    chain: dict[str, None] = {}
     while name not in chain:
-        chain.append(name)
+        chain[name] = None
         awaited = _awaited(find(name))
         if awaited is None:
             return ()
         name = awaited
-    return (*chain[chain.index(name) :], name)
+    names = list(chain)
+    return (*names[names.index(name) :], name)
 
 
 def _awaited(document: Object | None) -> str | None:
     """Returns the name of the TrainingJob that another one waits for: one that has begun waits for none any more."""
-    if document is None or _status(document).state not in {None, "Queued"}:
+    if document is None or (document.get("status") or {}).get("state") in _BEGUN:
         return None
     return predecessor_name(document)
 

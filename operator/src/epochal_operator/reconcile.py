@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from epochal_api.status import Status
-from epochal_api.trainingjob import InvalidTrainingJob, Metadata, parse
+from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
 
 from epochal_operator.children import NAME_LABEL, UID_LABEL, Installation
 from epochal_operator.corrections import Correction, writers
@@ -72,8 +72,14 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = Status.model_validate(document.get("status") or {})
-        return refuse(metadata, status, str(error), observed, document["spec"].get("ttlSecondsAfterFinished"))
+        return refuse(metadata, status, str(error), observed, _time_to_live(document["spec"]))
     return plan(job, observed, installation)
+
+
+def _time_to_live(spec: Object) -> int | None:
+    """Returns the ttlSecondsAfterFinished of a spec that breaks the API's rules, if that does not break them, too."""
+    seconds = spec.get("ttlSecondsAfterFinished")
+    return seconds if type(seconds) is int and 0 <= seconds <= MAX_SECONDS else None
 
 
 class Reconciler:
@@ -212,19 +218,25 @@ class Reconciler:
             self._store.put("TrainingJob", now)
             return None
         try:
-            self._store.put("Job", await self._kube.create_job(dict(body)))
+            made = await self._kube.create_job(dict(body))
         except (Invalid, Forbidden) as error:
             return Obstacle("JobRejected", f"The API server refuses its Job: {error.message}")
         except Conflict:
-            existing = await self._kube.get_job(*key)
+            made = await self._kube.get_job(*key)
             labels = body["metadata"]["labels"]
-            if found := obstacle_of(existing, labels[UID_LABEL]):
+            if found := obstacle_of(made, labels[UID_LABEL]):
                 return found
-            if existing["metadata"].get("labels", {}).get(NAME_LABEL) != key.name:
-                existing = await self._kube.patch_job(*key, uid=existing["metadata"]["uid"], labels=labels)
-            self._store.put("Job", existing)
+            if not _bears_name(made, key):
+                try:
+                    made = await self._kube.patch_job(*key, uid=made["metadata"]["uid"], labels=labels)
+                except (Invalid, Forbidden) as error:
+                    return Obstacle("JobRejected", f"The API server refuses to label its Job: {error.message}")
         else:
             _log.info("created its Job")
+        if not _bears_name(made, key):
+            message = f"Something takes the label {NAME_LABEL} off its Job: an admission webhook or policy, perhaps."
+            return Obstacle("JobRejected", message)
+        self._store.put("Job", made)
         return None
 
     async def _correct(self, key: Key, action: PatchJob | DeleteJob, generation: int) -> None:
@@ -300,6 +312,10 @@ class Reconciler:
         if _differ(planned, document["metadata"]):
             raise Conflict(409, "Conflict", "the TrainingJob is another one by now")
         return document
+
+
+def _bears_name(child: Object, key: Key) -> bool:
+    return bool(child["metadata"].get("labels", {}).get(NAME_LABEL) == key.name)
 
 
 def _differ(planned: Object, now: Object) -> bool:

@@ -1,5 +1,6 @@
 """What the watches have told: the latest known TrainingJobs, Jobs and pods, by the TrainingJob they belong to."""
 
+from collections import defaultdict
 from collections.abc import Container, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -35,6 +36,7 @@ class Store:
 
     def __init__(self) -> None:
         self._things: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
+        self._followers: defaultdict[Key, dict[Key, None]] = defaultdict(dict)
 
     def put(self, kind: Kind, thing: Object) -> Key | None:
         """Takes an object as read and returns the key of its TrainingJob, or None if it tells nothing new."""
@@ -47,6 +49,8 @@ class Store:
         if known is not None and _version(known) >= _version(thing):
             return None
         of_key[name] = _trimmed(kind, thing)
+        if kind == "TrainingJob":
+            self._follow(key, known, thing)
         return key
 
     def remove(self, kind: Kind, thing: Object) -> Key | None:
@@ -100,11 +104,7 @@ class Store:
 
     def followers(self, key: Key) -> list[Key]:
         """Returns the keys of the TrainingJobs that go on from another one."""
-        return [
-            other
-            for other, of_key in self._things["TrainingJob"].items()
-            if other.namespace == key.namespace and any(predecessor_name(one) == key.name for one in of_key.values())
-        ]
+        return list(self._followers.get(key, ()))
 
     def training_jobs(self) -> list[Object]:
         """Returns all TrainingJobs."""
@@ -112,9 +112,24 @@ class Store:
 
     def _drop(self, kind: Kind, key: Key, name: str) -> None:
         of_key = self._things[kind][key]
-        del of_key[name]
+        gone = of_key.pop(name)
+        if kind == "TrainingJob":
+            self._follow(key, gone, None)
         if not of_key:
             del self._things[kind][key]
+
+    def _follow(self, key: Key, before: Object | None, after: Object | None) -> None:
+        """Keeps the index of who goes on from whom."""
+        was, now = (predecessor_name(one) if one else None for one in (before, after))
+        if was == now:
+            return
+        if was is not None:
+            followers = self._followers[Key(key.namespace, was)]
+            followers.pop(key, None)
+            if not followers:
+                del self._followers[Key(key.namespace, was)]
+        if now is not None:
+            self._followers[Key(key.namespace, now)][key] = None
 
 
 def _version(thing: Object) -> int:

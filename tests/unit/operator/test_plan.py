@@ -19,6 +19,7 @@ from epochal_operator.plan import (
     DeleteTrainingJob,
     EmitEvent,
     PatchJob,
+    Plan,
     plan,
     refuse,
 )
@@ -283,6 +284,28 @@ def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     assert "spec.network: layers[0] (Dense): inputs name 'nowhere'" in failure.message
     raw["status"] = told.dump()
     assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+@pytest.mark.parametrize("depth", [500, 9900])
+@pytest.mark.parametrize("observed", [seen(), seen(obstacle=Obstacle("ContinueFromUnfinished", "x"))])
+def test_a_spec_that_is_nested_too_deep_is_refused(depth: int, observed: Observed) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    network = {"input": {"shape": [8]}, "layers": [{"layer": "Dense", "units": nested}]}
+    actions = make_plan(document(network=network), observed, INSTALLATION).actions
+    told = get_condition(applied_status(actions), "Failed")
+    assert told is not None
+    assert told.reason == "InvalidSpec"
+    assert "nested" in told.message
+
+
+@pytest.mark.parametrize("ttl", [-5, 10**30, "x", [], True, 1.5])
+def test_a_time_to_live_that_breaks_the_rules_deletes_nothing(ttl: Any) -> None:
+    broken = document(framework="unknown", ttlSecondsAfterFinished=ttl)
+    broken["status"] = applied_status(make_plan(broken, seen(), INSTALLATION).actions).dump()
+    later = seen(now=NOW + timedelta(days=9999))
+    assert make_plan(broken, later, INSTALLATION) == Plan()
 
 
 @pytest.mark.parametrize("obstacle", [None, Obstacle("ContinueFromUnfinished", "digits is Queued")])

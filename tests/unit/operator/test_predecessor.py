@@ -18,6 +18,9 @@ URI = "s3://results/vision/first/1234/"
         ({"training": SPEC["training"] | {"continueFrom": {"uri": URI}}}, None),
         ({"training": SPEC["training"] | {"continueFrom": None}}, None),
         ({"training": None}, None),
+        ({"training": "x"}, None),
+        ({"training": {"continueFrom": ["first"]}}, None),
+        ({"training": {"continueFrom": {"name": ["first"]}}}, None),
     ],
 )
 def test_which_one_it_names(spec: dict[str, Any], name: str | None) -> None:
@@ -60,6 +63,11 @@ def following(name: str, status: Any = None) -> dict[str, Any]:
 )
 def test_who_waits_for_each_other(others: dict[str, Any], circle: tuple[str, ...]) -> None:
     assert predecessor("first", others.get).circle == circle
+
+
+def test_a_long_row_of_those_that_wait_is_no_circle() -> None:
+    row = {f"job-{number}": following(f"job-{number + 1}") for number in range(10_000)}
+    assert predecessor("job-0", row.get).circle == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.kube import ApiError, Forbidden, NotFound, Page, Unavailable
+from epochal_operator.kube import ApiError, Conflict, Forbidden, NotFound, Page, Unavailable
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.reported import reported
 from epochal_operator.store import Key, Store
@@ -468,3 +468,133 @@ async def test_a_namespace_that_is_being_deleted_ends_as_it_should() -> None:
     assert server.documents["first"]["status"]["state"] == "Queued"
     store.remove("TrainingJob", server.documents["first"])
     assert await reconciler(server, store).reconcile(FIRST) is None
+
+
+class Strict(ApiServer):
+    """Refuses a status of an older version, as the API server does."""
+
+    conflicts = 0
+
+    async def get_job(self, _: str, name: str) -> Any:
+        return copy.deepcopy(self.jobs[name])
+
+    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+        if what["resource_version"] != self.documents[name]["metadata"]["resourceVersion"]:
+            self.conflicts += 1
+            raise Conflict(409, "Conflict", "the object has been modified")
+        return await super().apply_status(namespace, name, **what)
+
+
+async def test_what_has_changed_unheard_of_is_read_anew_at_once() -> None:
+    server, store = Strict(), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    told = reported(report(sequence=9), NOW).dump()
+    version = server.documents["first"]["metadata"]["resourceVersion"]
+    await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told, resource_version=version)
+    store.put("Job", server.end("first"))
+    assert await reconciler(server, store).reconcile(FIRST) is None
+    status = server.documents["first"]["status"]
+    assert (status["state"], status["progress"]["sequence"], server.conflicts) == ("Complete", 9, 1)
+
+
+async def test_a_job_that_has_begun_unheard_of_is_not_deleted() -> None:
+    server, store = Strict(), Store()
+
+    async def delete_job(_: str, name: str, *, uid: str, resource_version: str) -> None:
+        assert uid == "job-of-first"
+        if resource_version != server.jobs[name]["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", "the precondition does not hold")
+        del server.jobs[name]
+
+    server.delete_job = delete_job  # type: ignore[attr-defined]
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    server.jobs["first"]["status"] = {"startTime": at(-9), "active": 1}
+    server._written(server.jobs["first"])
+    changed = server.put("first", epochs=20)
+    changed["metadata"]["generation"] = server.documents["first"]["metadata"]["generation"] = 2
+    store.put("TrainingJob", changed)
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.documents["first"]["status"]["startTime"] == at(-9)
+    assert list(server.jobs) == ["first"]
+
+
+class Taken(ApiServer):
+    """A Job of the TrainingJob's name is there that no watch has told of.
+
+    Args:
+        strips: Whether an admission webhook takes off the labels of each Job.
+    """
+
+    def __init__(self, existing: Any = None, *, strips: bool = False) -> None:
+        super().__init__()
+        self._strips = strips
+        if existing is not None:
+            self.jobs["first"] = existing
+        self.patches: list[Any] = []
+
+    async def create_job(self, job: Any) -> Any:
+        if "first" in self.jobs:
+            raise Conflict(409, "AlreadyExists", "jobs.batch first already exists")
+        made = await super().create_job(job)
+        return self._strip(made)
+
+    async def get_job(self, *_: str) -> Any:
+        return self._strip(copy.deepcopy(self.jobs["first"]))
+
+    async def patch_job(self, *_: str, uid: str, labels: Any) -> Any:
+        self.patches.append(labels)
+        assert uid == self.jobs["first"]["metadata"]["uid"]
+        self.jobs["first"]["metadata"]["labels"] = labels
+        return self._strip(self._written(self.jobs["first"]))
+
+    def _strip(self, job: Any) -> Any:
+        return job | {"metadata": job["metadata"] | ({"labels": {}} if self._strips else {})}
+
+    def reason(self) -> tuple[str, str]:
+        conditions = self.documents["first"]["status"]["conditions"]
+        return next((one["reason"], one["message"]) for one in conditions if one["type"] == "Ready")
+
+
+def owned(uid: str | None, kind: str = "TrainingJob") -> Any:
+    owner = {"apiVersion": "epochal.dev/v1alpha1", "kind": kind, "name": "first", "uid": uid, "controller": True}
+    metadata = {"name": "first", "namespace": "vision", "uid": "foreign-job", "resourceVersion": "50"}
+    return {"metadata": metadata | {"ownerReferences": [owner] if uid else []}, "spec": {}, "status": {}}
+
+
+@pytest.mark.parametrize(
+    ("existing", "reason"),
+    [
+        (owned(None), "NameConflict"),
+        (owned("somebody", "CronJob"), "NameConflict"),
+        (owned("uid-of-an-earlier-one"), "Cleanup"),
+    ],
+)
+async def test_a_job_of_others_is_never_taken_for_ones_own(existing: Any, reason: str) -> None:
+    server, store = Taken(existing), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.reason()[0] == reason
+    assert server.patches == []
+    assert store.job(FIRST) is None
+
+
+async def test_a_job_of_ones_own_that_lost_its_label_gets_it_back() -> None:
+    server, store = Taken(owned("uid-of-first") | {"spec": {"parallelism": 1, "suspend": False}}), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    assert len(server.patches) == 1
+    assert server.reason()[0] == "Queued"
+    assert store.job(FIRST) is not None
+
+
+async def test_a_label_that_something_takes_off_again_and_again_is_told() -> None:
+    server, store = Taken(strips=True), Store()
+    store.put("TrainingJob", server.put("first"))
+    assert await reconciler(server, store).reconcile(FIRST) == 60
+    assert await reconciler(server, store).reconcile(FIRST) == 60
+    assert len(server.patches) == 1
+    reason, message = server.reason()
+    assert reason == "JobRejected"
+    assert "takes the label epochal.dev/trainingjob off its Job" in message

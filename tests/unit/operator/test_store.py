@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+from epochal_operator import store as module
 from epochal_operator.store import KINDS, Key, Kind, Store, key_of
 
 KEY = Key("vision", "digits")
@@ -45,6 +47,34 @@ def test_who_goes_on_from_a_training_job() -> None:
     store.put("TrainingJob", thing("TrainingJob", 1, name="a"))
     assert store.followers(Key("vision", "a")) == [Key("vision", "b"), Key("vision", "c")]
     assert store.followers(Key("vision", "c")) == []
+
+
+def test_who_goes_on_from_a_training_job_may_change() -> None:
+    store = Store()
+    store.put("TrainingJob", follower("b", "a"))
+    other = follower("b", "z")
+    other["metadata"]["resourceVersion"] = "2"
+    store.put("TrainingJob", other)
+    assert store.followers(Key("vision", "a")) == []
+    assert store.followers(Key("vision", "z")) == [Key("vision", "b")]
+    alone = thing("TrainingJob", 3, name="b")
+    store.put("TrainingJob", alone)
+    assert store.followers(Key("vision", "z")) == []
+    store.put("TrainingJob", follower("c", "a"))
+    store.put("TrainingJob", follower("d", "a"))
+    store.remove("TrainingJob", follower("c", "a"))
+    assert store.followers(Key("vision", "a")) == [Key("vision", "d")]
+    store.keep("TrainingJob", (), "9", None)
+    assert store.followers(Key("vision", "a")) == []
+
+
+def test_followers_are_found_without_looking_at_all_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, looked = Store(), list[Any]()
+    for number in range(100):
+        store.put("TrainingJob", follower(f"job-{number}", f"job-{number - 1}"))
+    monkeypatch.setattr(module, "predecessor_name", looked.append)
+    assert store.followers(Key("vision", "job-7")) == [Key("vision", "job-8")]
+    assert looked == []
 
 
 def test_an_object_without_our_label_is_nobodys() -> None:
