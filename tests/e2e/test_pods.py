@@ -2,8 +2,11 @@
 
 import time
 
+from epochal_api.progress import Artifacts, Report, Termination
+
+from tests.kit import pods
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, kubectl, wait
+from tests.kit.kubectl import apply, get, kubectl, wait
 
 LONG = {"training__epochs": 100_000, "training__callbacks": []}
 
@@ -55,3 +58,22 @@ def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> No
     wait("the kubelet to back off", backs_off, seconds=60)
     assert namespace.warnings("imageless") == ["ImagePullBackOff"]
     kubectl("delete", "tj", "imageless", "--namespace", namespace.name)
+
+
+def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namespace: Namespace) -> None:
+    namespace.apply(digits("forged", **LONG))
+    namespace.wait_epoch(1, "forged")
+    labels = {
+        "epochal.dev/trainingjob": "forged",
+        "epochal.dev/trainingjob-uid": namespace.job("forged")["metadata"]["uid"],
+    }
+    report = Report(attempt=99, sequence=1, stage="Done", epoch=9, epochs=9, artifacts=Artifacts(uri="s3://theirs/"))
+    words = Termination(reason="Completed", message="", report=report).encode()
+    command = ["sh", "-c", 'printf %s "$0" > /dev/termination-log', words]
+    apply(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace=namespace.name)
+    kubectl("wait", "pod/forger", "--for=jsonpath={.status.phase}=Succeeded", "--namespace", namespace.name)
+    namespace.wait_epoch(namespace.status("forged")["progress"]["epoch"] + 1, "forged")
+    status = namespace.status("forged")
+    assert (status["attempt"], status["progress"]["attempt"], status["state"]) == (1, 1, "Running")
+    assert "results" not in status
+    kubectl("delete", "tj", "forged", "--namespace", namespace.name)

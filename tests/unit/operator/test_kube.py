@@ -1,6 +1,7 @@
 """Requests to the API server: what is tried again, what is raised, and what a leader may no longer write."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -137,6 +138,12 @@ async def test_a_watch_that_is_refused_says_so(script: Script, kube: Kube, answe
     script.answers = [(200, {"metadata": {"resourceVersion": "7"}, "items": []}), answer]
     with pytest.raises(kind):
         await anext(kube.watch_events("reason=FailedCreate"))
+
+
+async def test_a_job_is_deleted_only_as_it_was_read(script: Script, kube: Kube) -> None:
+    script.answers = [OK]
+    await kube.delete_job("vision", "digits", uid="u", resource_version="41")
+    assert json.loads(script.bodies[0])["preconditions"] == {"uid": "u", "resourceVersion": "41"}
 
 
 async def test_an_event_that_exists_is_told(script: Script, kube: Kube) -> None:

@@ -426,6 +426,15 @@ def test_conditions_of_others_are_left_to_them() -> None:
     assert steps(training_job(theirs, suspend=True), seen(child(job))) == []
 
 
+def test_what_a_later_version_has_more_of_in_the_status_is_left_to_it() -> None:
+    figures = reported(report(), NOW).dump()
+    known = status(training_job(figures), seen(child(), running())).dump() | figures
+    more = {"later": {"a": [1]}}
+    conditions = [one | more for one in known["conditions"]] + [known["conditions"][0] | {"type": "Later"}]
+    later = known | more | {"conditions": conditions, "progress": known["progress"] | more}
+    assert steps(training_job(later), seen(child(), running())) == []
+
+
 def test_a_status_always_fits() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": f"{'n' * 100}{number}"} for number in range(900)]
     layers.append({"layer": "Dense", "units": 1, "inputs": ["unknown"]})

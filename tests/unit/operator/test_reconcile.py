@@ -205,6 +205,16 @@ async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_fir
     assert server.asked == 1
 
 
+async def test_the_pods_of_one_that_has_ended_are_read_no_more() -> None:
+    server, store = Ahead(), Store()
+    store.put("TrainingJob", server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put("Job", server.end("first"))
+    for _ in range(3):
+        await reconciler(server, store).reconcile(FIRST)
+    assert server.asked == 1
+
+
 class Reporting(Ahead):
     """A report comes in while pods are read."""
 
