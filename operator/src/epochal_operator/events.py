@@ -37,6 +37,12 @@ _RAN = frozenset({"Running", "Storing", "Stopping", "NodeLost"})
 """Reasons of Ready that tell of a pod in which a trainer runs; their messages name it."""
 
 
+_IGNORED = (
+    "Its Job had started before this spec, or this version of Epochal, was seen: it goes on as it was built then. If "
+    "the change matters, create a new TrainingJob."
+)
+
+
 @dataclass(frozen=True)
 class Happening:
     """Something that a person would care about.
@@ -123,6 +129,8 @@ def _happenings(
 ) -> Iterator[Happening]:
     yield from _outages(before, after, figures)
     generation = str(metadata.generation)
+    if observed.built_earlier:
+        yield Happening("Warning", "SpecIgnored", _IGNORED, generation)
     ready, was = get_condition(after, "Ready"), get_condition(before, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
         return

@@ -59,6 +59,7 @@ class Observed:
         held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
+        built_earlier: Whether its Job had started before what is seen now of the spec was.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
     """
 
@@ -69,6 +70,7 @@ class Observed:
     obstacle: Obstacle | None = None
     held_until: datetime | None = None
     refusal: str | None = None
+    built_earlier: bool = False
     continue_from: str | None = None
 
 

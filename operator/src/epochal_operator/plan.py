@@ -120,6 +120,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return refuse(job.metadata, before, str(error), observed, job.spec.ttl_seconds_after_finished)
         if step is not None:
             return Plan((step,))
+        observed = replace(observed, built_earlier=_built_earlier(job, observed, installation))
     after = status(job, observed)
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
     told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
@@ -222,6 +223,13 @@ def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported
 def _started(before: Status, observed: Observed) -> bool:
     """Returns whether a TrainingJob has started, or its Job has while nobody was there to say so."""
     return before.start_time is not None or has_started(observed)
+
+
+def _built_earlier(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
+    """Returns whether a Job started unseen, and then the spec was changed, which nothing forbade."""
+    before, child = job.status or Status(), observed.child
+    unseen = child is not None and before.start_time is None and has_started(observed)
+    return child is not None and unseen and outdated(job, child, installation)
 
 
 def _figures(before: Status, after: Status, observed: Observed) -> Reported:

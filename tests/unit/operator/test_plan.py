@@ -99,7 +99,7 @@ def managed(job: Any, by: str) -> Any:
         (training_job(backoffLimit=9), seen(child()), [DeleteJob]),
         (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
         *(
-            (training_job(backoffLimit=9), observed, [ApplyStatus])
+            (training_job(backoffLimit=9), observed, [EmitEvent, ApplyStatus])
             for observed in (
                 seen(child(startTime=at(-60))),
                 seen(child(active=1)),
@@ -334,6 +334,15 @@ def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> Non
     started = seen(child(startTime=at(-60)), running())
     after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
     assert (after.state, after.start_time) == ("Running", at(-60))
+
+
+@pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])
+def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> None:
+    observed = seen(child(startTime=at(-60)), running())
+    job = training_job(backoffLimit=limit)
+    actions = plan(job, observed, INSTALLATION).actions
+    assert [one.happening.reason for one in actions if isinstance(one, EmitEvent)] == reasons
+    assert steps(training_job(applied_status(actions), backoffLimit=limit), observed) == []
 
 
 @pytest.mark.parametrize("ttl", [None, 60])
