@@ -108,7 +108,7 @@ class Controller:
         """Has a TrainingJob looked at whose pod cannot be created."""
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
-        if self.store.training_job(key) is not None and self._reconciler.refusals.take(event) is not None:
+        if self._reconciler.refusals.take(event) is not None and self.store.training_job(key) is not None:
             self.queue.add(key)
 
     async def _resync(self) -> None:
