@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.observed import Obstacle
+from epochal_operator.pods import clean
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
@@ -53,7 +54,9 @@ class Correction:
             return None
         fields = " and ".join(self.fields)
         if self.refusal is not None:
-            return Obstacle("JobRejected", f"The API server refuses to change its Job ({fields}): {self.refusal}")
+            return Obstacle(
+                "JobRejected", f"The API server refuses to change its Job ({fields}): {clean(self.refusal)}"
+            )
         if self.times <= TOLERATED:
             return None
         who = ", ".join(self.writers)

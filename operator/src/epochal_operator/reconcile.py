@@ -44,6 +44,7 @@ from epochal_operator.plan import (
     plan,
     refuse,
 )
+from epochal_operator.pods import clean
 from epochal_operator.predecessor import obstacle as obstacle_before
 from epochal_operator.predecessor import predecessor, predecessor_name
 from epochal_operator.recorder import Recorder
@@ -220,7 +221,7 @@ class Reconciler:
         try:
             made = await self._kube.create_job(dict(body))
         except (Invalid, Forbidden) as error:
-            return Obstacle("JobRejected", f"The API server refuses its Job: {error.message}")
+            return Obstacle("JobRejected", f"The API server refuses its Job: {clean(error.message)}")
         except Conflict:
             made = await self._kube.get_job(*key)
             labels = body["metadata"]["labels"]
@@ -230,7 +231,7 @@ class Reconciler:
                 try:
                     made = await self._kube.patch_job(*key, uid=made["metadata"]["uid"], labels=labels)
                 except (Invalid, Forbidden) as error:
-                    return Obstacle("JobRejected", f"The API server refuses to label its Job: {error.message}")
+                    return Obstacle("JobRejected", f"The API server refuses to label its Job: {clean(error.message)}")
         else:
             _log.info("created its Job")
         if not _bears_name(made, key):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from epochal_api.status import Reported, Status
-from epochal_operator.children import batch_job
+from epochal_operator.children import QUEUE_LABEL, batch_job
 from epochal_operator.observed import Observed, Obstacle, has_started, orphans, own_pods
 from epochal_operator.plan import (
     Action,
@@ -506,8 +506,8 @@ class World(RuleBasedStateMachine):
                 assert self.child is not None
                 self.child["spec"] |= action.spec
             case DeleteJob():
-                assert self.status.start_time is None
-                assert not has_started(self.observed())
+                unqueued = self.spec.get("suspend") and "scheduling" in self.spec
+                assert unqueued or (self.status.start_time is None and not has_started(self.observed()))
                 self.child = None
             case ApplyReported():
                 self.status = Status(**dict(leaders_part(self.status)) | dict(action.reported))
@@ -550,6 +550,20 @@ class World(RuleBasedStateMachine):
     def suspend_or_resume(self) -> None:
         self.spec["suspend"] = not self.spec.get("suspend", False)
         self.generation += 1
+
+    @precondition(lambda self: not self.status.start_time)
+    @rule()
+    def it_is_put_into_a_queue_or_taken_out(self) -> None:
+        if self.spec.pop("scheduling", None) is None:
+            self.spec |= QUEUE
+        self.generation += 1
+
+    @precondition(lambda self: self.child is not None and "scheduling" in self.spec)
+    @rule()
+    def kueue_lets_it_run_or_preempts_it(self) -> None:
+        assert self.child is not None
+        if QUEUE_LABEL in self.child["metadata"]["labels"]:
+            self.child["spec"]["suspend"] = not self.child["spec"]["suspend"]
 
     @rule(ttl=st.none() | st.integers(0, 2000))
     def ttl_changes(self, ttl: int | None) -> None:
