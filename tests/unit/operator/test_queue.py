@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 from epochal_operator import queue as module
+from epochal_operator.kube import ApiError
 from epochal_operator.queue import Queue
 
 Work = Callable[[str], Awaitable[float | None]]
 
 
 @asynccontextmanager
-async def running(queue: Queue[str], workers: int = 4) -> AsyncIterator[None]:
-    task = asyncio.create_task(queue.run(workers))
+async def running(queue: Queue[str], workers: int = 4, share: int | None = None) -> AsyncIterator[None]:
+    task = asyncio.create_task(queue.run(workers, share))
     try:
         yield
     finally:
@@ -103,6 +104,52 @@ async def test_a_key_that_fails_is_tried_again_and_holds_up_no_other(monkeypatch
         await until(lambda: times == {"bad": 4, "good": 1})
         await asyncio.sleep(0.02)
     assert times == {"bad": 4, "good": 1}
+
+
+async def test_who_wants_to_be_left_alone_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
+    waits: list[float] = []
+
+    async def work(key: str) -> None:
+        raise ApiError(429, "TooManyRequests", "later", retry_after=float(key))
+
+    queue: Queue[str] = Queue(work)
+    monkeypatch.setattr(queue, "add_after", lambda _, seconds: waits.append(seconds))
+    for seconds in ("7", "1e9"):
+        queue.add(seconds)
+    async with running(queue):
+        await until(lambda: len(waits) == 2)
+    assert waits == [7, module.MAX_BACKOFF_SECONDS]
+
+
+async def test_a_group_whose_work_hangs_does_not_take_all_workers() -> None:
+    hang = asyncio.Event()
+    begun: list[str] = []
+
+    async def work(key: str) -> None:
+        begun.append(key)
+        if key.startswith("slow"):
+            await hang.wait()
+
+    queue: Queue[str] = Queue(work, group=lambda key: key.split("/")[0])
+    for number in range(9):
+        queue.add(f"slow/{number}")
+    for number in range(9):
+        queue.add(f"quick/{number}")
+    assert queue.depth == 18
+    async with running(queue, workers=4, share=2):
+        await until(lambda: len(begun) == 11)
+        assert begun[:2] == ["slow/0", "slow/1"]
+        assert begun[2:] == [f"quick/{number}" for number in range(9)]
+        assert queue.depth == 7
+        queue.add("slow/2")
+        assert queue.depth == 7, "it waits already"
+        hang.set()
+        await until(lambda: len(begun) == 18)
+        assert begun[11:] == [f"slow/{number}" for number in range(2, 9)]
+        assert queue.depth == 0
+        queue.add("slow/0")
+        await until(lambda: len(begun) == 19)
 
 
 async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success(
