@@ -20,6 +20,8 @@ PLURAL = "trainingjobs"
 
 MAX_SPEC_BYTES = 128 * 1024
 """The spec travels in an annotation of the pod, and all annotations of an object hold 256 KiB together."""
+MAX_SPEC_DEPTH = 100
+"""Levels of lists and objects within each other: what reads and writes them recurses."""
 
 MUTABLE = frozenset({"suspend", "ttl_seconds_after_finished", "active_deadline_seconds"})
 """Fields of the spec that may change once the job has started."""

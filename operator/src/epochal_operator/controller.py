@@ -17,12 +17,13 @@ from epochal_operator.metrics import OperatorMetrics
 from epochal_operator.queue import Queue
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.refusals import watch_refusals
-from epochal_operator.resync import resync
+from epochal_operator.resync import Inventory, resync
 from epochal_operator.store import Key, Store
 
 RESYNC_SECONDS = 300.0
-RELISTED_SECONDS = 5.0
-"""How soon after a list all is read anew: what was deleted before it is told by nobody."""
+"""How often all is read anew, and looked at: whatever a watch has failed to tell, it is found."""
+SHARE = 4
+"""One in so many workers, at least one, may be at work on one namespace: its requests may hang in a webhook."""
 RETRY_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
@@ -52,31 +53,28 @@ class Controller:
         self._config = config
         self._kube = kube
         self._metrics = metrics
-        self._relisted = asyncio.Event()
         self.store = Store()
-        self.queue: Queue[Key] = Queue(self._reconcile, waited=metrics.queue_wait.observe)
-        self._reconciler = Reconciler(kube, self.store, installation, instance=config.instance, wake=self.queue.add)
+        self.queue: Queue[Key] = Queue(
+            self._reconcile, group=lambda key: key.namespace, waited=metrics.queue_wait.observe
+        )
+        self._inventory = Inventory(self.store, self.queue.add)
+        self._reconciler = Reconciler(
+            kube.once(), self.store, installation, instance=config.instance, wake=self.queue.add
+        )
 
     async def run(self) -> None:
         """Works until it is cancelled."""
+        workers = self._config.workers
         async with asyncio.TaskGroup() as group:
-            await self._look()
-            group.create_task(self.queue.run(self._config.workers))
+            group.create_task(self.queue.run(workers, max(1, workers // SHARE)))
             group.create_task(self._resync())
             group.create_task(self._reconciler.recorder.run())
             for namespace in self._config.namespaces or (None,):
                 group.create_task(watch_refusals(self._kube, namespace, self._take_refusal))
             while True:
-                await self._watch()
+                if await self._served():
+                    await self._watch()
                 await asyncio.sleep(RETRY_SECONDS)
-                await self._look()
-
-    async def _look(self) -> None:
-        """Reads all there is, however long the API server is away, and wants looked at what is new."""
-        while True:
-            if await self._served() and await self._read():
-                return
-            await asyncio.sleep(RETRY_SECONDS)
 
     async def _served(self) -> bool:
         """Returns whether the API server knows TrainingJobs: kopf would pass over what it does not find."""
@@ -89,18 +87,9 @@ class Controller:
                 _log.warning("TrainingJobs cannot be listed: %s", error)
         return False
 
-    async def _read(self) -> bool:
-        try:
-            await resync(self._kube, self.store, self._config.namespaces, self.queue.add)
-        except ApiError as error:
-            _log.warning("the objects cannot be read: %s", error)
-            return False
-        return True
-
     async def _watch(self) -> None:
-        self._relisted.set()  # however long the watches take to begin
         try:
-            await watch(self.store, self.queue, self._config.namespaces, relisted=self._relisted.set)
+            await watch(self._inventory, self._config.namespaces)
         except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew
             _log.warning("the watches ended and begin anew: %s", str(error) or type(error).__name__)
 
@@ -113,15 +102,12 @@ class Controller:
 
     async def _resync(self) -> None:
         while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            self._inventory.want_all()
             try:
-                async with asyncio.timeout(RESYNC_SECONDS):
-                    await self._relisted.wait()
-                    await asyncio.sleep(RELISTED_SECONDS)
-            except TimeoutError:
-                for key in self.store.training_job_keys():
-                    self.queue.add(key)
-            self._relisted.clear()
-            await self._read()
+                await resync(self._kube, self._inventory, self._config.namespaces)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is read again later
+                _log.warning("the objects cannot be read: %s", str(error) or type(error).__name__)
 
     async def _reconcile(self, key: Key) -> float | None:
         with logs.about(*key), self._metrics.reconcile_duration.time():

@@ -1,28 +1,34 @@
-"""The watches: kopf tells of every change of a TrainingJob, Job or pod, the store takes it, and the queue learns of it.
+"""The watches: kopf tells of every change of a TrainingJob, Job or pod, and the store takes it.
 
-No handler changes anything or returns anything, so kopf writes neither annotations nor finalizers.
+What kopf lists before goes to the store a page at a time. No handler changes anything or returns anything, so kopf
+writes neither annotations nor finalizers.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from os import environ
 from typing import Any
 
+import aiohttp
 import kopf
 from epochal_api.trainingjob import GROUP, PLURAL, VERSION
 
+from epochal_operator.answers import Part, answers
 from epochal_operator.children import NAME_LABEL
-from epochal_operator.queue import Queue
-from epochal_operator.store import Key, Kind, Store
+from epochal_operator.kube import PAGE
+from epochal_operator.resync import Inventory, Listing, name_of
+from epochal_operator.store import Kind
 
 REQUEST_SECONDS = 10.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 END_TRIES, END_SECONDS = 25, 0.2
+
+Tell = Callable[[Kind, Mapping[str, Any]], Any]
 
 _log = logging.getLogger(__name__)
 
@@ -33,25 +39,28 @@ _RESOURCES: dict[Kind, tuple[str, str, str]] = {
 }
 
 
-async def watch(store: Store, queue: Queue[Key], namespaces: tuple[str, ...], *, relisted: Callable[[], None]) -> None:
+_KINDS: dict[str, Kind] = {plural: kind for kind, (_, _, plural) in _RESOURCES.items()}
+
+
+async def watch(inventory: Inventory, namespaces: tuple[str, ...]) -> None:
     """Watches until it is cancelled.
 
     Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
     and the signals of the main thread, too.
 
     Args:
-        store: Takes what is told.
-        queue: Learns the keys of what has changed.
+        inventory: Takes what is told.
         namespaces: Namespaces to watch; none stands for all.
-        relisted: Is called when objects are listed instead of watched: what is gone meanwhile is not told.
 
     Raises:
         Exception: Whatever ends a watch for good.
     """
     loop = asyncio.get_running_loop()
-    registry = _registry(partial(loop.call_soon_threadsafe, partial(_take, store, queue, relisted)))
+    lists = _Lists(inventory)
+    told = partial(loop.call_soon_threadsafe, partial(_take, inventory))
+    answer = answers(lambda part: loop.call_soon_threadsafe(lists.take, part), frozenset(_KINDS))
     begun: Future[Callable[[], Any]] = Future()
-    ended = asyncio.ensure_future(asyncio.to_thread(_run, registry, namespaces, begun))
+    ended = asyncio.ensure_future(asyncio.to_thread(_run, told, answer, namespaces, begun))
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
@@ -61,7 +70,9 @@ async def watch(store: Store, queue: Queue[Key], namespaces: tuple[str, ...], *,
         raise
 
 
-def _run(registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], begun: "Future[Callable[[], Any]]") -> None:
+def _run(
+    tell: Tell, answer: type[aiohttp.ClientResponse], namespaces: tuple[str, ...], begun: "Future[Callable[[], Any]]"
+) -> None:
     """Runs kopf; what it gives to `begun` ends it."""
     for quiet, level in _QUIET.items():
         logging.getLogger(quiet).setLevel(level)
@@ -71,19 +82,20 @@ def _run(registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], begun: "F
         assert task is not None  # noqa: S101 - asyncio.run has made it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
-        try:
-            tasks = await kopf.spawn_tasks(
-                registry=registry,
-                settings=_settings(),
-                standalone=True,
-                clusterwide=not namespaces,
-                namespaces=namespaces,
-            )
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
-        finally:
-            await _end_all_but(task)
+        async with AsyncExitStack() as sessions:
+            try:
+                tasks = await kopf.spawn_tasks(
+                    registry=_registry(tell, partial(_login, answer, sessions)),
+                    settings=_settings(),
+                    standalone=True,
+                    clusterwide=not namespaces,
+                    namespaces=namespaces,
+                )
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    one.result()
+            finally:
+                await _end_all_but(task)
 
     with suppress(asyncio.CancelledError):
         asyncio.run(operator())
@@ -133,9 +145,9 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Stores nothing: objects are not ours to annotate."""
 
 
-def _registry(tell: Callable[[Kind, Mapping[str, Any]], Any]) -> kopf.OperatorRegistry:
+def _registry(tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
+    kopf.on.login(id="login", registry=registry)(login)
     for kind, resource in _RESOURCES.items():
         kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, tell))
     return registry
@@ -149,7 +161,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
     settings.networking.error_backoffs = _Backoffs()
-    settings.watching.chunk_size = 100  # a list of a thousand objects at once would take its memory for good
+    settings.watching.chunk_size = PAGE
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
     settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
@@ -158,21 +170,65 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
-    if "KUBERNETES_SERVICE_HOST" in environ:
-        return kopf.login_with_service_account(**arguments)
-    return kopf.login_with_kubeconfig(**arguments)
+async def _login(
+    answer: type[aiohttp.ClientResponse], sessions: AsyncExitStack, **arguments: Any
+) -> kopf.AiohttpSession | None:
+    in_cluster = "KUBERNETES_SERVICE_HOST" in environ
+    login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
+    if (found := login(**arguments)) is None:
+        return None
+    # The session that kopf would make of it, but for the answers.
+    session = await sessions.enter_async_context(
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+            headers=found.as_http_headers(),
+            proxy=found.proxy_url,
+            trust_env=found.trust_env,
+            response_class=answer,
+        )
+    )
+    return kopf.AiohttpSession(
+        server=found.server,
+        aiohttp_session=session,
+        default_namespace=found.default_namespace,
+        priority=found.priority,
+        expiration=found.expiration,
+    )
 
 
-async def _event(
-    kind: Kind, tell: Callable[[Kind, Mapping[str, Any]], Any], event: Mapping[str, Any], **_: Any
-) -> None:
+async def _event(kind: Kind, tell: Tell, event: Mapping[str, Any], **_: Any) -> None:
     tell(kind, event)
 
 
-def _take(store: Store, queue: Queue[Key], relisted: Callable[[], None], kind: Kind, event: Mapping[str, Any]) -> None:
-    if event["type"] is None:
-        relisted()
-    take = store.remove if event["type"] == "DELETED" else store.put
-    if (key := take(kind, event["object"])) is not None:
-        queue.add(key)
+class _Lists:
+    """Takes the pages of kopf's lists, several of which may be under way.
+
+    Args:
+        inventory: Takes what they tell.
+    """
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._listings: dict[tuple[str, str | None], Listing] = {}
+
+    def take(self, part: Part) -> None:
+        """Takes a page."""
+        place = part.plural, part.namespace
+        if part.first:
+            self._listings[place] = Listing(self._inventory, _KINDS[part.plural], part.namespace)
+        listing = self._listings[place]
+        listing.take(part.page)
+        if part.last:
+            del self._listings[place]
+            listing.end(part.page.resource_version)
+
+
+def _take(inventory: Inventory, kind: Kind, event: Mapping[str, Any]) -> None:
+    store, thing = inventory.store, event["object"]
+    try:
+        key = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
+    except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
+        _log.exception("a %s cannot be read: %s", kind, name_of(thing))
+        return
+    if key is not None:
+        inventory.want(key)

@@ -2,7 +2,7 @@
 
 Objects are the JSON of the API as plain dictionaries. Each request has a finite time, each error a type, and whether a
 request is tried again is decided here alone. All of them may be: a second try of a write is refused or changes nothing,
-because writes carry a name, a uid or a resourceVersion.
+because writes carry a name, a uid or a resourceVersion. Whoever tries again himself asks for one try (`once`).
 """
 
 import asyncio
@@ -18,6 +18,8 @@ import aiohttp
 from epochal_api.trainingjob import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
+
+from epochal_operator.reader import read
 
 Object = dict[str, Any]
 
@@ -36,8 +38,8 @@ WATCH_SECONDS = 240
 TRIES = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
-PAGE = 250
-"""Objects per request of a list."""
+PAGE = 25
+"""Objects per request of a list: etcd takes 1.5 MiB of each, and a page is in memory as a whole, twice for a moment."""
 
 # With the charset, the client sends a text as it is.
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
@@ -133,15 +135,21 @@ class Kube:
     Args:
         client: Connected client of the kubernetes package.
         seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
+        tries: How often a request is made that gets no answer, or is put off.
     """
 
-    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None) -> None:
+    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None, tries: int = TRIES) -> None:
         self._client = client
         self._seconds_left = seconds_left
+        self._tries = tries
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
         """Returns the same client, whose writes are bound to a time: see the class."""
-        return Kube(self._client, seconds_left)
+        return Kube(self._client, seconds_left, self._tries)
+
+    def once(self) -> "Kube":
+        """Returns the same client, which makes each request once: for work that a queue does again later and later."""
+        return Kube(self._client, self._seconds_left, tries=1)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -320,7 +328,7 @@ class Kube:
         while True:
             page = await self._request("GET", path, query=query)
             metadata = page["metadata"]
-            yield Page(page.get("items", []), metadata["resourceVersion"])
+            yield Page(page.get("items") or [], metadata["resourceVersion"])
             if not metadata.get("continue"):
                 return
             query = query | {"continue": metadata["continue"]}
@@ -341,7 +349,7 @@ class Kube:
                 if response.status != 200:  # noqa: PLR2004
                     raise _error(response.status, await response.read(), response.headers)
                 async for line in response.content:
-                    yield json.loads(line)
+                    yield read(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = f"the API server broke off a watch of {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
@@ -356,7 +364,7 @@ class Kube:
         content_type: str = _JSON,
     ) -> Object:
         delay = RETRY_SECONDS
-        for left in range(TRIES - 1, -1, -1):
+        for left in range(self._tries - 1, -1, -1):
             try:
                 return await self._try(method, path, query or {}, body, content_type)
             except Unavailable as error:
@@ -396,8 +404,8 @@ class Kube:
 
 def _read(text: bytes) -> Object:
     try:
-        return dict(json.loads(text))
-    except ValueError:
+        return dict(read(text))
+    except (ValueError, TypeError):
         return {"message": text.decode(errors="replace")[:1024]}
 
 

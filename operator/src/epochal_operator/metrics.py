@@ -3,6 +3,7 @@
 Nothing is counted up for a TrainingJob, so a restart loses nothing and a series goes with its object.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,8 @@ from prometheus_client.registry import Collector
 Object = Mapping[str, Any]
 
 CONDITION_STATUSES = ("True", "False", "Unknown")
+
+_log = logging.getLogger(__name__)
 
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
@@ -53,7 +56,7 @@ class JobCollector(Collector):
         )
         values = [(_gauge(name, text), read) for name, text, read in _VALUES]
 
-        for job in self._jobs():
+        def add(job: Object) -> None:
             spec, status, metadata = _part(job, "spec"), _part(job, "status"), _part(job, "metadata")
             key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
             info.add_metric(
@@ -76,6 +79,12 @@ class JobCollector(Collector):
                 _add(best, [*key, str(winner.get("metric", ""))], _number(winner.get("value")))
             for family, read in values:
                 _add(family, key, read(job))
+
+        for job in self._jobs():
+            try:
+                add(job)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
+                _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
 
         families: list[Metric] = [info, state, condition, metric, best, *(family for family, _ in values)]
         yield from (family for family in families if family.samples)

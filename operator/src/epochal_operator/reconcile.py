@@ -47,9 +47,10 @@ from epochal_operator.plan import (
 from epochal_operator.pods import clean
 from epochal_operator.predecessor import obstacle as obstacle_before
 from epochal_operator.predecessor import predecessor, predecessor_name
+from epochal_operator.reader import UNREAD
 from epochal_operator.recorder import Recorder
 from epochal_operator.refusals import Refusals
-from epochal_operator.store import Key, Store
+from epochal_operator.store import Key, Store, whole
 
 Object = Mapping[str, Any]
 
@@ -69,6 +70,8 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
         installation: What fills in where the spec says nothing.
     """
     try:
+        if fault := document.get(UNREAD):
+            raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - as parse does of what was read
         job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
@@ -141,7 +144,7 @@ class Reconciler:
             observed = await self._catch_up(document, self._observe(key, document, obstacle))
             if self._store.training_job(key) is not document:
                 continue  # It was told of meanwhile.
-            todo = make_plan(document, observed, self._installation())
+            todo = make_plan(whole(document), observed, self._installation())
             if not todo.actions:
                 return todo.requeue_after
             try:

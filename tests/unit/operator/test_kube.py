@@ -36,6 +36,7 @@ class Script:
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, Any]] | None] = []
+        self.texts: list[str] = []
         self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[str] = []
@@ -47,6 +48,8 @@ class Script:
         if self.hangs:
             await asyncio.sleep(30)
         told = self.answers.pop(0)
+        if told is not None and self.texts:
+            return web.Response(text=self.texts.pop(0), status=told[0])
         if told is not None:
             return web.json_response(told[1], status=told[0], headers=self.headers)
         response = web.StreamResponse()
@@ -90,6 +93,36 @@ async def test_what_does_not_pass_ends(script: Script, kube: Kube) -> None:
     script.answers = [failure(503)] * 3
     with pytest.raises(Unavailable, match="told 503"):
         await kube.get_job("vision", "digits")
+
+
+async def test_whoever_tries_again_himself_has_one_try(script: Script, kube: Kube) -> None:
+    script.answers = [failure(503)] * 3
+    with pytest.raises(Unavailable):
+        await kube.fenced(lambda: 5.0).once().create_event(EVENT)
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_too_deep_for_a_reader_is_read(script: Script, kube: Kube, status: int) -> None:
+    deep = "[" * 9_900 + "]" * 9_900
+    script.texts = [f'{{"metadata":{{"name":"digits"}},"spec":{{"suspend":true,"network":{deep}}}}}'] * 3
+    script.answers = [(status, {})] * 3
+    if status == 500:
+        with pytest.raises(Unavailable, match="HTTP 500"):
+            await kube.get_training_job("vision", "digits")
+        return
+    job = await kube.get_training_job("vision", "digits")
+    assert job == {
+        "metadata": {"name": "digits"},
+        "spec": {"suspend": True},
+        "unread": "spec.network: must be nested at most 100 levels deep within spec, found 9901",
+    }
+
+
+async def test_an_answer_that_is_no_object_is_an_error_of_its_status(script: Script, kube: Kube) -> None:
+    script.texts, script.answers = ["[" * 5_000], [(404, {})]
+    with pytest.raises(NotFound):
+        await kube.get_training_job("vision", "digits")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """The store: the newest version of each object, whatever order it is told in."""
 
+import json
+import sys
 from typing import Any
 
 import pytest
+from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator import store as module
-from epochal_operator.store import KINDS, Key, Kind, Store, key_of
+from epochal_operator.reader import read
+from epochal_operator.store import KINDS, MAX_LABELS, Key, Kind, Store, key_of, whole
 
 KEY = Key("vision", "digits")
+ANNOTATIONS = {"a": "b", "epochal.dev/spec-sha256": "c"}
 
 
 def thing(kind: Kind, version: int, *, name: str = "digits", uid: str = "u", namespace: str = "vision") -> Any:
@@ -15,7 +20,10 @@ def thing(kind: Kind, version: int, *, name: str = "digits", uid: str = "u", nam
         metadata["labels"] = {"epochal.dev/trainingjob": "digits"}  # type: ignore[assignment]
     spec: dict[str, Any] = {"template": {}, "suspend": True, "nodeName": "node-1"}
     spec["containers"] = [{"name": "trainer", "resources": {}, "env": []}]
-    return {"metadata": metadata | {"managedFields": [{"manager": "kubectl"}], "annotations": {"a": "b"}}, "spec": spec}
+    return {
+        "metadata": metadata | {"managedFields": [{"manager": "kubectl"}], "annotations": ANNOTATIONS},
+        "spec": spec,
+    }
 
 
 def version(found: Any) -> int | None:
@@ -130,7 +138,99 @@ def test_only_what_is_of_use_is_kept() -> None:
     assert job is not None
     assert child is not None
     assert "managedFields" not in {**job["metadata"], **child["metadata"], **pod["metadata"]}
-    assert job["spec"] == thing("TrainingJob", 1)["spec"]
+    assert whole(job)["spec"] == thing("TrainingJob", 1)["spec"]
     assert child["spec"] == {"suspend": True}
-    assert child["metadata"]["annotations"] == {"a": "b"}
+    assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {}}]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_gone_is_not_brought_back_by_a_list_from_before(kind: Kind) -> None:
+    store = Store()
+    store.put(kind, thing(kind, 5))
+    store.remove(kind, thing(kind, 9))
+    assert store.put(kind, thing(kind, 5), listed_at="8") is None, "a later page of a list from before"
+    assert store.put(kind, thing(kind, 7)) is None, "the answer to a write of before"
+    assert store.put(kind, thing(kind, 10, uid="new")) == KEY, "one of the same name"
+
+
+def test_what_a_watch_told_the_end_of_is_known_to_be_gone_even_if_it_was_never_known() -> None:
+    store = Store()
+    store.remove("Pod", thing("Pod", 9, name="digits-a"))
+    assert store.put("Pod", thing("Pod", 5, name="digits-a"), listed_at="8") is None
+    assert store.pods(KEY) == []
+
+
+def test_what_a_list_lacked_is_not_brought_back_by_an_answer_of_before() -> None:
+    store = Store()
+    store.put("TrainingJob", thing("TrainingJob", 5))
+    store.keep("TrainingJob", (), "9", None)
+    assert store.put("TrainingJob", thing("TrainingJob", 7)) is None
+
+
+def test_what_is_there_after_all_comes_back() -> None:
+    """A GET that finds no object, as while its version of the API is not served, has no version of its own."""
+    store = Store()
+    store.put("TrainingJob", thing("TrainingJob", 5))
+    store.remove("TrainingJob", thing("TrainingJob", 5))
+    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="5") is None
+    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="9") == KEY
+
+
+def test_a_list_from_before_all_that_is_remembered_brings_nothing_back() -> None:
+    store = Store(gone=2)
+    for number in range(5):
+        store.put("Pod", thing("Pod", 10 + number, name=f"p-{number}", uid=str(number)))
+        store.remove("Pod", thing("Pod", 20 + number, name=f"p-{number}", uid=str(number)))
+    for number in range(5):
+        store.put("Pod", thing("Pod", 10 + number, name=f"p-{number}", uid=str(number)), listed_at="19")
+    assert store.pods(KEY) == []
+    assert store.put("Pod", thing("Pod", 15, name="other", uid="9"), listed_at="30") == KEY
+    assert store.put("Pod", thing("Pod", 16, name="one-more", uid="8")) == KEY, "which the watch tells of"
+
+
+def test_an_object_with_another_label_belongs_to_one_training_job_only() -> None:
+    store, moved = Store(), thing("Pod", 2, name="digits-a")
+    store.put("Pod", thing("Pod", 1, name="digits-a"))
+    moved["metadata"]["labels"] = {"epochal.dev/trainingjob": "other"}
+    assert store.put("Pod", moved) == Key("vision", "other")
+    assert store.pods(KEY) == []
+    store.remove("Pod", moved)
+    assert store.pods(Key("vision", "other")) == []
+
+
+def size(value: Any) -> int:
+    """Returns the bytes that a value takes, and all that is in it."""
+    inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
+    return sys.getsizeof(value) + sum(map(size, inside))
+
+
+LAVISH = {
+    "spec": {"a": [[]] * 43_000},
+    "labels": {f"label-{number}": "" for number in range(8_000)},
+    "annotations": {f"annotation-{number}": "" for number in range(6_000)},
+    "ownerReferences": [{"kind": "ConfigMap", "name": "a", "uid": str(number)} for number in range(2_500)],
+    "finalizers": [f"a/{number}" for number in range(10_000)],
+    "managedFields": [{"fieldsV1": {}}] * 6_000,
+}
+
+
+@pytest.mark.parametrize("field", LAVISH)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_kept_of_an_object_is_bounded(kind: Kind, field: str) -> None:
+    """The largest spec there can be stays a text; as values it would take 20 times as much."""
+    one = thing(kind, 1)
+    if field == "spec":
+        one["spec"] |= LAVISH[field]
+    elif field == "labels":
+        one["metadata"]["labels"] = one["metadata"].get("labels", {}) | LAVISH[field]
+    else:
+        one["metadata"][field] = LAVISH[field]
+    one = read(json.dumps(one, separators=(",", ":")).encode())
+    store = Store()
+    assert store.put(kind, one) == KEY
+    (kept,) = store._things[kind][KEY].values()
+    assert size(kept) < MAX_SPEC_BYTES + 16 * 1024
+    if field == "labels":
+        assert len(kept["metadata"]["labels"]) <= MAX_LABELS
+        assert size(one) > MAX_SPEC_BYTES + 16 * 1024

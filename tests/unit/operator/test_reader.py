@@ -1,0 +1,171 @@
+"""What is read of the API server's JSON: all there is, as far as the bounds go, and without recursion or expansion."""
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_operator.reader import UNREAD, bounded, read
+from hypothesis import given
+from hypothesis import strategies as st
+
+METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersion": "7", "generation": 2}
+STATUS = {"state": "Running"}
+FILLING = "x" * MAX_SPEC_BYTES
+"""Makes an object too large as a whole, so that it is looked at more closely."""
+
+
+def encoded(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def job(**fields: Any) -> dict[str, Any]:
+    return {"kind": "TrainingJob", "metadata": dict(METADATA), "spec": {"suspend": True}, "status": STATUS} | fields
+
+
+def with_value(text: str, **fields: Any) -> bytes:
+    """Returns a TrainingJob with JSON as an argument of its network."""
+    spec = {"suspend": True, "network": {"layers": [{"layer": "Dense", "units": "@"}]}, "workers": 1}
+    return encoded(job(spec=spec, **fields)).replace(b'"@"', text.encode())
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['"', "\\", '\\"', "[", "}", "{]", "\x00"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.booleans())
+def test_what_is_within_bounds_is_read_as_it_is(value: Any, ascii_only: bool) -> None:  # noqa: FBT001
+    """As a line, and in a list that is too large to be read at once."""
+    one = job(spec={"value": value})
+    text = json.dumps(one, ensure_ascii=ascii_only).encode()
+    assert read(text) == one
+    assert bounded(text) == text
+    items = [one, job(spec={"filling": FILLING[:-200]}), one]
+    whole = {"metadata": {"resourceVersion": "9", "continue": "c"}, "items": items}
+    assert read(json.dumps(whole, ensure_ascii=ascii_only).encode()) == whole
+
+
+def test_what_is_read_at_once_and_what_is_looked_at_closely_are_the_same() -> None:
+    one = job(status={"filling": FILLING[:-100]}, spec={"a": [{}, [], {"b": [1, -2.5e3, None, True, "}"]}], "ü": "\\"})
+    assert read(encoded(one)) == one
+    assert read(b" \n" + json.dumps(one, indent=2).encode() + b"\n") == one
+
+
+def nested(levels: int, opening: str = "[", closing: str = "]") -> str:
+    return opening * levels + closing * levels
+
+
+# The spec itself, its network, layers, and the layer are four levels.
+@pytest.mark.parametrize("levels", [1, 20, MAX_SPEC_DEPTH - 4])
+def test_a_spec_may_be_so_deep(levels: int) -> None:
+    text = with_value(nested(levels))
+    assert read(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("levels", [MAX_SPEC_DEPTH - 3, 150, 900, 1_500, 9_900])
+@pytest.mark.parametrize(
+    ("opening", "closing", "inside"),
+    [("[", "]", ""), ('{"a":', "}", "1"), ('[{"a":"]"},', "]", "1"), ("[[],", ",{}]", '"]"')],
+)
+def test_what_is_deeper_is_left_out_and_told(levels: int, opening: str, closing: str, inside: str) -> None:
+    beside = len(opening) > 1 and opening[0] == "["  # what stands beside the last level is a level, too
+    text = with_value(opening * (levels - beside) + inside + closing * (levels - beside))
+    found = read(text)
+    assert found == {
+        "kind": "TrainingJob",
+        "metadata": METADATA,
+        "spec": {"suspend": True, "workers": 1},
+        "status": STATUS,
+        UNREAD: found[UNREAD],
+    }
+    assert found[UNREAD].startswith(f"spec.network: must be nested at most {MAX_SPEC_DEPTH} levels deep within spec")
+    assert int(found[UNREAD].split()[-1]) == levels + 4
+
+
+def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
+    bad, good = with_value(nested(9_900)).decode(), job()
+    of_list = read(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{bad},{json.dumps(good)}]}}'.encode())
+    assert [UNREAD in one for one in of_list["items"]] == [True, False]
+    assert of_list["items"][1] == good
+    assert of_list["metadata"] == {"resourceVersion": "9"}
+    line = json.loads(bounded(f'{{"type":"ADDED","object":{bad}}}'.encode()))
+    assert line == {"type": "ADDED", "object": of_list["items"][0]}
+
+
+def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> None:
+    labels = {f"label-{number}": "a" for number in range(2_000)} | {"epochal.dev/trainingjob": "digits"}
+    metadata = METADATA | {"labels": labels, "managedFields": "@", "ownerReferences": [{"uid": FILLING}]}
+    found = read(with_value("1", metadata=metadata).replace(b'"@"', nested(9_900).encode()))
+    assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
+    assert UNREAD not in found
+
+
+LARGE = {
+    "lists": "[" + ",".join(["[]"] * 400_000) + "]",
+    "objects": "[" + ",".join(["{}"] * 400_000) + "]",
+    "texts": "[" + ",".join(['""'] * 400_000) + "]",
+    "pairs": "[" + ",".join(['{"":[]}'] * 150_000) + "]",
+    "text": json.dumps("a" * 1_200_000),
+    "escapes": json.dumps("\n" * 600_000),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_spec_over_the_bound_is_not_expanded(kind: str) -> None:
+    text = with_value(LARGE[kind])
+    line = b'{"type":"ADDED","object":' + text + b"}"
+    tracemalloc.start()
+    try:
+        found = read(line)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * len(text), "one or two copies of the text, not the 20 times that it takes as values"
+    assert found["object"]["spec"] == {"suspend": True, "workers": 1}
+    told = found["object"][UNREAD]
+    assert told.startswith(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found ")
+    assert told.endswith(": use fewer layers")
+
+
+def test_what_the_api_server_writes_longer_than_needed_counts_as_what_it_stands_for() -> None:
+    text = encoded(job(spec={"code": "<" * 100_000})).replace(b"<", rb"\u003c")
+    assert read(text) == job(spec={"code": "<" * 100_000})
+
+
+def test_what_there_is_of_apis_is_nobodys_object() -> None:
+    groups = {"kind": "APIGroupList", "groups": [{"name": f"group-{number}"} for number in range(10_000)]}
+    assert read(encoded(groups)) == groups
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "404 page not found",
+        "<html>{",
+        "{",
+        '{"a":',
+        '{"a" "b"',
+        "[[[]",
+        "[" * 9_900,
+        nested(3_000),
+        '"x',
+        '{"items":[',
+    ],
+)
+def test_what_is_no_answer_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        read(text.encode())
+
+
+@given(st.binary(max_size=200) | st.text('[]{}",:\\ a1', max_size=200).map(str.encode))
+def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
+    for data in (text, text + b" " * MAX_SPEC_BYTES):
+        try:
+            read(data)
+        except ValueError:
+            continue
