@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,13 +18,12 @@ from typing import Any
 
 import pytest
 from epochal_api.crd import schema
-from epochal_api.trainingjob import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from epochal_api.trainingjob import API_VERSION, KIND, PLURAL
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
 
 from tests.kit import operator
+from tests.kit.apiserver import TRAINING_JOBS, Refusal, request
 from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import Object, items, wait
 
@@ -35,7 +35,11 @@ LONGEST = 12
 """Items and characters of what is made where the schema allows more: what is longer is among the hostile values."""
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=LONGEST)
-NESTED = st.integers(50, 200).map(lambda depth: json.loads("[" * depth + "]" * depth))
+DEEPEST = 9_900
+"""The API server takes no more than 10,000 levels."""
+NESTED = st.builds(lambda opening, depth: f"@{opening}{depth}", st.sampled_from("[{"), st.integers(50, DEEPEST))
+"""Marks: as values they would be too deep for Python to write."""
+MARK = re.compile(r'"@([\[{])(\d+)"')
 HOSTILE = st.one_of(
     st.none(),
     st.booleans(),
@@ -48,6 +52,19 @@ HOSTILE = st.one_of(
     st.sampled_from([[], {}, [[]], [None], {"": ""}, {"name": None}, {"$ref": "#"}, {"layer": {"layer": "Dense"}}]),
     NESTED,
 )
+
+
+def text_of(job: Object) -> str:
+    """Returns a job as JSON, with lists and objects of so many levels in place of the marks."""
+
+    def nested(mark: re.Match[str]) -> str:
+        opening, closing = ("[", "]") if mark[1] == "[" else ('{"a":', "}")
+        depth = int(mark[2])
+        return opening * depth + "1" + closing * depth
+
+    return MARK.sub(nested, json.dumps(job))
+
+
 UNTRANSLATABLE = {"suspend": True, "resources": {"limits": {"\U0001f600": 1}}}
 """Kubernetes refuses it with words that hold a character which JSON writes in another way than YAML."""
 JSON = st.recursive(st.one_of(st.booleans(), st.integers(-9, 9), TEXT), lambda inner: st.lists(inner, max_size=3))
@@ -148,39 +165,38 @@ class Cluster:
 
     Args:
         namespace: The namespace.
-        api: The API server.
         seen: How often a job ended in which way.
         end: When it is time to stop.
     """
 
     namespace: Namespace
-    api: client.CustomObjectsApi
     seen: Counter[str] = field(default_factory=Counter)
     end: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
+    @property
+    def path(self) -> str:
+        """Where the jobs are."""
+        return f"{TRAINING_JOBS}/namespaces/{self.namespace.name}/{PLURAL}"
+
     def create(self, job: Object) -> str | None:
         """Creates a job and returns its name, or None if it was refused, which it must be with a field's name."""
         try:
-            made: Object = self.api.create_namespaced_custom_object(
-                GROUP, VERSION, self.namespace.name, PLURAL, job, field_validation="Strict"
-            )
-        except ApiException as refused:
-            error = refused
+            made = request("POST", f"{self.path}?fieldValidation=Strict", text_of(job))
+        except Refusal as refused:
+            refusal = refused
         else:
             name: str = made["metadata"]["name"]
             return name
-        said = json.loads(error.body)["message"]
-        assert error.status in REFUSED, said
-        assert FIELD.search(said), said
+        assert refusal.status in REFUSED, refusal
+        assert FIELD.search(str(refusal)), refusal
         return None
 
     def answer(self, name: str) -> Object:
         """Waits for the operator's answer and returns the status."""
 
         def look() -> Object | None:
-            job: Object = self.api.get_namespaced_custom_object(GROUP, VERSION, self.namespace.name, PLURAL, name)
-            status: Object = job.get("status", {})
+            status: Object = request("GET", f"{self.path}/{name}").get("status", {})
             settled = status.get("state") in {"Suspended", "Failed"} and ready(status)["reason"] != "Creating"
             return status if settled else None
 
@@ -188,7 +204,15 @@ class Cluster:
 
     def delete(self, name: str) -> None:
         """Deletes a job."""
-        self.api.delete_namespaced_custom_object(GROUP, VERSION, self.namespace.name, PLURAL, name)
+        request("DELETE", f"{self.path}/{name}")
+
+
+def argument(value: Any) -> Object:
+    """Returns a network with a value as a Keras argument, of which no schema knows anything."""
+    return {
+        "input": {"shape": [8, 8]},
+        "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "other": value}],
+    }
 
 
 def ready(status: Object) -> Object:
@@ -196,9 +220,11 @@ def ready(status: Object) -> Object:
 
 
 @pytest.fixture(scope="module")
-def cluster(namespace: Namespace) -> Cluster:
-    config.load_kube_config()
-    return Cluster(namespace, client.CustomObjectsApi())
+def cluster(namespace: Namespace) -> Iterator[Cluster]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(4 * DEEPEST)  # what the API server took, it gives back
+    yield Cluster(namespace)
+    sys.setrecursionlimit(limit)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -226,6 +252,8 @@ def restarts() -> dict[str, int]:
 )
 @given(job=jobs())
 @example(job={"metadata": {"name": "fuzz"}, "spec": DIGITS["spec"] | UNTRANSLATABLE})
+@example(job={"metadata": {"name": "fuzz"}, "spec": DIGITS["spec"] | {"suspend": True, "network": argument("@[9900")}})
+@example(job={"metadata": {"name": "fuzz"}, "spec": DIGITS["spec"] | {"suspend": True, "network": argument("@{4900")}})
 def test_every_job_is_taken_or_refused_by_name(cluster: Cluster, job: Object) -> None:
     if time.monotonic() > cluster.end:
         return

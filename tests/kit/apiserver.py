@@ -51,20 +51,22 @@ def _server() -> _Server:
     return _Server(address.hostname or "", address.port or 443, context)
 
 
-def request(method: str, path: str, body: Object | None = None, *, content_type: str = "application/json") -> Object:
+def request(
+    method: str, path: str, body: Object | str | None = None, *, content_type: str = "application/json"
+) -> Object:
     """Makes one request.
 
     Args:
         method: GET, POST, PUT, PATCH or DELETE.
         path: Path and query.
-        body: What to send.
+        body: What to send; a text is sent as it is.
         content_type: What the body is: MERGE for a merge patch.
 
     Raises:
         Refusal: If the API server refuses.
         Away: If it gives no answer.
     """
-    data = None if body is None else json.dumps(body)
+    data = body if body is None or isinstance(body, str) else json.dumps(body)
     try:
         with closing(_connect(30)) as connection:
             connection.request(method, path, data, {"Content-Type": content_type})
@@ -73,7 +75,7 @@ def request(method: str, path: str, body: Object | None = None, *, content_type:
     except (OSError, HTTPException) as error:
         raise Away(f"{method} {path}: {error!r}") from error
     if answer.status >= 300:
-        raise Refusal(answer.status, text.decode(errors="replace")[:500])
+        raise Refusal(answer.status, _message(text)[:500])
     found: Object = json.loads(text)
     return found
 
@@ -102,6 +104,14 @@ def stream(path: str, seconds: float, opened: Callable[[socket], None]) -> Itera
                 yield json.loads(line)
     except (OSError, HTTPException, ValueError) as error:
         raise Away(f"watch of {path}: {error!r}") from error
+
+
+def _message(text: bytes) -> str:
+    """Returns what the API server says of a refusal."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.decode(errors="replace")
 
 
 def _connect(seconds: float) -> HTTPSConnection:

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from epochal_operator.kube import Page
-from epochal_operator.reader import bounded, read
+from epochal_operator.reader import bounded, lines, read
 
 
 class Part(NamedTuple):
@@ -80,18 +80,9 @@ class _Lines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yields whole lines, and what there is after the last one."""
-        rest = bytearray()
-        async for chunk in self._content.iter_chunked(size):
-            *lines, last = chunk.split(b"\n")
-            for line in lines:
-                rest += line
-                if rest:
-                    yield bounded(bytes(rest)) + b"\n"
-                rest.clear()
-            rest += last
-        if rest:
-            yield bounded(bytes(rest))
+        """Yields whole lines."""
+        async for line in lines(self._content.iter_chunked(size)):
+            yield bounded(line) + b"\n"
 
 
 def _listed(path: str) -> tuple[str, str | None]:

@@ -22,7 +22,7 @@ class Config:
         service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
         tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
         lease: Lease of its own namespace by which the replicas choose a leader.
-        workers: How many TrainingJobs are reconciled at once.
+        workers: How many TrainingJobs of one namespace are reconciled at once.
         log_level: Least level that is logged.
         namespace: Its own namespace.
         instance: Its own name, which no other replica has.
@@ -63,7 +63,7 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add("--service", default="epochal.epochal-system.svc", metavar="NAME.NAMESPACE.svc", help="the operator's Service")
     add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
     add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
-    add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs reconciled at once")
+    add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs of a namespace reconciled at once")
     add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
     add("--http-port", type=int, default=8080, metavar="PORT", help="port of /metrics, /healthz and /readyz")
     add("--progress-port", type=int, default=8443, metavar="PORT", help="port that trainers report to")

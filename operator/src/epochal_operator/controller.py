@@ -22,8 +22,8 @@ from epochal_operator.store import Key, Store
 
 RESYNC_SECONDS = 300.0
 """How often all is read anew, and looked at: whatever a watch has failed to tell, it is found."""
-SHARE = 4
-"""One in so many workers, at least one, may be at work on one namespace: its requests may hang in a webhook."""
+NAMESPACES = 4
+"""Namespaces that may keep all their workers busy, as one does whose requests hang in a webhook, before others wait."""
 RETRY_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Controller:
         """Works until it is cancelled."""
         workers = self._config.workers
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.queue.run(workers, max(1, workers // SHARE)))
+            group.create_task(self.queue.run(NAMESPACES * workers, share=workers))
             group.create_task(self._resync())
             group.create_task(self._reconciler.recorder.run())
             for namespace in self._config.namespaces or (None,):

@@ -6,7 +6,7 @@ does not know. A thousand lists within each other end a recursive reader; a mebi
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
@@ -50,6 +50,7 @@ _METADATA = frozenset(
         "labels",
         "annotations",
         "ownerReferences",
+        "managedFields",
         "continue",
     }
 )
@@ -110,6 +111,25 @@ def bounded(line: bytes) -> bytes:
     return line if _within_bounds(line) else json.dumps(read(line)).encode()
 
 
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields the lines of a watch, however long they are; empty ones are none.
+
+    Args:
+        chunks: The body of the answer.
+    """
+    rest = bytearray()
+    async for chunk in chunks:
+        *whole, last = chunk.split(b"\n")
+        for part in whole:
+            rest += part
+            if rest:
+                yield bytes(rest)
+            rest.clear()
+        rest += last
+    if rest:
+        yield bytes(rest)
+
+
 def _within_bounds(data: bytes) -> bool:
     # Cheap: a pass in C, about as long as it takes to read it.
     return len(data) <= MAX_SPEC_BYTES and _SHALLOW.match(data) is not None
@@ -156,7 +176,7 @@ def _size(text: bytes) -> int:
 
 
 def _metadata(data: bytes, span: _Span) -> Object:
-    """Reads what is of use of an object's metadata; managedFields are as deep as the spec, and never."""
+    """Reads what is of use of an object's metadata: managedFields are as deep as the spec, and seldom."""
     fields = {name: part for name, part in _fields(data, span.start) if name in _METADATA and not part.too_deep}
     result: Object = {}
     for name, part in fields.items():

@@ -53,6 +53,8 @@ class ApiServer:
         limits: The pages that were asked for.
         deaf: Whether no watch is told anything.
         forbidden: Namespaces that nobody may read.
+        hangs: A namespace whose writes get no answer, as from a webhook that hangs.
+        busy: A namespace whose writes are put off.
     """
 
     version: int = 100
@@ -65,6 +67,8 @@ class ApiServer:
     oldest: int = 0
     deaf: bool = False
     forbidden: frozenset[str] = frozenset()
+    hangs: str | None = None
+    busy: str | None = None
 
     def put(self, plural: str, document: dict[str, Any], **raw: str) -> None:
         """Stores an object and tells of it; further arguments are JSON in place of the text "@NAME"."""
@@ -116,8 +120,15 @@ class ApiServer:
         self.requests[request.method] += 1
         if request.method == "GET":
             return self._get(before, last)
+        return await self._write(request, before, last)
+
+    async def _write(self, request: web.Request, before: list[str], last: str) -> web.Response:
         body = json.loads(await request.text() or "null")
         self.writes.append((request.method, request.path, body))
+        if self.hangs in before:
+            await asyncio.sleep(60)
+        if self.busy in before:
+            return web.json_response({"kind": "Status", "message": "later"}, status=503)
         if request.method == "PATCH" and last == "status":
             return self._patch_status(before[-3], before[-1], body["status"])
         if request.method == "POST" and last == "jobs":

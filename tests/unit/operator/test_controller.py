@@ -29,13 +29,17 @@ def job(name: str, namespace: str = "vision", **spec: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def controlling(
-    server: ApiServer, folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str
+    server: ApiServer,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *arguments: str,
+    registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[Controller]:
     async with serving(server, folder) as (kube, kubeconfig):
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
         config = read_config(["--trainer-image=trainer", *arguments], {})
-        controller = Controller(config, kube, lambda: INSTALLATION, OperatorMetrics(CollectorRegistry()))
+        controller = Controller(config, kube, lambda: INSTALLATION, OperatorMetrics(registry or CollectorRegistry()))
         task = asyncio.create_task(controller.run())
         try:
             yield controller
@@ -136,3 +140,25 @@ async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
     server.put("trainingjobs", job("good"))
     async with controlling(server, tmp_path, monkeypatch, "--namespaces=gone,vision"):
         await until(lambda: settled(server, "good"))
+
+
+async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ApiServer(hangs="slow")
+    for number in range(40):
+        server.put("trainingjobs", job(f"digits-{number}", "slow"))
+    server.put("trainingjobs", job("good"))
+    async with controlling(server, tmp_path, monkeypatch) as controller:
+        await until(lambda: settled(server, "good"))
+        assert controller.queue.depth >= 30
+
+
+async def test_a_write_is_tried_again_by_the_queue_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer(busy="vision")
+    server.put("trainingjobs", job("digits"))
+    registry = CollectorRegistry()
+    async with controlling(server, tmp_path, monkeypatch, registry=registry):
+        await until(lambda: (registry.get_sample_value("epochal_reconcile_total", {"result": "error"}) or 0) >= 3)
+        failed = registry.get_sample_value("epochal_reconcile_total", {"result": "error"}) or 0
+        assert len(server.writes) <= failed + 1

@@ -150,6 +150,12 @@ def test_one_odd_object_never_spoils_the_scrape(odd: dict[str, Any]) -> None:
     assert (KEY, 3.0) in found["epochal_trainingjob_epoch"]
 
 
+@pytest.mark.parametrize("odd", [{"status": "none"}, {"metadata": [1]}, {"spec": {"scheduling": "none"}}])
+def test_one_object_that_cannot_be_understood_never_spoils_the_scrape(odd: dict[str, Any]) -> None:
+    found = samples([MNIST | {"metadata": {"name": "odd"}} | odd, MNIST])
+    assert (KEY, 3.0) in found["epochal_trainingjob_epoch"]
+
+
 def operator_metrics() -> tuple[CollectorRegistry, OperatorMetrics]:
     made = registry([MNIST])
     metrics = OperatorMetrics(made)

@@ -2,11 +2,12 @@
 
 import json
 import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
-from epochal_operator.reader import UNREAD, bounded, read
+from epochal_operator.reader import UNREAD, bounded, lines, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,8 +99,8 @@ def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
 
 def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> None:
     labels = {f"label-{number}": "a" for number in range(2_000)} | {"epochal.dev/trainingjob": "digits"}
-    metadata = METADATA | {"labels": labels, "managedFields": "@", "ownerReferences": [{"uid": FILLING}]}
-    found = read(with_value("1", metadata=metadata).replace(b'"@"', nested(9_900).encode()))
+    metadata = METADATA | {"labels": labels, "managedFields": "@@", "ownerReferences": [{"uid": FILLING}]}
+    found = read(with_value("1", metadata=metadata).replace(b'"@@"', nested(9_900).encode()))
     assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
     assert UNREAD not in found
 
@@ -169,3 +170,13 @@ def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
             read(data)
         except ValueError:
             continue
+
+
+async def test_lines_are_whole_however_they_come() -> None:
+    long = b"x" * 400_000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in (b"a\nb", b"c\n\n", long, long + b"\nend"):
+            yield chunk
+
+    assert [line async for line in lines(chunks())] == [b"a", b"bc", 2 * long, b"end"]
