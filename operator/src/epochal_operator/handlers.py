@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from os import environ
 from typing import Any
@@ -82,20 +82,21 @@ def _run(
         assert task is not None  # noqa: S101 - asyncio.run has made it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
-        async with AsyncExitStack() as sessions:
-            try:
-                tasks = await kopf.spawn_tasks(
-                    registry=_registry(tell, partial(_login, answer, sessions)),
-                    settings=_settings(),
-                    standalone=True,
-                    clusterwide=not namespaces,
-                    namespaces=namespaces,
-                )
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for one in done:
-                    one.result()
-            finally:
-                await _end_all_but(task)
+        login = _Login(answer)
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=_registry(tell, login.session),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+            )
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            await _end_all_but(task)
+            await login.close()
 
     with suppress(asyncio.CancelledError):
         asyncio.run(operator())
@@ -170,30 +171,46 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def _login(
-    answer: type[aiohttp.ClientResponse], sessions: AsyncExitStack, **arguments: Any
-) -> kopf.AiohttpSession | None:
-    in_cluster = "KUBERNETES_SERVICE_HOST" in environ
-    login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
-    if (found := login(**arguments)) is None:
-        return None
-    # The session that kopf would make of it, but for the answers.
-    session = await sessions.enter_async_context(
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
-            headers=found.as_http_headers(),
-            proxy=found.proxy_url,
-            trust_env=found.trust_env,
-            response_class=answer,
+class _Login:
+    """Gives kopf the session that it would make itself, but for the answers.
+
+    Args:
+        answer: Class of the answers.
+    """
+
+    def __init__(self, answer: type[aiohttp.ClientResponse]) -> None:
+        self._answer = answer
+        self._found: kopf.ConnectionInfo | None = None
+        self._session: kopf.AiohttpSession | None = None
+
+    async def session(self, **arguments: Any) -> kopf.AiohttpSession | None:
+        """Returns a session; the same one for the same credentials, by which kopf knows that they were refused."""
+        in_cluster = "KUBERNETES_SERVICE_HOST" in environ
+        login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
+        found = login(**arguments)
+        if found is None or found == self._found:
+            return self._session
+        await self.close()
+        self._found = found
+        self._session = kopf.AiohttpSession(
+            server=found.server,
+            aiohttp_session=aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+                headers=found.as_http_headers(),
+                proxy=found.proxy_url,
+                trust_env=found.trust_env,
+                response_class=self._answer,
+            ),
+            default_namespace=found.default_namespace,
+            priority=found.priority,
+            expiration=found.expiration,
         )
-    )
-    return kopf.AiohttpSession(
-        server=found.server,
-        aiohttp_session=session,
-        default_namespace=found.default_namespace,
-        priority=found.priority,
-        expiration=found.expiration,
-    )
+        return self._session
+
+    async def close(self) -> None:
+        """Closes the session."""
+        if self._session is not None:
+            await self._session.aiohttp_session.close()
 
 
 async def _event(kind: Kind, tell: Tell, event: Mapping[str, Any], **_: Any) -> None:
