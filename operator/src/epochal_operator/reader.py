@@ -92,13 +92,11 @@ def read(data: bytes) -> Any:
     whole = _span(data, _skip(data, 0))
     fields = dict(_fields(data, whole.start)) if data[whole.start : whole.start + 1] == b"{" else {}
     if "items" in fields:
-        rest = {name: _value(data, span) for name, span in fields.items() if name not in {"items", "metadata"}}
         metadata = _metadata(data, fields["metadata"]) if "metadata" in fields else {}
         items = [_object(data, span) for span in _elements(data, fields["items"])]
-        return rest | {"metadata": metadata, "items": items}
+        return _plain_fields(data, whole) | {"metadata": metadata, "items": items}
     if "object" in fields:
-        rest = {name: _value(data, span) for name, span in fields.items() if name != "object"}
-        return rest | {"object": _object(data, fields["object"])}
+        return _plain_fields(data, whole) | {"object": _object(data, fields["object"])}
     if "metadata" in fields:
         return _object(data, whole)
     if whole.too_deep:

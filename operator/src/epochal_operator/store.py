@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Container, Mapping
 from typing import Any, Literal, NamedTuple
 
-from epochal_api.trainingjob import GROUP, KIND
+from epochal_api.trainingjob import KIND
 
-from epochal_operator.children import CONTAINER, NAME_LABEL, QUEUE_LABEL
+from epochal_operator.children import CONTAINER, NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
 from epochal_operator.predecessor import predecessor_name
 from epochal_operator.reader import UNREAD
 
@@ -239,18 +239,18 @@ def _trimmed(kind: Kind, thing: Object) -> Object:
 
 def _metadata(metadata: Object) -> Object:
     kept = {name: metadata[name] for name in _METADATA if name in metadata}
-    labels = metadata.get("labels") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if len(labels) > MAX_LABELS:
-        labels = _ours(labels)
+        labels = _some(labels, NAME_LABEL, UID_LABEL, QUEUE_LABEL)
     owners = metadata.get("ownerReferences") or []
     owners = [one for one in owners if one.get("controller") or one.get("kind") == KIND][:MAX_OWNERS]
     finalizers = (metadata.get("finalizers") or [])[:MAX_OWNERS]
-    annotations = _ours(metadata.get("annotations") or {})
+    annotations = _some(annotations, SPEC_ANNOTATION)
     return kept | {"labels": labels, "annotations": annotations, "ownerReferences": owners, "finalizers": finalizers}
 
 
-def _ours(texts: Object) -> Object:
-    return {name: text for name, text in texts.items() if name.startswith(f"{GROUP}/") or name == QUEUE_LABEL}
+def _some(texts: Object, *names: str) -> Object:
+    return {name: texts[name] for name in names if name in texts}
 
 
 def _outline(spec: Object) -> Object:

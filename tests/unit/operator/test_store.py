@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator import store as module
+from epochal_operator.children import batch_job, changes, outdated
+from epochal_operator.observed import obstacle_of
 from epochal_operator.reader import read
-from epochal_operator.store import KINDS, MAX_LABELS, Key, Kind, Store, key_of, whole
+from epochal_operator.store import KINDS, Key, Kind, Store, key_of, whole
+
+from tests.unit.operator.objects import INSTALLATION, SPEC, training_job
 
 KEY = Key("vision", "digits")
 ANNOTATIONS = {"a": "b", "epochal.dev/spec-sha256": "c"}
@@ -208,7 +212,9 @@ def size(value: Any) -> int:
 LAVISH = {
     "spec": {"a": [[]] * 43_000},
     "labels": {f"label-{number}": "" for number in range(8_000)},
-    "annotations": {f"annotation-{number}": "" for number in range(6_000)},
+    "our labels": {f"epochal.dev/{number}": "" for number in range(8_000)},
+    "annotations": {f"epochal.dev/{number}": "" for number in range(6_000)},
+    "annotation": {"epochal.dev/trainingjob": "x" * 120_000},
     "ownerReferences": [{"kind": "ConfigMap", "name": "a", "uid": str(number)} for number in range(2_500)],
     "finalizers": [f"a/{number}" for number in range(10_000)],
     "managedFields": [{"fieldsV1": {}}] * 6_000,
@@ -222,8 +228,10 @@ def test_what_is_kept_of_an_object_is_bounded(kind: Kind, field: str) -> None:
     one = thing(kind, 1)
     if field == "spec":
         one["spec"] |= LAVISH[field]
-    elif field == "labels":
+    elif "labels" in field:
         one["metadata"]["labels"] = one["metadata"].get("labels", {}) | LAVISH[field]
+    elif field == "annotation":
+        one["metadata"]["annotations"] = LAVISH[field]
     else:
         one["metadata"][field] = LAVISH[field]
     one = read(json.dumps(one, separators=(",", ":")).encode())
@@ -231,6 +239,23 @@ def test_what_is_kept_of_an_object_is_bounded(kind: Kind, field: str) -> None:
     assert store.put(kind, one) == KEY
     (kept,) = store._things[kind][KEY].values()
     assert size(kept) < MAX_SPEC_BYTES + 16 * 1024
-    if field == "labels":
-        assert len(kept["metadata"]["labels"]) <= MAX_LABELS
-        assert size(one) > MAX_SPEC_BYTES + 16 * 1024
+    if field != "spec":
+        assert size(kept) < 16 * 1024
+
+
+def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
+    """It bears the spec as a text within its pod template, and so does its pod."""
+    job = training_job(network=SPEC["network"] | {"layers": [{"layer": "Dense", "units": ["a"] * 32_000}]})
+    child = batch_job(job, INSTALLATION)
+    child["metadata"] |= {"uid": "u", "resourceVersion": "7", "managedFields": [{"manager": "epochal"}]}
+    text = json.dumps(child).encode()
+    assert len(text) > MAX_SPEC_BYTES + 32 * 1024
+    store = Store()
+    assert store.put("Job", read(text)) == KEY
+    known = store.job(KEY)
+    assert known is not None
+    assert not outdated(job, known, INSTALLATION)
+    assert changes(job, known) == {}
+    assert obstacle_of(known, job.metadata.uid) is None
+    assert known["metadata"]["labels"] == child["metadata"]["labels"]
+    assert size(known) < 16 * 1024
