@@ -40,6 +40,8 @@ RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
 PAGE = 25
 """Objects per request of a list: etcd takes 1.5 MiB of each, and a page is in memory as a whole, twice for a moment."""
+LONG_BYTES = 256 * 1024
+"""Size of an answer from which on it is read in another thread."""
 
 # With the charset, the client sends a text as it is.
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
@@ -398,7 +400,8 @@ class Kube:
             message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
         if 200 <= response.status < 300:  # noqa: PLR2004
-            return _read(text)
+            # Whoever writes objects decides how long that takes.
+            return _read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(_read, text)
         raise _error(response.status, text, response.headers)
 
 

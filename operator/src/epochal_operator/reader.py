@@ -35,6 +35,9 @@ _SHALLOW = re.compile(_nested(MAX_SPEC_DEPTH))
 _PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
 _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
 _NEXT = re.compile(rb"[\s,:]*+")
+_OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
+_OUTER = 3
+"""Levels of an object that are looked into: its own, the spec's, and that of the spec's fields."""
 _LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
 """What the API server writes in place of <, > and &."""
 
@@ -89,19 +92,24 @@ def read(data: bytes) -> Any:
     """
     if _within_bounds(data):
         return json.loads(data)
-    whole = _span(data, _skip(data, 0))
-    fields = dict(_fields(data, whole.start)) if data[whole.start : whole.start + 1] == b"{" else {}
-    if "items" in fields:
-        metadata = _metadata(data, fields["metadata"]) if "metadata" in fields else {}
-        items = [_object(data, span) for span in _elements(data, fields["items"])]
-        return _plain_fields(data, whole) | {"metadata": metadata, "items": items}
+    text = _Text(data)
+    start = text.skip(0)
+    if not text.is_object(start):
+        _within_depth(text.span(start))
+        return json.loads(data)
+    fields: dict[str, int] = {}
+    items: list[Object] | None = None
+    for name, at in text.fields(start):
+        if name == "items":  # One after the other: to find its end first would be to look at all of them twice.
+            items = [_object(text, element) for element in text.elements(at)]
+        else:
+            fields[name] = at
+    if items is not None:
+        metadata = _metadata(text, fields["metadata"]) if "metadata" in fields else {}
+        return _plain_fields(text, start) | {"metadata": metadata, "items": items}
     if "object" in fields:
-        return _plain_fields(data, whole) | {"object": _object(data, fields["object"])}
-    if "metadata" in fields:
-        return _object(data, whole)
-    if whole.too_deep:
-        raise ValueError(f"must be an answer of the API server, found something of {whole.depth} levels")
-    return json.loads(data)  # What there is of APIs: nobody's object.
+        return _plain_fields(text, start) | {"object": _object(text, fields["object"])}
+    return _object(text, start) if "metadata" in fields else _value(text, start)  # else what there is of APIs
 
 
 def bounded(line: bytes) -> bytes:
@@ -133,116 +141,159 @@ def _within_bounds(data: bytes) -> bool:
     return len(data) <= MAX_SPEC_BYTES and _SHALLOW.match(data) is not None
 
 
-def _object(data: bytes, span: _Span) -> Object:
+class _Text:
+    """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
+
+    Args:
+        data: The text.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._known: dict[int, _Span] = {}
+
+    def is_object(self, start: int) -> bool:
+        """Returns whether an object begins there."""
+        return self.data[start : start + 1] == b"{"
+
+    def skip(self, position: int) -> int:
+        """Returns where the next value begins, or its list or object ends."""
+        found = _NEXT.match(self.data, position)
+        return found.end() if found else position
+
+    def fields(self, start: int) -> Iterator[tuple[str, int]]:
+        """Yields the names of the object that begins there, and where their values begin."""
+        position = self.skip(start + 1)
+        while self.data[position : position + 1] != b"}":
+            name = self.span(position)
+            value = self.skip(name.end)
+            yield str(json.loads(self.data[position : name.end])), value
+            position = self.skip(self.span(value).end)
+
+    def elements(self, start: int) -> Iterator[int]:
+        """Yields where the elements of the list begin that begins there; none of a null."""
+        if self.data[start : start + 1] != b"[":
+            return
+        position = self.skip(start + 1)
+        while self.data[position : position + 1] != b"]":
+            yield position
+            position = self.skip(self.span(position).end)
+        self._known[start] = _Span(start, position + 1, 1)
+
+    def span(self, start: int) -> _Span:
+        """Returns where a value ends that begins there."""
+        if start not in self._known:
+            self._known[start] = self._found(start)
+        return self._known[start]
+
+    def _found(self, start: int) -> _Span:
+        if found := _PLAIN.match(self.data, start):
+            return _Span(start, found.end(), 0)
+        if found := _SHALLOW.match(self.data, start):
+            return _Span(start, found.end(), 1)
+        if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
+            return deep
+        raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
+
+    def _deep(self, start: int) -> _Span | None:
+        """Finds the end of what is too deep, token by token; and of what is just within it, not to do so again."""
+        depth, outer = 0, list[int]()
+        deepest = [0] * (_OUTER + 1)
+        for token in _TOKEN.finditer(self.data, start):
+            if (text := token[0]) in _OPENING:
+                depth += 1
+                if depth <= _OUTER:
+                    outer.append(token.start())
+                    deepest[depth] = depth
+                elif depth > deepest[_OUTER]:
+                    deepest[_OUTER] = depth
+            elif text in _CLOSING:
+                if depth <= _OUTER:
+                    begun, most = outer.pop(), deepest[depth]
+                    self._known[begun] = _Span(begun, token.end(), most - depth + 1)
+                    deepest[depth - 1] = max(deepest[depth - 1], most)
+                depth -= 1
+                if depth == 0:
+                    return self._known[start]
+        return None
+
+
+def _object(text: _Text, start: int) -> Object:
     """Reads an object of the API."""
+    span = text.span(start)
     if span.end - span.start <= MAX_SPEC_BYTES and not span.too_deep:
-        return dict(json.loads(data[span.start : span.end]))
+        return dict(_value(text, start))
     result: Object = {}
     faults: list[str] = []
-    for name, part in _fields(data, span.start):
+    for name, at in text.fields(start):
         if name == "metadata":
-            result[name] = _metadata(data, part)
-        elif fault := _fault(name, data, part):
+            result[name] = _metadata(text, at)
+        elif fault := _fault(name, text, at):
             faults.append(fault)
-            result[name] = _plain_fields(data, part)
+            result[name] = _plain_fields(text, at)
         else:
-            result[name] = _value(data, part)
+            result[name] = _value(text, at)
     return result | ({UNREAD: "\n".join(faults)} if faults else {})
 
 
-def _fault(name: str, data: bytes, span: _Span) -> str | None:
+def _fault(name: str, text: _Text, start: int) -> str | None:
     """Returns how a part of an object breaks the bounds, if it does."""
+    span = text.span(start)
     if span.too_deep:
-        where = _deepest(name, data, span)
+        where = _deepest(name, text, start)
         return f"{where}: must be nested at most {MAX_SPEC_DEPTH} levels deep within {name}, found {span.depth}"
-    size = _size(data[span.start : span.end])
+    size = _size(text.data[span.start : span.end])
     if size > MAX_SPEC_BYTES:
         advice = ": use fewer layers" if name == "spec" else ""
         return f"{name}: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}{advice}"
     return None
 
 
-def _deepest(name: str, data: bytes, span: _Span) -> str:
+def _deepest(name: str, text: _Text, start: int) -> str:
     """Returns the field that makes a part of an object as deep as it is."""
-    if data[span.start : span.start + 1] != b"{":
+    if not text.is_object(start):
         return name
-    return max(((part.depth, f"{name}.{field}") for field, part in _fields(data, span.start)), default=(0, name))[1]
+    return max(((text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)), default=(0, name))[1]
 
 
 def _size(text: bytes) -> int:
     return len(text) - sum(text.count(escape) * (len(escape) - 1) for escape in _LONGER)
 
 
-def _metadata(data: bytes, span: _Span) -> Object:
+def _metadata(text: _Text, start: int) -> Object:
     """Reads what is of use of an object's metadata: managedFields are as deep as the spec, and seldom."""
-    fields = {name: part for name, part in _fields(data, span.start) if name in _METADATA and not part.too_deep}
     result: Object = {}
-    for name, part in fields.items():
-        value = _value(data, part)
-        if part.end - part.start > MAX_METADATA_BYTES:
+    for name, at in text.fields(start):
+        span = text.span(at)
+        if name not in _METADATA or span.too_deep:
+            continue
+        value = _value(text, at)
+        if span.end - span.start > MAX_METADATA_BYTES:
             if not isinstance(value, dict):
                 continue
-            value = {key: text for key, text in value.items() if key.startswith(f"{GROUP}/")}
+            value = {key: one for key, one in value.items() if key.startswith(f"{GROUP}/")}
         result[name] = value
     return result
 
 
-def _plain_fields(data: bytes, span: _Span) -> Object:
+def _plain_fields(text: _Text, start: int) -> Object:
     """Reads the fields of an object that are numbers, words and short texts."""
-    if data[span.start : span.start + 1] != b"{":
+    if not text.is_object(start):
         return {}
-    fields = _fields(data, span.start)
+    spans = ((name, text.span(at)) for name, at in text.fields(start))
     return {
-        name: _value(data, part)
-        for name, part in fields
-        if part.depth == 0 and part.end - part.start <= MAX_METADATA_BYTES
+        name: _value(text, span.start)
+        for name, span in spans
+        if span.depth == 0 and span.end - span.start <= MAX_METADATA_BYTES
     }
 
 
-def _value(data: bytes, span: _Span) -> Any:
-    return json.loads(data[span.start : span.end])
+def _value(text: _Text, start: int) -> Any:
+    span = text.span(start)
+    _within_depth(span)
+    return json.loads(text.data[span.start : span.end])
 
 
-def _fields(data: bytes, start: int) -> Iterator[tuple[str, _Span]]:
-    """Yields the names and values of an object that begins there."""
-    position = _skip(data, start + 1)
-    while data[position : position + 1] != b"}":
-        name = _span(data, position)
-        value = _span(data, _skip(data, name.end))
-        yield str(_value(data, name)), value
-        position = _skip(data, value.end)
-
-
-def _elements(data: bytes, span: _Span) -> Iterator[_Span]:
-    """Yields the elements of a list; none of a null."""
-    if data[span.start : span.start + 1] != b"[":
-        return
-    position = _skip(data, span.start + 1)
-    while data[position : position + 1] != b"]":
-        element = _span(data, position)
-        yield element
-        position = _skip(data, element.end)
-
-
-def _span(data: bytes, start: int) -> _Span:
-    """Returns where a value ends that begins there."""
-    if found := _PLAIN.match(data, start):
-        return _Span(start, found.end(), 0)
-    if found := _SHALLOW.match(data, start):
-        return _Span(start, found.end(), 1)
-    depth = deepest = 0
-    for token in _TOKEN.finditer(data, start):
-        if (text := token[0]) in {b"[", b"{"}:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif text in {b"]", b"}"}:
-            depth -= 1
-            if depth <= 0:
-                return _Span(start, token.end(), deepest)
-    raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
-
-
-def _skip(data: bytes, position: int) -> int:
-    """Returns where the next value begins, or its list or object ends."""
-    found = _NEXT.match(data, position)
-    return found.end() if found else position
+def _within_depth(span: _Span) -> None:
+    if span.too_deep:
+        raise ValueError(f"must be an answer of the API server, found something of {span.depth} levels")

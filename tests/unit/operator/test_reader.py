@@ -1,13 +1,15 @@
 """What is read of the API server's JSON: all there is, as far as the bounds go, and without recursion or expansion."""
 
 import json
+import re
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
-from epochal_operator.reader import UNREAD, bounded, lines, read
+from epochal_operator import reader as module
+from epochal_operator.reader import _TOKEN, UNREAD, bounded, lines, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +105,23 @@ def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> Non
     found = read(with_value("1", metadata=metadata).replace(b'"@@"', nested(9_900).encode()))
     assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
     assert UNREAD not in found
+
+
+def test_what_is_deep_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token by token, which takes a second for the largest object there can be; the others of a list are not."""
+    seen: list[int] = []
+
+    class Token:
+        def finditer(self, data: bytes, start: int) -> Iterator[re.Match[bytes]]:
+            for token in _TOKEN.finditer(data, start):
+                seen.append(token.start())
+                yield token
+
+    monkeypatch.setattr(module, "_TOKEN", Token())
+    bad, good = with_value("[" * 150 + "]" * 150), with_value("[" + ",".join(["[]"] * 60_000) + "]")
+    found = read(b'{"metadata":{"resourceVersion":"9"},"items":[' + bad + b"," + good + b"]}")
+    assert [one[UNREAD].split(":")[0] for one in found["items"]] == ["spec.network", "spec"]
+    assert len(seen) == len(set(seen)) < 400
 
 
 LARGE = {
