@@ -3,43 +3,47 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 from epochal_operator.config import read_config
 from epochal_operator.controller import Controller
+from epochal_operator.kube import Kube
 from epochal_operator.metrics import OperatorMetrics
 from epochal_operator.store import Key
 from prometheus_client import CollectorRegistry
 
-from tests.unit.operator.apiserver import ApiServer, serving
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.server import FakeApiServer
 from tests.unit.operator.objects import INSTALLATION, document, pod
 
-DEEP = "[" * 9_900 + "]" * 9_900
-NESTED = '{"a":' * 4_950 + "1" + "}" * 4_950
-LONG = "[" + ",".join(["[]"] * 400_000) + "]"
+HOSTILE = {
+    "lists": "[" * 9_900 + "]" * 9_900,
+    "objects": '{"a":' * 4_950 + "1" + "}" * 4_950,
+    "size": "[" + ",".join(["[]"] * 400_000) + "]",
+}
+COUNT = {"result": "error"}
 
 
-def job(name: str, namespace: str = "vision", **spec: Any) -> dict[str, Any]:
-    made = document(suspend=True, **spec)
-    made["metadata"] |= {"name": name, "namespace": namespace, "uid": f"uid-of-{namespace}-{name}"}
-    return made
+@pytest.fixture
+async def server() -> AsyncIterator[FakeApiServer]:
+    async with FakeApiServer("vision", "slow") as server:
+        server.objects.raw |= {f"@{kind}": text for kind, text in HOSTILE.items()}
+        yield server
 
 
-@asynccontextmanager
-async def controlling(
-    server: ApiServer,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *arguments: str,
-    registry: CollectorRegistry | None = None,
-) -> AsyncIterator[Controller]:
-    async with serving(server, folder) as (kube, kubeconfig):
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+@pytest.fixture
+def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    @asynccontextmanager
+    async def controlling(*arguments: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Controller]:
         config = read_config(["--trainer-image=trainer", *arguments], {})
-        controller = Controller(config, kube, lambda: INSTALLATION, OperatorMetrics(registry or CollectorRegistry()))
+        metrics = OperatorMetrics(registry or CollectorRegistry())
+        controller = Controller(config, Kube(server.client()), lambda: INSTALLATION, metrics)
         task = asyncio.create_task(controller.run())
         try:
             yield controller
@@ -48,6 +52,20 @@ async def controlling(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    return controlling
+
+
+def create(server: FakeApiServer, *names: str, namespace: str = "vision", **spec: Any) -> None:
+    for name in names:
+        server.objects.create(
+            "trainingjobs", namespace, document(suspend=True, **spec) | {"metadata": {"name": name, "labels": {}}}
+        )
+
+
+def condition(server: FakeApiServer, name: str, kind: str) -> tuple[str, str, str] | None:
+    found = server.objects.get("trainingjobs", "vision", name).get("status", {}).get("conditions", [])
+    return next(((one["status"], one["reason"], one["message"]) for one in found if one["type"] == kind), None)
+
 
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(15):
@@ -55,110 +73,108 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-def settled(server: ApiServer, name: str, namespace: str = "vision") -> bool:
-    return server.status(name, namespace).get("state") in {"Suspended", "Failed"}
+async def settled(server: FakeApiServer, *names: str) -> None:
+    await until(lambda: all((condition(server, name, "Ready") or ("False",))[0] == "True" for name in names))
 
 
-async def test_all_is_listed_once_in_small_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ApiServer()
-    for number in range(60):
-        server.put("trainingjobs", job(f"digits-{number}"))
-    async with controlling(server, tmp_path, monkeypatch):
-        await until(lambda: all(settled(server, f"digits-{number}") for number in range(60)))
-        server.put("trainingjobs", job("later"))
-        await until(lambda: settled(server, "later"))
-        assert server.requests["LIST trainingjobs"] == 3
-        assert server.requests["LIST jobs"] == server.requests["LIST pods"] == 1
-        # etcd takes 1.5 MiB of each; the operator has 512 MiB.
-        assert {int(limit or 1_000) <= 32 for limit in server.limits} == {True}
+def lists(server: FakeApiServer, resource: str) -> int:
+    return sum(one.verb == "list" and one.resource == resource for one in server.asked)
+
+
+async def test_all_is_listed_once_in_small_pages(server: FakeApiServer, controlling: Any) -> None:
+    """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
+    names = [f"digits-{number}" for number in range(60)]
+    create(server, *names)
+    async with controlling():
+        await settled(server, *names)
+        create(server, "later")
+        await settled(server, "later")
+    assert lists(server, "trainingjobs") == 1 + 3, "whether there is such a kind, and three pages"
+    assert lists(server, "jobs") == lists(server, "pods") == 1
 
 
 async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeApiServer, controlling: Any
 ) -> None:
-    server = ApiServer()
-    server.put("trainingjobs", job("stays"))
-    server.put("trainingjobs", job("goes"))
-    server.put("pods", pod())
-    async with controlling(server, tmp_path, monkeypatch) as controller:
-        await until(lambda: settled(server, "stays") and settled(server, "goes"))
+    create(server, "stays", "goes")
+    server.objects.create("pods", "vision", pod())
+    async with controlling() as controller:
+        await settled(server, "stays", "goes")
         assert len(controller.store.pods(Key("vision", "digits"))) == 1
-        server.deaf = True
-        server.delete("trainingjobs", "vision", "goes")
-        server.delete("pods", "vision", "digits-1")
-        server.forget()
+        await until(lambda: len(server.watches) >= 3)
+        server.objects.delete("trainingjobs", "vision", "goes")
+        server.objects.delete("pods", "vision", "digits-1", grace=0)
+        server.objects.compact()
         await until(lambda: controller.store.training_job_keys() == [Key("vision", "stays")])
         await until(lambda: not controller.store.pods(Key("vision", "digits")))
 
 
-@pytest.mark.parametrize("hostile", [DEEP, NESTED, LONG], ids=["lists", "objects", "size"])
+@pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("told", ["listed", "watched"])
 async def test_one_training_job_is_refused_and_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hostile: str, told: str
+    server: FakeApiServer, controlling: Any, kind: str, told: str
 ) -> None:
-    server = ApiServer()
-    bad = job("bad", network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "units": "@hostile"}]})
-    bad["metadata"]["managedFields"] = ["@hostile"]
-    server.put("trainingjobs", job("good"))
+    layers = [{"layer": "Dense", "units": f"@{kind}"}]
+    create(server, "good")
     if told == "listed":
-        server.put("trainingjobs", bad, hostile=hostile)
-    async with controlling(server, tmp_path, monkeypatch) as controller:
-        await until(lambda: settled(server, "good"))
+        create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
+    async with controlling() as controller:
+        await settled(server, "good")
         if told == "watched":
-            server.put("trainingjobs", bad, hostile=hostile)
-        await until(lambda: settled(server, "bad"))
-        failed = next(one for one in server.status("bad")["conditions"] if one["type"] == "Failed")
-        assert (failed["status"], failed["reason"]) == ("True", "InvalidSpec")
-        assert failed["message"].startswith("spec")
-        assert "must" in failed["message"]
-        server.put("trainingjobs", job("after"))
-        await until(lambda: settled(server, "after"))
-        server.delete("trainingjobs", "vision", "bad")
+            create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
+        await until(lambda: condition(server, "bad", "Failed"))
+        status, reason, message = condition(server, "bad", "Failed") or ("", "", "")
+        assert (status, reason) == ("True", "InvalidSpec")
+        assert "spec: must fit in" in message if kind == "size" else "spec.network: must be nested" in message
+        create(server, "after")
+        await settled(server, "after")
+        server.objects.delete("trainingjobs", "vision", "bad")
         await until(lambda: Key("vision", "bad") not in controller.store.training_job_keys())
 
 
 async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: FakeApiServer, controlling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = ApiServer()
-    server.put("trainingjobs", job("listed") | {"spec": {"training": ["no", "object"]}})
-    server.put("trainingjobs", job("good"))
-    async with controlling(server, tmp_path, monkeypatch):
-        await until(lambda: settled(server, "good"))
-        server.put("trainingjobs", job("watched") | {"spec": {"training": ["no", "object"]}})
-        server.put("trainingjobs", job("after"))
-        await until(lambda: settled(server, "after"))
+    create(server, "listed", training=["no", "object"])
+    create(server, "good")
+    async with controlling():
+        await settled(server, "good")
+        create(server, "watched", training=["no", "object"])
+        create(server, "after")
+        await settled(server, "after")
     told = [record.getMessage() for record in caplog.records]
     assert "a TrainingJob cannot be read: vision/listed" in told
     assert "a TrainingJob cannot be read: vision/watched" in told
 
 
 async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeApiServer, controlling: Any
 ) -> None:
-    server = ApiServer(forbidden=frozenset({"gone"}))
-    server.put("trainingjobs", job("good"))
-    async with controlling(server, tmp_path, monkeypatch, "--namespaces=gone,vision"):
-        await until(lambda: settled(server, "good"))
+    server.faults.append(Fault("list", namespace="slow", status=403))
+    create(server, "good")
+    async with controlling("--namespaces=slow,vision"):
+        await settled(server, "good")
 
 
 async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeApiServer, controlling: Any
 ) -> None:
-    server = ApiServer(hangs="slow")
-    for number in range(40):
-        server.put("trainingjobs", job(f"digits-{number}", "slow"))
-    server.put("trainingjobs", job("good"))
-    async with controlling(server, tmp_path, monkeypatch) as controller:
-        await until(lambda: settled(server, "good"))
+    server.faults.append(Fault("create", "jobs", "slow", delay=inf))
+    create(server, *(f"digits-{number}" for number in range(40)), namespace="slow")
+    create(server, "good")
+    async with controlling() as controller:
+        await settled(server, "good")
         assert controller.queue.depth >= 30
 
 
-async def test_a_write_is_tried_again_by_the_queue_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ApiServer(busy="vision")
-    server.put("trainingjobs", job("digits"))
+async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, controlling: Any) -> None:
+    server.faults.append(Fault("create", "jobs", status=503))
+    create(server, "digits")
     registry = CollectorRegistry()
-    async with controlling(server, tmp_path, monkeypatch, registry=registry):
-        await until(lambda: (registry.get_sample_value("epochal_reconcile_total", {"result": "error"}) or 0) >= 3)
-        failed = registry.get_sample_value("epochal_reconcile_total", {"result": "error"}) or 0
-        assert len(server.writes) <= failed + 1
+
+    def failed() -> float:
+        return registry.get_sample_value("epochal_reconcile_total", COUNT) or 0
+
+    async with controlling(registry=registry):
+        await until(lambda: failed() >= 3)
+        assert sum(one.verb == "create" for one in server.asked) <= failed() + 1
