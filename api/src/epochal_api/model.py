@@ -71,6 +71,3 @@ NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """The name of another Kubernetes object in the same namespace."""
-
-PRINTABLE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Text without control characters, which would do as they like to the terminal of whoever reads it."""

@@ -1,21 +1,34 @@
 """What a trainer tells of itself: reports while it runs, and last words in its pod's termination message."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-from epochal_api.model import PRINTABLE_PATTERN, Model
-from epochal_api.status import Stage
+from epochal_api.model import Model
+from epochal_api.status import MAX_NAMES, Stage
+from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
 """Reason of last words that were left in advance."""
 
 MAX_REPORT_BYTES = 64 * 1024
+INTERVAL_SECONDS = 5.0
+"""Time between reports within an epoch, unless the operator asks for more."""
 MAX_TERMINATION_BYTES = 4096
 """What the kubelet keeps: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
-MetricName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
-Values = Annotated[dict[MetricName, float], Field(max_length=64)]
+MAX_NAME = 128
+"""Characters of a figure's name."""
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE_PATTERN)]
+Values = Annotated[dict[MetricName, float], Field(max_length=MAX_NAMES)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=PRINTABLE_PATTERN)]
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
@@ -113,6 +126,17 @@ class Report(ProgressModel):
         return self.attempt, self.sequence
 
 
+class Answer(ProgressModel):
+    """What the operator says to a report. One that is older than a field leaves it out."""
+
+    message: str
+    """What became of the report."""
+    report_after_seconds: Duration | None = None
+    """Time until the next report within an epoch: the more trainings there are, the longer."""
+    epoch_after_seconds: Duration | None = None
+    """Time until the next report of an epoch's end, or of whatever else is new."""
+
+
 class Position(ProgressModel):
     """Where a training is."""
 
@@ -120,6 +144,13 @@ class Position(ProgressModel):
     """Finished epochs."""
     step: Count
     """Finished steps of the running epoch."""
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
 
 
 class Termination(ProgressModel):
@@ -133,10 +164,11 @@ class Termination(ProgressModel):
     """Why it ended, in one word: Completed, what went wrong, or UNFINISHED."""
     message: Annotated[str, StringConstraints(max_length=MAX_TERMINATION_BYTES)]
     """Why, for people: what was found and what must hold."""
-    position: Position | None = None
+    position: Annotated[Position | None, WrapValidator(_or_none)] = None
     """Where the training was."""
-    report: Report | None = None
-    """Its last report, in case none could be delivered."""
+    report: Annotated[Report | None, WrapValidator(_or_none)] = None
+    """Its last report, in case none could be delivered. One that another version left, and that does not suit this one,
+    takes neither the reason nor the message with it."""
 
     def encode(self) -> str:
         """Returns JSON within the bytes that the kubelet keeps: a message too long is cut, then the report dropped."""

@@ -4,29 +4,34 @@ Numbers that are not whole are strings, as the Kubernetes API conventions ask:
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 """
 
-from typing import Annotated, Literal
+import copy
+import functools
+import operator
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
 
 from epochal_api.model import Model
+from epochal_api.text import printable
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
+"""Words of others, which a terminal may show whatever was in them."""
 State = Literal["Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
+MAX_NAMES = 64
+"""Names that the figures of a training may have, as many as a report holds."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
 """The conditions that are Epochal's; others may add their own."""
 
 
-def _known(state: object) -> object:
-    """Returns a state, or None in place of one that only a later version has: it will be derived anew."""
-    return state if state in STATES else None
-
-
 class StatusModel(Model):
-    """A part of the status. Fields that another version of Epochal wrote are passed over, not refused."""
+    """A part of the status. Fields that another version of Epochal added are passed over; see also read_status."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -40,7 +45,7 @@ class Condition(StatusModel):
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=128)]
     """Why, in one word for machines."""
-    message: Annotated[str, Field(max_length=32768)] = ""
+    message: Annotated[Text, Field(max_length=32768)] = ""
     """Why, for people."""
     last_transition_time: Time
     """When status last changed."""
@@ -53,7 +58,7 @@ class Waiting(StatusModel):
 
     reason: Annotated[str, Field(max_length=128)]
     """What it waits for, in one word."""
-    message: Annotated[str, Field(max_length=4096)] = ""
+    message: Annotated[Text, Field(max_length=4096)] = ""
     """What it waits for, for people."""
     since: Time
     """When it began to wait."""
@@ -84,6 +89,8 @@ class Progress(StatusModel):
     """When training is expected to end."""
     last_report_time: Time | None = None
     """When the last report came."""
+    metric_names: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_NAMES)] | None = None
+    """What its figures are called, since it began: names are added, up to 64, and never replaced."""
     waiting: Waiting | None = None
     """What the trainer waits for: a storage that gives no answer, or has no room."""
 
@@ -157,7 +164,7 @@ class Status(Reported):
 
     observed_generation: int | None = None
     """Generation of the spec that the status was computed from."""
-    state: Annotated[State | None, BeforeValidator(_known)] = None
+    state: State | None = None
     """The whole in one word: Queued, Starting, Running, Storing, Suspended, Complete or Failed."""
     conditions: (
         Annotated[
@@ -180,3 +187,66 @@ class Status(Reported):
     """GPUs that the job asks for."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
+
+
+AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
+
+
+_INSTEAD: Mapping[Any, str] = {"reason": "Unknown", "lastTransitionTime": "1970-01-01T00:00:00Z"}
+"""What a condition may lack: whether it holds is worth more."""
+_ROUNDS = 16
+"""More than a status is deep: what lacks a part is left out, then what that was a part of."""
+
+
+def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
+    """Reads a status, whichever version of Epochal wrote it: what this one does not understand is left out.
+
+    Args:
+        model: Status, or a part of it.
+        document: The status as JSON; None if there is none yet.
+
+    Returns:
+        All of it that can be read. What is too long is cut; what lacks a part that it must have is left out, unless that
+        is a condition's reason or time.
+    """
+    left = {} if document is None else document
+    for _ in range(_ROUNDS):
+        try:
+            return model.model_validate(left)
+        except ValidationError as error:
+            faults = {_place(fault): fault for fault in error.errors(include_url=False)}
+            left = copy.deepcopy(left)
+            # The last ones first, so that those of a list keep their places meanwhile.
+            for loc in sorted(faults, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
+                left = _mended(left, loc, faults[loc])
+    return model()
+
+
+def _place(fault: ErrorDetails) -> tuple[int | str, ...]:
+    """Returns where to mend a fault: what lacks a part goes as a whole, and so does what has a wrong name."""
+    *whole, last = fault["loc"] or ("",)
+    lacks = fault["type"] == "missing" and last not in _INSTEAD
+    return tuple(whole) if lacks or last == "[key]" else fault["loc"]
+
+
+def _mended(document: Any, loc: tuple[int | str, ...], fault: ErrorDetails) -> Any:
+    """Returns a document without a fault: mended in place, or {} in place of the whole."""
+    if not loc:
+        return {}
+    *path, last = loc
+    try:
+        parent = functools.reduce(operator.getitem, path, document)
+        match fault["type"]:
+            case "missing" if last in _INSTEAD:
+                parent[last] = _INSTEAD[last]
+            case "string_too_long" | "too_long":
+                parent[last] = _cut(parent[last], fault["ctx"]["max_length"])
+            case _:
+                del parent[last]
+    except (KeyError, IndexError, TypeError):
+        pass  # It is gone with what it was a part of.
+    return document
+
+
+def _cut(value: Any, most: int) -> Any:
+    return dict(list(value.items())[:most]) if isinstance(value, dict) else value[:most]

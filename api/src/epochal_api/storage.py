@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import PRINTABLE_PATTERN, Model, ObjectName, Rule, cel
+from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"

@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from epochal_api.model import Model, ObjectName, Rule, cel
 from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
-from epochal_api.status import Status
+from epochal_api.status import Status, read_status
 from epochal_api.storage import Data, Results, Storage
+from epochal_api.text import printable
 from epochal_api.training import Training
 
 GROUP = "epochal.dev"
@@ -105,6 +106,10 @@ def _frozen(name: str) -> Rule:
     )
 
 
+def _read_status(value: Any) -> Any:
+    return value if value is None or isinstance(value, Status) else read_status(Status, value)
+
+
 class TrainingJob(Model):
     """Trains a Keras network on data in a bucket and puts the model into another."""
 
@@ -129,12 +134,15 @@ class TrainingJob(Model):
     """Name, namespace and identity."""
     spec: TrainingJobSpec
     """What to train, on which data, for how long, and with what."""
-    status: Status | None = None
+    status: Annotated[Status | None, BeforeValidator(_read_status)] = None
     """How far it has come, as Epochal saw it last."""
 
 
 class InvalidTrainingJob(ValueError):
-    """A TrainingJob that breaks the API's rules; the message has a line per field."""
+    """A TrainingJob that breaks the API's rules; the message has a line per field, and can be shown as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def parse(document: Any) -> TrainingJob:

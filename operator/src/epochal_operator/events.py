@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from epochal_api.status import STORAGE, Condition, Reported, Status
+from epochal_api.text import printable
 from epochal_api.trainingjob import API_VERSION, KIND, Metadata
 
 from epochal_operator.failures import failure, last_failure
@@ -110,7 +111,7 @@ def event(happening: Happening, metadata: Metadata, *, instance: str, now: datet
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": happening.kind,
         "reason": happening.reason,
-        "note": happening.note.encode()[:MAX_NOTE].decode(errors="ignore"),
+        "note": printable(happening.note, instead=" ").encode()[:MAX_NOTE].decode(errors="ignore"),
         "action": "Reconcile",
         "regarding": {
             "apiVersion": API_VERSION,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
+from epochal_api.text import printable
 from epochal_api.trainingjob import KIND
 
 _SECRET = re.compile(
@@ -40,8 +41,8 @@ def about(namespace: str, name: str) -> Iterator[None]:
 
 
 def redact(text: str) -> str:
-    """Returns the text without bearer tokens, JSON web tokens and private keys."""
-    return _SECRET.sub(lambda found: f"{found['kept'] or ''}[redacted]", text)
+    """Returns the text without bearer tokens, JSON web tokens, private keys, and what commands a terminal."""
+    return printable(_SECRET.sub(lambda found: f"{found['kept'] or ''}[redacted]", text))
 
 
 class JsonFormatter(logging.Formatter):

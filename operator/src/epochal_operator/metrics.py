@@ -69,7 +69,12 @@ class JobCollector(Collector):
             )
             for one in STATES:
                 state.add_metric([*key, one], status.get("state") == one)
-            found = {entry.get("type"): entry.get("status") for entry in status.get("conditions") or []}
+            entries = status.get("conditions")
+            found = {
+                str(entry.get("type")): entry.get("status")
+                for entry in (entries if isinstance(entries, list) else [])
+                if isinstance(entry, Mapping)
+            }
             for kind in CONDITIONS:
                 for value in CONDITION_STATUSES:
                     condition.add_metric([*key, kind, value], found.get(kind) == value)
@@ -100,20 +105,22 @@ def _add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> N
 
 
 def _part(node: Object, name: str) -> Object:
-    return node.get(name) or {}
+    """Returns a part of an object; empty where there is none, or where another version wrote something else there."""
+    found = node.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _number(value: Any) -> float | None:
     try:
         return None if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _time(value: Any) -> float | None:
     try:
         return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -1,9 +1,10 @@
 """What a trainer's pod says while it lives: why it waits, that it runs, that it is ending, that its node is lost."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from epochal_api.text import printable
 
 from epochal_operator.children import CONTAINER
 
@@ -18,7 +19,6 @@ _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
 _SAME = {"ErrImagePull": "ImagePullBackOff"}
 """A kubelet says the one and the other in turn, of the same mistake."""
-_CONTROL = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Cause(NamedTuple):
@@ -114,5 +114,5 @@ def trainer(pod: Object) -> Object:
 
 
 def clean(text: str) -> str:
-    """Returns text of others without control characters, bounded to its end, which says most."""
-    return _CONTROL.sub(" ", text).strip()[-MAX_MESSAGE:]
+    """Returns text of others without what commands a terminal, bounded to its end, which says most."""
+    return printable(text, instead=" ").strip()[-MAX_MESSAGE:]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from epochal_api.status import Status
+from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
 
 from epochal_operator.children import NAME_LABEL, UID_LABEL, Installation
@@ -75,7 +75,7 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
         job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
-        status = Status.model_validate(document.get("status") or {})
+        status = read_status(Status, document.get("status"))
         return refuse(metadata, status, str(error), observed, _time_to_live(document["spec"]))
     return plan(job, observed, installation)
 

@@ -254,3 +254,8 @@ def test_a_storage_without_tls_is_told_of_once() -> None:
     assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
     assert plain_http(nothing, queued, "https://minio:9000") == []
     assert plain_http(nothing, queued, None) == []
+
+
+def test_a_note_commands_no_terminal() -> None:
+    note = made(Happening("Warning", "JobRejected", "denied: txt.\u202eexe\x1b[31m", "a"))["note"]
+    assert note == "denied: txt. exe [31m"

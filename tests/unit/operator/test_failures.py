@@ -99,9 +99,9 @@ def test_a_pod_that_has_not_failed(one: dict[str, Any]) -> None:
 
 
 def test_what_a_log_says_last_is_kept_without_control_characters() -> None:
-    cause = failure(failed(message="x" * 9000 + "\x1b[31mred\x07\nlast\tline"))
+    cause = failure(failed(message="x" * 9000 + "\x1b[31mred\x07\nlast\tline\u202e\u2028.\u200b"))
     assert cause is not None
-    assert cause.message.endswith(" [31mred \nlast\tline")
+    assert cause.message.endswith(" [31mred \nlast\tline  .")
     assert len(cause.message) < 4200
 
 

@@ -152,3 +152,11 @@ def test_secrets_in_exceptions_never_show() -> None:
     except ValueError:
         made = record("failed", exc_info=sys.exc_info())
     assert TOKEN not in logs.JsonFormatter().format(made)
+
+
+def test_no_line_commands_the_terminal_that_shows_it(stream: io.StringIO) -> None:
+    error = ValueError("txt.\u202eexe")
+    logging.getLogger("epochal").error("a\x1b]0;owned\x07 said %s", "\u2028", exc_info=error)
+    (line,) = lines(stream)
+    assert line["message"] == r"a\x1b]0;owned\x07 said \u2028"
+    assert line["exception"].endswith(r"ValueError: txt.\u202eexe")

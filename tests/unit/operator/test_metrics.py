@@ -58,6 +58,23 @@ def samples(jobs: Iterable[Any]) -> dict[str, list[tuple[dict[str, str], float]]
     return found
 
 
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 7, 10**400, "text", [], [7], ["type"], {}, {"type": []}, "0001-01-01T00:00:00+14:00"]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*MNIST["status"], "scheduling"]), ODD),
+    st.sampled_from(["spec", "status", "metadata"]),
+    ODD,
+)
+def test_an_object_of_any_shape_spoils_no_scrape(status: dict[str, Any], part: str, odd: Any) -> None:
+    odd_one = {**MNIST, "status": status, part: odd} if odd else {**MNIST, "status": status}
+    progress = {**MNIST, "status": {"progress": status, "best": status, "metrics": status}}
+    found = samples([odd_one, progress, MNIST])
+    assert ({**KEY, "metric": "loss"}, 0.0368) in found["epochal_trainingjob_metric"]
+
+
 @pytest.mark.parametrize(
     ("series", "labels", "value"),
     [

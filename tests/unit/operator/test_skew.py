@@ -97,3 +97,26 @@ def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
     todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
     (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
     assert status.state == "Queued"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"progress": {"attempt": 1, "sequence": 5, "stage": "Sharding", "epoch": 1, "epochs": 10}},
+        {"progress": {"attempt": "first", "waiting": {"reason": "Quota"}}, "metrics": {"loss": 0.5}},
+        {"conditions": [{"type": "Sharded"}], "network": {"layers": 3}, "best": [], "startTime": at(0)},
+    ],
+)
+def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> None:
+    todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
+    (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert (written.state, written.start_time) == ("Queued", at(0))
+    assert make_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
+    assert is_news(read_report(json.dumps(OLD).encode()), document(status))
+
+
+def test_last_words_keep_their_reason_whatever_report_another_version_left() -> None:
+    words = {"reason": "BadData", "message": "no such column", "report": OLD | {"stage": "Sharding"}, "position": "far"}
+    found = decode_termination(json.dumps(words))
+    assert found is not None
+    assert (found.reason, found.report, found.position) == ("BadData", None, None)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from epochal_api.progress import Report
 from epochal_trainer.epochs import Epoch, best, duration, figure, figures, line, reported, seconds_left, table
 
 
@@ -29,6 +30,13 @@ def test_a_report_holds_the_losses_and_as_many_other_figures_as_it_can() -> None
     assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(told)
     assert len(told) == 64
     assert reported({"loss": 1.0}) == {"loss": 1.0}
+
+
+def test_whatever_a_figure_is_called_the_operator_takes_it() -> None:
+    told = reported({"loss": 1.0, "top\u202e5\n\x1b": 0.5, "head_" * 40: 0.25, "\u200b": 0.0})
+    assert told == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
+    report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": told}
+    assert Report.model_validate(report).metrics == told
 
 
 @pytest.mark.parametrize(

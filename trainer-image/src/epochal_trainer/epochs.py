@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from epochal_api.progress import BestEpoch
+from epochal_api.progress import MAX_NAME, BestEpoch
+from epochal_api.text import printable
 
 MOST_FIGURES = 64
 """As many as a report holds."""
@@ -53,7 +54,12 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def reported(figures: Mapping[str, float]) -> dict[str, float]:
-    """Returns as many figures as a report holds: losses first, those of validation before those of training."""
+    """Returns as many figures as a report holds: losses first, those of validation before those of training.
+
+    Their names, which a spec may give as it likes, are made such that the operator takes them: see MetricName.
+    """
+    named = ((" ".join(printable(name, instead=" ").split())[:MAX_NAME], value) for name, value in figures.items())
+    figures = {name: value for name, value in named if name}
     names = sorted(figures, key=lambda name: (name not in {"loss", "val_loss"}, not name.startswith("val_")))
     kept = frozenset(names[:MOST_FIGURES])
     return {name: value for name, value in figures.items() if name in kept}

@@ -4,6 +4,7 @@ import errno
 import os
 
 from epochal_api.pod import ExitCode
+from epochal_api.text import printable
 
 DISK_FULL = os.EX_IOERR
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -24,11 +25,6 @@ class Failure(Exception):
         self.message = printable(message)
         super().__init__(self.message)
         self.exit_code = exit_code
-
-
-def printable(text: str) -> str:
-    """Returns a text with its control characters, which may command a terminal, spelled out."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def bad_spec(reason: str, message: str) -> Failure:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from epochal_trainer.failures import printable
+from epochal_api.text import printable
 
 PACKAGE = "epochal_trainer"
 _KERAS = "absl"
