@@ -53,7 +53,7 @@ class Operator:
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
-            endpoint = ProgressEndpoint(self._kube, self._metrics)
+            endpoint = ProgressEndpoint(self._kube, self._metrics, self._config.status_writes_per_second)
             reports = Server(endpoint.routes(), progress, self._certificate.context)
             routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
             group.create_task(Server(routes, http).run())

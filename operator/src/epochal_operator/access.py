@@ -2,16 +2,22 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
+from typing import Any
 
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import GROUP, KIND
 
-from epochal_operator.cache import Cache
 from epochal_operator.kube import Identity, Kube, NotFound, Object
+from epochal_operator.lookup import Lookup
 
-ENTRIES = 4096
-"""Tokens, and pods, that are remembered."""
+ENTRIES = 50_000
+"""Tokens, and pods, that are remembered: far more than pods that train at a time. Only the leader knows how many do,
+and no other has to: as each is remembered for a minute, they are as many as have reported within it."""
+REVIEWS = 8
+"""Questions to the API server under way at a time, of tokens and of pods each."""
 KNOWN_SECONDS = 60.0
 UNKNOWN_SECONDS = 5.0
 """A refusal is remembered for less time: it may come of an API server in trouble."""
@@ -57,12 +63,17 @@ class Access:
 
     Args:
         kube: The API server.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
-        self._identities: Cache[bytes, Identity | None] = Cache(ENTRIES)
-        self._jobs: Cache[str, Owner | None] = Cache(ENTRIES)
+        self._identities: Lookup[bytes, Identity] = _lookup(clock)
+        self._jobs: Lookup[str, Owner] = _lookup(clock)
+
+    def known(self, token: str) -> Identity | None:
+        """Returns whom a token speaks for, if that is known without asking."""
+        return self._identities.known(_digest(token))
 
     async def identity(self, token: str) -> Identity | None:
         """Returns whom a token speaks for, or None if it is not valid for progress reports.
@@ -70,12 +81,7 @@ class Access:
         Raises:
             ApiError: If the API server cannot tell.
         """
-        # A digest, since a dump of this process' memory should hold as few tokens as can be.
-        key = hashlib.sha256(token.encode()).digest()
-        if key in self._identities:
-            return self._identities[key]
-        identity = await self._kube.review_token(token, TOKEN_AUDIENCE)
-        return self._identities.put(key, identity, KNOWN_SECONDS if identity else UNKNOWN_SECONDS)
+        return await self._identities.get(_digest(token), lambda: self._kube.review_token(token, TOKEN_AUDIENCE))
 
     async def job(self, identity: Identity) -> Owner | None:
         """Returns the TrainingJob that a pod trains, or None if it is no trainer's pod.
@@ -85,15 +91,16 @@ class Access:
         """
         if not identity.pod_uid:
             return None
-        if identity.pod_uid in self._jobs:
-            return self._jobs[identity.pod_uid]
+        return await self._jobs.get(identity.pod_uid, lambda: self._ask_for_job(identity))
+
+    async def _ask_for_job(self, identity: Identity) -> Owner | None:
         try:
             job = await self._find_job(identity)
         except NotFound:
             job = None
         if job is None:
             _log.warning("pod %s in namespace %s may not report", identity.pod_name, identity.namespace)
-        return self._jobs.put(identity.pod_uid, job, KNOWN_SECONDS if job else UNKNOWN_SECONDS)
+        return job
 
     async def _find_job(self, identity: Identity) -> Owner | None:
         pod = await self._kube.get_pod(identity.namespace, identity.pod_name)
@@ -106,3 +113,12 @@ class Access:
         if job["metadata"]["uid"] != owner.uid:
             return None
         return controller(job, group=GROUP, kind=KIND)
+
+
+def _lookup(clock: Callable[[], float]) -> Lookup[Any, Any]:
+    return Lookup(most=ENTRIES, yes_seconds=KNOWN_SECONDS, no_seconds=UNKNOWN_SECONDS, at_once=REVIEWS, clock=clock)
+
+
+def _digest(token: str) -> bytes:
+    # A dump of this process' memory should hold as few tokens as can be.
+    return hashlib.sha256(token.encode()).digest()

@@ -1,6 +1,7 @@
 """What the operator is told when it starts."""
 
 import argparse
+import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ class Config:
         tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
         lease: Lease of its own namespace by which the replicas choose a leader.
         workers: How many TrainingJobs of one namespace are reconciled at once.
+        status_writes_per_second: How many progress reports this replica may write per second.
         log_level: Least level that is logged.
         namespace: Its own namespace.
         instance: Its own name, which no other replica has.
@@ -39,6 +41,7 @@ class Config:
     tls_secret: str
     lease: str
     workers: int
+    status_writes_per_second: float
     log_level: str
     namespace: str
     instance: str
@@ -64,6 +67,7 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
     add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
     add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs of a namespace reconciled at once")
+    add("--status-writes-per-second", type=_rate, default=50.0, metavar="N", help="progress reports that it writes")
     add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
     add("--http-port", type=int, default=8080, metavar="PORT", help="port of /metrics, /healthz and /readyz")
     add("--progress-port", type=int, default=8443, metavar="PORT", help="port that trainers report to")
@@ -87,4 +91,11 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, found {number}")
+    return number
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be greater than 0, found {text}")
     return number

@@ -7,28 +7,38 @@ but what may be forgotten.
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from aiohttp import web
 from epochal_api.pod import progress_path
-from epochal_api.progress import MAX_REPORT_BYTES, Report
-from epochal_api.status import Reported
+from epochal_api.progress import MAX_REPORT_BYTES, Answer, Report
+from epochal_api.status import Reported, Status, read_status
+from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator import logs
 from epochal_operator.access import Access, Owner, bearer
+from epochal_operator.budget import TRAINERS, Budget, Pace
 from epochal_operator.kube import PROGRESS_MANAGER, ApiError, Conflict, Invalid, Kube, NotFound, Object
 from epochal_operator.metrics import OperatorMetrics
 from epochal_operator.rate import RateLimit
 from epochal_operator.reported import reported
+from epochal_operator.status import holds
 
 BURST = 10
-PER_SECOND = 4
-JOBS = 4096
-"""Pods whose rate is kept."""
+PER_SECOND = 1
+"""Reports that one pod may send."""
+CALM_SECONDS = 2.0
+"""Time between reports of epochs that end faster, once half of a burst is used up: the rest is for what matters."""
+FAILURES = 20
+FAILURES_PER_SECOND = 1
+"""Reports of one address that may turn out to be refused: of any more, the API server is not asked whose they are."""
+ADDRESSES = 10_000
+"""Addresses whose failures are kept."""
 BODY_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
+LATE_SECONDS = 15.0
+"""The longest that a trainer is put off, as an older one puts off the end of an epoch as well."""
 BUSY_SECONDS = 2
 """When to come again after the API server gave no answer."""
 TRIES = 5
@@ -46,13 +56,15 @@ class Refusal(Exception):
         code: HTTP status of the answer.
         message: What was found and what must hold.
         retry_after: Seconds to wait before the next report, if that may be taken.
+        pace: The same, where it makes a difference what the next one tells.
     """
 
-    def __init__(self, code: int, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, code: int, message: str, retry_after: float | None = None, pace: Pace | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retry_after = retry_after
+        self.pace = pace
 
 
 def read_report(body: bytes) -> Report:
@@ -82,22 +94,17 @@ def is_news(report: Report, job: Object) -> bool:
 
     One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
     """
-    status = job.get("status") or {}
-    for condition in status.get("conditions") or []:
-        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
-            return False
-    progress = status.get("progress")
-    return (
-        progress is None
-        or report.attempt == 0
-        or report.order > (progress.get("attempt", 1), progress.get("sequence", 0))
-    )
+    status = read_status(Status, job.get("status"))
+    if holds(status, "Complete") or holds(status, "Failed"):
+        return False
+    progress = status.progress
+    return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
 
 
 def finished_epoch(report: Report, job: Object) -> float | None:
     """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
-    progress = (job.get("status") or {}).get("progress") or {}
-    seconds = report.seconds_per_epoch if report.epoch > progress.get("epoch", 0) else None
+    progress = read_status(Reported, job.get("status")).progress
+    seconds = report.seconds_per_epoch if report.epoch > (progress.epoch if progress else 0) else None
     # What is observed is summed up over all TrainingJobs: one that tells nonsense must not spoil that for the others.
     return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
 
@@ -108,13 +115,16 @@ class ProgressEndpoint:
     Args:
         kube: The API server.
         metrics: What counts the reports and measures the epochs.
+        writes_per_second: Reports that this process may write into statuses per second.
     """
 
-    def __init__(self, kube: Kube, metrics: OperatorMetrics) -> None:
+    def __init__(self, kube: Kube, metrics: OperatorMetrics, writes_per_second: float) -> None:
         self._kube = kube
         self._metrics = metrics
         self._access = Access(kube)
-        self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=JOBS)
+        self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
+        self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
+        self._budget = Budget(writes_per_second)
 
     def routes(self) -> list[web.RouteDef]:
         """Returns the one route: POST of a report."""
@@ -125,8 +135,8 @@ class ProgressEndpoint:
         with logs.about(namespace, name):
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    outcome = await self._take(request, namespace, name)
-                response = web.json_response({"message": outcome})
+                    answer = await self._take(request, namespace, name)
+                response = web.json_response(answer.dump())
             except Refusal as refusal:
                 response = _refuse(refusal)
             except (ApiError, TimeoutError) as error:
@@ -135,12 +145,22 @@ class ProgressEndpoint:
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
 
-    async def _take(self, request: web.Request, namespace: str, name: str) -> str:
-        owner = await self._authorize(request.headers, namespace, name)
+    async def _take(self, request: web.Request, namespace: str, name: str) -> Answer:
+        pod, owner = await self._authorize(request, namespace, name)
         report = read_report(await _read(request))
+        steps, news = self._budget.next(), self._budget.is_news(pod, report)
+        if not self._budget.take(news=news):
+            late = min(steps, LATE_SECONDS)
+            raise Refusal(429, "more reports come than may be written", late, Pace(steps, late if news else 0.0))
+        outcome = await self._write(report, owner, namespace)
+        self._budget.wrote(pod, report)
+        calm = self._rate.left(pod) >= BURST / 2
+        return _say(outcome, Pace(steps, 0.0 if calm else CALM_SECONDS))
+
+    async def _write(self, report: Report, owner: Owner, namespace: str) -> str:
         for _ in range(TRIES):
             try:
-                job = await self._kube.get_training_job(namespace, name)
+                job = await self._kube.get_training_job(namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
                     raise _forbidden()
                 if not is_news(report, job):
@@ -157,22 +177,37 @@ class ProgressEndpoint:
             return "applied"
         raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
 
-    async def _authorize(self, headers: Mapping[str, str], namespace: str, name: str) -> Owner:
-        token = bearer(headers.get("Authorization"))
+    async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
+        """Returns the uid of the pod that reports, and its TrainingJob."""
+        token, address = bearer(request.headers.get("Authorization")), request.remote or ""
+        if token and self._access.known(token):
+            return await self._identify(token, namespace, name)
+        # Before anything is asked: whoever is refused has cost no more than this.
+        if wait := self._failures.wait(address):
+            raise Refusal(429, "too many reports from this address were refused", wait)
+        try:
+            found = await self._identify(token, namespace, name)
+        except (ApiError, TimeoutError):
+            self._failures.give_back(address)
+            raise
+        self._failures.give_back(address)
+        return found
+
+    async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
         identity = await self._access.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
         # By pod and not by path: nobody can use up what another pod may send.
         if wait := self._rate.wait(identity.pod_uid or identity.username):
-            raise Refusal(429, f"at most {PER_SECOND} reports a second, and {BURST} at once", wait)
+            raise Refusal(429, f"at most {PER_SECOND} report a second, and {BURST} at once", wait)
         owner = await self._access.job(identity)
         if owner is None or (identity.namespace, owner.name) != (namespace, name):
             raise _forbidden()
-        return owner
+        return identity.pod_uid, owner
 
     async def _apply(self, report: Report, job: Object) -> None:
         metadata = job["metadata"]
-        before = Reported.model_validate(job.get("status") or {})
+        before = read_status(Reported, job.get("status"))
         await self._kube.apply_status(
             metadata["namespace"],
             metadata["name"],
@@ -194,7 +229,15 @@ def _refuse(refusal: Refusal) -> web.Response:
         headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     if refusal.code == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    return web.json_response({"message": refusal.message}, status=refusal.code, headers=headers)
+    return web.json_response(
+        _say(printable(refusal.message), refusal.pace).dump(), status=refusal.code, headers=headers
+    )
+
+
+def _say(message: str, pace: Pace | None) -> Answer:
+    if pace is None:
+        return Answer(message=message)
+    return Answer(message=message, report_after_seconds=round(pace.steps, 1), epoch_after_seconds=round(pace.news, 1))
 
 
 async def _read(request: web.Request) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-from epochal_operator.cache import Cache
+from cachetools import TTLCache
 
 
 class Bucket(NamedTuple):
@@ -51,12 +51,27 @@ class RateLimit:
         self._burst = burst
         self._per_second = per_second
         self._clock = clock
-        self._buckets: Cache[str, Bucket] = Cache(clients, clock)
+        self._buckets: TTLCache[str, Bucket, float] = TTLCache(clients, burst / per_second, clock)
 
     def wait(self, client: str) -> float:
         """Returns how many seconds a client must wait, or 0 if it may go on now, which is then counted."""
         now = self._clock()
-        bucket = self._buckets[client] if client in self._buckets else Bucket(self._burst, now)
-        bucket, seconds = bucket.take(now, burst=self._burst, per_second=self._per_second)
-        self._buckets.put(client, bucket, seconds=self._burst / self._per_second)
+        bucket, seconds = self._bucket(client).take(now, burst=self._burst, per_second=self._per_second)
+        self._buckets[client] = bucket
         return seconds
+
+    def give_back(self, client: str) -> None:
+        """Takes back that a client went on: it does not count."""
+        bucket = self._bucket(client)
+        self._buckets[client] = bucket._replace(tokens=min(self._burst, bucket.tokens + 1))
+
+    def left(self, client: str) -> float:
+        """Returns how often a client may still go on at once."""
+        bucket = self._bucket(client)
+        return min(self._burst, bucket.tokens + (self._clock() - bucket.at) * self._per_second)
+
+    def _bucket(self, client: str) -> Bucket:
+        try:
+            return self._buckets[client]
+        except KeyError:
+            return Bucket(self._burst, self._clock())

@@ -1,14 +1,16 @@
 """From a trainer's report to the part of the status that it fills, ready to read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from epochal_api import progress as reports
 from epochal_api.progress import Report, Values
-from epochal_api.status import Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
+from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
 
 from epochal_operator.pods import clean
 
+MAX_NAMES_BYTES = 2000
+"""So that no figures of a training, each a text of up to 13 characters, take more than 4 KiB in its status."""
 _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -24,17 +26,35 @@ def reported(report: Report, now: datetime, before: Reported | None = None) -> R
             the training is.
 
     Returns:
-        Every field of the status that comes from reports: numbers that are not whole are strings of six digits.
+        Every field of the status that comes from reports: numbers that are not whole are strings of six digits. Figures
+        are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
     """
-    told = _told(report, now)
+    told = _told(report, now, _names(report.metrics or (), known=_known_names(before)))
     loads = report.stage == "Loading" or report.attempt == 0
     return _with_what_was_reached(told, before) if loads and before else told
 
 
-def _told(report: Report, now: datetime) -> Reported:
+def _known_names(before: Reported | None) -> list[str]:
+    named = before.progress.metric_names if before and before.progress else None
+    return named or list((before and before.metrics) or ())
+
+
+def _names(names: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+    """Returns the known names and as many more as there may be, losses before others."""
+    result = list(known)
+    size = sum(len(name.encode()) for name in result)
+    for name in sorted(set(names) - set(result), key=lambda name: (name not in _WATCHED, name)):
+        size += len(name.encode())
+        if len(result) < MAX_NAMES and size <= MAX_NAMES_BYTES:
+            result.append(name)
+    return result
+
+
+def _told(report: Report, now: datetime, names: list[str]) -> Reported:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
-    metrics = _figures(report.metrics)
+    metrics = _figures(report.metrics, names)
+    best = report.best if report.best and report.best.metric in {*names, *_WATCHED} else None
     progress = Progress(
         attempt=report.attempt,
         sequence=report.sequence,
@@ -47,13 +67,14 @@ def _told(report: Report, now: datetime) -> Reported:
         seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
         estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _FAR))),
         last_report_time=timestamp(now),
+        metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
     )
     return Reported(
         progress=progress,
         metrics=metrics,
-        best=report.best and Best(epoch=report.best.epoch, metric=report.best.metric, value=f"{report.best.value:.6g}"),
-        test=_figures(report.test),
+        best=best and Best(epoch=best.epoch, metric=best.metric, value=f"{best.value:.6g}"),
+        test=_figures(report.test, _names(report.test or ())),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
         results=report.artifacts
         and Stored(uri=report.artifacts.uri, model=report.artifacts.model, log=report.artifacts.log),
@@ -125,8 +146,11 @@ def _percent(report: Report) -> int:
     return min(100, 100 * done // whole) if whole else 0
 
 
-def _figures(values: Values | None) -> dict[str, str] | None:
-    return None if values is None else {name: f"{value:.6g}" for name, value in values.items()}
+def _figures(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
+    if values is None:
+        return None
+    kept = frozenset(names)
+    return {name: f"{value:.6g}" for name, value in values.items() if name in kept}
 
 
 def _display(progress: Progress, metrics: Mapping[str, str] | None, *, eta: str | None) -> Display:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -12,10 +11,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-MAX_CONNECTIONS = 64
+from epochal_operator.connections import Connections
+
+MAX_CONNECTIONS = 128
 """Each TLS connection takes a third of a MiB: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py."""
 MAX_PER_CLIENT = 16
-"""Connections from one address: no pod can keep all others out."""
+"""Connections from one address."""
 BACKLOG = 128
 """Connections that wait for others to end."""
 CONNECTION_SECONDS = 60.0
@@ -67,8 +68,7 @@ class Server:
         self._routes = routes
         self._listener = listener
         self._context = context
-        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
-        self._clients: Counter[str] = Counter()
+        self._connections = Connections(MAX_CONNECTIONS, MAX_PER_CLIENT)
         self.serving = asyncio.Event()
 
     async def run(self) -> None:
@@ -91,10 +91,10 @@ class Server:
             async with asyncio.TaskGroup() as handshakes:
                 self.serving.set()
                 while True:
-                    await self._slots.acquire()
                     connection, client = await self._accept()
-                    self._clients[client] += 1
-                    gone = partial(self._release, client)
+                    if not await self._admit(connection, client):
+                        continue
+                    gone = partial(self._connections.release, connection)
                     handshakes.create_task(self._shake_hands(connection, partial(protocol, gone), gone))
         finally:
             self.serving.clear()
@@ -109,9 +109,16 @@ class Server:
                 _log.warning("a connection was not accepted: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            if self._clients[address[0]] < MAX_PER_CLIENT:
-                return connection, address[0]
-            connection.close()
+            return connection, address[0]
+
+    async def _admit(self, connection: socket.socket, client: str) -> bool:
+        admitted = False
+        try:
+            admitted = await self._connections.admit(connection, client)
+        finally:
+            if not admitted:
+                connection.close()
+        return admitted
 
     async def _shake_hands(
         self, connection: socket.socket, protocol: Callable[[], asyncio.Protocol], gone: Callable[[], None]
@@ -124,12 +131,6 @@ class Server:
         except OSError as error:
             _log.debug("no connection: %s", error)
             gone()
-
-    def _release(self, client: str) -> None:
-        self._clients[client] -= 1
-        if not self._clients[client]:
-            del self._clients[client]
-        self._slots.release()
 
 
 class _Connection(web.RequestHandler):

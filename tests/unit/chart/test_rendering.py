@@ -118,6 +118,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         "--tls-secret=epochal-tls",
         "--lease=epochal",
         "--workers=4",
+        "--status-writes-per-second=50",
         "--log-level=info",
     ]
     more = render(
@@ -127,6 +128,8 @@ def test_operator_gets_its_flags(render: Render) -> None:
         storage={"endpoint": "https://s3.example.com"},
         watchNamespaces=["vision", "speech"],
         workers=8,
+        replicas=4,
+        statusWritesPerSecond=25,
         logLevel="debug",
     ).container()["args"]
     assert more == [
@@ -139,6 +142,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         "--lease=epochal",
         "--namespaces=vision,speech",
         "--workers=8",
+        "--status-writes-per-second=6.25",
         "--log-level=debug",
     ]
 

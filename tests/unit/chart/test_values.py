@@ -28,6 +28,7 @@ Render = Callable[..., Any]
         ({"replicas": "two"}, "at '/replicas': got string, want integer"),
         ({"replicas": -1}, "at '/replicas'"),
         ({"workers": 0}, "at '/workers'"),
+        ({"statusWritesPerSecond": 0}, "at '/statusWritesPerSecond'"),
         ({"logLevel": "INFO"}, "at '/logLevel'"),
         ({"storage": {"endpoint": "minio:9000"}}, "at '/storage/endpoint'"),
         ({"storage": {"endpoint": "http://minio:9000/bucket"}}, "at '/storage/endpoint'"),

@@ -1,11 +1,11 @@
 """Who may report: only the pod that the token is bound to, of the Job that the TrainingJob owns."""
 
 import copy
+import dataclasses
 import logging
 from typing import Any, cast
 
 import pytest
-from epochal_operator import access
 from epochal_operator.access import Access, Owner, bearer, controller
 from epochal_operator.kube import Identity, Kube, NotFound, Unavailable
 from hypothesis import given
@@ -148,16 +148,46 @@ async def test_the_api_server_is_asked_once() -> None:
     assert cluster.asked == ["token", "pod", "job", "token"]
 
 
-async def test_a_yes_and_a_no_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "KNOWN_SECONDS", 0.0)
-    monkeypatch.setattr(access, "UNKNOWN_SECONDS", 0.0)
+@pytest.mark.parametrize(("seconds", "asked"), [(59, 0), (61, 1)])
+async def test_a_yes_holds_for_a_minute(seconds: float, asked: int) -> None:
+    now = [0.0]
     cluster = Cluster()
-    known = access_to(cluster)
+    known = Access(cast("Kube", cluster), lambda: now[0])
     assert await known.identity("good") == TRAINER
+    assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
+    cluster.asked.clear()
+    cluster.tokens.clear()
+    cluster.pods.clear()
+    now[0] = seconds
+    assert (known.known("good"), await known.identity("good")) == ((None, None) if asked else (TRAINER, TRAINER))
+    assert await known.job(TRAINER) == (None if asked else Owner("mnist", "tj-uid"))
+    assert cluster.asked == ["token", "pod"] * asked
+
+
+@pytest.mark.parametrize(("seconds", "later"), [(4.9, None), (5.1, TRAINER)])
+async def test_a_no_holds_for_seconds(seconds: float, later: Identity | None) -> None:
+    now = [0.0]
+    cluster = Cluster()
+    known = Access(cast("Kube", cluster), lambda: now[0])
     assert await known.identity("late") is None
-    cluster.tokens = {"late": TRAINER}
-    assert await known.identity("good") is None
-    assert await known.identity("late") == TRAINER
+    cluster.tokens["late"] = TRAINER
+    now[0] = seconds
+    assert await known.identity("late") == later
+
+
+@pytest.mark.parametrize("pods", [4_500, 20_000])
+async def test_as_many_pods_as_there_are_cost_a_review_each_minute(pods: int) -> None:
+    cluster = Cluster()
+    cluster.tokens = {f"token-{number}": dataclasses.replace(TRAINER, pod_uid="pod-uid") for number in range(pods)}
+    known = access_to(cluster)
+    for _ in range(3):
+        for token in cluster.tokens:
+            await known.identity(token)
+            await known.identity(f"junk-{token}")
+    cluster.asked.clear()
+    for token in cluster.tokens:
+        assert await known.identity(token) is not None
+    assert cluster.asked == []
 
 
 async def test_an_api_server_that_is_down_is_no_refusal() -> None:

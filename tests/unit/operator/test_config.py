@@ -18,6 +18,7 @@ def test_all_that_the_chart_gives() -> None:
             "--lease=epochal",
             "--namespaces=a, b,",
             "--workers=7",
+            "--status-writes-per-second=12.5",
             "--log-level=debug",
         ],
         ENVIRONMENT,
@@ -32,6 +33,7 @@ def test_all_that_the_chart_gives() -> None:
         tls_secret="epochal-tls",
         lease="epochal",
         workers=7,
+        status_writes_per_second=12.5,
         log_level="debug",
         namespace="epochal-system",
         instance="epochal-0",
@@ -51,6 +53,8 @@ def test_what_is_not_given() -> None:
     [
         ([], "--trainer-image"),
         (["--trainer-image=t", "--workers=0"], "must be at least 1, found 0"),
+        (["--trainer-image=t", "--status-writes-per-second=0"], "must be greater than 0, found 0"),
+        (["--trainer-image=t", "--status-writes-per-second=nan"], "must be greater than 0, found nan"),
         (["--trainer-image=t", "--log-level=loud"], "invalid choice: 'loud'"),
     ],
 )

@@ -229,12 +229,13 @@ class Client:
 
 
 @asynccontextmanager
-async def endpoint(cluster: Cluster) -> AsyncIterator[Client]:
+async def endpoint(cluster: Cluster, writes_per_second: float = 50.0) -> AsyncIterator[Client]:
     registry = CollectorRegistry()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_bundle(context, BUNDLE)
     listener = listen(0, "127.0.0.1")
-    server = Server(ProgressEndpoint(cast("Kube", cluster), OperatorMetrics(registry)).routes(), listener, context)
+    made = ProgressEndpoint(cast("Kube", cluster), OperatorMetrics(registry), writes_per_second)
+    server = Server(made.routes(), listener, context)
     port = listener.getsockname()[1]
     task = asyncio.create_task(server.run())
     await server.serving.wait()
@@ -392,6 +393,87 @@ async def test_too_many_reports_are_told_when_to_come_again() -> None:
         late = next(answer for code, _, answer in answers if code == 429)
         assert late.headers["Retry-After"] == "1"
         assert (await client.send(token="other"))[0] == 403
+
+
+@pytest.mark.parametrize("tokens", [[f"junk-{number}" for number in range(100)], ["junk"] * 100, [None] * 100])
+async def test_who_is_refused_again_and_again_is_not_asked_about(tokens: list[str | None]) -> None:
+    cluster = Cluster()
+    async with endpoint(cluster) as client:
+        assert (await client.send())[0] == 200
+        codes = [(await client.send(token=token))[0] for token in tokens]
+        assert set(codes) == {401, 429}
+        assert codes.count(401) < progress.FAILURES + 20, "as many as come again within the seconds that this takes"
+        assert cluster.asked.count("token") <= 1 + codes.count(401)
+        assert (await client.send(REPORT | {"sequence": 9}))[0] == 200, "whose token is known goes on"
+
+
+async def test_reports_that_are_taken_do_not_count_as_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FAILURES", 1)
+    cluster = Cluster()
+    trainer = cluster.tokens["trainer"]
+    cluster.tokens |= {f"trainer-{number}": trainer for number in range(5)}
+    async with endpoint(cluster) as client:
+        for number in range(5):
+            assert (await client.send(REPORT | {"sequence": 8 + number}, token=f"trainer-{number}"))[0] == 200
+        cluster.errors = [Unavailable(0, "TimeoutError", "no answer")]
+        cluster.tokens["renewed"] = trainer
+        assert (await client.send(token="renewed"))[0] == 503, "nor do those that nobody could judge"
+        assert (await client.send(REPORT | {"sequence": 20}, token="renewed"))[0] == 200
+
+
+async def test_many_tokens_of_one_pod_are_refused_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    cluster.tokens |= {f"trainer-{number}": cluster.tokens["trainer"] for number in range(100)}
+    async with endpoint(cluster) as client:
+        codes = [(await client.send(token=f"trainer-{number}"))[0] for number in range(100)]
+    assert codes.count(200) <= progress.BURST + 20
+    assert cluster.asked.count("token") <= progress.BURST + progress.FAILURES + 40
+
+
+async def say(client: Client, **changes: Any) -> dict[str, Any]:
+    _, _, answer = await client.send(REPORT | changes)
+    said: dict[str, Any] = json.loads(await answer.text())
+    return said
+
+
+async def test_the_answer_tells_when_to_report_again() -> None:
+    async with endpoint(Cluster()) as client:
+        assert await say(client) == {"message": "applied", "reportAfterSeconds": 5.0, "epochAfterSeconds": 0.0}
+        for number in range(8, 14):
+            last = await say(client, sequence=number)
+        assert last["epochAfterSeconds"] == progress.CALM_SECONDS, "half of what one pod may send at once is left"
+
+
+async def test_over_budget_steps_wait_longer_than_the_end_of_an_epoch() -> None:
+    cluster = Cluster()
+    async with endpoint(cluster, writes_per_second=0.1) as client:
+        for number in range(7, 10):
+            assert (await say(client, sequence=number, step=number))["message"] == "applied"
+        steps = await say(client, sequence=10, step=10)
+        assert "more reports come" in steps["message"]
+        assert (steps["reportAfterSeconds"], steps["epochAfterSeconds"]) == (pytest.approx(40, abs=1), 0.0)
+        assert (await say(client, sequence=11, stage="Storing"))["message"] == "applied"
+        code, _, answer = await client.send(REPORT | {"sequence": 12, "stage": "Done"})
+        news = json.loads(await answer.text())
+        assert (code, answer.headers["Retry-After"], news["epochAfterSeconds"]) == (429, "15", 15.0)
+    assert len(cluster.applied) == 4
+
+
+async def test_the_names_of_figures_are_frozen_and_few() -> None:
+    cluster = Cluster()
+    monster = {f"series_{number}": float(number) for number in range(64)}
+    seen: set[str] = set()
+    async with endpoint(cluster) as client:
+        for scrape in range(4):
+            figures = {f"{name}_{scrape}": value for name, value in monster.items()} | {"loss": 0.5}
+            best = {"epoch": 1, "metric": f"best_{scrape}", "value": 0.1}
+            changes: dict[str, Any] = {"sequence": 8 + 2 * scrape, "metrics": dict(list(figures.items())[-64:])}
+            assert (await client.send(REPORT | changes | {"best": best, "test": monster}))[0] == 200
+            seen |= set(cluster.job["status"]["metrics"])
+            assert "best" not in cluster.applied[-1]
+            await client.send(REPORT | {"sequence": 9 + 2 * scrape, "metrics": None})
+    assert len(seen) == 64
+    assert "loss" in seen
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """From a report to the status that it stands for."""
 
+import json
 import math
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ def test_a_report_in_the_middle_of_training() -> None:
             "secondsPerEpoch": "15.21",
             "estimatedCompletionTime": "2026-11-25T12:01:45Z",
             "lastReportTime": "2026-11-25T12:00:00Z",
+            "metricNames": ["loss", "val_loss"],
         },
         "metrics": {"loss": "0.0368123", "val_loss": "0.0436"},
         "best": {"epoch": 2, "metric": "val_loss", "value": "0.0436"},
@@ -171,7 +173,9 @@ def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
 @pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
 def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
     fresh = report(**FRESH | {"stage": stage})
-    assert reported(fresh, NOW, REACHED) == reported(fresh, NOW)
+    expected = reported(fresh, NOW).dump()
+    expected["progress"]["metricNames"] = ["loss", "val_loss"]
+    assert reported(fresh, NOW, REACHED).dump() == expected
 
 
 @pytest.mark.parametrize("before", [None, Reported()])
@@ -211,3 +215,51 @@ def test_every_report_fits_into_a_status(before: Reported | None, **values: obje
     assert Status.model_validate(status.dump()) == Status(**dict(status))
     assert status.progress is not None
     assert 0 <= status.progress.percent <= 100
+
+
+def names(status: Reported) -> list[str]:
+    return list(status.metrics or {})
+
+
+def test_figures_that_come_later_are_added_to_the_names() -> None:
+    status = reported(report(metrics={"loss": 0.5, "accuracy": 0.5}, best=None), NOW)
+    status = reported(report(metrics=None, attempt=2), NOW, Reported.model_validate(status.dump()))
+    figures = {"loss": 0.5, "val_loss": 0.5, "learning_rate": 0.1}
+    status = reported(report(metrics=figures), NOW, Reported.model_validate(status.dump()))
+    assert names(status) == ["loss", "val_loss", "learning_rate"]
+    assert status.progress is not None
+    assert status.progress.metric_names == ["loss", "accuracy", "val_loss", "learning_rate"]
+    assert status.best is not None
+
+
+def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
+    before = Reported.model_validate({"progress": {"epoch": 2}, "metrics": {f"m{number}": "1" for number in range(64)}})
+    assert names(reported(report(metrics={"m1": 1.0, "other": 1.0}), NOW, before)) == ["m1"]
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.text('ab_ é漢"', max_size=128, min_size=1), st.floats(), max_size=64),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[dict[str, float]]) -> None:
+    before, seen = Reported(), set()
+    for figures in told:
+        before = reported(report(metrics=figures, test=figures, best=None), NOW, before)
+        seen |= set(names(before))
+        size = sum(
+            len(name.encode()) + len(text)
+            for part in (before.metrics, before.test)
+            for name, text in (part or {}).items()
+        )
+        assert size <= 8192
+    assert len(seen) <= 64
+
+
+def test_the_longest_figures_fit() -> None:
+    figures = {"n" * 124 + f"{number:04}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
+    dumped = reported(report(metrics=figures, test=figures, best=None), NOW).dump()
+    assert len(json.dumps([dumped["metrics"], dumped["test"]], separators=(",", ":"))) <= 8192
+    assert "loss" in dumped["metrics"]

@@ -17,6 +17,11 @@ from epochal_operator.tls import load_bundle
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 
 
+SERVED = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+load_bundle(SERVED, BUNDLE)
+TRUSTING = ssl.create_default_context(cadata=BUNDLE.authority.decode())
+
+
 async def hello(request: web.Request) -> web.Response:
     return web.Response(text=f"hello {(await request.read()).decode()}")
 
@@ -50,10 +55,18 @@ async def running(
             await task
 
 
-async def ask(port: int, text: bytes, context: ssl.SSLContext | None = None) -> bytes:
-    """Sends bytes and returns all that comes until the server closes the connection."""
+async def idler(
+    port: int, address: str = "127.0.0.1", context: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connects from an address of this machine."""
     name = "localhost" if context else None
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name, local_addr=(address, 0))
+
+
+async def ask(port: int, text: bytes, context: ssl.SSLContext | None = None, *, address: str = "127.0.0.1") -> bytes:
+    """Sends bytes and returns all that comes until the server closes the connection."""
+    async with asyncio.timeout(5):
+        reader, writer = await idler(port, address, context)
     try:
         writer.write(text)
         async with asyncio.timeout(5):
@@ -100,10 +113,8 @@ async def test_garbage_is_not_worth_a_line_in_the_log(garbage: bytes, caplog: py
 
 async def test_tls_is_spoken_and_who_does_not_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.1)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    load_bundle(context, BUNDLE)
-    client = ssl.create_default_context(cadata=BUNDLE.authority.decode())
-    async with running(context) as (_, port):
+    client = TRUSTING
+    async with running(SERVED) as (_, port):
         assert (await ask(port, post(b"tls"), client)).endswith(b"hello tls")
         assert await ask(port, b"") == b""
         with suppress(ConnectionResetError):
@@ -130,15 +141,34 @@ async def test_connections_are_bounded_and_slots_come_back(monkeypatch: pytest.M
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
     async with running() as (_, port):
-        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        waiting = asyncio.create_task(ask(port, post(b"late")))
+        idle = [await idler(port, f"127.0.0.{number}") for number in (1, 2)]
+        waiting = asyncio.create_task(ask(port, post(b"late"), address="127.0.0.3"))
         await asyncio.sleep(0.1)
         assert not waiting.done()
         idle[0][1].transport.abort()
         assert (await waiting).endswith(b"hello late")
-        answers = await asyncio.gather(*(ask(port, post(b"%d" % number)) for number in range(10)))
+        asked = (ask(port, post(b"%d" % number), address=f"127.0.0.{10 + number}") for number in range(10))
+        answers = await asyncio.gather(*asked)
         assert [answer.rsplit(b" ")[-1] for answer in answers] == [b"%d" % number for number in range(10)]
         idle[1][1].transport.abort()
+
+
+@pytest.mark.parametrize("context", [None, SERVED], ids=["plain", "TLS"])
+async def test_a_few_addresses_cannot_keep_others_out(
+    monkeypatch: pytest.MonkeyPatch, context: ssl.SSLContext | None
+) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(server, "MAX_PER_CLIENT", 2)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 60)
+    client = TRUSTING if context else None
+    async with running(context) as (_, port):
+        greedy = [await idler(port, f"127.0.0.{2 + number // 2}", client) for number in range(8)]
+        for number in range(3):
+            answer = await ask(port, post(b"other"), client, address=f"127.0.0.{10 + number}")
+            assert answer.endswith(b"hello other")
+        assert await greedy[0][0].read() == b""
+        for _, taken in greedy:
+            taken.transport.abort()
 
 
 async def test_one_client_cannot_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
