@@ -54,6 +54,7 @@ class Operator:
         self.tokens: list[str] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.slow = 0.0
+        self.says = ""
         ca_file, key_file = certificate(folder)
         operator = self
 
@@ -65,10 +66,12 @@ class Operator:
                 status, headers = operator.answers.pop(0) if operator.answers else (200, {})
                 if status == 200:
                     operator.reports.append(json.loads(body))
+                said = operator.says.encode()
                 self.send_response(status)
-                for name, value in {"Content-Length": "0", **headers}.items():
+                for name, value in {"Content-Length": str(len(said)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -165,19 +168,82 @@ def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
-def test_it_gives_up_where_no_try_would_help(operator: Operator, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    operator.answers = [(status, {})]
+def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
+    operator: Operator, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator.answers = [(status, {})] * 2
     kept: list[Report] = []
     reporter = Reporter(FIRST, operator.endpoint, keep=kept.append)
     reporter.start()
-    while operator.answers:
+    while len(operator.answers) == 2:
         time.sleep(0.01)
     reporter.update(epoch=1)
+    time.sleep(0.5)
+    assert len(operator.answers) == 1
     assert reporter.close().epoch == 1
     assert not reporter._thread.is_alive()
     assert kept[-1].epoch == 1
-    assert operator.reports == []
+    assert (operator.answers, operator.reports) == ([], [])
     assert caplog.text.count("refuses progress reports") == 1
+
+
+def test_an_operator_that_is_replaced_by_one_that_takes_reports_gets_them(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "REFUSED_DELAY", 0.2)
+    operator.answers = [(404, {}), (422, {})]
+    reporter = started(operator)
+    operator.until(1)
+    reporter.close()
+
+
+def asks(steps: float, news: float = 0.0) -> str:
+    return json.dumps({"message": "so be it", "reportAfterSeconds": steps, "epochAfterSeconds": news})
+
+
+def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "INTERVAL", 0.1)
+    operator.says = asks(steps=30)
+    reporter = started(operator)
+    steps = iter(range(1_000_000))
+    reporter.position = lambda: {"step": next(steps)}
+    operator.until(1)
+    time.sleep(0.5)
+    assert len(operator.reports) == 1
+    began = time.monotonic()
+    reporter.update(epoch=1)
+    operator.until(2)
+    assert time.monotonic() - began < 1
+    operator.says = asks(steps=0.2)
+    reporter.update(epoch=2)
+    operator.until(6)
+    reporter.close()
+
+
+def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Operator) -> None:
+    operator.says = asks(steps=5, news=0.4)
+    reporter = started(operator)
+    for epoch in range(100):
+        reporter.update(epoch=epoch)
+        time.sleep(0.01)
+    reporter.close()
+    assert operator.reports[-1]["epoch"] == 99
+    assert 3 <= len(operator.reports) <= 8
+
+
+def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator: Operator) -> None:
+    operator.answers = [(429, {"Retry-After": "15"})]
+    operator.says = asks(steps=60)
+    reporter = started(operator)
+    while operator.answers:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert operator.reports == []
+    reporter.update(epoch=1)
+    operator.until(1, seconds=3)
+    reporter.close()
 
 
 WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetime.now(UTC))

@@ -9,21 +9,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from epochal_api.progress import Report
+from epochal_api.progress import INTERVAL_SECONDS, Answer, Report
+from epochal_api.text import printable
+from pydantic import ValidationError
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 5.0
-"""Seconds between reports within an epoch."""
+INTERVAL = INTERVAL_SECONDS
+LONGEST_INTERVAL = 900.0
+"""No operator asks for more: that were to ask for silence."""
 TIMEOUT = 3.0
 """Seconds that an operator has to take a report."""
 LONGEST_DELAY = 15.0
+"""Seconds between tries to reach an operator that does not answer."""
+REFUSED_DELAY = 60.0
+"""Seconds between tries where the operator refuses reports: it may be replaced by one that takes them."""
 LAST_CHANCE = 10.0
 """Seconds at the trainer's end for its last report."""
-_GIVE_UP = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,11 @@ class Endpoint:
     ca_file: Path
     token_file: Path
 
-    def post(self, body: str) -> None:
+    def post(self, body: str) -> "Pause":
         """Sends a report.
+
+        Returns:
+            How long to wait until the next one.
 
         Raises:
             Undelivered: If it did not.
@@ -57,11 +66,45 @@ class Endpoint:
         try:
             connection.request("POST", address.path, body=body, headers=headers)
             response = connection.getresponse()
-            text = response.read(1000).decode(errors="replace").strip()
+            text = response.read(4096).decode(errors="replace").strip()
         finally:
             connection.close()
         if response.status != HTTPStatus.OK:
             raise Undelivered(response.status, text, response.headers.get("Retry-After"))
+        return asked_for(text) or Pause(INTERVAL)
+
+
+class Pause(NamedTuple):
+    """How long to wait until the next report.
+
+    Args:
+        steps: Seconds until one that tells of steps.
+        news: Seconds until one that tells of more, such as an epoch's end.
+    """
+
+    steps: float
+    news: float = 0.0
+
+
+def asked_for(text: str) -> Pause | None:
+    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
+    try:
+        answer = Answer.model_validate_json(text)
+    except ValidationError:
+        return None
+    if answer.report_after_seconds is None:
+        return None
+    steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
+    return Pause(steps, news=min(answer.epoch_after_seconds or 0.0, steps))
+
+
+def back_off(delay: float) -> float:
+    """Returns for how many seconds to wait after one more failure in a row.
+
+    Args:
+        delay: How long it was after the failure before; 0 if there was none.
+    """
+    return min(2 * delay or 1.0, LONGEST_DELAY)
 
 
 class Undelivered(Exception):
@@ -74,9 +117,13 @@ class Undelivered(Exception):
     """
 
     def __init__(self, status: int, text: str, retry_after: str | None) -> None:
-        super().__init__(f"HTTP {status} {text}".strip())
-        self.gives_up = status in _GIVE_UP
-        self.delay = float(retry_after) if retry_after and retry_after.isdigit() else None
+        super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))
+        self.refused = status in _REFUSED
+        self.pause = None
+        if retry_after and retry_after.isdecimal():
+            seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)
+            # What the operator says itself tells an epoch's end from steps; the header, for older trainers, does not.
+            self.pause = asked_for(text) or Pause(seconds, seconds)
 
 
 class Reporter:
@@ -105,7 +152,6 @@ class Reporter:
         self._endpoint = endpoint
         self._keep = keep
         self._memory = memory
-        self._refused = False
         self._sequence = 0
         self._delivered: Report | None = None
         self._changed = threading.Condition()
@@ -160,20 +206,20 @@ class Reporter:
     def _run(self) -> None:
         assert self._endpoint is not None  # noqa: S101 - the thread runs only where there is one
         delay = 0.0
+        pause = Pause(INTERVAL)
         end = float("inf")
         while True:
             report = self._next()
             if self._keep is not None:
                 self._keep(report)
-            if report != self._delivered and (report.attempt or report.waiting) and not self._refused:
+            if report != self._delivered and (report.attempt or report.waiting):
                 try:
-                    self._endpoint.post(report.model_dump_json(exclude_none=True))
+                    pause = self._endpoint.post(report.model_dump_json(exclude_none=True))
                 except Undelivered as error:
-                    delay = 0.0 if error.gives_up else error.delay or self._failed(error, delay)
-                    if error.gives_up:
-                        self._give_up(report, error)
+                    delay, pause = self._put_off(report, error, delay)
                 except (OSError, http.client.HTTPException, ValueError) as error:
                     delay = self._failed(error, delay)
+                    pause = Pause(delay, delay)
                 else:
                     self._delivered, delay = report, 0.0
                     self._succeeded()
@@ -183,26 +229,36 @@ class Reporter:
                     return
                 time.sleep(delay)
             else:
-                self._wait(delay)
+                self._wait(pause)
 
-    def _wait(self, delay: float) -> None:
-        """Waits for the next report: after a failure for `delay` seconds, else for news, at most INTERVAL."""
+    def _wait(self, pause: Pause) -> None:
+        """Waits for the next report: no news are sent before their time, and steps only at theirs."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or (self._urgent and not delay), delay or INTERVAL)
+            if not self._changed.wait_for(lambda: self._closing, pause.news):
+                self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, pause.steps - pause.news))
 
-    def _give_up(self, report: Report, error: Undelivered) -> None:
-        self._delivered = report
-        if report.attempt:  # An older operator refuses those without, and takes the others.
-            self._refused = True
-            log.warning("The operator refuses progress reports: %s. Training goes on without.", error)
+    def _put_off(self, report: Report, error: Undelivered, delay: float) -> tuple[float, Pause]:
+        """Returns for how long an answer that is none delays the next report, and at least, if it is the last one."""
+        if error.refused:
+            # An older operator refuses those without an attempt, and takes the others.
+            if report.attempt:
+                self._complain("The operator refuses progress reports (%s). Training goes on without.", error)
+                return REFUSED_DELAY, Pause(REFUSED_DELAY, REFUSED_DELAY)
+            self._delivered = report
+            return 0.0, Pause(INTERVAL)
+        if error.pause is not None:
+            return error.pause.news or 1.0, error.pause
+        delay = self._failed(error, delay)
+        return delay, Pause(delay, delay)
 
     def _failed(self, error: Exception, delay: float) -> float:
+        self._complain("Progress reports do not reach the operator (%s). Training goes on, and so do the tries.", error)
+        return back_off(delay)
+
+    def _complain(self, message: str, error: Exception) -> None:
         if not self._complained:
-            log.warning(
-                "Progress reports do not reach the operator (%s). Training goes on, and so do the tries.", error
-            )
+            log.warning(message, error)
             self._complained = True
-        return min(2 * delay or 1.0, LONGEST_DELAY)
 
     def _succeeded(self) -> None:
         if self._complained:
