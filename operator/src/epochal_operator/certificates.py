@@ -6,9 +6,9 @@ The authority outlives the certificate, so that a pod started before a renewal o
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE = timedelta(days=3650)
+PREPARED_BEFORE = timedelta(days=365)
+"""How long before an authority's end pods are given the next one, too: few train for longer."""
 CERTIFICATE_LIFE = timedelta(days=90)
 RENEWED_BEFORE = CERTIFICATE_LIFE / 3
 CLOCK_SKEW = timedelta(hours=1)
@@ -30,7 +32,11 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
 )
-_KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key")
+KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key", "next-ca.crt", "next-ca.key")
+"""Keys of a Secret's data; the last two are there only while an exchange of the authority is prepared."""
+
+Rotation = Literal["prepare", "finish"]
+"""What is asked for: that new pods trust the next authority as well, and then that it takes the place of this one."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,16 @@ class Bundle:
         authority_key: Private key of the authority.
         certificate: Certificate of the server.
         key: Private key of the server.
+        next_authority: Certificate of the authority that is to follow, which pods are to trust by then; or nothing.
+        next_authority_key: Private key of that.
     """
 
     authority: bytes
     authority_key: bytes
     certificate: bytes
     key: bytes
+    next_authority: bytes = b""
+    next_authority_key: bytes = b""
 
     def __repr__(self) -> str:
         return "Bundle(...)"
@@ -55,15 +65,29 @@ class Bundle:
     @classmethod
     def from_secret(cls, data: Mapping[str, str]) -> Self | None:
         """Returns the bundle in a Secret's data (base64), or None if a part is missing or is no base64."""
-        try:
-            parts = [base64.b64decode(data.get(key, ""), validate=True) for key in _KEYS]
-        except (binascii.Error, ValueError):
-            return None
-        return cls(*parts) if all(parts) else None
+        parts = [_decoded(data.get(key, "")) for key in KEYS]
+        return cls(*parts) if all(parts[:4]) else None
 
     def to_secret(self) -> dict[str, str]:
         """Returns the bundle as a Secret's data."""
-        return {key: base64.b64encode(part).decode() for key, part in zip(_KEYS, astuple(self), strict=True)}
+        parts = zip(KEYS, astuple(self), strict=True)
+        return {key: base64.b64encode(part).decode() for key, part in parts if part}
+
+    @property
+    def trusted(self) -> bytes:
+        """What a client is to trust: the authority, and the next one, if there is one."""
+        return self.authority + self.next_authority
+
+    def promoted(self) -> "Bundle":
+        """Returns the bundle with the next authority in the place of this one; the certificate is to be renewed."""
+        return Bundle(self.next_authority, self.next_authority_key, self.certificate, self.key)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def service_names(service: str) -> list[str]:
@@ -92,6 +116,11 @@ def authority_fault(bundle: Bundle, now: datetime) -> str | None:
     if not authority.not_valid_before_utc <= now <= authority.not_valid_after_utc - CERTIFICATE_LIFE:
         return f"the authority ends at {authority.not_valid_after_utc:%F}, before a new certificate would"
     return None
+
+
+def has_next(bundle: Bundle, now: datetime) -> bool:
+    """Returns whether there is an authority that can take the place of the bundle's."""
+    return bool(bundle.next_authority) and authority_fault(bundle.promoted(), now) is None
 
 
 def certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> str | None:
@@ -132,7 +161,39 @@ def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
     else:
         authority, authority_key = bundle.authority, bundle.authority_key
     certificate, key = _make_certificate(authority, authority_key, names, now)
-    return Bundle(authority, authority_key, certificate, key)
+    following = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
+    return Bundle(authority, authority_key, certificate, key, *following)
+
+
+def due(
+    found: Bundle | None, known: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
+) -> tuple[Bundle, str]:
+    """Returns the bundle as it should be, and why, if that is another one.
+
+    Args:
+        found: What the Secret holds.
+        known: The bundle in use, for a Secret that has lost it.
+        names: DNS names that the certificate must hold.
+        rotation: What is asked for. Asked for again, nothing happens again.
+        now: The time, with its zone.
+    """
+    bundle, why = found, ""
+    if bundle is None or authority_fault(bundle, now):
+        why = fault(bundle, names, now) or ""
+        bundle = bundle.promoted() if bundle is not None and has_next(bundle, now) else known
+    elif rotation == "finish" and has_next(bundle, now):
+        bundle, why = bundle.promoted(), "the authority is exchanged for the next one"
+    if (broken := fault(bundle, names, now)) is not None or bundle is None:
+        why = why or broken or ""
+        bundle = renew(bundle, names, now)
+    if (rotation == "prepare" or _ends_within(bundle, PREPARED_BEFORE, now)) and not has_next(bundle, now):
+        authority, key = _make_authority(now)
+        bundle, why = replace(bundle, next_authority=authority, next_authority_key=key), why or "the next authority"
+    return bundle, why
+
+
+def _ends_within(bundle: Bundle, time: timedelta, now: datetime) -> bool:
+    return x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc - CERTIFICATE_LIFE - time < now
 
 
 def _make_authority(now: datetime) -> tuple[bytes, bytes]:

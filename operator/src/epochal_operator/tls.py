@@ -7,10 +7,15 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from epochal_operator.certificates import Bundle, authority_fault, fault, renew, service_names
-from epochal_operator.kube import ApiError, Conflict, Kube, NotFound
+from epochal_api.trainingjob import GROUP
 
-CHECK_SECONDS = 3600.0
+from epochal_operator.certificates import KEYS, Bundle, Rotation, due, service_names
+from epochal_operator.kube import ApiError, Conflict, Kube, NotFound, Object
+
+ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
+"""Annotation of the Secret by which an exchange of the authority is asked for: prepare, then finish."""
+CHECK_SECONDS = 60.0
+"""Whoever asks for an exchange is not to wait long; what is renewed in time needs no hurry."""
 RETRY_SECONDS = 5.0
 TRIES = 5
 """How often to start over when another replica has changed the Secret meanwhile."""
@@ -42,20 +47,28 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
                 "upgrade does so again if it was deleted"
             )
             raise NotFound(error.status, error.reason, message) from error
-        now = datetime.now(UTC)
-        found = Bundle.from_secret(secret.get("data") or {})
-        if (why := fault(found, names, now)) is None and found is not None:
-            return found
-        if found is None or authority_fault(found, now) is not None:
-            found = known
-        made = found if found is not None and fault(found, names, now) is None else renew(found, names, now)
+        data = secret.get("data") or {}
+        found = Bundle.from_secret(data)
+        made, why = due(found, known, names, _rotation(secret), datetime.now(UTC))
+        if made == found:
+            return made
+        others = {key: value for key, value in data.items() if key not in KEYS}
         try:
-            await kube.replace_secret(secret | {"data": (secret.get("data") or {}) | made.to_secret()})
+            await kube.replace_secret(secret | {"data": others | made.to_secret()})
         except Conflict:
             continue
         _log.info("wrote Secret %s: %s", name, why)
         return made
     raise Conflict(409, "Conflict", f"Secret {name} in namespace {namespace} changes faster than it can be written")
+
+
+def _rotation(secret: Object) -> Rotation | None:
+    asked = (secret["metadata"].get("annotations") or {}).get(ROTATION_ANNOTATION)
+    match asked:
+        case None | "prepare" | "finish":
+            return asked
+    _log.warning("the annotation %s of the Secret must be prepare or finish, found %r", ROTATION_ANNOTATION, asked)
+    return None
 
 
 class ServingCertificate:
@@ -84,14 +97,14 @@ class ServingCertificate:
 
     @property
     def authority(self) -> str:
-        """The authority that a client must trust, as PEM.
+        """What a client must trust, as PEM: the authority, and the next one, if there is one.
 
         Raises:
             RuntimeError: If nothing is loaded yet.
         """
         if self._bundle is None:
             raise RuntimeError("the certificate is not loaded yet")
-        return self._bundle.authority.decode()
+        return self._bundle.trusted.decode()
 
     async def load(self) -> None:
         """Renews what is due and loads it: connections made from now on get it.

@@ -8,8 +8,10 @@ from cryptography import x509
 from epochal_operator.certificates import (
     AUTHORITY_LIFE,
     CERTIFICATE_LIFE,
+    PREPARED_BEFORE,
     RENEWED_BEFORE,
     Bundle,
+    due,
     fault,
     renew,
     service_names,
@@ -97,3 +99,62 @@ def test_a_secret_holds_the_bundle() -> None:
 def test_any_data_is_read_or_refused(data: dict[str, str], parts: tuple[bytes, bytes, bytes, bytes]) -> None:
     assert fault(Bundle.from_secret(data), NAMES, NOW) is not None
     assert fault(Bundle(*parts), NAMES, NOW) is not None
+
+
+PREPARED, _ = due(BUNDLE, None, NAMES, "prepare", NOW)
+
+
+def test_nothing_is_due_where_nothing_is_asked_for() -> None:
+    for bundle in (BUNDLE, PREPARED):
+        assert due(bundle, None, NAMES, None, NOW) == (bundle, "")
+
+
+def test_an_exchange_is_prepared_once_and_changes_nothing_that_serves() -> None:
+    assert PREPARED.trusted.count(b"BEGIN CERTIFICATE") == 2
+    assert PREPARED.trusted.startswith(BUNDLE.authority)
+    assert (PREPARED.authority, PREPARED.certificate, PREPARED.key) == (
+        BUNDLE.authority,
+        BUNDLE.certificate,
+        BUNDLE.key,
+    )
+    assert due(PREPARED, None, NAMES, "prepare", NOW) == (PREPARED, "")
+    assert Bundle.from_secret(PREPARED.to_secret()) == PREPARED
+
+
+def test_an_exchange_is_finished_once_and_only_if_it_was_prepared() -> None:
+    finished, why = due(PREPARED, None, NAMES, "finish", NOW)
+    assert "exchanged" in why
+    assert finished.trusted == finished.authority == PREPARED.next_authority
+    assert fault(finished, NAMES, NOW) is None
+    assert set(finished.to_secret()) == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert due(finished, None, NAMES, "finish", NOW) == (finished, "")
+    assert due(BUNDLE, None, NAMES, "finish", NOW) == (BUNDLE, "")
+
+
+def test_a_certificate_that_is_renewed_meanwhile_stops_no_exchange() -> None:
+    later = NOW + CERTIFICATE_LIFE
+    renewed, _ = due(PREPARED, None, NAMES, "prepare", later)
+    assert (renewed.next_authority, renewed.authority) == (PREPARED.next_authority, PREPARED.authority)
+    assert renewed.certificate != PREPARED.certificate
+
+
+@pytest.mark.parametrize("broken", [{"next-ca.crt": "bm8="}, {"next-ca.key": ""}, {"next-ca.crt": "no base64"}])
+def test_a_next_authority_that_is_none_is_made_anew_and_never_used(broken: dict[str, str]) -> None:
+    found = Bundle.from_secret(PREPARED.to_secret() | broken)
+    assert found is not None
+    assert due(found, None, NAMES, "finish", NOW)[0].authority == BUNDLE.authority
+    made, _ = due(found, None, NAMES, "prepare", NOW)
+    assert fault(made.promoted(), [], NOW) != fault(found.promoted(), [], NOW)
+
+
+def test_before_an_authority_ends_the_next_one_is_known() -> None:
+    end = NOW + AUTHORITY_LIFE - CERTIFICATE_LIFE
+    assert due(BUNDLE, None, NAMES, None, end - PREPARED_BEFORE - CERTIFICATE_LIFE)[0].next_authority == b""
+    prepared, _ = due(BUNDLE, None, NAMES, None, end - PREPARED_BEFORE + DAY)
+    assert prepared.next_authority
+    followed, _ = due(prepared, None, NAMES, None, end + DAY)
+    assert followed.authority == prepared.next_authority
+
+
+def test_a_secret_that_lost_its_data_gets_both_authorities_back() -> None:
+    assert due(None, PREPARED, NAMES, "prepare", NOW)[0] == PREPARED

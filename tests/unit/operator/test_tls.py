@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from epochal_operator.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
 from epochal_operator.kube import Conflict, Kube, NotFound, Unavailable
-from epochal_operator.tls import ServingCertificate, ensure, load_bundle
+from epochal_operator.tls import ROTATION_ANNOTATION, ServingCertificate, ensure, load_bundle
 
 SERVICE = "epochal.epochal-system.svc"
 NAMES = service_names(SERVICE)
@@ -188,3 +188,43 @@ async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.Mon
     keeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await keeping
+
+
+def ask(secrets: Secrets, step: str) -> None:
+    secrets.secret["metadata"] = secrets.secret["metadata"] | {"annotations": {ROTATION_ANNOTATION: step}}
+
+
+async def test_an_authority_is_exchanged_by_two_annotations() -> None:
+    secrets = Secrets({"note": "a2VlcA=="})
+    serves, replica = await serving(secrets), await serving(secrets)
+    first = trust(serves.authority)
+
+    ask(secrets, "prepare")
+    for one in (serves, replica, serves):
+        await one.load()
+        await handshake(one.context, first, NAMES[2])
+    both = trust(serves.authority)
+    assert replica.authority == serves.authority
+    assert serves.authority.count("BEGIN CERTIFICATE") == 2
+    await handshake(serves.context, both, NAMES[2])
+
+    ask(secrets, "finish")
+    await serves.load()
+    await handshake(replica.context, first, NAMES[2])  # It has not read the Secret yet.
+    for one in (serves, replica, serves):
+        await one.load()
+        await handshake(one.context, both, NAMES[2])
+        await handshake(one.context, trust(serves.authority), NAMES[2])
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await handshake(one.context, first, NAMES[2])
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert set(secrets.secret["data"]) == {"note", "ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert secrets.writes == 3
+
+
+async def test_an_annotation_that_is_neither_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    secrets = Secrets()
+    ask(secrets, "now")
+    serves = await serving(secrets)
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert "must be prepare or finish, found 'now'" in caplog.text
