@@ -206,8 +206,8 @@ def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
         document: The status as JSON; None if there is none yet.
 
     Returns:
-        All of it that can be read. What is too long is cut; what lacks a part that it must have is left out, unless that
-        is a condition's reason or time.
+        All of it that can be read. What is too long is cut; what lacks a part that it must have is left out, unless
+        that is a condition's reason or time.
     """
     left = {} if document is None else document
     for _ in range(_ROUNDS):

@@ -9,7 +9,7 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"
-ENDPOINT_PATTERN = r"^https?://[^/?#@\s\x00-\x1f\x7f-\x9f]+/?$"
+ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
 """Without a user and a password: those belong into a Secret."""
 
 

@@ -185,13 +185,15 @@ class ProgressEndpoint:
         # Before anything is asked: whoever is refused has cost no more than this.
         if wait := self._failures.wait(address):
             raise Refusal(429, "too many reports from this address were refused", wait)
+        refused = False
         try:
-            found = await self._identify(token, namespace, name)
-        except (ApiError, TimeoutError):
-            self._failures.give_back(address)
+            return await self._identify(token, namespace, name)
+        except Refusal:
+            refused = True
             raise
-        self._failures.give_back(address)
-        return found
+        finally:
+            if not refused:  # It is taken, or nobody could tell: the API server gave no answer, or none in time.
+                self._failures.give_back(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
         identity = await self._access.identity(token) if token else None

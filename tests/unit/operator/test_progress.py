@@ -352,6 +352,10 @@ async def test_a_bad_report_is_explained() -> None:
     assert cluster.asked == ["token", "pod", "job"]
 
 
+async def hang(*_: Any) -> Any:
+    await asyncio.sleep(60)
+
+
 async def endless() -> AsyncIterator[bytes]:
     while True:
         yield b"x" * 1024
@@ -418,6 +422,10 @@ async def test_reports_that_are_taken_do_not_count_as_refused(monkeypatch: pytes
         cluster.errors = [Unavailable(0, "TimeoutError", "no answer")]
         cluster.tokens["renewed"] = trainer
         assert (await client.send(token="renewed"))[0] == 503, "nor do those that nobody could judge"
+        with monkeypatch.context() as patched:
+            patched.setattr(cluster, "review_token", hang)
+            patched.setattr(progress, "ANSWER_SECONDS", 0.1)
+            assert (await client.send(token="renewed"))[0] == 503
         assert (await client.send(REPORT | {"sequence": 20}, token="renewed"))[0] == 200
 
 
@@ -528,10 +536,6 @@ async def test_an_api_server_in_trouble_is_no_fault_of_the_trainers(
 async def test_a_slow_api_server_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "ANSWER_SECONDS", 0.1)
     cluster = Cluster()
-
-    async def hang(*_: Any) -> Any:
-        await asyncio.sleep(60)
-
     monkeypatch.setattr(cluster, "get_training_job", hang)
     async with endpoint(cluster) as client:
         assert (await client.send())[0] == 503
