@@ -26,6 +26,8 @@ from tests.kit.kubectl import Refused
             "name either object, or features and labels",
         ),
         ({"data__train": {"object": "../secret"}}, "must be relative and hold no '..' segment"),
+        ({"data__train": {"object": "txt.\u202eexe"}}, "spec.data.train.object"),
+        ({"storage__endpoint": "http://minio\u202e:9000"}, "must be http://HOST[:PORT]"),
         ({"data__bucket": "No_Bucket"}, "spec.data.bucket"),
         ({"storage__endpoint": "minio:9000"}, "must be http://HOST[:PORT] or https://HOST[:PORT], without a path"),
         ({"network__layers": []}, "spec.network.layers"),
