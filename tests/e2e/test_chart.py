@@ -103,7 +103,6 @@ TRIES = {
     [
         ("edit", {"read", "create", "change", "delete", "read status"}),
         ("view", {"read", "read status"}),
-        ("nobody", set[str]()),
     ],
 )
 def test_users_may_do_with_training_jobs_what_their_role_says(
