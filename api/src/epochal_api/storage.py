@@ -80,7 +80,7 @@ class Storage(Model):
     """The S3 service that holds the data bucket and the results bucket."""
 
     endpoint: Endpoint | None = None
-    """Address of the S3 service, such as http://minio.minio.svc:9000. Default: the one Epochal was installed with."""
+    """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one Epochal was installed with."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
     """Region that requests are signed for."""
     secret_ref: SecretRef
