@@ -184,6 +184,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
             f"{CONTAINERS}: must set no variable",
         ),
         (on_template(labels={"app": "payments"}), "spec.template.metadata: must have no label"),
+        (on_template(labels={"app.kubernetes.io/managed-by": "Helm"}), "spec.template.metadata: must have no label"),
         (on_template(annotations={"iam.amazonaws.com/role": "admin"}), "spec.template.metadata: must have no label"),
         (
             lambda job: job["spec"].update(
