@@ -27,7 +27,7 @@ def test_a_job_runs_when_its_queue_says_so(namespace: Namespace) -> None:
     # It is preempted, and admitted again.
     namespace.patch({"suspend": True}, "queued", kind="job")
     waits(namespace, "queued")
-    assert namespace.pods("queued") == []
+    assert all(pod["status"]["phase"] not in {"Pending", "Running"} for pod in namespace.pods("queued"))
     namespace.patch({"suspend": False}, "queued", kind="job")
     assert namespace.complete("queued")["progress"]["epoch"] == 40
 
