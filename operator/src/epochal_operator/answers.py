@@ -5,14 +5,14 @@ pages are handed on as they are, and kopf goes on as from an empty one: nothing 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp.connector import Connection
 
 from epochal_operator.kube import Page
-from epochal_operator.reader import bounded, lines, read
+from epochal_operator.reader import folded, lines, read
 
 
 class Part(NamedTuple):
@@ -33,7 +33,7 @@ class Part(NamedTuple):
     last: bool
 
 
-def answers(listed: Callable[[Part], object], plurals: frozenset[str]) -> type[aiohttp.ClientResponse]:
+def answers(listed: Callable[[Part], Awaitable[object]], plurals: frozenset[str]) -> type[aiohttp.ClientResponse]:
     """Returns the class of the answers of an aiohttp session for kopf.
 
     Args:
@@ -60,7 +60,7 @@ def answers(listed: Callable[[Part], object], plurals: frozenset[str]) -> type[a
             metadata = answer["metadata"]
             page = Page(answer["items"] or [], metadata["resourceVersion"])
             more = bool(metadata.get("continue"))
-            listed(Part(plural, namespace, page, first="continue" not in self.url.query, last=not more))
+            await listed(Part(plural, namespace, page, first="continue" not in self.url.query, last=not more))
             return answer | {"items": []}
 
     return Answer
@@ -82,7 +82,7 @@ class _Lines:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Yields whole lines."""
         async for line in lines(self._content.iter_chunked(size)):
-            yield bounded(line) + b"\n"
+            yield folded(line) + b"\n"
 
 
 def _listed(path: str) -> tuple[str, str | None]:

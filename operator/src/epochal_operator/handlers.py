@@ -20,6 +20,7 @@ from epochal_api.trainingjob import GROUP, PLURAL, VERSION
 from epochal_operator.answers import Part, answers
 from epochal_operator.children import NAME_LABEL
 from epochal_operator.kube import PAGE
+from epochal_operator.reader import unfolded
 from epochal_operator.resync import Inventory, Listing, name_of
 from epochal_operator.store import Kind
 
@@ -58,7 +59,13 @@ async def watch(inventory: Inventory, namespaces: tuple[str, ...]) -> None:
     loop = asyncio.get_running_loop()
     lists = _Lists(inventory)
     told = partial(loop.call_soon_threadsafe, partial(_take, inventory))
-    answer = answers(lambda part: loop.call_soon_threadsafe(lists.take, part), frozenset(_KINDS))
+
+    async def listed(part: Part) -> None:
+        """Waits until a page is taken: else many could be on their way."""
+        taken = asyncio.run_coroutine_threadsafe(lists.take(part), loop)
+        await asyncio.wrap_future(taken)
+
+    answer = answers(listed, frozenset(_KINDS))
     begun: Future[Callable[[], Any]] = Future()
     ended = asyncio.ensure_future(asyncio.to_thread(_run, told, answer, namespaces, begun))
     try:
@@ -228,7 +235,7 @@ class _Lists:
         self._inventory = inventory
         self._listings: dict[tuple[str, str | None], Listing] = {}
 
-    def take(self, part: Part) -> None:
+    async def take(self, part: Part) -> None:
         """Takes a page."""
         place = part.plural, part.namespace
         if part.first:
@@ -243,6 +250,7 @@ class _Lists:
 def _take(inventory: Inventory, kind: Kind, event: Mapping[str, Any]) -> None:
     store, thing = inventory.store, event["object"]
     try:
+        thing = unfolded(thing)
         key = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
     except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
         _log.exception("a %s cannot be read: %s", kind, name_of(thing))

@@ -5,39 +5,26 @@ does not know. A thousand lists within each other end a recursive reader; a mebi
 """
 
 import json
-import re
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+
+from epochal_operator.spans import Span, Text, is_shallow
 
 Object = dict[str, Any]
 
 UNREAD = "unread"
 """Field of an object whose spec or status was left out: says what must hold and what was found. No API has it."""
 
+FOLDED = "folded"
+"""Field of an object that holds all of it as a text. No API has it."""
+FOLDED_BYTES = 16 * 1024
+"""Size of a line of a watch from which on it is folded."""
+
 MAX_METADATA_BYTES = 16 * 1024
 """Size of a field of the metadata, and of a text in a spec, that is kept of an object that is too large as a whole."""
 
-_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
-
-
-def _nested(levels: int) -> bytes:
-    """Returns the pattern of a list or object of so many levels at most; possessive, so it takes linear time."""
-    inside = _FLAT
-    for _ in range(levels - 1):
-        inside = _FLAT + rb"(?:[\[{]" + inside + rb"[\]}]" + _FLAT + rb")*+"
-    return rb"[\[{]" + inside + rb"[\]}]"
-
-
-_SHALLOW = re.compile(_nested(MAX_SPEC_DEPTH))
-_PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
-_TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
-_NEXT = re.compile(rb"[\s,:]*+")
-_OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
-_OUTER = 3
-"""Levels of an object that are looked into: its own, the spec's, and that of the spec's fields."""
 _LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
 """What the API server writes in place of <, > and &."""
 
@@ -59,24 +46,6 @@ _METADATA = frozenset(
 )
 
 
-class _Span(NamedTuple):
-    """Where a value stands, and how deep it is.
-
-    Args:
-        start: Where it begins.
-        end: Where it ends.
-        depth: Its levels of lists and objects if those are too many, else 1; 0 for a text, a number or a word.
-    """
-
-    start: int
-    end: int
-    depth: int
-
-    @property
-    def too_deep(self) -> bool:
-        return self.depth > MAX_SPEC_DEPTH
-
-
 def read(data: bytes) -> Any:
     """Reads an answer of the API server: an object, a list of objects, or a line of a watch.
 
@@ -92,7 +61,7 @@ def read(data: bytes) -> Any:
     """
     if _within_bounds(data):
         return json.loads(data)
-    text = _Text(data)
+    text = Text(data)
     start = text.skip(0)
     if not text.is_object(start):
         _within_depth(text.span(start))
@@ -112,9 +81,23 @@ def read(data: bytes) -> Any:
     return _object(text, start) if "metadata" in fields else _value(text, start)  # else what there is of APIs
 
 
-def bounded(line: bytes) -> bytes:
-    """Returns a line of a watch as it is, or as `read` reads it if what it tells of is out of bounds."""
-    return line if _within_bounds(line) else json.dumps(read(line)).encode()
+def folded(line: bytes) -> bytes:
+    """Returns a line of a watch with what it tells of as a text, if that is large; see `unfolded`.
+
+    Whoever reads the line may keep it for a while, and what was written in a second would be too much as values.
+    """
+    if len(line) <= FOLDED_BYTES and _within_bounds(line):
+        return line
+    event = read(line)
+    thing = event["object"]
+    outline = {name: thing[name] for name in ("apiVersion", "kind") if name in thing}
+    metadata = {name: text for name, text in thing.get("metadata", {}).items() if isinstance(text, str)}
+    return json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(thing)}}).encode()
+
+
+def unfolded(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the object that a line of a watch tells of."""
+    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # which is within bounds already
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -137,91 +120,13 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _within_bounds(data: bytes) -> bool:
-    # Cheap: a pass in C, about as long as it takes to read it.
-    return len(data) <= MAX_SPEC_BYTES and _SHALLOW.match(data) is not None
+    return len(data) <= MAX_SPEC_BYTES and is_shallow(data)
 
 
-class _Text:
-    """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
-
-    Args:
-        data: The text.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self._known: dict[int, _Span] = {}
-
-    def is_object(self, start: int) -> bool:
-        """Returns whether an object begins there."""
-        return self.data[start : start + 1] == b"{"
-
-    def skip(self, position: int) -> int:
-        """Returns where the next value begins, or its list or object ends."""
-        found = _NEXT.match(self.data, position)
-        return found.end() if found else position
-
-    def fields(self, start: int) -> Iterator[tuple[str, int]]:
-        """Yields the names of the object that begins there, and where their values begin."""
-        position = self.skip(start + 1)
-        while self.data[position : position + 1] != b"}":
-            name = self.span(position)
-            value = self.skip(name.end)
-            yield str(json.loads(self.data[position : name.end])), value
-            position = self.skip(self.span(value).end)
-
-    def elements(self, start: int) -> Iterator[int]:
-        """Yields where the elements of the list begin that begins there; none of a null."""
-        if self.data[start : start + 1] != b"[":
-            return
-        position = self.skip(start + 1)
-        while self.data[position : position + 1] != b"]":
-            yield position
-            position = self.skip(self.span(position).end)
-        self._known[start] = _Span(start, position + 1, 1)
-
-    def span(self, start: int) -> _Span:
-        """Returns where a value ends that begins there."""
-        if start not in self._known:
-            self._known[start] = self._found(start)
-        return self._known[start]
-
-    def _found(self, start: int) -> _Span:
-        if found := _PLAIN.match(self.data, start):
-            return _Span(start, found.end(), 0)
-        if found := _SHALLOW.match(self.data, start):
-            return _Span(start, found.end(), 1)
-        if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
-            return deep
-        raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
-
-    def _deep(self, start: int) -> _Span | None:
-        """Finds the end of what is too deep, token by token; and of what is just within it, not to do so again."""
-        depth, outer = 0, list[int]()
-        deepest = [0] * (_OUTER + 1)
-        for token in _TOKEN.finditer(self.data, start):
-            if (text := token[0]) in _OPENING:
-                depth += 1
-                if depth <= _OUTER:
-                    outer.append(token.start())
-                    deepest[depth] = depth
-                elif depth > deepest[_OUTER]:
-                    deepest[_OUTER] = depth
-            elif text in _CLOSING:
-                if depth <= _OUTER:
-                    begun, most = outer.pop(), deepest[depth]
-                    self._known[begun] = _Span(begun, token.end(), most - depth + 1)
-                    deepest[depth - 1] = max(deepest[depth - 1], most)
-                depth -= 1
-                if depth == 0:
-                    return self._known[start]
-        return None
-
-
-def _object(text: _Text, start: int) -> Object:
+def _object(text: Text, start: int) -> Object:
     """Reads an object of the API."""
     span = text.span(start)
-    if span.end - span.start <= MAX_SPEC_BYTES and not span.too_deep:
+    if span.size <= MAX_SPEC_BYTES and not span.too_deep:
         return dict(_value(text, start))
     result: Object = {}
     faults: list[str] = []
@@ -236,7 +141,7 @@ def _object(text: _Text, start: int) -> Object:
     return result | ({UNREAD: "\n".join(faults)} if faults else {})
 
 
-def _fault(name: str, text: _Text, start: int) -> str | None:
+def _fault(name: str, text: Text, start: int) -> str | None:
     """Returns how a part of an object breaks the bounds, if it does."""
     span = text.span(start)
     if span.too_deep:
@@ -249,7 +154,7 @@ def _fault(name: str, text: _Text, start: int) -> str | None:
     return None
 
 
-def _deepest(name: str, text: _Text, start: int) -> str:
+def _deepest(name: str, text: Text, start: int) -> str:
     """Returns the field that makes a part of an object as deep as it is."""
     if not text.is_object(start):
         return name
@@ -260,7 +165,7 @@ def _size(text: bytes) -> int:
     return len(text) - sum(text.count(escape) * (len(escape) - 1) for escape in _LONGER)
 
 
-def _metadata(text: _Text, start: int) -> Object:
+def _metadata(text: Text, start: int) -> Object:
     """Reads what is of use of an object's metadata: managedFields are as deep as the spec, and seldom."""
     result: Object = {}
     for name, at in text.fields(start):
@@ -268,7 +173,7 @@ def _metadata(text: _Text, start: int) -> Object:
         if name not in _METADATA or span.too_deep:
             continue
         value = _value(text, at)
-        if span.end - span.start > MAX_METADATA_BYTES:
+        if span.size > MAX_METADATA_BYTES:
             if not isinstance(value, dict):
                 continue
             value = {key: one for key, one in value.items() if key.startswith(f"{GROUP}/")}
@@ -276,24 +181,22 @@ def _metadata(text: _Text, start: int) -> Object:
     return result
 
 
-def _plain_fields(text: _Text, start: int) -> Object:
+def _plain_fields(text: Text, start: int) -> Object:
     """Reads the fields of an object that are numbers, words and short texts."""
     if not text.is_object(start):
         return {}
     spans = ((name, text.span(at)) for name, at in text.fields(start))
     return {
-        name: _value(text, span.start)
-        for name, span in spans
-        if span.depth == 0 and span.end - span.start <= MAX_METADATA_BYTES
+        name: _value(text, span.start) for name, span in spans if span.depth == 0 and span.size <= MAX_METADATA_BYTES
     }
 
 
-def _value(text: _Text, start: int) -> Any:
+def _value(text: Text, start: int) -> Any:
     span = text.span(start)
     _within_depth(span)
     return json.loads(text.data[span.start : span.end])
 
 
-def _within_depth(span: _Span) -> None:
+def _within_depth(span: Span) -> None:
     if span.too_deep:
         raise ValueError(f"must be an answer of the API server, found something of {span.depth} levels")

@@ -64,8 +64,8 @@ class Listing:
     def take(self, page: Page) -> None:
         """Takes a page. What is new counts even if no other page follows: later it is no news."""
         for thing in page.items:
-            self._uids.add(thing["metadata"]["uid"])
             try:
+                self._uids.add(thing["metadata"]["uid"])
                 key = self._inventory.store.put(self._kind, thing, listed_at=page.resource_version)
             except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
                 _log.exception("a %s cannot be read: %s", self._kind, name_of(thing))

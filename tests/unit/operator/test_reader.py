@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
-from epochal_operator import reader as module
-from epochal_operator.reader import _TOKEN, UNREAD, bounded, lines, read
-from hypothesis import given
+from epochal_operator import spans as module
+from epochal_operator.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersion": "7", "generation": 2}
@@ -40,13 +40,13 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_what_is_within_bounds_is_read_as_it_is(value: Any, ascii_only: bool) -> None:  # noqa: FBT001
     """As a line, and in a list that is too large to be read at once."""
     one = job(spec={"value": value})
     text = json.dumps(one, ensure_ascii=ascii_only).encode()
     assert read(text) == one
-    assert bounded(text) == text
     items = [one, job(spec={"filling": FILLING[:-200]}), one]
     whole = {"metadata": {"resourceVersion": "9", "continue": "c"}, "items": items}
     assert read(json.dumps(whole, ensure_ascii=ascii_only).encode()) == whole
@@ -95,8 +95,9 @@ def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
     assert [UNREAD in one for one in of_list["items"]] == [True, False]
     assert of_list["items"][1] == good
     assert of_list["metadata"] == {"resourceVersion": "9"}
-    line = json.loads(bounded(f'{{"type":"ADDED","object":{bad}}}'.encode()))
-    assert line == {"type": "ADDED", "object": of_list["items"][0]}
+    line = json.loads(folded(f'{{"type":"ADDED","object":{bad}}}'.encode()))
+    assert line["type"] == "ADDED"
+    assert unfolded(line["object"]) == of_list["items"][0]
 
 
 def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> None:
@@ -111,9 +112,11 @@ def test_what_is_deep_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) ->
     """Token by token, which takes a second for the largest object there can be; the others of a list are not."""
     seen: list[int] = []
 
+    whole = module._TOKEN
+
     class Token:
         def finditer(self, data: bytes, start: int) -> Iterator[re.Match[bytes]]:
-            for token in _TOKEN.finditer(data, start):
+            for token in whole.finditer(data, start):
                 seen.append(token.start())
                 yield token
 
@@ -182,6 +185,7 @@ def test_what_is_no_answer_is_a_value_error(text: str) -> None:
         read(text.encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text('[]{}",:\\ a1', max_size=200).map(str.encode))
 def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
     for data in (text, text + b" " * MAX_SPEC_BYTES):
@@ -189,6 +193,28 @@ def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
             read(data)
         except ValueError:
             continue
+
+
+def test_a_small_line_of_a_watch_stays_as_it_is() -> None:
+    line = encoded({"type": "MODIFIED", "object": job()})
+    assert folded(line) == line
+    assert unfolded(job()) == job()
+
+
+def test_what_a_large_line_of_a_watch_tells_of_is_a_text_to_whoever_keeps_it() -> None:
+    one = job(spec={"value": [[]] * 40_000})
+    line = folded(encoded({"type": "MODIFIED", "object": one}))
+    tracemalloc.start()
+    try:
+        found = json.loads(line)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < len(line) + FOLDED_BYTES
+    assert found["type"] == "MODIFIED"
+    assert found["object"]["metadata"] == {name: text for name, text in METADATA.items() if name != "generation"}
+    assert found["object"]["kind"] == "TrainingJob"
+    assert unfolded(found["object"]) == one
 
 
 async def test_lines_are_whole_however_they_come() -> None:

@@ -1,0 +1,134 @@
+"""Where values stand in JSON: found in time that grows with the text, without expanding any or recursing into them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from epochal_api.trainingjob import MAX_SPEC_DEPTH
+
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
+
+
+def _nested(levels: int) -> bytes:
+    """Returns the pattern of a list or object of so many levels at most; possessive, so it takes linear time."""
+    inside = _FLAT
+    for _ in range(levels - 1):
+        inside = _FLAT + rb"(?:[\[{]" + inside + rb"[\]}]" + _FLAT + rb")*+"
+    return rb"[\[{]" + inside + rb"[\]}]"
+
+
+_SHALLOW = re.compile(_nested(MAX_SPEC_DEPTH))
+_PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
+_TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
+_NEXT = re.compile(rb"[\s,:]*+")
+_OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
+_OUTER = 3
+"""Levels of an object that are looked into: its own, the spec's, and that of the spec's fields."""
+
+
+class Span(NamedTuple):
+    """Where a value stands, and how deep it is.
+
+    Args:
+        start: Where it begins.
+        end: Where it ends.
+        depth: Its levels of lists and objects if those are too many, else 1; 0 for a text, a number or a word.
+    """
+
+    start: int
+    end: int
+    depth: int
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.end - self.start
+
+    @property
+    def too_deep(self) -> bool:
+        """Whether it has more than MAX_SPEC_DEPTH levels."""
+        return self.depth > MAX_SPEC_DEPTH
+
+
+class Text:
+    """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
+
+    Args:
+        data: The text.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._known: dict[int, Span] = {}
+
+    def is_object(self, start: int) -> bool:
+        """Returns whether an object begins there."""
+        return self.data[start : start + 1] == b"{"
+
+    def skip(self, position: int) -> int:
+        """Returns where the next value begins, or its list or object ends."""
+        found = _NEXT.match(self.data, position)
+        return found.end() if found else position
+
+    def fields(self, start: int) -> Iterator[tuple[str, int]]:
+        """Yields the names of the object that begins there, and where their values begin."""
+        position = self.skip(start + 1)
+        while self.data[position : position + 1] != b"}":
+            name = self.span(position)
+            value = self.skip(name.end)
+            yield str(json.loads(self.data[position : name.end])), value
+            position = self.skip(self.span(value).end)
+
+    def elements(self, start: int) -> Iterator[int]:
+        """Yields where the elements of the list begin that begins there; none of a null."""
+        if self.data[start : start + 1] != b"[":
+            return
+        position = self.skip(start + 1)
+        while self.data[position : position + 1] != b"]":
+            yield position
+            position = self.skip(self.span(position).end)
+        self._known[start] = Span(start, position + 1, 1)
+
+    def span(self, start: int) -> Span:
+        """Returns where a value ends that begins there."""
+        if start not in self._known:
+            self._known[start] = self._found(start)
+        return self._known[start]
+
+    def _found(self, start: int) -> Span:
+        if found := _PLAIN.match(self.data, start):
+            return Span(start, found.end(), 0)
+        if found := _SHALLOW.match(self.data, start):
+            return Span(start, found.end(), 1)
+        if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
+            return deep
+        raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
+
+    def _deep(self, start: int) -> Span | None:
+        """Finds the end of what is too deep, token by token; and of what is just within it, not to do so again."""
+        depth, outer = 0, list[int]()
+        deepest = [0] * (_OUTER + 1)
+        for token in _TOKEN.finditer(self.data, start):
+            if (text := token[0]) in _OPENING:
+                depth += 1
+                if depth <= _OUTER:
+                    outer.append(token.start())
+                    deepest[depth] = depth
+                elif depth > deepest[_OUTER]:
+                    deepest[_OUTER] = depth
+            elif text in _CLOSING:
+                if depth <= _OUTER:
+                    begun, most = outer.pop(), deepest[depth]
+                    self._known[begun] = Span(begun, token.end(), most - depth + 1)
+                    deepest[depth - 1] = max(deepest[depth - 1], most)
+                depth -= 1
+                if depth == 0:
+                    return self._known[start]
+        return None
+
+
+def is_shallow(data: bytes) -> bool:
+    """Returns whether a list or object of MAX_SPEC_DEPTH levels at most begins a text; about as fast as reading it."""
+    return _SHALLOW.match(data) is not None
