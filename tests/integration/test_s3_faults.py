@@ -381,7 +381,7 @@ def test_only_small_objects_are_read_as_a_whole(
     assert caught.value.reason == "DamagedData"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SECRETS, min_size=3, max_size=3), st.integers(0, SHOWN))
 def test_no_credential_that_a_service_repeats_is_told(
     service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int

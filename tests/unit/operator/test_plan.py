@@ -683,7 +683,7 @@ class World(RuleBasedStateMachine):
         assert Reported.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
 
 
-World.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+World.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestWorld = World.TestCase
 
 

@@ -10,7 +10,7 @@ import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator import spans as module
 from epochal_operator.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersion": "7", "generation": 2}
@@ -40,7 +40,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_what_is_within_bounds_is_read_as_it_is(value: Any, ascii_only: bool) -> None:  # noqa: FBT001
     """As a line, and in a list that is too large to be read at once."""
@@ -185,7 +184,6 @@ def test_what_is_no_answer_is_a_value_error(text: str) -> None:
         read(text.encode())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text('[]{}",:\\ a1', max_size=200).map(str.encode))
 def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
     for data in (text, text + b" " * MAX_SPEC_BYTES):

@@ -16,7 +16,7 @@ def test_an_order_holds_each_sample_once_and_follows_from_seed_and_epoch() -> No
     assert len({tuple(of_epoch(seed, epoch)) for seed in (7, 8) for epoch in (0, 1)}) == 4
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(samples=st.integers(1, 40), batch_size=st.integers(1, 50), epochs=st.integers(1, 3))
 def test_every_epoch_holds_each_sample_once_with_its_label(samples: int, batch_size: int, epochs: int) -> None:
     features = np.arange(samples, dtype="uint8").reshape(-1, 1)

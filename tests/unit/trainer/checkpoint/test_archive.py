@@ -34,7 +34,7 @@ def test_an_array_keeps_its_bits(tmp_path: Path, make: Make, dtype: Any, shape: 
     Snapshot(state, arrays).check()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     array=arrays_of.arrays(np.float32, arrays_of.array_shapes(min_dims=0, max_dims=3, max_side=5)),
     step=st.integers(0, 2**53),
@@ -53,7 +53,7 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: i
     }
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_does_more_than_make_it_unreadable(tmp_path: Path, make: Make, data: st.DataObject) -> None:
     path = written(tmp_path / "a", make())

@@ -10,7 +10,7 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import Source
 from epochal_trainer.failures import Failure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -24,7 +24,6 @@ def encode(array: Array) -> bytes:
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
-@settings(deadline=None)
 @given(
     array=st.sampled_from(sorted(CODES)).flatmap(
         lambda code: arrays.arrays(code, arrays.array_shapes(max_dims=4, max_side=4))

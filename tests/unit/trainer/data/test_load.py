@@ -13,7 +13,7 @@ from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.data import DataSets, Memory, Samples, load
 from epochal_trainer.data.load import split
 from epochal_trainer.failures import Failure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
@@ -141,7 +141,6 @@ def test_a_split_is_the_last_part(bucket: FolderBucket, read: Load) -> None:
     np.testing.assert_array_equal(found.validation.labels, Y[16:])
 
 
-@settings(deadline=None)
 @given(count=st.integers(2, 70_000), fraction=st.floats(0.001, 0.999))
 def test_a_split_is_rounded_as_keras_does(count: int, fraction: float) -> None:
     whole = Samples(np.arange(count), np.zeros(count), "x", "y")

@@ -13,7 +13,7 @@ from epochal_trainer.data.npz import Role
 from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import Source
 from epochal_trainer.failures import Failure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -41,7 +41,6 @@ def npy(header: str, data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
 
 
-@settings(deadline=None)
 @given(
     x=st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(max_dims=4, max_side=4))),
     compressed=st.booleans(),
@@ -100,7 +99,6 @@ def test_every_cut_is_noticed(
             npz.read(source(content[:length]), "train", memory())
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_changed_byte_never_gives_other_numbers(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], data: st.DataObject

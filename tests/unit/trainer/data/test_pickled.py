@@ -17,7 +17,7 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import Source
 from epochal_trainer.failures import Failure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -83,7 +83,6 @@ def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
         pickled.PickledArray.from_buffer(bytes(8), kind, (2, 2, 2), "K", axes)
 
 
-@settings(deadline=None)
 @given(
     x=st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(max_dims=4, max_side=4))),
     protocol=st.integers(0, pickle.HIGHEST_PROTOCOL),
@@ -340,7 +339,6 @@ def test_every_cut_is_noticed(read: Read, content: bytes) -> None:
             read(content[:length])
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_damage_is_never_more_than_a_failure(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], data: st.DataObject
@@ -355,7 +353,6 @@ def test_damage_is_never_more_than_a_failure(
     assert found.features.dtype.kind in "biuf"
 
 
-@settings(deadline=None)
 @given(
     program=st.lists(st.sampled_from([bytes([code]) for code in pickled.Reader.dispatch] + [TYPE, ARRAY, b"\0", b"\n"]))
 )
