@@ -98,7 +98,7 @@ class Controller:
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
         if self._reconciler.refusals.take(event) is not None and self.store.training_job(key) is not None:
-            self.queue.add(key)
+            self._inventory.want(key)
 
     async def _resync(self) -> None:
         while True:
