@@ -178,3 +178,23 @@ async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, 
     async with controlling(registry=registry):
         await until(lambda: failed() >= 3)
         assert sum(one.verb == "create" for one in server.asked) <= failed() + 1
+
+
+async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
+    server: FakeApiServer, controlling: Any
+) -> None:
+    """With a Job that another operator had made, its pods would be taken for gone."""
+    server.faults.append(Fault("list", "pods", delay=inf))
+    create(server, "digits")
+    about = {"kind": "Job", "namespace": "vision", "name": "digits", "uid": "of-the-job"}
+    told = {"note": "exceeded quota", "eventTime": "2026-01-01T00:00:00.000000Z"}
+    async with controlling() as controller:
+        await until(controller.store.training_job_keys)
+        metadata = {"name": "refused", "namespace": "vision"}
+        server.objects.create(
+            "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
+        )
+        await until(lambda: controller._reconciler.refusals.of("of-the-job"))
+        assert not controller.queue.stalled()
+        assert not controller.queue.depth
+        assert not any(one.verb in {"create", "patch"} for one in server.asked)
