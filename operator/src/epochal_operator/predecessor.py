@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.status import STATES, State, Status
+from epochal_api.status import STATES, State, Status, read_status
 
 from epochal_operator.observed import Obstacle
 
@@ -55,7 +55,7 @@ def predecessor(name: str, find: Find) -> Predecessor:
 
 
 def _status(document: Object) -> Status:
-    return Status.model_validate(document.get("status") or {})
+    return read_status(Status, document.get("status"))
 
 
 _BEGUN = frozenset(STATES) - {"Queued"}

@@ -35,6 +35,7 @@ def test_which_one_it_names(spec: dict[str, Any], name: str | None) -> None:
         (document({"state": "Running", "results": {"uri": URI}}), Predecessor("first", "Running", URI)),
         (document({"state": "Complete", "results": {"uri": URI}}), Predecessor("first", "Complete", URI)),
         (document({"state": "Failed"}, spec=None), Predecessor("first", "Failed")),
+        (document({"state": "Failed", "attempt": "of another version"}), Predecessor("first", "Failed")),
     ],
 )
 def test_what_matters_of_it(found: Any, expected: Predecessor) -> None:
