@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
@@ -51,6 +52,16 @@ def _server() -> _Server:
     return _Server(address.hostname or "", address.port or 443, context)
 
 
+def _read(text: bytes) -> Object:
+    """Reads what the API server takes, however deep: https://pkg.go.dev/encoding/json bounds it at 10,000 levels."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 10_000)
+    try:
+        return dict(json.loads(text))
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def request(
     method: str, path: str, body: Object | str | None = None, *, content_type: str = "application/json"
 ) -> Object:
@@ -76,7 +87,7 @@ def request(
         raise Away(f"{method} {path}: {error!r}") from error
     if answer.status >= 300:
         raise Refusal(answer.status, _message(text)[:500])
-    found: Object = json.loads(text)
+    found: Object = _read(text)
     return found
 
 
