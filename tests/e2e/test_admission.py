@@ -64,7 +64,7 @@ def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> 
     assert namespace.finish("too-large", seconds=20)["state"] == "Failed"
     failed = namespace.condition("Failed", "too-large")
     assert failed["reason"] == "InvalidSpec"
-    assert re.search(r"must fit in 131072 bytes as JSON, found 15\d{4}\b", failed["message"]), failed
+    assert re.search(r"must fit in 131072 bytes as JSON, found 149\d{3}\b", failed["message"]), failed
     assert namespace.pods("too-large") == []
 
 
