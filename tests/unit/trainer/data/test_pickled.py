@@ -200,6 +200,18 @@ def of_shape(shape: bytes) -> bytes:
     return b"\x80\x02" + ARRAY + b"(K\1" + shape + TYPE + b"\x89U\x00tb" + ARRAY + b"\x86."
 
 
+def ordered(order: bytes) -> bytes:
+    """A pair of arrays of a type whose byte order reads like this."""
+    kind = (
+        TYPE.replace(b"f8", b"f4")
+        + b"(K\3B"
+        + struct.pack("<I", len(order))
+        + order
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+    )
+    return b"\x80\x02" + (ARRAY + b"(K\1K\2\x85" + kind + b"\x89U\x10" + b"\1" * 16 + b"tb") * 2 + b"\x86."
+
+
 def transposed(axes: bytes) -> bytes:
     """An array with its axes in this order."""
     return b"\x80\x04cnumpy._core.numeric\n_frombuffer\n(C\x08" + b"\0" * 8 + TYPE + b"K\1\x85U\1K" + axes + b"tR."
@@ -231,6 +243,10 @@ def transposed(axes: bytes) -> bytes:
         (b"\x80\x02cnumpy\ndtype\n(U\x02S8K\0K\1tR.", "UnsupportedType"),
         (b"\x80\x02cnumpy\ndtype\n(U\x03c16K\0K\1tR.", "UnsupportedType"),
         (b"\x80\x02" + TYPE + b"(K\3U\x01<" + TYPE + b"NNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb.", "UnsupportedType"),
+        (ordered(b"V4,"), "UnsupportedType"),
+        (ordered(b"S4,"), "UnsupportedType"),
+        (ordered(b"(2,)"), "UnsupportedType"),
+        (ordered(b"f8," * 300_000), "UnsupportedType"),
         (b"\x80\x02" + TYPE + b"K\1b.", "DamagedData"),
         (b"\x80\x02" + ARRAY + b"(K\1(K\2t" + TYPE + b"\x89]tbN\x86.", "DamagedData"),
         (b"\x80\x02" + ARRAY + b"(K\1(U\x01xt" + TYPE + b"\x89U\x00tbN\x86.", "DamagedData"),

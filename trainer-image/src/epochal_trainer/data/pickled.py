@@ -29,6 +29,7 @@ WIDE = {"utf-8": re.compile(rb"[\xc4-\xff]"), "raw-unicode-escape": re.compile(r
 """Begins a character beyond U+00FF, which no array has that was written as text, by encoding."""
 WIDEST = 4
 """Bytes that each character of a text takes if one of them is wide."""
+BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 SHOWN = 100
 
@@ -141,9 +142,10 @@ class PickledType:
 
     def __setstate__(self, state: object) -> None:
         _, order, subarray, fields, *_ = _tuple(state)
-        if subarray is not None or fields is not None:
+        order = _text(order)
+        if subarray is not None or fields is not None or order not in BYTE_ORDERS:  # numpy reads more out of a text
             raise NotNumbers("records")
-        self.dtype = np.dtype(f"{_text(order)}{self._code}")
+        self.dtype = np.dtype(f"{order}{self._code}")
 
 
 class PickledArray:
