@@ -105,6 +105,19 @@ def test_files_stay_in_the_folder(tmp_path: Path) -> None:
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_what_a_checkpoint_put_back_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "backup").mkdir()
+    files = [tmp_path / "backup" / name for name in ("latest.weights.h5", "training_metadata.json")]
+    for file in files:
+        file.write_bytes(b"damaged")
+    described = specs({"callback": "BackupAndRestore", "backup_dir": "backup", "delete_checkpoint": False})
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.zeros((4, 2)), np.zeros(4), verbose=0, callbacks=callbacks.build(described, folder=tmp_path))
+    assert all(file.read_bytes() != b"damaged" for file in files)
+
+
 def test_those_that_are_built_are_described_in_their_order() -> None:
     early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
     nan = {"callback": "TerminateOnNaN"}

@@ -63,11 +63,19 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
         if spec.callback in _ALWAYS:
             continue
         try:
-            callbacks.append(keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder)))
+            callback = keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder))
         except keras_objects.InvalidObject as error:
             raise _fault(index, spec, str(error)) from error
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            callback.on_train_begin = _load_nothing
+        callbacks.append(callback)
     swaps = [callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights)]
     return [*callbacks, *map(_KeepAverages, swaps)]
+
+
+def _load_nothing(logs: Any = None) -> None:
+    """Stands for what BackupAndRestore does first: the trainer goes on from its own checkpoint, and trusts no file."""
+    del logs
 
 
 class _KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]

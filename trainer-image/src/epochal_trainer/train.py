@@ -68,7 +68,6 @@ def fit(
             _append_to_logs(callbacks)
             model.stop_training = False
             everything.on_train_begin()
-            model._initial_epoch = None  # noqa: SLF001 - BackupAndRestore sets it, from files of its own
             if position.begun:
                 model.reset_metrics()
                 everything.on_epoch_begin(finished)
