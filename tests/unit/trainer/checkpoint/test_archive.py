@@ -111,6 +111,16 @@ def npy(array: Any, **header: Any) -> bytes:
 HUGE = npy(np.zeros(2), descr="<f4", fortran_order=False, shape=(10**12,))
 
 
+def typed(name: str) -> Callable[[dict[str, bytes]], None]:
+    """Says of which of ml_dtypes an array of eight bytes each is."""
+
+    def change(members: dict[str, bytes]) -> None:
+        with_state(bits={"model/0": name})(members)
+        with_array("model/0.npy", npy(np.zeros((2, 3), "u8")))(members)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -120,7 +130,9 @@ HUGE = npy(np.zeros(2), descr="<f4", fortran_order=False, shape=(10**12,))
         (with_state(history="none"), "history"),
         (with_state(format="one"), "format"),
         (with_state(bits={"model/9": "bfloat16"}), "lacks the array model/9"),
-        (with_state(bits={"model/0": "finfo"}), "type finfo"),
+        (typed("finfo"), "type finfo"),
+        (typed("iinfo"), "type iinfo"),
+        (typed("bfloat16"), "type bfloat16"),
         (with_state(random={"python": [3, [1], None], "numpy": ["MT19937", 0, 0, 0.0]}), "random generator is damaged"),
         (with_state(callbacks=[{"callback": "A", "state": {"best": {"array": "gone"}}}]), "state of a callback"),
         (with_state(variables={"random": [{"path": "x", "shape": [2, 3], "dtype": "float32"}]}), "random/0|of x has"),

@@ -146,7 +146,12 @@ def is_number(dtype: np.dtype[Any]) -> bool:
 
 def _foreign(dtype: np.dtype[Any]) -> bool:
     """Whether NumPy's format does not know a type: those of ml_dtypes, such as bfloat16, look like raw bytes to it."""
-    return isinstance(getattr(ml_dtypes, dtype.name, None), type)
+    return _of_ml_dtypes(dtype.name) is not None
+
+
+def _of_ml_dtypes(name: str) -> np.dtype[Any] | None:
+    found = getattr(ml_dtypes, name, None)
+    return np.dtype(found) if isinstance(found, type) and issubclass(found, np.generic) else None
 
 
 def _carrier(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -154,7 +159,7 @@ def _carrier(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _known(kind: str, carrier: np.dtype[Any]) -> np.dtype[Any]:
-    found = getattr(ml_dtypes, kind, None)
-    if not isinstance(found, type) or _carrier(np.dtype(found)) != carrier:
+    found = _of_ml_dtypes(kind)
+    if found is None or _carrier(found) != carrier:
         raise Unreadable(f"it holds an array of type {kind}, which is not known here")
-    return np.dtype(found)
+    return found
