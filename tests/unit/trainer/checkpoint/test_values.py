@@ -94,3 +94,8 @@ def test_a_copy_is_taken() -> None:
     values.state_of(callback, "callbacks/0", arrays)
     callback.value += 1
     assert arrays["callbacks/0/value"].tolist() == [0, 0]
+
+
+def test_an_array_that_is_named_often_takes_memory_once() -> None:
+    array = np.zeros(2)
+    assert all(found is array for found in values.decoded([{"array": "a"}] * 9, {"a": array}))

@@ -77,7 +77,7 @@ def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911 - 
     """
     match value:
         case {"array": str(name)}:
-            return np.array(arrays[name])
+            return arrays[name]  # no copy: a checkpoint may name it any number of times
         case {"scalar": str(name)}:
             return arrays[name][()]
         case {"float": "nan" | "inf" | "-inf" as text}:
