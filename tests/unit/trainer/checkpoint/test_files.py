@@ -78,3 +78,26 @@ def test_none_is_put_elsewhere(base: Path, tmp_path_factory: pytest.TempPathFact
     other.mkdir()
     Files(other, NAMES, other / "staging").put_back({path: copies["training.log"]})
     assert [found for found in other.parent.rglob("*") if found.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "callbacks",
+        "callbacks/deep",
+        "callbacks/deep/a.csv/b.csv",
+        "training.log/b.csv",
+        "callbacks/" + "x" * 300,
+        "callbacks/" + "x/" * 5000,
+        "callbacks/\0",
+    ],
+    ids=lambda path: f"{path:.40}",
+)
+def test_a_file_without_a_place_is_left_out(base: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    copies = Files(base, NAMES, base / "staging").take()
+    Files(base, NAMES, base / "staging").put_back(
+        {path: copies["training.log"], "callbacks/c.csv": copies["training.log"]}
+    )
+    assert (base / "callbacks/c.csv").read_text() == "begun\n"
+    assert (base / "callbacks/deep/a.csv").read_text() == "1\n"
+    assert "is not put back: no file can be there" in caplog.text

@@ -1,5 +1,7 @@
 """Copies of the files that a training writes, as they were when a checkpoint was taken."""
 
+import errno
+import logging
 import shutil
 import tempfile
 import time
@@ -12,6 +14,9 @@ from typing import NamedTuple
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.buckets.faults import room_for
 
+log = logging.getLogger(__name__)
+
+_NO_PLACE = frozenset({errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR})
 _SETTLED = 0.1
 """Seconds after which a file whose times are the same is the same: clocks of file systems tick slower than ours."""
 
@@ -84,20 +89,29 @@ class Files:
         """Puts files where they were. What the log holds already comes after what it held.
 
         Args:
-            copies: Copies by path. A path that leads elsewhere than to the files of a training is passed over.
+            copies: Copies by path. A path that leads elsewhere than to the files of a training is passed over, and so
+                is one where no file can be: what was a file in another training may be a folder in this one.
         """
         for name, copy in copies.items():
             if not inside(name, self._names):
                 continue
-            target = self._base / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with room_for(target, copy.size, name):
-                if target.exists():
-                    before, now = copy.path.read_bytes(), target.read_bytes()
-                    with target.open("r+b") as file:  # the same file, since the log goes on writing to it
-                        file.write(before + now)
-                else:
-                    shutil.copyfile(copy.path, target)
+            try:
+                self._put_back(name, copy)
+            except (OSError, ValueError) as error:  # the latter where a path holds a zero byte
+                if isinstance(error, OSError) and error.errno not in _NO_PLACE:
+                    raise
+                log.warning("The checkpoint's file %.200r is not put back: no file can be there", name)
+
+    def _put_back(self, name: str, copy: Copy) -> None:
+        target = self._base / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with room_for(target, copy.size, name):
+            if target.exists():
+                before, now = copy.path.read_bytes(), target.read_bytes()
+                with target.open("r+b") as file:  # the same file, since the log goes on writing to it
+                    file.write(before + now)
+            else:
+                shutil.copyfile(copy.path, target)
 
     def _paths(self) -> list[Path]:
         found: list[Path] = []
