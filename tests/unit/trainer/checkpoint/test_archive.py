@@ -90,6 +90,16 @@ def with_state(**fields: Any) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def with_numpy(*state: Any) -> Callable[[dict[str, bytes]], None]:
+    """Gives numpy's random generator another state, beside its array."""
+
+    def change(members: dict[str, bytes]) -> None:
+        random = json.loads(members["state.json"])["random"]
+        with_state(random={**random, "numpy": ["MT19937", *state]})(members)
+
+    return change
+
+
 def with_array(name: str, content: bytes | None) -> Callable[[dict[str, bytes]], None]:
     def change(members: dict[str, bytes]) -> None:
         del members[name]
@@ -134,6 +144,11 @@ def typed(name: str) -> Callable[[dict[str, bytes]], None]:
         (typed("iinfo"), "type iinfo"),
         (typed("bfloat16"), "type bfloat16"),
         (with_state(random={"python": [3, [1], None], "numpy": ["MT19937", 0, 0, 0.0]}), "random generator is damaged"),
+        (with_numpy(625, 0, 0.0), "random generator is damaged"),
+        (with_numpy(-1, 0, 0.0), "random generator is damaged"),
+        (with_numpy(), "random generator is damaged"),
+        (with_array("random/numpy.npy", npy(np.zeros(623, "u4"))), "random generator is damaged"),
+        (with_array("random/numpy.npy", npy(np.uint32(0))), "random generator is damaged"),
         (with_state(callbacks=[{"callback": "A", "state": {"best": {"array": "gone"}}}]), "state of a callback"),
         (with_state(variables={"random": [{"path": "x", "shape": [2, 3], "dtype": "float32"}]}), "random/0|of x has"),
         (with_array("model/0.npy", None), "has nothing, and should have shape"),

@@ -10,6 +10,8 @@ from epochal_trainer.checkpoint.state import RandomState
 from epochal_trainer.data.samples import Array
 
 _NUMPY = "random/numpy"
+_WORDS = 624
+"""Of the state of the Mersenne Twister."""
 
 
 def state(arrays: dict[str, Array]) -> RandomState:
@@ -31,9 +33,12 @@ def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
         ValueError: If that is no state of theirs. KeyError or TypeError likewise.
     """
     version, numbers, gauss = found.python
-    kind, *rest = found.numpy
+    kind, place, has_gauss, cached = found.numpy
+    keys = arrays[_NUMPY]
+    if keys.shape != (_WORDS,) or not 0 <= place <= _WORDS:  # NumPy would read beyond them
+        raise ValueError(f"NumPy's generator has {keys.shape} words and is at {place!r:.100}")
     random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state((kind, arrays[_NUMPY], *rest))  # noqa: NPY002
+    np.random.set_state((kind, keys, place, has_gauss, cached))  # noqa: NPY002
 
 
 @contextmanager
