@@ -160,6 +160,10 @@ def typed(name: str) -> Callable[[dict[str, bytes]], None]:
         (with_array("model/0.npy", npy(np.zeros(1, [("a", "i4")]))), "only numbers|says"),
         (with_array("model/0.npy", HUGE), r"says \(1000000000000,\)"),
         (with_array("model/0.npy", b"\x93NUMPY\x01\x00\xff\xff"), "damaged"),
+        (
+            with_array("model/0.npy", b"\x93NUMPY\x01\x00" + (9000).to_bytes(2, "little") + b"-" * 9000),
+            "damaged: .* deep",
+        ),
         (with_array("state.json", None), "state.json"),
         (with_array("state.json", b"[" * 100_000), "state.json is damaged"),
     ],

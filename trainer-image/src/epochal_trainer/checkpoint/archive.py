@@ -135,7 +135,10 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
 def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     version = npy.read_magic(file)
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    try:
+        shape, _, dtype = read_header(file)
+    except MemoryError as error:  # Python's parser says so, and there is memory: a header is short
+        raise ValueError("the header of an array is nested too deep") from error
     return dtype, shape
 
 
