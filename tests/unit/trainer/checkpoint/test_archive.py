@@ -183,6 +183,14 @@ def test_a_bomb_is_not_opened(tmp_path: Path, make: Make) -> None:
         archive.read(path)
 
 
+def test_no_array_is_read_over_and_over(tmp_path: Path, make: Make) -> None:
+    path = written(tmp_path / "a", make())
+    with zipfile.ZipFile(path, "a") as archived, pytest.warns(UserWarning, match="Duplicate name"):
+        archived.writestr("model/0.npy", b"")
+    with pytest.raises(Unreadable, match="holds something twice"):
+        archive.read(path)
+
+
 def test_what_a_later_version_adds_is_passed_over(tmp_path: Path, make: Make) -> None:
     def add(members: dict[str, bytes]) -> None:
         with_state(workers=3, callbacks=[])(members)

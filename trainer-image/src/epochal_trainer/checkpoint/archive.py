@@ -115,7 +115,10 @@ def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
         raise Unreadable("it is compressed, and checkpoints are not")
     if sum(entry.file_size for entry in entries) > held:
         raise Unreadable("it claims to hold more than it has bytes")
-    return [entry.filename for entry in entries]
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names):
+        raise Unreadable("it holds something twice")
+    return names
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
