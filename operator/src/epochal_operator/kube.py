@@ -138,20 +138,29 @@ class Kube:
         client: Connected client of the kubernetes package.
         seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
         tries: How often a request is made that gets no answer, or is put off.
+        one_page: Held while a page of a list is read: that of the largest objects there can be takes a good part of the
+            memory. Whoever lists has to take each at once and leave it, before the next is asked for.
     """
 
-    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None, tries: int = TRIES) -> None:
+    def __init__(
+        self,
+        client: Any,
+        seconds_left: Callable[[], float] | None = None,
+        tries: int = TRIES,
+        one_page: asyncio.Lock | None = None,
+    ) -> None:
         self._client = client
         self._seconds_left = seconds_left
         self._tries = tries
+        self._one_page = one_page or asyncio.Lock()
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
         """Returns the same client, whose writes are bound to a time: see the class."""
-        return Kube(self._client, seconds_left, self._tries)
+        return Kube(self._client, seconds_left, self._tries, self._one_page)
 
     def once(self) -> "Kube":
         """Returns the same client, which makes each request once: for work that a queue does again later and later."""
-        return Kube(self._client, self._seconds_left, tries=1)
+        return Kube(self._client, self._seconds_left, 1, self._one_page)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -269,6 +278,7 @@ class Kube:
             version = page.resource_version
             for event in page.items:
                 yield event
+            del page
         while True:
             query = {"watch": "true", "fieldSelector": fields, "resourceVersion": version}
             async for told in self._stream(path, query | {"timeoutSeconds": str(WATCH_SECONDS)}):
@@ -328,9 +338,10 @@ class Kube:
         selectors = {"labelSelector": selector, "fieldSelector": fields}
         query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
         while True:
-            page = await self._request("GET", path, query=query)
+            async with self._one_page:
+                page = await self._request("GET", path, query=query)
             metadata = page["metadata"]
-            yield Page(page.get("items") or [], metadata["resourceVersion"])
+            yield Page(page.pop("items", None) or [], metadata["resourceVersion"])
             if not metadata.get("continue"):
                 return
             query = query | {"continue": metadata["continue"]}

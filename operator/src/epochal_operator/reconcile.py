@@ -188,10 +188,14 @@ class Reconciler:
         metadata, known = document["metadata"], document.get("status") or {}
         if not is_ahead(observed) or known.get("completionTime"):
             return observed
-        selector = f"{UID_LABEL}={metadata['uid']}"
-        pods = [pod async for page in self._kube.list_pods(selector, metadata["namespace"]) for pod in page.items]
-        for pod in pods:
-            self._store.put("Pod", pod)
+        key, listed = Key(metadata["namespace"], metadata["name"]), set[str]()
+        selector = f"{NAME_LABEL}={key.name},{UID_LABEL}={metadata['uid']}"
+        async for page in self._kube.list_pods(selector, key.namespace):
+            for pod in page.items:
+                listed.add(pod["metadata"]["uid"])
+                self._store.put("Pod", pod, listed_at=page.resource_version)
+            del page  # Labels are anybody's to write: only what the store keeps of these pods stays.
+        pods = [pod for pod in self._store.pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 
     async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:

@@ -110,7 +110,9 @@ async def _resync(kube: Kube, inventory: Inventory, namespace: str | None) -> No
         listing = Listing(inventory, kind, namespace)
         async for page in pages:
             listing.take(page)
-        listing.end(page.resource_version)
+            version = page.resource_version
+            del page  # before the next one is read
+        listing.end(version)
 
 
 def name_of(thing: object) -> str:

@@ -1,24 +1,23 @@
 """Reconcile, between what the watches have told and an API server: one TrainingJob goes on from another."""
 
+import asyncio
 import copy
 import itertools
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.kube import ApiError, Conflict, Forbidden, NotFound, Page, Unavailable
+from epochal_operator.kube import PAGE, ApiError, Conflict, Forbidden, Kube, NotFound, Page, Unavailable
 from epochal_operator.reconcile import Reconciler
 from epochal_operator.reported import reported
 from epochal_operator.store import Key, Store
 
 from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, failed, last_words, report, running, true
-
-if TYPE_CHECKING:
-    from epochal_operator.kube import Kube
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
 URI = "s3://results/vision/first/uid-of-first/"
@@ -179,7 +178,8 @@ class Ahead(ApiServer):
     asked = 0
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
-        assert (selector, namespace) == ("epochal.dev/trainingjob-uid=uid-of-first", "vision")
+        labels = "epochal.dev/trainingjob=first,epochal.dev/trainingjob-uid=uid-of-first"
+        assert (selector, namespace) == (labels, "vision")
         self.asked += 1
         pod = mine(failed(code=65, message=last_words("ShapeMismatch", "(28, 28) is not (8, 8)")))
         yield Page([self._written(pod)], "9")
@@ -213,6 +213,73 @@ async def test_the_pods_of_one_that_has_ended_are_read_no_more() -> None:
     for _ in range(3):
         await reconciler(server, store).reconcile(FIRST)
     assert server.asked == 1
+
+
+async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> None:
+    server, store = ApiServer(), Store()
+    store.put("TrainingJob", server.put("first"))
+    first = reconciler(server, store)
+    await first.reconcile(FIRST)
+    store.put("Pod", mine(running()))
+    store.put("Job", server.end("first"))
+    observed = first._observe(FIRST, server.documents["first"], None)
+    assert len(observed.pods) == 1
+    assert (await first._catch_up(server.documents["first"], observed)).pods == ()
+
+
+class Pages(Kube):
+    """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
+
+    def __init__(self, pods: int) -> None:
+        super().__init__(None)
+        self._pods = pods
+
+    async def _request(self, *_: Any, query: dict[str, str] | None = None, **__: Any) -> Any:
+        query = query or {}
+        name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
+        begin = int(query.get("continue", 0))
+        end = min(begin + PAGE, self._pods)
+        items = json.dumps([_strange(name, number) for number in range(begin, end)])
+        page = {
+            "metadata": {"resourceVersion": "9", "continue": str(end % self._pods or "")},
+            "items": json.loads(items),
+        }
+        del items
+        await asyncio.sleep(0)
+        return page
+
+
+def _strange(name: str, number: int) -> Any:
+    pod = labelled(running(f"{name}-{number}"), f"uid-of-{name}")
+    pod["metadata"]["labels"]["epochal.dev/trainingjob"] = name
+    pod["spec"]["containers"][0]["env"] = [{"name": "a"}] * 1_000
+    return pod
+
+
+async def catching_up(pods: int, names: list[str]) -> int:
+    """Returns the bytes that it takes to look for the pods of Jobs that have ended, of so many TrainingJobs at once."""
+    made, store = ApiServer(), Store()
+    for name in names:
+        store.put("TrainingJob", made.put(name))
+        await reconciler(made, store).reconcile(Key("vision", name))
+        store.put("Job", made.end(name))
+    many = Reconciler(Pages(pods), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW)
+    observed = {name: many._observe(Key("vision", name), made.documents[name], None) for name in names}
+    tracemalloc.start()
+    try:
+        found = await asyncio.gather(*(many._catch_up(made.documents[name], observed[name]) for name in names))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(one.pods) for one in found] == [0] * len(names)
+    assert [len(store.pods(Key("vision", name))) for name in names] == [pods] * len(names)
+    return most
+
+
+async def test_pods_that_only_bear_the_labels_take_no_more_memory_than_a_page_of_them() -> None:
+    one_page = await catching_up(PAGE, ["first"])
+    assert await catching_up(12 * PAGE, ["first"]) < 2 * one_page
+    assert await catching_up(3 * PAGE, ["first", "second", "third", "fourth"]) < 2 * one_page
 
 
 class Reporting(Ahead):
