@@ -172,12 +172,11 @@ def _metadata(text: Text, start: int) -> Object:
         span = text.span(at)
         if name not in _METADATA or span.too_deep:
             continue
-        value = _value(text, at)
-        if span.size > MAX_METADATA_BYTES:
-            if not isinstance(value, dict):
-                continue
-            value = {key: one for key, one in value.items() if key.startswith(f"{GROUP}/")}
-        result[name] = value
+        if span.size <= MAX_METADATA_BYTES:
+            result[name] = _value(text, at)
+        elif text.is_object(at):
+            ours = ((key, one) for key, one in text.fields(at) if key.startswith(f"{GROUP}/"))
+            result[name] = {key: _value(text, one) for key, one in ours}
     return result
 
 

@@ -93,9 +93,12 @@ class Text:
 
     def span(self, start: int) -> Span:
         """Returns where a value ends that begins there."""
-        if start not in self._known:
-            self._known[start] = self._found(start)
-        return self._known[start]
+        if known := self._known.get(start):
+            return known
+        found = self._found(start)
+        if found.depth:  # the others are found again soon, and there may be very many
+            self._known[start] = found
+        return found
 
     def _found(self, start: int) -> Span:
         if found := _PLAIN.match(self.data, start):

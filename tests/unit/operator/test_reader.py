@@ -153,6 +153,21 @@ def test_a_spec_over_the_bound_is_not_expanded(kind: str) -> None:
     assert told.endswith(": use fewer layers")
 
 
+def test_metadata_over_the_bound_is_not_expanded() -> None:
+    labels = {f"label-{number}": "a" for number in range(50_000)} | {"epochal.dev/trainingjob": "digits"}
+    fields: dict[str, Any] = {f"f:{number}": {} for number in range(50_000)}
+    large = METADATA | {"labels": labels, "managedFields": [{"manager": "m", "fieldsV1": fields}]}
+    text = encoded(job(metadata=large))
+    tracemalloc.start()
+    try:
+        found = read(text)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
+    assert most < 2 * len(text)
+
+
 def test_what_the_api_server_writes_longer_than_needed_counts_as_what_it_stands_for() -> None:
     text = encoded(job(spec={"code": "<" * 100_000})).replace(b"<", rb"\u003c")
     assert read(text) == job(spec={"code": "<" * 100_000})
