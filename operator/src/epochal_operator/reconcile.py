@@ -180,7 +180,7 @@ class Reconciler:
             correction.due if correction else None,
             continue_from=continue_from,
         )
-        last = self.refusals.of(child["metadata"]["uid"]) if child is not None else None
+        last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
         return replace(observed, refusal=refusal(last, observed))
 
     async def _catch_up(self, document: Object, observed: Observed) -> Observed:

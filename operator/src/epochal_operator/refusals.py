@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,10 +24,13 @@ _log = logging.getLogger(__name__)
 
 
 class Refusals:
-    """What Events have said last of the pods that Jobs cannot make, for the latest so many Jobs."""
+    """What Events have said last of the pods that Jobs cannot make, for the latest so many Jobs.
+
+    Of more, the oldest of the namespace goes that has the most: no namespace pushes out what others have few of.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[str, Refused] = {}
+        self._last: defaultdict[str, dict[str, Refused]] = defaultdict(dict)
 
     def take(self, event: Object) -> str | None:
         """Takes an events.k8s.io/v1 Event with the reason FailedCreate.
@@ -34,18 +38,25 @@ class Refusals:
         Returns:
             The uid of the Job that it tells of, or None if it tells nothing new.
         """
-        uid, note, at = (event.get("regarding") or {}).get("uid"), event.get("note"), _last_told(event)
-        if not uid or not note or at is None or ((known := self._last.get(uid)) and known.at > at):
+        about, note, at = event.get("regarding") or {}, event.get("note"), _last_told(event)
+        namespace, uid = about.get("namespace"), about.get("uid")
+        if not namespace or not uid or not note or at is None:
             return None
-        self._last.pop(uid, None)
-        self._last[uid] = Refused(note[:MAX_NOTE], at)
-        if len(self._last) > KEPT:
-            del self._last[next(iter(self._last))]
+        if (known := self.of(namespace, uid)) and known.at > at:
+            return None
+        of_namespace = self._last[namespace]
+        of_namespace.pop(uid, None)
+        of_namespace[uid] = Refused(note[:MAX_NOTE], at)
+        if sum(map(len, self._last.values())) > KEPT:
+            most = max(self._last, key=lambda one: len(self._last[one]))
+            del self._last[most][next(iter(self._last[most]))]
+            if not self._last[most]:
+                del self._last[most]
         return str(uid)
 
-    def of(self, job_uid: str) -> Refused | None:
+    def of(self, namespace: str, job_uid: str) -> Refused | None:
         """Returns why a Job's pod could not be created the last time, if anything is known."""
-        return self._last.get(job_uid)
+        return self._last.get(namespace, {}).get(job_uid)
 
 
 async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Object], object]) -> None:

@@ -194,7 +194,7 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
         server.objects.create(
             "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
         )
-        await until(lambda: controller._reconciler.refusals.of("of-the-job"))
+        await until(lambda: controller._reconciler.refusals.of("vision", "of-the-job"))
         assert not controller.queue.stalled()
         assert not controller.queue.depth
         assert not any(one.verb in {"create", "patch"} for one in server.asked)

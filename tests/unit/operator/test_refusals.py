@@ -14,9 +14,9 @@ from epochal_operator.refusals import KEPT, MAX_NOTE, Refusals, watch_refusals
 from tests.unit.operator.objects import NOW, at
 
 
-def told(note: str = "exceeded quota", uid: str = "job-uid", **fields: Any) -> Any:
-    times = fields or {"deprecatedLastTimestamp": at(0)}
-    return {"metadata": {"creationTimestamp": at(-900)}, "regarding": {"uid": uid}, "note": note, **times}
+def told(note: str = "exceeded quota", uid: str = "job-uid", namespace: str = "vision", **fields: Any) -> Any:
+    times, about = fields or {"deprecatedLastTimestamp": at(0)}, {"namespace": namespace, "uid": uid}
+    return {"metadata": {"creationTimestamp": at(-900)}, "regarding": about, "note": note, **times}
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,15 @@ def told(note: str = "exceeded quota", uid: str = "job-uid", **fields: Any) -> A
 def test_when_it_was_told_last(fields: Any, seconds: float) -> None:
     refusals = Refusals()
     assert refusals.take(told(**fields)) == "job-uid"
-    assert refusals.of("job-uid") == Refused("exceeded quota", NOW + timedelta(seconds=seconds))
-    assert refusals.of("another") is None
+    assert refusals.of("vision", "job-uid") == Refused("exceeded quota", NOW + timedelta(seconds=seconds))
+    assert refusals.of("vision", "another") is None
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        {"metadata": {}, "regarding": {"uid": "u"}, "note": "x"},
+        {"metadata": {}, "regarding": {"namespace": "vision", "uid": "u"}, "note": "x"},
+        {"metadata": {}, "regarding": {"uid": "u"}, "note": "x", "eventTime": at(0)},
         {"metadata": {}, "regarding": None, "note": "x", "eventTime": at(0)},
         told(note=""),
         told(eventTime="yesterday"),
@@ -52,7 +53,7 @@ def test_the_latest_counts_in_whatever_order_they_come() -> None:
     refusals = Refusals()
     refusals.take(told("new", eventTime=at(-1)))
     refusals.take(told("old", eventTime=at(-2)))
-    last = refusals.of("job-uid")
+    last = refusals.of("vision", "job-uid")
     assert last is not None
     assert last.note == "new"
 
@@ -61,10 +62,26 @@ def test_it_keeps_no_more_than_it_has_room_for() -> None:
     refusals = Refusals()
     for number in range(KEPT + 1):
         refusals.take(told("x" * 9999, f"uid-{number}"))
-    assert refusals.of("uid-0") is None
-    last = refusals.of(f"uid-{KEPT}")
+    assert refusals.of("vision", "uid-0") is None
+    last = refusals.of("vision", f"uid-{KEPT}")
     assert last is not None
     assert len(last.note) == MAX_NOTE
+
+
+def test_what_one_namespace_tells_pushes_out_nothing_of_another() -> None:
+    refusals = Refusals()
+    refusals.take(told("the quota of vision"))
+    for number in range(KEPT):
+        refusals.take(told("theirs", f"uid-{number}", "theirs"))
+    assert refusals.of("vision", "job-uid") is not None
+    assert refusals.of("theirs", "uid-0") is None
+    assert refusals.of("theirs", f"uid-{KEPT - 1}") is not None
+
+
+def test_what_one_namespace_tells_is_of_no_job_of_another() -> None:
+    refusals = Refusals()
+    refusals.take(told("forged", namespace="theirs"))
+    assert refusals.of("vision", "job-uid") is None
 
 
 class Watches:
