@@ -1,17 +1,23 @@
 """What the process answers to Prometheus and to the kubelet."""
 
+import asyncio
 import gzip
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
+from epochal_operator import health as module
 from epochal_operator.health import health_routes
 from epochal_operator.metrics import JobCollector, OperatorMetrics
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families as parse
+from prometheus_client.registry import Collector
 
 JOBS: list[dict[str, Any]] = [{"metadata": {"namespace": "vision", "name": "mnist"}}]
 
@@ -81,3 +87,69 @@ async def test_metrics_are_compressed_for_who_can_read_it() -> None:
     assert answer.headers["Content-Encoding"] == "gzip"
     names = {family.name for family in parse(gzip.decompress(body).decode())}
     assert {"epochal_trainingjob_info", "epochal_leader", "process_resident_memory_bytes"} <= names
+
+
+async def test_who_asks_meanwhile_or_soon_after_gets_the_same_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reaches the port decides how often it is asked, and all TrainingJobs are looked at for each text."""
+    monkeypatch.setattr(module, "METRICS_SECONDS", 3600)
+    process, begun, go_on, times = Process(), threading.Event(), threading.Event(), list[int]()
+
+    class Slow(Collector):
+        def collect(self) -> Iterator[Metric]:
+            times.append(1)
+            begun.set()
+            assert go_on.wait(15)
+            yield from ()
+
+    async def scrape(number: int) -> bytes:
+        encoding = ("gzip", "identity")[number % 2]
+        headers = {"Accept": f"text/plain;version=1.0.{number}", "Accept-Encoding": encoding}
+        async with client.get("/metrics", headers=headers) as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            body = await answer.read()
+            return gzip.decompress(body) if encoding == "gzip" else body
+
+    async with process.serve() as client:
+        process.registry.register(Slow())
+        times.clear()
+        begun.clear()
+        go_on.clear()
+        scrapes = asyncio.gather(*(scrape(number) for number in range(16)))
+        assert await asyncio.to_thread(begun.wait, 15)
+        async with client.get("/healthz") as answer:
+            assert answer.status == 200
+        go_on.set()
+        assert len({*await scrapes, await scrape(0)}) == 1
+    assert len(times) == 1
+
+
+async def test_later_metrics_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "METRICS_SECONDS", 0)
+    process = Process()
+    gauge = Gauge("changes", "A gauge.", registry=process.registry)
+    async with process.serve() as client:
+        for value in (1.0, 2.0):
+            gauge.set(value)
+            async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+                assert f"changes {value}\n" in await answer.text()
+
+
+async def test_who_does_not_read_his_answer_holds_no_text_of_his_own() -> None:
+    """Else each of all connections could hold one, as large as it is, for as long as a connection lasts."""
+    process, size = Process(), 16 * 1024 * 1024
+
+    class Large(Collector):
+        def collect(self) -> Iterator[Metric]:
+            family = GaugeMetricFamily("large", "A gauge.", labels=["label"])
+            family.add_metric(["x" * size], 1)
+            yield family
+
+    process.registry.register(Large())
+    async with process.serve() as client, AsyncExitStack() as stack:
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(4):
+            answer = await stack.enter_async_context(client.get("/metrics", headers={"Accept-Encoding": "identity"}))
+            assert await answer.content.readexactly(6) == b"# HELP"
+        kept, _ = tracemalloc.get_traced_memory()
+    assert kept < size
