@@ -27,7 +27,8 @@ class Obstacle:
 
     Args:
         reason: NameConflict, JobRejected, NoStorageEndpoint, FieldConflict if somebody else changes the Job, or Cleanup
-            while the Job of an earlier TrainingJob of that name is going; what begins with ContinueFrom is a matter of
+            while the Job of an earlier TrainingJob of that name is going; InvalidSpec if it began, and its Job is gone,
+            but this version does not understand its spec; what begins with ContinueFrom is a matter of
             the TrainingJob that this one goes on from.
         message: What is in the way.
     """
@@ -37,6 +38,7 @@ class Obstacle:
         "JobRejected",
         "NoStorageEndpoint",
         "FieldConflict",
+        "InvalidSpec",
         "Cleanup",
         "ContinueFromNotFound",
         "ContinueFromUnfinished",

@@ -22,7 +22,7 @@ from epochal_operator.observed import (
 from epochal_operator.pods import lost_at
 from epochal_operator.reported import finished as without_estimates
 from epochal_operator.reported import reported
-from epochal_operator.status import begun, finished, holds, leaders_part, refused, reports_part, status
+from epochal_operator.status import INVALID, begun, finished, holds, leaders_part, refused, reports_part, status
 
 OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
 """How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
@@ -117,7 +117,8 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         except NoStorageEndpoint as error:
             step, observed = None, replace(observed, obstacle=Obstacle("NoStorageEndpoint", str(error)))
         except InvalidTrainingJob as error:
-            return refuse(job.metadata, before, str(error), observed, job.spec.ttl_seconds_after_finished)
+            ttl, suspend = job.spec.ttl_seconds_after_finished, job.spec.suspend
+            return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
         if step is not None:
             return Plan((step,))
         observed = replace(observed, built_earlier=_built_earlier(job, observed, installation))
@@ -127,7 +128,9 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     return replace(todo, actions=(*told, *todo.actions))
 
 
-def refuse(metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None) -> Plan:
+def refuse(
+    metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None, *, suspend: bool = False
+) -> Plan:
     """Returns what to do about a TrainingJob that breaks the API's rules.
 
     Args:
@@ -136,12 +139,16 @@ def refuse(metadata: Metadata, before: Status, message: str, observed: Observed,
         message: What must hold, naming the field.
         observed: Its children: a spec that was changed may have one of before.
         ttl: Its spec.ttlSecondsAfterFinished.
+        suspend: Its spec.suspend.
     """
     child = observed.child
     if metadata.deletion_timestamp is not None:
         return Plan()
     if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
-        after = begun(metadata, before, child, observed)
+        after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
+    elif child is None and before.start_time is not None:  # A version that understands it makes another Job.
+        waits = replace(observed, obstacle=Obstacle(INVALID, message))
+        after = begun(metadata, before, waits, suspend=suspend)
     elif child is not None and not _going(child) and not _held(observed):
         return Plan((_delete(child, _OUTDATED),))
     else:

@@ -76,7 +76,9 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
-        return refuse(metadata, status, str(error), observed, _time_to_live(document["spec"]))
+        spec = document["spec"]
+        suspend = spec.get("suspend") is True
+        return refuse(metadata, status, str(error), observed, _time_to_live(spec), suspend=suspend)
     return plan(job, observed, installation)
 
 

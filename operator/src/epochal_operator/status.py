@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import CONDITIONS, STORAGE, Condition, Progress, Reported, State, Status
@@ -14,13 +14,12 @@ from epochal_operator.observed import Observed
 from epochal_operator.pods import Cause, alive, clean, condition, ends_by, lost, running, started, waiting
 from epochal_operator.reported import timestamp
 
-INVALID = "InvalidSpec"
+INVALID: Final = "InvalidSpec"
 """Reason of a TrainingJob that was refused: the only failure that a change of the spec can heal."""
-
 
 STALLING = frozenset(
     {
-        *("NameConflict", "JobRejected", "NoStorageEndpoint", "FieldConflict"),
+        *("NameConflict", "JobRejected", "NoStorageEndpoint", "FieldConflict", INVALID),
         *("ContinueFromFailed", "ContinueFromCircular"),
     }
 )
@@ -100,16 +99,15 @@ def status(job: TrainingJob, observed: Observed) -> Status:
     return _derived(subject, observed)
 
 
-def begun(metadata: Metadata, before: Status, child: Mapping[str, Any], observed: Observed) -> Status:
+def begun(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
     """Returns the leader's part of the status of a TrainingJob that breaks the API's rules, but began by earlier ones.
 
     Args:
         metadata: Its metadata.
         before: Its status so far.
-        child: Its Job, which goes on as it is.
-        observed: Its children.
+        observed: Its children. A Job goes on as it is; if there is none, an obstacle says why.
+        suspend: Whether it is to wait: the Job, or else the TrainingJob.
     """
-    suspend = child["spec"].get("suspend", False)
     return _derived(Subject(metadata.generation, before, suspend, before.gpus), observed)
 
 

@@ -384,11 +384,19 @@ def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
     assert gone.actions == (DeleteTrainingJob(),)
 
 
-def test_one_that_began_by_earlier_rules_fails_if_its_job_is_gone_and_cannot_be_made_again() -> None:
-    before = Status.model_validate(STARTED | {"attempt": 2})
-    after = applied_status(refuse(training_job().metadata, before, "no", seen(), None).actions)
-    assert (after.state, after.start_time, after.attempt) == ("Failed", at(-60), 2)
-    assert finished(after)
+@pytest.mark.parametrize(("suspend", "state"), [(False, "Queued"), (True, "Suspended")])
+def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(suspend: bool, state: str) -> None:  # noqa: FBT001
+    spec = {"suspend": suspend, "scheduling": {"queueName": "team-a"}}
+    unknown = document(STARTED | {"attempt": 2}, **spec, new=1)
+    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
+    assert (after.state, after.start_time, after.attempt, after.completion_time) == (state, at(-60), 2, None)
+    ready = get_condition(after, "Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason, holds(after, "Stalled")) == ("False", "InvalidSpec", True)
+    assert "spec.new" in ready.message
+    assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
+    known = document(after.dump(), **spec | {"suspend": False})
+    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateJob]
 
 
 def test_a_refused_one_goes_after_its_time_to_live() -> None:
