@@ -68,7 +68,7 @@ class TrainingJobSpec(Model):
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
     """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
-    """Seconds after its end that the TrainingJob is deleted, its pods too, its results not. Default: never."""
+    """Seconds after the end of its training that it is deleted, its pods too, its results not. Default: never."""
     results: Results
     """Where the model and its history go."""
 

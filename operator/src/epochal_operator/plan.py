@@ -259,8 +259,11 @@ def _over(after: Status) -> bool:
 
 
 def _time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:
-    """Returns the seconds that a finished TrainingJob may still stay, or None for ever."""
-    if ttl is None or after.completion_time is None:
+    """Returns the seconds that a finished TrainingJob may still stay, or None for ever.
+
+    One that was refused stays: another version may understand its spec.
+    """
+    if ttl is None or after.completion_time is None or not finished(after):
         return None
     return (datetime.fromisoformat(after.completion_time) + timedelta(seconds=ttl) - now).total_seconds()
 

@@ -302,9 +302,8 @@ def test_a_spec_that_is_nested_too_deep_is_refused(depth: int, observed: Observe
 
 @pytest.mark.parametrize("ttl", [-5, 10**30, "x", [], True, 1.5])
 def test_a_time_to_live_that_breaks_the_rules_deletes_nothing(ttl: Any) -> None:
-    broken = document(framework="unknown", ttlSecondsAfterFinished=ttl)
-    broken["status"] = applied_status(make_plan(broken, seen(), INSTALLATION).actions).dump()
-    later = seen(now=NOW + timedelta(days=9999))
+    broken = document(DONE.dump() | STARTED, framework="unknown", ttlSecondsAfterFinished=ttl)
+    later = seen(COMPLETE, now=NOW + timedelta(days=9999))
     assert make_plan(broken, later, INSTALLATION) == Plan()
 
 
@@ -399,12 +398,19 @@ def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(su
     assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateJob]
 
 
-def test_a_refused_one_goes_after_its_time_to_live() -> None:
-    spec = document(ttlSecondsAfterFinished=60) | {"spec": SPEC | {"network": None, "ttlSecondsAfterFinished": 60}}
-    after = applied_status(make_plan(spec, seen(), INSTALLATION).actions)
+@pytest.mark.parametrize("ttl", [0, 60])
+def test_a_refused_one_stays_for_a_version_that_understands_it(ttl: int) -> None:
+    unknown = document(ttlSecondsAfterFinished=ttl, new=1)
+    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
     assert after.state == "Failed"
-    later = make_plan(spec | {"status": after.dump()}, seen(now=NOW + timedelta(seconds=61)), INSTALLATION)
-    assert later.actions == (DeleteTrainingJob(),)
+    later = seen(now=NOW + timedelta(seconds=61))
+    assert make_plan(unknown | {"status": after.dump()}, later, INSTALLATION) == Plan()
+
+
+def test_a_finished_one_goes_after_its_time_to_live_whoever_understands_its_spec() -> None:
+    unknown = document(DONE.dump() | STARTED, ttlSecondsAfterFinished=60, new=1)
+    later = seen(COMPLETE, now=NOW + timedelta(seconds=61))
+    assert make_plan(unknown, later, INSTALLATION).actions == (DeleteTrainingJob(),)
 
 
 def test_a_default_that_is_missing_is_waited_for() -> None:
