@@ -7,6 +7,7 @@ because writes carry a name, a uid or a resourceVersion. Whoever tries again him
 
 import asyncio
 import json
+import logging
 import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,6 +21,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from epochal_operator.reader import read
+from epochal_operator.undeclared import declared, is_undeclared
 
 Object = dict[str, Any]
 
@@ -40,6 +42,8 @@ RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
 PAGE = 25
 """Objects per request of a list: etcd takes 1.5 MiB of each, and a page is in memory as a whole, twice for a moment."""
+UNDECLARED = 16
+"""How often fields of a status are left out that the CRD does not declare: of each object, one is told at a time."""
 LONG_BYTES = 256 * 1024
 """Size of an answer from which on it is read in another thread."""
 
@@ -49,6 +53,9 @@ _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+_log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -140,6 +147,7 @@ class Kube:
         tries: How often a request is made that gets no answer, or is put off.
         one_page: Held while a page of a list is read: that of the largest objects there can be takes a good part of the
             memory. Whoever lists has to take each at once and leave it, before the next is asked for.
+        warned: Fields of which it was told that the installed CRD does not declare them.
     """
 
     def __init__(
@@ -148,19 +156,21 @@ class Kube:
         seconds_left: Callable[[], float] | None = None,
         tries: int = TRIES,
         one_page: asyncio.Lock | None = None,
+        warned: set[str] | None = None,
     ) -> None:
         self._client = client
         self._seconds_left = seconds_left
         self._tries = tries
         self._one_page = one_page or asyncio.Lock()
+        self._warned = set() if warned is None else warned
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
         """Returns the same client, whose writes are bound to a time: see the class."""
-        return Kube(self._client, seconds_left, self._tries, self._one_page)
+        return Kube(self._client, seconds_left, self._tries, self._one_page, self._warned)
 
     def once(self) -> "Kube":
         """Returns the same client, which makes each request once: for work that a queue does again later and later."""
-        return Kube(self._client, self._seconds_left, 1, self._one_page)
+        return Kube(self._client, self._seconds_left, 1, self._one_page, self._warned)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -203,7 +213,8 @@ class Kube:
     ) -> Object:
         """Applies one manager's part of a TrainingJob's status, server-side.
 
-        Fields that the manager applied before and now leaves out are removed; those of other managers stay.
+        Fields that the manager applied before and now leaves out are removed; those of other managers stay. What the
+        installed CRD does not declare is left out: it may be of an earlier version.
 
         Args:
             namespace: Namespace of the TrainingJob.
@@ -219,11 +230,28 @@ class Kube:
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         if resource_version is not None:
             metadata["resourceVersion"] = resource_version
-        body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "status": status}
-        query = {"fieldManager": manager, "force": "true"}
-        return await self._request(
-            "PATCH", f"{_training_job(namespace, name)}/status", query=query, body=_yaml(body), content_type=_APPLY
-        )
+        path, query = f"{_training_job(namespace, name)}/status", {"fieldManager": manager, "force": "true"}
+        for left in range(UNDECLARED, -1, -1):
+            body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "status": status}
+            try:
+                return await self._request("PATCH", path, query=query, body=_yaml(body), content_type=_APPLY)
+            except (Invalid, Unavailable) as error:
+                status, fields = declared(status, error.message, ".status")
+                if not fields or not left:
+                    raise
+            self._warn_of(fields)
+        raise AssertionError("unreachable")
+
+    def _warn_of(self, fields: list[str]) -> None:
+        """Warns once of each field that the installed CRD does not declare."""
+        for field in fields:
+            if field not in self._warned:
+                _log.warning(
+                    "%s is left out of every TrainingJob, since their CRD does not declare it: it is of an earlier "
+                    "version; upgrade the CRD before the operator",
+                    field,
+                )
+        self._warned.update(fields)
 
     async def get_job(self, namespace: str, name: str) -> Object:
         """Returns a batch/v1 Job."""
@@ -381,7 +409,7 @@ class Kube:
             try:
                 return await self._try(method, path, query or {}, body, content_type)
             except Unavailable as error:
-                if not left:
+                if not left or is_undeclared(error.message):
                     raise
                 least = min(error.retry_after, MAX_RETRY_SECONDS)
             await asyncio.sleep(max(least, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter

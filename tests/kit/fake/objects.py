@@ -10,7 +10,7 @@ Whatever is given or returned is a copy.
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -94,6 +94,7 @@ class Objects:
         namespaces: Namespaces that exist from the beginning.
         resources: The kinds that are served.
         clock: Returns the time, with a time zone.
+        statuses: OpenAPI schemas of the status of kinds, by their names in paths: what is applied must be declared.
 
     Attributes:
         version: The version of the store: it grows with every change of any object.
@@ -107,7 +108,9 @@ class Objects:
         *namespaces: str,
         resources: Iterable[Resource] = RESOURCES,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        statuses: Mapping[str, Object] | None = None,
     ) -> None:
+        self._statuses = statuses or {}
         self.resources = {resource.name: resource for resource in resources}
         self.version = 0
         self.compacted = 0
@@ -193,6 +196,11 @@ class Objects:
         live = self._new(place, {"metadata": {}}) if new else self._find(place)
         self._check(place, live, wish["metadata"])
         wish = {part: value for part, value in deepcopy(wish).items() if self._writes(place, part, subresource)}
+        if unknown := list(_undeclared(wish.get("status"), self._statuses.get(resource, {}), ".status")):
+            about = f"{namespace}/{name}; {live['apiVersion']}, Kind={live['kind']}"
+            said = [f"{path}: field not declared in schema" for path in unknown]
+            told = "\n  ".join(["errors:", *said]) if said[1:] else said[0]
+            raise Refusal(500, "", f"failed to create typed patch object ({about}): {told}")
         try:
             thing = fields.apply(live, wish, Owner(manager, "Apply", subresource), self._now(), force=force)
         except fields.Disagreement as disagreement:
@@ -379,6 +387,20 @@ def merged(live: Any, patch: Any) -> Any:
 
 def _given(metadata: Object) -> Object:
     return {name: value for name, value in metadata.items() if name not in _KEPT}
+
+
+def _undeclared(value: Any, schema: Object, path: str) -> Iterator[str]:
+    """Yields paths of what a schema does not declare, as the real server does: of each object the first one."""
+    if isinstance(value, list):
+        for number, part in enumerate(value):
+            item = f'[type="{part["type"]}"]' if "x-kubernetes-list-map-keys" in schema else f"[{number}]"
+            yield from _undeclared(part, schema.get("items", {}), path + item)
+    if isinstance(value, dict) and "properties" in schema:
+        for name, part in value.items():
+            if name not in schema["properties"]:
+                yield f"{path}.{name}"
+                return
+            yield from _undeclared(part, schema["properties"][name], f"{path}.{name}")
 
 
 def _has_ended(pod: Object) -> bool:

@@ -385,7 +385,7 @@ def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
 
 @pytest.mark.parametrize(("suspend", "state"), [(False, "Queued"), (True, "Suspended")])
 def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(suspend: bool, state: str) -> None:  # noqa: FBT001
-    spec = {"suspend": suspend, "scheduling": {"queueName": "team-a"}}
+    spec: dict[str, Any] = {"suspend": suspend, "scheduling": {"queueName": "team-a"}}
     unknown = document(STARTED | {"attempt": 2}, **spec, new=1)
     after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
     assert (after.state, after.start_time, after.attempt, after.completion_time) == (state, at(-60), 2, None)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from epochal_api.crd import schema
 from epochal_api.pod import progress_path
 from epochal_api.progress import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
@@ -26,6 +27,9 @@ from epochal_operator.tls import load_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+
+from tests.kit.fake.objects import Objects
+from tests.kit.fake.server import FakeApiServer
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 PATH = progress_path("vision", "mnist")
@@ -567,3 +571,26 @@ async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture
         await asyncio.sleep(0.1)
         assert (await client.send())[0] == 200
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_an_earlier_crd_holds_of_a_report_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
+    known = copy.deepcopy(schema()["properties"]["status"])
+    del known["properties"]["progress"]["properties"]["metricNames"]
+    cluster = Cluster()
+    async with FakeApiServer("vision", objects=Objects("vision", statuses={"trainingjobs": known})) as server:
+        server.objects.create("trainingjobs", "vision", cluster.job)
+        kube = Kube(server.client())
+
+        async def apply(namespace: str, name: str, **what: Any) -> Any:
+            live = server.objects.get("trainingjobs", namespace, name)["metadata"]
+            what |= {"uid": live["uid"], "resource_version": live["resourceVersion"]}
+            cluster.job["status"] = (await kube.apply_status(namespace, name, **what))["status"]
+            return cluster.job
+
+        cluster.apply_status = apply  # type: ignore[method-assign]
+        async with endpoint(cluster) as client:
+            for sequence in (7, 8):
+                assert (await client.send(REPORT | {"sequence": sequence}))[:2] == (200, "applied")
+    assert cluster.job["status"]["metrics"] == {"loss": "0.0368", "val_loss": "nan"}
+    assert "metricNames" not in cluster.job["status"]["progress"]
+    assert caplog.text.count("upgrade the CRD") == 1

@@ -1,10 +1,13 @@
 """Reconcile, while others write: what was read is not what is there any more when it is written."""
 
+import copy
+import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_api.crd import schema
 from epochal_operator.kube import Conflict, Kube
 from epochal_operator.reconcile import MOMENT, Reconciler
 from epochal_operator.store import Key, Store
@@ -12,7 +15,7 @@ from epochal_operator.store import Key, Store
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.objects import INSTALLATION, NOW, document, true
+from tests.unit.operator.objects import INSTALLATION, NOW, at, document, last_words, report, succeeded, true
 
 KEY = Key("vision", "digits")
 LABELS = {"epochal.dev/trainingjob": "digits"}
@@ -55,6 +58,15 @@ class World:
 
     def condition(self, kind: str) -> dict[str, Any]:
         return next(one for one in self.status()["conditions"] if one["type"] == kind)
+
+
+def earlier_crd() -> Objects:
+    """Returns the objects of a cluster whose CRD knows less of the status than this operator."""
+    known = copy.deepcopy(schema()["properties"]["status"])
+    for part, field in ((known["properties"]["progress"], "metricNames"), (known, "network"), (known, "gpus")):
+        del part["properties"][field]
+    del known["properties"]["conditions"]["items"]["properties"]["observedGeneration"]
+    return Objects("vision", statuses={"trainingjobs": known})
 
 
 @pytest.fixture
@@ -143,3 +155,33 @@ async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
     after = world.objects.get("jobs", *KEY)
     assert after["metadata"]["uid"] == job["metadata"]["uid"]
     assert after["metadata"]["labels"].items() >= LABELS.items()
+
+
+async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
+    async with FakeApiServer("vision", objects=earlier_crd()) as server:
+        world = World(server)
+        world.objects.create("trainingjobs", "vision", document(resources={"limits": {"nvidia.com/gpu": 1}}))
+        world.tell()
+        await world.reconcile()
+        made = world.objects.get("jobs", *KEY)
+        ended = {"conditions": [true("Complete")], "completionTime": at(0), "startTime": at(-60)}
+        world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+        words = last_words("Completed", "", report(stage="Done", network={"parameters": 1, "layers": 2}))
+        pod = succeeded(message=words)
+        pod["metadata"]["ownerReferences"][0]["uid"] = made["metadata"]["uid"]
+        pod["metadata"]["labels"] = made["spec"]["template"]["metadata"]["labels"]
+        world.objects.create("pods", "vision", pod)
+        world.objects.patch("pods", "vision", "digits-1", {"status": pod["status"]}, subresource="status")
+        world.tell()
+        assert await world.reconcile() is None
+    status = world.status()
+    assert (status["state"], status["metrics"]["loss"], status["progress"]["stage"]) == (
+        "Complete",
+        "0.0368123",
+        "Done",
+    )
+    assert "gpus" not in status
+    assert "metricNames" not in status["progress"]
+    warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    for field in (".status.progress.metricNames", ".status.network", ".status.gpus", "conditions[].observedGeneration"):
+        assert len([one for one in warned if field in one and "upgrade the CRD" in one]) == 1, warned

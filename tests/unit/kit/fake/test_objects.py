@@ -173,3 +173,21 @@ def test_a_change_is_told_as_a_selector_sees_it(objects: Objects) -> None:
     objects.compact()
     with refused(410, "Expired"):
         objects.since(version)
+
+
+def test_what_is_applied_must_be_declared() -> None:
+    items = {"x-kubernetes-list-map-keys": ["type"], "items": {"properties": {"type": {}}}}
+    known = {"state": {}, "conditions": items, "figures": {"additionalProperties": {}}}
+    objects = Objects("vision", statuses={"jobs": {"properties": known}})
+    objects.create("jobs", "vision", JOB)
+    conditions = [{"type": kind, "why": ""} for kind in ("A", "B")]
+    wish: dict[str, Any] = {"metadata": {}, "status": {"state": "", "figures": {"a": "1"}, "conditions": conditions}}
+    with refused(500, "") as told:
+        objects.apply("jobs", "vision", "digits", wish, subresource="status")
+    assert str(told.value) == (
+        "failed to create typed patch object (vision/digits; batch/v1, Kind=Job): errors:\n"
+        '  .status.conditions[type="A"].why: field not declared in schema\n'
+        '  .status.conditions[type="B"].why: field not declared in schema'
+    )
+    wish["status"]["conditions"] = [{"type": "A"}]
+    assert objects.apply("jobs", "vision", "digits", wish, subresource="status")["status"] == wish["status"]
