@@ -13,8 +13,10 @@ from epochal_operator.children import NAME_LABEL, UID_LABEL, Installation
 from epochal_operator.corrections import Correction, writers
 from epochal_operator.events import event
 from epochal_operator.kube import (
+    ALREADY_EXISTS,
     LEADER_MANAGER,
     PROGRESS_MANAGER,
+    ApiError,
     Conflict,
     Forbidden,
     Invalid,
@@ -56,6 +58,8 @@ Object = Mapping[str, Any]
 
 ROUNDS = 8
 """More changes in a row than any TrainingJob takes; what is left then waits a moment."""
+RACES = 4
+"""Conflicts over a new Job that may be chance: a quota that others change answers so, too. More are a denial."""
 MOMENT = 1.0
 
 _log = logging.getLogger(__name__)
@@ -136,7 +140,7 @@ class Reconciler:
         Raises:
             ApiError: If the API server does not do its part.
         """
-        obstacle = None
+        obstacle, conflicts = None, 0
         for _ in range(ROUNDS):
             document = self._store.training_job(key)
             if document is None:
@@ -152,7 +156,12 @@ class Reconciler:
             try:
                 for action in todo.actions:
                     obstacle = await self._apply(key, action, document["metadata"]) or obstacle
-            except (Conflict, NotFound):
+            except (Conflict, NotFound) as error:
+                conflicts += 1
+                if conflicts == ROUNDS:  # It is no race: some deny with this code. The queue waits ever longer.
+                    raise
+                if conflicts >= RACES and isinstance(action, CreateJob):
+                    obstacle = _rejected(error)
                 await self._refresh(key)
                 continue
             if self._store.training_job(key) is document and not any(map(changes_job, todo.actions)):
@@ -229,9 +238,11 @@ class Reconciler:
             return None
         try:
             made = await self._kube.create_job(dict(body))
-        except (Invalid, Forbidden) as error:
-            return Obstacle("JobRejected", f"The API server refuses its Job: {clean(error.message)}")
-        except Conflict:
+        except (Invalid, Forbidden, NotFound) as error:
+            return _rejected(error)
+        except Conflict as error:
+            if error.reason != ALREADY_EXISTS:
+                raise
             made = await self._kube.get_job(*key)
             labels = body["metadata"]["labels"]
             if found := obstacle_of(made, labels[UID_LABEL]):
@@ -322,6 +333,10 @@ class Reconciler:
         if _differ(planned, document["metadata"]):
             raise Conflict(409, "Conflict", "the TrainingJob is another one by now")
         return document
+
+
+def _rejected(error: ApiError) -> Obstacle:
+    return Obstacle("JobRejected", f"The API server refuses its Job: {clean(error.message)}")
 
 
 def _bears_name(child: Object, key: Key) -> bool:

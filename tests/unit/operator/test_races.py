@@ -185,3 +185,36 @@ async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixtu
     warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     for field in (".status.progress.metricNames", ".status.network", ".status.gpus", "conditions[].observedGeneration"):
         assert len([one for one in warned if field in one and "upgrade the CRD" in one]) == 1, warned
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_a_job_that_is_refused_whatever_the_code_is_told_and_not_asked_for_again(
+    world: World, status: int
+) -> None:
+    world.server.faults.append(Fault("create", "jobs", status=status, message="denied by policy"))
+    world.tell()
+    assert await world.reconcile() == 60
+    ready = world.condition("Ready")
+    assert (ready["reason"], ready["message"]) == ("JobRejected", "The API server refuses its Job: denied by policy")
+    assert world.condition("Stalled")["status"] == "True"
+    assert len(world.server.asked) < 25
+
+
+async def test_a_quota_that_others_change_meanwhile_does_not_reject_a_job(world: World) -> None:
+    world.server.faults.append(Fault("create", "jobs", status=409, times=3))
+    world.tell()
+    await world.reconcile()
+    assert (world.condition("Ready")["reason"], world.condition("Ready")["status"]) == ("Queued", "True")
+
+
+async def test_what_conflicts_again_and_again_is_raised_for_the_queue_to_wait(world: World) -> None:
+    world.tell()
+    await world.reconcile()
+    world.change(spec={"suspend": True})
+    world.tell()
+    await world.reconcile()
+    world.server.faults.append(Fault("patch", "trainingjobs/status", status=409, message="denied by policy"))
+    world.change(spec={"ttlSecondsAfterFinished": 9})
+    world.tell()
+    with pytest.raises(Conflict, match="denied by policy"):
+        await world.reconcile()
