@@ -76,11 +76,16 @@ def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple
         fields: Names of fields of its spec.
         ours: The field manager that is not meant.
     """
-    paths = {f"f:{field}" for field in fields}
+    names = frozenset(fields)
+    paths = {f"f:{field}" for field in names}
     found = {
         entry.get("manager") or "unknown"
         for entry in child["metadata"].get("managedFields") or []
         if paths & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
     }
+    if others := found - {ours}:
+        return tuple(sorted(others))
+    if not names <= set(child["spec"]):
+        return ("Somebody whom the API server does not name",)  # Of a field that is gone, nobody is noted.
     # What a webhook changes in a request is noted as the change of whoever sent that.
-    return tuple(sorted(found - {ours})) or ("An admission webhook",)
+    return ("An admission webhook",)

@@ -68,4 +68,11 @@ def entry(manager: str, *fields: str) -> Any:
     ],
 )
 def test_who_wrote_a_field(entries: Any, found: tuple[str, ...]) -> None:
-    assert writers({"metadata": {"managedFields": entries}}, ["suspend"], "epochal") == found
+    job = {"metadata": {"managedFields": entries}, "spec": {"suspend": True}}
+    assert writers(job, ["suspend"], "epochal") == found
+
+
+def test_nobody_is_known_to_have_removed_a_field() -> None:
+    job = {"metadata": {"managedFields": [entry("epochal", "suspend")]}, "spec": {"suspend": True}}
+    (who,) = writers(job, ["activeDeadlineSeconds"], "epochal")
+    assert who == "Somebody whom the API server does not name"
