@@ -157,5 +157,13 @@ def _display(progress: Progress, metrics: Mapping[str, str] | None, *, eta: str 
     metric = None
     if metrics:
         name = next((name for name in _WATCHED if name in metrics), next(iter(metrics)))
-        metric = f"{name} {float(metrics[name]):.4g}"
+        metric = f"{name} {_short(metrics[name])}"
     return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)
+
+
+def _short(figure: str) -> str:
+    """Returns a figure in four digits; one that is no number, as another version may have written it, as it is."""
+    try:
+        return f"{float(figure):.4g}"
+    except ValueError:
+        return figure

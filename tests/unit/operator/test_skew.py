@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.progress import decode_termination
+from epochal_api.status import Reported, read_status
 from epochal_operator.observed import Observed
 from epochal_operator.plan import ApplyStatus, CreateJob
 from epochal_operator.progress import is_news, read_report
@@ -120,3 +121,12 @@ def test_last_words_keep_their_reason_whatever_report_another_version_left() -> 
     found = decode_termination(json.dumps(words))
     assert found is not None
     assert (found.reason, found.report, found.position) == ("BadData", None, None)
+
+
+def test_a_figure_of_another_version_is_shown_as_it_is() -> None:
+    before = read_status(Reported, reported(read_report(json.dumps(OLD).encode()), NOW).dump())
+    before = before.model_copy(update={"metrics": {"val_loss": "0.5±0.1"}})
+    loads = OLD | {"attempt": 3, "sequence": 1, "stage": "Loading", "epoch": 0, "step": 0, "metrics": None}
+    shown = reported(read_report(json.dumps(loads).encode()), NOW, before).display
+    assert shown is not None
+    assert shown.metric == "val_loss 0.5±0.1"
