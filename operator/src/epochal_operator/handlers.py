@@ -251,9 +251,9 @@ def _take(inventory: Inventory, kind: Kind, event: Mapping[str, Any]) -> None:
     store, thing = inventory.store, event["object"]
     try:
         thing = unfolded(thing)
-        key = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
+        keys = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
     except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
         _log.exception("a %s cannot be read: %s", kind, name_of(thing))
         return
-    if key is not None:
+    for key in keys:
         inventory.want(key)

@@ -66,11 +66,11 @@ class Listing:
         for thing in page.items:
             try:
                 self._uids.add(thing["metadata"]["uid"])
-                key = self._inventory.store.put(self._kind, thing, listed_at=page.resource_version)
+                keys = self._inventory.store.put(self._kind, thing, listed_at=page.resource_version)
             except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
                 _log.exception("a %s cannot be read: %s", self._kind, name_of(thing))
                 continue
-            if key is not None:
+            for key in keys:
                 self._inventory.want(key)
 
     def end(self, resource_version: str) -> None:

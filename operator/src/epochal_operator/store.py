@@ -64,8 +64,10 @@ class Store:
         self._keys: dict[Kind, dict[str, Key]] = {kind: {} for kind in KINDS}
         self._gone = {kind: _Gone(gone) for kind in KINDS}
 
-    def put(self, kind: Kind, thing: Object, *, listed_at: str | None = None) -> Key | None:
-        """Takes an object as read and returns the key of its TrainingJob, or None if it tells nothing new.
+    def put(self, kind: Kind, thing: Object, *, listed_at: str | None = None) -> set[Key]:
+        """Takes an object as read and returns the keys of the TrainingJobs that it tells something new of.
+
+        That is the one that it belongs to, and another one if somebody gave it another label.
 
         Args:
             kind: Its kind.
@@ -74,40 +76,41 @@ class Store:
         """
         key = key_of(kind, thing)
         if key is None:
-            return None
+            return set()
         name, uid = thing["metadata"]["name"], thing["metadata"]["uid"]
         known = self._things[kind].get(key, {}).get(name)
         if known is not None and _version(known) >= _version(thing):
-            return None
+            return set()
         if self._gone[kind].since(uid, None if listed_at is None else int(listed_at), _version(thing)):
-            return None
+            return set()
         kept = _trimmed(kind, thing)
         if known is not None:
             self._keys[kind].pop(known["metadata"]["uid"], None)
         before = self._keys[kind].get(uid, key)
         if before != key and name in self._things[kind].get(before, {}):
-            self._drop(kind, before, name)  # Somebody gave it another label.
+            self._drop(kind, before, name)
         self._keys[kind][uid] = key
         self._things[kind].setdefault(key, {})[name] = kept
         if kind == "TrainingJob":
             self._follow(key, known, kept)
-        return key
+        return {key, before}
 
-    def remove(self, kind: Kind, thing: Object) -> Key | None:
-        """Forgets an object that was deleted and returns the key of its TrainingJob.
+    def remove(self, kind: Kind, thing: Object) -> set[Key]:
+        """Forgets an object that was deleted and returns the key of its TrainingJob, if it has one.
 
         Args:
             kind: Its kind.
             thing: The object as it was last; its version is that of its end, if a watch tells of it.
         """
         key = key_of(kind, thing)
-        if key is not None:
-            uid = thing["metadata"]["uid"]
-            self._gone[kind].add(uid, _version(thing))
-            known = self._things[kind].get(key, {}).get(thing["metadata"]["name"])
-            if known is not None and known["metadata"]["uid"] == uid:
-                self._drop(kind, key, thing["metadata"]["name"])
-        return key
+        if key is None:
+            return set()
+        uid = thing["metadata"]["uid"]
+        self._gone[kind].add(uid, _version(thing))
+        known = self._things[kind].get(key, {}).get(thing["metadata"]["name"])
+        if known is not None and known["metadata"]["uid"] == uid:
+            self._drop(kind, key, thing["metadata"]["name"])
+        return {key}
 
     def keep(self, kind: Kind, uids: Container[str], resource_version: str, namespace: str | None) -> set[Key]:
         """Forgets the objects of a kind that were not there at a version, unless they are newer.

@@ -36,10 +36,10 @@ def version(found: Any) -> int | None:
 
 def test_objects_are_found_by_their_training_job() -> None:
     store = Store()
-    assert store.put("TrainingJob", thing("TrainingJob", 1)) == KEY
-    assert store.put("Job", thing("Job", 2)) == KEY
-    assert store.put("Pod", thing("Pod", 3, name="digits-a")) == KEY
-    assert store.put("Pod", thing("Pod", 4, name="digits-b")) == KEY
+    assert store.put("TrainingJob", thing("TrainingJob", 1)) == {KEY}
+    assert store.put("Job", thing("Job", 2)) == {KEY}
+    assert store.put("Pod", thing("Pod", 3, name="digits-a")) == {KEY}
+    assert store.put("Pod", thing("Pod", 4, name="digits-b")) == {KEY}
     assert version(store.training_job(KEY)) == 1
     assert version(store.job(KEY)) == 2
     assert sorted(map(version, store.pods(KEY))) == [3, 4]  # type: ignore[type-var]
@@ -93,29 +93,29 @@ def test_an_object_without_our_label_is_nobodys() -> None:
     store, other = Store(), thing("Pod", 1)
     del other["metadata"]["labels"]
     assert key_of("Pod", other) is None
-    assert store.put("Pod", other) is None
-    assert store.remove("Pod", other) is None
+    assert store.put("Pod", other) == set()
+    assert store.remove("Pod", other) == set()
 
 
 def test_an_older_version_never_replaces_a_newer_one() -> None:
     store = Store()
     store.put("TrainingJob", thing("TrainingJob", 10))
-    assert store.put("TrainingJob", thing("TrainingJob", 9)) is None
+    assert store.put("TrainingJob", thing("TrainingJob", 9)) == set()
     assert version(store.training_job(KEY)) == 10
 
 
 def test_what_is_known_already_is_no_news() -> None:
     store = Store()
-    assert store.put("Job", thing("Job", 1)) == KEY
-    assert store.put("Job", thing("Job", 1)) is None
-    assert store.put("Job", thing("Job", 2)) == KEY
+    assert store.put("Job", thing("Job", 1)) == {KEY}
+    assert store.put("Job", thing("Job", 1)) == set()
+    assert store.put("Job", thing("Job", 2)) == {KEY}
 
 
 def test_the_end_of_an_object_is_not_that_of_its_successor() -> None:
     store = Store()
     store.put("Job", thing("Job", 1, uid="old"))
     store.put("Job", thing("Job", 3, uid="new"))
-    assert store.remove("Job", thing("Job", 2, uid="old")) == KEY
+    assert store.remove("Job", thing("Job", 2, uid="old")) == {KEY}
     assert version(store.job(KEY)) == 3
     store.remove("Job", thing("Job", 4, uid="new"))
     assert store.job(KEY) is None
@@ -153,15 +153,15 @@ def test_what_is_gone_is_not_brought_back_by_a_list_from_before(kind: Kind) -> N
     store = Store()
     store.put(kind, thing(kind, 5))
     store.remove(kind, thing(kind, 9))
-    assert store.put(kind, thing(kind, 5), listed_at="8") is None, "a later page of a list from before"
-    assert store.put(kind, thing(kind, 7)) is None, "the answer to a write of before"
-    assert store.put(kind, thing(kind, 10, uid="new")) == KEY, "one of the same name"
+    assert store.put(kind, thing(kind, 5), listed_at="8") == set(), "a later page of a list from before"
+    assert store.put(kind, thing(kind, 7)) == set(), "the answer to a write of before"
+    assert store.put(kind, thing(kind, 10, uid="new")) == {KEY}, "one of the same name"
 
 
 def test_what_a_watch_told_the_end_of_is_known_to_be_gone_even_if_it_was_never_known() -> None:
     store = Store()
     store.remove("Pod", thing("Pod", 9, name="digits-a"))
-    assert store.put("Pod", thing("Pod", 5, name="digits-a"), listed_at="8") is None
+    assert store.put("Pod", thing("Pod", 5, name="digits-a"), listed_at="8") == set()
     assert store.pods(KEY) == []
 
 
@@ -169,7 +169,7 @@ def test_what_a_list_lacked_is_not_brought_back_by_an_answer_of_before() -> None
     store = Store()
     store.put("TrainingJob", thing("TrainingJob", 5))
     store.keep("TrainingJob", (), "9", None)
-    assert store.put("TrainingJob", thing("TrainingJob", 7)) is None
+    assert store.put("TrainingJob", thing("TrainingJob", 7)) == set()
 
 
 def test_what_is_there_after_all_comes_back() -> None:
@@ -177,8 +177,8 @@ def test_what_is_there_after_all_comes_back() -> None:
     store = Store()
     store.put("TrainingJob", thing("TrainingJob", 5))
     store.remove("TrainingJob", thing("TrainingJob", 5))
-    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="5") is None
-    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="9") == KEY
+    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="5") == set()
+    assert store.put("TrainingJob", thing("TrainingJob", 5), listed_at="9") == {KEY}
 
 
 def test_a_list_from_before_all_that_is_remembered_brings_nothing_back() -> None:
@@ -189,15 +189,15 @@ def test_a_list_from_before_all_that_is_remembered_brings_nothing_back() -> None
     for number in range(5):
         store.put("Pod", thing("Pod", 10 + number, name=f"p-{number}", uid=str(number)), listed_at="19")
     assert store.pods(KEY) == []
-    assert store.put("Pod", thing("Pod", 15, name="other", uid="9"), listed_at="30") == KEY
-    assert store.put("Pod", thing("Pod", 16, name="one-more", uid="8")) == KEY, "which the watch tells of"
+    assert store.put("Pod", thing("Pod", 15, name="other", uid="9"), listed_at="30") == {KEY}
+    assert store.put("Pod", thing("Pod", 16, name="one-more", uid="8")) == {KEY}, "which the watch tells of"
 
 
 def test_an_object_with_another_label_belongs_to_one_training_job_only() -> None:
     store, moved = Store(), thing("Pod", 2, name="digits-a")
     store.put("Pod", thing("Pod", 1, name="digits-a"))
     moved["metadata"]["labels"] = {"epochal.dev/trainingjob": "other"}
-    assert store.put("Pod", moved) == Key("vision", "other")
+    assert store.put("Pod", moved) == {KEY, Key("vision", "other")}
     assert store.pods(KEY) == []
     store.remove("Pod", moved)
     assert store.pods(Key("vision", "other")) == []
@@ -236,7 +236,7 @@ def test_what_is_kept_of_an_object_is_bounded(kind: Kind, field: str) -> None:
         one["metadata"][field] = LAVISH[field]
     one = read(json.dumps(one, separators=(",", ":")).encode())
     store = Store()
-    assert store.put(kind, one) == KEY
+    assert store.put(kind, one) == {KEY}
     (kept,) = store._things[kind][KEY].values()
     assert size(kept) < MAX_SPEC_BYTES + 16 * 1024
     if field != "spec":
@@ -251,7 +251,7 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     text = json.dumps(child).encode()
     assert len(text) > MAX_SPEC_BYTES + 32 * 1024
     store = Store()
-    assert store.put("Job", read(text)) == KEY
+    assert store.put("Job", read(text)) == {KEY}
     known = store.job(KEY)
     assert known is not None
     assert not outdated(job, known, INSTALLATION)
