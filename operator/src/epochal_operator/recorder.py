@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ Object = Mapping[str, Any]
 
 SECONDS = 3.0
 """How long an Event may take: a webhook may hang, and the status waits meanwhile."""
+WORKERS = 4
+"""How many Events are told again at once, each of another namespace: where they hang, the others go on."""
 KEPT = 1000
 KEPT_SECONDS = 3600.0
 """How long an Event is tried again: the API server itself keeps one for an hour."""
@@ -44,11 +47,11 @@ class Recorder:
         self._kube = kube
         self._clock = clock or asyncio.get_running_loop().time
         self._kept: dict[_Name, _Kept] = {}
-        self._queue: Queue[_Name] = Queue(self._again)
+        self._queue: Queue[_Name] = Queue(self._again, group=lambda name: name.namespace)
 
     async def run(self) -> None:
         """Tells what was kept, until it is cancelled."""
-        await self._queue.run(1)
+        await self._queue.run(WORKERS, share=1)
 
     async def tell(self, event: Object) -> None:
         """Tells an Event, or keeps it for later.
@@ -69,7 +72,8 @@ class Recorder:
     def _keep(self, name: _Name, event: Object, why: str) -> None:
         _log.warning("an Event waits to be told: %s: %s", _words(event), why)
         if name not in self._kept and len(self._kept) >= KEPT:
-            oldest = next(iter(self._kept))
+            ((most, _),) = Counter(kept.namespace for kept in self._kept).most_common(1)
+            oldest = next(kept for kept in self._kept if kept.namespace == most)
             _log.warning("an Event is not told, since too many wait: %s", _words(self._kept.pop(oldest).event))
         self._kept.setdefault(name, _Kept(event, self._clock() + KEPT_SECONDS))
         self._queue.add(name)

@@ -86,6 +86,23 @@ async def test_a_namespace_whose_events_hang_holds_up_nobody(monkeypatch: pytest
     assert sorted(events.kept) == ["a", "b", "c"]
 
 
+async def test_a_namespace_whose_events_go_on_hanging_holds_up_nobody() -> None:
+    class Hanging(Events):
+        async def create_event(self, event: Any) -> None:
+            if self.error is None and event["metadata"]["namespace"] == "hangs":
+                await asyncio.Event().wait()
+            await super().create_event(event)
+
+    events = Hanging(BUSY)
+    recorder = events.recorder()
+    for number in range(9):
+        await recorder.tell(told(f"event-{number}", "hangs"))
+    await recorder.tell(told("a", "other"))
+    events.error = None
+    await run(recorder)
+    assert events.kept == ["a"]
+
+
 async def test_no_more_is_kept_than_there_is_room_for(caplog: pytest.LogCaptureFixture) -> None:
     events = Events(BUSY)
     recorder = events.recorder()
@@ -95,6 +112,18 @@ async def test_no_more_is_kept_than_there_is_room_for(caplog: pytest.LogCaptureF
     events.error, events.asked = None, []
     await run(recorder)
     assert events.kept == [f"event-{number}" for number in range(1, KEPT + 1)]
+
+
+async def test_who_keeps_most_makes_room() -> None:
+    events = Events(BUSY)
+    recorder = events.recorder()
+    await recorder.tell(told("other", "other"))
+    for number in range(KEPT + 1):
+        await recorder.tell(told(f"event-{number}"))
+    events.error, events.asked = None, []
+    await run(recorder)
+    assert events.kept[0] == "other"
+    assert len(events.kept) == KEPT
 
 
 async def test_nothing_is_tried_for_ever(caplog: pytest.LogCaptureFixture) -> None:
