@@ -174,15 +174,17 @@ def due(
         found: What the Secret holds.
         known: The bundle in use, for a Secret that has lost it.
         names: DNS names that the certificate must hold.
-        rotation: What is asked for. Asked for again, nothing happens again.
+        rotation: What is asked for, once: `finish` without a next authority makes one and exchanges it at once.
         now: The time, with its zone.
     """
     bundle, why = found, ""
-    if bundle is None or authority_fault(bundle, now):
-        why = fault(bundle, names, now) or ""
-        bundle = bundle.promoted() if bundle is not None and has_next(bundle, now) else known
-    elif rotation == "finish" and has_next(bundle, now):
-        bundle, why = bundle.promoted(), "the authority is exchanged for the next one"
+    if bundle is None or (authority_fault(bundle, now) and not has_next(bundle, now)):
+        bundle, why = known, fault(found, names, now) or ""
+    if bundle is not None and (rotation == "finish" or authority_fault(bundle, now)):
+        if has_next(bundle, now):
+            bundle, why = bundle.promoted(), "the authority is exchanged for the next one"
+        else:
+            bundle, why = None, "the authority is exchanged at once for a new one, which no trainer of before trusts"
     if (broken := fault(bundle, names, now)) is not None or bundle is None:
         why = why or broken or ""
         bundle = renew(bundle, names, now)

@@ -13,7 +13,7 @@ from epochal_operator.certificates import KEYS, Bundle, Rotation, due, service_n
 from epochal_operator.kube import ApiError, Conflict, Kube, NotFound, Object
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
-"""Annotation of the Secret by which an exchange of the authority is asked for: prepare, then finish."""
+"""Annotation of the Secret that asks for an exchange of the authority: prepare, then finish; each goes once done."""
 CHECK_SECONDS = 60.0
 """Whoever asks for an exchange is not to wait long; what is renewed in time needs no hurry."""
 RETRY_SECONDS = 5.0
@@ -49,17 +49,25 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
             raise NotFound(error.status, error.reason, message) from error
         data = secret.get("data") or {}
         found = Bundle.from_secret(data)
-        made, why = due(found, known, names, _rotation(secret), datetime.now(UTC))
-        if made == found:
+        rotation = _rotation(secret)
+        made, why = due(found, known, names, rotation, datetime.now(UTC))
+        if made == found and rotation is None:
             return made
         others = {key: value for key, value in data.items() if key not in KEYS}
+        # What is asked for goes in the write that carries it out: left behind, it would be carried out again one day.
+        metadata = _without_rotation(secret["metadata"]) if rotation else secret["metadata"]
         try:
-            await kube.replace_secret(secret | {"data": others | made.to_secret()})
+            await kube.replace_secret(secret | {"metadata": metadata, "data": others | made.to_secret()})
         except Conflict:
             continue
-        _log.info("wrote Secret %s: %s", name, why)
+        _log.info("wrote Secret %s: %s", name, why or "what was asked for is there already")
         return made
     raise Conflict(409, "Conflict", f"Secret {name} in namespace {namespace} changes faster than it can be written")
+
+
+def _without_rotation(metadata: Object) -> Object:
+    annotations = {name: text for name, text in metadata["annotations"].items() if name != ROTATION_ANNOTATION}
+    return {**metadata, "annotations": annotations}
 
 
 def _rotation(secret: Object) -> Rotation | None:

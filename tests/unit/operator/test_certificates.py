@@ -121,14 +121,27 @@ def test_an_exchange_is_prepared_once_and_changes_nothing_that_serves() -> None:
     assert Bundle.from_secret(PREPARED.to_secret()) == PREPARED
 
 
-def test_an_exchange_is_finished_once_and_only_if_it_was_prepared() -> None:
+def test_an_exchange_is_finished_by_the_authority_that_was_prepared() -> None:
     finished, why = due(PREPARED, None, NAMES, "finish", NOW)
     assert "exchanged" in why
     assert finished.trusted == finished.authority == PREPARED.next_authority
     assert fault(finished, NAMES, NOW) is None
     assert set(finished.to_secret()) == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
-    assert due(finished, None, NAMES, "finish", NOW) == (finished, "")
-    assert due(BUNDLE, None, NAMES, "finish", NOW) == (BUNDLE, "")
+    assert due(finished, None, NAMES, None, NOW) == (finished, "")
+
+
+@pytest.mark.parametrize("found", [BUNDLE, None])
+def test_an_exchange_that_was_not_prepared_is_finished_at_once_by_a_new_authority(found: Bundle | None) -> None:
+    finished, why = due(found, BUNDLE, NAMES, "finish", NOW)
+    assert "at once" in why
+    assert finished.trusted == finished.authority != BUNDLE.authority
+    assert fault(finished, NAMES, NOW) is None
+
+
+def test_an_authority_that_ends_is_exchanged_once_if_that_is_asked_for_too() -> None:
+    prepared, _ = due(BUNDLE, None, NAMES, None, NOW + AUTHORITY_LIFE - PREPARED_BEFORE)
+    finished, _ = due(prepared, None, NAMES, "finish", NOW + AUTHORITY_LIFE)
+    assert finished.authority == prepared.next_authority
 
 
 def test_a_certificate_that_is_renewed_meanwhile_stops_no_exchange() -> None:
@@ -142,7 +155,7 @@ def test_a_certificate_that_is_renewed_meanwhile_stops_no_exchange() -> None:
 def test_a_next_authority_that_is_none_is_made_anew_and_never_used(broken: dict[str, str]) -> None:
     found = Bundle.from_secret(PREPARED.to_secret() | broken)
     assert found is not None
-    assert due(found, None, NAMES, "finish", NOW)[0].authority == BUNDLE.authority
+    assert due(found, None, NAMES, "finish", NOW)[0].authority not in {BUNDLE.authority, found.next_authority}
     made, _ = due(found, None, NAMES, "prepare", NOW)
     assert fault(made.promoted(), [], NOW) != fault(found.promoted(), [], NOW)
 

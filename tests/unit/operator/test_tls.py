@@ -191,7 +191,9 @@ async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.Mon
 
 
 def ask(secrets: Secrets, step: str) -> None:
-    secrets.secret["metadata"] = secrets.secret["metadata"] | {"annotations": {ROTATION_ANNOTATION: step}}
+    secrets.secret["metadata"] = secrets.secret["metadata"] | {
+        "annotations": {ROTATION_ANNOTATION: step, "note": "kept"}
+    }
 
 
 async def test_an_authority_is_exchanged_by_two_annotations() -> None:
@@ -208,8 +210,10 @@ async def test_an_authority_is_exchanged_by_two_annotations() -> None:
     assert serves.authority.count("BEGIN CERTIFICATE") == 2
     await handshake(serves.context, both, NAMES[2])
 
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}, "it is carried out, and not to be again"
     ask(secrets, "finish")
     await serves.load()
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
     await handshake(replica.context, first, NAMES[2])  # It has not read the Secret yet.
     for one in (serves, replica, serves):
         await one.load()
@@ -219,6 +223,35 @@ async def test_an_authority_is_exchanged_by_two_annotations() -> None:
             await handshake(one.context, first, NAMES[2])
     assert serves.authority.count("BEGIN CERTIFICATE") == 1
     assert set(secrets.secret["data"]) == {"note", "ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert secrets.writes == 3
+
+
+async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Without `prepare`, or before that was looked at."""
+    caplog.set_level("INFO")
+    secrets = Secrets()
+    serves, replica = await serving(secrets), await serving(secrets)
+    first = serves.authority
+    ask(secrets, "finish")
+    for one in (serves, replica, serves):
+        await one.load()
+        assert one.authority != first
+    assert serves.authority == replica.authority
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert secrets.writes == 2
+    assert "the authority is exchanged at once" in caplog.text
+
+
+async def test_what_there_is_already_is_asked_for_no_longer() -> None:
+    secrets = Secrets()
+    serves = await serving(secrets)
+    for _ in range(2):
+        ask(secrets, "prepare")
+        await serves.load()
+        both = serves.authority
+    assert ROTATION_ANNOTATION not in secrets.secret["metadata"]["annotations"]
+    await serves.load()
+    assert serves.authority == both
     assert secrets.writes == 3
 
 
