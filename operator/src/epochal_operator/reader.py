@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from epochal_api.status import CONDITIONS
 from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.spans import Span, Text, is_shallow
@@ -15,7 +16,7 @@ from epochal_operator.spans import Span, Text, is_shallow
 Object = dict[str, Any]
 
 UNREAD = "unread"
-"""Field of an object whose spec or status was left out: says what must hold and what was found. No API has it."""
+"""Field of an object whose spec was left out: says what must hold and what was found. No API has it."""
 
 FOLDED = "folded"
 """Field of an object that holds all of it as a text. No API has it."""
@@ -54,7 +55,8 @@ def read(data: bytes) -> Any:
 
     Returns:
         The values. An object too deep or too large for a TrainingJob has the fields of its metadata that are of use,
-        and only plain fields of its spec, if that is why: its field UNREAD says what must hold and what was found.
+        and only plain fields of its spec, if that is why: its field UNREAD says what must hold and what was found. Of
+        a status that is why there is what Epochal itself writes.
 
     Raises:
         ValueError: If it is no JSON.
@@ -134,6 +136,9 @@ def _object(text: Text, start: int) -> Object:
         if name == "metadata":
             result[name] = _metadata(text, at)
         elif fault := _fault(name, text, at):
+            if name == "status":  # Others write to it, too, so it is no fault of the spec.
+                result[name] = _own_status(text, at)
+                continue
             faults.append(fault)
             result[name] = _plain_fields(text, at)
         else:
@@ -177,6 +182,19 @@ def _metadata(text: Text, start: int) -> Object:
         elif text.is_object(at):
             ours = ((key, one) for key, one in text.fields(at) if key.startswith(f"{GROUP}/"))
             result[name] = {key: _value(text, one) for key, one in ours}
+    return result
+
+
+def _own_status(text: Text, start: int) -> Object:
+    """Reads what Epochal itself may have written of a status: short fields, and its conditions of short messages."""
+    result: Object = {}
+    for name, at in text.fields(start) if text.is_object(start) else ():
+        span = text.span(at)
+        if name == "conditions":
+            plain = (_plain_fields(text, element) for element in text.elements(at))
+            result[name] = [one for one in plain if one.get("type") in CONDITIONS]
+        elif span.size <= MAX_METADATA_BYTES and not span.too_deep:
+            result[name] = _value(text, at)
     return result
 
 

@@ -1,6 +1,7 @@
 """What is to be done: a table of cases, and a world that does it while everything else happens to it too."""
 
 import copy
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ from epochal_operator.plan import (
     refuse,
 )
 from epochal_operator.progress import is_news
+from epochal_operator.reader import read
 from epochal_operator.reconcile import make_plan
 from epochal_operator.reported import reported
 from epochal_operator.status import finished, get_condition, holds, leaders_part, reports_part, status
@@ -428,6 +430,12 @@ def test_a_default_that_is_missing_is_waited_for() -> None:
     (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
     assert isinstance(changed, DeleteJob)
     assert (changed.uid, changed.resource_version) == ("job-uid", "42")
+
+
+def test_what_others_write_into_the_status_undoes_nothing_however_much_it_is() -> None:
+    done = document(DONE.dump())
+    done["status"]["conditions"] += [true(f"Team{number}", message="m" * 30_000) for number in range(5)]
+    assert make_plan(read(json.dumps(done).encode()), seen(), INSTALLATION) == Plan()
 
 
 def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:

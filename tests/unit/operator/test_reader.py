@@ -107,6 +107,24 @@ def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> Non
     assert UNREAD not in found
 
 
+def condition(kind: str, message: str = "") -> dict[str, Any]:
+    return {"type": kind, "status": "True", "reason": "X", "message": message}
+
+
+@pytest.mark.parametrize("filling", [[condition(f"Team{number}", "m" * 30_000) for number in range(5)], "@@"])
+def test_of_a_status_over_the_bounds_epochals_own_part_is_read(filling: Any) -> None:
+    """Others write conditions, too, and no fault of theirs is one of the spec."""
+    ours = {"state": "Complete", "startTime": "a", "progress": {"epoch": 3, "waiting": {"reason": "X"}}}
+    conditions = [
+        condition("Ready", "r"),
+        *(filling if isinstance(filling, list) else [filling]),
+        condition("Complete"),
+    ]
+    status = {"conditions": conditions, "other": [FILLING]} | ours
+    found = read(encoded(job(status=status)).replace(b'"@@"', nested(900).encode()))
+    assert found == job(status=ours | {"conditions": [condition("Ready", "r"), condition("Complete")]})
+
+
 def test_what_is_deep_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Token by token, which takes a second for the largest object there can be; the others of a list are not."""
     seen: list[int] = []
