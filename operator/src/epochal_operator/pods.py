@@ -11,7 +11,7 @@ from epochal_operator.children import CONTAINER
 Object = Mapping[str, Any]
 
 MAX_MESSAGE = 4096
-"""Characters of a message that come from elsewhere: a log's end, another component's error."""
+"""Bytes of a message that come from elsewhere: a log's end, another component's error."""
 LOST_SECONDS = 15.0
 """How long after a pod was to end at the latest its node may take to say that it has."""
 
@@ -115,4 +115,4 @@ def trainer(pod: Object) -> Object:
 
 def clean(text: str) -> str:
     """Returns text of others without what commands a terminal, bounded to its end, which says most."""
-    return printable(text, instead=" ").strip()[-MAX_MESSAGE:]
+    return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")

@@ -1,5 +1,6 @@
 """From a trainer's report to the part of the status that it fills, ready to read."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,10 @@ from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, 
 
 from epochal_operator.pods import clean
 
-MAX_NAMES_BYTES = 2000
-"""So that no figures of a training, each a text of up to 13 characters, take more than 4 KiB in its status."""
+MAX_NAMES_BYTES = 1980
+"""As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
+MAX_URI_BYTES = 2048
+"""No URI is longer: a key of S3 has 1,024 bytes at most."""
 _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -29,25 +32,33 @@ def reported(report: Report, now: datetime, before: Reported | None = None) -> R
         Every field of the status that comes from reports: numbers that are not whole are strings of six digits. Figures
         are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
     """
-    told = _told(report, now, _names(report.metrics or (), known=_known_names(before)))
+    names = _names(report.metrics or (), known=_known_names(before))
+    told = _told(report, now, _names(report.test or (), known=names))
     loads = report.stage == "Loading" or report.attempt == 0
     return _with_what_was_reached(told, before) if loads and before else told
 
 
 def _known_names(before: Reported | None) -> list[str]:
     named = before.progress.metric_names if before and before.progress else None
-    return named or list((before and before.metrics) or ())
+    return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
 
 
-def _names(names: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+def _names(names: Iterable[str], known: Iterable[str]) -> list[str]:
     """Returns the known names and as many more as there may be, losses before others."""
-    result = list(known)
-    size = sum(len(name.encode()) for name in result)
-    for name in sorted(set(names) - set(result), key=lambda name: (name not in _WATCHED, name)):
-        size += len(name.encode())
-        if len(result) < MAX_NAMES and size <= MAX_NAMES_BYTES:
+    more = sorted(set(names) - set(known), key=lambda name: (name not in _WATCHED, name))
+    result: list[str] = []
+    left = MAX_NAMES_BYTES
+    for name in dict.fromkeys((*known, *more)):
+        size = _json_size(name)
+        if len(result) < MAX_NAMES and size <= left:
             result.append(name)
+            left -= size
     return result
+
+
+def _json_size(text: str) -> int:
+    """Returns the bytes of a text as the API server writes it, which spells <, > and & in six each."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
 def _told(report: Report, now: datetime, names: list[str]) -> Reported:
@@ -74,10 +85,9 @@ def _told(report: Report, now: datetime, names: list[str]) -> Reported:
         progress=progress,
         metrics=metrics,
         best=best and Best(epoch=best.epoch, metric=best.metric, value=f"{best.value:.6g}"),
-        test=_figures(report.test, _names(report.test or ())),
+        test=_figures(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
-        results=report.artifacts
-        and Stored(uri=report.artifacts.uri, model=report.artifacts.model, log=report.artifacts.log),
+        results=report.artifacts and _stored(report.artifacts),
         display=_display(progress, metrics, eta=None if left is None else duration(left)),
     )
 
@@ -135,6 +145,12 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     told = abs((waiting.since - now).total_seconds()) < _FAR
     since = waiting.since.astimezone(UTC) if told else now
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
+
+
+def _stored(told: reports.Artifacts) -> Stored | None:
+    texts = (told.uri, told.model, told.log)
+    uri, model, log = (text if text and len(text.encode()) <= MAX_URI_BYTES else None for text in texts)
+    return Stored(uri=uri, model=model, log=log) if uri else None
 
 
 def _percent(report: Report) -> int:

@@ -25,8 +25,8 @@ STALLING = frozenset(
 )
 """Obstacles that somebody must remove; the others go by themselves, or by what may be on its way already."""
 
-MAX_MESSAGE = 16384
-"""Characters of a condition's message."""
+MAX_MESSAGE = 8192
+"""Bytes of a condition's message."""
 
 Truth = tuple[Literal["True", "False", "Unknown"], Cause]
 """What a condition says, and why."""
@@ -355,7 +355,7 @@ def _conditions(before: Status, generation: int, now: datetime, truths: Mapping[
                 type=kind,
                 status=value,
                 reason=cause.reason,
-                message=cause.message[:MAX_MESSAGE],
+                message=cause.message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore"),
                 last_transition_time=since,
                 observed_generation=generation,
             )

@@ -2,16 +2,22 @@
 
 import json
 import math
+import re
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from epochal_api.status import Reported, Status
+from epochal_operator.reader import read
 from epochal_operator.reported import duration, finished, reported
+from epochal_operator.status import refused
+from epochal_operator.status import status as status_of
+from epochal_operator.store import MAX_LABELS, Store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.operator.objects import NOW, report
+from tests.unit.operator.objects import NOW, at, child, document, failed, report, running, seen, training_job, true
 
 
 def test_a_report_in_the_middle_of_training() -> None:
@@ -217,6 +223,21 @@ def test_every_report_fits_into_a_status(before: Reported | None, **values: obje
     assert 0 <= status.progress.percent <= 100
 
 
+def written(value: Any) -> bytes:
+    """Returns JSON as the API server writes it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def size_of_figures(status: Reported) -> int:
+    dumped = status.dump()
+    return sum(
+        len(written(part))
+        for part in (dumped["metrics"], dumped["test"], dumped["progress"].get("metricNames"))
+        if part
+    )
+
+
 def names(status: Reported) -> list[str]:
     return list(status.metrics or {})
 
@@ -239,27 +260,69 @@ def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
 
 @given(
     st.lists(
-        st.dictionaries(st.text('ab_ é漢"', max_size=128, min_size=1), st.floats(), max_size=64),
+        st.tuples(*[st.dictionaries(st.text('ab_ é漢"<', max_size=128, min_size=1), st.floats(), max_size=64)] * 2),
         min_size=1,
         max_size=4,
     )
 )
-def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[dict[str, float]]) -> None:
+def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[tuple[dict[str, float], ...]]) -> None:
     before, seen = Reported(), set()
-    for figures in told:
-        before = reported(report(metrics=figures, test=figures, best=None), NOW, before)
-        seen |= set(names(before))
-        size = sum(
-            len(name.encode()) + len(text)
-            for part in (before.metrics, before.test)
-            for name, text in (part or {}).items()
-        )
-        assert size <= 8192
+    for metrics, test in told:
+        before = reported(report(metrics=metrics, test=test, best=None), NOW, before)
+        seen |= {*names(before), *(before.test or {})}
+        assert size_of_figures(before) <= 8192
     assert len(seen) <= 64
 
 
-def test_the_longest_figures_fit() -> None:
-    figures = {"n" * 124 + f"{number:04}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
-    dumped = reported(report(metrics=figures, test=figures, best=None), NOW).dump()
-    assert len(json.dumps([dumped["metrics"], dumped["test"]], separators=(",", ":"))) <= 8192
-    assert "loss" in dumped["metrics"]
+@pytest.mark.parametrize("filling", ["n" * 124, "n" * 26, "<" * 124, "<", '"' * 9, "漢" * 6])
+def test_the_longest_figures_fit(filling: str) -> None:
+    metrics, test = (
+        {f"{filling}{kind}{number:02}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
+        for kind in ("m", "t")
+    )
+    status = reported(report(metrics=metrics, test=metrics, best=None), NOW)
+    assert names(status)[-1] == "loss"
+    assert names(status) == list(status.test or {})
+    assert size_of_figures(status) <= 8192
+    later = reported(report(metrics=metrics, test=test, best=None), NOW, status)
+    assert later.metrics == status.metrics
+    assert len({*names(later), *(later.test or {})}) <= 64
+    assert size_of_figures(later) <= 8192
+
+
+FILLINGS = ["\U0001f600", "<", "\U0001f600" + "a" * 99]
+
+
+def most_told(filling: str) -> dict[str, Any]:
+    """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
+    text = (filling * 4096).encode()[:4096].decode(errors="ignore")
+    metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
+    artifacts = dict.fromkeys(("uri", "model", "log"), text.encode()[:2048].decode())
+    waiting = WAITING | {"message": text}
+    told = reported(report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts), NOW)
+    before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
+    ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
+    return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str) -> None:
+    assert len(written(most_told(filling))) <= 144 * 1024
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+def test_no_training_job_takes_more_than_320_kib(filling: str) -> None:
+    """Its spec and its labels are as large as they may be, and were refused in as many words as there may be."""
+    before = most_told(filling) | {"conditions": []}
+    refusal = refused(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
+    one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
+    one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
+    text = written(one)
+    store = Store()
+    tracemalloc.start()
+    try:
+        store.put("TrainingJob", read(text))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept <= 320 * 1024
