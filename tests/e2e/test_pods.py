@@ -75,5 +75,5 @@ def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namesp
     namespace.wait_epoch(namespace.status("forged")["progress"]["epoch"] + 1, "forged")
     status = namespace.status("forged")
     assert (status["attempt"], status["progress"]["attempt"], status["state"]) == (1, 1, "Running")
-    assert "results" not in status
+    assert status["results"]["uri"].startswith("s3://digits-results/")
     kubectl("delete", "tj", "forged", "--namespace", namespace.name)
