@@ -16,8 +16,8 @@ class Begun(NamedTuple):
 
     Args:
         number: 1 + the attempts before it.
-        pod: The uid of its pod, which tells it from another that took the same number; "" if an earlier version of
-            Epochal began it, which wrote none.
+        pod: The uid of its pod, which tells it from another that took the same number; "" where the number is all
+            that is written, as an earlier version of Epochal does, and reads.
     """
 
     number: int
@@ -57,16 +57,19 @@ class Attempts:
             Failure: If the bucket is missing, or refuses; Superseded.
         """
         self._bucket.check()
+        started = datetime.now(UTC).isoformat(timespec="seconds")
         number = max((other.number for other in self._begun()), default=0)
         while True:
             number += 1
             self._own = own = Begun(number, self._own.pod)
-            content = {"attempt": number, "started": datetime.now(UTC).isoformat(timespec="seconds"), "spec": spec}
-            self._bucket.put(f"{self._folder}{number}-{own.pod}.json", to_json(content))
+            content = to_json({"attempt": number, "started": started, "spec": spec})
+            self._bucket.put(f"{self._folder}{number}-{own.pod}.json", content)
             begun = self._begun()
             if (last := max(begun, default=own)) > own:
                 raise superseded(str(own), str(last))
             if all(other == own or other.number < number for other in begun):
+                # What an earlier version of Epochal looks for, in a pod that was given up, or after a rollback.
+                self._bucket.put(f"{self._folder}{number}.json", content)
                 return number
 
     def check(self) -> None:

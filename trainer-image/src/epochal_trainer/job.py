@@ -62,7 +62,7 @@ def unfinished(job: TrainingJob, results: Path) -> str | None:
     """
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
-    # Those of before have no uid behind the number.
+    # Each is also there without the uid behind the number, and of before only so.
     last = max(runs.glob(f"*/{ATTEMPTS}/1[-.]*"), key=lambda path: path.stat().st_mtime, default=None)
     if last is None:
         return None
