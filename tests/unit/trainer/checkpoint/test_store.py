@@ -101,6 +101,30 @@ def test_one_that_is_no_good_gives_way_to_the_one_before_it(
     assert zips(folder) == ["000001-0000001-000000000000", "000002-0000002-000000000000"]
 
 
+class Flips(FolderBucket):
+    """A bit flips on the way, and the storage tells no MD5."""
+
+    times = 1
+
+    def download(self, key: str, path: Path) -> str:
+        found = super().download(key, path)
+        if self.times and key.endswith(".zip"):
+            self.times -= 1
+            damage(path)
+            return sha256(path)
+        return found
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_one_that_arrives_damaged_is_fetched_again(
+    opened: Any, tmp_path: Path, folder: Path, make: Make, keep: int
+) -> None:
+    store = opened(keep)
+    for epoch in (1, 2):
+        store.write(make(epoch))
+    assert epoch_of(opened(keep, Flips(tmp_path / "bucket")).newest()) == 2
+
+
 @pytest.mark.parametrize("spoil", [damage, Path.unlink])
 def test_all_are_no_good(opened: Any, folder: Path, make: Make, spoil: Callable[[Path], None]) -> None:
     store = opened()

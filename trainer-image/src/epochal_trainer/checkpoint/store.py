@@ -31,6 +31,8 @@ _FILES = "files/"
 _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MOST_POINTER_BYTES = 1024**2
+_TRIES = 3
+"""How often an object is fetched until its digest is right: not every storage tells an MD5 to know a transfer by."""
 _GONE = ("ObjectNotFound", "ObjectChanged", "DamagedData")
 """What may be the matter with one object of a bucket that is in order."""
 
@@ -223,14 +225,16 @@ class Store:
         return Snapshot(state, arrays, copies)
 
     def _fetch(self, name: str, path: Path, digest: str) -> None:
-        try:
-            found = self._bucket.download(self._prefix + name, path)
-        except Failure as failure:
-            if failure.reason in _GONE:
-                raise Unreadable(failure.message) from failure
-            raise
-        if not found.startswith(digest):
-            raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}")
+        for _ in range(_TRIES):
+            try:
+                found = self._bucket.download(self._prefix + name, path)
+            except Failure as failure:
+                if failure.reason in _GONE:
+                    raise Unreadable(failure.message) from failure
+                raise
+            if found.startswith(digest):
+                return
+        raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}, fetched {_TRIES} times")
 
     def _clean(self) -> None:
         """Deletes what nothing points to any more, of this attempt and earlier ones."""
