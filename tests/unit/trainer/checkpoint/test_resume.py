@@ -317,6 +317,29 @@ def test_its_own_callbacks_go_on_as_they_were() -> None:
         assert (found.wait, found.stopped_epoch, found.best) == (3, 9, 0.5)
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_the_best_weights_are_those_of_the_same_layers_in_any_order(*, own: bool) -> None:
+    """Layers that are listed in another order are the same network."""
+
+    def merged(order: list[str]) -> keras.Model:
+        given = keras.Input((3,))
+        parts = {name: keras.layers.Dense(2, name=name)(keras.layers.Dropout(0.5)(given)) for name in ("one", "other")}
+        built = keras.Model(given, keras.layers.Add()([parts[name] for name in order]))
+        built.compile(optimizer="SGD", loss="mse")
+        return built
+
+    there, here = merged(["one", "other"]), merged(["other", "one"])
+    assert [weight.path for weight in there.weights] != [weight.path for weight in here.weights]
+    facts = with_callbacks(EARLY)
+    state = early(best_weights=there.get_weights())
+    found = early()
+    fitted(taken(there, state, facts=facts, own=own), here, facts, VERSIONS).snapshot.restore(here, [found])
+    here.set_weights(found.best_weights)
+    for name in ("one", "other"):
+        for mine, its in zip(here.get_layer(name).weights, there.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(mine, its)
+
+
 def test_callbacks_of_another_class_start_anew(make: Make) -> None:
     found, plateau = keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()
     make().changed(variables={}).restore(model(), [plateau, found])

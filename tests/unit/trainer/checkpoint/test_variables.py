@@ -23,6 +23,9 @@ def found(there: Sequence[str], here: Sequence[str]) -> list[str]:
         (["a/kernel", "a/bias"], ["a/bias", "a/kernel"]),
         (["dense/kernel", "dense_1/kernel"], ["dense_1/kernel", "dense/kernel"]),
         (["a_9/kernel", "a_10/kernel"], ["a_10/kernel", "a_9/kernel"]),
+        (["enc_1_1/kernel", "enc_1_2/kernel"], ["enc_1_2/kernel", "enc_1_1/kernel"]),
+        (["enc/w", "enc_1/w", "enc_1_2/w"], ["enc_1_2/w", "enc_1/w", "enc/w"]),
+        (["enc__1/w", "enc__2/w"], ["enc__2/w", "enc__1/w"]),
     ],
 )
 def test_equal_paths_belong_together_in_any_order(there: list[str], here: list[str]) -> None:
@@ -42,6 +45,7 @@ def test_equal_paths_belong_together_in_any_order(there: list[str], here: list[s
             ["rnn/lstm/cell/kernel", "rnn_1/lstm_1/cell/kernel"],
             ["rnn_3/lstm_7/cell/kernel", "rnn_4/lstm_8/cell/kernel"],
         ),
+        (["a/b", "a/b_1", "a_1/b", "a_1/b_1"], ["a_2/b", "a_2/b_1", "a_3/b", "a_3/b_1"]),
         (["seed_generator/state", "seed_generator_2/state"], ["seed_generator_11/state", "seed_generator_12/state"]),
     ],
 )

@@ -141,7 +141,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
             position, seconds = Position(epoch=position.epoch), 0.0
         else:
             found[variables.METRICS] = metrics
-    callbacks = state.callbacks if start.own else _callbacks(state, facts)
+    order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
+    callbacks = [_arranged(each, order) for each in (state.callbacks if start.own else _callbacks(state, facts))]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
     return replace(start, snapshot=snapshot)
 
@@ -205,6 +206,23 @@ def _callbacks(state: State, facts: Facts) -> list[CallbackState]:
     if anew and state.callbacks:
         log.info("These callbacks start anew, since there is none like them in the checkpoint: %s", ", ".join(anew))
     return found
+
+
+def _order_of_weights(model: keras.Model, there: Sequence[VariableState]) -> list[int]:
+    """Returns for each weight of a model its place among the weights there, which is that among all variables."""
+    here = list(model.variables)
+    places = dict(zip(map(id, here), variables.places(there, variables.describe(here)), strict=True))
+    found = [places[id(weight)] for weight in model.weights]
+    rank = {place: index for index, place in enumerate(sorted(found))}
+    return [rank[place] for place in found]
+
+
+def _arranged(callback: CallbackState, order: Sequence[int]) -> CallbackState:
+    """Returns the state of a callback with the weights that it keeps, as EarlyStopping does, in the order of here."""
+    best = callback.state.get("best_weights")
+    if not isinstance(best, list) or len(best) != len(order):
+        return callback
+    return callback.model_copy(update={"state": {**callback.state, "best_weights": [best[place] for place in order]}})
 
 
 def _patient(callback: CallbackState) -> CallbackState:

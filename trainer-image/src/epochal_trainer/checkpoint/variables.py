@@ -19,7 +19,6 @@ METRICS = "metrics"
 RANDOM = "random"
 
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
-_NUMBERED = re.compile(r"[^\W\d_][^_/]*(?:_(\d+)(?=[_/]|$))?")
 
 
 class Different(Exception):
@@ -172,9 +171,16 @@ def _keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
     return keys
 
 
-def _numbers(path: str) -> list[int]:
-    """Returns the number behind each word of a path, -1 where there is none."""
-    return [int(number or -1) for number in _NUMBERED.findall(path)]
+def _numbers(path: str) -> list[tuple[int, ...]]:
+    """Returns the numbers behind each word of a path."""
+    found: list[tuple[int, ...]] = []
+    for part in path.split("/"):
+        for place, word in enumerate(part.split("_")):
+            if place and word.isdecimal():
+                found[-1] += (int(word),)
+            else:
+                found.append(())
+    return found
 
 
 def _words(variable: VariableState | None) -> str:
