@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,8 @@ def test_whatever_a_figure_is_called_the_operator_takes_it() -> None:
         ([epoch(1, loss=3.0, val_loss=1.0), epoch(2, loss=1.0, val_loss=2.0)], (1, "val_loss", 1.0)),
         ([epoch(1, loss=1.0), epoch(2, loss=1.0)], (1, "loss", 1.0)),
         ([epoch(1, loss=math.nan)], None),
+        ([replace(epoch(1, loss=0.1), comparable=False)], None),
+        ([replace(epoch(1, val_loss=0.1, loss=0.1), comparable=False), epoch(2, loss=5.0)], (2, "loss", 5.0)),
         ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], (2, "loss", 5.0)),
     ],
 )

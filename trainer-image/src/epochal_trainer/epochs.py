@@ -23,12 +23,14 @@ class Epoch:
         seconds: How long it took, with its validation.
         learning_rate: The optimizer's at its end, where it has one.
         metrics: Its figures by name, those of validation with `val_` before theirs.
+        comparable: Whether its loss is the one that is trained with now.
     """
 
     number: int
     seconds: float
     learning_rate: float | None
     metrics: Mapping[str, float]
+    comparable: bool = True
 
 
 def figures(logs: Mapping[str, Any]) -> dict[str, float]:
@@ -66,7 +68,11 @@ def reported(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def best(epochs: Sequence[Epoch]) -> BestEpoch | None:
-    """Returns the epoch with the lowest loss: of validation where there is one, else of training."""
+    """Returns the epoch with the lowest loss: of validation where there is one, else of training.
+
+    Those of another loss are no measure, and left out.
+    """
+    epochs = [epoch for epoch in epochs if epoch.comparable]
     metric = "val_loss" if any("val_loss" in epoch.metrics for epoch in epochs) else "loss"
     candidates = [epoch for epoch in epochs if math.isfinite(epoch.metrics.get(metric, math.nan))]
     if not candidates:

@@ -10,6 +10,7 @@ import pytest
 from epochal_api.training import Training
 from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, find, fitted
+from epochal_trainer.epochs import best
 from epochal_trainer.failures import Failure
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -235,8 +236,24 @@ def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
     assert float(here.optimizer.learning_rate) == float(np.float32(1e-5))
 
 
-@pytest.mark.parametrize("change", [{"samples": 12}, {"batch_size": 5}, {"seed": 8}, {}], ids=str)
-def test_an_epoch_with_other_batches_begins_anew(change: dict[str, int], caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_figures_of_another_loss_are_no_measure(tmp_path: Path, make: Make, loss: str) -> None:
+    facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
+    store(tmp_path, "lab/old/1").write(make(4, facts=facts))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert (best(start.snapshot.history) is not None) == (loss == "mse")
+    store(tmp_path, "lab/new/2").write(start.snapshot)
+    own = found(tmp_path, training(uri=URI))
+    assert own is not None
+    assert own.snapshot.history == start.snapshot.history
+    assert [epoch.number for epoch in own.snapshot.history] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "change", [{"samples": 12}, {"batch_size": 5}, {"seed": 8}, {"loss": {"name": "mae"}}, {}], ids=str
+)
+def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
     fit = fitted(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1)

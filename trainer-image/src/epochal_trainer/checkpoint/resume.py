@@ -87,7 +87,10 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
             f"spec.training.epochs: found {training.epochs}, and {trained} were trained in {store.uri} already: it "
             "must be greater than that, since it counts those",
         )
-    return Start(snapshot.changed(stop_training=False), own=False, where=store.uri)
+    history = snapshot.state.history
+    if snapshot.state.facts.loss != training.loss.dump():
+        history = [epoch.model_copy(update={"comparable": False}) for epoch in history]
+    return Start(snapshot.changed(stop_training=False, history=history), own=False, where=store.uri)
 
 
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
@@ -131,11 +134,12 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         raise _mismatch(start, str(error), changed) from error
     position, seconds = state.position, state.seconds
     if position.begun:
-        metrics = _of_epoch(state, facts, here[variables.METRICS], arrays)
+        same_loss = start.own or state.facts.loss == facts.loss
+        metrics = _of_epoch(state, facts, here[variables.METRICS], arrays) if same_loss else None
         if metrics is None:
             log.warning(
-                "Samples, batch size, seed or metrics are not those of the checkpoint, from the middle of epoch %d: "
-                "that epoch begins anew.",
+                "Samples, batch size, seed, loss or metrics are not those of the checkpoint, from the middle of epoch "
+                "%d: that epoch begins anew.",
                 position.epoch + 1,
             )
             position, seconds = Position(epoch=position.epoch), 0.0

@@ -65,6 +65,7 @@ class FinishedEpoch(Part):
     seconds: Seconds
     learning_rate: float | None = None
     metrics: dict[Text, float]
+    comparable: bool = True
 
     @classmethod
     def of(cls, epoch: Epoch) -> "FinishedEpoch":
@@ -74,11 +75,12 @@ class FinishedEpoch(Part):
             seconds=epoch.seconds,
             learning_rate=epoch.learning_rate,
             metrics=dict(epoch.metrics),
+            comparable=epoch.comparable,
         )
 
     def epoch(self) -> Epoch:
         """Returns the finished epoch."""
-        return Epoch(self.number, self.seconds, self.learning_rate, self.metrics)
+        return Epoch(self.number, self.seconds, self.learning_rate, self.metrics, self.comparable)
 
 
 class VariableState(Part):
