@@ -136,6 +136,8 @@ class Attempt:
             log.info("Attempt %d, results go to %s", attempt, results.uri())
             store = self._store_of(opened.results, folder, attempts)
             start = checkpoint.find(store, spec.training, lambda uri: self._store_at(uri, opened))
+            if start is not None:
+                checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             self._reporter.update(
                 attempt=attempt,
                 network=Size(parameters=model.count_params(), layers=len(nodes)),

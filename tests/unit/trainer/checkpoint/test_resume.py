@@ -1,5 +1,6 @@
 """What a training may go on from, and what is said when it may not."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from epochal_api.training import Training
 from epochal_trainer.buckets import FolderBucket
-from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, find, fitted
+from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, check_fit, find, fitted
 from epochal_trainer.epochs import best
 from epochal_trainer.failures import Failure
 
@@ -55,13 +56,13 @@ def test_it_continues_another(tmp_path: Path, make: Make) -> None:
     assert start is not None
     assert not start.own
     assert not start.snapshot.state.stop_training
-    assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1/checkpoints)"
+    assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
 
 
 @pytest.mark.parametrize(
     ("epochs", "continued", "message"),
     [
-        (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1/checkpoints"),
+        (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1 "),
         (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: it must be greater"),
         (5, {"name": "old"}, r"continueFrom.name: found 'old', .* give uri"),
     ],
@@ -144,6 +145,41 @@ def test_its_own_checkpoint_must_fit(other: dict[str, Any], found: str) -> None:
         fitted(taken(model(), own=True), model(**other), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMismatch", 64)
     assert "Has the image changed, or the spec? It is kept" in caught.value.message
+
+
+class Named(FolderBucket):
+    """A folder under the name of a bucket."""
+
+    def uri(self, key: str) -> str:
+        return f"s3://results/{key}"
+
+
+@pytest.mark.parametrize("harm", ["another network", "damage"])
+def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -> None:
+    (tmp_path / "bucket").mkdir()
+
+    def opened(folder: str) -> Store:
+        return Store(Named(tmp_path / "bucket"), folder, tmp_path / "scratch")
+
+    def go_on() -> None:
+        found = opened("lab/old/1").newest()
+        assert found is not None
+        check_fit(Start(found, own=True, where=opened("lab/old/1").uri), model(units=4), {"name": "Adam"}, VERSIONS)
+
+    snapshot = taken(model(), epoch=0).snapshot
+    opened("lab/old/1").write(snapshot)
+    (path,) = (tmp_path / "bucket/lab/old/1/checkpoints").glob("*.zip")
+    if harm == "damage":
+        path.rename(tmp_path / "kept")
+    with pytest.raises(Failure, match=re.escape("spec.training.continueFrom.uri")) as caught:
+        go_on()
+    if harm == "damage":
+        (tmp_path / "kept").rename(path)
+    (uri,) = set(re.findall(r"s3://\S+/(?=[\s,])", caught.value.message))
+    spec = training(uri=uri)
+    start = find(opened("lab/new/2"), spec, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")))
+    assert start is not None
+    assert start.snapshot.state.time == snapshot.state.time
 
 
 def test_what_does_not_fit_says_which_versions_have_changed() -> None:

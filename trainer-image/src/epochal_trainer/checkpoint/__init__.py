@@ -2,7 +2,7 @@
 
 from epochal_trainer.checkpoint.checkpointer import Checkpointer
 from epochal_trainer.checkpoint.files import Files
-from epochal_trainer.checkpoint.resume import Start, find, fitted
+from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.store import Store
@@ -19,6 +19,7 @@ __all__ = [
     "Start",
     "Store",
     "Writer",
+    "check_fit",
     "find",
     "fitted",
 ]

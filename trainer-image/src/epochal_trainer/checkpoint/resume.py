@@ -28,7 +28,7 @@ class Start:
     Args:
         snapshot: The state.
         own: Whether it is this training's own; else it is another's.
-        where: Where it lies.
+        where: Where the results lie that it belongs to.
     """
 
     snapshot: Snapshot
@@ -93,6 +93,21 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
     return Start(snapshot.changed(stop_training=False, history=history), own=False, where=store.uri)
 
 
+def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Checks that what a training goes on from fits its network and optimizer, which needs no data.
+
+    Args:
+        start: What was found.
+        model: The model, compiled.
+        optimizer: The optimizer, as the TrainingJob describes it.
+        versions: Versions of what the result depends on.
+
+    Raises:
+        Failure: As `fitted`.
+    """
+    _fitted_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
+
+
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
     """Fits what a training goes on from to what it is now.
 
@@ -115,27 +130,13 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
-    same = start.own or state.facts.optimizer == facts.optimizer
-    keeps_rate = not same and _but_rate(state.facts.optimizer) == _but_rate(facts.optimizer)
-    wanted = [variables.MODEL, variables.OPTIMIZER]
-    if not (same or keeps_rate):
+    found = _fitted_variables(start, model, facts.optimizer, versions, arrays)
+    if variables.OPTIMIZER not in found:
         log.info("The optimizer is not described as it was there: it starts anew.")
-        wanted.remove(variables.OPTIMIZER)
-
-    here = variables.groups(model)
-    found = {variables.RANDOM: state.variables.get(variables.RANDOM, [])}
-    try:
-        for group in wanted:
-            rate = keeps_rate and group == variables.OPTIMIZER
-            found[group] = variables.arrange(
-                state.variables.get(group, []), here[group], group, arrays, keeps_rate=rate
-            )
-    except Different as error:
-        raise _mismatch(start, str(error), changed) from error
     position, seconds = state.position, state.seconds
     if position.begun:
         same_loss = start.own or state.facts.loss == facts.loss
-        metrics = _of_epoch(state, facts, here[variables.METRICS], arrays) if same_loss else None
+        metrics = _of_epoch(state, facts, variables.groups(model)[variables.METRICS], arrays) if same_loss else None
         if metrics is None:
             log.warning(
                 "Samples, batch size, seed, loss or metrics are not those of the checkpoint, from the middle of epoch "
@@ -149,6 +150,30 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     callbacks = [_arranged(each, order) for each in (state.callbacks if start.own else _callbacks(state, facts))]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
     return replace(start, snapshot=snapshot)
+
+
+def _fitted_variables(
+    start: Start,
+    model: keras.Model,
+    optimizer: Mapping[str, Any],
+    versions: Mapping[str, str],
+    arrays: dict[str, Array],
+) -> dict[str, list[VariableState]]:
+    """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`."""
+    state = start.snapshot.state
+    same = start.own or state.facts.optimizer == optimizer
+    keeps_rate = not same and _but_rate(state.facts.optimizer) == _but_rate(optimizer)
+    here = variables.groups(model)
+    found = {variables.RANDOM: state.variables.get(variables.RANDOM, [])}
+    try:
+        for group in (variables.MODEL, variables.OPTIMIZER) if same or keeps_rate else (variables.MODEL,):
+            rate = keeps_rate and group == variables.OPTIMIZER
+            found[group] = variables.arrange(
+                state.variables.get(group, []), here[group], group, arrays, keeps_rate=rate
+            )
+    except Different as error:
+        raise _mismatch(start, str(error), _changed(state.versions, versions)) from error
+    return found
 
 
 def _of_epoch(
@@ -172,8 +197,8 @@ def _mismatch(start: Start, found: str, changed: str) -> Failure:
         "CheckpointMismatch",
         f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.where} does not fit what is trained here: "
         f"{found}.{versions or ' Has the image changed, or the spec?'} It is kept, and nothing is trained over it. Go "
-        "on from there with a new TrainingJob that names the earlier image in spec.image and these results in "
-        f"{_FIELD}.uri; one without begins anew",
+        "on from there with a new TrainingJob that names the earlier image in spec.image and "
+        f"{start.where} in {_FIELD}.uri; one without begins anew",
     )
 
 

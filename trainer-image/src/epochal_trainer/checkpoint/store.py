@@ -88,8 +88,8 @@ class Store:
 
     @property
     def uri(self) -> str:
-        """Where the checkpoints lie."""
-        return self._bucket.uri(self._prefix)
+        """Where the results lie that the checkpoints belong to, which spec.training.continueFrom names."""
+        return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self) -> Snapshot | None:
         """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
@@ -123,8 +123,8 @@ class Store:
             "CheckpointDamaged",
             f"there are {len(faults)} checkpoints in {self.uri}, and none can be used; the newest is {faults[0]}. "
             "They are kept, and nothing is trained over them. Restore them, or use the image that wrote them if it has "
-            "changed, and go on from there with a new TrainingJob and its spec.training.continueFrom.uri; one without "
-            "begins anew",
+            f"changed, and go on from there with a new TrainingJob that names {self.uri} in its "
+            "spec.training.continueFrom.uri; one without begins anew",
         )
 
     def write(self, snapshot: Snapshot) -> None:
@@ -185,7 +185,8 @@ class Store:
         try:
             return self._pointer().checkpoints
         except Unreadable as error:
-            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self.uri + _POINTER, error)
+            pointer = self._bucket.uri(self._prefix + _POINTER)
+            log.warning("%s cannot be used: %s; the checkpoints beside it are.", pointer, error)
         except Failure as failure:
             if failure.reason not in _GONE:
                 raise
