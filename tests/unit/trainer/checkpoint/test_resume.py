@@ -8,9 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from epochal_api.network import Network
 from epochal_api.training import Training
+from epochal_trainer import network
+from epochal_trainer.adapt import adapt
 from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, check_fit, find, fitted
+from epochal_trainer.data import Samples
 from epochal_trainer.epochs import best
 from epochal_trainer.failures import Failure
 
@@ -418,3 +422,61 @@ def test_a_normalization_computes_with_what_it_learned_then() -> None:
     snapshot.restore(other, [])
     features = np.array([[0.5]], "float32")
     np.testing.assert_array_equal(one(features), other(features))
+
+
+LOOKUPS: list[list[dict[str, Any]]] = [
+    [{"layer": "IntegerLookup", "max_tokens": 4}],
+    [{"layer": "IntegerLookup", "max_tokens": 6, "output_mode": "tf_idf", "pad_to_max_tokens": True}],
+    [{"layer": "Discretization", "num_bins": 3}],
+]
+TOKENS = np.array([[7], [8], [9], [1]])
+
+
+def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None = None) -> keras.Model:
+    """Returns a network that has learned from values what to look up."""
+    described = [{**layers[0], "name": name} if name else layers[0], *layers[1:], {"layer": "Dense", "units": 1}]
+    spec = Network.model_validate({"input": {"shape": [1], "dtype": "int64"}, "layers": described})
+    built = network.build(spec, seed=1, memory=1 << 30)
+    built.compile(optimizer="SGD", loss="mse")
+    features = np.array(values)[:, None]
+    adapt(built, network.graph(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
+    return built
+
+
+@pytest.mark.parametrize("layers", LOOKUPS, ids=lambda layers: " ".join(map(str, layers[0].values())))
+@pytest.mark.parametrize("own", [True, False])
+def test_what_layers_learned_is_what_the_weights_were_trained_for(layers: Any, *, own: bool) -> None:
+    there, here = looking_up(layers, [7, 7, 7, 8, 8, 9]), looking_up(layers, [1, 7, 8, 8, 9, 9, 9])
+    start = taken(there, own=own)
+    assert not np.array_equal(there(TOKENS), here(TOKENS))
+    facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
+    fitted(start, here, facts, VERSIONS).snapshot.restore(here, [])
+    np.testing.assert_array_equal(there(TOKENS), here(TOKENS))
+
+
+def without_what_was_learned(start: Start) -> Start:
+    """Returns a checkpoint as an earlier version wrote it."""
+    described = {group: state for group, state in start.snapshot.state.variables.items() if group != "learned"}
+    return Start(start.snapshot.changed(variables=described), own=start.own, where=start.where)
+
+
+@pytest.mark.parametrize(("own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
+def test_what_layers_learned_from_data_that_are_not_there_any_more_is_needed(*, own: bool, reason: str) -> None:
+    there, here = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
+    fitted(without_what_was_learned(taken(there, own=own)), here, FACTS, VERSIONS)
+    facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
+    with pytest.raises(
+        Failure, match="there nothing, here integer_lookup_0/vocabulary, learned from other data"
+    ) as why:
+        fitted(without_what_was_learned(taken(there, own=own)), here, facts, VERSIONS)
+    assert why.value.reason == reason
+
+
+def test_a_vocabulary_that_is_too_large_here_is_told() -> None:
+    there, here = (
+        looking_up([{"layer": "IntegerLookup", "max_tokens": 4}], [7, 7, 8, 9]),
+        looking_up([{"layer": "IntegerLookup", "max_tokens": 3}], [7, 8], name="integer_lookup_3"),
+    )
+    with pytest.raises(Failure, match="larger than the maximum vocab size") as caught:
+        fitted(taken(there), here, FACTS, VERSIONS)
+    assert caught.value.reason == "InvalidTraining"

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from epochal_api.training import Training
 
-from epochal_trainer.checkpoint import variables
+from epochal_trainer.checkpoint import learned, variables
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
 from epochal_trainer.checkpoint.store import Store
@@ -109,11 +109,11 @@ def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], ve
 
 
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
-    """Fits what a training goes on from to what it is now.
+    """Fits what a training goes on from to what it is now, and gives layers what they had learned from data by then.
 
     Args:
         start: What was found. It is used up: its arrays go over to what is returned.
-        model: The model, compiled, its metrics built.
+        model: The model, compiled, adapted to its data, its metrics built.
         facts: What the position in an epoch depends on, and what else is compared.
         versions: Versions of what the result depends on.
 
@@ -126,13 +126,21 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
             the training to continue. Both name the variable and both shapes.
     """
     state, arrays = start.snapshot.state, start.snapshot.arrays
-    if changed := _changed(state.versions, versions):
+    changed = _changed(state.versions, versions)
+    if changed:
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
     found = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     if variables.OPTIMIZER not in found:
         log.info("The optimizer is not described as it was there: it starts anew.")
+    try:
+        lacking = learned.restore(model, state.variables.get(variables.LEARNED, []), arrays)
+    except ValueError as error:
+        raise _mismatch(start, str(error), changed) from error
+    if lacking and state.facts.data != facts.data:
+        advice = "give the layer what it learned there, or the same data"
+        raise _mismatch(start, f"there nothing, here {lacking[0]}, learned from other data: {advice}", changed)
     position, seconds = state.position, state.seconds
     if position.begun:
         same_loss = start.own or state.facts.loss == facts.loss

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from epochal_trainer.checkpoint import randomness, values, variables
+from epochal_trainer.checkpoint import learned, randomness, values, variables
 from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
@@ -65,6 +65,10 @@ class Snapshot:
         groups = variables.groups(model)
         for group, members in groups.items():
             arrays.update(variables.values(members, group))
+        by_adapt = learned.values(model)
+        arrays.update(
+            {variables.name(variables.LEARNED, index): value for index, value in enumerate(by_adapt.values())}
+        )
         states = [
             CallbackState(
                 callback=type(callback).__name__, state=values.state_of(callback, f"callbacks/{index}", arrays)
@@ -79,7 +83,10 @@ class Snapshot:
             stop_training=bool(model.stop_training),
             history=[FinishedEpoch.of(epoch) for epoch in history],
             facts=facts,
-            variables={group: variables.describe(members) for group, members in groups.items()},
+            variables={
+                **{group: variables.describe(members) for group, members in groups.items()},
+                variables.LEARNED: learned.describe(by_adapt),
+            },
             callbacks=states,
             random=randomness.state(arrays),
             versions=dict(versions),

@@ -17,6 +17,8 @@ MODEL = "model"
 OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
+LEARNED = "learned"
+"""Not of variables: see learned.py."""
 
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
 
@@ -65,9 +67,9 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
     Raises:
         Different: If there is not exactly one for each.
     """
-    found = {key: index for index, key in enumerate(_keys(there))}
+    found = {key: index for index, key in enumerate(keys(there))}
     order = []
-    for key, variable in zip(_keys(here), here, strict=True):
+    for key, variable in zip(keys(here), here, strict=True):
         index = found.pop(key, None)
         one = None if index is None else there[index]
         if index is None or one is None or (one.shape, one.dtype) != (variable.shape, variable.dtype):
@@ -76,6 +78,21 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
     for index in found.values():
         raise Different(f"there {_words(there[index])}, here {_words(None)}")
     return order
+
+
+def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
+    """Returns what tells variables apart: the path without numbers, and the place among those that share it.
+
+    That place follows from the numbers, then from the order: Keras gives some variables the same path.
+    """
+    sharing: dict[str, list[int]] = defaultdict(list)
+    for index, variable in enumerate(variables):
+        sharing[_NUMBER.sub("", variable.path)].append(index)
+    found = [("", 0)] * len(variables)
+    for path, indices in sharing.items():
+        for place, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
+            found[index] = path, place
+    return found
 
 
 def arrange(
@@ -154,21 +171,6 @@ def _of_optimizer(optimizer: Any) -> Iterator[Any]:
 
 def _is_rate(variable: VariableState) -> bool:
     return variable.path.endswith("/learning_rate") and not variable.shape
-
-
-def _keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
-    """Returns what tells variables apart: the path without numbers, and the place among those that share it.
-
-    That place follows from the numbers, then from the order: Keras gives some variables the same path.
-    """
-    sharing: dict[str, list[int]] = defaultdict(list)
-    for index, variable in enumerate(variables):
-        sharing[_NUMBER.sub("", variable.path)].append(index)
-    keys = [("", 0)] * len(variables)
-    for path, indices in sharing.items():
-        for place, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
-            keys[index] = path, place
-    return keys
 
 
 def _numbers(path: str) -> list[tuple[int, ...]]:

@@ -1,0 +1,63 @@
+"""What layers learned from data by `adapt` and keep in no variable: vocabularies, and the boundaries of bins."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import keras
+import numpy as np
+
+from epochal_trainer.checkpoint import variables
+from epochal_trainer.checkpoint.state import VariableState
+from epochal_trainer.data.samples import Array
+
+_BOUNDARIES = "bin_boundaries"
+_VOCABULARY = "vocabulary"
+_WEIGHTS = "idf_weights"
+
+
+def values(model: keras.Model) -> dict[str, Array]:
+    """Returns what the layers of a model have learned, by LAYER/ARGUMENT. What a TrainingJob gives is left out."""
+    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in _of(layer)}
+
+
+def describe(found: Mapping[str, Array]) -> list[VariableState]:
+    """Describes what layers have learned."""
+    return [VariableState(path=path, shape=value.shape, dtype=value.dtype.name) for path, value in found.items()]
+
+
+def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array]) -> list[str]:
+    """Gives the layers of a model what they had learned: their weights were trained for that.
+
+    Args:
+        model: The model, adapted to its data.
+        there: What had been learned, as a checkpoint describes it.
+        arrays: The checkpoint's arrays.
+
+    Returns:
+        Paths of what the checkpoint does not hold, which stays as it was learned here.
+
+    Raises:
+        ValueError: If a layer cannot take it.
+    """
+    here = values(model)
+    places = {key: index for index, key in enumerate(variables.keys(there))}
+    keys = zip(here, variables.keys(describe(here)), strict=True)
+    found = {path: arrays[variables.name(variables.LEARNED, places[key])] for path, key in keys if key in places}
+    for layer in model.layers:
+        boundaries, vocabulary, weights = (
+            found.get(f"{layer.name}/{name}") for name in (_BOUNDARIES, _VOCABULARY, _WEIGHTS)
+        )
+        if boundaries is not None:
+            layer.bin_boundaries = boundaries.tolist()
+        if vocabulary is not None:
+            layer.set_vocabulary(vocabulary, weights)
+    return [path for path in here if path not in found]
+
+
+def _of(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:
+    if isinstance(layer, keras.layers.Discretization) and layer.num_bins is not None:
+        yield _BOUNDARIES, np.array(layer.bin_boundaries, "float64")
+    if isinstance(layer, keras.layers.IntegerLookup) and layer.input_vocabulary is None:
+        vocabulary = np.array(layer.get_vocabulary(), "int64")
+        yield _VOCABULARY, vocabulary
+        if layer.output_mode == "tf_idf":
+            yield _WEIGHTS, layer.idf_weights_const.numpy()[: vocabulary.size]  # without what they are padded by
