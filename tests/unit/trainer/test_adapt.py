@@ -62,11 +62,21 @@ def test_within_another_layer_nothing_is_learned_in_silence(around: Any) -> None
     assert caught.value.reason == "InvalidNetwork"
 
 
-@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
-def test_memory_that_runs_out_is_no_fault_of_the_data(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("broken"),
+        OSError("broken"),
+        tf.errors.ResourceExhaustedError(None, None, "broken"),
+        tf.errors.InternalError(None, None, "broken"),
+        tf.errors.UnknownError(None, None, "broken"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_of_the_machine_is_none_of_the_data(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def adapt(*_: Any) -> None:
         raise error
 
     monkeypatch.setattr(keras.layers.Normalization, "adapt", adapt)
-    with pytest.raises(type(error), match="no room"):
+    with pytest.raises(type(error), match="broken"):
         adapted(NORMALIZATION)

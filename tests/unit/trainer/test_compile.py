@@ -138,20 +138,38 @@ def test_labels_that_do_not_fit(
     assert caught.value.reason == "InvalidTraining"
 
 
-@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
 @pytest.mark.parametrize(
-    "part", ["optimizers.Adam.__init__", "optimizers.Adam.build", "losses.SparseCategoricalCrossentropy.__call__"]
+    "error",
+    [
+        MemoryError("broken"),
+        OSError("broken"),
+        tf.errors.ResourceExhaustedError(None, None, "broken"),
+        tf.errors.InternalError(None, None, "broken"),
+        tf.errors.UnknownError(None, None, "broken"),
+    ],
+    ids=lambda error: type(error).__name__,
 )
-def test_memory_that_runs_out_is_no_fault_of_the_spec(
-    model: keras.Model, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
+@pytest.mark.parametrize(
+    "part",
+    [
+        "layers.Dense.build",
+        "optimizers.Adam.__init__",
+        "optimizers.Adam.build",
+        "losses.SparseCategoricalCrossentropy.__call__",
+        "Model.compute_loss",
+    ],
+)
+def test_a_fault_of_the_machine_is_none_of_the_spec(
+    monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise error
 
     def compiled(spec: Training) -> None:
+        model = built(spec, HIDDEN)
         compile_model(model, spec)
         check_labels(model, spec, np.zeros(3))
 
     monkeypatch.setattr(f"keras.{part}", broken)
-    with pytest.raises(type(error), match="no room"):
+    with pytest.raises(type(error), match="broken"):
         compiled(training(optimizer="Adam"))

@@ -38,7 +38,7 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         try:
             features = tf.data.Dataset.from_tensor_slices(in_memory(train.features))
             layer.adapt(features.batch(_BATCH).map(before))
-        except keras_objects.OUT_OF_MEMORY:
+        except keras_objects.NOT_THE_JOB:
             raise
         except Exception as error:
             message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"

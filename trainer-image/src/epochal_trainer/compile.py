@@ -72,7 +72,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     def attempt(field: str, spec: Named, call: Callable[..., Any]) -> None:
         try:
             call(labels, outputs)
-        except keras_objects.OUT_OF_MEMORY:
+        except keras_objects.NOT_THE_JOB:
             raise
         except Exception as error:
             raise _fault(field, spec, f"{keras_objects.explain(error)} ({shapes})") from error
@@ -84,7 +84,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     try:
         model.compute_loss(x=None, y=labels, y_pred=outputs)
         names = list(model.compute_metrics(x=None, y=labels, y_pred=outputs))
-    except keras_objects.OUT_OF_MEMORY:
+    except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:
         message = f"spec.training.metrics: {keras_objects.explain(error)} ({shapes})"
@@ -106,7 +106,7 @@ def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.O
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     try:
         optimizer.build(weights)
-    except keras_objects.OUT_OF_MEMORY:
+    except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:
         raise _fault("spec.training.optimizer", spec, keras_objects.explain(error)) from error

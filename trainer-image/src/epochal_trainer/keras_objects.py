@@ -57,8 +57,17 @@ LEARNED: Mapping[str, str] = {
 """Layers that learn from data before training, and the argument that spares it."""
 
 
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-"""Errors that say nothing about what is written in a TrainingJob: the same may do on another node."""
+NOT_THE_JOB = (
+    MemoryError,
+    OSError,
+    tf.errors.AbortedError,
+    tf.errors.DataLossError,
+    tf.errors.InternalError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
+"""Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
 _SHOWN = 100
 """Characters of an argument or of its name that a message repeats."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -141,7 +150,7 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
     _check_names(kind, converted)
     try:
         return kind(**converted)
-    except OUT_OF_MEMORY:
+    except NOT_THE_JOB:
         raise
     except Exception as error:  # Keras raises all kinds for arguments that it does not like
         given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")

@@ -125,6 +125,8 @@ def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: 
 def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.Model:
     try:
         start = keras.Input(network.input.shape, dtype=network.input.dtype, name=INPUT)
+    except keras_objects.NOT_THE_JOB:
+        raise
     except Exception as error:
         raise bad_spec("InvalidNetwork", f"spec.network.input: {keras_objects.explain(error)}") from error
     outputs: list[Any] = []
@@ -155,7 +157,7 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
     got = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
     try:
         output = _apply(layer, inputs)
-    except keras_objects.OUT_OF_MEMORY:
+    except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:  # Keras and TensorFlow raise all kinds for shapes that do not fit
         raise bad_spec("InvalidNetwork", f"{node} got {got}: {keras_objects.explain(error)}") from error
