@@ -1,9 +1,12 @@
+import json
 import re
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
+from epochal_api.training import Training
 from epochal_trainer import network
 from epochal_trainer.data import Samples
 from epochal_trainer.failures import Failure
@@ -56,6 +59,27 @@ def test_an_index_that_a_layer_has_not_is_named(case: str, kind: str) -> None:
     with pytest.raises(Failure, match=words + "from 0 to 9") as caught:
         check(layers, np.array([[0, 0, 9], [1, 2, 12]], kind))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
+
+
+@pytest.mark.parametrize("case", LOOKED_UP)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_in_no_precision_another_index_is_looked_up(case: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    for kind in (keras.layers.Embedding, keras.layers.ReversibleEmbedding, keras.layers.CategoryEncoding):
+
+        def call(layer: Any, inputs: Any, *_: Any, call: Any = kind.call, **__: Any) -> Any:
+            seen.append(inputs)
+            return call(layer, inputs)
+
+        monkeypatch.setattr(kind, "call", call)
+    training = Training.model_validate({"loss": "mse", "precision": precision})
+    size = 70_001
+    layers = json.loads(json.dumps(LOOKED_UP[case]).replace(": 10", f": {size}"))
+    described = Network.model_validate({"input": {"shape": [3]}, "layers": [*layers, {"layer": "Dense", "units": 1}]})
+    model = network.build(described, seed=1, memory=1 << 30, training=training)
+    seen.clear()
+    model(np.array([[257, 2049, size - 1]], "float32"))
+    assert {int(index) for inputs in seen for index in np.array(inputs, "float64").flat} == {257, 2049, size - 1}
 
 
 @pytest.mark.parametrize("case", NOT_LOOKED_UP)

@@ -3,23 +3,16 @@
 Keras leaves it to the device: TensorFlow fails on a CPU, and on a GPU takes zeros for what is not there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from epochal_trainer.data import Samples
 from epochal_trainer.failures import bad_data
+from epochal_trainer.lookups import LOOK_UP, MOVE, steps
 from epochal_trainer.network import Node
 
-_MOVE = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
-"""Layers that give the values that they take."""
-_LOOK_UP: Mapping[str, str] = {
-    "CategoryEncoding": "num_tokens",
-    "Embedding": "input_dim",
-    "ReversibleEmbedding": "input_dim",
-}
-"""Layers that take indices, and the argument that says how many there are."""
 _FROM_THE_END = frozenset({"Embedding", "ReversibleEmbedding"})
 """Layers that count indices below 0 from the end, as Python does."""
 
@@ -64,22 +57,10 @@ def _look_ups(nodes: Sequence[Node]) -> Iterator[_LookUp]:
     for node in nodes:
         if not as_it_is.issuperset(node.takes):
             continue
-        for layer, arguments in _steps(node.layer.layer, node.layer.arguments):
-            if argument := _LOOK_UP.get(layer):
+        for layer, arguments in steps(node.layer.layer, node.layer.arguments):
+            if argument := LOOK_UP.get(layer):
                 yield _LookUp(node, layer, argument, int(arguments[argument]))
-            if layer not in _MOVE:
+            if layer not in MOVE:
                 break
         else:
             as_it_is.add(node.index)
-
-
-def _steps(layer: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields what a layer does to its input, one after the other: a class of Keras and its arguments."""
-    match layer, arguments:
-        case ("TimeDistributed", {"wrapped": dict(inner)}):
-            yield from _steps(inner["layer"], inner)
-        case ("Pipeline", {"layers": [*parts]}):
-            for part in parts:
-                yield from _steps(part["layer"], part)
-        case _:
-            yield layer, arguments

@@ -19,6 +19,7 @@ from epochal_trainer import keras_objects
 from epochal_trainer.compile import optimizer_slots
 from epochal_trainer.failures import bad_spec
 from epochal_trainer.footprint import Footprint
+from epochal_trainer.lookups import leaves_as_it_is
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +132,11 @@ def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.M
         raise bad_spec("InvalidNetwork", f"spec.network.input: {keras_objects.explain(error)}") from error
     outputs: list[Any] = []
     for node in nodes:
+        inputs = [start if place < 0 else outputs[place] for place in node.takes]
+        as_it_is = leaves_as_it_is(node.layer) and not _HALF.intersection(str(tensor.dtype) for tensor in inputs)
         # What a network gives should be float32: https://keras.io/api/mixed_precision/
-        with _policy(_FULL if node is nodes[-1] else precision):
-            outputs.append(_call(node, [start if place < 0 else outputs[place] for place in node.takes]))
+        with _policy(_FULL if as_it_is or node is nodes[-1] else precision):
+            outputs.append(_call(node, inputs))
     with _policy(precision):
         return keras.Model(start, outputs[-1])
 
