@@ -246,6 +246,28 @@ def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator:
     reporter.close()
 
 
+def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    operator.answers = [(429, {"Retry-After": "1"})] * 2
+    operator.says = asks(steps=60, news=0.4)
+    reporter.update(epoch=1)
+    operator.until(2, seconds=3)
+    assert operator.reports[-1]["epoch"] == 1
+    reporter.close()
+
+
+def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    operator.answers = [(429, {"Retry-After": "15"})] * 20
+    operator.says = asks(steps=60)
+    reporter.update(epoch=1)
+    time.sleep(1.5)
+    assert 17 <= len(operator.answers) <= 18
+    reporter.close(seconds=0.1)
+
+
 WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetime.now(UTC))
 NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 

@@ -209,14 +209,15 @@ class Reporter:
         pause = Pause(INTERVAL)
         end = float("inf")
         while True:
-            report = self._next()
+            with self._changed:
+                urgent, report = self._urgent, self._next()
             if self._keep is not None:
                 self._keep(report)
             if report != self._delivered and (report.attempt or report.waiting):
                 try:
                     pause = self._endpoint.post(report.model_dump_json(exclude_none=True))
                 except Undelivered as error:
-                    delay, pause = self._put_off(report, error, delay)
+                    delay, pause = self._put_off(report, error, delay, urgent=urgent)
                 except (OSError, http.client.HTTPException, ValueError) as error:
                     delay = self._failed(error, delay)
                     pause = Pause(delay, delay)
@@ -237,7 +238,7 @@ class Reporter:
             if not self._changed.wait_for(lambda: self._closing, pause.news):
                 self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, pause.steps - pause.news))
 
-    def _put_off(self, report: Report, error: Undelivered, delay: float) -> tuple[float, Pause]:
+    def _put_off(self, report: Report, error: Undelivered, delay: float, *, urgent: bool) -> tuple[float, Pause]:
         """Returns for how long an answer that is none delays the next report, and at least, if it is the last one."""
         if error.refused:
             # An older operator refuses those without an attempt, and takes the others.
@@ -247,7 +248,12 @@ class Reporter:
             self._delivered = report
             return 0.0, Pause(INTERVAL)
         if error.pause is not None:
-            return error.pause.news or 1.0, error.pause
+            delay = error.pause.news or back_off(delay)
+            if not urgent:
+                return delay, error.pause
+            with self._changed:
+                self._urgent = True  # They are news still, and do not wait until steps are told.
+            return delay, error.pause._replace(news=delay)
         delay = self._failed(error, delay)
         return delay, Pause(delay, delay)
 
