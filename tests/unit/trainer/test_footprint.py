@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from epochal_api.network import Network
+from epochal_api.pod import NOT_RETRIED
 from epochal_api.training import Training
 from epochal_trainer import network
 from epochal_trainer.failures import Failure
@@ -31,6 +32,13 @@ def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, 
     network.build(described, seed=1, memory=need * 4 * MIB, gpus=gpus, training=training)
     with pytest.raises(Failure, match=r"the copy for a checkpoint .* but there are .*spec.resources.limits.memory"):
         network.build(described, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
+
+
+def test_memory_that_others_take_is_no_fault_of_the_spec() -> None:
+    described = Network.model_validate({"input": {"shape": [1024]}, "layers": [{"layer": "Dense", "units": 1024}]})
+    with pytest.raises(Failure, match=r"others take the memory of this node .*requests.memory") as caught:
+        network.build(described, seed=1, memory=4 * MIB, others=8 * MIB)
+    assert (caught.value.reason, caught.value.exit_code in NOT_RETRIED) == ("OutOfMemory", False)
 
 
 def test_the_message_says_what_takes_how_much() -> None:

@@ -21,7 +21,7 @@ from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Bucket
 from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
-from epochal_trainer.data.memory import Memory, available
+from epochal_trainer.data.memory import Memory, available, capacity
 from epochal_trainer.epochs import Epoch
 from epochal_trainer.failures import Failure
 from epochal_trainer.fitting import STAGING, Fitting, progress
@@ -177,8 +177,15 @@ class Attempt:
             log.warning(_NO_GPU, wanted, gpus)
         if gpus > 1:
             log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
-        training = spec.training
-        model = network.build(spec.network, seed=training.seed, memory=available(), gpus=gpus, training=training)
+        training, memory = spec.training, available()
+        model = network.build(
+            spec.network,
+            seed=training.seed,
+            memory=memory,
+            others=max(0, capacity() - memory),
+            gpus=gpus,
+            training=training,
+        )
         compile.compile_model(model, training)
         return model
 

@@ -7,6 +7,7 @@ from epochal_api.pod import ExitCode
 from epochal_api.text import printable
 
 DISK_FULL = os.EX_IOERR
+NODE_FULL = os.EX_TEMPFAIL
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -64,6 +65,18 @@ def scratch_full(found: str) -> Failure:
     """
     advice = "use a node with more ephemeral storage, or less data"
     return Failure("ScratchFull", f"{found}: {advice}", DISK_FULL)
+
+
+def node_full(found: str) -> Failure:
+    """Returns the failure of a node whose memory others take at the moment.
+
+    It is tried again: they may be gone by then, or the next pod comes to a node with more of it.
+
+    Args:
+        found: What was found.
+    """
+    advice = "others take the memory of this node at the moment: reserve it with spec.resources.requests.memory"
+    return Failure("OutOfMemory", f"{found}; {advice}", NODE_FULL)
 
 
 def lacks_room(error: BaseException | None) -> bool:

@@ -17,7 +17,7 @@ from epochal_api.training import Training
 
 from epochal_trainer import keras_objects
 from epochal_trainer.compile import optimizer_slots
-from epochal_trainer.failures import bad_spec
+from epochal_trainer.failures import bad_spec, node_full
 from epochal_trainer.footprint import Footprint
 from epochal_trainer.lookups import leaves_as_it_is
 
@@ -83,7 +83,15 @@ def graph(network: Network) -> list[Node]:
     return nodes
 
 
-def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: Training | None = None) -> keras.Model:
+def build(
+    network: Network,
+    *,
+    seed: int,
+    memory: int,
+    others: int = 0,
+    gpus: int = 0,
+    training: Training | None = None,
+) -> keras.Model:
     """Builds the network.
 
     Args:
@@ -91,6 +99,7 @@ def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: 
         seed: Seed of its weights, and of all that is random from here on.
         memory: Bytes of the host's memory that its training may take. A network that surely takes more is refused
             before anything is allocated.
+        others: Bytes more that it might take if nothing else ran on this machine.
         gpus: GPUs to train it on; 0 to train it on the host.
         training: How it is to be trained: in which precision, and with what beside it in memory. None to compute in
             float32 and to count weights and gradients alone.
@@ -100,7 +109,7 @@ def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: 
 
     Raises:
         Failure: InvalidNetwork, naming the layer, the shapes it got and what must hold; InvalidTraining, if there is no
-            such optimizer.
+            such optimizer; OutOfMemory, if memory is too short only because of others.
     """
     nodes = graph(network)
     precision = training.precision if training else _FULL
@@ -110,7 +119,10 @@ def build(network: Network, *, seed: int, memory: int, gpus: int = 0, training: 
         sketch = _connect(network, nodes, precision)
     footprint = Footprint.of(sketch, training, slots=slots)
     if not footprint.fits(memory, gpus):
-        raise bad_spec("InvalidNetwork", _too_large(sketch, nodes, footprint, memory))
+        found = _too_large(sketch, nodes, footprint, memory)
+        if footprint.fits(memory + others, gpus):
+            raise node_full(found)
+        raise bad_spec("InvalidNetwork", f"{found}. Make the network smaller, or raise spec.resources.limits.memory")
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     model = _connect(network, nodes, precision)
@@ -198,7 +210,7 @@ def _too_large(model: keras.Model, nodes: Sequence[Node], footprint: Footprint, 
     largest = model.get_layer(node.name).count_params()
     return (
         f"spec.network has {model.count_params():,} parameters: {footprint}, but there are {memory / 2**30:,.1f} GiB. "
-        f"{node} has {largest:,} of them. Make the network smaller, or raise spec.resources.limits.memory"
+        f"{node} has {largest:,} of them"
     )
 
 

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from epochal_trainer.data.memory import Memory, available
+from epochal_api.pod import NOT_RETRIED
+from epochal_trainer.data.memory import Memory, available, capacity
 from epochal_trainer.failures import Failure
 
 GIB = 1024**3
@@ -53,6 +54,27 @@ def test_the_tightest_limit_counts_and_the_page_cache_does_not(
     meminfo = "MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n"
     files(tmp_path, {"proc/meminfo": meminfo, "proc/self/cgroup": groups, **content})
     assert available(tmp_path / "proc", tmp_path / "sys") == left
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "reason", "retried"),
+    [
+        ({}, 4 * GIB, "OutOfMemory", True),
+        ({}, 5 * GIB, "DataTooLarge", False),
+        (VERSION_2, GIB, "DataTooLarge", False),
+    ],
+)
+def test_memory_that_others_take_is_no_fault_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, str], size: int, reason: str, *, retried: bool
+) -> None:
+    meminfo = "MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n"
+    files(tmp_path, {"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n", **content})
+    places = tmp_path / "proc", tmp_path / "sys"
+    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: available(*places))
+    monkeypatch.setattr("epochal_trainer.data.memory.capacity", lambda: capacity(*places))
+    with pytest.raises(Failure, match=r"a takes .* bytes in memory, and only .*spec.resources") as caught:
+        Memory().reserve(size, "a")
+    assert (caught.value.reason, caught.value.exit_code not in NOT_RETRIED) == (reason, retried)
 
 
 def test_this_process_has_some() -> None:

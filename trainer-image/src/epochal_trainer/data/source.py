@@ -94,11 +94,11 @@ class Source:
 
     def _expand(self, target: BinaryIO, memory: Memory) -> None:
         with self.opened() as stream:
-            left = memory.left
+            left = memory.most
             while chunk := stream.read(CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    memory.reserve(memory.left - left, f"{self.name}, expanded,")
+                    memory.reserve(memory.most - left, f"{self.name}, expanded,")
                 target.write(chunk)
         target.seek(0)
 
