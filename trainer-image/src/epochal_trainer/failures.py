@@ -9,6 +9,7 @@ from epochal_api.text import printable
 DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_SUCH_PLACE = (errno.EINVAL, errno.EOVERFLOW)
 
 
 class Failure(Exception):
@@ -77,6 +78,17 @@ def node_full(found: str) -> Failure:
     """
     advice = "others take the memory of this node at the moment: reserve it with spec.resources.requests.memory"
     return Failure("OutOfMemory", f"{found}; {advice}", NODE_FULL)
+
+
+def of_the_machine(error: BaseException) -> bool:
+    """Returns whether reading a file failed by memory or disk, and not by what is in the file.
+
+    Args:
+        error: What was raised. Where a file names places in it that cannot be, the system refuses to go there.
+    """
+    if isinstance(error, OSError):
+        return error.errno is not None and error.errno not in _NO_SUCH_PLACE
+    return isinstance(error, MemoryError)
 
 
 def lacks_room(error: BaseException | None) -> bool:

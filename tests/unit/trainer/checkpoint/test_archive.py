@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import zipfile
@@ -116,6 +117,19 @@ def npy(array: Any, **header: Any) -> bytes:
         return file.getvalue() + np.asarray(array).tobytes()
     np.save(file, array, allow_pickle=True)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EIO, "Input/output error")], ids=repr)
+def test_a_fault_of_the_machine_is_no_damage(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error
+
+    path = written(tmp_path / "a", make())
+    monkeypatch.setattr("epochal_trainer.checkpoint.archive._read_array", broken)
+    with pytest.raises(type(error)):
+        archive.read(path)
 
 
 HUGE = npy(np.zeros(2), descr="<f4", fortran_order=False, shape=(10**12,))

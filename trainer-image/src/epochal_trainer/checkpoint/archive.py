@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import Failure, bad_spec
+from epochal_trainer.failures import Failure, bad_spec, of_the_machine
 
 _STATE = "state.json"
 _ARRAY = ".npy"
@@ -70,9 +70,11 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
             names = _names(archive, path.stat().st_size)
             state = parse(archive.read(_STATE))
             arrays = {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names if name.endswith(_ARRAY)}
-    except (Failure, MemoryError, Unreadable):
+    except (Failure, Unreadable):
         raise
     except Exception as error:  # what zipfile and NumPy raise for damage has no end
+        if of_the_machine(error):
+            raise
         raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
     for name, kind in state.bits.items():
         if name not in arrays:

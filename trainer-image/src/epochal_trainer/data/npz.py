@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples, shaped
 from epochal_trainer.data.source import DENSEST, Source, supported
-from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.failures import Failure, bad_data, of_the_machine
 
 Role: TypeAlias = Literal["train", "validation", "test"]
 
@@ -65,6 +65,8 @@ def read(source: Source, role: Role, memory: Memory) -> Samples:
             labels = _array(source, archive, members[y], f"{source.name}[{y}]", memory)
             return Samples(features, labels, f"{source.name}[{x}]", f"{source.name}[{y}]")
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        if of_the_machine(error):
+            raise
         raise source.damaged(str(error)) from error
     except EOFError as error:
         raise source.truncated("an array in it has no end", "must be whole") from error

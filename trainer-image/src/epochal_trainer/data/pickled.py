@@ -18,7 +18,7 @@ import numpy as np
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples, shaped
 from epochal_trainer.data.source import Source, unsupported
-from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.failures import Failure, bad_data, of_the_machine
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MOST_STEPS = 100_000
@@ -64,6 +64,8 @@ def read(source: Source, memory: Memory) -> Samples:
         except Failure:
             raise
         except Exception as error:
+            if of_the_machine(error):
+                raise
             if bounded.ended:
                 raise source.truncated("the pickle breaks off", "it must be whole") from error
             raise _failure(source, error) from error
