@@ -9,6 +9,7 @@ from epochal_trainer.failures import Failure
 from epochal_trainer.footprint import Footprint
 
 MIB = 1 << 20
+EMBEDDING = {"layer": "Embedding", "input_dim": 1024, "output_dim": 1024}
 BEST = {"callback": "EarlyStopping", "restore_best_weights": True}
 
 
@@ -32,6 +33,24 @@ def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, 
     network.build(described, seed=1, memory=need * 4 * MIB, gpus=gpus, training=training)
     with pytest.raises(Failure, match=r"the copy for a checkpoint .* but there are .*spec.resources.limits.memory"):
         network.build(described, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
+
+
+@pytest.mark.parametrize(("optimizer", "need"), [("SGD", 2), ("Adam", 6)])
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        EMBEDDING,
+        {**EMBEDDING, "layer": "ReversibleEmbedding"},
+        {"layer": "Pipeline", "layers": [EMBEDDING]},
+    ],
+    ids=str,
+)
+def test_rows_that_are_not_looked_up_have_no_gradient(embedding: dict[str, Any], optimizer: str, need: int) -> None:
+    described = Network.model_validate({"input": {"shape": [3]}, "layers": [embedding, {"layer": "Flatten"}]})
+    training = Training.model_validate({"loss": "mse", "optimizer": optimizer})
+    network.build(described, seed=1, memory=need * 4 * MIB, training=training)
+    with pytest.raises(Failure, match="but there are"):
+        network.build(described, seed=1, memory=need * 4 * MIB - 1, training=training)
 
 
 def test_memory_that_others_take_is_no_fault_of_the_spec() -> None:

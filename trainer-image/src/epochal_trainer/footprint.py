@@ -19,7 +19,8 @@ class Footprint:
 
     Args:
         weights: Weights, trainable or not.
-        gradients: Their gradients, of the same types, whatever a layer computes in.
+        gradients: Their gradients, of the same types, whatever a layer computes in; none of an Embedding's, which has
+            one for each row that is looked up.
         optimizer: What the optimizer keeps.
         checkpoint: A copy of weights and optimizer on the host, on its way to the bucket.
         callbacks: Weights that callbacks keep on the host, and their copy in a checkpoint.
@@ -40,11 +41,15 @@ class Footprint:
             training: How it is trained; None to count weights and gradients alone.
             slots: Variables that the optimizer keeps for each weight.
         """
-        gradients = count_bytes(model.trainable_variables)
-        weights = gradients + count_bytes(model.non_trainable_variables)
+        trained = count_bytes(model.trainable_variables)
+        weights = trained + count_bytes(model.non_trainable_variables)
+        layers = model._flatten_layers()  # noqa: SLF001 - those within others, too
+        gradients = trained - sum(
+            count_bytes(layer.trainable_variables) for layer in layers if isinstance(layer, keras.layers.Embedding)
+        )
         if training is None:
             return cls(weights, gradients)
-        optimizer = slots * gradients
+        optimizer = slots * trained
         best = sum(callback.arguments.get("restore_best_weights") is True for callback in training.callbacks)
         return cls(weights, gradients, optimizer, weights + optimizer, callbacks=2 * best * weights)
 

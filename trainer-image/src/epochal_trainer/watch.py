@@ -129,6 +129,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpointer.check()
             if self._stopping.requested and self._before_validation is not None:
                 self._before_validation.put_back()
+                self._before_validation = None  # or there would be two copies of what may be as large as the network
                 self._store(self._checkpointer, self._steps, self._validation_began)
         self._stopping.check()
 
