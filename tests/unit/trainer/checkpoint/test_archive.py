@@ -15,6 +15,7 @@ from epochal_trainer.failures import Failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
+from pydantic import ValidationError
 
 Make = Callable[..., Snapshot]
 TYPES = ["float32", "float16", "int64", "uint8", "bool", ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.int4]
@@ -195,6 +196,17 @@ def test_a_bomb_is_not_opened(tmp_path: Path, make: Make) -> None:
     path = rewritten(written(tmp_path / "a", make()), bomb, zipfile.ZIP_DEFLATED)
     with pytest.raises(Unreadable, match="compressed"):
         archive.read(path)
+
+
+@pytest.mark.parametrize("field", ["history", "callbacks", "variables.model"])
+def test_one_fault_of_many_is_told(make: Make, field: str) -> None:
+    state = json.loads(make().state.model_dump_json())
+    faults = [{}] * 1000
+    state |= {"variables": {"model": faults}} if field == "variables.model" else {field: faults}
+    with pytest.raises(Unreadable, match=rf"{field}\.0\.") as caught:
+        archive.parse(json.dumps(state).encode())
+    assert isinstance(caught.value.__cause__, ValidationError)
+    assert caught.value.__cause__.error_count() < 10
 
 
 def test_no_array_is_read_over_and_over(tmp_path: Path, make: Make) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from epochal_api.model import Model
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
 from epochal_trainer.epochs import Epoch
 
@@ -118,7 +118,10 @@ class FileState(Part):
 
 
 class State(Part):
-    """All of a checkpoint but its arrays and files."""
+    """All of a checkpoint but its arrays and files.
+
+    Of a list one fault is told: each takes a thousand times what it needs to be written.
+    """
 
     format: int = FORMAT
     attempt: Annotated[int, Field(ge=1)]
@@ -131,12 +134,12 @@ class State(Part):
     """Seconds that the running epoch had taken so far."""
     stop_training: bool
     """Whether a callback has ended the training."""
-    history: list[FinishedEpoch]
+    history: Annotated[list[FinishedEpoch], FailFast()]
     """The finished epochs."""
     facts: Facts
-    variables: dict[Text, list[VariableState]]
+    variables: dict[Text, Annotated[list[VariableState], FailFast()]]
     """The variables by group: model, optimizer, metrics, random."""
-    callbacks: list[CallbackState]
+    callbacks: Annotated[list[CallbackState], FailFast()]
     """The user's callbacks, in their order."""
     random: RandomState
     bits: dict[Text, Text] = {}
