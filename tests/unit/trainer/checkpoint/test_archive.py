@@ -1,6 +1,7 @@
 import errno
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,22 @@ def test_no_array_is_read_over_and_over(tmp_path: Path, make: Make) -> None:
         archived.writestr("model/0.npy", b"")
     with pytest.raises(Unreadable, match="holds something twice"):
         archive.read(path)
+
+
+def test_a_part_of_two_sizes_is_not_opened(tmp_path: Path, make: Make) -> None:
+    """zipfile makes room for what a part takes in the archive before it reads, whatever it holds."""
+    path = written(tmp_path / "a", make())
+    content = bytearray(path.read_bytes())
+    size = content.index(b"PK\1\2") + 20
+    content[size : size + 4] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable, match="compressed"):
+            archive.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_a_later_version_adds_is_passed_over(tmp_path: Path, make: Make) -> None:

@@ -113,7 +113,7 @@ def too_new(found: int) -> Failure:
 def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
     """Returns the names in an archive, once it is clear that reading it takes no more than it holds."""
     entries = archive.infolist()
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
         raise Unreadable("it is compressed, and checkpoints are not")
     if sum(entry.file_size for entry in entries) > held:
         raise Unreadable("it claims to hold more than it has bytes")
