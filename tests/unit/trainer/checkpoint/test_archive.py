@@ -202,7 +202,7 @@ def test_a_bomb_is_not_opened(tmp_path: Path, make: Make) -> None:
 @pytest.mark.parametrize("field", ["history", "callbacks", "variables.model"])
 def test_one_fault_of_many_is_told(make: Make, field: str) -> None:
     state = json.loads(make().state.model_dump_json())
-    faults = [{}] * 1000
+    faults: list[dict[str, Any]] = [{}] * 1000
     state |= {"variables": {"model": faults}} if field == "variables.model" else {field: faults}
     with pytest.raises(Unreadable, match=rf"{field}\.0\.") as caught:
         archive.parse(json.dumps(state).encode())
