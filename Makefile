@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+# Without bytecode each process compiles TensorFlow anew, which takes 10 s.
+unexport PYTHONDONTWRITEBYTECODE
 export EPOCHAL_CACHE ?= $(HOME)/.cache/epochal
 UV := $(or $(shell command -v uv),$(EPOCHAL_CACHE)/uv/bin/uv)
 CLUSTER := $(UV) run --quiet --only-group cluster python tests/cluster
