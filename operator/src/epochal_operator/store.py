@@ -24,6 +24,8 @@ GONE = 10_000
 MAX_LABELS = 64
 """Labels of an object that are kept; of more, only ours are."""
 MAX_OWNERS = 8
+MAX_NAME = 253
+"""Characters of a name, or of a digest: the API server does not bound those in references and annotations."""
 
 _TEXT = "text"
 """Field of what is kept of a TrainingJob: its spec as JSON."""
@@ -236,7 +238,7 @@ def _trimmed(kind: Kind, thing: Object) -> Object:
     kept = {name: spec[name] for name in _SPEC[kind] if name in spec}
     if kind == "Pod":
         found = (one for one in spec.get("containers") or [] if one.get("name") == CONTAINER)
-        kept["containers"] = [{name: one.get(name) for name in ("name", "resources")} for one in found]
+        kept["containers"] = [{"name": CONTAINER, "resources": {"limits": _memory(one)}} for one in found]
     return {"metadata": metadata, "spec": kept, "status": status}
 
 
@@ -247,9 +249,14 @@ def _metadata(metadata: Object) -> Object:
         labels = _some(labels, NAME_LABEL, UID_LABEL, QUEUE_LABEL)
     owners = metadata.get("ownerReferences") or []
     owners = [one for one in owners if one.get("controller") or one.get("kind") == KIND][:MAX_OWNERS]
+    owners = [_some(one, *_OWNER) for one in owners if all(len(str(text)) <= MAX_NAME for text in one.values())]
     finalizers = (metadata.get("finalizers") or [])[:MAX_OWNERS]
-    annotations = _some(annotations, SPEC_ANNOTATION)
+    annotations = {name: text[:MAX_NAME] for name, text in _some(annotations, SPEC_ANNOTATION).items()}
     return kept | {"labels": labels, "annotations": annotations, "ownerReferences": owners, "finalizers": finalizers}
+
+
+def _memory(container: Object) -> Object:
+    return _some((container.get("resources") or {}).get("limits") or {}, "memory")
 
 
 def _some(texts: Object, *names: str) -> Object:
@@ -276,6 +283,7 @@ _METADATA = (
     "creationTimestamp",
     "deletionTimestamp",
 )
+_OWNER = ("apiVersion", "kind", "name", "uid", "controller")
 _SPEC: dict[Kind, frozenset[str]] = {
     "Job": frozenset({"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy"}),
     "Pod": frozenset({"nodeName"}),

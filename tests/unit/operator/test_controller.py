@@ -89,7 +89,7 @@ async def test_all_is_listed_once_in_small_pages(server: FakeApiServer, controll
         await settled(server, *names)
         create(server, "later")
         await settled(server, "later")
-    assert lists(server, "trainingjobs") == 1 + 3, "whether there is such a kind, and three pages"
+    assert lists(server, "trainingjobs") == 1 + 8, "whether there is such a kind, and eight pages"
     assert lists(server, "jobs") == lists(server, "pods") == 1
 
 

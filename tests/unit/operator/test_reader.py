@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator import spans as module
+from epochal_operator.kube import OBJECT_BYTES, PAGE
 from epochal_operator.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,3 +257,16 @@ async def test_lines_are_whole_however_they_come() -> None:
             yield chunk
 
     assert [line async for line in lines(chunks())] == [b"a", b"bc", 2 * long, b"end"]
+
+
+def test_two_pages_of_the_largest_objects_leave_half_of_the_operators_memory() -> None:
+    """One of ours and one of kopf's. What is stored as a < is listed as six bytes."""
+    args = b"\\u003c" * (OBJECT_BYTES // 6)
+    pod = b'{"metadata":{"name":"a","namespace":"b","uid":"c"},"spec":{"containers":[{"args":["%b"]}]}}' % args
+    page = b'{"metadata":{"resourceVersion":"1"},"items":[%b]}' % b",".join([pod] * PAGE)
+    tracemalloc.start()
+    items = read(page)["items"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [UNREAD in one for one in items] == [True] * PAGE
+    assert 2 * (len(page) + peak) < 256 * 1024 * 1024

@@ -145,7 +145,7 @@ def test_only_what_is_of_use_is_kept() -> None:
     assert whole(job)["spec"] == thing("TrainingJob", 1)["spec"]
     assert child["spec"] == {"suspend": True}
     assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
-    assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {}}]}
+    assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,12 +209,14 @@ def size(value: Any) -> int:
     return sys.getsizeof(value) + sum(map(size, inside))
 
 
-LAVISH = {
+LAVISH: dict[str, Any] = {
     "spec": {"a": [[]] * 43_000},
     "labels": {f"label-{number}": "" for number in range(8_000)},
     "our labels": {f"epochal.dev/{number}": "" for number in range(8_000)},
     "annotations": {f"epochal.dev/{number}": "" for number in range(6_000)},
-    "annotation": {"epochal.dev/trainingjob": "x" * 120_000},
+    "annotation": {"epochal.dev/spec-sha256": "\U0001f600" + "x" * 120_000},
+    "owner": {"kind": "TrainingJob", "apiVersion": "a", "controller": True, "uid": "u", "name": "\U0001f600" * 30_000},
+    "resources": {f"example.com/{number}": "1" for number in range(3_000)},
     "ownerReferences": [{"kind": "ConfigMap", "name": "a", "uid": str(number)} for number in range(2_500)],
     "finalizers": [f"a/{number}" for number in range(10_000)],
     "managedFields": [{"fieldsV1": {}}] * 6_000,
@@ -232,14 +234,18 @@ def test_what_is_kept_of_an_object_is_bounded(kind: Kind, field: str) -> None:
         one["metadata"]["labels"] = one["metadata"].get("labels", {}) | LAVISH[field]
     elif field == "annotation":
         one["metadata"]["annotations"] = LAVISH[field]
+    elif field == "owner":
+        one["metadata"]["ownerReferences"] = [LAVISH[field]]
+    elif field == "resources":
+        one["spec"]["containers"] = [{"name": "trainer", "resources": {"limits": LAVISH[field] | {"memory": "1Gi"}}}]
     else:
         one["metadata"][field] = LAVISH[field]
-    one = read(json.dumps(one, separators=(",", ":")).encode())
+    one = read(json.dumps(one, separators=(",", ":"), ensure_ascii=False).encode())
     store = Store()
     assert store.put(kind, one) == {KEY}
     (kept,) = store._things[kind][KEY].values()
     assert size(kept) < MAX_SPEC_BYTES + 16 * 1024
-    if field != "spec":
+    if field not in {"spec", "resources"} or kind != "TrainingJob":
         assert size(kept) < 16 * 1024
 
 
