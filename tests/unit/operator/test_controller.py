@@ -198,3 +198,18 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
         assert not controller.queue.stalled()
         assert not controller.queue.depth
         assert not any(one.verb in {"create", "patch"} for one in server.asked)
+
+
+async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, controlling: Any) -> None:
+    """Whoever else is built on kopf marks by its default what it has to see to before it goes."""
+    mark = "kopf.zalando.org/KopfFinalizerMarker"
+    metadata = {"name": "other", "labels": {"epochal.dev/trainingjob": "digits"}, "finalizers": [mark]}
+    server.objects.create("jobs", "vision", {"metadata": metadata, "spec": {}})
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        server.objects.patch("jobs", "vision", "other", {"metadata": {"annotations": {"seen": "again"}}})
+        create(server, "later")
+        await settled(server, "later")
+    assert server.objects.get("jobs", "vision", "other")["metadata"]["finalizers"] == [mark]
+    assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)
