@@ -13,9 +13,11 @@ from urllib.parse import quote
 
 import pytest
 from epochal_api.progress import Waiting
+from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import Credentials, Patience, S3Bucket, Waits, faults, patience, s3
 from epochal_trainer.buckets.s3_errors import SHOWN
 from epochal_trainer.failures import Failure
+from epochal_trainer.results import Results
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -401,3 +403,25 @@ def test_no_credential_that_a_service_repeats_is_told(
         for secret in secrets:
             assert secret not in text
             assert quote(secret, safe="") not in text
+
+
+def test_a_write_is_not_tried_again_over_a_later_attempt(service: Service, bucket: S3Bucket, tmp_path: Path) -> None:
+    """Tries go on for an hour, and meanwhile another attempt may have stored all of its results."""
+    (tmp_path / "model").write_bytes(b"mine")
+    attempts = Attempts(bucket, "u", "earlier")
+    attempts.begin("spec")
+    left = Times(s3.RETRIES + 1)
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        if asked.method != "PUT" or not asked.key.endswith("model.keras") or not left.take():
+            return False
+        service.objects["u/attempts/2-later.json"] = b"{}"
+        service.objects["u/model.keras"] = b"theirs"
+        handler.refuse(503, "SlowDown", "as it was told to")
+        return True
+
+    service.faults.append(fault)
+    with pytest.raises(Failure) as caught:
+        Results(bucket, "u", attempts.check).store(tmp_path / "model", "model.keras")
+    assert caught.value.reason == "Superseded"
+    assert service.objects["u/model.keras"] == b"theirs"

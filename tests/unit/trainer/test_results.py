@@ -3,9 +3,11 @@ import math
 from pathlib import Path
 
 import pytest
+from epochal_trainer.attempts import Attempts
 from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.curves import draw
 from epochal_trainer.epochs import Epoch
+from epochal_trainer.failures import Failure
 from epochal_trainer.results import Results, readable, to_json
 
 
@@ -13,8 +15,25 @@ def test_a_folder_is_stored_with_its_folders(tmp_path: Path) -> None:
     (tmp_path / "from/deep").mkdir(parents=True)
     (tmp_path / "from/deep/file").write_text("x")
     (tmp_path / "to").mkdir()
-    Results(FolderBucket(tmp_path / "to"), "n/j/u").store_folder(tmp_path / "from", "callbacks")
+    results = Results(FolderBucket(tmp_path / "to"), "n/j/u", check=lambda: None)
+    results.store_folder(tmp_path / "from", "callbacks")
     assert (tmp_path / "to/n/j/u/callbacks/deep/file").read_text() == "x"
+
+
+def test_nothing_is_stored_over_the_results_of_a_later_attempt(tmp_path: Path) -> None:
+    """Its node was cut off while it stored, somebody deleted that, and it came back when the next one had ended."""
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "mine").write_text("mine")
+    bucket = FolderBucket(tmp_path / "bucket")
+    earlier, later = (Attempts(bucket, "n/j/u", pod) for pod in ("earlier", "later"))
+    earlier.begin("spec")
+    results = Results(bucket, "n/j/u", earlier.check)
+    results.store(tmp_path / "mine", "model.keras")
+    later.begin("spec")
+    with pytest.raises(Failure) as caught:
+        results.store(tmp_path / "mine", "history.csv")
+    assert caught.value.reason == "Superseded"
+    assert not (tmp_path / "bucket/n/j/u/history.csv").exists()
 
 
 def test_json_holds_no_number_that_json_does_not_have() -> None:

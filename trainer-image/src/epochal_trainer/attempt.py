@@ -128,9 +128,9 @@ class Attempt:
         with stages.stage("storage"):
             opened = buckets()
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
-            results = Results(opened.results, folder)
-            opened.data.check()
             attempts = Attempts(opened.results, folder, self._pod)
+            results = Results(opened.results, folder, attempts.check)
+            opened.data.check()
             attempt = attempts.begin(jobs.digest(job))
             self._attempts, self._results = attempts, results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
@@ -165,9 +165,8 @@ class Attempt:
 
     def store_log(self) -> None:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
-        if self._attempts is not None and self._results is not None:
+        if self._results is not None:
             with suppress(Failure):
-                self._attempts.check()
                 self._results.store(self._scratch / LOG, LOG)
 
     def _build(self) -> keras.Model:
@@ -272,7 +271,6 @@ class Attempt:
             "spec": self._job.spec.model_dump(mode="json"),
         }
         (scratch / SUMMARY).write_bytes(to_json(content))
-        self._attempts.check()  # The summary says whose the rest is.
         results.store(scratch / SUMMARY, SUMMARY)
         self._reporter.update(stage="Done", artifacts=Artifacts(uri=results.uri(), model=uri, log=results.uri(LOG)))
 

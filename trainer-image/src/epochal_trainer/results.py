@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ class Results:
     Args:
         bucket: The bucket.
         folder: The folder, without a slash at its end.
+        check: Called before each try to write; raises if these results are another attempt's by now.
     """
 
-    def __init__(self, bucket: Bucket, folder: str) -> None:
+    def __init__(self, bucket: Bucket, folder: str, check: Callable[[], None]) -> None:
         self._bucket = bucket
         self._folder = folder
+        self._check = check
 
     def uri(self, name: str = "") -> str:
         """Returns where a result lies; without a name, where all do."""
@@ -48,8 +50,11 @@ class Results:
 
         Returns:
             Where it lies.
+
+        Raises:
+            Failure: As `check`, or as the bucket.
         """
-        self._bucket.upload(path, f"{self._folder}/{name}")
+        self._bucket.upload(path, f"{self._folder}/{name}", before=self._check)
         log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
         return self.uri(name)
 

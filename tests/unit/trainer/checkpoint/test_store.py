@@ -193,9 +193,9 @@ def test_files_are_stored_once_and_go_with_the_last_that_names_them(
     uploads: list[str] = []
     original = FolderBucket.upload
 
-    def upload(self: FolderBucket, path: Path, key: str) -> None:
+    def upload(self: FolderBucket, path: Path, key: str, **options: Any) -> None:
         uploads.append(key)
-        original(self, path, key)
+        original(self, path, key, **options)
 
     monkeypatch.setattr(FolderBucket, "upload", upload)
     store, same = opened(), copy(tmp_path, "same")

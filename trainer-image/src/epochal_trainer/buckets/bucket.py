@@ -1,6 +1,7 @@
 """What the trainer asks of a bucket."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,8 +74,13 @@ class Bucket(Protocol):
             Failure: ResultsNotWritable, or as `check`.
         """
 
-    def upload(self, path: Path, key: str) -> None:
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
         """Writes a file to an object and checks that it arrived whole.
+
+        Args:
+            path: The file.
+            key: The object.
+            before: Called before each try, which may come long after the first; what it raises is raised.
 
         Raises:
             Failure: ResultsNotWritable, or as `check`.

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,8 +88,9 @@ class FolderBucket:
         with self._written(key) as unfinished:
             unfinished.write_bytes(data)
 
-    def upload(self, path: Path, key: str) -> None:
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
         """See Bucket."""
+        before()
         with self._written(key) as unfinished:
             shutil.copyfile(path, unfinished)
 

@@ -214,13 +214,13 @@ class S3Bucket:
         """See Bucket."""
         self._store(key, len(data), lambda: io.BytesIO(data))
 
-    def upload(self, path: Path, key: str) -> None:
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
         """See Bucket.
 
         The service's ETag shows what arrived where it is the content's MD5. Where it is something else, as it may be
         with encryption, the object is read back.
         """
-        self._store(key, path.stat().st_size, lambda: path.open("rb"))
+        self._store(key, path.stat().st_size, lambda: path.open("rb"), before)
 
     def delete(self, key: str) -> None:
         """See Bucket."""
@@ -247,13 +247,16 @@ class S3Bucket:
         self._allowed.add(verb)
         return result
 
-    def _store(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> None:
+    def _store(
+        self, key: str, size: int, opened: Callable[[], BinaryIO], before: Callable[[], None] = lambda: None
+    ) -> None:
         with opened() as content:
             etag = _etag(content, size)
 
         tries = count(1)
 
         def ask() -> None:
+            before()
             with opened() as content:
                 self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
 
