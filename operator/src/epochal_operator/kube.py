@@ -40,10 +40,9 @@ WATCH_SECONDS = 240
 TRIES = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
-OBJECT_BYTES = 6 * 1536 * 1024
-"""The largest object there can be: etcd takes 1.5 MiB, and where that is a <, JSON has six bytes for each."""
 PAGE = 8
-"""Objects per request of a list: a page is in memory as a whole, twice for a moment, one of ours and one of kopf's."""
+"""Objects per request of a list: a page is in memory as a whole, twice for a moment, one of ours and one of kopf's.
+etcd takes 1.5 MiB of each, and where that is a <, JSON has six bytes for it."""
 UNDECLARED = 16
 """How often fields of a status are left out that the CRD does not declare: of each object, one is told at a time."""
 LONG_BYTES = 256 * 1024

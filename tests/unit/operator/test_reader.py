@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator import spans as module
-from epochal_operator.kube import OBJECT_BYTES, PAGE
+from epochal_operator.kube import PAGE
 from epochal_operator.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -261,7 +261,7 @@ async def test_lines_are_whole_however_they_come() -> None:
 
 def test_two_pages_of_the_largest_objects_leave_half_of_the_operators_memory() -> None:
     """One of ours and one of kopf's. What is stored as a < is listed as six bytes."""
-    args = b"\\u003c" * (OBJECT_BYTES // 6)
+    args = b"\\u003c" * (1536 * 1024)
     pod = b'{"metadata":{"name":"a","namespace":"b","uid":"c"},"spec":{"containers":[{"args":["%b"]}]}}' % args
     page = b'{"metadata":{"resourceVersion":"1"},"items":[%b]}' % b",".join([pod] * PAGE)
     tracemalloc.start()
