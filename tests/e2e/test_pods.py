@@ -2,7 +2,7 @@
 
 import time
 
-from epochal_api.progress import Artifacts, Report, Termination
+from epochal_api.report import Artifacts, Report, Termination
 
 from tests.kit import pods
 from tests.kit.jobs import Namespace, digits

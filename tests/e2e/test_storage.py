@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_operator.certificates import renew
+from epochal_operator.web.certificates import renew
 
 from tests.kit import buckets, seaweedfs
 from tests.kit.jobs import DIGITS, Namespace, digits

@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from epochal_trainer import curves, network, train
 from epochal_trainer.checkpoint import archive
+from epochal_trainer.model import network
+from epochal_trainer.reporting import curves
 from epochal_trainer.run import Folders, run
+from epochal_trainer.training import loop
 
 from .conftest import undone
 
@@ -86,7 +88,7 @@ def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
         wider = described.layers[0].model_copy(update={"units": 9})
         return build(described.model_copy(update={"layers": [wider, *described.layers[1:]]}), **arguments)
 
-    monkeypatch.setattr("epochal_trainer.network.build", otherwise)
+    monkeypatch.setattr("epochal_trainer.model.network.build", otherwise)
     (folder / "data/tiny.npz").unlink()  # No data are needed to tell.
     assert train_job(folder, callbacks=[NEVER_BETTER]) == 64
     assert "CheckpointMismatch: the checkpoint of attempt 1 in " in capsys.readouterr().out
@@ -121,7 +123,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
 @pytest.mark.parametrize(
     ("during", "stored"),
     [
-        (train.evaluate, set()),
+        (loop.evaluate, set()),
         (curves.draw, {"model.keras", "history.csv"}),
     ],
     ids=["the test", "storing"],

@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer import callbacks, network, train
-from epochal_trainer.batches import steps_per_epoch
-from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Store, Writer, variables
-from epochal_trainer.compile import check_labels, compile_model
 from epochal_trainer.data import Samples
-from epochal_trainer.epochs import Epoch
-from epochal_trainer.failures import Failure
-from epochal_trainer.stopping import Stopping, Terminated
-from epochal_trainer.watch import Watch
+from epochal_trainer.data.batches import steps_per_epoch
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.model import callbacks, network
+from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.storage import FolderBucket
+from epochal_trainer.training import loop
+from epochal_trainer.training.progress import Watch
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -139,7 +140,7 @@ def run(
     if start is not None:
         files.put_back(start.files)
     try:
-        train.fit(model, spec, train=TRAIN, validation=VALIDATION, callbacks=user, watch=watch, start=start)
+        loop.fit(model, spec, train=TRAIN, validation=VALIDATION, callbacks=user, watch=watch, start=start)
     finally:
         writer.flush(10)
         writer.close()

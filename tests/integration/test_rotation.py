@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import web
-from epochal_api.progress import Report
-from epochal_operator.server import Server, listen
-from epochal_operator.tls import ROTATION_ANNOTATION, ServingCertificate
-from epochal_trainer.report import Endpoint, Reporter
+from epochal_api.report import Report
+from epochal_operator.web.server import Server, listen
+from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate
+from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
 if TYPE_CHECKING:
-    from epochal_operator.kube import Kube
+    from epochal_operator.runtime.kube import Kube
 
 
 class Secret:

@@ -21,17 +21,17 @@ import pytest
 import tensorflow as tf
 import yaml
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.progress import Termination, decode_termination
+from epochal_api.report import Termination, decode_termination
 from epochal_trainer.__main__ import app
+from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.run import Folders, run
-from epochal_trainer.termination import LastWords
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
 from tests.kit.s3_server import Service
 
 from .conftest import undone
-from .test_report import Operator
+from .test_reporter import Operator
 
 FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
 LABELS = (FEATURES[:, 0] > 0).astype("uint8")
@@ -314,7 +314,7 @@ def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - f
         raise error
 
     command(folder, job())
-    monkeypatch.setattr("epochal_trainer.network.build", broken)
+    monkeypatch.setattr("epochal_trainer.model.network.build", broken)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == code
     printed = capsys.readouterr().out
     assert "Traceback" in printed

@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from epochal_api.progress import Waiting
-from epochal_trainer.attempts import Attempts
-from epochal_trainer.buckets import Credentials, Patience, S3Bucket, Waits, faults, patience, s3
-from epochal_trainer.buckets.s3_errors import SHOWN
-from epochal_trainer.failures import Failure
-from epochal_trainer.results import Results
+from epochal_api.report import Waiting
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.results import Results
+from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits, faults, patience, s3
+from epochal_trainer.storage.s3_errors import SHOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

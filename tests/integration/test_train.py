@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer import callbacks, network, train
-from epochal_trainer.batches import steps_per_epoch
-from epochal_trainer.compile import compile_model
 from epochal_trainer.data import Samples
-from epochal_trainer.epochs import Epoch
-from epochal_trainer.failures import Failure
-from epochal_trainer.stopping import Stopping, Terminated
-from epochal_trainer.watch import Watch
+from epochal_trainer.data.batches import steps_per_epoch
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.model import callbacks, network
+from epochal_trainer.model.compile import compile_model
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.training import loop
+from epochal_trainer.training.progress import Watch
 from keras.src.utils import python_utils
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -66,7 +67,7 @@ def fit(
         ends_on_nan=spec.terminate_on_nan,
     )
     user = callbacks.build(spec.callbacks, folder=folder)
-    train.fit(model, spec, train=data, validation=validation, callbacks=user, watch=watch)
+    loop.fit(model, spec, train=data, validation=validation, callbacks=user, watch=watch)
     return model, watch.history, positions
 
 
@@ -90,7 +91,7 @@ def test_it_learns() -> None:
         epochs=30, metrics=["accuracy"], data=samples(400), optimizer={"name": "Adam", "learning_rate": 0.01}
     )
     assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
-    assert train.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
+    assert loop.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
 
 
 def test_figures_are_waited_for_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +171,7 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
-@pytest.mark.parametrize("part", ["watch.figures_of.line", "watch._learning_rate", "batches.order"])
+@pytest.mark.parametrize("part", ["reporting.history.line", "training.progress._learning_rate", "data.batches.order"])
 def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise kind("ours")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, Store
-from epochal_trainer.stopping import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.storage import FolderBucket
 
 from .test_resume import CALLBACKS, DENSE, STEPS, SWAP, EpochRecorder, SignalAt, assert_same, run
 

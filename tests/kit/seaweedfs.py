@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from epochal_operator.certificates import Bundle, renew, service_names
+from epochal_operator.web.certificates import Bundle, renew, service_names
 from minio import Minio
 
 from tests.kit.kubectl import Object, apply, kubectl

@@ -10,17 +10,17 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from epochal_operator import logs
-from epochal_operator.children import Installation
 from epochal_operator.config import Config, read_config
-from epochal_operator.controller import Controller
-from epochal_operator.health import health_routes
-from epochal_operator.kube import Kube
-from epochal_operator.leader import Leadership, LeaseLost
-from epochal_operator.metrics import JobCollector, OperatorMetrics
-from epochal_operator.progress import ProgressEndpoint
-from epochal_operator.server import Server, listen
-from epochal_operator.tls import ServingCertificate
+from epochal_operator.runtime import logs
+from epochal_operator.runtime.controller import Controller
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.leader import Leadership, LeaseLost
+from epochal_operator.trainingjob.job import Installation
+from epochal_operator.trainingjob.metrics import JobCollector, OperatorMetrics
+from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
+from epochal_operator.web.health import health_routes
+from epochal_operator.web.server import Server, listen
+from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
 """Longer than any one reconcile can take, as every request has an end."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.pod import TOKEN_AUDIENCE
-from epochal_operator.children import batch_job
+from epochal_operator.trainingjob.job import batch_job
 
 from tests.unit.chart.conftest import ROOT
 from tests.unit.operator.objects import INSTALLATION, training_job

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_operator.children import batch_job
+from epochal_operator.trainingjob.job import batch_job
 
 from tests.unit.operator.objects import INSTALLATION, training_job
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from epochal_operator import __main__ as main
 from epochal_operator.config import read_config
-from epochal_operator.kube import Kube
+from epochal_operator.runtime.kube import Kube
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer

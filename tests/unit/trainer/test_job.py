@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_trainer import job as jobs
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
 
 JOB: dict[str, Any] = {
     "apiVersion": "epochal.dev/v1alpha1",

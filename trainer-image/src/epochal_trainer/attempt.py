@@ -11,24 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
-from epochal_api.progress import Artifacts, Size
+from epochal_api.report import Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_trainer import callbacks, checkpoint, compile, curves, epochs, network, summary, train  # noqa: A004
+from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.adapt import adapt
-from epochal_trainer.attempts import Attempts
-from epochal_trainer.buckets import Bucket
-from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
 from epochal_trainer.data.memory import Memory, available, capacity
-from epochal_trainer.epochs import Epoch
-from epochal_trainer.failures import Failure
-from epochal_trainer.fitting import STAGING, Fitting, progress
-from epochal_trainer.indices import check_indices
-from epochal_trainer.pulse import Pulse
-from epochal_trainer.report import Reporter
-from epochal_trainer.results import (
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.text import duration, figure, readable
+from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
+from epochal_trainer.model.adapt import adapt
+from epochal_trainer.model.indices import check_indices
+from epochal_trainer.reporting import curves, history
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.reporter import Reporter
+from epochal_trainer.reporting.results import (
     CALLBACKS,
     CURVES,
     HISTORY,
@@ -37,11 +37,14 @@ from epochal_trainer.results import (
     SUMMARY,
     TENSORBOARD,
     Results,
-    readable,
     to_json,
 )
-from epochal_trainer.stages import Stages
-from epochal_trainer.stopping import Stopping
+from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.storage import Bucket
+from epochal_trainer.storage.bucket import sha256
+from epochal_trainer.training import loop
+from epochal_trainer.training.fitting import STAGING, Fitting, progress
+from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ class Attempt:
         stopping: Says when to stop.
         stages: Measures where the time goes.
         reporter: Takes what is to be reported. It knows no attempt yet.
-        pulse: Takes each step.
+        watchdog: Takes each step.
         pod: The uid of its pod.
     """
 
@@ -91,7 +94,7 @@ class Attempt:
         stopping: Stopping,
         stages: Stages,
         reporter: Reporter,
-        pulse: Pulse,
+        watchdog: Watchdog,
         pod: str,
     ) -> None:
         self._job = job
@@ -99,7 +102,7 @@ class Attempt:
         self._stopping = stopping
         self._stages = stages
         self._reporter = reporter
-        self._pulse = pulse
+        self._watchdog = watchdog
         self._pod = pod
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
@@ -150,18 +153,18 @@ class Attempt:
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         with stages.stage("training"):
             fitting = Fitting(
-                spec.training, self._scratch, self._stopping, self._reporter, self._pulse, versions=versions()
+                spec.training, self._scratch, self._stopping, self._reporter, self._watchdog, versions=versions()
             )
-            history = fitting.run(model, data, user_callbacks, start=start, store=store, attempt=attempt)
+            epochs = fitting.run(model, data, user_callbacks, start=start, store=store, attempt=attempt)
         test = None
         if data.test is not None:
             with stages.stage("test"):
-                test = self._evaluate(model, data.test, epoch=len(history))
-                log.info("Test  %s", "  ".join(f"{name} {epochs.figure(value)}" for name, value in test.items()))
+                test = self._evaluate(model, data.test, epoch=len(epochs))
+                log.info("Test  %s", "  ".join(f"{name} {figure(value)}" for name, value in test.items()))
         with self._stopping.deferred():
-            self._store(model, data, history, test, attempt)
+            self._store(model, data, epochs, test, attempt)
         log.info("Time: %s", stages)
-        return _outcome(history, test)
+        return _outcome(epochs, test)
 
     def store_log(self) -> None:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
@@ -211,7 +214,7 @@ class Attempt:
                 log.info("Data for %-11s %s", role + ":", describe(samples))
         sets = [samples for samples in (data.train, data.validation, data.test) if samples]
         size = sum(samples.features.nbytes + samples.labels.nbytes for samples in sets)
-        log.info("Data: %s in memory, loaded in %s", readable(size), epochs.duration(time.monotonic() - began))
+        log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
         figures = compile.check_labels(model, spec.training, data.train.labels)
         names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
         callbacks.check_figures(spec.training.callbacks, names)
@@ -229,14 +232,16 @@ class Attempt:
 
     def _evaluate(self, model: keras.Model, test: Samples, *, epoch: int) -> dict[str, float]:
         training = self._job.spec.training
-        with self._pulse.watched(training.stall_seconds):
-            return train.evaluate(model, test, batch_size=training.batch_size, on_step=lambda: self._pulse.at(epoch, 0))
+        with self._watchdog.watched(training.stall_seconds):
+            return loop.evaluate(
+                model, test, batch_size=training.batch_size, on_step=lambda: self._watchdog.at(epoch, 0)
+            )
 
     def _store(
         self,
         model: keras.Model,
         data: DataSets,
-        history: Sequence[Epoch],
+        epochs: Sequence[Epoch],
         test: dict[str, float] | None,
         attempt: int,
     ) -> None:
@@ -244,13 +249,13 @@ class Attempt:
         assert self._results is not None  # noqa: S101
         results, scratch, metadata = self._results, self._scratch, self._job.metadata
         self._attempts.check()
-        self._reporter.update(stage="Storing", test=test and epochs.reported(test))
+        self._reporter.update(stage="Storing", test=test and history.reported(test))
         with self._stages.stage("results"):
             model.save(scratch / MODEL)
             uri = results.store(scratch / MODEL, MODEL)
-            (scratch / HISTORY).write_text(epochs.table(history), encoding="utf-8")
+            (scratch / HISTORY).write_text(history.table(epochs), encoding="utf-8")
             results.store(scratch / HISTORY, HISTORY)
-            curves.draw(history, scratch / CURVES, title=f"{metadata.namespace}/{metadata.name}")
+            curves.draw(epochs, scratch / CURVES, title=f"{metadata.namespace}/{metadata.name}")
             results.store(scratch / CURVES, CURVES)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
@@ -260,9 +265,9 @@ class Attempt:
             "attempt": attempt,
             "started": self._started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "epochs": len(history),
-            "metrics": dict(history[-1].metrics),
-            "best": best.dump() if (best := epochs.best(history)) else None,
+            "epochs": len(epochs),
+            "metrics": dict(epochs[-1].metrics),
+            "best": best.dump() if (best := history.best(epochs)) else None,
             "test": test,
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
@@ -281,8 +286,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
 
 
-def _outcome(history: Sequence[Epoch], test: dict[str, float] | None) -> str:
-    figures = test or history[-1].metrics
+def _outcome(epochs: Sequence[Epoch], test: dict[str, float] | None) -> str:
+    figures = test or epochs[-1].metrics
     where = "on the test set" if test else "in the last epoch"
-    text = ", ".join(f"{name} {epochs.figure(value)}" for name, value in list(figures.items())[:8])
-    return f"{len(history)} epoch{'s' if len(history) != 1 else ''} trained; {where}: {text}"
+    text = ", ".join(f"{name} {figure(value)}" for name, value in list(figures.items())[:8])
+    return f"{len(epochs)} epoch{'s' if len(epochs) != 1 else ''} trained; {where}: {text}"

@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 
-from epochal_trainer.failures import bad_spec
-from epochal_trainer.results import ATTEMPTS, CHECKPOINTS, SUMMARY
+from epochal_trainer.lib.failures import bad_spec
+from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
 
 def read(path: Path, results: Path | None = None) -> TrainingJob:

@@ -21,21 +21,22 @@ from epochal_api.pod import (
     TOKEN_FILE,
     ExitCode,
 )
-from epochal_api.progress import Report
+from epochal_api.report import Report
 from epochal_api.storage import ConfigMapKeyRef
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_trainer import cgroups
 from epochal_trainer import job as jobs
-from epochal_trainer import log as logs
-from epochal_trainer.buckets import Bucket, Credentials, FolderBucket, Patience, S3Bucket, Waits
-from epochal_trainer.failures import Failure, bad_spec, lacks_room, scratch_full
-from epochal_trainer.pulse import Pulse
-from epochal_trainer.report import Endpoint, Reporter
-from epochal_trainer.results import LOG, readable
-from epochal_trainer.stages import Stages
-from epochal_trainer.stopping import Stopping, Terminated
-from epochal_trainer.termination import LastWords
+from epochal_trainer.lib import cgroups
+from epochal_trainer.lib.failures import Failure, bad_spec, lacks_room, scratch_full
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.text import readable
+from epochal_trainer.reporting import log as logs
+from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.reporter import Endpoint, Reporter
+from epochal_trainer.reporting.results import LOG
+from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.storage import Bucket, Credentials, FolderBucket, Patience, S3Bucket, Waits
+from epochal_trainer.training.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from epochal_trainer import attempt as attempts
@@ -160,7 +161,7 @@ class _Run:
             stopping=self._stopping,
             stages=stages,
             reporter=reporter,
-            pulse=Pulse(self._words),
+            watchdog=Watchdog(self._words),
             pod=_pod(),
         )
         patience = Patience(

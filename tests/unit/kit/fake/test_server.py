@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from epochal_operator import kube as kube_module
-from epochal_operator.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
+from epochal_operator.runtime import kube as kube_module
+from epochal_operator.runtime.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Snapshot, archive
 from epochal_trainer.checkpoint.archive import Unreadable
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of

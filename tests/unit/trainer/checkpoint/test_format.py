@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer import network
 from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, archive, fitted
-from epochal_trainer.compile import check_labels, compile_model
+from epochal_trainer.model import network
+from epochal_trainer.model.compile import check_labels, compile_model
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

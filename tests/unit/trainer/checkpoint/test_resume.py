@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer import network
-from epochal_trainer.adapt import adapt
-from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, check_fit, find, fitted
 from epochal_trainer.data import Samples
-from epochal_trainer.epochs import best
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.model import network
+from epochal_trainer.model.adapt import adapt
+from epochal_trainer.reporting.history import best
+from epochal_trainer.storage import FolderBucket
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_trainer.attempts import Attempts
-from epochal_trainer.buckets import Credentials, FolderBucket, S3Bucket
-from epochal_trainer.buckets.bucket import sha256
 from epochal_trainer.checkpoint import Snapshot, Store
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.failures import Failure, refused
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.storage import Credentials, FolderBucket, S3Bucket
+from epochal_trainer.storage.bucket import sha256
 
 from tests.kit.s3_server import Service
 

@@ -3,8 +3,8 @@ from collections.abc import Callable
 
 import pytest
 from epochal_trainer.checkpoint import Snapshot, Writer
-from epochal_trainer.failures import Failure, refused
-from epochal_trainer.stopping import Terminated
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.signals import Terminated
 
 Make = Callable[..., Snapshot]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from epochal_trainer.data import Samples, check_features
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
 
 
 def samples(*shape: int) -> Samples:

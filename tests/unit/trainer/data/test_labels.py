@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data import Samples, check_labels
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 INDICES = [0, 9, 3]

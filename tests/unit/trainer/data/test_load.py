@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.storage import Data
-from epochal_trainer.buckets import FolderBucket
 from epochal_trainer.data import DataSets, Memory, Samples, load
 from epochal_trainer.data.load import split
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.storage import FolderBucket
 from hypothesis import given
 from hypothesis import strategies as st
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split

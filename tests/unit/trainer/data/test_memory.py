@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from epochal_api.pod import NOT_RETRIED
 from epochal_trainer.data.memory import Memory, available, capacity
-from epochal_trainer.failures import Failure
+from epochal_trainer.lib.failures import Failure
 
 GIB = 1024**3
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data import idx, npz, pickled
+from epochal_trainer.data.formats import idx, npz, pickled
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.source import Source
 

@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
-from epochal_trainer.checkpoint.checkpointer import Checkpointer
 from epochal_trainer.checkpoint.files import Files
+from epochal_trainer.checkpoint.policy import Checkpointer
 from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position

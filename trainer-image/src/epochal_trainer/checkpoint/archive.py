@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import Failure, bad_spec, of_the_machine
+from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 
 _STATE = "state.json"
 _ARRAY = ".npy"

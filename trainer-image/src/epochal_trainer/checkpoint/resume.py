@@ -14,7 +14,7 @@ from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, Sta
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.variables import Different
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import Failure, bad_spec
+from epochal_trainer.lib.failures import Failure, bad_spec
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
 from epochal_trainer.data.samples import Array
-from epochal_trainer.epochs import Epoch
+from epochal_trainer.reporting.history import Epoch
 
 _SEED_SHAPE = (2,)
 

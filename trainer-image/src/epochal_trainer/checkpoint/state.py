@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from epochal_api.model import Model
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
-from epochal_trainer.epochs import Epoch
+from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
 

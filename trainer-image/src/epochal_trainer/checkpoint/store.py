@@ -12,17 +12,17 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
-from epochal_trainer.attempts import Attempts
-from epochal_trainer.buckets import Bucket
-from epochal_trainer.buckets.bucket import sha256
-from epochal_trainer.buckets.faults import room_for
 from epochal_trainer.checkpoint import archive
 from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
-from epochal_trainer.failures import Failure, bad_data
-from epochal_trainer.results import CHECKPOINTS, to_json
+from epochal_trainer.lib.failures import Failure, bad_data
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.results import CHECKPOINTS, to_json
+from epochal_trainer.storage import Bucket
+from epochal_trainer.storage.bucket import sha256
+from epochal_trainer.storage.faults import room_for
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.failures import Failure
-from epochal_trainer.stopping import Terminated
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.signals import Terminated
 
 _PAUSE = 1.0
 """Seconds between tries of who is told to stop."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from epochal_trainer.data.samples import Samples, shaped
-from epochal_trainer.failures import bad_data
+from epochal_trainer.lib.failures import bad_data
 
 
 def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:

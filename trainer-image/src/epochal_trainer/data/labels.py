@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from epochal_trainer.data.samples import Array, Samples
-from epochal_trainer.failures import Failure, bad_data
+from epochal_trainer.lib.failures import Failure, bad_data
 
 INDICES = frozenset({"sparsecategoricalcrossentropy"})
 ROWS = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})

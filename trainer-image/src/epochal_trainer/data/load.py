@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from epochal_api.storage import Data, DataSet
 
-from epochal_trainer.buckets import Bucket
-from epochal_trainer.data import idx, npz, pickled
-from epochal_trainer.data.formats import format_of
+from epochal_trainer.data.formats import idx, npz, pickled
+from epochal_trainer.data.formats.detect import format_of
+from epochal_trainer.data.formats.npz import Role
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.npz import Role
 from epochal_trainer.data.samples import Array, DataSets, Samples, shaped
 from epochal_trainer.data.source import Source
-from epochal_trainer.failures import bad_data
+from epochal_trainer.lib.failures import bad_data
+from epochal_trainer.storage import Bucket
 
 BLOCK = 1024**2
 """Elements that are looked through at a time."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from epochal_trainer import cgroups
-from epochal_trainer.failures import bad_data, node_full
+from epochal_trainer.lib import cgroups
+from epochal_trainer.lib.failures import bad_data, node_full
 
 SHARE = 0.3
 """Part of the memory left that data may fill: TensorFlow keeps two further copies, and training takes the rest."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array
-from epochal_trainer.failures import Failure, bad_data, lacks_room, scratch_full
+from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_full
 
 GZIP = b"\x1f\x8b"
 DENSEST = 1032

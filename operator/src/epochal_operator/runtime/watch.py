@@ -1,0 +1,260 @@
+"""The watches: kopf tells of every change of a TrainingJob, Job or pod, and the store takes it.
+
+What kopf lists before goes to the store a page at a time. No handler changes anything or returns anything, so kopf
+writes neither annotations nor finalizers.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from os import environ
+from typing import Any
+
+import aiohttp
+import kopf
+from epochal_api.trainingjob import GROUP, PLURAL, VERSION
+
+from epochal_operator.runtime.answers import Part, answers
+from epochal_operator.runtime.inventory import Inventory, Listing, name_of
+from epochal_operator.runtime.kube import PAGE
+from epochal_operator.runtime.reader import unfolded
+from epochal_operator.runtime.store import Kind
+from epochal_operator.trainingjob.job import NAME_LABEL
+
+REQUEST_SECONDS = 10.0
+BACKOFFS = (0.2, 0.5, 1.0, 2.0)
+MAX_BACKOFF = 5.0
+END_TRIES, END_SECONDS = 25, 0.2
+
+Tell = Callable[[Kind, Mapping[str, Any]], Any]
+
+_log = logging.getLogger(__name__)
+
+_RESOURCES: dict[Kind, tuple[str, str, str]] = {
+    "TrainingJob": (GROUP, VERSION, PLURAL),
+    "Job": ("batch", "v1", "jobs"),
+    "Pod": ("", "v1", "pods"),
+}
+
+
+_KINDS: dict[str, Kind] = {plural: kind for kind, (_, _, plural) in _RESOURCES.items()}
+
+
+async def watch(inventory: Inventory, namespaces: tuple[str, ...]) -> None:
+    """Watches until it is cancelled.
+
+    Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
+    and the signals of the main thread, too.
+
+    Args:
+        inventory: Takes what is told.
+        namespaces: Namespaces to watch; none stands for all.
+
+    Raises:
+        Exception: Whatever ends a watch for good.
+    """
+    loop = asyncio.get_running_loop()
+    lists = _Lists(inventory)
+    told = partial(loop.call_soon_threadsafe, partial(_take, inventory))
+
+    async def listed(part: Part) -> None:
+        """Waits until a page is taken: else many could be on their way."""
+        taken = asyncio.run_coroutine_threadsafe(lists.take(part), loop)
+        await asyncio.wrap_future(taken)
+
+    answer = answers(listed, frozenset(_KINDS))
+    begun: Future[Callable[[], Any]] = Future()
+    ended = asyncio.ensure_future(asyncio.to_thread(_run, told, answer, namespaces, begun))
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        end = await asyncio.wrap_future(begun)
+        end()
+        await asyncio.wait({ended})
+        raise
+
+
+def _run(
+    tell: Tell, answer: type[aiohttp.ClientResponse], namespaces: tuple[str, ...], begun: "Future[Callable[[], Any]]"
+) -> None:
+    """Runs kopf; what it gives to `begun` ends it."""
+    for quiet, level in _QUIET.items():
+        logging.getLogger(quiet).setLevel(level)
+
+    async def operator() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio.run has made it
+        loop.set_exception_handler(_leave_behind)
+        begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
+        login = _Login(answer)
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=_registry(tell, login.session),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+            )
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            await _end_all_but(task)
+            await login.close()
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(operator())
+
+
+async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
+    """Ends the tasks of this loop. Kopf's own way (run_tasks) waits for ever for a watch that passes over its end."""
+    for _ in range(END_TRIES):
+        others = asyncio.all_tasks() - {mine}
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=END_SECONDS)
+
+
+_QUIET = {
+    "kopf.objects": logging.WARNING,  # below that, it tells of every event that was handled
+    "kopf._core.reactor": logging.CRITICAL,  # what ends a watch is raised, and told by whoever catches it
+}
+
+
+def _leave_behind(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Passes over what kopf's tasks and generators say when they are ended in the middle of their work."""
+    _log.debug("left behind by kopf: %s", context.get("message"))
+
+
+class _Backoffs:
+    """Seconds to wait before a request is tried again: an API server in trouble is asked for as long as it takes."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from BACKOFFS
+        while True:
+            yield MAX_BACKOFF
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Spares kopf from copying each object to find out what has changed since it was handled: nobody asks it."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Stores nothing: objects are not ours to annotate."""
+
+
+def _registry(tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(id="login", registry=registry)(login)
+    for kind, resource in _RESOURCES.items():
+        kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, tell))
+    return registry
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDiffs()
+    settings.persistence.finalizer = f"{GROUP}/none"  # kopf takes its own off whatever it sees, and so that of others
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = REQUEST_SECONDS
+    settings.networking.connect_timeout = REQUEST_SECONDS / 3
+    settings.networking.error_backoffs = _Backoffs()
+    settings.watching.chunk_size = PAGE
+    settings.queueing.error_delays = (0.2, 1, 5)
+    settings.queueing.idle_timeout = 1.0
+    settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
+    for kind in ("Job", "Pod"):
+        settings.watching.label_selectors[_RESOURCES[kind][2]] = NAME_LABEL
+    return settings
+
+
+class _Login:
+    """Gives kopf the session that it would make itself, but for the answers.
+
+    Args:
+        answer: Class of the answers.
+    """
+
+    def __init__(self, answer: type[aiohttp.ClientResponse]) -> None:
+        self._answer = answer
+        self._found: kopf.ConnectionInfo | None = None
+        self._session: kopf.AiohttpSession | None = None
+
+    async def session(self, **arguments: Any) -> kopf.AiohttpSession | None:
+        """Returns a session; the same one for the same credentials, by which kopf knows that they were refused."""
+        in_cluster = "KUBERNETES_SERVICE_HOST" in environ
+        login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
+        found = login(**arguments)
+        if found is None or found == self._found:
+            return self._session
+        await self.close()
+        self._found = found
+        self._session = kopf.AiohttpSession(
+            server=found.server,
+            aiohttp_session=aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+                headers=found.as_http_headers(),
+                proxy=found.proxy_url,
+                trust_env=found.trust_env,
+                response_class=self._answer,
+            ),
+            default_namespace=found.default_namespace,
+            priority=found.priority,
+            expiration=found.expiration,
+        )
+        return self._session
+
+    async def close(self) -> None:
+        """Closes the session."""
+        if self._session is not None:
+            await self._session.aiohttp_session.close()
+
+
+async def _event(kind: Kind, tell: Tell, event: Mapping[str, Any], **_: Any) -> None:
+    tell(kind, event)
+
+
+class _Lists:
+    """Takes the pages of kopf's lists, several of which may be under way.
+
+    Args:
+        inventory: Takes what they tell.
+    """
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._listings: dict[tuple[str, str | None], Listing] = {}
+
+    async def take(self, part: Part) -> None:
+        """Takes a page."""
+        place = part.plural, part.namespace
+        if part.first:
+            self._listings[place] = Listing(self._inventory, _KINDS[part.plural], part.namespace)
+        listing = self._listings[place]
+        listing.take(part.page)
+        if part.last:
+            del self._listings[place]
+            listing.end(part.page.resource_version)
+
+
+def _take(inventory: Inventory, kind: Kind, event: Mapping[str, Any]) -> None:
+    store, thing = inventory.store, event["object"]
+    try:
+        thing = unfolded(thing)
+        keys = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
+    except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
+        _log.exception("a %s cannot be read: %s", kind, name_of(thing))
+        return
+    for key in keys:
+        inventory.want(key)

@@ -1,0 +1,188 @@
+"""What is seen of a TrainingJob at one moment: its children, what is in their way, and what it goes on from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from epochal_api.trainingjob import GROUP, KIND
+
+from epochal_operator.trainingjob.job import UID_LABEL
+from epochal_operator.trainingjob.pods import alive, condition, in_order
+
+Object = Mapping[str, Any]
+
+PATIENCE_SECONDS = 3.0
+"""How long a Job may be without a pod until it is asked why: mostly it is about to make one."""
+TOLD_SECONDS = 600.0
+"""Longer than Kubernetes is silent on a pod that cannot be created: it tells of one object every five minutes at last.
+
+https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
+"""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a TrainingJob has no Job, or one that is not as it should be.
+
+    Args:
+        reason: NameConflict, JobRejected, NoStorageEndpoint, FieldConflict if somebody else changes the Job, or Cleanup
+            while the Job of an earlier TrainingJob of that name is going; InvalidSpec if it began, and its Job is gone,
+            but this version does not understand its spec; what begins with ContinueFrom is a matter of
+            the TrainingJob that this one goes on from.
+        message: What is in the way.
+    """
+
+    reason: Literal[
+        "NameConflict",
+        "JobRejected",
+        "NoStorageEndpoint",
+        "FieldConflict",
+        "InvalidSpec",
+        "Cleanup",
+        "ContinueFromNotFound",
+        "ContinueFromUnfinished",
+        "ContinueFromFailed",
+        "ContinueFromCircular",
+    ]
+    message: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A TrainingJob's children at one moment.
+
+    Args:
+        now: The moment, with a time zone.
+        child: Its batch/v1 Job, if there is one.
+        pods: The pods of that Job, the oldest first. No others tell how the training is.
+        orphans: Pods that may still run and bear its labels, but are not of that Job: of one that is gone, mostly.
+        obstacle: Why it has no Job, if one could not be created, or why that stays as it is.
+        held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
+        refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
+            admission policy, as the server says.
+        built_earlier: Whether its Job had started before what is seen now of the spec was.
+        continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
+    """
+
+    now: datetime
+    child: Object | None = None
+    pods: tuple[Object, ...] = ()
+    orphans: tuple[Object, ...] = ()
+    obstacle: Obstacle | None = None
+    held_until: datetime | None = None
+    refusal: str | None = None
+    built_earlier: bool = False
+    continue_from: str | None = None
+
+
+def lacks_pods(observed: Observed) -> float | None:
+    """Returns for how many seconds a Job has had no pod, nor made one, that may run; None if it needs none.
+
+    After a failure that takes as long as Kubernetes waits until it tries again.
+    """
+    child, pods = observed.child, observed.pods
+    if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
+        return None
+    begun = child.get("status", {}).get("startTime")
+    if not begun or _has_ended(child):
+        return None
+    return (observed.now - max([datetime.fromisoformat(begun), *map(_created, pods)])).total_seconds()
+
+
+class Refused(NamedTuple):
+    """That a Job's pod could not be created.
+
+    Args:
+        note: Why, in the server's words.
+        at: When that was told last, with a time zone.
+    """
+
+    note: str
+    at: datetime
+
+
+def refusal(last: Refused | None, observed: Observed) -> str | None:
+    """Returns why a Job's pod cannot be created, or None if that is not known, or no longer so.
+
+    Args:
+        last: What was told of it last, if anything was.
+        observed: What else is seen.
+    """
+    seconds = lacks_pods(observed)
+    if last is None or seconds is None or seconds < PATIENCE_SECONDS:
+        return None
+    since = max([observed.now - timedelta(seconds=TOLD_SECONDS), *map(_created, observed.pods)])
+    return last.note if last.at > since else None
+
+
+def is_ahead(observed: Observed) -> bool:
+    """Returns whether a Job has ended and no pod of its is known to have, which in truth came first."""
+    child = observed.child
+    return child is not None and _has_ended(child) and (not observed.pods or any(map(alive, observed.pods)))
+
+
+def has_started(observed: Observed) -> bool:
+    """Returns whether a Job has begun to run pods, whatever became of them."""
+    told = (observed.child or {}).get("status", {})
+    return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
+
+
+def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Returns the pods that a Job controls, the oldest first: labels are anybody's to write.
+
+    Args:
+        child: The TrainingJob's Job, if there is one.
+        pods: Pods that bear the TrainingJob's name.
+    """
+    uid = child and child["metadata"]["uid"]
+    return in_order(pod for pod in pods if uid and owner_uid(pod) == uid)
+
+
+def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
+    """Returns the pods that may be trainers of a TrainingJob, and run, though its Job does not control them.
+
+    Args:
+        child: The TrainingJob's Job, if there is one.
+        pods: Pods that bear the TrainingJob's name.
+        uid: The TrainingJob's uid.
+    """
+    own = own_pods(child, pods)
+    return in_order(
+        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in own
+    )
+
+
+def _created(pod: Object) -> datetime:
+    return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+
+
+def _has_ended(child: Object) -> bool:
+    return bool(condition(child, "Complete") or condition(child, "Failed"))
+
+
+def owner_uid(thing: Object) -> str | None:
+    """Returns the uid of the object that controls another one, if any does."""
+    references = thing["metadata"].get("ownerReferences") or []
+    return next((reference["uid"] for reference in references if reference.get("controller")), None)
+
+
+def obstacle_of(existing: Object, uid: str) -> Obstacle | None:
+    """Returns how a Job stands in the way of a TrainingJob's own, or None if it is that.
+
+    Args:
+        existing: The Job of the TrainingJob's name.
+        uid: The TrainingJob's uid.
+    """
+    if owner_uid(existing) == uid:
+        return None
+    name = existing["metadata"]["name"]
+    references = existing["metadata"].get("ownerReferences") or []
+    earlier = any(
+        reference["kind"] == KIND and reference["apiVersion"].startswith(f"{GROUP}/") and reference["name"] == name
+        for reference in references
+    )
+    if earlier:
+        return Obstacle("Cleanup", f"The Job {name} of an earlier TrainingJob of this name is being deleted.")
+    message = f"A Job {name} exists that is not this TrainingJob's: delete that, or create this under another name."
+    return Obstacle("NameConflict", message)

@@ -1,0 +1,109 @@
+"""The TrainingJob that another one goes on from, where spec.training.continueFrom names it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from epochal_api.status import STATES, State, Status, read_status
+
+from epochal_operator.trainingjob.children import Obstacle
+
+Object = Mapping[str, Any]
+Find = Callable[[str], Object | None]
+
+
+class Predecessor(NamedTuple):
+    """What matters of a TrainingJob to one that goes on from it.
+
+    Args:
+        name: Its name.
+        state: Its state, or None if there is no such TrainingJob.
+        uri: Folder of its results, if it has any.
+        circle: TrainingJobs that go on from each other, the first one again at the end, if it waits for such.
+    """
+
+    name: str
+    state: State | None = None
+    uri: str | None = None
+    circle: tuple[str, ...] = ()
+
+
+def predecessor_name(document: Object) -> str | None:
+    """Returns the name of the TrainingJob that one goes on from, or None if it names none.
+
+    Args:
+        document: The TrainingJob as JSON, which may break the API's rules.
+    """
+    node: object = document
+    for field in ("spec", "training", "continueFrom", "name"):
+        node = node.get(field) if isinstance(node, Mapping) else None
+    return node if isinstance(node, str) else None
+
+
+def predecessor(name: str, find: Find) -> Predecessor:
+    """Returns what matters of a TrainingJob to one that goes on from it.
+
+    Args:
+        name: Its name.
+        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
+    """
+    document = find(name)
+    if document is None:
+        return Predecessor(name)
+    status = _status(document)
+    uri = status.results.uri if status.results else None
+    return Predecessor(name, status.state or "Queued", uri, _circle(name, find))
+
+
+def _status(document: Object) -> Status:
+    return read_status(Status, document.get("status"))
+
+
+_BEGUN = frozenset(STATES) - {"Queued"}
+
+
+def _circle(name: str, find: Find) -> tuple[str, ...]:
+    chain: dict[str, None] = {}
+    while name not in chain:
+        chain[name] = None
+        awaited = _awaited(find(name))
+        if awaited is None:
+            return ()
+        name = awaited
+    names = list(chain)
+    return (*names[names.index(name) :], name)
+
+
+def _awaited(document: Object | None) -> str | None:
+    """Returns the name of the TrainingJob that another one waits for: one that has begun waits for none any more."""
+    if document is None or (document.get("status") or {}).get("state") in _BEGUN:
+        return None
+    return predecessor_name(document)
+
+
+def obstacle(before: Predecessor) -> Obstacle | None:
+    """Returns why a TrainingJob cannot go on from another one yet, or None if it can."""
+    name, state = before.name, before.state
+    if state is None:
+        return Obstacle(
+            "ContinueFromNotFound",
+            f"It goes on from the TrainingJob {name} (spec.training.continueFrom.name), which does not exist in this "
+            "namespace. It waits until there is one of that name.",
+        )
+    if before.circle:
+        return Obstacle(
+            "ContinueFromCircular",
+            f"It goes on from the TrainingJob {name}, but these wait for each other, and none can ever start: "
+            f"{' -> '.join(before.circle)} (spec.training.continueFrom.name). Delete one of them.",
+        )
+    if state not in {"Complete", "Failed"}:
+        return Obstacle(
+            "ContinueFromUnfinished",
+            f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
+        )
+    if before.uri is None:
+        return Obstacle(
+            "ContinueFromFailed",
+            f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
+            f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
+        )
+    return None

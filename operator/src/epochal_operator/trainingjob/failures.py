@@ -1,0 +1,219 @@
+"""How a trainer's pod failed, how often that was a crash and where, and how a Job ended."""
+
+import signal
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Literal, NamedTuple
+
+from epochal_api.pod import NOT_RETRIED, ExitCode
+from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
+
+from epochal_operator.trainingjob.job import CONTAINER
+from epochal_operator.trainingjob.pods import Cause, Object, clean, condition, trainer
+
+CRASHED = "Crashed"
+REPEATED = "RepeatedCrash"
+"""Reason of a crash, of which nothing better is known, that comes at the same place again and again."""
+
+LESS_LOCAL = (
+    "Use less data, or a higher limit: ephemeral-storage in spec.resources.limits, or the chart's trainerVolumes."
+)
+"""What to do about a pod that kept more on its node than it may."""
+
+_SAYS_NOTHING = frozenset({"Completed", UNFINISHED})
+"""Reasons of last words that do not tell why a trainer failed."""
+_GIB = 1 << 30
+_MIB = 1 << 20
+
+
+class Ending(NamedTuple):
+    """How a Job ended.
+
+    Args:
+        kind: Complete or Failed, as the Job's own condition says.
+        cause: Why.
+        time: When, RFC 3339.
+    """
+
+    kind: Literal["Complete", "Failed"]
+    cause: Cause
+    time: str
+
+
+def failure(pod: Object) -> Cause | None:
+    """Returns why a pod failed, or None if it has not failed."""
+    if pod.get("status", {}).get("phase") != "Failed":
+        return None
+    words, told_to_stop = _last_words(pod), _exit_code(pod) == ExitCode.TERMINATED
+    if words and words.reason not in _SAYS_NOTHING and not told_to_stop:
+        return Cause(words.reason, clean(words.message))
+    if _ended(pod).get("reason") == "OOMKilled":
+        return Cause("OutOfMemory", _out_of_memory(pod))
+    if taken_away := _taken_away(pod):
+        return taken_away
+    return Cause("Terminated", "The trainer was told to stop.") if told_to_stop else _crash(pod)
+
+
+def last_failure(pods: tuple[Object, ...]) -> Cause | None:
+    """Returns why the last one of several pods that failed did, and whether it was where others had crashed before.
+
+    Args:
+        pods: A TrainingJob's pods, the oldest first.
+    """
+    cause = next((cause for cause in map(failure, reversed(pods)) if cause), None)
+    if cause is None or not (again := _again(pods)):
+        return cause
+    return Cause(REPEATED if cause.reason == CRASHED else cause.reason, f"{again} {cause.message}")
+
+
+def failing(child: Object, pods: tuple[Object, ...]) -> Cause | None:
+    """Returns why a Job has failed that still waits for its pods to end, or None if it has not."""
+    target = condition(child, "FailureTarget")
+    return _job_failure(child, target, pods) if target else None
+
+
+def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
+    """Returns whether the Job will end with the failure of its last pod: the Job itself says so a little later."""
+    if condition(child, "FailureTarget") or condition(child, "SuccessCriteriaMet"):
+        return True
+    if not pods or failure(pods[-1]) is None:
+        return False
+    if _exit_code(pods[-1]) in NOT_RETRIED:
+        return True
+    # What the Job has counted holds of pods that are gone, too; the last one is not counted yet.
+    crashes = max(sum(map(crashed, pods)), child.get("status", {}).get("failed", 0))
+    return crashed(pods[-1]) and crashes > child["spec"].get("backoffLimit", 6)
+
+
+def crashed(pod: Object) -> bool:
+    """Returns whether a pod's failure is one of those that spec.backoffLimit limits, as its Job counts them."""
+    uncounted = (*NOT_RETRIED, ExitCode.TERMINATED)
+    return failure(pod) is not None and not condition(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
+
+
+def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
+    """Returns the latest report that pods left in their termination messages, and when (RFC 3339)."""
+    found = [
+        (words.report, _ended(pod).get("finishedAt") or "")
+        for pod in pods
+        if (words := _last_words(pod)) and words.report
+    ]
+    return max(found, key=lambda report: report[0].order, default=None)
+
+
+def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
+    """Returns how a Job ended, or None while it has not."""
+    if complete := condition(child, "Complete"):
+        time = child["status"].get("completionTime") or complete["lastTransitionTime"]
+        return Ending("Complete", Cause("Completed", "The network is trained and its results are stored."), time)
+    if failed := condition(child, "Failed"):
+        return Ending("Failed", _job_failure(child, failed, pods), failed["lastTransitionTime"])
+    return None
+
+
+def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Cause:
+    if failed.get("reason") == "DeadlineExceeded":
+        limit = child["spec"].get("activeDeadlineSeconds")
+        return Cause("DeadlineExceeded", f"It ran longer than spec.activeDeadlineSeconds, which is {limit}.")
+    cause = last_failure(pods)
+    if cause is None:
+        return Cause(failed.get("reason") or "JobFailed", clean(failed.get("message") or "The Job failed."))
+    times = child["status"].get("failed", 0)
+    often = f"Failed {times} times, the last time: " if times > 1 and not _again(pods) else ""
+    return Cause(cause.reason, often + cause.message)
+
+
+def _again(pods: tuple[Object, ...]) -> str:
+    """Returns a sentence if the last failure is a crash where the crash before it was too, else nothing."""
+    failed = [pod for pod in pods if failure(pod)]
+    if not failed or not crashed(failed[-1]) or (place := _position(failed[-1])) is None:
+        return ""
+    crashes = reversed(list(filter(crashed, failed)))
+    times = sum(1 for _ in takewhile(lambda pod: _position(pod) == place, crashes))
+    return f"It crashed {_where(failed[-1])}, each of the last {times} times." if times > 1 else ""
+
+
+def _out_of_memory(pod: Object) -> str:
+    container: Object = next((one for one in pod["spec"]["containers"] if one["name"] == CONTAINER), {})
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    bound = f"its limit is {limit} (spec.resources.limits.memory)" if limit else "its node has none left"
+    words = _last_words(pod)
+    peak = words.report.peak_memory if words and words.report else None
+    seen = f", and it had taken {_bytes(peak)} when that was last looked at" if peak else ""
+    where = f" {place}" if (place := _where(pod)) else ""
+    return f"The trainer was killed{where}, because it took too much memory: {bound}{seen}."
+
+
+def _taken_away(pod: Object) -> Cause | None:
+    if interruption := condition(pod, "DisruptionTarget"):
+        message = interruption.get("message") or pod["status"].get("message") or "The cluster took the pod away."
+        return Cause(interruption.get("reason") or "Interrupted", clean(message))
+    told = pod["status"].get("message") or ""
+    if pod["status"].get("reason") == "Evicted" and "exceed" in told:
+        # A limit of its own: only what the node evicts for its own sake is a disruption.
+        return Cause("ScratchFull", clean(f"{told.rstrip()} {LESS_LOCAL}"))
+    if pod["metadata"].get("deletionTimestamp"):
+        return Cause("Interrupted", "Its pod was deleted.")
+    return None
+
+
+def _crash(pod: Object) -> Cause:
+    ended = _ended(pod)
+    if not ended:
+        status = pod["status"]
+        return Cause(status.get("reason") or "PodFailed", clean(status.get("message") or "The pod failed."))
+    code = ended.get("exitCode")
+    killed_by = _signal(code)
+    how = f"was killed by {killed_by} (exit code {code})" if killed_by else f"ended with exit code {code}"
+    where = f" {place}" if (place := _where(pod)) else ""
+    return Cause(CRASHED, f"The trainer {how}{where}. {_last_output(pod)}")
+
+
+def _last_output(pod: Object) -> str:
+    ended = _ended(pod)
+    said = clean(ended.get("message") or "")
+    if _last_words(pod):  # Words that were left in advance stand where the kubelet would have put the end of the log.
+        return f"What it wrote last: kubectl logs {pod['metadata']['name']}"
+    if not said:
+        return "It left no message."
+    return f"The end of its log:\n{said}" if ended.get("reason") == "Error" else f"{ended.get('reason')}: {said}"
+
+
+def _where(pod: Object) -> str:
+    """Returns where in the training a trainer ended, for people; nothing if that is not known."""
+    place = _position(pod)
+    if place is None:
+        return ""
+    epoch = place.epoch + 1
+    return f"after step {place.step} of epoch {epoch}" if place.step else f"at the start of epoch {epoch}"
+
+
+def _signal(code: int | None) -> str | None:
+    """Returns the name of the signal that an exit code stands for, or None."""
+    try:
+        return signal.Signals((code or 0) - 128).name
+    except ValueError:
+        return None
+
+
+def _bytes(number: int) -> str:
+    return f"{number / _GIB:.2f} GiB" if number >= _GIB else f"{number / _MIB:.0f} MiB"
+
+
+def _position(pod: Object) -> Position | None:
+    words = _last_words(pod)
+    return words.position if words else None
+
+
+def _exit_code(pod: Object) -> int | None:
+    code: int | None = _ended(pod).get("exitCode")
+    return code
+
+
+def _ended(pod: Object) -> Object:
+    ended: Object = trainer(pod).get("state", {}).get("terminated", {})
+    return ended
+
+
+def _last_words(pod: Object) -> Termination | None:
+    return decode_termination(_ended(pod).get("message") or "")

@@ -1,0 +1,91 @@
+"""How often a Job was put right, and when to do so again: whoever else holds its fields would undo it without end."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_operator.trainingjob.children import Obstacle
+from epochal_operator.trainingjob.pods import clean
+
+FIRST_SECONDS = 1.0
+MAX_SECONDS = 300.0
+FORGET_SECONDS = 900.0
+"""Longer than any wait: what was put right so long ago was not undone."""
+TOLERATED = 2
+"""How often somebody may change a field before that is told."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """That a Job was put right, or that the API server refused it.
+
+    Args:
+        job_uid: The Job's uid.
+        generation: Generation of the TrainingJob that it was put right by: another one begins anew.
+        times: How often in a row.
+        at: When last.
+        fields: What was changed, as people call it.
+        writers: Who had set it otherwise; none if that was not looked at.
+        refusal: What the API server said if it refused.
+    """
+
+    job_uid: str
+    generation: int
+    times: int
+    at: datetime
+    fields: tuple[str, ...]
+    writers: tuple[str, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def due(self) -> datetime:
+        """When to put the Job right again if that is still to be done."""
+        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2 ** (self.times - 1), MAX_SECONDS))
+
+    def concerns(self, job_uid: str, generation: int, now: datetime) -> bool:
+        """Returns whether it still says anything of a Job."""
+        fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
+        return fresh and (self.job_uid, self.generation) == (job_uid, generation)
+
+    def obstacle(self, now: datetime) -> Obstacle | None:
+        """Returns what is to be told of it, if anything is."""
+        if now >= self.due:
+            return None
+        fields = " and ".join(self.fields)
+        if self.refusal is not None:
+            return Obstacle(
+                "JobRejected", f"The API server refuses to change its Job ({fields}): {clean(self.refusal)}"
+            )
+        if self.times <= TOLERATED:
+            return None
+        who = ", ".join(self.writers)
+        return Obstacle(
+            "FieldConflict",
+            f"{who} and Epochal overwrite each other's {fields} of its Job. Epochal puts that right ever more seldom, "
+            f"at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, change in "
+            "the TrainingJob.",
+        )
+
+
+def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:
+    """Returns who set fields of a Job's spec last, as the API server has noted.
+
+    Args:
+        child: The Job with its metadata.managedFields.
+        fields: Names of fields of its spec.
+        ours: The field manager that is not meant.
+    """
+    names = frozenset(fields)
+    paths = {f"f:{field}" for field in names}
+    found = {
+        entry.get("manager") or "unknown"
+        for entry in child["metadata"].get("managedFields") or []
+        if paths & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    }
+    if others := found - {ours}:
+        return tuple(sorted(others))
+    if not names <= set(child["spec"]):
+        return ("Somebody whom the API server does not name",)  # Of a field that is gone, nobody is noted.
+    # What a webhook changes in a request is noted as the change of whoever sent that.
+    return ("An admission webhook",)

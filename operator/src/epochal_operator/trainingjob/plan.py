@@ -1,0 +1,281 @@
+"""What to do about a TrainingJob: the difference between what should be and what is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_api.status import Reported, Status
+from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
+
+from epochal_operator.trainingjob.children import (
+    PATIENCE_SECONDS,
+    TOLD_SECONDS,
+    Observed,
+    Obstacle,
+    has_started,
+    lacks_pods,
+)
+from epochal_operator.trainingjob.events import Happening, happenings, plain_http
+from epochal_operator.trainingjob.failures import ending, last_report
+from epochal_operator.trainingjob.job import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.pods import lost_at
+from epochal_operator.trainingjob.progress_status import finished as without_estimates
+from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.status import (
+    INVALID,
+    begun,
+    finished,
+    holds,
+    leaders_part,
+    refused,
+    reports_part,
+    status,
+)
+
+OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
+"""How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Create the batch/v1 Job."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PatchJob:
+    """Change fields of the Job's spec; None removes one."""
+
+    uid: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete the Job as seen.
+
+    Args:
+        uid: Its uid.
+        resource_version: Its version: one that has begun meanwhile stays.
+        why: Why it goes, for the log.
+    """
+
+    uid: str
+    resource_version: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ApplyReported:
+    """Apply the part of the status that comes from reports."""
+
+    reported: Reported
+
+
+@dataclass(frozen=True)
+class EmitEvent:
+    """Tell what happened."""
+
+    happening: Happening
+
+
+@dataclass(frozen=True)
+class ApplyStatus:
+    """Apply the leader's part of the status."""
+
+    status: Status
+
+
+@dataclass(frozen=True)
+class DeleteTrainingJob:
+    """Delete the TrainingJob: its time to live is over."""
+
+
+Action = CreateJob | PatchJob | DeleteJob | ApplyReported | EmitEvent | ApplyStatus | DeleteTrainingJob
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        actions: The steps. One that changes the Job stands alone: what follows depends on what comes of it.
+        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
+    """Returns what to do about a TrainingJob.
+
+    Args:
+        job: The TrainingJob with its status so far.
+        observed: Its children.
+        installation: What fills in where the spec says nothing.
+    """
+    before = job.status or Status()
+    if job.metadata.deletion_timestamp is not None:
+        return Plan()
+    if not finished(before):
+        try:
+            step = _child_step(job, observed, installation)
+        except NoStorageEndpoint as error:
+            step, observed = None, replace(observed, obstacle=Obstacle("NoStorageEndpoint", str(error)))
+        except InvalidTrainingJob as error:
+            ttl, suspend = job.spec.ttl_seconds_after_finished, job.spec.suspend
+            return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
+        if step is not None:
+            return Plan((step,))
+        observed = replace(observed, built_earlier=_built_earlier(job, observed, installation))
+    after = status(job, observed)
+    todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
+    told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
+    return replace(todo, actions=(*told, *todo.actions))
+
+
+def refuse(
+    metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None, *, suspend: bool = False
+) -> Plan:
+    """Returns what to do about a TrainingJob that breaks the API's rules.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        message: What must hold, naming the field.
+        observed: Its children: a spec that was changed may have one of before.
+        ttl: Its spec.ttlSecondsAfterFinished.
+        suspend: Its spec.suspend.
+    """
+    child = observed.child
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
+        after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
+    elif child is None and before.start_time is not None:  # A version that understands it makes another Job.
+        waits = replace(observed, obstacle=Obstacle(INVALID, message))
+        after = begun(metadata, before, waits, suspend=suspend)
+    elif child is not None and not _going(child) and not _held(observed):
+        return Plan((_delete(child, _OUTDATED),))
+    else:
+        after = refused(metadata, before, message, observed.now)
+    return _settle(metadata, before, after, observed, ttl)
+
+
+def changes_job(action: Action) -> bool:
+    """Returns whether an action changes the Job."""
+    return isinstance(action, CreateJob | PatchJob | DeleteJob)
+
+
+def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
+    """Returns what is left to do once there is nothing to do about the Job."""
+    actions = _writes(metadata, before, after, _figures(before, after, observed), observed)
+    if not actions and (left := _time_to_live(ttl, after, observed.now)) is not None:
+        return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
+    return Plan(tuple(actions), None if _over(after) else _look_again(observed))
+
+
+def _look_again(observed: Observed) -> float | None:
+    """Returns the seconds after which to look again at what no event will tell of."""
+    if observed.child is None:
+        return OBSTACLE_SECONDS.get(observed.obstacle.reason) if observed.obstacle else None
+    if observed.held_until is not None and _held(observed):
+        return (observed.held_until - observed.now).total_seconds()
+    if (seconds := lacks_pods(observed)) is not None:
+        left = PATIENCE_SECONDS - seconds
+        return left if left > 0 else TOLD_SECONDS if observed.refusal else None
+    times = [time for time in map(lost_at, observed.pods) if time and time > observed.now]
+    return (min(times) - observed.now).total_seconds() if times else None
+
+
+def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
+    """Returns the step that brings the Job nearer to what it should be, or None if it is that."""
+    child = observed.child
+    if child is None:
+        # Made whether or not something is in the way: what breaks the rules is refused first.
+        body = batch_job(job, installation, observed.continue_from)
+        # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
+        return None if observed.obstacle or observed.orphans or _out_of_queue(job) else CreateJob(body)
+    if _going(child) or ending(child, observed.pods) or _held(observed):
+        return None
+    if not _started(job.status or Status(), observed) and outdated(job, child, installation):
+        return _delete(child, _OUTDATED)
+    if _out_of_queue(job):
+        return _delete(child, "is suspended, and gives back its place in the queue")
+    spec = changes(job, child)
+    return PatchJob(child["metadata"]["uid"], spec) if spec else None
+
+
+def _out_of_queue(job: TrainingJob) -> bool:
+    """Returns whether a TrainingJob is to have no Job: Kueue starts any that is suspended and has a place."""
+    return job.spec.suspend and job.spec.scheduling.queue_name is not None
+
+
+def _held(observed: Observed) -> bool:
+    return observed.held_until is not None and observed.now < observed.held_until
+
+
+def _delete(child: Mapping[str, Any], why: str) -> DeleteJob:
+    return DeleteJob(child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)
+
+
+_OUTDATED = "was built from an earlier spec, and had not started"
+
+
+def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported, observed: Observed) -> list[Action]:
+    """Returns what to write: figures first, so that whoever sees Complete sees them too; Events before their status."""
+    actions: list[Action] = []
+    if figures != reports_part(before):
+        actions.append(ApplyReported(figures))
+    if after != leaders_part(before):
+        actions += [EmitEvent(one) for one in happenings(metadata, before, after, observed, figures)]
+        actions.append(ApplyStatus(after))
+    return actions
+
+
+def _started(before: Status, observed: Observed) -> bool:
+    """Returns whether a TrainingJob has started, or its Job has while nobody was there to say so."""
+    return before.start_time is not None or has_started(observed)
+
+
+def _built_earlier(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
+    """Returns whether a Job started unseen, and then the spec was changed, which nothing forbade."""
+    before, child = job.status or Status(), observed.child
+    unseen = child is not None and before.start_time is None and has_started(observed)
+    return child is not None and unseen and outdated(job, child, installation)
+
+
+def _figures(before: Status, after: Status, observed: Observed) -> Reported:
+    """Returns the reports' part of the status: what a pod left as its last words counts if it is newer.
+
+    Once all is over, they count no more: the job controller looks after its pods no longer, and lets anybody's pod pass
+    for one of them.
+    """
+    figures = reports_part(before)
+    found = None if finished(before) else last_report(observed.pods)
+    known = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
+    if found is not None and found[0].order > known:
+        report, time = found
+        figures = reported(report, datetime.fromisoformat(time) if time else observed.now, figures)
+    return without_estimates(figures) if _over(after) else figures
+
+
+def _over(after: Status) -> bool:
+    return holds(after, "Complete") or holds(after, "Failed")
+
+
+def _time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:
+    """Returns the seconds that a finished TrainingJob may still stay, or None for ever.
+
+    One that was refused stays: another version may understand its spec.
+    """
+    if ttl is None or after.completion_time is None or not finished(after):
+        return None
+    return (datetime.fromisoformat(after.completion_time) + timedelta(seconds=ttl) - now).total_seconds()
+
+
+def _going(child: Mapping[str, Any]) -> bool:
+    return child["metadata"].get("deletionTimestamp") is not None

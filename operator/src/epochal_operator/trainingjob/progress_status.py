@@ -1,0 +1,185 @@
+"""From a trainer's report to the part of the status that it fills, ready to read."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from epochal_api import report as reports
+from epochal_api.report import Report, Values
+from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
+
+from epochal_operator.trainingjob.pods import clean
+
+MAX_NAMES_BYTES = 1980
+"""As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
+MAX_URI_BYTES = 2048
+"""No URI is longer: a key of S3 has 1,024 bytes at most."""
+_WATCHED = ("val_loss", "loss")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def reported(report: Report, now: datetime, before: Reported | None = None) -> Reported:
+    """Returns the status that a report stands for.
+
+    Args:
+        report: A trainer's whole latest state.
+        now: When it came, with a time zone.
+        before: What was reported so far. It still holds while another attempt loads, whether or not that knows its
+            number: it has not read yet what it goes on from. Where it then begins to train, however far back, is where
+            the training is.
+
+    Returns:
+        Every field of the status that comes from reports: numbers that are not whole are strings of six digits. Figures
+        are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
+    """
+    names = _names(report.metrics or (), known=_known_names(before))
+    told = _told(report, now, _names(report.test or (), known=names))
+    loads = report.stage == "Loading" or report.attempt == 0
+    return _with_what_was_reached(told, before) if loads and before else told
+
+
+def _known_names(before: Reported | None) -> list[str]:
+    named = before.progress.metric_names if before and before.progress else None
+    return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
+
+
+def _names(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Returns the known names and as many more as there may be, losses before others."""
+    more = sorted(set(names) - set(known), key=lambda name: (name not in _WATCHED, name))
+    result: list[str] = []
+    left = MAX_NAMES_BYTES
+    for name in dict.fromkeys((*known, *more)):
+        size = _json_size(name)
+        if len(result) < MAX_NAMES and size <= left:
+            result.append(name)
+            left -= size
+    return result
+
+
+def _json_size(text: str) -> int:
+    """Returns the bytes of a text as the API server writes it, which spells <, > and & in six each."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
+
+
+def _told(report: Report, now: datetime, names: list[str]) -> Reported:
+    ended = report.stage in {"Storing", "Done"}
+    left = None if ended else report.seconds_left
+    metrics = _figures(report.metrics, names)
+    best = report.best if report.best and report.best.metric in {*names, *_WATCHED} else None
+    progress = Progress(
+        attempt=report.attempt,
+        sequence=report.sequence,
+        stage=report.stage,
+        epoch=report.epoch,
+        epochs=report.epochs,
+        step=report.step,
+        steps_per_epoch=report.steps_per_epoch,
+        percent=100 if ended else _percent(report),
+        seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
+        estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _FAR))),
+        last_report_time=timestamp(now),
+        metric_names=names or None,
+        waiting=report.waiting and _waiting(report.waiting, now),
+    )
+    return Reported(
+        progress=progress,
+        metrics=metrics,
+        best=best and Best(epoch=best.epoch, metric=best.metric, value=f"{best.value:.6g}"),
+        test=_figures(report.test, names),
+        network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
+        results=report.artifacts and _stored(report.artifacts),
+        display=_display(progress, metrics, eta=None if left is None else duration(left)),
+    )
+
+
+def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
+    """Returns what a trainer that still loads has told, and of the rest what was known before."""
+    now, was = told.progress, before.progress
+    if now is None or was is None:
+        return told
+    first, second = told, before
+    if (now.epoch, now.step) < (was.epoch, was.step):
+        first, second = before, told
+        now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
+    if (now.attempt, now.sequence) < (was.attempt, was.sequence):
+        now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
+    fields = {name: getattr(first, name) or getattr(second, name) for name in Reported.model_fields}
+    return Reported(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
+
+
+def finished(status: Reported) -> Reported:
+    """Returns a finished job's figures: the same, without the time it would still take and what it waited for."""
+    return Reported(
+        progress=status.progress
+        and status.progress.model_copy(update={"estimated_completion_time": None, "waiting": None}),
+        metrics=status.metrics,
+        best=status.best,
+        test=status.test,
+        network=status.network,
+        results=status.results,
+        display=status.display and status.display.model_copy(update={"eta": None}),
+    )
+
+
+def timestamp(moment: datetime) -> str:
+    """Returns a moment as the API writes it: RFC 3339, UTC, whole seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(seconds: float) -> str:
+    """Returns a time span in its two largest units, such as 45s, 1m45s, 2h3m or 3d4h."""
+    whole = round(min(seconds, _FAR))
+    for unit, letter, below, small in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // below
+            return f"{whole // unit}{letter}" + (f"{rest}{small}" if rest else "")
+    return f"{whole}s"
+
+
+_FAR = 100 * 365 * _DAY
+"""No time that is told reaches further: a date must stay one of four-digit years."""
+_POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
+
+
+def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
+    told = abs((waiting.since - now).total_seconds()) < _FAR
+    since = waiting.since.astimezone(UTC) if told else now
+    return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
+
+
+def _stored(told: reports.Artifacts) -> Stored | None:
+    texts = (told.uri, told.model, told.log)
+    uri, model, log = (text if text and len(text.encode()) <= MAX_URI_BYTES else None for text in texts)
+    return Stored(uri=uri, model=model, log=log) if uri else None
+
+
+def _percent(report: Report) -> int:
+    if not report.steps_per_epoch:
+        done, whole = report.epoch, report.epochs
+    else:
+        done = report.epoch * report.steps_per_epoch + report.step
+        whole = report.epochs * report.steps_per_epoch
+    return min(100, 100 * done // whole) if whole else 0
+
+
+def _figures(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
+    if values is None:
+        return None
+    kept = frozenset(names)
+    return {name: f"{value:.6g}" for name, value in values.items() if name in kept}
+
+
+def _display(progress: Progress, metrics: Mapping[str, str] | None, *, eta: str | None) -> Display:
+    metric = None
+    if metrics:
+        name = next((name for name in _WATCHED if name in metrics), next(iter(metrics)))
+        metric = f"{name} {_short(metrics[name])}"
+    return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)
+
+
+def _short(figure: str) -> str:
+    """Returns a figure in four digits; one that is no number, as another version may have written it, as it is."""
+    try:
+        return f"{float(figure):.4g}"
+    except ValueError:
+        return figure

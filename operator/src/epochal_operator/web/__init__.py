@@ -1,0 +1,1 @@
+"""What the process serves: HTTP, TLS and its certificate, health."""

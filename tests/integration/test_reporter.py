@@ -1,0 +1,354 @@
+"""The reporter against a real server over TLS."""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from epochal_api.report import Report, Size, Waiting
+from epochal_trainer.reporting import reporter as module
+from epochal_trainer.reporting.reporter import Endpoint, Reporter
+
+FIRST = Report(attempt=2, sequence=0, stage="Loading", epochs=5)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "operator")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(minutes=5))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "tls.crt", folder / "tls.key"
+    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+    return paths
+
+
+class Operator:
+    """Takes reports and answers as it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.reports: list[dict[str, Any]] = []
+        self.tokens: list[str] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.slow = 0.0
+        self.says = ""
+        ca_file, key_file = certificate(folder)
+        operator = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                operator.tokens.append(self.headers["Authorization"])
+                time.sleep(operator.slow)
+                status, headers = operator.answers.pop(0) if operator.answers else (200, {})
+                if status == 200:
+                    operator.reports.append(json.loads(body))
+                said = operator.says.encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(said)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(ca_file, key_file)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        token_file = folder / "token"
+        token_file.write_text("first\n")
+        url = f"https://127.0.0.1:{self.server.server_port}/v1alpha1/namespaces/n/trainingjobs/j/progress"
+        self.endpoint = Endpoint(url, ca_file=ca_file, token_file=token_file)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def until(self, reports: int, seconds: float = 10.0) -> None:
+        end = time.monotonic() + seconds
+        while len(self.reports) < reports and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(self.reports) >= reports
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[Operator]:
+    running = Operator(tmp_path)
+    yield running
+    running.stop()
+
+
+def started(operator: Operator) -> Reporter:
+    reporter = Reporter(FIRST, operator.endpoint)
+    reporter.start()
+    return reporter
+
+
+def test_news_are_sent_at_once_and_the_last_state_at_the_end(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    began = time.monotonic()
+    reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})
+    operator.until(2)
+    assert time.monotonic() - began < 1
+    reporter.update(stage="Done")
+    last = reporter.close()
+    assert [found["stage"] for found in operator.reports] == ["Loading", "Training", "Done"]
+    assert [found["sequence"] for found in operator.reports] == [1, 2, 3]
+    assert operator.reports[1]["metrics"] == {"loss": 0.5}
+    assert last == Report.model_validate(operator.reports[-1])
+
+
+def test_steps_are_sent_from_time_to_time_and_only_if_there_are_any(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 0.1)
+    reporter = started(operator)
+    operator.until(1)
+    time.sleep(0.5)
+    assert len(operator.reports) == 1
+    reporter.position = lambda: {"step": 7}
+    operator.until(2)
+    time.sleep(0.5)
+    reporter.close()
+    assert [found["step"] for found in operator.reports] == [0, 7]
+
+
+def test_the_token_is_read_each_time(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    operator.endpoint.token_file.write_text("second")
+    reporter.update(epoch=1)
+    operator.until(2)
+    reporter.close()
+    assert operator.tokens == ["Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (429, {"Retry-After": "1"}), (401, {})])
+def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[int, dict[str, str]]) -> None:
+    operator.answers = [answer]
+    reporter = started(operator)
+    while operator.answers:
+        time.sleep(0.01)
+    began = time.monotonic()
+    reporter.update(epoch=1)
+    reporter.update(epoch=2)
+    operator.until(1)
+    assert time.monotonic() - began > 0.8
+    reporter.close()
+    assert [found["epoch"] for found in operator.reports] == [2]
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
+    operator: Operator, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator.answers = [(status, {})] * 2
+    kept: list[Report] = []
+    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append)
+    reporter.start()
+    while len(operator.answers) == 2:
+        time.sleep(0.01)
+    reporter.update(epoch=1)
+    time.sleep(0.5)
+    assert len(operator.answers) == 1
+    assert reporter.close().epoch == 1
+    assert not reporter._thread.is_alive()
+    assert kept[-1].epoch == 1
+    assert (operator.answers, operator.reports) == ([], [])
+    assert caplog.text.count("refuses progress reports") == 1
+
+
+def test_an_operator_that_is_replaced_by_one_that_takes_reports_gets_them(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REFUSED_DELAY", 0.2)
+    operator.answers = [(404, {}), (422, {})]
+    reporter = started(operator)
+    operator.until(1)
+    reporter.close()
+
+
+def asks(steps: float, news: float = 0.0) -> str:
+    return json.dumps({"message": "so be it", "reportAfterSeconds": steps, "epochAfterSeconds": news})
+
+
+def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 0.1)
+    operator.says = asks(steps=30)
+    reporter = started(operator)
+    steps = iter(range(1_000_000))
+    reporter.position = lambda: {"step": next(steps)}
+    operator.until(1)
+    time.sleep(0.5)
+    assert len(operator.reports) == 1
+    began = time.monotonic()
+    reporter.update(epoch=1)
+    operator.until(2)
+    assert time.monotonic() - began < 1
+    operator.says = asks(steps=0.2)
+    reporter.update(epoch=2)
+    operator.until(6)
+    reporter.close()
+
+
+def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Operator) -> None:
+    operator.says = asks(steps=5, news=0.4)
+    reporter = started(operator)
+    for epoch in range(100):
+        reporter.update(epoch=epoch)
+        time.sleep(0.01)
+    reporter.close()
+    assert operator.reports[-1]["epoch"] == 99
+    assert 3 <= len(operator.reports) <= 8
+
+
+def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator: Operator) -> None:
+    operator.answers = [(429, {"Retry-After": "15"})]
+    operator.says = asks(steps=60)
+    reporter = started(operator)
+    while operator.answers:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert operator.reports == []
+    reporter.update(epoch=1)
+    operator.until(1, seconds=3)
+    reporter.close()
+
+
+def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    operator.answers = [(429, {"Retry-After": "1"})] * 2
+    operator.says = asks(steps=60, news=0.4)
+    reporter.update(epoch=1)
+    operator.until(2, seconds=3)
+    assert operator.reports[-1]["epoch"] == 1
+    reporter.close()
+
+
+def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded(operator: Operator) -> None:
+    reporter = started(operator)
+    operator.until(1)
+    operator.answers = [(429, {"Retry-After": "15"})] * 20
+    operator.says = asks(steps=60)
+    reporter.update(epoch=1)
+    time.sleep(1.5)
+    assert 17 <= len(operator.answers) <= 18
+    reporter.close(seconds=0.1)
+
+
+WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetime.now(UTC))
+NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
+
+
+def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: Operator) -> None:
+    reporter = Reporter(NOT_COUNTED, operator.endpoint)
+    reporter.start()
+    reporter.update(network=Size(parameters=5, layers=1))
+    time.sleep(0.3)
+    assert operator.reports == []
+    reporter.update(waiting=WAITING)
+    operator.until(1)
+    reporter.update(waiting=None)
+    time.sleep(0.3)
+    reporter.update(attempt=3)
+    operator.until(2)
+    reporter.close()
+    first, second = operator.reports
+    assert (first["attempt"], first["waiting"]["reason"]) == (0, "EndpointUnreachable")
+    assert (second["attempt"], "waiting" in second) == (3, False)
+
+
+def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Operator) -> None:
+    operator.answers = [(422, {})]
+    reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
+    reporter.start()
+    while operator.answers:
+        time.sleep(0.01)
+    reporter.update(attempt=1, waiting=None)
+    operator.until(1)
+    reporter.close()
+    assert [found["attempt"] for found in operator.reports] == [1]
+
+
+def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator) -> None:
+    kept: list[Report] = []
+    reporter = Reporter(FIRST, operator.endpoint, keep=kept.append, memory=lambda: 2**30)
+    reporter.start()
+    operator.until(1)
+    assert reporter.close().peak_memory == 2**30
+    assert operator.reports[-1]["peakMemory"] == 2**30
+    assert kept[-1] == Report.model_validate(operator.reports[-1])
+
+
+def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    operator.stop()
+    reporter = started(operator)
+    began = time.monotonic()
+    for epoch in range(1000):
+        reporter.update(epoch=epoch)
+        reporter.position()
+    assert time.monotonic() - began < 1
+    assert reporter.close(seconds=0.5).epoch == 999
+    assert time.monotonic() - began < 2
+
+
+def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
+    operator.slow = 1.0
+    reporter = started(operator)
+    began = time.monotonic()
+    for epoch in range(1000):
+        reporter.update(epoch=epoch)
+    assert time.monotonic() - began < 0.5
+    assert reporter.close().epoch == 999
+    assert operator.reports[-1]["epoch"] == 999
+    assert len(operator.reports) < 5
+
+
+def test_a_server_that_the_authority_does_not_vouch_for_is_told_nothing(operator: Operator, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    endpoint = Endpoint(operator.endpoint.url, ca_file=certificate(other)[0], token_file=operator.endpoint.token_file)
+    reporter = Reporter(FIRST, endpoint)
+    reporter.start()
+    reporter.close(seconds=0.5)
+    assert operator.tokens == []
+
+
+def test_without_an_operator_the_state_is_kept() -> None:
+    reporter = Reporter(FIRST, None)
+    reporter.start()
+    reporter.update(epoch=3)
+    assert (reporter.close().epoch, reporter.close().attempt) == (3, 2)

@@ -1,0 +1,154 @@
+"""Hangs end the process, so each has one of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.training.watchdog import EXIT_CODE, Watchdog
+
+START = """
+import ctypes, logging, sys, threading, time
+from pathlib import Path
+from epochal_trainer.training import watchdog
+from epochal_trainer.reporting.last_words import LastWords
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+beats = watchdog.Watchdog(LastWords(Path(sys.argv[1])))
+beats.at(3, 16)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "termination-log").touch()
+    return tmp_path / "termination-log"
+
+
+def started(path: Path, program: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", START + program, str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    printed, errors = process.communicate(timeout=30)
+    return process.returncode, printed, errors
+
+
+def words(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+HANG = """
+def hang():
+    time.sleep(60)
+other = threading.Thread(target=time.sleep, args=(60,), name="someone else", daemon=True)
+other.start()
+with beats.watched(1):
+    beats.at(3, 17)
+    hang()
+"""
+
+
+def test_a_training_that_hangs_is_ended_and_says_where(path: Path) -> None:
+    began = time.monotonic()
+    code, printed, _ = ended(started(path, HANG))
+    assert time.monotonic() - began < 10
+    assert code == EXIT_CODE == 75
+    assert words(path)["reason"] == "Hanging"
+    assert words(path)["position"] == {"epoch": 3, "step": 17}
+    assert "no step was finished for 1 s" in words(path)["message"]
+    assert "after step 17 of epoch 4" in words(path)["message"]
+    assert "in hang" in words(path)["message"]
+    assert "Thread MainThread stands here" in printed
+    assert "Thread someone else stands here" in printed
+
+
+LOCKED = """
+import os
+reading, writing = os.pipe()
+class Stuck:
+    def write(self, text): os.read(reading, 1)
+    def flush(self): pass
+logging.getLogger().handlers[0].setStream(Stuck())
+watchdog.WORDS_SECONDS = 1.0
+with beats.watched(1):
+    logging.warning("this takes for ever, and keeps the lock of all logging")
+"""
+
+
+def test_a_log_that_hangs_does_not_keep_it_from_ending(path: Path) -> None:
+    code, _, _ = ended(started(path, LOCKED))
+    assert code == EXIT_CODE
+    assert words(path)["reason"] == "Hanging"
+
+
+GIL = """
+watchdog.LAST_RESORT = 0.0
+with beats.watched(1):
+    ctypes.PyDLL(None).sleep(60)  # keeps Python's lock
+"""
+
+
+def test_a_hang_that_keeps_pythons_lock_is_ended(path: Path) -> None:
+    began = time.monotonic()
+    code, _, errors = ended(started(path, GIL))
+    assert time.monotonic() - began < 10
+    assert code == 1
+    assert "<module>" in errors
+    assert (words(path)["reason"], words(path)["position"]) == ("Unfinished", {"epoch": 3, "step": 16})
+
+
+STOPPED = """
+with beats.watched(1):
+    print("ready", flush=True)
+    for step in range(8):
+        time.sleep(0.2)
+        beats.at(3, step)
+print("done")
+"""
+
+
+def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None:
+    process = started(path, STOPPED)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(process.pid, signal.SIGCONT)
+    code, printed, errors = ended(process)
+    assert (code, printed) == (0, "done\n"), errors
+
+
+UNWATCHED = """
+with beats.watched(1):
+    for step in range(5):
+        time.sleep(0.5)
+        beats.at(4, step)
+time.sleep(1.5)
+print("done")
+"""
+
+
+def test_only_what_is_watched_can_hang(path: Path) -> None:
+    code, printed, errors = ended(started(path, UNWATCHED))
+    assert (code, printed) == (0, "done\n"), errors
+
+
+def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:
+    watchdog = Watchdog(LastWords(path))
+    watchdog.at(0, 0)
+    best = 1.0
+    for _ in range(20):
+        began = time.thread_time()
+        for step in range(500):
+            watchdog.at(1, step)
+        best = min(best, (time.thread_time() - began) / 500)
+    assert best < 50e-6

@@ -1,0 +1,58 @@
+"""Reports and last words."""
+
+import math
+
+import pytest
+from epochal_api.report import MAX_TERMINATION_BYTES, Position, Report, Termination, decode_termination
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+REPORT = Report(attempt=2, sequence=7, stage="Training", epoch=3, epochs=10, metrics={"loss": 0.5})
+
+
+def test_a_later_attempt_is_later_whatever_its_sequence() -> None:
+    assert REPORT.order < REPORT.model_copy(update={"attempt": 3, "sequence": 0}).order
+
+
+def test_a_loss_that_is_not_a_number_travels() -> None:
+    report = REPORT.model_copy(update={"metrics": {"loss": math.nan}})
+    read = Report.model_validate_json(report.model_dump_json())
+    assert read.metrics is not None
+    assert math.isnan(read.metrics["loss"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"attempt": -1}, {"sequence": -1}, {"stage": "Dreaming"}, {"metrics": {"a\nb": 1.0}}],
+)
+def test_a_bad_report_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Report.model_validate(REPORT.dump() | change)
+
+
+def test_a_newer_trainers_report_is_read_without_what_it_adds() -> None:
+    assert Report.model_validate(REPORT.dump() | {"throughput": 3.5}) == REPORT
+
+
+@pytest.mark.parametrize("since", ["2026-01-02T03:04:05", "yesterday"])
+def test_a_waiting_trainer_tells_since_when_by_any_clock(since: str) -> None:
+    with pytest.raises(ValidationError, match="since"):
+        Report.model_validate(REPORT.dump() | {"waiting": {"reason": "EndpointUnreachable", "since": since}})
+
+
+@given(st.text(max_size=MAX_TERMINATION_BYTES), st.integers(0, 64))
+def test_last_words_fit_and_keep_their_reason(message: str, metrics: int) -> None:
+    report = REPORT.model_copy(update={"metrics": {f"metric_{i}" * 8: i / 3 for i in range(metrics)}})
+    position = Position(epoch=3, step=211)
+    text = Termination(reason="InvalidNetwork", message=message, position=position, report=report).encode()
+    assert len(text.encode()) <= MAX_TERMINATION_BYTES
+    last = decode_termination(text)
+    assert last is not None
+    assert (last.reason, last.position) == ("InvalidNetwork", position)
+    assert message.startswith(last.message)
+
+
+@pytest.mark.parametrize("text", ["", "Segmentation fault", '{"reason": "lower", "message": ""}', "[1]"])
+def test_other_programs_words_are_not_a_trainers(text: str) -> None:
+    assert decode_termination(text) is None

@@ -1,0 +1,215 @@
+"""The controller, between an API server and kopf: what it lists, what it misses, what one object can do to others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_operator.config import read_config
+from epochal_operator.runtime.controller import Controller
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.store import Key
+from epochal_operator.trainingjob.metrics import OperatorMetrics
+from prometheus_client import CollectorRegistry
+
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import INSTALLATION, document, pod
+
+HOSTILE = {
+    "lists": "[" * 9_900 + "]" * 9_900,
+    "objects": '{"a":' * 4_950 + "1" + "}" * 4_950,
+    "size": "[" + ",".join(["[]"] * 400_000) + "]",
+}
+COUNT = {"result": "error"}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeApiServer]:
+    async with FakeApiServer("vision", "slow") as server:
+        server.objects.raw |= {f"@{kind}": text for kind, text in HOSTILE.items()}
+        yield server
+
+
+@pytest.fixture
+def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    @asynccontextmanager
+    async def controlling(*arguments: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Controller]:
+        config = read_config(["--trainer-image=trainer", *arguments], {})
+        metrics = OperatorMetrics(registry or CollectorRegistry())
+        controller = Controller(config, Kube(server.client()), lambda: INSTALLATION, metrics)
+        task = asyncio.create_task(controller.run())
+        try:
+            yield controller
+            assert not task.done(), task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return controlling
+
+
+def create(server: FakeApiServer, *names: str, namespace: str = "vision", **spec: Any) -> None:
+    for name in names:
+        server.objects.create(
+            "trainingjobs", namespace, document(suspend=True, **spec) | {"metadata": {"name": name, "labels": {}}}
+        )
+
+
+def condition(server: FakeApiServer, name: str, kind: str) -> tuple[str, str, str] | None:
+    found = server.objects.get("trainingjobs", "vision", name).get("status", {}).get("conditions", [])
+    return next(((one["status"], one["reason"], one["message"]) for one in found if one["type"] == kind), None)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110 - a condition has no event
+            await asyncio.sleep(0.01)
+
+
+async def settled(server: FakeApiServer, *names: str) -> None:
+    await until(lambda: all((condition(server, name, "Ready") or ("False",))[0] == "True" for name in names))
+
+
+def lists(server: FakeApiServer, resource: str) -> int:
+    return sum(one.verb == "list" and one.resource == resource for one in server.asked)
+
+
+async def test_all_is_listed_once_in_small_pages(server: FakeApiServer, controlling: Any) -> None:
+    """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
+    names = [f"digits-{number}" for number in range(60)]
+    create(server, *names)
+    async with controlling():
+        await settled(server, *names)
+        create(server, "later")
+        await settled(server, "later")
+    assert lists(server, "trainingjobs") == 1 + 8, "whether there is such a kind, and eight pages"
+    assert lists(server, "jobs") == lists(server, "pods") == 1
+
+
+async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
+    server: FakeApiServer, controlling: Any
+) -> None:
+    create(server, "stays", "goes")
+    server.objects.create("pods", "vision", pod())
+    async with controlling() as controller:
+        await settled(server, "stays", "goes")
+        assert len(controller.store.pods(Key("vision", "digits"))) == 1
+        await until(lambda: len(server.watches) >= 3)
+        server.objects.delete("trainingjobs", "vision", "goes")
+        server.objects.delete("pods", "vision", "digits-1", grace=0)
+        server.objects.compact()
+        await until(lambda: controller.store.training_job_keys() == [Key("vision", "stays")])
+        await until(lambda: not controller.store.pods(Key("vision", "digits")))
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("told", ["listed", "watched"])
+async def test_one_training_job_is_refused_and_the_others_go_on(
+    server: FakeApiServer, controlling: Any, kind: str, told: str
+) -> None:
+    layers = [{"layer": "Dense", "units": f"@{kind}"}]
+    create(server, "good")
+    if told == "listed":
+        create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
+    async with controlling() as controller:
+        await settled(server, "good")
+        if told == "watched":
+            create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
+        await until(lambda: condition(server, "bad", "Failed"))
+        status, reason, message = condition(server, "bad", "Failed") or ("", "", "")
+        assert (status, reason) == ("True", "InvalidSpec")
+        assert "spec: must fit in" in message if kind == "size" else "spec.network: must be nested" in message
+        create(server, "after")
+        await settled(server, "after")
+        server.objects.delete("trainingjobs", "vision", "bad")
+        await until(lambda: Key("vision", "bad") not in controller.store.training_job_keys())
+
+
+async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
+    server: FakeApiServer, controlling: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    create(server, "listed", training=["no", "object"])
+    create(server, "good")
+    async with controlling():
+        await settled(server, "good")
+        create(server, "watched", training=["no", "object"])
+        create(server, "after")
+        await settled(server, "after")
+    told = [record.getMessage() for record in caplog.records]
+    assert "a TrainingJob cannot be read: vision/listed" in told
+    assert "a TrainingJob cannot be read: vision/watched" in told
+
+
+async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
+    server: FakeApiServer, controlling: Any
+) -> None:
+    server.faults.append(Fault("list", namespace="slow", status=403))
+    create(server, "good")
+    async with controlling("--namespaces=slow,vision"):
+        await settled(server, "good")
+
+
+async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
+    server: FakeApiServer, controlling: Any
+) -> None:
+    server.faults.append(Fault("create", "jobs", "slow", delay=inf))
+    create(server, *(f"digits-{number}" for number in range(40)), namespace="slow")
+    create(server, "good")
+    async with controlling() as controller:
+        await settled(server, "good")
+        assert controller.queue.depth >= 30
+
+
+async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, controlling: Any) -> None:
+    server.faults.append(Fault("create", "jobs", status=503))
+    create(server, "digits")
+    registry = CollectorRegistry()
+
+    def failed() -> float:
+        return registry.get_sample_value("epochal_reconcile_total", COUNT) or 0
+
+    async with controlling(registry=registry):
+        await until(lambda: failed() >= 3)
+        assert sum(one.verb == "create" for one in server.asked) <= failed() + 1
+
+
+async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
+    server: FakeApiServer, controlling: Any
+) -> None:
+    """With a Job that another operator had made, its pods would be taken for gone."""
+    server.faults.append(Fault("list", "pods", delay=inf))
+    create(server, "digits")
+    about = {"kind": "Job", "namespace": "vision", "name": "digits", "uid": "of-the-job"}
+    told = {"note": "exceeded quota", "eventTime": "2026-01-01T00:00:00.000000Z"}
+    async with controlling() as controller:
+        await until(controller.store.training_job_keys)
+        metadata = {"name": "refused", "namespace": "vision"}
+        server.objects.create(
+            "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
+        )
+        await until(lambda: controller._reconciler.refusals.of("vision", "of-the-job"))
+        assert not controller.queue.stalled()
+        assert not controller.queue.depth
+        assert not any(one.verb in {"create", "patch"} for one in server.asked)
+
+
+async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, controlling: Any) -> None:
+    """Whoever else is built on kopf marks by its default what it has to see to before it goes."""
+    mark = "kopf.zalando.org/KopfFinalizerMarker"
+    metadata = {"name": "other", "labels": {"epochal.dev/trainingjob": "digits"}, "finalizers": [mark]}
+    server.objects.create("jobs", "vision", {"metadata": metadata, "spec": {}})
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        server.objects.patch("jobs", "vision", "other", {"metadata": {"annotations": {"seen": "again"}}})
+        create(server, "later")
+        await settled(server, "later")
+    assert server.objects.get("jobs", "vision", "other")["metadata"]["finalizers"] == [mark]
+    assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)

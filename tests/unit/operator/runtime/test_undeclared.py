@@ -1,0 +1,48 @@
+"""Fields that the installed CRD does not declare, by what the API server says of them."""
+
+from typing import Any
+
+import pytest
+from epochal_operator.runtime.undeclared import declared
+
+HEAD = "failed to create typed patch object (vision/digits; epochal.dev/v1alpha1, Kind=TrainingJob):"
+SAID = "field not declared in schema"
+STATUS: dict[str, Any] = {
+    "state": "Running",
+    "progress": {"epoch": 1, "metricNames": ["loss"]},
+    "conditions": [{"type": "Ready", "why": "x"}, {"type": "Stalled", "why": "x"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "left", "paths"),
+    [
+        (
+            f"{HEAD} .status.progress.metricNames: {SAID}",
+            STATUS | {"progress": {"epoch": 1}},
+            [".status.progress.metricNames"],
+        ),
+        (
+            f"{HEAD} .status.progress: {SAID}",
+            {"state": "Running", "conditions": STATUS["conditions"]},
+            [".status.progress"],
+        ),
+        (
+            "\n  ".join(
+                [
+                    f"{HEAD} errors:",
+                    f".status.state: {SAID}",
+                    f'.status.conditions[type="Ready"].why: {SAID}',
+                    f'.status.conditions[type="Stalled"].why: {SAID}',
+                ]
+            ),
+            {"progress": STATUS["progress"], "conditions": [{"type": "Ready"}, {"type": "Stalled"}]},
+            [".status.state", ".status.conditions[].why"],
+        ),
+        (f"{HEAD} .spec.state: {SAID}", STATUS, []),
+        (f"{HEAD} .status.state: expected numeric (int or float), got string", STATUS, []),
+        ("etcdserver: request timed out", STATUS, []),
+    ],
+)
+def test_what_is_not_declared_is_left_out(message: str, left: Any, paths: list[str]) -> None:
+    assert declared(STATUS, message, ".status") == (left, paths)

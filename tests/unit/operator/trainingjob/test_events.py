@@ -1,0 +1,261 @@
+"""Which transitions are Events, and that telling one twice makes no second."""
+
+from typing import Any
+
+import pytest
+from epochal_api.status import Reported, Status
+from epochal_operator.trainingjob.children import Obstacle
+from epochal_operator.trainingjob.events import MAX_NOTE, Happening, event, happenings, plain_http
+from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.status import refused, status
+
+from tests.unit.operator.objects import (
+    NOW,
+    UID,
+    at,
+    child,
+    disrupted,
+    failed,
+    going,
+    last_words,
+    pod,
+    report,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+)
+
+METADATA = training_job().metadata
+PAUSED = training_job(suspend=True)
+
+
+NOTHING = (training_job(), seen())
+QUEUED = (training_job(), seen(child()))
+STARTING = (training_job(), seen(child(), pod()))
+RUNNING = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), running("a")))
+STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ErrImagePull", "message": "no"})))
+STILL_STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ImagePullBackOff", "message": "later"})))
+STOPPING = (training_job(), seen(child(), going(disrupted(running("a")), 60)))
+EVICTED = (training_job(), seen(child(), going(disrupted(failed("a", 143)), 60)))
+LOST = (training_job(), seen(child(), going(running("a"), -60)))
+VANISHED = (training_job(), seen(child(), pod("b")))
+ANOTHER = (training_job(), seen(child(), running("b")))
+SUSPENDING = (PAUSED, seen(child(PAUSED), going(running("a"), 60)))
+CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
+AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
+LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
+SUSPENDED = (PAUSED, seen(child(PAUSED)))
+CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits exists")))
+REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
+REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
+CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
+NOT_FOUND = (training_job(), seen(obstacle=Obstacle("ContinueFromNotFound", "no TrainingJob first")))
+UNFINISHED = (training_job(), seen(obstacle=Obstacle("ContinueFromUnfinished", "first is Running")))
+EMPTY = (training_job(), seen(obstacle=Obstacle("ContinueFromFailed", "first is Failed")))
+COMPLETE = (
+    training_job(),
+    seen(
+        child(conditions=[true("Complete")], startTime="2026-11-25T11:58:00Z", completionTime="2026-11-25T12:00:00Z"),
+        succeeded("a"),
+    ),
+)
+FAILED = (
+    training_job(),
+    seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words("InvalidNetwork", "no"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, NOTHING, []),
+        (None, QUEUED, []),
+        (QUEUED, STARTING, []),
+        (None, RUNNING, [("Normal", "Started")]),
+        (STARTING, RUNNING, [("Normal", "Started")]),
+        (STARTING, STUCK, [("Warning", "ImagePullBackOff")]),
+        (STUCK, STUCK, []),
+        (STUCK, STILL_STUCK, []),
+        (RUNNING, STOPPING, []),
+        (STOPPING, EVICTED, [("Warning", "Restarting")]),
+        (RUNNING, EVICTED, [("Warning", "Restarting")]),
+        (STOPPING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, QUEUED, [("Warning", "Restarting")]),
+        (RUNNING, ANOTHER, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, (training_job(), seen(child(), failed("a"), pod("b"))), [("Warning", "Restarting")]),
+        (RUNNING, (training_job(), seen(child(), succeeded("a"))), []),
+        (RUNNING, (training_job(), seen(None, running("a"))), []),
+        (EVICTED, VANISHED, []),
+        (VANISHED, ANOTHER, [("Normal", "Started")]),
+        (LOST, RUNNING, [("Normal", "Started")]),
+        (LOST, VANISHED, [("Warning", "Restarting")]),
+        (SUSPENDING, VANISHED, []),
+        (RUNNING, LOST, [("Warning", "NodeLost")]),
+        (LOST, LOST, []),
+        (RUNNING, SUSPENDING, []),
+        (SUSPENDING, SUSPENDED, [("Normal", "Suspended")]),
+        (RUNNING, CRASHED, [("Warning", "Restarting")]),
+        (CRASHED, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, LAST, []),
+        (RUNNING, COMPLETE, [("Normal", "Completed")]),
+        (None, COMPLETE, [("Normal", "Completed")]),
+        (COMPLETE, COMPLETE, []),
+        (RUNNING, FAILED, [("Warning", "InvalidNetwork")]),
+        (None, SUSPENDED, [("Normal", "Suspended")]),
+        (RUNNING, SUSPENDED, [("Normal", "Suspended")]),
+        (SUSPENDED, QUEUED, [("Normal", "Resumed")]),
+        (None, CONFLICT, [("Warning", "NameConflict")]),
+        (CONFLICT, CONFLICT, []),
+        (CONFLICT, QUEUED, []),
+        (None, REJECTED, [("Warning", "JobRejected")]),
+        (None, CLEANUP, []),
+        (None, NOT_FOUND, [("Normal", "ContinueFromNotFound")]),
+        (NOT_FOUND, UNFINISHED, []),
+        (UNFINISHED, EMPTY, [("Warning", "ContinueFromFailed")]),
+        (QUEUED, REFUSED, [("Warning", "PodRefused")]),
+    ],
+)
+def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
+    was = status(*before) if before else Status()
+    job, observed = after
+    now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
+    found = happenings(METADATA, was, now, observed, Reported())
+    assert [(one.kind, one.reason) for one in found] == expected
+
+
+def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
+    keys = set()
+    for observed in (CRASHED[1], AGAIN[1]):
+        before = status(*RUNNING)
+        now = status(training_job(before), observed)
+        (told,) = [one for one in happenings(METADATA, before, now, observed, Reported()) if one.kind == "Warning"]
+        assert "boom" in told.note
+        keys.add((told.reason, told.key))
+    assert len(keys) == 1
+
+
+def test_a_pod_that_is_gone_before_its_end_was_seen_is_told_with_what_was_known() -> None:
+    before = status(*STOPPING)
+    now = status(training_job(before), VANISHED[1])
+    (told,) = happenings(METADATA, before, now, VANISHED[1], Reported())
+    assert told.note.startswith("Its pod is gone, another one follows. It was said last: The pod a was told to end (Ev")
+    assert told.key == "attempt 1"
+
+
+def test_a_refused_spec_is_told_of_by_generation() -> None:
+    keys = []
+    for generation in (1, 2):
+        metadata = training_job(generation=generation).metadata
+        now = refused(metadata, Status(), "spec.network: no", NOW)
+        (told,) = happenings(metadata, Status(), now, seen(), Reported())
+        assert (told.kind, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
+        keys.append(told.key)
+    assert len(set(keys)) == 2
+
+
+def waiting(since: str, message: str = "no answer") -> Reported:
+    return reported(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
+
+
+EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
+GOES_ON = reported(report(sequence=6), NOW)
+
+
+@pytest.mark.parametrize(
+    ("before", "figures", "observed", "expected"),
+    [
+        (None, waiting(EARLIER), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
+        (waiting(EARLIER), waiting(EARLIER), RUNNING[1], []),
+        (
+            waiting(EARLIER),
+            waiting(EARLIER, "still no answer"),
+            RUNNING[1],
+            [("Warning", "StorageUnavailable", EARLIER)],
+        ),
+        (waiting(EARLIER), waiting(LATER, "no room"), RUNNING[1], [("Warning", "StorageUnavailable", LATER)]),
+        (waiting(EARLIER), GOES_ON, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
+        (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
+        (GOES_ON, GOES_ON, RUNNING[1], []),
+    ],
+)
+def test_an_outage_of_the_storage_is_told_once(
+    before: Reported | None, figures: Reported, observed: Any, expected: list[tuple[str, str, str]]
+) -> None:
+    def after(was: Status, told: Reported, seen_then: Any) -> Status:
+        return status(training_job(Status(**dict(was) | dict(told))), seen_then)
+
+    was = after(Status(), before or Reported(), RUNNING[1])
+    found = happenings(METADATA, was, after(was, figures, observed), observed, figures)
+    assert [(one.kind, one.reason, one.key) for one in found] == expected
+
+
+def test_the_result_is_told() -> None:
+    job, observed = COMPLETE
+    artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
+    figures = reported(report(epoch=10, artifacts=artifacts), NOW)
+    (told,) = happenings(METADATA, Status(), status(job, observed), observed, figures)
+    assert told.note == "Trained 10 epochs in 2m, val_loss 0.0436. The model: s3://results/x/model.keras"
+
+
+def made(happening: Happening) -> dict[str, Any]:
+    return event(happening, METADATA, instance="epochal-0", now=NOW)
+
+
+def test_an_event_as_the_api_server_takes_it() -> None:
+    one = made(Happening("Warning", "Crashed", "why", "pod-uid"))
+    name = one["metadata"].pop("name")
+    assert name.startswith("digits.")
+    assert one == {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"namespace": "vision"},
+        "eventTime": "2026-11-25T12:00:00.000000Z",
+        "type": "Warning",
+        "reason": "Crashed",
+        "note": "why",
+        "action": "Reconcile",
+        "regarding": {
+            "apiVersion": "epochal.dev/v1alpha1",
+            "kind": "TrainingJob",
+            "namespace": "vision",
+            "name": "digits",
+            "uid": UID,
+        },
+        "reportingController": "epochal",
+        "reportingInstance": "epochal-0",
+    }
+
+
+def test_the_name_tells_what_happened_and_nothing_else() -> None:
+    same = {made(Happening("Normal", "Started", note, "a"))["metadata"]["name"] for note in ("one", "two")}
+    others = {
+        made(Happening("Normal", *rest))["metadata"]["name"] for rest in (("Started", "", "b"), ("Other", "", "a"))
+    }
+    assert len(same) == 1
+    assert len(same | others) == 3
+
+
+def test_a_note_is_cut_at_a_character() -> None:
+    note = made(Happening("Normal", "Started", "x" + "ä" * MAX_NOTE, "a"))["note"]
+    assert len(note.encode()) == MAX_NOTE - 1
+
+
+def test_a_storage_without_tls_is_told_of_once() -> None:
+    queued, nothing = status(*QUEUED), status(*NOTHING)
+    (one,) = plain_http(nothing, queued, "http://minio:9000")
+    assert (one.kind, one.reason) == ("Warning", "PlainHTTP")
+    assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
+    assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
+    assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
+    assert plain_http(nothing, queued, "https://minio:9000") == []
+    assert plain_http(nothing, queued, None) == []
+
+
+def test_a_note_commands_no_terminal() -> None:
+    note = made(Happening("Warning", "JobRejected", "denied: txt.\u202eexe\x1b[31m", "a"))["note"]
+    assert note == "denied: txt. exe [31m"

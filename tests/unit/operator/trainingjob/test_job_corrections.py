@@ -1,0 +1,78 @@
+"""Somebody else changes a Job, too: how soon that is put right, and who it was."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.trainingjob.job_corrections import Correction, writers
+
+from tests.unit.operator.objects import NOW
+
+WEBHOOK = ("An admission webhook",)
+
+
+def made(times: int = 1, **rest: Any) -> Correction:
+    return Correction("job-uid", 1, times, NOW, ("spec.suspend",), **rest)
+
+
+def test_the_longer_it_lasts_the_longer_it_waits() -> None:
+    waits = [(made(times).due - NOW).total_seconds() for times in range(1, 40)]
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits == sorted(waits)
+    assert max(waits) == 300
+
+
+@pytest.mark.parametrize(
+    ("uid", "generation", "seconds", "concerned"),
+    [
+        ("job-uid", 1, 0, True),
+        ("job-uid", 1, 899, True),
+        ("job-uid", 1, 900, False),
+        ("another", 1, 0, False),
+        ("job-uid", 2, 0, False),
+    ],
+)
+def test_what_it_concerns(uid: str, generation: int, seconds: float, concerned: bool) -> None:  # noqa: FBT001
+    assert made().concerns(uid, generation, NOW + timedelta(seconds=seconds)) is concerned
+
+
+def test_it_is_told_once_it_lasts() -> None:
+    assert made(1).obstacle(NOW) is None
+    assert made(2).obstacle(NOW) is None
+    told = made(3, writers=("kubectl-edit", "kueue")).obstacle(NOW)
+    assert told is not None
+    assert told.reason == "FieldConflict"
+    assert told.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
+    assert made(3).obstacle(made(3).due) is None
+
+
+def test_a_refusal_is_told_at_once() -> None:
+    told = made(1, refusal="jobs is forbidden").obstacle(NOW)
+    assert told is not None
+    assert told.reason == "JobRejected"
+    assert told.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"
+
+
+def entry(manager: str, *fields: str) -> Any:
+    return {"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {f"f:{field}": {} for field in fields}}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([entry("kueue", "suspend"), entry("epochal", "parallelism")], ("kueue",)),
+        ([entry("b", "suspend"), entry("a", "suspend", "parallelism"), entry("c", "template")], ("a", "b")),
+        ([entry("epochal", "suspend")], WEBHOOK),
+        ([{"manager": "status", "fieldsV1": {"f:status": {"f:suspend": {}}}}, {"manager": "odd"}], WEBHOOK),
+        (None, WEBHOOK),
+    ],
+)
+def test_who_wrote_a_field(entries: Any, found: tuple[str, ...]) -> None:
+    job = {"metadata": {"managedFields": entries}, "spec": {"suspend": True}}
+    assert writers(job, ["suspend"], "epochal") == found
+
+
+def test_nobody_is_known_to_have_removed_a_field() -> None:
+    job = {"metadata": {"managedFields": [entry("epochal", "suspend")]}, "spec": {"suspend": True}}
+    (who,) = writers(job, ["activeDeadlineSeconds"], "epochal")
+    assert who == "Somebody whom the API server does not name"

@@ -1,0 +1,236 @@
+"""The series that are exported: from the objects, with the names and labels that dashboards rely on."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from epochal_api.status import STATES
+from epochal_operator.trainingjob.metrics import JobCollector, OperatorMetrics
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+MNIST: dict[str, Any] = {
+    "metadata": {
+        "name": "mnist",
+        "namespace": "vision",
+        "uid": "5f1c",
+        "creationTimestamp": "2026-11-25T10:00:00Z",
+    },
+    "spec": {"framework": "tensorflow", "training": {"epochs": 10}},
+    "status": {
+        "state": "Running",
+        "conditions": [
+            {"type": "Ready", "status": "True"},
+            {"type": "Stalled", "status": "False"},
+            {"type": "OfAnotherVersion", "status": "True"},
+        ],
+        "attempt": 2,
+        "gpus": 1,
+        "startTime": "2026-11-25T10:00:01Z",
+        "completionTime": "2026-11-25T10:03:00.5Z",
+        "progress": {"epoch": 3, "epochs": 10, "percent": 32, "lastReportTime": "2026-11-25T10:02:00Z"},
+        "metrics": {"loss": "0.0368", "val_accuracy": "0.9861"},
+        "best": {"epoch": 2, "metric": "val_loss", "value": "0.0436"},
+    },
+}
+STARTED = 1795600800.0
+"""2026-11-25T10:00:00Z."""
+KEY = {"namespace": "vision", "name": "mnist"}
+
+
+def registry(jobs: Iterable[Any]) -> CollectorRegistry:
+    made = CollectorRegistry()
+    made.register(JobCollector(lambda: jobs))
+    return made
+
+
+def samples(jobs: Iterable[Any]) -> dict[str, list[tuple[dict[str, str], float]]]:
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in parse(generate_latest(registry(jobs)).decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 7, 10**400, "text", [], [7], ["type"], {}, {"type": []}, "0001-01-01T00:00:00+14:00"]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*MNIST["status"], "scheduling"]), ODD),
+    st.sampled_from(["spec", "status", "metadata"]),
+    ODD,
+)
+def test_an_object_of_any_shape_spoils_no_scrape(status: dict[str, Any], part: str, odd: Any) -> None:
+    odd_one = {**MNIST, "status": status, part: odd} if odd else {**MNIST, "status": status}
+    progress = {**MNIST, "status": {"progress": status, "best": status, "metrics": status}}
+    found = samples([odd_one, progress, MNIST])
+    assert ({**KEY, "metric": "loss"}, 0.0368) in found["epochal_trainingjob_metric"]
+
+
+@pytest.mark.parametrize(
+    ("series", "labels", "value"),
+    [
+        ("info", {"uid": "5f1c", "framework": "tensorflow", "queue": ""}, 1),
+        ("epoch", {}, 3),
+        ("epochs", {}, 10),
+        ("progress_ratio", {}, 0.32),
+        ("attempts", {}, 2),
+        ("gpus", {}, 1),
+        ("metric", {"metric": "loss"}, 0.0368),
+        ("metric", {"metric": "val_accuracy"}, 0.9861),
+        ("best_metric", {"metric": "val_loss"}, 0.0436),
+        ("created_time_seconds", {}, STARTED),
+        ("start_time_seconds", {}, STARTED + 1),
+        ("last_report_time_seconds", {}, STARTED + 120),
+        ("completion_time_seconds", {}, STARTED + 180.5),
+        ("state", {"state": "Running"}, 1),
+        ("state", {"state": "Failed"}, 0),
+        ("condition", {"condition": "Ready", "status": "True"}, 1),
+        ("condition", {"condition": "Ready", "status": "False"}, 0),
+        ("condition", {"condition": "Stalled", "status": "False"}, 1),
+        ("condition", {"condition": "Complete", "status": "Unknown"}, 0),
+        ("condition", {"condition": "StorageAvailable", "status": "False"}, 0),
+    ],
+)
+def test_a_job_has_the_series(series: str, labels: dict[str, str], value: float) -> None:
+    assert (KEY | labels, value) in samples([MNIST])[f"epochal_trainingjob_{series}"]
+
+
+def test_a_job_is_in_one_of_all_states() -> None:
+    states = samples([MNIST])["epochal_trainingjob_state"]
+    assert [labels["state"] for labels, _ in states] == list(STATES)
+    assert sum(value for _, value in states) == 1
+
+
+def test_a_new_job_counts_from_nothing() -> None:
+    new = {"metadata": MNIST["metadata"], "spec": MNIST["spec"]}
+    found = samples([new])
+    assert found["epochal_trainingjob_epoch"] == [(KEY, 0)]
+    assert found["epochal_trainingjob_epochs"] == [(KEY, 10)]
+    assert found["epochal_trainingjob_progress_ratio"] == [(KEY, 0)]
+    assert {value for _, value in found["epochal_trainingjob_state"]} == {0}
+    for missing in ("metric", "best_metric", "attempts", "start_time_seconds", "completion_time_seconds"):
+        assert f"epochal_trainingjob_{missing}" not in found
+
+
+def test_series_go_with_their_object() -> None:
+    jobs = [MNIST]
+    exported = registry(jobs)
+    assert b"mnist" in generate_latest(exported)
+    jobs.clear()
+    assert generate_latest(exported) == b""
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "-1e-9"])
+def test_figures_that_are_no_plain_number_are_exported(value: str) -> None:
+    job = MNIST | {"status": {"metrics": {"loss": value}}}
+    ((_, found),) = samples([job])["epochal_trainingjob_metric"]
+    assert str(found) == str(float(value))
+
+
+texts = st.none() | st.text() | st.integers() | st.floats()
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "metadata": st.dictionaries(st.sampled_from(["name", "namespace", "uid", "creationTimestamp"]), texts),
+            "spec": st.none() | st.just({"scheduling": None, "training": None}),
+            "status": st.none()
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "state": texts,
+                    "conditions": st.none() | st.lists(st.dictionaries(st.sampled_from(["type", "status"]), texts)),
+                    "startTime": texts,
+                    "attempt": texts,
+                    "progress": st.none()
+                    | st.dictionaries(st.sampled_from(["epoch", "epochs", "percent", "lastReportTime"]), texts),
+                    "metrics": st.none() | st.dictionaries(st.text(), texts),
+                    "best": st.none() | st.dictionaries(st.sampled_from(["metric", "value"]), texts),
+                },
+            ),
+        },
+    )
+)
+def test_one_odd_object_never_spoils_the_scrape(odd: dict[str, Any]) -> None:
+    found = samples([odd, MNIST])
+    assert (KEY, 3.0) in found["epochal_trainingjob_epoch"]
+
+
+@pytest.mark.parametrize("odd", [{"status": "none"}, {"metadata": [1]}, {"spec": {"scheduling": "none"}}])
+def test_one_object_that_cannot_be_understood_never_spoils_the_scrape(odd: dict[str, Any]) -> None:
+    found = samples([MNIST | {"metadata": {"name": "odd"}} | odd, MNIST])
+    assert (KEY, 3.0) in found["epochal_trainingjob_epoch"]
+
+
+def operator_metrics() -> tuple[CollectorRegistry, OperatorMetrics]:
+    made = registry([MNIST])
+    metrics = OperatorMetrics(made)
+    metrics.epoch_duration.observe(15.2)
+    metrics.queue_wait.observe(0.002)
+    metrics.reconcile_duration.observe(0.02)
+    metrics.reconcile.labels("changed").inc()
+    metrics.workqueue_depth.set(4)
+    metrics.progress_reports.labels("200").inc()
+    metrics.leader.set(1)
+    return made, metrics
+
+
+def test_the_operators_own_series_have_no_job() -> None:
+    made, _ = operator_metrics()
+    own = {
+        sample.name: (sample.labels, sample.value)
+        for family in parse(generate_latest(made).decode())
+        for sample in family.samples
+        if sample.name.startswith("epochal_") and "trainingjob" not in sample.name and "le" not in sample.labels
+    }
+    assert own["epochal_epoch_duration_seconds_sum"] == ({}, 15.2)
+    assert own["epochal_queue_wait_seconds_count"] == ({}, 1)
+    assert own["epochal_reconcile_duration_seconds_count"] == ({}, 1)
+    assert own["epochal_reconcile_total"] == ({"result": "changed"}, 1)
+    assert own["epochal_workqueue_depth"] == ({}, 4)
+    assert own["epochal_progress_reports_total"] == ({"code": "200"}, 1)
+    assert own["epochal_leader"] == ({}, 1)
+
+
+def test_two_operators_in_one_process_share_nothing() -> None:
+    _, first = operator_metrics()
+    second_registry = CollectorRegistry()
+    OperatorMetrics(second_registry)
+    first.leader.set(1)
+    assert second_registry.get_sample_value("epochal_leader") == 0
+
+
+def test_openmetrics_is_spoken_too() -> None:
+    made, _ = operator_metrics()
+    text = generate_openmetrics(made).decode()  # type: ignore[no-untyped-call]
+    families = {family.name: family.type for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+    assert families["epochal_trainingjob"] == "info"
+    assert families["epochal_trainingjob_state"] == "gauge"
+    assert families["epochal_epoch_duration_seconds"] == "histogram"
+    assert families["epochal_reconcile"] == "counter"
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_finds_nothing_to_say() -> None:
+    made, _ = operator_metrics()
+    check = subprocess.run(
+        ["promtool", "check", "metrics"], input=generate_latest(made), capture_output=True, check=False
+    )
+    assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
+
+
+def test_no_series_tells_when_a_counter_was_made() -> None:
+    registry = CollectorRegistry()
+    OperatorMetrics(registry).reconcile.labels("success").inc()
+    assert "_created" not in generate_latest(registry).decode()

@@ -1,0 +1,713 @@
+"""What is to be done: a table of cases, and a world that does it while everything else happens to it too."""
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_api.status import Reported, Status
+from epochal_operator.runtime.reader import read
+from epochal_operator.trainingjob.children import Observed, Obstacle, has_started, orphans, own_pods
+from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
+from epochal_operator.trainingjob.plan import (
+    Action,
+    ApplyReported,
+    ApplyStatus,
+    CreateJob,
+    DeleteJob,
+    DeleteTrainingJob,
+    EmitEvent,
+    PatchJob,
+    Plan,
+    plan,
+    refuse,
+)
+from epochal_operator.trainingjob.progress_endpoint import is_news
+from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.reconcile import make_plan
+from epochal_operator.trainingjob.status import finished, get_condition, holds, leaders_part, reports_part, status
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.unit.operator.objects import (
+    INSTALLATION,
+    NOW,
+    SPEC,
+    UID,
+    at,
+    child,
+    disrupted,
+    document,
+    failed,
+    going,
+    killed,
+    last_words,
+    pod,
+    report,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+)
+
+
+def applied_status(actions: Sequence[Action]) -> Status:
+    (applied,) = (action.status for action in actions if isinstance(action, ApplyStatus))
+    return applied
+
+
+def steps(job: Any, observed: Observed) -> list[type[Action]]:
+    return [type(action) for action in plan(job, observed, INSTALLATION).actions]
+
+
+STARTED = {"startTime": at(-60)}
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+DONE = status(training_job(), seen(COMPLETE, succeeded()))
+SOON = NOW + timedelta(seconds=8)
+QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
+QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
+QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
+
+
+def by_kueue(job: Any) -> Any:
+    """Returns a Job as it is once Kueue has let it run, with fewer workers."""
+    return job | {"spec": job["spec"] | {"suspend": False, "parallelism": 0}}
+
+
+def labelled(job: Any) -> Any:
+    """Returns a Job that somebody else has put into a queue."""
+    return job | {"metadata": job["metadata"] | {"labels": {"kueue.x-k8s.io/queue-name": "gpus"}}}
+
+
+def managed(job: Any, by: str) -> Any:
+    return job | {"spec": job["spec"] | {"managedBy": by}}
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "expected"),
+    [
+        (training_job(), seen(), [CreateJob]),
+        (training_job(suspend=True), seen(), [CreateJob]),
+        (training_job(STARTED), seen(), [CreateJob]),
+        (training_job(STARTED), seen(None, failed()), [CreateJob]),
+        (training_job(), seen(child()), [ApplyStatus]),
+        (training_job(suspend=True), seen(child()), [PatchJob]),
+        (training_job(activeDeadlineSeconds=5), seen(child()), [PatchJob]),
+        (training_job(backoffLimit=9), seen(child()), [DeleteJob]),
+        (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
+        *(
+            (training_job(backoffLimit=9), observed, [EmitEvent, ApplyStatus])
+            for observed in (
+                seen(child(startTime=at(-60))),
+                seen(child(active=1)),
+                seen(child(failed=1)),
+                seen(child(succeeded=1)),
+                seen(child(), pod()),
+            )
+        ),
+        (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
+        (training_job(suspend=True), seen(child(), held_until=SOON), [ApplyStatus]),
+        (training_job(backoffLimit=9), seen(child(), held_until=SOON), [ApplyStatus]),
+        (training_job(suspend=True), seen(child(), held_until=NOW), [PatchJob]),
+        (QUEUED, seen(), [CreateJob]),
+        (QUEUED, seen(child(QUEUED)), [ApplyStatus]),
+        (QUEUED, seen(by_kueue(child(QUEUED)), running()), [EmitEvent, ApplyStatus]),
+        (QUEUED_DEADLINE, seen(child(QUEUED)), [PatchJob]),
+        (OUT_OF_QUEUE, seen(), [EmitEvent, ApplyStatus]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [DeleteJob]),
+        (OUT_OF_QUEUE, seen(going(by_kueue(child(QUEUED))), running()), [ApplyStatus]),
+        (OUT_OF_QUEUE, seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(), seen(labelled(child(training_job(suspend=True)))), [ApplyStatus]),
+        (training_job(), seen(managed(child(training_job(suspend=True)), "example.com/queue")), [ApplyStatus]),
+        (training_job(), seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")), [PatchJob]),
+        (training_job(suspend=True), seen(labelled(child())), [PatchJob]),
+        (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
+        (training_job(DONE), seen(), []),
+        (training_job(DONE), seen(child(), running()), []),
+        (training_job(DONE, suspend=True), seen(COMPLETE), []),
+    ],
+)
+def test_steps(job: Any, observed: Observed, expected: list[type[Action]]) -> None:
+    assert steps(job, observed) == expected
+
+
+def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
+    assert CreateJob not in steps(training_job(STARTED), seen(orphans=(running(),)))
+    assert CreateJob in steps(training_job(STARTED), seen())
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        ("NameConflict", 30),
+        ("JobRejected", 60),
+        ("Cleanup", 1),
+        ("ContinueFromNotFound", None),
+        ("ContinueFromUnfinished", None),
+        ("ContinueFromFailed", None),
+        ("ContinueFromCircular", 30),
+    ],
+)
+def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float | None) -> None:
+    observed = seen(obstacle=Obstacle(reason, "x"))
+    first = plan(training_job(), observed, INSTALLATION)
+    assert CreateJob not in [type(action) for action in first.actions]
+    assert first.requeue_after == seconds
+    told = status(training_job(), observed)
+    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
+
+
+def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
+    raw = document()
+    raw["metadata"]["deletionTimestamp"] = at(0)
+    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("since", "pods", "requeue"),
+    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
+)
+def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
+    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
+def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
+    observed = seen(child(startTime=at(-900)), refusal="quota")
+    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
+
+
+@pytest.mark.parametrize(
+    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
+)
+def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
+    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
+
+
+def test_a_job_that_is_held_is_looked_at_again() -> None:
+    conflict = Obstacle("FieldConflict", "x")
+    held = seen(child(), held_until=SOON, obstacle=conflict)
+    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
+    told = status(training_job(), held)
+    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
+
+
+def test_a_job_of_a_queue_waits_for_it() -> None:
+    body = applied(QUEUED, seen(), CreateJob).body
+    assert (body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], body["spec"]["suspend"]) == ("gpus", True)
+    assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
+    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), PatchJob)
+    assert patched.spec == {"activeDeadlineSeconds": 5}
+
+
+def test_a_job_that_an_admission_webhook_has_stripped_is_not_made_again_and_again() -> None:
+    stripped = child()
+    del stripped["metadata"]["annotations"]
+    assert steps(training_job(backoffLimit=9), seen(stripped)) == [ApplyStatus]
+
+
+def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
+    (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
+    return only
+
+
+def test_last_words_fill_in_what_was_never_reported() -> None:
+    artifacts = {"uri": "s3://r/", "model": "s3://r/model.keras", "log": "s3://r/training.log"}
+    last = report(attempt=2, sequence=9, stage="Done", epoch=10, artifacts=artifacts)
+    pods = (failed("a", age=90), succeeded("b", message=last_words("Completed", "", last)))
+    figures = applied(training_job(), seen(COMPLETE, *pods), ApplyReported).reported
+    assert figures.progress.epoch == 10
+    assert figures.progress.last_report_time == at(-10)
+    assert figures.results.model == "s3://r/model.keras"
+    assert figures.display.eta is None
+
+
+@pytest.mark.parametrize(("sequence", "news"), [(4, False), (5, False), (6, True)])
+def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> None:  # noqa: FBT001
+    known = reported(report(sequence=5, secondsLeft=None), NOW)
+    last = report(sequence=sequence, epoch=4, secondsLeft=None)
+    pods = (failed(message=last_words("Crashed", "", last)),)
+    found = steps(training_job(known), seen(child(), *pods))
+    assert (ApplyReported in found) is news
+
+
+def test_a_storage_without_tls_is_told_of_before_the_status() -> None:
+    job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
+    told, written = plan(job, seen(child(job)), INSTALLATION).actions
+    assert isinstance(told, EmitEvent)
+    assert told.happening.reason == "PlainHTTP"
+    assert isinstance(written, ApplyStatus)
+
+
+def test_figures_come_before_the_status_that_says_complete() -> None:
+    known = reported(report(), NOW)
+    found = steps(training_job(known), seen(COMPLETE, succeeded()))
+    assert found == [ApplyReported, EmitEvent, ApplyStatus]
+    figures = applied(training_job(known), seen(COMPLETE, succeeded()), ApplyReported).reported
+    assert figures.display.eta is None
+    assert figures.progress.estimated_completion_time is None
+    assert figures.metrics == known.metrics
+
+
+@pytest.mark.parametrize(
+    ("ttl", "after", "expected", "requeue"),
+    [
+        (None, 10**9, [], None),
+        (60, 50, [], 7.0),
+        (60, 57, [DeleteTrainingJob], None),
+        (0, 0, [DeleteTrainingJob], None),
+        (60, 10**7, [DeleteTrainingJob], None),
+    ],
+)
+def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
+    job = training_job(DONE, ttlSecondsAfterFinished=ttl)
+    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
+    assert [type(action) for action in todo.actions] == expected
+    assert todo.requeue_after == requeue
+
+
+def test_an_unfinished_job_is_never_deleted() -> None:
+    job = training_job(STARTED, ttlSecondsAfterFinished=0)
+    assert DeleteTrainingJob not in steps(job, seen(child(), running()))
+
+
+def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
+    raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
+    todo = make_plan(raw, seen(), INSTALLATION)
+    told = next(action for action in todo.actions if isinstance(action, ApplyStatus)).status
+    assert told.state == "Failed"
+    assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
+    failure = next(one for one in told.conditions or [] if one.type == "Failed")
+    assert "spec.network: layers[0] (Dense): inputs name 'nowhere'" in failure.message
+    raw["status"] = told.dump()
+    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+
+
+@pytest.mark.parametrize("depth", [500, 9900])
+@pytest.mark.parametrize("observed", [seen(), seen(obstacle=Obstacle("ContinueFromUnfinished", "x"))])
+def test_a_spec_that_is_nested_too_deep_is_refused(depth: int, observed: Observed) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    network = {"input": {"shape": [8]}, "layers": [{"layer": "Dense", "units": nested}]}
+    actions = make_plan(document(network=network), observed, INSTALLATION).actions
+    told = get_condition(applied_status(actions), "Failed")
+    assert told is not None
+    assert told.reason == "InvalidSpec"
+    assert "nested" in told.message
+
+
+@pytest.mark.parametrize("ttl", [-5, 10**30, "x", [], True, 1.5])
+def test_a_time_to_live_that_breaks_the_rules_deletes_nothing(ttl: Any) -> None:
+    broken = document(DONE.dump() | STARTED, framework="unknown", ttlSecondsAfterFinished=ttl)
+    later = seen(COMPLETE, now=NOW + timedelta(days=9999))
+    assert make_plan(broken, later, INSTALLATION) == Plan()
+
+
+@pytest.mark.parametrize("obstacle", [None, Obstacle("ContinueFromUnfinished", "digits is Queued")])
+def test_a_job_that_goes_on_from_itself_is_refused(obstacle: Obstacle | None) -> None:
+    training = SPEC["training"] | {"continueFrom": {"name": "digits"}}
+    told = applied_status(make_plan(document(training=training), seen(obstacle=obstacle), INSTALLATION).actions)
+    refusal = get_condition(told, "Failed")
+    assert refusal is not None
+    assert (refusal.reason, refusal.status) == ("InvalidSpec", "True")
+
+
+def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
+    job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
+    uri = "s3://results/vision/first/1234/"
+    assert applied(job, seen(continue_from=uri), CreateJob).body == batch_job(job, INSTALLATION, uri)
+    begun = child(job, startTime=at(-9))
+    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
+
+
+def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
+    metadata = training_job().metadata
+    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [DeleteJob]
+
+
+def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
+    started = seen(child(startTime=at(-60)), running())
+    after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
+    assert (after.state, after.start_time) == ("Running", at(-60))
+
+
+@pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])
+def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> None:
+    observed = seen(child(startTime=at(-60)), running())
+    job = training_job(backoffLimit=limit)
+    actions = plan(job, observed, INSTALLATION).actions
+    assert [one.happening.reason for one in actions if isinstance(one, EmitEvent)] == reasons
+    assert steps(training_job(applied_status(actions), backoffLimit=limit), observed) == []
+
+
+@pytest.mark.parametrize("ttl", [None, 60])
+def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl: int | None) -> None:
+    refused = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", seen(), ttl).actions)
+    later = seen(now=NOW + timedelta(days=1))
+    job = training_job(refused, ttlSecondsAfterFinished=ttl)
+    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateJob]
+    after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
+    assert (after.state, after.completion_time, holds(after, "Failed")) == ("Queued", None, False)
+
+
+def test_a_refusal_is_told_once_whatever_words_another_version_has_for_it() -> None:
+    metadata = training_job().metadata
+    first = applied_status(refuse(metadata, Status(), "spec.a: no", seen(), None).actions)
+    assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9)), None).actions == ()
+    again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9)), None).actions)
+    assert again.completion_time == first.completion_time
+    ready = get_condition(again, "Ready")
+    assert ready is not None
+    assert ready.message == "spec.b: no"
+
+
+def test_what_a_pod_says_after_the_end_counts_no_more() -> None:
+    known = reported(report(artifacts={"uri": "s3://mine/"}), NOW)
+    over = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
+    done = Status(**dict(applied_status(over)) | dict(over[0].reported))  # type: ignore[union-attr]
+    forged = last_words("Completed", "", report(sequence=99, artifacts={"uri": "s3://theirs/"}))
+    assert steps(training_job(done), seen(COMPLETE, succeeded(), succeeded("forged", message=forged))) == []
+
+
+def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
+    before = Status.model_validate(STARTED | {"gpus": 2, "attempt": 1})
+    actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), 60).actions
+    assert [type(one) for one in actions] == [EmitEvent, ApplyStatus]
+    after = applied_status(actions)
+    assert (after.state, after.gpus, after.completion_time) == ("Complete", 2, at(-3))
+    gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), 60)
+    assert gone.actions == (DeleteTrainingJob(),)
+
+
+@pytest.mark.parametrize(("suspend", "state"), [(False, "Queued"), (True, "Suspended")])
+def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(suspend: bool, state: str) -> None:  # noqa: FBT001
+    spec: dict[str, Any] = {"suspend": suspend, "scheduling": {"queueName": "team-a"}}
+    unknown = document(STARTED | {"attempt": 2}, **spec, new=1)
+    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
+    assert (after.state, after.start_time, after.attempt, after.completion_time) == (state, at(-60), 2, None)
+    ready = get_condition(after, "Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason, holds(after, "Stalled")) == ("False", "InvalidSpec", True)
+    assert "spec.new" in ready.message
+    assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
+    known = document(after.dump(), **spec | {"suspend": False})
+    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateJob]
+
+
+@pytest.mark.parametrize("ttl", [0, 60])
+def test_a_refused_one_stays_for_a_version_that_understands_it(ttl: int) -> None:
+    unknown = document(ttlSecondsAfterFinished=ttl, new=1)
+    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
+    assert after.state == "Failed"
+    later = seen(now=NOW + timedelta(seconds=61))
+    assert make_plan(unknown | {"status": after.dump()}, later, INSTALLATION) == Plan()
+
+
+def test_a_finished_one_goes_after_its_time_to_live_whoever_understands_its_spec() -> None:
+    unknown = document(DONE.dump() | STARTED, ttlSecondsAfterFinished=60, new=1)
+    later = seen(COMPLETE, now=NOW + timedelta(seconds=61))
+    assert make_plan(unknown, later, INSTALLATION).actions == (DeleteTrainingJob(),)
+
+
+def test_a_default_that_is_missing_is_waited_for() -> None:
+    without = replace(INSTALLATION, storage_endpoint=None)
+    after = applied_status(make_plan(document(), seen(), without).actions)
+    ready = get_condition(after, "Ready")
+    assert ready is not None
+    assert (after.state, ready.reason, holds(after, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
+    assert "spec.storage.endpoint" in ready.message
+    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateJob]
+
+    job = child(training_job(suspend=True))
+    same = document({"observedGeneration": 1}, suspend=True)
+    assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
+    (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
+    assert isinstance(changed, DeleteJob)
+    assert (changed.uid, changed.resource_version) == ("job-uid", "42")
+
+
+def test_what_others_write_into_the_status_undoes_nothing_however_much_it_is() -> None:
+    done = document(DONE.dump())
+    done["status"]["conditions"] += [true(f"Team{number}", message="m" * 30_000) for number in range(5)]
+    assert make_plan(read(json.dumps(done).encode()), seen(), INSTALLATION) == Plan()
+
+
+def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:
+    told = last_words("InvalidSpec", "spec.training.epochs: must be more")
+    ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
+    after = applied_status(
+        make_plan(document(STARTED), seen(ended, failed(code=64, message=told)), INSTALLATION).actions
+    )
+    assert get_condition(after, "Failed").reason == "InvalidSpec"  # type: ignore[union-attr]
+    changed = document(after.dump(), generation=2, ttlSecondsAfterFinished=600)
+    assert [type(one) for one in make_plan(changed, seen(), INSTALLATION).actions] == [ApplyStatus]
+
+
+def test_conditions_of_others_are_left_to_them() -> None:
+    job = training_job(suspend=True)
+    mine = status(job, seen(child(job)))
+    foreign = {"type": "Approved", "status": "True", "reason": "Policy", "message": "", "lastTransitionTime": at(0)}
+    theirs = mine.dump() | {"conditions": [foreign, *reversed(mine.dump()["conditions"])]}
+    assert steps(training_job(theirs, suspend=True), seen(child(job))) == []
+
+
+def test_what_a_later_version_has_more_of_in_the_status_is_left_to_it() -> None:
+    figures = reported(report(), NOW).dump()
+    known = status(training_job(figures), seen(child(), running())).dump() | figures
+    more = {"later": {"a": [1]}}
+    conditions = [one | more for one in known["conditions"]] + [known["conditions"][0] | {"type": "Later"}]
+    later = known | more | {"conditions": conditions, "progress": known["progress"] | more}
+    assert steps(training_job(later), seen(child(), running())) == []
+
+
+def test_a_status_always_fits() -> None:
+    layers = [{"layer": "Dense", "units": 1, "name": f"{'n' * 100}{number}"} for number in range(900)]
+    layers.append({"layer": "Dense", "units": 1, "inputs": ["unknown"]})
+    graph = document(network={"input": {"shape": [8]}, "layers": layers})
+    ready = get_condition(applied_status(make_plan(graph, seen(), INSTALLATION).actions), "Ready")
+    assert ready is not None
+    assert ready.message.endswith("and 881 more")
+    assert len(ready.message) < 4096
+    refusal = seen(obstacle=Obstacle("JobRejected", "no " * 100_000))
+    assert applied_status(make_plan(document(), refusal, INSTALLATION).actions).state == "Queued"
+
+
+def told_to_stop(name: str) -> dict[str, Any]:
+    one: dict[str, Any] = failed(name, 143)
+    return one
+
+
+def evicted(name: str) -> dict[str, Any]:
+    return disrupted(failed(name, 137))
+
+
+class World(RuleBasedStateMachine):
+    """A TrainingJob with its Job and pods: Kubernetes and people do things to it, and the operator does its part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec: dict[str, Any] = {"backoffLimit": 1}
+        self.generation = 1
+        self.status = Status()
+        self.child: dict[str, Any] | None = None
+        self.pods: list[dict[str, Any]] = []
+        self.seconds = 0
+        self.made = 0
+        self.over: tuple[Any, ...] | None = None
+        self.deleted = False
+        self.stranger = False
+        self.before: Obstacle | None = None
+
+    def job(self) -> Any:
+        return training_job(self.status, generation=self.generation, **self.spec)
+
+    def observed(self) -> Observed:
+        obstacle = None
+        if self.child is None:
+            obstacle = Obstacle("NameConflict", "x") if self.stranger else self.before
+        child, pods = copy.deepcopy(self.child), copy.deepcopy(self.pods)
+        now = NOW + timedelta(seconds=self.seconds)
+        return Observed(now, child, own_pods(child, pods), orphans(child, pods, UID), obstacle)
+
+    def do(self, action: Action) -> None:
+        match action:
+            case CreateJob():
+                assert self.child is None
+                assert not finished(self.status)
+                assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
+                self.made += 1
+                self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
+                self.child["metadata"] |= {"uid": f"job-{self.made}", "resourceVersion": "42"}
+            case PatchJob():
+                assert self.child is not None
+                self.child["spec"] |= action.spec
+            case DeleteJob():
+                unqueued = self.spec.get("suspend") and "scheduling" in self.spec
+                assert unqueued or (self.status.start_time is None and not has_started(self.observed()))
+                self.child = None
+            case ApplyReported():
+                self.status = Status(**dict(leaders_part(self.status)) | dict(action.reported))
+            case ApplyStatus():
+                self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
+            case DeleteTrainingJob():
+                assert finished(self.status)
+                self.deleted = True
+            case EmitEvent():
+                pass
+
+    @rule()
+    def reconcile(self) -> None:
+        for _ in range(8):
+            actions = () if self.deleted else plan(self.job(), self.observed(), INSTALLATION).actions
+            if not actions:
+                return
+            for action in actions:
+                self.do(action)
+        raise AssertionError("it does not settle")
+
+    @rule(steps=st.integers(1, 3))
+    def the_operator_is_killed_after_some_steps(self, steps: int) -> None:
+        if not self.deleted:
+            for action in plan(self.job(), self.observed(), INSTALLATION).actions[:steps]:
+                self.do(action)
+
+    @rule(seconds=st.integers(1, 1000))
+    def time_passes(self, seconds: int) -> None:
+        self.seconds += seconds
+
+    @precondition(lambda self: not self.status.start_time)
+    @rule(limit=st.integers(0, 2))
+    def spec_changes(self, limit: int) -> None:
+        if self.spec["backoffLimit"] != limit:
+            self.spec["backoffLimit"] = limit
+            self.generation += 1
+
+    @rule()
+    def suspend_or_resume(self) -> None:
+        self.spec["suspend"] = not self.spec.get("suspend", False)
+        self.generation += 1
+
+    @precondition(lambda self: not self.status.start_time)
+    @rule()
+    def it_is_put_into_a_queue_or_taken_out(self) -> None:
+        if self.spec.pop("scheduling", None) is None:
+            self.spec |= QUEUE
+        self.generation += 1
+
+    @precondition(lambda self: self.child is not None and "scheduling" in self.spec)
+    @rule()
+    def kueue_lets_it_run_or_preempts_it(self) -> None:
+        assert self.child is not None
+        if QUEUE_LABEL in self.child["metadata"]["labels"]:
+            self.child["spec"]["suspend"] = not self.child["spec"]["suspend"]
+
+    @rule(ttl=st.none() | st.integers(0, 2000))
+    def ttl_changes(self, ttl: int | None) -> None:
+        self.spec["ttlSecondsAfterFinished"] = ttl
+        self.generation += 1
+
+    @rule()
+    def a_stranger_comes_or_goes(self) -> None:
+        self.stranger = not self.stranger
+
+    @precondition(lambda self: self.child is not None)
+    @rule()
+    def somebody_deletes_the_job(self) -> None:
+        self.child = None
+
+    @precondition(lambda self: self.child is not None and not self.child["status"].get("conditions"))
+    @rule()
+    def the_job_controller_acts(self) -> None:
+        assert self.child is not None
+        lives = [one for one in self.pods if one["status"]["phase"] in {"Pending", "Running"}]
+        crashes = [one for one in self.pods if one["status"]["phase"] == "Failed" and self.counts(one)]
+        if self.child["spec"]["suspend"]:
+            for one in lives:
+                one["metadata"]["deletionTimestamp"] = at(self.seconds + 120)
+            self.child["status"].pop("startTime", None)
+        elif any(one["status"]["phase"] == "Succeeded" for one in self.pods):
+            self.child["status"] |= {"conditions": [true("Complete")], "completionTime": at(self.seconds)}
+        elif len(crashes) > self.child["spec"]["backoffLimit"]:
+            self.child["status"] |= {"conditions": [true("Failed", "BackoffLimitExceeded", since=self.seconds)]}
+        else:
+            self.child["status"]["startTime"] = at(self.seconds)
+            if not lives:
+                self.pods.append(pod(f"digits-{len(self.pods)}", age=-self.seconds))
+                self.pods[-1]["metadata"]["ownerReferences"][0]["uid"] = self.child["metadata"]["uid"]
+
+    @staticmethod
+    def counts(one: dict[str, Any]) -> bool:
+        code = one["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        return code != 143 and not one["status"]["conditions"]
+
+    @precondition(lambda self: bool(self.pods))
+    @rule(make=st.sampled_from([running, failed, killed, succeeded, told_to_stop, evicted]))
+    def the_last_pod_goes_on(self, make: Any) -> None:
+        last = self.pods[-1]
+        if last["status"]["phase"] in {"Pending", "Running"}:
+            self.pods[-1] = make(last["metadata"]["name"])
+            self.pods[-1]["metadata"] = last["metadata"]
+
+    @precondition(lambda self: bool(self.pods))
+    @rule()
+    def somebody_deletes_the_pod(self) -> None:
+        self.pods[-1]["metadata"].setdefault("deletionTimestamp", at(self.seconds + 120))
+
+    @precondition(lambda self: self.child is None and not self.status.start_time)
+    @rule(reason=st.sampled_from([None, "ContinueFromNotFound", "ContinueFromUnfinished", "ContinueFromFailed"]))
+    def the_one_it_goes_on_from_changes(self, reason: Any) -> None:
+        self.before = reason and Obstacle(reason, "x")
+
+    @precondition(lambda self: self.child is not None and not self.spec.get("suspend"))
+    @rule(make=st.sampled_from([failed, succeeded]), seen_by_the_operator=st.booleans())
+    def it_runs_to_its_end(self, make: Any, seen_by_the_operator: bool) -> None:  # noqa: FBT001
+        assert self.child is not None
+        while not self.child["status"].get("conditions") and not self.child["spec"]["suspend"]:
+            self.the_job_controller_acts()
+            self.the_last_pod_goes_on(make)
+        if seen_by_the_operator:
+            self.reconcile()
+
+    @precondition(lambda self: bool(self.pods))
+    @rule()
+    def a_pod_vanishes(self) -> None:
+        self.pods.pop()
+
+    @rule(
+        attempt=st.integers(0, 3),
+        sequence=st.integers(0, 9),
+        epoch=st.integers(0, 10),
+        stage=st.sampled_from(["Loading", "Training", "Storing", "Done"]),
+        waits=st.booleans(),
+    )
+    def a_report_comes(self, attempt: int, sequence: int, epoch: int, stage: str, waits: bool) -> None:  # noqa: FBT001
+        waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
+        one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting)
+        if not is_news(one, {"status": self.status.dump()}):
+            return
+        before = self.status.progress
+        told = reported(one, NOW + timedelta(seconds=self.seconds), self.status)
+        self.status = Status(**dict(leaders_part(self.status)) | dict(told))
+        if before and told.progress:
+            assert (told.progress.attempt, told.progress.sequence) >= (before.attempt, before.sequence)
+            if stage == "Loading":
+                assert (told.progress.epoch, told.progress.step) >= (before.epoch, before.step)
+
+    @invariant()
+    def what_is_over_stays_over(self) -> None:
+        now = (self.status.state, self.status.completion_time, self.status.attempt, self.status.start_time)
+        if self.over is not None:
+            assert now == self.over
+        elif finished(self.status):
+            self.over = now
+
+    @invariant()
+    def complete_and_failed_exclude_each_other(self) -> None:
+        assert not (holds(self.status, "Complete") and holds(self.status, "Failed"))
+        if self.status.conditions:
+            assert len(self.status.conditions) in {5, 6}
+
+    @invariant()
+    def the_status_is_idempotent(self) -> None:
+        if self.deleted:
+            return
+        once = status(self.job(), self.observed())
+        again = training_job(
+            Status(**dict(once) | dict(reports_part(self.status))), generation=self.generation, **self.spec
+        )
+        assert status(again, self.observed()) == once
+        assert Reported.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
+
+
+World.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TestWorld = World.TestCase
+
+
+def test_the_job_that_is_created_is_that_of_the_spec() -> None:
+    assert applied(training_job(), seen(), CreateJob).body == batch_job(training_job(), INSTALLATION)

@@ -1,0 +1,100 @@
+"""What pods say while they live: why one waits, that it is ending, that nobody knows how it is."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.trainingjob.pods import LOST_SECONDS, Cause, alive, in_order, lost, lost_at, started, waiting
+
+from tests.unit.operator.objects import (
+    NOW,
+    failed,
+    going,
+    pod,
+    running,
+    succeeded,
+    true,
+    unscheduled,
+    waits,
+    without_container,
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "cause"),
+    [
+        (pod(), None),
+        (running(), None),
+        (waits("ContainerCreating"), None),
+        (
+            unscheduled("0/1 nodes are available"),
+            Cause("Unschedulable", "The pod cannot be scheduled: 0/1 nodes are available"),
+        ),
+        (
+            waits("CreateContainerConfigError", 'secret "nope" not found'),
+            Cause("CreateContainerConfigError", 'The trainer cannot start: secret "nope" not found'),
+        ),
+        (waits("ErrImagePull", "not found"), Cause("ImagePullBackOff", "The trainer cannot start: not found")),
+        (waits("ImagePullBackOff", "later"), Cause("ImagePullBackOff", "The trainer cannot start: later")),
+        (waits("InvalidImageName"), Cause("InvalidImageName", "The trainer cannot start: InvalidImageName")),
+    ],
+)
+def test_why_a_pod_waits(one: dict[str, Any], cause: Cause | None) -> None:
+    assert waiting(one) == cause
+
+
+@pytest.mark.parametrize(
+    ("one", "lives", "has_started"),
+    [
+        (pod(), True, False),
+        (waits("ContainerCreating"), True, False),
+        (running(), True, True),
+        (failed(), False, True),
+        (succeeded(), False, True),
+        (without_container("Evicted", ""), False, False),
+    ],
+)
+def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, has_started: bool) -> None:  # noqa: FBT001
+    assert (alive(one), started(one)) == (lives, has_started)
+
+
+def test_pods_are_sorted_by_age() -> None:
+    old, young, twin = pod("b", age=90), pod("c", age=10), pod("a", age=10)
+    assert in_order([young, old, twin]) == (old, twin, young)
+
+
+def unheard(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns a pod as it is once its node has not been heard of for a while."""
+    conditions = [{**true("Ready"), "status": "False"}, true("ContainersReady")]
+    return {**one, "status": {**one["status"], "conditions": conditions}}
+
+
+LATE = -LOST_SECONDS
+NOT_READY = running()
+NOT_READY["status"]["conditions"] = [{**true(kind), "status": "False"} for kind in ("Ready", "ContainersReady")]
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (running(), False),
+        (NOT_READY, False),
+        (unheard(running()), True),
+        (unheard(going(running(), 60)), True),
+        (unheard(failed()), False),
+        (going(running(), 60), False),
+        (going(running(), LATE + 1), False),
+        (going(running(), LATE), True),
+        (going(pod(), LATE), True),
+        (going(pod(node=None), LATE), False),
+        (going(succeeded(), LATE), False),
+    ],
+)
+def test_whether_a_pod_is_lost_with_its_node(one: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+    assert lost(one, NOW) is expected
+
+
+def test_when_a_pod_that_is_ending_counts_as_lost() -> None:
+    assert lost_at(going(running(), 60)) == NOW + timedelta(seconds=60 + LOST_SECONDS)
+    assert lost_at(running()) is None
+    assert lost_at(going(failed(), 60)) is None

@@ -1,0 +1,328 @@
+"""From a report to the status that it stands for."""
+
+import json
+import math
+import re
+import tracemalloc
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_api.status import Reported, Status
+from epochal_operator.runtime.reader import read
+from epochal_operator.runtime.store import MAX_LABELS, Store
+from epochal_operator.trainingjob.progress_status import duration, finished, reported
+from epochal_operator.trainingjob.status import refused
+from epochal_operator.trainingjob.status import status as status_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.operator.objects import NOW, at, child, document, failed, report, running, seen, training_job, true
+
+
+def test_a_report_in_the_middle_of_training() -> None:
+    status = reported(report(), NOW).dump()
+    assert status == {
+        "progress": {
+            "attempt": 1,
+            "sequence": 5,
+            "stage": "Training",
+            "epoch": 3,
+            "epochs": 10,
+            "step": 210,
+            "stepsPerEpoch": 700,
+            "percent": 33,
+            "secondsPerEpoch": "15.21",
+            "estimatedCompletionTime": "2026-11-25T12:01:45Z",
+            "lastReportTime": "2026-11-25T12:00:00Z",
+            "metricNames": ["loss", "val_loss"],
+        },
+        "metrics": {"loss": "0.0368123", "val_loss": "0.0436"},
+        "best": {"epoch": 2, "metric": "val_loss", "value": "0.0436"},
+        "display": {"epoch": "3/10", "metric": "val_loss 0.0436", "eta": "1m45s"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "percent"),
+    [
+        ({"epoch": 0, "step": 0}, 0),
+        ({"epoch": 0, "step": 69}, 0),
+        ({"epoch": 0, "step": 70}, 1),
+        ({"epoch": 9, "step": 699}, 99),
+        ({"epoch": 10, "step": 0}, 100),
+        ({"epoch": 3, "stepsPerEpoch": 0}, 30),
+        ({"epoch": 4, "stage": "Storing"}, 100),
+        ({"epoch": 4, "stage": "Done"}, 100),
+        ({"epochs": 0, "stepsPerEpoch": 0}, 0),
+    ],
+)
+def test_percent(changes: dict[str, object], percent: int) -> None:
+    progress = reported(report(**changes), NOW).progress
+    assert progress is not None
+    assert progress.percent == percent
+
+
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        (None, None),
+        ({}, None),
+        ({"accuracy": 0.5, "loss": 1.25}, "loss 1.25"),
+        ({"loss": 1.25, "val_loss": 123456.7}, "val_loss 1.235e+05"),
+        ({"accuracy": 0.98765}, "accuracy 0.9877"),
+        ({"loss": math.nan}, "loss nan"),
+    ],
+)
+def test_the_figure_to_watch(metrics: dict[str, float] | None, shown: str | None) -> None:
+    display = reported(report(metrics=metrics), NOW).display
+    assert display is not None
+    assert display.metric == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m"),
+        (105, "1m45s"),
+        (3600, "1h"),
+        (7380, "2h3m"),
+        (86400 * 3 + 3600 * 4, "3d4h"),
+        (1e300, "36500d"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_an_estimate_beyond_all_years_is_still_a_date() -> None:
+    progress = reported(report(secondsLeft=1e300), NOW).progress
+    assert progress is not None
+    assert (progress.estimated_completion_time or "")[:2] == "21"
+
+
+@pytest.mark.parametrize("stage", ["Storing", "Done"])
+def test_nothing_is_estimated_once_training_is_over(stage: str) -> None:
+    status = reported(report(stage=stage), NOW).dump()
+    assert "eta" not in status["display"]
+    assert "estimatedCompletionTime" not in status["progress"]
+
+
+def test_a_finished_job_keeps_all_but_its_estimates() -> None:
+    status = reported(report(), NOW)
+    expected = status.dump()
+    del expected["display"]["eta"], expected["progress"]["estimatedCompletionTime"]
+    assert finished(status).dump() == expected
+
+
+WAITING = {"reason": "EndpointUnreachable", "message": "no answer", "since": "2026-11-25T13:00:00+02:00"}
+
+
+def test_what_the_trainer_waits_for_is_told_until_it_is_over() -> None:
+    waits = reported(report(waiting=WAITING), NOW)
+    assert waits.progress is not None
+    assert waits.progress.waiting is not None
+    assert waits.progress.waiting.dump() == WAITING | {"since": "2026-11-25T11:00:00Z"}
+    for later in (reported(report(sequence=6), NOW, waits), finished(waits)):
+        assert later.progress is not None
+        assert later.progress.waiting is None
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_all_years_is_now(since: str) -> None:
+    progress = reported(report(waiting=WAITING | {"since": since}), NOW).progress
+    assert progress is not None
+    assert progress.waiting is not None
+    assert progress.waiting.since == "2026-11-25T12:00:00Z"
+
+
+ARTIFACTS = {"uri": "s3://results/a/"}
+SIZE = {"parameters": 7, "layers": 2}
+REACHED = reported(report(sequence=90, test={"loss": 0.5}, network=SIZE, artifacts=ARTIFACTS), NOW)
+FRESH: dict[str, Any] = {"attempt": 2, "sequence": 1, "epoch": 0, "step": 0, "stepsPerEpoch": 0}
+FRESH |= dict.fromkeys(("metrics", "best", "secondsPerEpoch", "secondsLeft"))
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> None:
+    later = NOW + timedelta(seconds=9)
+    status = reported(report(**FRESH | {"attempt": attempt, "sequence": 91, "stage": "Loading"}), later, REACHED)
+    expected = REACHED.dump()
+    del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
+    expected["progress"] |= {"stage": "Loading", "attempt": attempt, "sequence": 91}
+    expected["progress"]["lastReportTime"] = "2026-11-25T12:00:09Z"
+    assert status.dump() == expected
+
+
+@pytest.mark.parametrize("stage", ["Loading", "Training"])
+def test_an_attempt_without_a_number_adds_only_what_it_waits_for(stage: str) -> None:
+    later = NOW + timedelta(seconds=9)
+    fresh = report(**FRESH | {"attempt": 0, "stage": stage, "waiting": WAITING})
+    expected = REACHED.dump()
+    del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
+    expected["progress"] |= {"stage": stage, "lastReportTime": "2026-11-25T12:00:09Z"}
+    expected["progress"]["waiting"] = WAITING | {"since": "2026-11-25T11:00:00Z"}
+    assert reported(fresh, later, REACHED).dump() == expected
+
+
+def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
+    first = reported(report(**FRESH | {"attempt": 0, "stage": "Loading", "waiting": WAITING}), NOW, Reported())
+    assert first.progress is not None
+    assert (first.progress.attempt, first.progress.sequence) == (0, 1)
+    counted = reported(report(**FRESH | {"attempt": 1, "stage": "Loading"}), NOW, first)
+    assert counted.progress is not None
+    assert (counted.progress.attempt, counted.progress.waiting) == (1, None)
+
+
+@pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
+def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
+    fresh = report(**FRESH | {"stage": stage})
+    expected = reported(fresh, NOW).dump()
+    expected["progress"]["metricNames"] = ["loss", "val_loss"]
+    assert reported(fresh, NOW, REACHED).dump() == expected
+
+
+@pytest.mark.parametrize("before", [None, Reported()])
+def test_a_first_attempt_has_nothing_to_hold_on_to(before: Reported | None) -> None:
+    fresh = report(**FRESH | {"stage": "Loading", "network": SIZE})
+    assert reported(fresh, NOW, before) == reported(fresh, NOW)
+
+
+def test_what_a_loading_attempt_reads_back_counts_once_it_is_further() -> None:
+    known = reported(report(**FRESH | {"stage": "Loading", "network": SIZE}), NOW)
+    status = reported(report(stage="Loading", sequence=2, attempt=2), NOW, known)
+    assert status.progress is not None
+    assert (status.progress.epoch, status.progress.step, status.progress.percent) == (3, 210, 33)
+    assert status.network == known.network
+    assert status.metrics == {"loss": "0.0368123", "val_loss": "0.0436"}
+
+
+COUNT = st.integers(0, 2**53)
+FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9), st.floats(), max_size=4)
+
+
+@given(
+    epoch=COUNT,
+    epochs=COUNT,
+    step=COUNT,
+    stepsPerEpoch=COUNT,
+    secondsPerEpoch=st.none() | st.floats(0, allow_infinity=False),
+    secondsLeft=st.none() | st.floats(0, allow_infinity=False),
+    metrics=FIGURES,
+    test=FIGURES,
+    stage=st.sampled_from(["Loading", "Training", "Storing", "Done"]),
+    waiting=st.none() | st.datetimes(timezones=st.timezones()).map(lambda since: WAITING | {"since": since}),
+    before=st.none() | st.just(REACHED),
+)
+def test_every_report_fits_into_a_status(before: Reported | None, **values: object) -> None:
+    status = reported(report(**values), NOW, before)
+    assert Status.model_validate(status.dump()) == Status(**dict(status))
+    assert status.progress is not None
+    assert 0 <= status.progress.percent <= 100
+
+
+def written(value: Any) -> bytes:
+    """Returns JSON as the API server writes it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def size_of_figures(status: Reported) -> int:
+    dumped = status.dump()
+    return sum(
+        len(written(part))
+        for part in (dumped["metrics"], dumped["test"], dumped["progress"].get("metricNames"))
+        if part
+    )
+
+
+def names(status: Reported) -> list[str]:
+    return list(status.metrics or {})
+
+
+def test_figures_that_come_later_are_added_to_the_names() -> None:
+    status = reported(report(metrics={"loss": 0.5, "accuracy": 0.5}, best=None), NOW)
+    status = reported(report(metrics=None, attempt=2), NOW, Reported.model_validate(status.dump()))
+    figures = {"loss": 0.5, "val_loss": 0.5, "learning_rate": 0.1}
+    status = reported(report(metrics=figures), NOW, Reported.model_validate(status.dump()))
+    assert names(status) == ["loss", "val_loss", "learning_rate"]
+    assert status.progress is not None
+    assert status.progress.metric_names == ["loss", "accuracy", "val_loss", "learning_rate"]
+    assert status.best is not None
+
+
+def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
+    before = Reported.model_validate({"progress": {"epoch": 2}, "metrics": {f"m{number}": "1" for number in range(64)}})
+    assert names(reported(report(metrics={"m1": 1.0, "other": 1.0}), NOW, before)) == ["m1"]
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.dictionaries(st.text('ab_ é漢"<', max_size=128, min_size=1), st.floats(), max_size=64)] * 2),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[tuple[dict[str, float], ...]]) -> None:
+    before, seen = Reported(), set()
+    for metrics, test in told:
+        before = reported(report(metrics=metrics, test=test, best=None), NOW, before)
+        seen |= {*names(before), *(before.test or {})}
+        assert size_of_figures(before) <= 8192
+    assert len(seen) <= 64
+
+
+@pytest.mark.parametrize("filling", ["n" * 124, "n" * 26, "<" * 124, "<", '"' * 9, "漢" * 6])
+def test_the_longest_figures_fit(filling: str) -> None:
+    metrics, test = (
+        {f"{filling}{kind}{number:02}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
+        for kind in ("m", "t")
+    )
+    status = reported(report(metrics=metrics, test=metrics, best=None), NOW)
+    assert names(status)[-1] == "loss"
+    assert names(status) == list(status.test or {})
+    assert size_of_figures(status) <= 8192
+    later = reported(report(metrics=metrics, test=test, best=None), NOW, status)
+    assert later.metrics == status.metrics
+    assert len({*names(later), *(later.test or {})}) <= 64
+    assert size_of_figures(later) <= 8192
+
+
+FILLINGS = ["\U0001f600", "<", "\U0001f600" + "a" * 99]
+
+
+def most_told(filling: str) -> dict[str, Any]:
+    """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
+    text = (filling * 4096).encode()[:4096].decode(errors="ignore")
+    metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
+    artifacts = dict.fromkeys(("uri", "model", "log"), text.encode()[:2048].decode())
+    waiting = WAITING | {"message": text}
+    told = reported(report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts), NOW)
+    before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
+    ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
+    return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str) -> None:
+    assert len(written(most_told(filling))) <= 144 * 1024
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+def test_no_training_job_takes_more_than_320_kib(filling: str) -> None:
+    """Its spec and its labels are as large as they may be, and were refused in as many words as there may be."""
+    before = most_told(filling) | {"conditions": []}
+    refusal = refused(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
+    one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
+    one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
+    text = written(one)
+    store = Store()
+    tracemalloc.start()
+    try:
+        store.put("TrainingJob", read(text))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept <= 320 * 1024

@@ -1,0 +1,220 @@
+"""Reconcile, while others write: what was read is not what is there any more when it is written."""
+
+import copy
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_api.crd import schema
+from epochal_operator.runtime.kube import Conflict, Kube
+from epochal_operator.runtime.store import Key, Store
+from epochal_operator.trainingjob.reconcile import MOMENT, Reconciler
+
+from tests.kit.fake.faults import Fault
+from tests.kit.fake.objects import Objects
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import INSTALLATION, NOW, at, document, last_words, report, succeeded, true
+
+KEY = Key("vision", "digits")
+LABELS = {"epochal.dev/trainingjob": "digits"}
+CRON_JOB = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "digits", "uid": "uid-of-another", "controller": True}
+
+
+class World:
+    """A TrainingJob, its API server, and what an operator knows of both."""
+
+    def __init__(self, server: FakeApiServer) -> None:
+        self.server = server
+        self.store = Store()
+        self.kube = Kube(server.client())
+        self.now = NOW
+        wake: Callable[[Key], None] = lambda _: None  # noqa: E731 - nobody follows
+        self._reconciler = Reconciler(
+            self.kube, self.store, lambda: INSTALLATION, instance="test", wake=wake, clock=lambda: self.now
+        )
+
+    @property
+    def objects(self) -> Objects:
+        return self.server.objects
+
+    def tell(self) -> None:
+        """Tells the operator of all objects, as a watch does."""
+        for kind, resource in (("TrainingJob", "trainingjobs"), ("Job", "jobs"), ("Pod", "pods")):
+            for thing in self.objects.list(resource):
+                self.store.put(kind, thing)  # type: ignore[arg-type]
+
+    def change(self, **patch: Any) -> None:
+        """Somebody changes the TrainingJob, and nobody tells."""
+        self.objects.patch("trainingjobs", *KEY, patch)
+
+    async def reconcile(self) -> float | None:
+        return await self._reconciler.reconcile(KEY)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.objects.get("trainingjobs", *KEY).get("status") or {}
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        return next(one for one in self.status()["conditions"] if one["type"] == kind)
+
+
+def earlier_crd() -> Objects:
+    """Returns the objects of a cluster whose CRD knows less of the status than this operator."""
+    known = copy.deepcopy(schema()["properties"]["status"])
+    for part, field in ((known["properties"]["progress"], "metricNames"), (known, "network"), (known, "gpus")):
+        del part["properties"][field]
+    del known["properties"]["conditions"]["items"]["properties"]["observedGeneration"]
+    return Objects("vision", statuses={"trainingjobs": known})
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with FakeApiServer("vision") as server:
+        world = World(server)
+        world.objects.create("trainingjobs", "vision", document(ttlSecondsAfterFinished=60))
+        yield world
+
+
+async def complete(world: World) -> None:
+    """Brings the TrainingJob to its end."""
+    world.tell()
+    await world.reconcile()
+    ended = {"conditions": [true("Complete")], "completionTime": "2026-11-25T12:00:00Z"}
+    world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+    world.tell()
+    await world.reconcile()
+    assert world.status()["state"] == "Complete"
+
+
+async def test_what_has_changed_meanwhile_is_read_anew(world: World) -> None:
+    world.tell()
+    world.change(metadata={"annotations": {"somebody": "was here"}})
+    assert await world.reconcile() != MOMENT
+    assert world.status()["state"] == "Queued"
+    conflicts = [one for one in world.server.asked if one[:2] == ("patch", "trainingjobs/status")]
+    assert len(conflicts) == 2, "one that was refused, and one that was not"
+
+
+async def test_a_status_of_an_older_version_is_refused(world: World) -> None:
+    old = world.objects.get("trainingjobs", *KEY)["metadata"]
+    world.change(metadata={"annotations": {"somebody": "was here"}})
+    stale = {"uid": old["uid"], "resource_version": old["resourceVersion"]}
+    with pytest.raises(Conflict):
+        await world.kube.apply_status(*KEY, manager="epochal", status={"state": "Queued"}, **stale)
+    assert world.status() == {}
+
+
+async def test_a_longer_life_given_at_the_last_moment_counts(world: World) -> None:
+    await complete(world)
+    world.now += timedelta(seconds=61)
+    longer: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 3600}}
+    world.server.faults.append(Fault("delete", "trainingjobs", times=1, meanwhile=lambda: world.change(**longer)))
+    after = await world.reconcile()
+    assert after == pytest.approx(3600 - 61)
+    assert world.status()["state"] == "Complete"
+
+
+async def test_its_life_ends_with_its_job(world: World) -> None:
+    await complete(world)
+    world.now += timedelta(seconds=61)
+    await world.reconcile()
+    assert world.objects.list("trainingjobs") == []
+    world.objects.collect()
+    assert world.objects.list("jobs") == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("metadata", [{}, {"labels": LABELS}, {"labels": LABELS, "ownerReferences": [CRON_JOB]}])
+async def test_a_job_of_somebody_else_is_left_alone(world: World, metadata: dict[str, Any], *, told: bool) -> None:
+    world.server.collects = False  # there is no such CronJob
+    foreign = {"metadata": {"name": "digits"} | metadata, "spec": {"suspend": True, "parallelism": 0}}
+    before = world.objects.create("jobs", "vision", foreign)
+    world.tell()
+    if not told and (known := world.store.job(KEY)) is not None:
+        world.store.remove("Job", known)
+    await world.reconcile()
+    assert world.objects.get("jobs", *KEY) == before
+    assert world.condition("Ready")["reason"] == "NameConflict"
+    assert world.condition("Stalled")["status"] == "True"
+    world.objects.delete("jobs", *KEY)
+    if (known := world.store.job(KEY)) is not None:
+        world.store.remove("Job", known)
+    await world.reconcile()
+    assert world.status()["state"] == "Queued"
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
+    world.tell()
+    await world.reconcile()
+    job = world.objects.patch("jobs", *KEY, {"metadata": {"labels": None}})
+    world.store.remove("Job", job | {"metadata": job["metadata"] | {"labels": LABELS}})
+    await world.reconcile()
+    after = world.objects.get("jobs", *KEY)
+    assert after["metadata"]["uid"] == job["metadata"]["uid"]
+    assert after["metadata"]["labels"].items() >= LABELS.items()
+
+
+async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
+    async with FakeApiServer("vision", objects=earlier_crd()) as server:
+        world = World(server)
+        world.objects.create("trainingjobs", "vision", document(resources={"limits": {"nvidia.com/gpu": 1}}))
+        world.tell()
+        await world.reconcile()
+        made = world.objects.get("jobs", *KEY)
+        ended = {"conditions": [true("Complete")], "completionTime": at(0), "startTime": at(-60)}
+        world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+        words = last_words("Completed", "", report(stage="Done", network={"parameters": 1, "layers": 2}))
+        pod = succeeded(message=words)
+        pod["metadata"]["ownerReferences"][0]["uid"] = made["metadata"]["uid"]
+        pod["metadata"]["labels"] = made["spec"]["template"]["metadata"]["labels"]
+        world.objects.create("pods", "vision", pod)
+        world.objects.patch("pods", "vision", "digits-1", {"status": pod["status"]}, subresource="status")
+        world.tell()
+        assert await world.reconcile() is None
+    status = world.status()
+    assert (status["state"], status["metrics"]["loss"], status["progress"]["stage"]) == (
+        "Complete",
+        "0.0368123",
+        "Done",
+    )
+    assert "gpus" not in status
+    assert "metricNames" not in status["progress"]
+    warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    for field in (".status.progress.metricNames", ".status.network", ".status.gpus", "conditions[].observedGeneration"):
+        assert len([one for one in warned if field in one and "upgrade the CRD" in one]) == 1, warned
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_a_job_that_is_refused_whatever_the_code_is_told_and_not_asked_for_again(
+    world: World, status: int
+) -> None:
+    world.server.faults.append(Fault("create", "jobs", status=status, message="denied by policy"))
+    world.tell()
+    assert await world.reconcile() == 60
+    ready = world.condition("Ready")
+    assert (ready["reason"], ready["message"]) == ("JobRejected", "The API server refuses its Job: denied by policy")
+    assert world.condition("Stalled")["status"] == "True"
+    assert len(world.server.asked) < 25
+
+
+async def test_a_quota_that_others_change_meanwhile_does_not_reject_a_job(world: World) -> None:
+    world.server.faults.append(Fault("create", "jobs", status=409, times=3))
+    world.tell()
+    await world.reconcile()
+    assert (world.condition("Ready")["reason"], world.condition("Ready")["status"]) == ("Queued", "True")
+
+
+async def test_what_conflicts_again_and_again_is_raised_for_the_queue_to_wait(world: World) -> None:
+    world.tell()
+    await world.reconcile()
+    world.change(spec={"suspend": True})
+    world.tell()
+    await world.reconcile()
+    world.server.faults.append(Fault("patch", "trainingjobs/status", status=409, message="denied by policy"))
+    world.change(spec={"ttlSecondsAfterFinished": 9})
+    world.tell()
+    with pytest.raises(Conflict, match="denied by policy"):
+        await world.reconcile()

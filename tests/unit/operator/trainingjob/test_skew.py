@@ -1,0 +1,132 @@
+"""Trainers and operators of other versions: what they wrote is read, and what is not known of it does no harm."""
+
+import json
+from typing import Any
+
+import pytest
+from epochal_api.report import decode_termination
+from epochal_api.status import Reported, read_status
+from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.plan import ApplyStatus, CreateJob
+from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
+from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.reconcile import make_plan
+
+from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document
+
+OLD: dict[str, Any] = {
+    "attempt": 2,
+    "sequence": 17,
+    "stage": "Training",
+    "epoch": 3,
+    "epochs": 10,
+    "step": 210,
+    "stepsPerEpoch": 782,
+    "secondsPerEpoch": 15.2,
+    "secondsLeft": 104.5,
+    "metrics": {"loss": 0.0368, "val_loss": 0.0436},
+    "best": {"epoch": 2, "metric": "val_loss", "value": 0.0436},
+    "test": None,
+    "network": {"parameters": 58954, "layers": 14},
+    "artifacts": {"uri": "s3://results/vision/digits/u/", "model": None, "log": None},
+}
+"""A report as a trainer of version 0.1 sends it, before exact resume."""
+NEW: dict[str, Any] = OLD | {
+    "shards": [1, 2],
+    "network": {"parameters": 58954, "layers": 14, "trainable": 58000},
+    "best": {"epoch": 2, "metric": "val_loss", "value": 0.0436, "step": 7},
+}
+"""A report as a trainer of a later version may send it."""
+
+
+@pytest.mark.parametrize("body", [OLD, NEW])
+def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
+    report = read_report(json.dumps(body).encode())
+    assert report.order == (2, 17)
+    status = reported(report, NOW)
+    assert status.progress is not None
+    assert (status.progress.epoch, status.progress.step, status.progress.waiting) == (3, 210, None)
+    assert is_news(report, document())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"reason": "Completed", "message": "done", "report": OLD},
+        {"reason": "BadData", "message": "no such column", "report": None},
+        {"reason": "Preempted", "message": "later", "report": NEW, "position": {"epoch": 3, "step": 1, "batch": 2}},
+    ],
+)
+def test_last_words_of_another_version_are_understood(words: dict[str, Any]) -> None:
+    found = decode_termination(json.dumps(words))
+    assert found is not None
+    assert (found.reason, found.message) == (words["reason"], words["message"])
+
+
+def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
+    return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": at(0), "severity": "Info"}
+
+
+def test_a_status_of_a_later_version_is_gone_on_from() -> None:
+    status = {
+        "state": "Running",
+        "startTime": at(0),
+        "attempt": 1,
+        "shards": 4,
+        "progress": {"attempt": 1, "sequence": 5, "stage": "Training", "epoch": 1, "epochs": 10, "tokens": 7},
+        "conditions": [condition("Ready", "True", "Running"), condition("Sharded", "True", "Balanced")],
+    }
+    todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
+    assert not [action for action in todo.actions if isinstance(action, CreateJob)]
+    (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert (written.start_time, written.attempt) == (at(0), 1)
+
+
+def test_what_a_later_version_has_ended_stays_as_it_is() -> None:
+    status = {
+        "observedGeneration": 1,
+        "state": "Complete",
+        "shards": 4,
+        "conditions": [condition("Complete", "True", "Completed"), condition("Sharded", "True", "Balanced")],
+    }
+    for one in status["conditions"]:  # type: ignore[attr-defined]
+        one["observedGeneration"] = 1
+    assert make_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
+
+
+def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
+    todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
+    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert status.state == "Queued"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"progress": {"attempt": 1, "sequence": 5, "stage": "Sharding", "epoch": 1, "epochs": 10}},
+        {"progress": {"attempt": "first", "waiting": {"reason": "Quota"}}, "metrics": {"loss": 0.5}},
+        {"conditions": [{"type": "Sharded"}], "network": {"layers": 3}, "best": [], "startTime": at(0)},
+    ],
+)
+def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> None:
+    todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
+    (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert (written.state, written.start_time) == ("Queued", at(0))
+    assert make_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
+    assert is_news(read_report(json.dumps(OLD).encode()), document(status))
+
+
+def test_last_words_keep_their_reason_whatever_report_another_version_left() -> None:
+    words = {"reason": "BadData", "message": "no such column", "report": OLD | {"stage": "Sharding"}, "position": "far"}
+    found = decode_termination(json.dumps(words))
+    assert found is not None
+    assert (found.reason, found.report, found.position) == ("BadData", None, None)
+
+
+def test_a_figure_of_another_version_is_shown_as_it_is() -> None:
+    before = read_status(Reported, reported(read_report(json.dumps(OLD).encode()), NOW).dump())
+    before = before.model_copy(update={"metrics": {"val_loss": "0.5±0.1"}})
+    loads = OLD | {"attempt": 3, "sequence": 1, "stage": "Loading", "epoch": 0, "step": 0, "metrics": None}
+    shown = reported(read_report(json.dumps(loads).encode()), NOW, before).display
+    assert shown is not None
+    assert shown.metric == "val_loss 0.5±0.1"

@@ -1,0 +1,263 @@
+"""What the progress endpoint serves with: what clients trust, how replicas agree, how it is kept."""
+
+import asyncio
+import copy
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from epochal_operator.runtime.kube import Conflict, Kube, NotFound, Unavailable
+from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
+from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, ensure, load_bundle
+
+SERVICE = "epochal.epochal-system.svc"
+NAMES = service_names(SERVICE)
+NOW = datetime.now(UTC)
+OTHER = renew(None, NAMES, NOW)
+DAY = timedelta(days=1)
+
+
+class Secrets:
+    """One Secret of an API server; other replicas may write just before us."""
+
+    def __init__(self, data: dict[str, str] | None = None, *, rivals: list[Bundle] | None = None) -> None:
+        self.secret: dict[str, Any] = {
+            "metadata": {"name": "epochal-tls", "namespace": "epochal-system", "resourceVersion": "1"},
+            "type": "Opaque",
+        }
+        if data is not None:
+            self.secret["data"] = data
+        self.rivals = rivals or []
+        self.writes = 0
+        self.down = False
+
+    @property
+    def bundle(self) -> Bundle | None:
+        return Bundle.from_secret(self.secret.get("data") or {})
+
+    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        if self.down:
+            raise Unavailable(0, "ClientConnectorError", "no answer")
+        if (namespace, name) != ("epochal-system", "epochal-tls"):
+            raise NotFound(404, "NotFound", f"no Secret {name}")
+        return copy.deepcopy(self.secret)
+
+    async def replace_secret(self, secret: dict[str, Any]) -> dict[str, Any]:
+        if self.rivals:
+            self._write(self.secret | {"data": self.rivals.pop().to_secret()})
+        if secret["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", "the object has been modified")
+        self.writes += 1
+        return self._write(secret)
+
+    def _write(self, secret: dict[str, Any]) -> dict[str, Any]:
+        version = str(int(self.secret["metadata"]["resourceVersion"]) + 1)
+        self.secret = secret | {"metadata": secret["metadata"] | {"resourceVersion": version}}
+        return self.secret
+
+
+def kube(secrets: Secrets) -> Kube:
+    return cast("Kube", secrets)
+
+
+async def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bytes:
+    """Connects on loopback and returns the certificate (DER) that the client saw and trusted."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
+        seen = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+        writer.close()
+        await writer.wait_closed()
+        return bytes(seen)
+
+
+def trust(authority: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=authority)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def der(bundle: Bundle) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(bundle.certificate.decode())
+
+
+async def serving(secrets: Secrets) -> ServingCertificate:
+    serving = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
+    await serving.load()
+    return serving
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_clients_trust_it_under_each_of_its_names(name: str) -> None:
+    serves = await serving(Secrets())
+    await handshake(serves.context, trust(serves.authority), name)
+
+
+async def test_clients_refuse_another_name_and_another_authority() -> None:
+    serves = await serving(Secrets())
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        await handshake(serves.context, trust(serves.authority), "other.svc")
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"unable to get local issuer|self-signed|signature failure"):
+        await handshake(serves.context, trust(OTHER.authority.decode()), NAMES[2])
+
+
+async def test_a_renewed_certificate_serves_without_a_restart_to_clients_of_before() -> None:
+    old = renew(None, NAMES, NOW - CERTIFICATE_LIFE + DAY)
+    secrets = Secrets(old.to_secret())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_bundle(context, old)
+    client = trust(old.authority.decode())
+    assert await handshake(context, client, NAMES[2]) == der(old)
+
+    serves = await serving(secrets)
+    assert secrets.bundle is not None
+    assert await handshake(serves.context, client, NAMES[2]) == der(secrets.bundle) != der(old)
+
+    newer = renew(old, NAMES, NOW)
+    secrets.secret["data"] = newer.to_secret()
+    await serves.load()
+    assert await handshake(serves.context, client, NAMES[2]) == der(newer)
+
+
+async def test_an_empty_secret_is_filled_once() -> None:
+    secrets = Secrets()
+    first = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    second = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    assert first == second == secrets.bundle
+    assert secrets.writes == 1
+
+
+async def test_of_two_replicas_the_later_takes_what_the_earlier_wrote() -> None:
+    secrets = Secrets({}, rivals=[OTHER])
+    assert await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES) == OTHER
+    assert secrets.writes == 0
+
+
+async def test_endless_rivals_end() -> None:
+    expired = renew(None, NAMES, NOW - CERTIFICATE_LIFE)
+    secrets = Secrets({}, rivals=[expired] * 100)
+    with pytest.raises(Conflict, match="changes faster"):
+        await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+
+
+async def test_a_missing_secret_is_the_charts_matter() -> None:
+    with pytest.raises(NotFound, match="Secret other must exist in namespace epochal-system"):
+        await ensure(kube(Secrets()), "epochal-system", "other", NAMES)
+
+
+@pytest.mark.parametrize("lost", [None, {}, {"ca.crt": "bm8="}, {"tls.crt": "not base64"}])
+async def test_a_secret_that_lost_its_data_gets_the_same_authority_back(lost: dict[str, str] | None) -> None:
+    secrets = Secrets()
+    serves = await serving(secrets)
+    before = secrets.bundle
+    secrets.secret = {key: value for key, value in secrets.secret.items() if key != "data"}
+    if lost is not None:
+        secrets.secret["data"] = lost
+    await serves.load()
+    assert secrets.bundle == before
+
+
+async def test_other_data_of_the_secret_stays() -> None:
+    secrets = Secrets({"note": "a2VlcA=="})
+    await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    assert secrets.secret["data"]["note"] == "a2VlcA=="
+    assert secrets.secret["type"] == "Opaque"
+
+
+async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_operator.web.tls.RETRY_SECONDS", 0.01)
+    secrets = Secrets()
+    secrets.down = True
+    serves = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
+    keeping = asyncio.create_task(serves.keep())
+    await asyncio.sleep(0.03)
+    with pytest.raises(RuntimeError, match="not loaded"):
+        _ = serves.authority
+    secrets.down = False
+    async with asyncio.timeout(5):
+        await serves.loaded.wait()
+    assert secrets.bundle is not None
+    assert serves.authority.encode() == secrets.bundle.authority
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+
+
+def ask(secrets: Secrets, step: str) -> None:
+    secrets.secret["metadata"] = secrets.secret["metadata"] | {
+        "annotations": {ROTATION_ANNOTATION: step, "note": "kept"}
+    }
+
+
+async def test_an_authority_is_exchanged_by_two_annotations() -> None:
+    secrets = Secrets({"note": "a2VlcA=="})
+    serves, replica = await serving(secrets), await serving(secrets)
+    first = trust(serves.authority)
+
+    ask(secrets, "prepare")
+    for one in (serves, replica, serves):
+        await one.load()
+        await handshake(one.context, first, NAMES[2])
+    both = trust(serves.authority)
+    assert replica.authority == serves.authority
+    assert serves.authority.count("BEGIN CERTIFICATE") == 2
+    await handshake(serves.context, both, NAMES[2])
+
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}, "it is carried out, and not to be again"
+    ask(secrets, "finish")
+    await serves.load()
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
+    await handshake(replica.context, first, NAMES[2])  # It has not read the Secret yet.
+    for one in (serves, replica, serves):
+        await one.load()
+        await handshake(one.context, both, NAMES[2])
+        await handshake(one.context, trust(serves.authority), NAMES[2])
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await handshake(one.context, first, NAMES[2])
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert set(secrets.secret["data"]) == {"note", "ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert secrets.writes == 3
+
+
+async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Without `prepare`, or before that was looked at."""
+    caplog.set_level("INFO")
+    secrets = Secrets()
+    serves, replica = await serving(secrets), await serving(secrets)
+    first = serves.authority
+    ask(secrets, "finish")
+    for one in (serves, replica, serves):
+        await one.load()
+        assert one.authority != first
+    assert serves.authority == replica.authority
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert secrets.writes == 2
+    assert "the authority is exchanged at once" in caplog.text
+
+
+async def test_what_there_is_already_is_asked_for_no_longer() -> None:
+    secrets = Secrets()
+    serves = await serving(secrets)
+    for _ in range(2):
+        ask(secrets, "prepare")
+        await serves.load()
+        both = serves.authority
+    assert ROTATION_ANNOTATION not in secrets.secret["metadata"]["annotations"]
+    await serves.load()
+    assert serves.authority == both
+    assert secrets.writes == 3
+
+
+async def test_an_annotation_that_is_neither_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    secrets = Secrets()
+    ask(secrets, "now")
+    serves = await serving(secrets)
+    assert serves.authority.count("BEGIN CERTIFICATE") == 1
+    assert "must be prepare or finish, found 'now'" in caplog.text

@@ -1,0 +1,56 @@
+import gzip
+from collections.abc import Callable
+
+import pytest
+from epochal_trainer.data.formats.detect import format_of
+from epochal_trainer.data.source import Source
+from epochal_trainer.lib.failures import Failure
+
+
+@pytest.mark.parametrize("gzipped", ["plain", "gzipped"])
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"\0\0\x08\3\0\0\0\1", "idx"),
+        (b"\0\0\x0e\1", "idx"),
+        (b"PK\3\4rest", "npz"),
+        (b"PK\5\6" + bytes(18), "npz"),
+        (b"\x80\2cnumpy", "pickle"),
+        (b"\x80\5\x95", "pickle"),
+        (b"(cnumpy", "pickle"),
+        (b"]q\0", "pickle"),
+    ],
+)
+def test_auto_goes_by_the_first_bytes(
+    source: Callable[[bytes], Source], content: bytes, found: str, gzipped: str
+) -> None:
+    assert format_of(source(gzip.compress(content) if gzipped == "gzipped" else content), "auto") == found
+
+
+@pytest.mark.parametrize(
+    ("content", "looks"),
+    [
+        (b"\x93NUMPY\1\0", "a single npy array; save features and labels together with numpy.savez"),
+        (b"\x89HDF\r\n", "HDF5"),
+        (b"5,1,0,255,3\n", "a file that begins with b'5,1,0,25'"),
+        (b"\x80\x09", "a file that begins with"),
+        (b"\x00", "a file that begins with"),
+    ],
+)
+def test_anything_else_is_named(source: Callable[[bytes], Source], content: bytes, looks: str) -> None:
+    with pytest.raises(Failure, match=f"file looks like {looks}.*: it must be idx, npz or pickle") as caught:
+        format_of(source(content), "auto")
+    assert caught.value.reason == "UnknownFormat"
+
+
+def test_another_format_than_the_spec_says_is_refused(source: Callable[[bytes], Source]) -> None:
+    with pytest.raises(Failure, match=r"it must be npz, as spec.data.format says") as caught:
+        format_of(source(b"\0\0\x08\3\0\0\0\1"), "npz")
+    assert caught.value.reason == "UnknownFormat"
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0), gzip.compress(b"\0\0\x08\3", mtime=0)[:12]])
+def test_nothing_is_not_enough(source: Callable[[bytes], Source], content: bytes) -> None:
+    with pytest.raises(Failure, match="file is cut off") as caught:
+        format_of(source(content), "auto")
+    assert caught.value.reason == "TruncatedData"

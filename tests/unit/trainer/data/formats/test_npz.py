@@ -1,0 +1,241 @@
+import gzip
+import io
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_trainer.data.formats import npz
+from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import Array
+from epochal_trainer.data.source import Source
+from epochal_trainer.lib.failures import Failure
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+X = np.arange(12.0).reshape(3, 4)
+Y = np.array([0, 1, 2])
+TYPES = ["?", "u1", "i2", "<i4", ">i4", "u8", "f2", "<f4", ">f8"]
+
+
+def encode(*, compressed: bool = False, **named: Any) -> bytes:
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **named)
+    return file.getvalue()
+
+
+def zipped(name: str, content: bytes, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr(f"{name}.npy", content)
+        archive.writestr("y.npy", content)
+    return file.getvalue()
+
+
+def npy(header: str, data: bytes = b"") -> bytes:
+    text = header.encode("latin-1").ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
+
+
+@given(
+    x=st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(max_dims=4, max_side=4))),
+    compressed=st.booleans(),
+    fortran=st.booleans(),
+    gzipped=st.booleans(),
+)
+def test_reads_what_numpy_wrote(
+    source: Callable[[bytes], Source],
+    *,
+    memory: Callable[[], Memory],
+    x: Array,
+    compressed: bool,
+    fortran: bool,
+    gzipped: bool,
+) -> None:
+    content = encode(compressed=compressed, x=np.asfortranarray(x) if fortran else x, y=Y)
+    found = npz.read(source(gzip.compress(content) if gzipped else content), "train", memory())
+    np.testing.assert_array_equal(found.features, x)
+    np.testing.assert_array_equal(found.labels, Y)
+    assert found.features.dtype.isnative
+    assert found.features_name == "file[x]"
+
+
+@pytest.mark.parametrize(
+    ("names", "role", "chosen"),
+    [
+        ("x y", "train", "x y"),
+        ("x y", "test", "x y"),
+        ("features labels", "validation", "features labels"),
+        ("x_train y_train x_test y_test", "train", "x_train y_train"),
+        ("x_train y_train x_test y_test", "test", "x_test y_test"),
+        ("x_train y_train x_val y_val", "validation", "x_val y_val"),
+        ("x_train y_train x y", "test", "x y"),
+    ],
+)
+def test_chooses_by_name(names: str, role: Role, chosen: str) -> None:
+    assert npz.choose(names.split(), role, "file") == tuple(chosen.split())
+
+
+@pytest.mark.parametrize(
+    ("names", "role"), [("x_train y_train", "test"), ("x", "train"), ("a b", "train"), ("x_train y_test", "train")]
+)
+def test_says_which_names_are_missing(names: str, role: Role) -> None:
+    with pytest.raises(Failure, match=f"file holds .*: for spec.data.{role} it must hold .* x and y") as caught:
+        npz.choose(names.split(), role, "file")
+    assert caught.value.reason == "MissingArrays"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_every_cut_is_noticed(
+    source: Callable[[bytes], Source], *, memory: Callable[[], Memory], compressed: bool
+) -> None:
+    content = encode(compressed=compressed, x=X, y=Y)
+    for length in range(len(content)):
+        with pytest.raises(Failure, check=lambda failure: failure.reason == "TruncatedData"):
+            npz.read(source(content[:length]), "train", memory())
+
+
+@given(data=st.data())
+def test_a_changed_byte_never_gives_other_numbers(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], data: st.DataObject
+) -> None:
+    content = bytearray(encode(x=X, y=Y))
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    try:
+        found = npz.read(source(bytes(content)), "train", memory())
+    except Failure:
+        return
+    np.testing.assert_array_equal(found.features, X)
+    np.testing.assert_array_equal(found.labels, Y)
+
+
+@pytest.mark.parametrize(
+    ("array", "what"),
+    [
+        (np.array([1, "a"], dtype=object), "Python objects"),
+        (np.array(["a", "b"]), "elements of type <U1"),
+        (np.array([1j]), "elements of type complex128"),
+        (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
+        (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
+        (np.zeros(2, dtype=np.longdouble), "elements of type float128"),
+    ],
+)
+def test_arrays_of_no_numbers_are_refused(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], array: Array, what: str
+) -> None:
+    with pytest.raises(Failure, match=rf"file\[x\] holds {what}") as caught:
+        npz.read(source(encode(x=array, y=Y)), "train", memory())
+    assert caught.value.reason == "UnsupportedType"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000)}"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-5,)}"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", b"12345678"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,)}", b"12345678"),
+        npy("{'descr': '<f8', 'fortran_order': False}"),
+        npy("__import__('os').system('true')"),
+        b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(100_000),
+        b"no array",
+        b"",
+    ],
+)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_header_that_lies_is_damage(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], content: bytes, compression: int
+) -> None:
+    with pytest.raises(Failure) as caught:
+        npz.read(source(zipped("x", content, compression)), "train", memory())
+    assert caught.value.reason == "DamagedData"
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_bomb_is_refused_before_it_is_expanded(
+    source: Callable[[bytes], Source], *, memory: Callable[[], Memory], gzipped: bool
+) -> None:
+    content = encode(compressed=not gzipped, x=np.zeros(70_000_000, "u1"), y=Y)
+    file = source(gzip.compress(content, 1) if gzipped else content)
+    del content
+    tracemalloc.start()
+    try:
+        with pytest.raises(Failure, match=r"takes .* bytes in memory") as caught:
+            npz.read(file, "train", memory())
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "DataTooLarge"
+
+
+def test_a_member_that_claims_more_than_deflate_can_hold_is_damage(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory]
+) -> None:
+    content = bytearray(zipped("x", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (30000000,)}")))
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (30_000_128).to_bytes(4, "little")
+    with pytest.raises(Failure, match="more than its part of the file can hold") as caught:
+        npz.read(source(bytes(content)), "train", memory())
+    assert caught.value.reason == "DamagedData"
+
+
+def test_a_directory_without_end_is_not_read(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:010}"), b"")
+    content = source(file.getvalue())
+    tracemalloc.start()
+    try:
+        with pytest.raises(Failure, match=r"its directory takes 1,120,000 bytes") as caught:
+            npz.read(content, "train", memory())
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == "DamagedData"
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_numpy_does_not_use_is_not_undone(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], compression: int
+) -> None:
+    content = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}", b"123")
+    with pytest.raises(Failure, match="compressed in a way that numpy never does") as caught:
+        npz.read(source(zipped("x", content, compression)), "train", memory())
+    assert caught.value.reason == "DamagedData"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("x" * 9_900, "DamagedData"),
+        ("\x9f" * 9_900, "DamagedData"),
+        ("(" * 9_900, "DamagedData"),
+        ("-" * 9_900 + "1", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'-1, ' * 2_400})}}", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'9' * 4_000}, {'9' * 4_000})}}", "DamagedData"),
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'9' * 9_000},)}}", "DamagedData"),
+        (f"{{'descr': {'[' * 1_000}{']' * 1_000}, 'fortran_order': False, 'shape': (1,)}}", "DamagedData"),
+        (f"{{'descr': '{'f8,' * 3_000}', 'fortran_order': False, 'shape': (1,)}}", "UnsupportedType"),
+        ("{'descr': '(2,2,2,2,2,2,2,2)f8', 'fortran_order': False, 'shape': (1,)}", "UnsupportedType"),
+    ],
+)
+def test_a_message_holds_no_whole_header(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], header: str, reason: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        npz.read(source(zipped("x", npy(header))), "train", memory())
+    assert caught.value.reason == reason
+    assert len(caught.value.message) < 600
+
+
+def test_long_names_are_cut(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+    names: dict[str, Any] = {f"{number}{'x' * 5_000}": Y for number in range(50)}
+    with pytest.raises(Failure, match="it must hold x_train and y_train") as caught:
+        npz.read(source(encode(**names)), "train", memory())
+    assert len(caught.value.message) < 3_000

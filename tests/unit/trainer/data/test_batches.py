@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from epochal_trainer.data.batches import batches, order, steps_per_epoch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def of_epoch(seed: int, epoch: int, samples: int = 50) -> list[int]:
+    return [int(index) for index in order(samples, seed=seed, epoch=tf.constant(epoch))]
+
+
+def test_an_order_holds_each_sample_once_and_follows_from_seed_and_epoch() -> None:
+    assert sorted(of_epoch(7, 0)) == list(range(50))
+    assert of_epoch(7, 3) == of_epoch(7, 3)
+    assert len({tuple(of_epoch(seed, epoch)) for seed in (7, 8) for epoch in (0, 1)}) == 4
+
+
+@settings(max_examples=20)
+@given(samples=st.integers(1, 40), batch_size=st.integers(1, 50), epochs=st.integers(1, 3))
+def test_every_epoch_holds_each_sample_once_with_its_label(samples: int, batch_size: int, epochs: int) -> None:
+    features = np.arange(samples, dtype="uint8").reshape(-1, 1)
+    data = batches(features, np.arange(samples), batch_size=batch_size, seed=1, epochs=epochs)
+    pairs = [(x[:, 0].tolist(), y.tolist()) for x, y in data.as_numpy_iterator()]
+    steps = steps_per_epoch(samples, batch_size)
+    assert len(pairs) == epochs * steps
+    for epoch in range(epochs):
+        of_this = pairs[epoch * steps : (epoch + 1) * steps]
+        assert all(len(x) == batch_size for x, _ in of_this[:-1])
+        assert sorted(index for x, _ in of_this for index in x) == list(range(samples))
+        assert all(x == y for x, y in of_this)
+        assert [index for x, _ in of_this for index in x] == of_epoch(1, epoch, samples)
+
+
+@pytest.mark.parametrize(("samples", "batch_size", "steps"), [(10, 5, 2), (11, 5, 3), (3, 5, 1)])
+def test_steps_per_epoch(samples: int, batch_size: int, steps: int) -> None:
+    assert steps_per_epoch(samples, batch_size) == steps
+
+
+def test_features_keep_their_type() -> None:
+    data = batches(np.zeros((4, 2), "uint8"), np.zeros(4, "int16"), batch_size=2, seed=0, epochs=1)
+    assert [spec.dtype for spec in data.element_spec] == [tf.uint8, tf.int16]
+
+
+def test_nothing_tunes_itself_by_a_clock_that_may_jump() -> None:
+    data = batches(np.zeros((4, 1)), np.zeros(4), batch_size=2, seed=0, epochs=1)
+    assert data.options().autotune.enabled is False

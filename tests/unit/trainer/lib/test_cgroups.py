@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+from epochal_trainer.lib import cgroups
+from epochal_trainer.lib.cgroups import Group, groups, limit, peak
+
+STATUS = {"proc/self/status": "Name:\tpython\nVmHWM:\t     300 kB\nVmRSS:\t     100 kB\n"}
+VERSION_2 = {
+    "proc/self/cgroup": "0::/\n",
+    "sys/memory.max": "1000\n",
+    "sys/memory.current": "500\n",
+    "sys/memory.peak": "900\n",
+    "sys/memory.stat": "anon 5\nactive_file 7\ninactive_file 10\n",
+}
+VERSION_1 = {
+    "proc/self/cgroup": "5:cpu:/a\n4:memory:/a\n0::/\n",
+    "sys/memory/a/memory.limit_in_bytes": "2000\n",
+    "sys/memory/a/memory.usage_in_bytes": "400\n",
+    "sys/memory/a/memory.max_usage_in_bytes": "800\n",
+    "sys/memory/a/memory.stat": "cache 99\ntotal_active_file 1\ntotal_inactive_file 2\n",
+    "sys/memory/memory.limit_in_bytes": "9223372036854771712\n",
+    "sys/memory/memory.usage_in_bytes": "5000\n",
+    "sys/memory/memory.max_usage_in_bytes": "6000\n",
+    "sys/memory/memory.stat": "",
+}
+OWN_2, OWN_1, ROOT_1 = Group(1000, 500, 17, 900), Group(2000, 400, 3, 800), Group(None, 5000, 0, 6000)
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "ceiling", "most"),
+    [
+        (VERSION_2, [OWN_2], 1000, 900),
+        ({**VERSION_2, "sys/memory.max": "max\n"}, [Group(None, 500, 17, 900)], None, 900),
+        (VERSION_1, [OWN_1, ROOT_1], 2000, 800),
+        # Before Linux 5.19 there is no memory.peak, and in a machine's root group there is nothing at all.
+        (
+            {name: text for name, text in VERSION_2.items() if "peak" not in name},
+            [Group(1000, 500, 17, None)],
+            1000,
+            None,
+        ),
+        ({"proc/self/cgroup": "0::/\n"}, [], None, None),
+    ],
+)
+def test_each_version_is_read(
+    tmp_path: Path, content: dict[str, str], found: list[Group], ceiling: int | None, most: int | None
+) -> None:
+    for name, text in (STATUS | content).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    where = tmp_path / "proc", tmp_path / "sys"
+    assert list(groups(*where)) == found
+    assert limit(*where) == ceiling
+    assert peak(*where) == (most or 300 * 1024)
+
+
+def test_this_process_has_had_some() -> None:
+    most = peak()
+    assert most is not None
+    assert most > 10 * 1024**2
+    assert most <= (cgroups.limit() or most)

@@ -1,0 +1,46 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+from epochal_trainer.lib.signals import Stopping, Terminated
+
+
+@pytest.fixture
+def stopping() -> Iterator[Stopping]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    listening = Stopping()
+    listening.listen()
+    yield listening
+    for number, taken in before.items():
+        signal.signal(number, taken)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once(stopping: Stopping, number: signal.Signals) -> None:
+    assert not stopping.requested
+    assert stopping.seconds == 0
+    with pytest.raises(Terminated):
+        signal.raise_signal(number)
+    assert stopping.requested
+    assert stopping.seconds > 0
+
+
+def test_it_stops_where_asked_to(stopping: Stopping) -> None:
+    with stopping.deferred():
+        stopping.check()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Terminated):
+            stopping.check()
+
+
+def test_a_second_signal_does_not_disturb_the_end(stopping: Stopping) -> None:
+    with pytest.raises(Terminated):
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_who_presses_ctrl_c_again_does_not_want_to_wait(stopping: Stopping) -> None:
+    with stopping.deferred():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)

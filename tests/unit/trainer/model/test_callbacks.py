@@ -1,0 +1,219 @@
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_api.network import Callback
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.model import callbacks
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "BackupAndRestore": {"backup_dir": "backup"},
+    "CSVLogger": {"filename": "more/log.csv"},
+    "ModelCheckpoint": {"filepath": "best/{epoch:02d}.keras"},
+}
+
+
+def specs(*described: dict[str, Any]) -> list[Callback]:
+    return [Callback.model_validate(one) for one in described]
+
+
+def names() -> list[str]:
+    classes = {name for name, kind in vars(keras.callbacks).items() if inspect.isclass(kind)}
+    return sorted(classes - set(callbacks._REFUSED))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_callback_works(name: str, tmp_path: Path) -> None:
+    built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
+    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._ALWAYS else [name])
+
+
+@pytest.mark.parametrize("name", sorted(callbacks._REFUSED))
+def test_callbacks_that_need_code_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=rf"spec\.training\.callbacks\[0\] \({name}\): it cannot be used here: "):
+        callbacks.build(specs({"callback": name}), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({"callback": "EarlyStop"}, "(EarlyStop): keras.callbacks has no 'EarlyStop'; did you mean EarlyStopping"),
+        ({"callback": "EarlyStopping", "patient": 3}, "EarlyStopping has no argument 'patient'; did you mean patience"),
+        ({"callback": "CSVLogger"}, "filename must be a path relative to the results, found None"),
+        ({"callback": "CSVLogger", "filename": "/etc/x"}, "filename must be relative and hold no '..', found '/etc/x'"),
+        ({"callback": "ModelCheckpoint", "filepath": "a/../../b.keras"}, "filepath must be relative and hold no '..'"),
+        ({"callback": "ModelCheckpoint", "filepath": "a.pickle"}, "(ModelCheckpoint): "),
+        ({"callback": "CSVLogger", "filename": "é" * 100}, "filename must be of names of at most 150 bytes, found 'éé"),
+        ({"callback": "ModelCheckpoint", "filepath": "{epoch"}, "filepath '{epoch' cannot be filled in: expected '}'"),
+    ],
+)
+def test_faults_name_the_field(described: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"spec\.training\.callbacks\[0\] .*" + re.escape(message)) as caught:
+        callbacks.build(specs(described), folder=tmp_path)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "{epoch.__doc__[127]}{epoch.__doc__[127]}/x",
+        "{epoch.real}",
+        "{loss[0]}",
+        "{}",
+        "{epoch!r}",
+        "{epoch:1000000000}",
+        "{loss:.1000000000f}",
+        "{epoch:{batch}}",
+        "{epoch:c}",
+        "{loss:/^9}",
+    ],
+)
+def test_a_path_is_filled_in_with_numbers_alone(field: str, tmp_path: Path) -> None:
+    words = (
+        r"callbacks\[0\] \(ModelCheckpoint\): filepath may hold figures by their names, written as numbers, such as "
+    )
+    with pytest.raises(Failure, match=words) as caught:
+        callbacks.build(specs({"callback": "ModelCheckpoint", "filepath": f"{field}.keras"}), folder=tmp_path)
+    assert caught.value.reason == "InvalidTraining"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "filepath",
+    ["{epoch}.keras", ".{epoch:03d}./{loss}.keras", "{loss:.2f}/{val_loss:08.3e}{{..}}.keras", "{loss:%}.keras"],
+)
+@pytest.mark.parametrize("figure", [0.5, -1e300, float("nan"), float("-inf")])
+def test_a_path_that_is_filled_in_stays_in_the_folder(filepath: str, figure: float, tmp_path: Path) -> None:
+    described = specs({"callback": "ModelCheckpoint", "filepath": filepath})
+    (built,) = callbacks.build(described, folder=tmp_path)
+    callbacks.check_figures(described, ["loss", "val_loss"])
+    path = built._get_file_path(0, None, {"loss": figure, "val_loss": figure})
+    assert Path(path).resolve().is_relative_to(tmp_path)
+
+
+def test_files_stay_in_the_folder(tmp_path: Path) -> None:
+    built = callbacks.build(
+        specs(*({"callback": name, **arguments} for name, arguments in ARGUMENTS.items()), {"callback": "TensorBoard"}),
+        folder=tmp_path,
+    )
+    paths = [built[0]._backup_dir if hasattr(built[0], "_backup_dir") else str(tmp_path), built[1].filename]
+    paths += [built[2].filepath, built[3].log_dir]
+    assert all(Path(path).is_relative_to(tmp_path) for path in paths)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_what_a_checkpoint_put_back_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "backup").mkdir()
+    files = [tmp_path / "backup" / name for name in ("latest.weights.h5", "training_metadata.json")]
+    for file in files:
+        file.write_bytes(b"damaged")
+    described = specs({"callback": "BackupAndRestore", "backup_dir": "backup", "delete_checkpoint": False})
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.zeros((4, 2)), np.zeros(4), verbose=0, callbacks=callbacks.build(described, folder=tmp_path))
+    assert all(file.read_bytes() != b"damaged" for file in files)
+
+
+def test_those_that_are_built_are_described_in_their_order() -> None:
+    early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
+    nan = {"callback": "TerminateOnNaN"}
+    assert callbacks.described(specs(nan, history, early)) == [nan, early]
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"callback": "EarlyStopping"},
+        {"callback": "ReduceLROnPlateau", "monitor": "acuracy"},
+        {"callback": "ModelCheckpoint", "filepath": "x.keras", "save_best_only": True},
+    ],
+)
+def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match=r"callbacks\[0\] .* monitors '\w+', but the figures are loss, accuracy"):
+        callbacks.check_figures(specs(described), ["loss", "accuracy"])
+
+
+def test_monitors_that_are_there() -> None:
+    described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
+    callbacks.check_figures(specs(*described), ["loss", "val_loss"])
+    callbacks.check_figures(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filepath": "{epoch}-{val_acc:.2f}.keras"}, r"filepath '\{epoch\}-\{val_acc:.2f\}.keras' cannot .*'val_acc'"),
+        ({"filepath": "{val_loss:.2f}.keras", "save_freq": 10}, "there are epoch, batch, loss$"),
+        ({"filepath": "{batch}.keras"}, "there are epoch, loss, val_loss$"),
+        ({"filepath": "{learning_rate}.keras"}, "there are epoch, loss, val_loss$"),
+        ({"filepath": "{epoch:zz}.keras"}, "ValueError"),
+        ({"filepath": "{0}.keras"}, "IndexError"),
+        ({"filepath": "{loss:d}.keras"}, "ValueError: Unknown format code 'd' for object of type 'float'"),
+        ({"filepath": "{epoch:.2}.keras"}, "ValueError: Precision not allowed"),
+    ],
+)
+def test_the_name_of_a_file_is_made_of_figures_that_are_there(arguments: dict[str, Any], message: str) -> None:
+    described = specs({"callback": "ModelCheckpoint", **arguments})
+    with pytest.raises(Failure, match=message) as caught:
+        callbacks.check_figures(described, ["loss", "val_loss"])
+    assert caught.value.reason == "InvalidTraining"
+    named: list[dict[str, Any]] = [
+        {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{batch}.keras", "save_freq": 3},
+        {"callback": "ReduceLROnPlateau"},
+        {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}-{learning_rate:.3f}.keras"},
+    ]
+    callbacks.check_figures(specs(*named), ["loss", "val_loss"])
+
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("callback", "wrong", "right"),
+    [
+        ("ReduceLROnPlateau", {"learning_rate": SCHEDULE}, {"learning_rate": 0.1}),
+        ("SwapEMAWeights", {"use_ema": False}, {"use_ema": True}),
+    ],
+)
+def test_an_optimizer_must_take_what_a_callback_does(
+    callback: str, wrong: dict[str, Any], right: dict[str, Any]
+) -> None:
+    described = specs({"callback": callback, **ARGUMENTS.get(callback, {})})
+    for wrapped in (lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer):
+        callbacks.check_optimizer(described, wrapped(keras.optimizers.Adam(**right)))
+        with pytest.raises(Failure, match=rf"callbacks\[0\] \({callback}\)"):
+            callbacks.check_optimizer(described, wrapped(keras.optimizers.Adam(**wrong)))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+@pytest.mark.parametrize("swap_on_epoch", [False, True])
+@pytest.mark.parametrize("validated", [False, True])
+def test_a_training_that_is_stopped_leaves_averaged_weights_too(
+    tmp_path: Path, *, swap_on_epoch: bool, validated: bool
+) -> None:
+    features = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    labels = features.sum(axis=1)
+
+    def weights(epochs: int, *described: dict[str, Any]) -> list[Any]:
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
+        model.fit(
+            features,
+            labels,
+            epochs=epochs,
+            shuffle=False,
+            validation_data=(features, labels) if validated else None,
+            callbacks=callbacks.build(specs(*described), folder=tmp_path),
+            verbose=0,
+        )
+        return [array.tolist() for array in model.get_weights()]
+
+    swap = {"callback": "SwapEMAWeights", "swap_on_epoch": swap_on_epoch}
+    stop = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": 1}
+    for ended in (weights(9, swap, stop), weights(9, stop, swap), weights(2, swap)):
+        np.testing.assert_allclose(ended[0], weights(2)[0], rtol=1e-5)

@@ -1,0 +1,175 @@
+import re
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from epochal_api.network import Network
+from epochal_api.training import Training
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.model import network
+from epochal_trainer.model.compile import check_labels, compile_model, described_optimizer, optimizer_slots
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    layers = [{"layer": "Dense", "units": 3, "activation": "softmax"}]
+    return network.build(Network.model_validate({"input": {"shape": [4]}, "layers": layers}), seed=1, memory=1 << 30)
+
+
+def training(**fields: Any) -> Training:
+    return Training.model_validate({"loss": "SparseCategoricalCrossentropy", **fields})
+
+
+def test_names_and_objects(model: keras.Model) -> None:
+    spec = training(
+        optimizer={"name": "SGD", "momentum": 0.9},
+        loss={"name": "CategoricalCrossentropy", "label_smoothing": 0.1},
+        metrics=["accuracy", {"name": "TopKCategoricalAccuracy", "k": 2}, {"name": "TopKCategoricalAccuracy", "k": 3}],
+    )
+    compile_model(model, spec)
+    assert model.optimizer.momentum == 0.9
+    names = check_labels(model, spec, np.eye(3, dtype="float32"))
+    assert names == ["loss", "accuracy", "top_k_categorical_accuracy", "top_k_categorical_accuracy_2"]
+    figures = model.evaluate(np.zeros((3, 4)), np.eye(3), verbose=0, return_dict=True)
+    assert sorted(figures) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimizer": "Sgdd"}, "spec.training.optimizer (Sgdd): keras.optimizers has no 'Sgdd'; did you mean SGD"),
+        ({"optimizer": {"name": "Adam", "lr": 1}}, "spec.training.optimizer (Adam): Adam has no argument 'lr'"),
+        ({"optimizer": "OptimizerMap"}, "spec.training.optimizer (OptimizerMap): "),
+        ({"loss": "Entropy"}, "spec.training.loss (Entropy): keras.losses has no 'Entropy'"),
+        ({"loss": {"name": "Huber", "delta": {}}}, "spec.training.loss (Huber): delta: must not be a mapping"),
+        ({"metrics": ["accuracy", "exactness"]}, "spec.training.metrics[1] (exactness): keras.metrics has no"),
+    ],
+)
+def test_faults_name_the_field(model: keras.Model, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(Failure, match=re.escape(message)) as caught:
+        compile_model(model, training(**fields))
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def built(training: Training, *layers: dict[str, Any]) -> keras.Model:
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": list(layers)})
+    return network.build(described, seed=1, memory=1 << 30, training=training)
+
+
+HIDDEN = {"layer": "Dense", "units": 3}
+SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "SGD"}, "initial_scale": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("precision", "optimizer", "scale"),
+    [
+        ("float32", "SGD", None),
+        ("mixed_bfloat16", "SGD", None),
+        ("mixed_float16", "SGD", 2.0**15),
+        ("mixed_float16", SCALED, 8.0),
+        ("mixed_float16", {"name": "SGD", "loss_scale_factor": 4.0}, 4.0),
+        ("float32", SCALED, 8.0),
+    ],
+    ids=str,
+)
+def test_the_loss_is_scaled_once(precision: str, optimizer: Any, scale: float | None) -> None:
+    spec = training(precision=precision, optimizer=optimizer)
+    model = built(spec, HIDDEN, HIDDEN)
+    compile_model(model, spec)
+    assert float(model.optimizer.scale_loss(np.float32(1))) == (scale or 1)
+    inner = getattr(model.optimizer, "inner_optimizer", None)
+    assert not isinstance(inner, keras.optimizers.LossScaleOptimizer)
+    named = described_optimizer(spec)["name"]
+    assert named == type(model.optimizer).__name__
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
+def test_gradients_that_would_vanish_are_refused(dtype: str) -> None:
+    wrapped = {"layer": "TimeDistributed", "wrapped": {**HIDDEN, "dtype": dtype, "name": "half"}}
+    layers: list[dict[str, Any]] = [{"layer": "Reshape", "target_shape": [1, 4]}, wrapped, {"layer": "Flatten"}, HIDDEN]
+    spec = training()
+    with pytest.raises(
+        Failure,
+        match=rf"spec.training.precision: found float32, but the layer 'half' has dtype {dtype}.* mixed_float16,",
+    ) as caught:
+        compile_model(built(spec, *layers), spec)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+    for scaled in (training(precision="mixed_float16"), training(optimizer={"name": "SGD", "loss_scale_factor": 8.0})):
+        compile_model(built(scaled, *layers), scaled)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "slots"),
+    [
+        ("SGD", 0),
+        ({"name": "SGD", "momentum": 0.9}, 1),
+        ("Adam", 2),
+        ({"name": "AdamW", "use_ema": True}, 3),
+        ({"name": "Nadam", "gradient_accumulation_steps": 2}, 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_what_an_optimizer_keeps_is_counted(optimizer: Any, slots: int, precision: str) -> None:
+    spec = training(optimizer=optimizer, precision=precision)
+    assert optimizer_slots(spec) == slots
+    model = built(spec, {**HIDDEN, "units": 999})
+    compile_model(model, spec)
+    kept = sum(int(np.prod(variable.shape)) for variable in model.optimizer.variables)
+    assert round(kept / model.count_params()) == slots
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels", "message"),
+    [
+        ({"loss": "MeanSquaredError"}, np.zeros((2, 5)), "spec.training.loss (MeanSquaredError): "),
+        ({"metrics": ["F1Score"]}, np.zeros((2,), "int64"), "spec.training.metrics[0] (F1Score): "),
+    ],
+)
+def test_labels_that_do_not_fit(
+    model: keras.Model, fields: dict[str, Any], labels: np.ndarray[Any, Any], message: str
+) -> None:
+    spec = training(**fields)
+    compile_model(model, spec)
+    with pytest.raises(Failure, match=re.escape(message) + r".*a network that gives \(None, 3\)") as caught:
+        check_labels(model, spec, labels)
+    assert caught.value.reason == "InvalidTraining"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("broken"),
+        OSError("broken"),
+        tf.errors.ResourceExhaustedError(None, None, "broken"),
+        tf.errors.InternalError(None, None, "broken"),
+        tf.errors.UnknownError(None, None, "broken"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(
+    "part",
+    [
+        "layers.Dense.build",
+        "optimizers.Adam.__init__",
+        "optimizers.Adam.build",
+        "losses.SparseCategoricalCrossentropy.__call__",
+        "Model.compute_loss",
+    ],
+)
+def test_a_fault_of_the_machine_is_none_of_the_spec(
+    monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise error
+
+    def compiled(spec: Training) -> None:
+        model = built(spec, HIDDEN)
+        compile_model(model, spec)
+        check_labels(model, spec, np.zeros(3))
+
+    monkeypatch.setattr(f"keras.{part}", broken)
+    with pytest.raises(type(error), match="broken"):
+        compiled(training(optimizer="Adam"))

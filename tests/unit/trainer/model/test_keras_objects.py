@@ -1,0 +1,89 @@
+import keras
+import pytest
+from epochal_api.network import Named
+from epochal_trainer.model import keras_objects
+from epochal_trainer.model.keras_objects import InvalidObject, build, explain, named
+
+
+@pytest.mark.parametrize(
+    ("module", "spec", "expected"),
+    [
+        (keras.optimizers, Named(name="Adam", learning_rate=0.1), keras.optimizers.Adam),
+        (keras.optimizers, Named(name="adam"), keras.optimizers.Adam),
+        (keras.optimizers, Named(name="sgd", momentum=0.9), keras.optimizers.SGD),
+        (keras.losses, Named(name="Huber", delta=2.0), keras.losses.Huber),
+        (keras.metrics, Named(name="AUC", curve="PR"), keras.metrics.AUC),
+    ],
+)
+def test_named(module: object, spec: Named, expected: type) -> None:
+    assert type(named(module, spec)) is expected  # type: ignore[arg-type]
+
+
+def test_short_names_of_functions() -> None:
+    assert named(keras.losses, Named(name="mse")) is keras.losses.mean_squared_error
+
+
+def test_a_schedule_for_the_learning_rate() -> None:
+    rate = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 10}
+    optimizer = named(keras.optimizers, Named(name="Adam", learning_rate=rate))
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
+def test_an_optimizer_in_an_optimizer() -> None:
+    inner = {"name": "SGD", "learning_rate": 0.5}
+    optimizer = named(keras.optimizers, Named(name="LossScaleOptimizer", inner_optimizer=inner))
+    assert float(optimizer.inner_optimizer.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (Named(name="Adamm"), "keras.optimizers has no 'Adamm'; did you mean Adam"),
+        (Named(name="Adam", rate=0.1), "Adam has no argument 'rate'"),
+        (Named(name="Adam", learning_rate="fast"), r"Adam\(learning_rate='fast'\): "),
+        (Named(name="Adam", learning_rate={"name": "Cosine"}), "learning_rate: keras.optimizers.schedules has no"),
+        (Named(name="Optimizer"), "Optimizer cannot be used here: it is the base of other classes"),
+        (Named(name="deserialize"), "keras.optimizers has no 'deserialize'"),
+        (Named(name="__loader__"), "keras.optimizers has no '__loader__'"),
+    ],
+)
+def test_wrong_optimizers(spec: Named, message: str) -> None:
+    with pytest.raises(InvalidObject, match=message):
+        named(keras.optimizers, spec)
+
+
+@pytest.mark.parametrize(
+    "value", [1, {"name": "Zeros"}, {"layer": "Danse"}, [{"layer": "Dense", "unit": 1}], "x" * 5_000]
+)
+def test_long_names_of_arguments_are_cut(value: object) -> None:
+    with pytest.raises(InvalidObject) as caught:
+        build(keras.layers, "Dense", {"x" * 50_000: value, "units": "y" * 50_000})
+    assert len(str(caught.value)) < 1_500
+
+
+def test_a_function_takes_no_arguments() -> None:
+    with pytest.raises(InvalidObject, match=r"mse is a function and takes no arguments \(delta\): name the class"):
+        named(keras.losses, Named(name="mse", delta=1.0))
+
+
+def test_lists_hold_objects() -> None:
+    cells = [{"layer": "GRUCell", "units": 2}, {"layer": "LSTMCell", "units": 3}]
+    layer = build(keras.layers, "StackedRNNCells", {"cells": cells})
+    assert [type(cell).__name__ for cell in layer.cells] == ["GRUCell", "LSTMCell"]
+
+
+def test_every_refusal_names_something_that_keras_has() -> None:
+    modules = [keras.layers, keras.losses, keras.metrics, keras.optimizers, keras.optimizers.schedules]
+    modules += [keras.initializers, keras.regularizers, keras.constraints]
+    assert all(any(hasattr(module, name) for module in modules) for name in keras_objects._REFUSED)
+
+
+def test_explain_keeps_what_matters() -> None:
+    text = (
+        "\x1b[1mGraph execution error:\x1b[0m\n\nDetected at node net/embedding_0/GatherV2 defined at (most recent "
+        'call last):\n  File "/opt/x.py", line 1\n\nindices[0,0] = 30 is not in [0, 10)\n\t [[{{node x}}]] [Op:__f]'
+    )
+    assert explain(ValueError(text)) == (
+        "Detected at node net/embedding_0/GatherV2: indices[0,0] = 30 is not in [0, 10)"
+    )
+    assert explain(KeyError()) == "KeyError"

@@ -1,0 +1,110 @@
+"""Who goes on, whoever begins, and however many do so at once."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.storage import FolderBucket
+
+
+def attempts(root: Path, pod: str, bucket: FolderBucket | None = None) -> Attempts:
+    return Attempts(bucket or FolderBucket(root), "n/j/u", pod)
+
+
+def test_attempts_are_counted(tmp_path: Path) -> None:
+    assert [attempts(tmp_path, f"pod{number}").begin("spec") for number in range(12)] == list(range(1, 13))
+    content = json.loads((tmp_path / "n/j/u/attempts/12-pod11.json").read_text())
+    assert (content["attempt"], content["spec"]) == (12, "spec")
+    assert Attempts(FolderBucket(tmp_path), "n/j/other", "pod").begin("spec") == 1
+
+
+def test_attempts_of_before_count(tmp_path: Path) -> None:
+    (tmp_path / "n/j/u/attempts").mkdir(parents=True)
+    (tmp_path / "n/j/u/attempts/7.json").write_text("{}")
+    now = attempts(tmp_path, "a")
+    assert now.begin("spec") == 8
+    (tmp_path / "n/j/u/attempts/8.json").write_text("{}")
+    now.check()
+    (tmp_path / "n/j/u/attempts/9.json").write_text("{}")
+    with pytest.raises(Failure, match="this is attempt 8 of pod a, and attempt 9 has begun since: that one goes on"):
+        now.check()
+
+
+def test_an_earlier_version_sees_that_one_has_begun(tmp_path: Path) -> None:
+    """It looks for the number alone."""
+    now = attempts(tmp_path, "a")
+    assert now.begin("spec") == 1
+    keys = FolderBucket(tmp_path).keys("n/j/u/attempts/")
+    assert [found[1] for key in keys if (found := re.search(r"/(\d+)\.json$", key))] == ["1"]
+    now.check()
+    assert attempts(tmp_path, "b").begin("spec") == 2
+
+
+def test_only_the_last_one_goes_on(tmp_path: Path) -> None:
+    old, new = attempts(tmp_path, "b"), attempts(tmp_path, "a")
+    old.begin("spec")
+    old.check()
+    new.begin("spec")
+    new.check()
+    with pytest.raises(Failure, match="this is attempt 1 of pod b, and attempt 2 of pod a has begun since") as caught:
+        old.check()
+    assert (caught.value.reason, caught.value.exit_code) == ("Superseded", 143)
+
+
+class Interrupted(FolderBucket):
+    """Another pod acts right before this one writes."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def put(self, key: str, content: bytes) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        super().put(key, content)
+
+
+def test_of_two_that_take_the_same_number_the_lower_pod_ends(tmp_path: Path) -> None:
+    bucket, other = Interrupted(tmp_path), attempts(tmp_path, "b")
+    bucket.meanwhile = lambda: other.begin("spec")
+    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 1 of pod b has begun since") as caught:
+        attempts(tmp_path, "a", bucket).begin("spec")
+    assert caught.value.reason == "Superseded"
+    other.check()
+
+
+def test_of_two_that_take_the_same_number_the_higher_pod_takes_the_next(tmp_path: Path) -> None:
+    bucket, other = Interrupted(tmp_path), attempts(tmp_path, "a")
+    bucket.meanwhile = lambda: other.begin("spec")
+    held_up = attempts(tmp_path, "b", bucket)
+    assert held_up.begin("spec") == 2  # No report of the other one's counts from here on.
+    held_up.check()
+    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 2 of pod b has begun since"):
+        other.check()
+
+
+@pytest.mark.parametrize("pods", list(itertools.permutations("abc")), ids="".join)
+def test_of_many_that_begin_at_once_one_goes_on(tmp_path: Path, pods: tuple[str, ...]) -> None:
+    going_on: list[Attempts] = []
+
+    def begin(pod: str, *rest: str) -> None:
+        bucket = Interrupted(tmp_path)
+        bucket.meanwhile = (lambda: begin(*rest)) if rest else None
+        one = attempts(tmp_path, pod, bucket)
+        with suppress(Failure):
+            one.begin("spec")
+            going_on.append(one)
+
+    begin(*pods)
+    assert len([one for one in going_on if one.superseded() is None]) == 1
+
+
+def test_a_bucket_that_is_not_there_is_found_before_training(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as caught:
+        attempts(tmp_path / "missing", "a").begin("spec")
+    assert caught.value.reason == "BucketNotFound"

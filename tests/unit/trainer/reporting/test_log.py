@@ -1,0 +1,59 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from epochal_trainer.lib.failures import bad_data
+from epochal_trainer.reporting.log import without_greetings
+
+
+def test_greetings_of_libraries_are_kept_away_and_all_else_is_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with without_greetings(tmp_path / "stderr"):
+        os.write(2, b"I0000 00:00:17 1 port.cc:153] oneDNN is on\nE0000 00:00:17 1 x.cc:1] it broke\n")
+    assert caplog.messages == ["E0000 00:00:17 1 x.cc:1] it broke"]
+
+
+LOGGED = """
+import logging, pathlib, sys
+from epochal_trainer.reporting import log
+log.start(pathlib.Path(sys.argv[1]))
+logging.getLogger(log.PACKAGE).info("%s holds 8×8 and\\n\\tmore", "a\\x1b]0;owned\\x07\\x9b31m")
+"""
+
+
+def test_nothing_that_is_logged_commands_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "training.log"
+    ended = subprocess.run([sys.executable, "-c", LOGGED, file], check=True, stdout=subprocess.PIPE, text=True)
+    words = r"a\x1b]0;owned\x07\x9b31m holds 8×8 and" + "\n\tmore\n"
+    assert ended.stdout.endswith(words)
+    assert file.read_text().endswith(words)
+
+
+def test_nor_does_a_failure() -> None:
+    assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"
+
+
+FULL = """
+import logging, os, pathlib, sys
+from epochal_trainer.reporting import log
+log.start(pathlib.Path("/dev/full"), hide=lambda text: text.replace("secret", "***"))
+for number in range(3):
+    logging.getLogger(log.PACKAGE).info("line %d", number)
+try:
+    raise ValueError("a secret")
+except ValueError:
+    logging.getLogger(log.PACKAGE).exception("it failed")
+logging.getLogger("urllib3.connectionpool").warning("one try of many")
+os._exit(0)  # as if killed: the end of Python tells of the full disk once more
+"""
+
+
+def test_a_full_disk_ends_nothing_and_no_secret_is_told() -> None:
+    ended = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
+    assert ended.stderr == ""
+    assert ended.stdout.count("No space left on device") == 1
+    assert "line 2" in ended.stdout
+    assert "ValueError: a ***" in ended.stdout

@@ -1,0 +1,158 @@
+import threading
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from epochal_api.report import Waiting
+from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.storage import Patience, Waits
+from epochal_trainer.storage.patience import JITTER, _jitter
+
+
+@dataclass
+class Clock(Waits):
+    """Time that passes only while it is waited for."""
+
+    now: float = 100.0
+    pauses: list[float] = field(default_factory=list)
+    told: list[Waiting | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.told.append)
+
+    def read(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        self.now += seconds
+        return False
+
+    def patience(self, seconds: float) -> Patience:
+        return Patience(seconds, waits=self, clock=self.read, jitter=lambda: 1.0)
+
+
+def passing(error: Exception) -> Failure | None:
+    return bad_spec("EndpointUnreachable", str(error)) if isinstance(error, ConnectionError) else None
+
+
+def call_until(clock: Clock, patience: float, succeeds_at: float) -> list[float]:
+    tries = []
+
+    def call() -> list[float]:
+        tries.append(clock.now)
+        if clock.now < succeeds_at:
+            raise ConnectionError(f"at {clock.now}")
+        return tries
+
+    return clock.patience(patience).persevere(call, passing)
+
+
+def test_a_call_that_succeeds_is_not_waited_for() -> None:
+    clock = Clock()
+    assert call_until(clock, 20, 0) == [100]
+    assert clock.pauses == []
+    assert clock.told == []
+
+
+def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
+    tries = call_until(Clock(), 3600, 150)
+    assert [after - before for before, after in pairwise(tries)] == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+def test_it_ends_in_time_with_the_last_error_and_how_long_it_took() -> None:
+    clock = Clock()
+    words = r"at 120\.0; tried for 20s, as long as spec\.storage\.timeoutSeconds says"
+    with pytest.raises(Failure, match=words) as caught:
+        call_until(clock, 20, 1000)
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert (caught.value.reason, caught.value.exit_code) == ("EndpointUnreachable", 64)
+    assert clock.now == 120
+
+
+def test_patience_counts_from_the_first_error() -> None:
+    clock = Clock()
+    tries = []
+
+    def call() -> None:
+        tries.append(clock.now)
+        clock.now += 30  # so long a download goes well
+        raise ConnectionError(f"at {clock.now}")
+
+    with pytest.raises(Failure, match=r"tried for 1m32s"):
+        clock.patience(60).persevere(call, passing)
+    assert tries == [100, 130.5, 161.5]
+
+
+def test_no_patience_is_one_try() -> None:
+    clock = Clock()
+    with pytest.raises(Failure):
+        call_until(clock, 0, 1000)
+    assert clock.pauses == []
+
+
+def test_an_error_that_does_not_pass_ends_it_at_once() -> None:
+    clock = Clock()
+
+    def call() -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        clock.patience(20).persevere(call, passing)
+    assert clock.pauses == []
+
+
+def test_it_is_told_what_is_waited_for_and_when_it_goes_on() -> None:
+    clock = Clock()
+    call_until(clock, 3600, 110)
+    first, *others, last = clock.told
+    assert first is not None
+    assert (first.reason, first.message) == ("EndpointUnreachable", "at 101.5")
+    assert last is None
+    assert {other.since for other in others if other} == {first.since}
+
+
+def test_a_moment_is_not_worth_a_word() -> None:
+    clock = Clock()
+    call_until(clock, 3600, 100.5)
+    assert clock.told == []
+
+
+def test_it_is_told_that_nobody_waits_any_more_if_it_ends_in_a_failure() -> None:
+    clock = Clock()
+    with pytest.raises(Failure):
+        call_until(clock, 5, 1000)
+    assert clock.told[-1] is None
+
+
+def test_waiting_can_be_ended() -> None:
+    clock = Clock()
+
+    class Enough(BaseException):
+        pass
+
+    def check() -> None:
+        if clock.now > 107:
+            raise Enough
+
+    patience = Patience(3600, check, clock, clock.read, lambda: 1.0)
+
+    def call() -> None:
+        raise ConnectionError
+
+    with pytest.raises(Enough):
+        patience.persevere(call, passing)
+    assert clock.now < 108
+    assert clock.told[-1] is None
+
+
+def test_who_gets_an_answer_wakes_the_others() -> None:
+    waits = Waits()
+    waits.begin("us", bad_spec("EndpointUnreachable", "refused"), 1)
+    threading.Timer(0.2, waits.end, ["us"], {"answered": True}).start()
+    assert waits.pause(10)
+
+
+def test_jitter_makes_pauses_shorter_only() -> None:
+    found = [_jitter() for _ in range(100)]
+    assert 1 - JITTER <= min(found) < max(found) <= 1

@@ -1,0 +1,58 @@
+import weakref
+from typing import Any
+
+import pytest
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.training.progress import Watch
+
+
+class Kept:
+    """Stands for what validation will change, which may be as large as the network."""
+
+    def put_back(self) -> None:
+        """See BeforeValidation."""
+
+
+class Checkpointer:
+    """Takes a checkpoint, and looks what is in memory beside it."""
+
+    def __init__(self) -> None:
+        self.kept: weakref.ref[Kept] | None = None
+        self.stored: list[Any] = []
+
+    def before_validation(self) -> Kept:
+        kept = Kept()
+        self.kept = weakref.ref(kept)
+        return kept
+
+    def due_within(self) -> bool:
+        return False
+
+    def check(self) -> None:
+        pass
+
+    def capture(self, position: Any, *_: Any, **__: Any) -> Any:
+        assert self.kept is not None
+        return position, self.kept()
+
+    def store(self, snapshot: Any) -> None:
+        self.stored.append(snapshot)
+
+
+def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping, checkpointer = Stopping(), Checkpointer()
+    watch = Watch(
+        epochs=2,
+        steps=5,
+        stopping=stopping,
+        on_epoch=lambda _: None,
+        on_step=lambda *_: None,
+        checkpointer=checkpointer,  # type: ignore[arg-type]
+    )
+    watch.on_test_begin()
+    watch.on_test_batch_begin(0)
+    monkeypatch.setattr(Stopping, "requested", True)
+    with pytest.raises(Terminated):
+        watch.on_test_batch_begin(1)
+    ((position, kept),) = checkpointer.stored
+    assert (position.epoch, position.step, kept) == (0, 5, None)

@@ -1,0 +1,30 @@
+"""Times, figures and sizes as people read them."""
+
+
+def duration(seconds: float) -> str:
+    """Returns seconds for people: `0.4s`, `15s`, `1m45s`, `2h03m`, `3d04h`."""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004
+        return f"{whole}s"
+    if whole < 3600:  # noqa: PLR2004
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def figure(value: float) -> str:
+    """Returns a figure for people: four significant digits."""
+    return f"{value:.4g}"
+
+
+def readable(count: int) -> str:
+    """Returns bytes for people: `317 B`, `23.1 kB`, `4.6 MB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

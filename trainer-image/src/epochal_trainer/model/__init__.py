@@ -1,0 +1,1 @@
+"""The network: built, adapted to data and compiled as a TrainingJob describes it."""

@@ -1,0 +1,47 @@
+"""Fits layers that learn from data before training starts, as `adapt` does in a script."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from epochal_trainer.data import Samples
+from epochal_trainer.data.batches import in_memory
+from epochal_trainer.lib.failures import bad_data
+from epochal_trainer.model import keras_objects
+from epochal_trainer.model.network import Node
+
+_BATCH = 1024
+
+
+def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str]:
+    """Adapts layers that have not been given what they would learn.
+
+    Args:
+        model: The model, built.
+        nodes: Its layers, in order.
+        train: The training set.
+
+    Returns:
+        The names of the layers that were adapted.
+
+    Raises:
+        Failure: InvalidData, if a layer cannot learn from these features.
+    """
+    adapted = []
+    for node in nodes:
+        argument = keras_objects.LEARNED.get(node.layer.layer)
+        if argument is None or node.layer.arguments.get(argument) is not None:
+            continue
+        layer = model.get_layer(node.name)
+        before = keras.Model(model.input, layer.input)
+        try:
+            features = tf.data.Dataset.from_tensor_slices(in_memory(train.features))
+            layer.adapt(features.batch(_BATCH).map(before))
+        except keras_objects.NOT_THE_JOB:
+            raise
+        except Exception as error:
+            message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"
+            raise bad_data("InvalidData", message) from error
+        adapted.append(node.name)
+    return adapted

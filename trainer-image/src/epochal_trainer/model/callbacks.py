@@ -1,0 +1,198 @@
+"""The callbacks that a TrainingJob names.
+
+Every callback of Keras that needs no code works. Files that one writes (ModelCheckpoint, CSVLogger, TensorBoard,
+BackupAndRestore) go below one folder, whatever path is named, and are stored with the results.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from string import Formatter
+from typing import Any
+
+import keras
+from epochal_api.network import Callback
+
+from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.model import keras_objects
+
+_PATHS: Mapping[str, str] = {
+    "BackupAndRestore": "backup_dir",
+    "CSVLogger": "filename",
+    "ModelCheckpoint": "filepath",
+    "TensorBoard": "log_dir",
+}
+_FORMATTED = "ModelCheckpoint"
+"""The callback whose path Keras fills in with an epoch's figures."""
+_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
+"""How a figure may be written in a path: not so wide that it fills the memory."""
+_MOST_BYTES = 150
+"""Bytes of a file's name, which figures make longer: file systems take 255."""
+_SHOWN = 100
+"""Characters of an argument that a message repeats."""
+_ALWAYS = frozenset({"History", "ProgbarLogger"})
+"""What the trainer does anyway: it keeps the history, and its log shows the progress."""
+_REFUSED: Mapping[str, str] = {
+    "LambdaCallback": "it runs code, and a TrainingJob brings none",
+    "LearningRateScheduler": "it runs code, and a TrainingJob brings none; give the optimizer a schedule instead: "
+    "learning_rate: {name: ExponentialDecay, ...}, see keras.optimizers.schedules",
+    "RemoteMonitor": "it sends figures over the network; they are in the TrainingJob's status and in /metrics",
+    "OrbaxCheckpoint": "it needs the package orbax-checkpoint, which the trainer does not have; use ModelCheckpoint",
+    "Callback": "it is the base of other classes and does nothing by itself",
+    "CallbackList": "spec.training.callbacks is the list",
+}
+
+
+def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
+    """Builds callbacks.
+
+    Args:
+        specs: Their classes and arguments.
+        folder: Folder that takes the files they write.
+
+    Returns:
+        Objects of keras.callbacks, and after them one that they need at an end before the last epoch.
+
+    Raises:
+        Failure: InvalidTraining, naming the field, what was found and what must hold.
+    """
+    callbacks: list[Any] = []
+    for index, spec in enumerate(specs):
+        if reason := _REFUSED.get(spec.callback):
+            raise _fault(index, spec, f"it cannot be used here: {reason}")
+        if spec.callback in _ALWAYS:
+            continue
+        try:
+            callback = keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder))
+        except keras_objects.InvalidObject as error:
+            raise _fault(index, spec, str(error)) from error
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            callback.on_train_begin = _load_nothing
+        callbacks.append(callback)
+    swaps = [callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights)]
+    return [*callbacks, *map(_KeepAverages, swaps)]
+
+
+def _load_nothing(logs: Any = None) -> None:
+    """Stands for what BackupAndRestore does first: the trainer goes on from its own checkpoint, and trusts no file."""
+    del logs
+
+
+class _KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
+    """Leaves averaged weights in a model whose training is stopped, as at its last epoch.
+
+    The optimizer puts its averages into the model when training ends. While they are swapped it holds the others, and
+    SwapEMAWeights sees to that after the last epoch alone.
+
+    Args:
+        swap: The callback that swaps.
+    """
+
+    def __init__(self, swap: keras.callbacks.SwapEMAWeights) -> None:
+        super().__init__()
+        self._swap = swap
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del epoch, logs
+        if self.model.stop_training and self._swap._ema_weights_in_model:  # noqa: SLF001
+            self._swap._finalize_ema_values()  # noqa: SLF001
+
+
+def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
+    """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
+
+    Args:
+        specs: The callbacks.
+        optimizer: The keras.optimizers.Optimizer.
+
+    Raises:
+        Failure: InvalidTraining, naming the field and what must hold.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
+    for index, spec in enumerate(specs):
+        if spec.callback == "ReduceLROnPlateau" and scheduled:
+            raise _fault(index, spec, "cannot reduce a learning rate that follows a schedule: leave one of them out")
+        if spec.callback == "SwapEMAWeights" and not inner.use_ema:
+            raise _fault(index, spec, "needs an optimizer that averages weights: give that use_ema: true")
+
+
+def described(specs: Sequence[Callback]) -> list[dict[str, Any]]:
+    """Returns the descriptions of the callbacks that `build` makes, in its order."""
+    return [spec.dump() for spec in specs if spec.callback not in _ALWAYS]
+
+
+def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
+    """Checks that the figures that callbacks use will be there: Keras would only warn, or fail after an epoch.
+
+    Args:
+        specs: The callbacks.
+        figures: Names of an epoch's figures.
+
+    Raises:
+        Failure: InvalidTraining, naming the field and the figures there are.
+    """
+    for index, spec in enumerate(specs):
+        if spec.callback == "ModelCheckpoint":
+            reduces = any(other.callback == "ReduceLROnPlateau" for other in specs[:index])
+            _check_name(index, spec, [*figures, "learning_rate"] if reduces else figures)
+        best_only = spec.callback != "ModelCheckpoint" or spec.arguments.get("save_best_only", False)
+        classes = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
+        monitor = spec.arguments.get("monitor", "val_loss")
+        if spec.callback in classes and best_only and monitor not in figures:
+            hint = "; val_ figures need spec.data.validation" if str(monitor).startswith("val_") else ""
+            raise _fault(index, spec, f"monitors {monitor!r:.{_SHOWN}}, but the figures are {', '.join(figures)}{hint}")
+
+
+def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
+    """Checks that the name of a ModelCheckpoint's files can be made of the figures, as Keras does it."""
+    if isinstance(spec.arguments.get("save_freq", "epoch"), int):
+        figures = ["batch", *(name for name in figures if not name.startswith("val_") and name != "learning_rate")]
+    # The batch is counted, as the epoch is; all others are measured.
+    filled = {name: 1 if name == "batch" else 1.0 for name in figures}
+    try:
+        str(spec.arguments["filepath"]).format(epoch=1, **filled)
+    except (LookupError, ValueError) as error:
+        named = f"{spec.arguments['filepath']!r:.{_SHOWN}} cannot be filled in ({type(error).__name__}: {error})"
+        raise _fault(index, spec, f"filepath {named}: there are epoch, {', '.join(figures)}") from error
+
+
+def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
+    """Returns the arguments of a callback with its path below `folder`."""
+    argument = _PATHS.get(spec.callback)
+    if argument is None:
+        return spec.arguments
+    given = spec.arguments.get(argument, "logs" if spec.callback == "TensorBoard" else None)
+    if not isinstance(given, str) or not given:
+        raise keras_objects.InvalidObject(
+            f"{argument} must be a path relative to the results, found {given!r:.{_SHOWN}}"
+        )
+    path = PurePosixPath(given)
+    if path.is_absolute() or ".." in path.parts:
+        raise keras_objects.InvalidObject(f"{argument} must be relative and hold no '..', found {given!r:.{_SHOWN}}")
+    if any(len(part.encode()) > _MOST_BYTES for part in path.parts):
+        raise keras_objects.InvalidObject(
+            f"{argument} must be of names of at most {_MOST_BYTES} bytes, found {given!r:.{_SHOWN}}"
+        )
+    if spec.callback == _FORMATTED:
+        _check_fields(argument, given)
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return {**spec.arguments, argument: str(target)}
+
+
+def _check_fields(argument: str, path: str) -> None:
+    """Lets a path be filled in with figures alone: what is looked up in them would come to more than a number."""
+    try:
+        fields = [(name, layout or "", kind) for _, name, layout, kind in Formatter().parse(path) if name is not None]
+    except ValueError as error:
+        raise keras_objects.InvalidObject(f"{argument} {path!r:.{_SHOWN}} cannot be filled in: {error}") from error
+    for name, layout, conversion in fields:
+        if conversion or not name or set(name) & set(".[]") or not _FORMAT.fullmatch(layout):
+            must = "hold figures by their names, written as numbers, such as {epoch}, {epoch:03d} or {val_loss:.2f}"
+            raise keras_objects.InvalidObject(f"{argument} may {must}, found {path!r:.{_SHOWN}}")
+
+
+def _fault(index: int, spec: Callback, message: str) -> Failure:
+    return bad_spec("InvalidTraining", f"spec.training.callbacks[{index}] ({spec.callback}): {message}")

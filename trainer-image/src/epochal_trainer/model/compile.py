@@ -1,0 +1,170 @@
+"""Compiles a network: the optimizer, loss and metrics that a TrainingJob names."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from epochal_api.network import Named
+from epochal_api.training import Training
+
+from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.model import keras_objects
+
+_BY_SHAPE = frozenset({"accuracy", "acc", "crossentropy", "ce"})
+"""Metrics for which Keras picks a class once it knows the shapes of labels and outputs."""
+
+_SCALED = keras.optimizers.LossScaleOptimizer.__name__
+
+
+def compile_model(model: keras.Model, training: Training) -> None:
+    """Compiles a model.
+
+    Args:
+        model: The model, built.
+        training: What it is trained with.
+
+    Raises:
+        Failure: InvalidTraining, naming the field, what was found and what must hold.
+    """
+    optimizer = _optimizer(training, model.trainable_variables)
+    _check_scaling(model, training, optimizer)
+    loss, metrics = _loss(training.loss), _metrics(training.metrics)
+    # Keras itself looks at the type of the whole model alone, and leaves what it adds out of the model that is saved.
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, auto_scale_loss=False)
+
+
+def described_optimizer(training: Training) -> dict[str, Any]:
+    """Returns the optimizer as a TrainingJob would describe it, with the scaling of the loss that precision adds."""
+    described = training.optimizer.dump()
+    return {"name": _SCALED, "inner_optimizer": described} if _scales(training) else described
+
+
+def optimizer_slots(training: Training) -> int:
+    """Returns how many variables the optimizer keeps for each weight, such as the two moments of Adam.
+
+    Raises:
+        Failure: InvalidTraining, naming the field, what was found and what must hold.
+    """
+    weight = keras.Variable(np.zeros((2, 3), "float32"))
+    return sum(tuple(variable.shape) == (2, 3) for variable in _optimizer(training, [weight]).variables)
+
+
+def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> list[str]:
+    """Checks that loss and metrics take the labels beside what the network gives.
+
+    Args:
+        model: The model, built.
+        training: What it is trained with.
+        labels: Labels of shape (samples, ...), at least one.
+
+    Returns:
+        The names that the figures of an epoch will have.
+
+    Raises:
+        Failure: InvalidTraining, naming the field and both shapes.
+    """
+    labels = labels[:2]
+    outputs = keras.ops.zeros((len(labels), *(size or 1 for size in model.output.shape[1:])), dtype=model.output.dtype)
+    shapes = f"with labels of shape {('samples', *labels.shape[1:])} and type {labels.dtype}"
+    shapes += f", and a network that gives {tuple(model.output.shape)}"
+
+    def attempt(field: str, spec: Named, call: Callable[..., Any]) -> None:
+        try:
+            call(labels, outputs)
+        except keras_objects.NOT_THE_JOB:
+            raise
+        except Exception as error:
+            raise _fault(field, spec, f"{keras_objects.explain(error)} ({shapes})") from error
+
+    attempt("spec.training.loss", training.loss, _loss(training.loss))
+    for index, (spec, metric) in enumerate(zip(training.metrics, _metrics(training.metrics), strict=True)):
+        if callable(metric):
+            attempt(f"spec.training.metrics[{index}]", spec, metric)
+    try:
+        model.compute_loss(x=None, y=labels, y_pred=outputs)
+        names = list(model.compute_metrics(x=None, y=labels, y_pred=outputs))
+    except keras_objects.NOT_THE_JOB:
+        raise
+    except Exception as error:
+        message = f"spec.training.metrics: {keras_objects.explain(error)} ({shapes})"
+        raise bad_spec("InvalidTraining", message) from error
+    model.reset_metrics()
+    return names
+
+
+def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
+    """Returns the optimizer, built for weights."""
+    spec = training.optimizer
+    try:
+        optimizer = keras_objects.named(keras.optimizers, spec)
+    except keras_objects.InvalidObject as error:
+        raise _fault("spec.training.optimizer", spec, str(error)) from error
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise _fault("spec.training.optimizer", spec, "it is not an optimizer")
+    if _scales(training):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    try:
+        optimizer.build(weights)
+    except keras_objects.NOT_THE_JOB:
+        raise
+    except Exception as error:
+        raise _fault("spec.training.optimizer", spec, keras_objects.explain(error)) from error
+    return optimizer
+
+
+def _scales(training: Training) -> bool:
+    """Whether precision asks for a scaled loss, and the optimizer does not scale it by itself."""
+    spec = training.optimizer
+    scales_itself = spec.name.lower() == _SCALED.lower() or spec.arguments.get("loss_scale_factor") is not None
+    return training.precision == "mixed_float16" and not scales_itself
+
+
+def _check_scaling(model: keras.Model, training: Training, optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuses layers whose gradients vanish, since nothing scales the loss for them."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None:
+        return
+    for layer in model._flatten_layers(include_self=False):  # noqa: SLF001 - the layers within layers too
+        if layer.compute_dtype == "float16" and not isinstance(layer, keras.layers.InputLayer):
+            raise bad_spec(
+                "InvalidTraining",
+                f"spec.training.precision: found {training.precision}, but the layer {layer.name!r} has dtype "
+                f"{layer.dtype_policy.name}, whose small gradients are zero unless the loss is scaled. Write "
+                "precision: mixed_float16, which scales it, and dtype: float32 at layers that are to stay as they are; "
+                "or give spec.training.optimizer a loss_scale_factor; or use mixed_bfloat16, which needs neither",
+            )
+
+
+def _loss(spec: Named) -> Callable[..., Any]:
+    try:
+        loss: Callable[..., Any] = keras_objects.named(keras.losses, spec)
+    except keras_objects.InvalidObject as error:
+        raise _fault("spec.training.loss", spec, str(error)) from error
+    return loss
+
+
+def _metrics(specs: list[Named]) -> list[Any]:
+    """Returns metrics with names that differ, since the name is what the figures go by."""
+    metrics: list[Any] = []
+    names: set[str] = set()
+    for index, spec in enumerate(specs):
+        if spec.name in _BY_SHAPE and not spec.arguments:
+            metrics.append(spec.name)
+            continue
+        field = f"spec.training.metrics[{index}]"
+        try:
+            metric = keras_objects.named(keras.metrics, spec)
+        except keras_objects.InvalidObject as error:
+            raise _fault(field, spec, str(error)) from error
+        if isinstance(metric, keras.metrics.Metric):
+            original, count = metric.name, 1
+            while metric.name in names:
+                count += 1
+                metric.name = f"{original}_{count}"
+            names.add(metric.name)
+        metrics.append(metric)
+    return metrics
+
+
+def _fault(field: str, spec: Named, message: str) -> Failure:
+    return bad_spec("InvalidTraining", f"{field} ({spec.name}): {message}")

@@ -1,0 +1,130 @@
+"""The epochs so far, and what follows from them: the best, the time left, the line in the log, the table."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from epochal_api.report import MAX_NAME, BestEpoch
+from epochal_api.text import printable
+
+from epochal_trainer.lib.text import duration, figure
+
+MOST_FIGURES = 64
+"""As many as a report holds."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A finished epoch.
+
+    Args:
+        number: Counted from 1.
+        seconds: How long it took, with its validation.
+        learning_rate: The optimizer's at its end, where it has one.
+        metrics: Its figures by name, those of validation with `val_` before theirs.
+        comparable: Whether its loss is the one that is trained with now.
+    """
+
+    number: int
+    seconds: float
+    learning_rate: float | None
+    metrics: Mapping[str, float]
+    comparable: bool = True
+
+
+def figures(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the figures that Keras gives at an epoch's end as numbers.
+
+    Args:
+        logs: Scalars by name; a metric with a value per class gives an array.
+
+    Returns:
+        Numbers by name, losses first, those of validation last. Those of an array are numbered: `f1_score_0`,
+        `f1_score_1`, ... The learning rate, which some callbacks add, is left out.
+    """
+    result: dict[str, float] = {}
+    for name, value in logs.items():
+        if name in {"learning_rate", "lr"}:
+            continue
+        if getattr(value, "ndim", 0):
+            result |= {f"{name}_{index}": float(part) for index, part in enumerate(value.reshape(-1))}
+        else:
+            result[name] = float(value)
+    names = sorted(result, key=lambda name: (name.startswith("val_"), name.removeprefix("val_") != "loss"))
+    return {name: result[name] for name in names}
+
+
+def reported(figures: Mapping[str, float]) -> dict[str, float]:
+    """Returns as many figures as a report holds: losses first, those of validation before those of training.
+
+    Their names, which a spec may give as it likes, are made such that the operator takes them: see MetricName.
+    """
+    named = ((" ".join(printable(name, instead=" ").split())[:MAX_NAME], value) for name, value in figures.items())
+    figures = {name: value for name, value in named if name}
+    names = sorted(figures, key=lambda name: (name not in {"loss", "val_loss"}, not name.startswith("val_")))
+    kept = frozenset(names[:MOST_FIGURES])
+    return {name: value for name, value in figures.items() if name in kept}
+
+
+def best(epochs: Sequence[Epoch]) -> BestEpoch | None:
+    """Returns the epoch with the lowest loss: of validation where there is one, else of training.
+
+    Those of another loss are no measure, and left out.
+    """
+    epochs = [epoch for epoch in epochs if epoch.comparable]
+    metric = "val_loss" if any("val_loss" in epoch.metrics for epoch in epochs) else "loss"
+    candidates = [epoch for epoch in epochs if math.isfinite(epoch.metrics.get(metric, math.nan))]
+    if not candidates:
+        return None
+    lowest = min(candidates, key=lambda epoch: epoch.metrics[metric])
+    return BestEpoch(epoch=lowest.number, metric=metric, value=lowest.metrics[metric])
+
+
+def seconds_left(
+    *, epochs: int, finished: int, fraction: float, elapsed: float, last_epoch: float | None
+) -> float | None:
+    """Returns how long training will still take.
+
+    Args:
+        epochs: Epochs in all.
+        finished: Finished epochs.
+        fraction: Finished part of the running epoch, from 0 to 1.
+        elapsed: Seconds since the running epoch began.
+        last_epoch: Seconds that the last finished epoch took.
+
+    Returns:
+        Seconds, or None while there is nothing to go by.
+    """
+    if last_epoch is not None:
+        return max(0.0, last_epoch * (epochs - finished - fraction))
+    if fraction <= 0:
+        return None
+    return elapsed / fraction * (epochs - fraction)
+
+
+def line(epoch: Epoch, *, epochs: int, left: float | None, is_best: bool) -> str:
+    """Returns the line of an epoch in the log."""
+    count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
+    parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
+    parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]
+    if is_best and epochs > 1:
+        parts.append("best")
+    if left:
+        parts.append(f"{duration(left)} left")
+    return "  ".join(parts)
+
+
+def table(epochs: Sequence[Epoch]) -> str:
+    """Returns the epochs as CSV: a row per epoch, a column per figure."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["epoch", "seconds", "learning_rate", *names])
+    for epoch in epochs:
+        rate = "" if epoch.learning_rate is None else epoch.learning_rate
+        values = [epoch.metrics.get(name, "") for name in names]
+        rows.writerow([epoch.number, round(epoch.seconds, 3), rate, *values])
+    return text.getvalue()

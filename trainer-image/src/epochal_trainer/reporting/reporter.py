@@ -1,0 +1,272 @@
+"""Reports to the operator, from a thread of its own: the training never waits for one."""
+
+import http.client
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from epochal_api.report import INTERVAL_SECONDS, Answer, Report
+from epochal_api.text import printable
+from pydantic import ValidationError
+
+log = logging.getLogger(__name__)
+
+INTERVAL = INTERVAL_SECONDS
+LONGEST_INTERVAL = 900.0
+"""No operator asks for more: that were to ask for silence."""
+TIMEOUT = 3.0
+"""Seconds that an operator has to take a report."""
+LONGEST_DELAY = 15.0
+"""Seconds between tries to reach an operator that does not answer."""
+REFUSED_DELAY = 60.0
+"""Seconds between tries where the operator refuses reports: it may be replaced by one that takes them."""
+LAST_CHANCE = 10.0
+"""Seconds at the trainer's end for its last report."""
+_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where reports go.
+
+    Args:
+        url: The address, https.
+        ca_file: Certificates that vouch for the operator, PEM.
+        token_file: The pod's token. The kubelet renews it, so it is read each time.
+    """
+
+    url: str
+    ca_file: Path
+    token_file: Path
+
+    def post(self, body: str) -> "Pause":
+        """Sends a report.
+
+        Returns:
+            How long to wait until the next one.
+
+        Raises:
+            Undelivered: If it did not.
+            OSError: If it could not be reached.
+        """
+        address = urlsplit(self.url)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        connection = http.client.HTTPSConnection(address.netloc, timeout=TIMEOUT, context=context)
+        headers = {
+            "Authorization": f"Bearer {self.token_file.read_text(encoding='ascii').strip()}",
+            "Content-Type": "application/json",
+        }
+        try:
+            connection.request("POST", address.path, body=body, headers=headers)
+            response = connection.getresponse()
+            text = response.read(4096).decode(errors="replace").strip()
+        finally:
+            connection.close()
+        if response.status != HTTPStatus.OK:
+            raise Undelivered(response.status, text, response.headers.get("Retry-After"))
+        return asked_for(text) or Pause(INTERVAL)
+
+
+class Pause(NamedTuple):
+    """How long to wait until the next report.
+
+    Args:
+        steps: Seconds until one that tells of steps.
+        news: Seconds until one that tells of more, such as an epoch's end.
+    """
+
+    steps: float
+    news: float = 0.0
+
+
+def asked_for(text: str) -> Pause | None:
+    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
+    try:
+        answer = Answer.model_validate_json(text)
+    except ValidationError:
+        return None
+    if answer.report_after_seconds is None:
+        return None
+    steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
+    return Pause(steps, news=min(answer.epoch_after_seconds or 0.0, steps))
+
+
+def back_off(delay: float) -> float:
+    """Returns for how many seconds to wait after one more failure in a row.
+
+    Args:
+        delay: How long it was after the failure before; 0 if there was none.
+    """
+    return min(2 * delay or 1.0, LONGEST_DELAY)
+
+
+class Undelivered(Exception):
+    """A report that the operator did not take.
+
+    Args:
+        status: HTTP status.
+        text: What the operator said.
+        retry_after: Its Retry-After header.
+    """
+
+    def __init__(self, status: int, text: str, retry_after: str | None) -> None:
+        super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))
+        self.refused = status in _REFUSED
+        self.pause = None
+        if retry_after and retry_after.isdecimal():
+            seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)
+            # What the operator says itself tells an epoch's end from steps; the header, for older trainers, does not.
+            self.pause = asked_for(text) or Pause(seconds, seconds)
+
+
+class Reporter:
+    """Holds the latest state and sends it: at once when something happened, else every few seconds if it changed.
+
+    As long as its attempt is not known, a state is sent only if it says what is waited for.
+
+    Args:
+        first: The state to begin with.
+        endpoint: Where reports go; None where there is no operator.
+        keep: Takes each state before it is sent. Called from the reporter's thread.
+        memory: Gives the bytes of memory taken at the peak, if that is known. Called from the reporter's thread.
+    """
+
+    def __init__(
+        self,
+        first: Report,
+        endpoint: Endpoint | None,
+        *,
+        keep: Callable[[Report], None] | None = None,
+        memory: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self.position: Callable[[], dict[str, Any]] = dict
+        """Gives what changes from step to step, as fields of Report. Called from the reporter's thread."""
+        self._state = first
+        self._endpoint = endpoint
+        self._keep = keep
+        self._memory = memory
+        self._sequence = 0
+        self._delivered: Report | None = None
+        self._changed = threading.Condition()
+        self._urgent = False
+        self._closing = False
+        self._complained = False
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Begins to report."""
+        if self._endpoint is not None:
+            self._thread.start()
+
+    def update(self, **changes: Any) -> None:
+        """Takes news, to be sent at once.
+
+        Args:
+            **changes: Fields of Report.
+        """
+        with self._changed:
+            self._state = self._state.model_copy(update=changes)
+            self._urgent = True
+            self._changed.notify()
+
+    def close(self, seconds: float = LAST_CHANCE) -> Report:
+        """Sends the last state, or gives up after some seconds.
+
+        Args:
+            seconds: How long to try.
+
+        Returns:
+            The last state.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return self._next()
+
+    def _next(self) -> Report:
+        """Returns the state as it is now, with a number of its own if it is not the one delivered last."""
+        with self._changed:
+            self._urgent = False
+            now = {**self.position(), "peak_memory": self._memory(), "sequence": self._sequence}
+            report = self._state.model_copy(update=now)
+            if report == self._delivered:
+                return report
+            self._sequence += 1
+            return report.model_copy(update={"sequence": self._sequence})
+
+    def _run(self) -> None:
+        assert self._endpoint is not None  # noqa: S101 - the thread runs only where there is one
+        delay = 0.0
+        pause = Pause(INTERVAL)
+        end = float("inf")
+        while True:
+            with self._changed:
+                urgent, report = self._urgent, self._next()
+            if self._keep is not None:
+                self._keep(report)
+            if report != self._delivered and (report.attempt or report.waiting):
+                try:
+                    pause = self._endpoint.post(report.model_dump_json(exclude_none=True))
+                except Undelivered as error:
+                    delay, pause = self._put_off(report, error, delay, urgent=urgent)
+                except (OSError, http.client.HTTPException, ValueError) as error:
+                    delay = self._failed(error, delay)
+                    pause = Pause(delay, delay)
+                else:
+                    self._delivered, delay = report, 0.0
+                    self._succeeded()
+            if self._closing:
+                end = min(end, time.monotonic() + LAST_CHANCE)
+                if (not delay and not self._urgent) or time.monotonic() + delay > end:
+                    return
+                time.sleep(delay)
+            else:
+                self._wait(pause)
+
+    def _wait(self, pause: Pause) -> None:
+        """Waits for the next report: no news are sent before their time, and steps only at theirs."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closing, pause.news):
+                self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, pause.steps - pause.news))
+
+    def _put_off(self, report: Report, error: Undelivered, delay: float, *, urgent: bool) -> tuple[float, Pause]:
+        """Returns for how long an answer that is none delays the next report, and at least, if it is the last one."""
+        if error.refused:
+            # An older operator refuses those without an attempt, and takes the others.
+            if report.attempt:
+                self._complain("The operator refuses progress reports (%s). Training goes on without.", error)
+                return REFUSED_DELAY, Pause(REFUSED_DELAY, REFUSED_DELAY)
+            self._delivered = report
+            return 0.0, Pause(INTERVAL)
+        if error.pause is not None:
+            delay = error.pause.news or back_off(delay)
+            if not urgent:
+                return delay, error.pause
+            with self._changed:
+                self._urgent = True  # They are news still, and do not wait until steps are told.
+            return delay, error.pause._replace(news=delay)
+        delay = self._failed(error, delay)
+        return delay, Pause(delay, delay)
+
+    def _failed(self, error: Exception, delay: float) -> float:
+        self._complain("Progress reports do not reach the operator (%s). Training goes on, and so do the tries.", error)
+        return back_off(delay)
+
+    def _complain(self, message: str, error: Exception) -> None:
+        if not self._complained:
+            log.warning(message, error)
+            self._complained = True
+
+    def _succeeded(self) -> None:
+        if self._complained:
+            log.info("Progress reports reach the operator again.")
+            self._complained = False

@@ -1,0 +1,84 @@
+"""What a training leaves in the results bucket."""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from epochal_trainer.lib.text import readable
+from epochal_trainer.storage import Bucket
+
+log = logging.getLogger(__name__)
+
+MODEL = "model.keras"
+HISTORY = "history.csv"
+CURVES = "curves.png"
+LOG = "training.log"
+SUMMARY = "summary.json"
+TENSORBOARD = "tensorboard"
+CHECKPOINTS = "checkpoints"
+ATTEMPTS = "attempts"
+CALLBACKS = "callbacks"
+"""Folder for the files that the user's own callbacks write."""
+
+
+class Results:
+    """The folder of one TrainingJob in the results bucket.
+
+    Args:
+        bucket: The bucket.
+        folder: The folder, without a slash at its end.
+        check: Called before each try to write; raises if these results are another attempt's by now.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str, check: Callable[[], None]) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self._check = check
+
+    def uri(self, name: str = "") -> str:
+        """Returns where a result lies; without a name, where all do."""
+        return self._bucket.uri(f"{self._folder}/{name}")
+
+    def store(self, path: Path, name: str) -> str:
+        """Stores a file.
+
+        Args:
+            path: The file.
+            name: Its name in the folder.
+
+        Returns:
+            Where it lies.
+
+        Raises:
+            Failure: As `check`, or as the bucket.
+        """
+        self._bucket.upload(path, f"{self._folder}/{name}", before=self._check)
+        log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
+        return self.uri(name)
+
+    def store_folder(self, path: Path, name: str) -> None:
+        """Stores all files of a folder, if there is one.
+
+        Args:
+            path: The folder.
+            name: Its name in the folder of results.
+        """
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                self.store(file, f"{name}/{file.relative_to(path).as_posix()}")
+
+
+def to_json(content: Any) -> bytes:
+    """Returns JSON for people and programs: indented, and with null for what is no finite number."""
+    return (json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

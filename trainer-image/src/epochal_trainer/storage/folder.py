@@ -1,0 +1,136 @@
+"""A folder that stands for a bucket, to train without one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from epochal_trainer.lib.failures import Failure, bad_data, refused
+from epochal_trainer.storage.bucket import ObjectInfo, sha256
+from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
+
+UNFINISHED = ".unfinished-"
+"""Begins the names of files that are being written."""
+
+
+class FolderBucket:
+    """A folder as a bucket: an object's key is its path in the folder.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = root.name
+
+    def uri(self, key: str) -> str:
+        """See Bucket."""
+        return str(self.root / key)
+
+    def check(self) -> None:
+        """See Bucket."""
+        if not self.root.is_dir():
+            raise bad_data("BucketNotFound", f"{self.root} is not a folder: name one that exists")
+        if not os.access(self.root, os.R_OK | os.X_OK):
+            raise refused("CredentialsRefused", f"{self.root} may not be read: change its permissions")
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See Bucket."""
+        path = self._path(key)
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._not_found(key) from None
+        except PermissionError:
+            raise _not_readable(path) from None
+        if not path.is_file():
+            raise self._not_found(key)
+        return ObjectInfo(size=found.st_size, etag=f"{found.st_mtime_ns:x}-{found.st_size:x}")
+
+    def keys(self, prefix: str) -> list[str]:
+        """See Bucket."""
+        self.check()
+        found = (
+            (Path(folder) / file).relative_to(self.root).as_posix()
+            for folder, _, files in os.walk(self.root / os.path.dirname(prefix))  # noqa: PTH120 - a prefix is no path
+            for file in files
+            if not file.startswith(UNFINISHED)
+        )
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def get(self, key: str) -> bytes:
+        """See Bucket."""
+        self.stat(key)
+        try:
+            with self._path(key).open("rb") as file:
+                return bounded(file.read(SMALL_BYTES + 1), self.uri(key))
+        except PermissionError:
+            raise _not_readable(self._path(key)) from None
+
+    def download(self, key: str, path: Path) -> str:
+        """See Bucket."""
+        before = self.stat(key)
+        with room_for(path, before.size, self.uri(key)):
+            try:
+                shutil.copyfile(self._path(key), path)
+            except PermissionError:
+                raise _not_readable(self._path(key)) from None
+        if self.stat(key) != before:
+            path.unlink()
+            raise object_changed(self.uri(key))
+        return sha256(path)
+
+    def put(self, key: str, data: bytes) -> None:
+        """See Bucket."""
+        with self._written(key) as unfinished:
+            unfinished.write_bytes(data)
+
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
+        """See Bucket."""
+        before()
+        with self._written(key) as unfinished:
+            shutil.copyfile(path, unfinished)
+
+    def delete(self, key: str) -> None:
+        """See Bucket."""
+        with self._writing(key):
+            self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        if key.startswith("/") or ".." in key.split("/"):
+            raise bad_data("ObjectNotFound", f"{key!r} leads out of {self.root}: name an object in it")
+        return self.root / key
+
+    def _not_found(self, key: str) -> Failure:
+        folder = key.rpartition("/")[0]
+        near = self.keys(f"{folder}/" if folder else "") if self.root.is_dir() else []
+        return not_found(self.uri(key), key, near)
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise refused("ResultsNotWritable", f"{self.uri(key)} cannot be written: {error.strerror}") from error
+
+    @contextmanager
+    def _written(self, key: str) -> Iterator[Path]:
+        target = self._path(key)
+        with self._writing(key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
+            os.close(handle)
+            unfinished = Path(name)
+            try:
+                yield unfinished
+                unfinished.chmod(0o644)
+                unfinished.replace(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+
+def _not_readable(path: Path) -> Failure:
+    return refused("CredentialsRefused", f"{path} may not be read: change its permissions")

@@ -1,0 +1,401 @@
+"""A bucket of any S3 service."""
+
+import hashlib
+import io
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from epochal_api.pod import ExitCode
+from minio import Minio
+from minio.error import S3Error
+from urllib3 import PoolManager, Retry, Timeout
+from urllib3.exceptions import ProtocolError
+
+from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
+from epochal_trainer.storage.bucket import ObjectInfo, sha256
+from epochal_trainer.storage.credentials import Credentials
+from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
+from epochal_trainer.storage.patience import Patience
+from epochal_trainer.storage.s3_errors import REVOCABLE, Request, failure, passes
+
+T = TypeVar("T")
+Verb = Literal["find", "read", "list", "write", "delete"]
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+RETRIES = 2
+"""Quick ones of a single request, so that one lost connection does not begin a large upload anew."""
+CONNECT_RETRIES = 1
+TRIES = 3
+"""How often a content is sent or fetched that does not arrive as it is."""
+PART_BYTES = 16 * 1024**2
+CHUNK_BYTES = 1024**2
+CONNECTIONS = 4
+SIMILAR = 200
+"""Keys that are looked through for one that is like a missing one."""
+MD5_HEX = 32
+
+
+class Abandoned(Exception):
+    """What is fetched is of no use any more."""
+
+
+class Altered(Failure):
+    """The service does not hold what was written to it.
+
+    Args:
+        what: What should hold it, and how much that is.
+        times: How often it was written.
+    """
+
+    def __init__(self, what: str, times: int) -> None:
+        often = "once" if times == 1 else f"{times} times"
+        message = (
+            f"{what} that were written to it {often}: let nothing else write there, and check that the service is "
+            "healthy"
+        )
+        super().__init__("ResultsNotWritable", message, ExitCode.REFUSED)
+        self.times = times
+
+
+class S3Bucket:
+    """A bucket of an S3 service.
+
+    Args:
+        endpoint: http://HOST[:PORT] or https://HOST[:PORT].
+        bucket: Name of the bucket.
+        credentials: What requests are signed with.
+        region: Region that requests are signed for.
+        ca_file: PEM certificates to trust beside the system's.
+        patience: How long to wait while the service does not answer. What it allowed once, it is waited for to allow
+            again: work that is done is not lost for a right that was taken away.
+
+    Raises:
+        Failure: InvalidCertificateAuthority, if there are no certificates in `ca_file`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        credentials: Credentials,
+        *,
+        region: str = "us-east-1",
+        ca_file: Path | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.name = bucket
+        self._credentials = credentials
+        self._patience = patience or Patience()
+        self._allowed: set[Verb] = set()
+        self._keeps = False
+        address = urlsplit(self.endpoint)
+        secure = address.scheme == "https"
+        try:
+            self._client = Minio(
+                address.netloc,
+                access_key=credentials.access_key,
+                secret_key=credentials.secret_key,
+                session_token=credentials.session_token,
+                secure=secure,
+                region=region,
+                http_client=PoolManager(
+                    timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    maxsize=CONNECTIONS,
+                    retries=Retry(
+                        total=RETRIES,
+                        connect=CONNECT_RETRIES,
+                        read=0,
+                        redirect=False,
+                        backoff_factor=0.2,
+                        status_forcelist=(500, 502, 503, 504),
+                        respect_retry_after_header=False,  # It may name hours, of which nobody would be told.
+                        raise_on_status=False,
+                    ),
+                    ssl_context=_trust(ca_file) if secure else None,
+                ),
+            )
+        except ValueError as error:
+            raise bad_spec("EndpointUnreachable", f"spec.storage.endpoint {endpoint} is no address: {error}") from error
+
+    def uri(self, key: str) -> str:
+        """See Bucket."""
+        return f"s3://{self.name}/{key}"
+
+    def check(self) -> None:
+        """See Bucket.
+
+        Credentials that may not list, but are known to the service, pass: they may still read.
+        """
+        try:
+            self._ask("find", "", lambda: next(self._client.list_objects(self.name), None))
+        except Failure as error:
+            if not isinstance(error.__cause__, S3Error) or error.__cause__.code != "AccessDenied":
+                raise
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See Bucket."""
+
+        def ask() -> ObjectInfo:
+            try:
+                found = self._client.stat_object(self.name, key)
+            except S3Error as error:
+                if error.code != "AccessDenied":
+                    raise
+                # The answer to HEAD has no body that says why: that to GET has.
+                self._client.get_object(self.name, key, length=1).release_conn()
+                raise
+            etag = found.etag or ""
+            encryption = (found.metadata or {}).get("x-amz-server-side-encryption", "AES256")
+            plain = encryption == "AES256" and len(etag) == MD5_HEX and etag.isalnum()
+            return ObjectInfo(size=found.size or 0, etag=etag, md5=etag if plain else None)
+
+        try:
+            return self._ask("read", key, ask)
+        except Failure as error:
+            if error.reason != "ObjectNotFound":
+                raise
+            raise self._not_found(key) from error
+
+    def keys(self, prefix: str) -> list[str]:
+        """See Bucket."""
+
+        def ask() -> list[str]:
+            found = self._client.list_objects(self.name, prefix=prefix, recursive=True)
+            return sorted(entry.object_name for entry in found if entry.object_name)
+
+        return self._ask("list", prefix, ask)
+
+    def get(self, key: str) -> bytes:
+        """See Bucket."""
+
+        def ask() -> bytes:
+            with self._opened(key) as response:
+                return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
+
+        return self._ask("read", key, ask)
+
+    def download(self, key: str, path: Path) -> str:
+        """See Bucket.
+
+        A large object comes in parts over several connections, each part only if the object is still the same.
+        """
+        found = self.stat(key)
+        unfinished = path.with_name(f"{path.name}.unfinished")
+        try:
+            with room_for(path, found.size, self.uri(key)):
+                with unfinished.open("wb") as file:
+                    file.truncate(found.size)
+                for _ in range(TRIES):
+                    self._fetch(key, found, unfinished)
+                    if found.md5 is None or _md5(unfinished) == found.md5:
+                        break
+                else:
+                    raise bad_data(
+                        "DamagedData",
+                        f"{self.uri(key)} arrived {TRIES} times with another MD5 than its ETag {found.etag}: upload it "
+                        "again",
+                    )
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return sha256(path)
+
+    def put(self, key: str, data: bytes) -> None:
+        """See Bucket."""
+        self._store(key, len(data), lambda: io.BytesIO(data))
+
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
+        """See Bucket.
+
+        The service's ETag shows what arrived where it is the content's MD5. Where it is something else, as it may be
+        with encryption, the object is read back.
+        """
+        self._store(key, path.stat().st_size, lambda: path.open("rb"), before)
+
+    def delete(self, key: str) -> None:
+        """See Bucket."""
+        self._ask("delete", key, lambda: self._client.remove_object(self.name, key))
+
+    def _ask(self, verb: Verb, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
+        request = Request(self.endpoint, self.name, verb, key)
+
+        def passing(error: Exception) -> Failure | None:
+            found = failure(error, request, self._credentials.hidden)
+            if found is None or passes(error):
+                return found
+            return found if found.reason in REVOCABLE and self._allowed.issuperset((verb, "write")) else None
+
+        try:
+            result = (patience or self._patience).persevere(call, passing)
+        except Failure:
+            raise
+        except Exception as error:
+            found = failure(error, request, self._credentials.hidden)
+            if found is None:
+                raise
+            raise found from error
+        self._allowed.add(verb)
+        return result
+
+    def _store(
+        self, key: str, size: int, opened: Callable[[], BinaryIO], before: Callable[[], None] = lambda: None
+    ) -> None:
+        with opened() as content:
+            etag = _etag(content, size)
+
+        tries = count(1)
+
+        def ask() -> None:
+            before()
+            with opened() as content:
+                self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
+
+        def store() -> None:
+            self._ask("write", key, ask)
+            times = next(tries)
+            if not self._holds(key, size, etag, opened):
+                raise Altered(f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes", times)
+
+        def passing(error: Exception) -> Failure | None:
+            return error if isinstance(error, Altered) and (self._keeps or error.times < TRIES) else None
+
+        self._patience.persevere(store, passing)
+        self._keeps = True
+
+    def _holds(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
+        try:
+            stored = self.stat(key)
+            if stored.size != size or stored.etag == etag:
+                return stored.size == size
+            with opened() as content:
+                wanted = _sha256(_chunks(content, size))
+            return self._ask("read", key, lambda: self._digest(key)) == wanted
+        except Failure as error:
+            if error.reason != "ObjectNotFound":
+                raise
+            return False
+
+    @contextmanager
+    def _opened(self, key: str, **how: Any) -> Iterator[Any]:
+        """Opens an object, or what `how` says of it. A connection that was not read to its end serves nobody else."""
+        response = self._client.get_object(self.name, key, **how)
+        response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
+        try:
+            yield response
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _digest(self, key: str) -> str:
+        with self._opened(key) as response:
+            return _sha256(response.stream(CHUNK_BYTES))
+
+    def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
+        abandoned = threading.Event()
+
+        def check() -> None:
+            if abandoned.is_set():
+                raise Abandoned
+            self._patience.check()
+
+        def fetch(offset: int) -> None:
+            self._fetch_part(key, found, path, offset, replace(self._patience, check=check))
+
+        with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="download") as pool:
+            parts = [pool.submit(fetch, offset) for offset in range(0, found.size, PART_BYTES)]
+            try:
+                for part in parts:
+                    part.result()
+            except BaseException:
+                abandoned.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _fetch_part(self, key: str, found: ObjectInfo, path: Path, offset: int, patience: Patience) -> None:
+        length = min(PART_BYTES, found.size - offset)
+
+        def ask() -> None:
+            same = {"If-Match": f'"{found.etag}"'} if found.etag else None
+            with self._opened(key, offset=offset, length=length, request_headers=same) as response:
+                if response.headers.get("Content-Length") != str(length):
+                    raise object_changed(self.uri(key))
+                with path.open("r+b") as file:
+                    file.seek(offset)
+                    for chunk in response.stream(CHUNK_BYTES):
+                        patience.check()
+                        file.write(chunk)
+                    if file.tell() != offset + length:
+                        raise ProtocolError(f"{file.tell() - offset:,} bytes came instead of {length:,}")
+
+        self._ask("read", key, ask, patience)
+
+    def _not_found(self, key: str) -> Failure:
+        folder = key.rpartition("/")[0]
+        prefix = f"{folder}/" if folder else ""
+        try:
+            near = self._ask(
+                "list", prefix, lambda: list(islice(self._client.list_objects(self.name, prefix=prefix), SIMILAR))
+            )
+        except Failure as error:
+            return (
+                error
+                if error.reason == "BucketNotFound"
+                else bad_data("ObjectNotFound", f"{self.uri(key)} does not exist")
+            )
+        return not_found(f"{self.uri(key)} at {self.endpoint}", key, [entry.object_name or "" for entry in near])
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise bad_spec(
+                "InvalidCertificateAuthority",
+                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): "
+                "it must be PEM certificates",
+            ) from error
+    return context
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _etag(content: BinaryIO, size: int) -> str:
+    """Returns the ETag that a service gives a content which is sent as it is: that of one part, or of several."""
+    parts = []
+    for begin in range(0, max(1, size), PART_BYTES):
+        part = hashlib.md5(usedforsecurity=False)
+        for chunk in _chunks(content, min(PART_BYTES, size - begin)):
+            part.update(chunk)
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0].hexdigest()
+    whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
+    return f"{whole.hexdigest()}-{len(parts)}"
+
+
+def _chunks(content: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (chunk := content.read(min(CHUNK_BYTES, size))):
+        size -= len(chunk)
+        yield chunk
+
+
+def _sha256(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The training itself: its loop, where it is, and that it goes on."""

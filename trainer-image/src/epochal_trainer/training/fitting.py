@@ -1,0 +1,198 @@
+"""The stage of training: from a checkpoint or from the beginning, watched, reported, stored step by step."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from epochal_api.pod import GRACE_SECONDS
+from epochal_api.training import Training
+
+from epochal_trainer import checkpoint
+from epochal_trainer.data import DataSets
+from epochal_trainer.data.batches import steps_per_epoch
+from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.model import callbacks as user_callbacks
+from epochal_trainer.model.compile import described_optimizer
+from epochal_trainer.reporting import history
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.reporter import Reporter
+from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
+from epochal_trainer.reporting.tensorboard import Scalars
+from epochal_trainer.training import loop
+from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+STAGING = "checkpoint"
+"""Folder for what is on its way to a checkpoint, or from one."""
+_LAST_WORDS_SECONDS = 30.0
+"""What is left of the grace once a checkpoint is stored, for the log and the last report."""
+_OLD_CHECKPOINT_SECONDS = 20.0
+"""How long a training that failed waits for a checkpoint that was taken before."""
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at whether to stop, while the last checkpoint is stored."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Trains a model, and keeps checkpoints of it.
+
+    Args:
+        training: How to train.
+        scratch: Folder for files of this attempt.
+        stopping: Says when to stop.
+        reporter: Takes what is to be reported.
+        watchdog: Takes each step.
+        versions: Versions of what the result depends on.
+    """
+
+    training: Training
+    scratch: Path
+    stopping: Stopping
+    reporter: Reporter
+    watchdog: Watchdog
+    versions: Mapping[str, str]
+
+    def run(
+        self,
+        model: keras.Model,
+        data: DataSets,
+        callbacks: Sequence[Any],
+        *,
+        start: checkpoint.Start | None,
+        store: checkpoint.Store,
+        attempt: int,
+    ) -> Sequence[Epoch]:
+        """Trains, and returns once the last checkpoint is stored.
+
+        Args:
+            model: The model, compiled, its metrics built.
+            data: What to train on and to validate on.
+            callbacks: The user's callbacks.
+            start: What was found to go on from, if anything.
+            store: Takes checkpoints.
+            attempt: The attempt.
+
+        Returns:
+            The epochs, those before this attempt too.
+
+        Raises:
+            Failure: If the training, or storing it, has come to an end.
+            Terminated: If it was told to stop.
+        """
+        training = self.training
+        steps = steps_per_epoch(len(data.train), training.batch_size)
+        facts = checkpoint.Facts(
+            loss=training.loss.dump(),
+            callbacks=user_callbacks.described(training.callbacks),
+            samples=len(data.train),
+            batch_size=training.batch_size,
+            steps=steps,
+            seed=training.seed,
+            optimizer=described_optimizer(training),
+            data=data.digests,
+        )
+        files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
+        scalars = Scalars(self.scratch / TENSORBOARD)
+
+        def on_epoch(epochs: Sequence[Epoch]) -> None:
+            scalars.write(epochs[-1])
+            self.reporter.update(**_reached(epochs))
+
+        writer = checkpoint.Writer(store.write)
+        watch = Watch(
+            epochs=training.epochs,
+            steps=steps,
+            stopping=self.stopping,
+            on_epoch=on_epoch,
+            on_step=self.watchdog.at,
+            checkpointer=checkpoint.Checkpointer(
+                training.checkpoint,
+                model=model,
+                callbacks=callbacks,
+                files=files,
+                writer=writer,
+                facts=facts,
+                attempt=attempt,
+                versions=self.versions,
+            ),
+            ends_on_nan=training.terminate_on_nan,
+        )
+        sizes = training.epochs, steps, training.batch_size
+        log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
+        start = checkpoint.fitted(start, model, facts, self.versions) if start else None
+        if start is not None:
+            self._put_back(start, files, scalars)
+            watch.resume(start.snapshot)
+            log.info("Going on from %s", start)
+        self.reporter.position = watch.position
+        self.reporter.update(stage="Training", **{**progress(start), "steps_per_epoch": steps})
+        with self.stopping.deferred():
+            try:
+                with self.watchdog.watched(training.stall_seconds):
+                    loop.fit(
+                        model,
+                        training,
+                        train=data.train,
+                        validation=data.validation,
+                        callbacks=callbacks,
+                        watch=watch,
+                        start=start.snapshot if start else None,
+                    )
+                self._flush(writer)
+            except Terminated:
+                if not writer.flush(GRACE_SECONDS - _LAST_WORDS_SECONDS - self.stopping.seconds):
+                    log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
+                raise
+            except Exception:
+                writer.flush(_OLD_CHECKPOINT_SECONDS)
+                raise
+            finally:
+                writer.close()
+        self.reporter.position = dict
+        self.reporter.update(step=0, seconds_left=None)
+        scalars.close()
+        if len(watch.history) < training.epochs:
+            log.info("Stopped early, after epoch %d of %d", len(watch.history), training.epochs)
+        return watch.history
+
+    def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
+        """Puts back what was written until a checkpoint was taken. The log is that of one training only."""
+        copies = start.snapshot.files
+        files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
+        for epoch in start.snapshot.history:
+            scalars.write(epoch)
+
+    def _flush(self, writer: checkpoint.Writer) -> None:
+        """Waits until the last checkpoint is stored: another training may go on from there."""
+        while not writer.flush(_LOOK_EVERY):
+            writer.check()
+            self.stopping.check()
+        self.stopping.check()  # Nobody has looked since the last step: another attempt stores what is trained.
+
+
+def progress(start: checkpoint.Start | None) -> dict[str, Any]:
+    """Returns what was reached before this attempt, as fields of a report: no status runs backwards.
+
+    Args:
+        start: What is gone on from, if anything.
+    """
+    if start is None:
+        return {}
+    state, epochs = start.snapshot.state, start.snapshot.history
+    at = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
+    return at | (_reached(epochs) if epochs else {})
+
+
+def _reached(epochs: Sequence[Epoch]) -> dict[str, Any]:
+    last = epochs[-1]
+    return {
+        "epoch": last.number,
+        "seconds_per_epoch": last.seconds,
+        "metrics": history.reported(last.metrics),
+        "best": history.best(epochs),
+    }

@@ -1,0 +1,206 @@
+"""Watches a training: where it is, what came out, whether it has to end, and when a checkpoint is due."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
+from epochal_trainer.lib.failures import bad_data
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.text import duration
+from epochal_trainer.reporting import history
+from epochal_trainer.reporting.history import Epoch
+
+log = logging.getLogger(__name__)
+
+LINE_EVERY = 30.0
+"""Seconds between lines in the log within an epoch."""
+
+_RANGE = (
+    "so does spec.training.precision: mixed_bfloat16, since what layers compute in float16 must stay below 65,504; "
+)
+
+
+class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Watches a training: counts steps, keeps the epochs, stops it where it was told to.
+
+    Its work per step is a few instructions: Keras calls `on_train_batch_begin` with no figures, so nothing waits for
+    the device. It comes before the user's callbacks, and sees an epoch as it was; `last` comes after them.
+
+    Args:
+        epochs: Epochs in all.
+        steps: Steps of an epoch.
+        stopping: Says whether to stop.
+        on_epoch: Called with the epochs so far when one has ended.
+        on_step: Called with the finished epochs and the finished steps of the running one, at each step, of validation
+            too.
+        checkpointer: Takes checkpoints; None to take none.
+        ends_on_nan: Whether a loss that is no number ends the training.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        steps: int,
+        stopping: Stopping,
+        on_epoch: Callable[[Sequence[Epoch]], None],
+        on_step: Callable[[int, int], None],
+        checkpointer: Checkpointer | None = None,
+        ends_on_nan: bool = True,
+    ) -> None:
+        super().__init__()
+        self.history: list[Epoch] = []
+        self.last = _Last(self._on_epoch_over)
+        self._epochs = epochs
+        self._steps = steps
+        self._stopping = stopping
+        self._on_epoch = on_epoch
+        self._on_step = on_step
+        self._checkpointer = checkpointer
+        self._ends_on_nan = ends_on_nan
+        self._step = 0
+        self._began = time.monotonic()
+        self._next_line = math.inf
+        self._before_validation: BeforeValidation | None = None
+        self._validation_began = self._began
+
+    def position(self) -> dict[str, Any]:
+        """Returns how far the running epoch has come, as fields of a report. Safe to call from any thread."""
+        return {"step": self._step, "seconds_left": self._seconds_left()}
+
+    def at(self) -> str:
+        """Returns where the training is, for people."""
+        return f"step {min(self._step + 1, self._steps)} of {self._steps} of epoch {len(self.history) + 1}"
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Takes over from a checkpoint, once the training has begun and so has the epoch that was running."""
+        self.history[:] = snapshot.history
+        self._step = snapshot.state.position.step
+        self._began = time.monotonic() - snapshot.state.seconds
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del epoch, logs
+        self._began = time.monotonic()
+        self._next_line = self._began + LINE_EVERY
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del logs
+        self._step = batch
+        self._on_step(len(self.history), batch)
+        if self._checkpointer is not None:
+            self._checkpointer.check()
+            if self._stopping.requested or self._checkpointer.due_within():
+                self._check_running_loss()
+                self._store(self._checkpointer, batch, time.monotonic())
+        self._stopping.check()
+        if (now := time.monotonic()) >= self._next_line:
+            self._next_line = now + LINE_EVERY
+            self._check_running_loss()
+            left = self._seconds_left()
+            rest = f"  {duration(left)} left" if left else ""
+            number = f"{len(self.history) + 1:>{len(str(self._epochs))}}"
+            log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, rest)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del logs
+        self._step = self._steps
+        self._before_validation = None
+        if self._checkpointer is None:
+            return
+        self._validation_began = time.monotonic()
+        if self._checkpointer.due_within():
+            self._check_running_loss()
+            self._store(self._checkpointer, self._steps, self._validation_began)
+        else:
+            self._before_validation = self._checkpointer.before_validation()
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del batch, logs
+        self._on_step(len(self.history), self._steps)
+        if self._checkpointer is not None:
+            self._checkpointer.check()
+            if self._stopping.requested and self._before_validation is not None:
+                self._before_validation.put_back()
+                self._before_validation = None  # or there would be two copies of what may be as large as the network
+                self._store(self._checkpointer, self._steps, self._validation_began)
+        self._stopping.check()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        self._before_validation = None  # which may be as large as the network
+        metrics = history.figures(logs or {})
+        seconds = time.monotonic() - self._began
+        self.history.append(Epoch(epoch + 1, seconds, _learning_rate(self.model.optimizer), metrics))
+        self._step = 0
+        self._on_step(len(self.history), 0)
+        self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
+        best = history.best(self.history)
+        is_best = best is not None and best.epoch == epoch + 1
+        left = seconds * (self._epochs - epoch - 1)
+        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=is_best))
+        self._on_epoch(self.history)
+
+    def _on_epoch_over(self) -> None:
+        """Takes a checkpoint, now that the user's callbacks have seen the epoch."""
+        if self._checkpointer is None:
+            return
+        epoch = len(self.history)
+        if self._checkpointer.due_after(epoch) or epoch == self._epochs or self.model.stop_training:
+            self._checkpointer.store(self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0))
+
+    def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
+        """Takes a checkpoint within the running epoch."""
+        position = Position(epoch=len(self.history), step=step, begun=True)
+        checkpointer.store(checkpointer.capture(position, self.history, seconds=now - self._began))
+
+    def _check_running_loss(self) -> None:
+        tracker = next((metric for metric in self.model.metrics if metric.name == "loss"), None)
+        if self._step and tracker is not None and self._ends_on_nan:
+            self._check_loss(float(tracker.result()), f"after step {self._step} of epoch {len(self.history) + 1}")
+
+    def _check_loss(self, loss: float, when: str) -> None:
+        if self._ends_on_nan and not math.isfinite(loss):
+            half = self.model.dtype_policy.compute_dtype == "float16"
+            raise bad_data(
+                "NonFiniteLoss",
+                f"the loss is {loss} {when}: training cannot go on from there. A lower learning rate "
+                "(spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling or "
+                "Normalization layer first), or a loss that fits the last layer's activation usually help; "
+                f"{_RANGE if half else ''}spec.training.terminateOnNaN: false lets it go on all the same",
+            )
+
+    def _seconds_left(self) -> float | None:
+        return history.seconds_left(
+            epochs=self._epochs,
+            finished=len(self.history),
+            fraction=self._step / self._steps,
+            elapsed=time.monotonic() - self._began,
+            last_epoch=self.history[-1].seconds if self.history else None,
+        )
+
+
+class _Last(keras.callbacks.Callback):  # type: ignore[misc]
+    """Comes after all other callbacks."""
+
+    def __init__(self, on_epoch_over: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_epoch_over = on_epoch_over
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """See keras.callbacks.Callback."""
+        del epoch, logs
+        self._on_epoch_over()
+
+
+def _learning_rate(optimizer: Any) -> float | None:
+    rate = getattr(optimizer, "learning_rate", None)
+    return None if rate is None else float(rate)
