@@ -15,7 +15,6 @@ from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Store, Writer, variables
 from epochal_trainer.data import Samples
-from epochal_trainer.data.batches import steps_per_epoch
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
@@ -130,7 +129,7 @@ def run(
         )
     watch = Watch(
         epochs=epochs,
-        steps=steps_per_epoch(50, 16),
+        steps=STEPS,
         stopping=stopping or Stopping(),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,

@@ -9,7 +9,6 @@ import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.data import Samples
-from epochal_trainer.data.batches import steps_per_epoch
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
@@ -60,7 +59,7 @@ def fit(
 
     watch = Watch(
         epochs=spec.epochs,
-        steps=steps_per_epoch(len(data), spec.batch_size),
+        steps=data.order(batch_size=spec.batch_size, seed=spec.seed).steps,
         stopping=stopping or Stopping(),
         on_epoch=on_epoch,
         on_step=lambda *_: None,
@@ -171,7 +170,9 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
-@pytest.mark.parametrize("part", ["reporting.history.line", "training.progress._learning_rate", "data.batches.order"])
+@pytest.mark.parametrize(
+    "part", ["reporting.history.line", "training.progress._learning_rate", "backend.tensorflow.order"]
+)
 def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise kind("ours")

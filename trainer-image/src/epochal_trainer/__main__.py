@@ -20,12 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_ENVIRONMENT = {
-    "KERAS_BACKEND": "tensorflow",
-    # TensorFlow greets with many lines of its own. Errors still come through as exceptions.
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
-
 FONTS = Path(sys.prefix) / "share" / "matplotlib"
 """What the image was built with of matplotlib's cache: the list of fonts, if it is the image."""
 
@@ -52,10 +46,8 @@ def run(
     """Train a network, from bucket to bucket, or from folder to folder."""
     if (data is None) != (results is None):
         raise typer.BadParameter("--data and --results go together")
-    from epochal_trainer.run import Folders, run  # noqa: PLC0415 - the environment must be set first
+    from epochal_trainer.run import Folders, run  # noqa: PLC0415 - who asks for the version waits for none of it
 
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     take_fonts()
     sys.exit(run(job, Folders(data, results) if data and results else None))
 

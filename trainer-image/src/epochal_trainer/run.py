@@ -25,6 +25,7 @@ from epochal_api.report import Report
 from epochal_api.storage import ConfigMapKeyRef
 from epochal_api.trainingjob import TrainingJob
 
+from epochal_trainer import backend
 from epochal_trainer import job as jobs
 from epochal_trainer.lib import cgroups
 from epochal_trainer.lib.failures import Failure, bad_spec, lacks_room, scratch_full
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CRASHED = 1
-_OUT_OF_MEMORY = "ResourceExhaustedError"
-"""TensorFlow's own word for it, told by its name: TensorFlow may not even be imported yet."""
 _TERMINATED = "Terminated", "the trainer was told to stop"
 
 
@@ -153,6 +152,7 @@ class _Run:
             memory=cgroups.peak,
         )
         reporter.start()
+        backend.choose(job.spec.framework)
         with stages.stage("start"), logs.without_greetings(self._scratch / "stderr"):
             from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - Keras takes seconds
         self._attempt = Attempt(
@@ -184,7 +184,7 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     if lacks_room(error):
         full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
         return full.exit_code, full.reason, full.message
-    if not isinstance(error, MemoryError) and type(error).__name__ != _OUT_OF_MEMORY:
+    if not isinstance(error, MemoryError) and type(error).__name__ not in backend.OUT_OF_MEMORY:
         return CRASHED, "Crashed", f"{said}; the trainer's log holds the traceback"
     if "device:GPU" in said:
         return CRASHED, "OutOfMemory", f"{said}; the GPU has no memory left: take a smaller spec.training.batchSize"

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from epochal_trainer.data import Samples, describe
+from epochal_trainer.data import Samples
 from epochal_trainer.data.samples import Array
 
 IMAGES = np.zeros((60_000, 28, 28), "u1")
@@ -19,4 +19,4 @@ IMAGES = np.zeros((60_000, 28, 28), "u1")
     ],
 )
 def test_describes_in_a_line(features: Array, labels: Array, line: str) -> None:
-    assert describe(Samples(features, labels, "images", "labels")) == line
+    assert Samples(features, labels, "images", "labels").describe() == line

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from epochal_api.model import Model
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
+from epochal_trainer.data import Order
 from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
@@ -53,9 +54,9 @@ class Facts(Part):
     """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None likewise."""
 
     @property
-    def order(self) -> tuple[int, int, int]:
+    def order(self) -> Order:
         """What the batches of an epoch follow from."""
-        return self.samples, self.batch_size, self.seed
+        return Order(self.samples, self.batch_size, self.seed)
 
 
 class FinishedEpoch(Part):

@@ -1,9 +1,10 @@
 """Data sets: read from a bucket, whatever wrote them, and checked before anything is trained on them."""
 
+from epochal_trainer.data.dataset import Dataset, Order, Spec
 from epochal_trainer.data.features import check_features
 from epochal_trainer.data.labels import check_labels
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import DataSets, Samples, describe
+from epochal_trainer.data.samples import DataSets, Samples
 
-__all__ = ["DataSets", "Memory", "Samples", "check_features", "check_labels", "describe", "load"]
+__all__ = ["DataSets", "Dataset", "Memory", "Order", "Samples", "Spec", "check_features", "check_labels", "load"]

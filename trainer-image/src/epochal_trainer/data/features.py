@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from epochal_trainer.data.samples import Samples, shaped
 from epochal_trainer.lib.failures import bad_data
 
@@ -20,13 +22,13 @@ def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
     Raises:
         Failure: ShapeMismatch.
     """
-    shape, wanted = samples.features.shape, tuple(input_shape)
-    if shape[1:] == wanted:
+    shape, wanted = samples.element_spec[0].shape, tuple(input_shape)
+    if shape == wanted:
         return samples
-    if (*shape[1:], 1) == wanted:
-        return replace(samples, features=samples.features.reshape(*shape, 1))
+    if (*shape, 1) == wanted:
+        return replace(samples, features=samples.features[..., np.newaxis])
     raise bad_data(
         "ShapeMismatch",
-        f"a sample in {samples.features_name} is {shaped(shape[1:]) or 'a single value'}, and spec.network.input.shape "
+        f"a sample in {samples.features_name} is {shaped(shape) or 'a single value'}, and spec.network.input.shape "
         f"says {shaped(wanted)}: they must be the same (a trailing axis of 1 is added by itself; Reshape does more)",
     )

@@ -1,10 +1,14 @@
-"""Features and labels, and how they are described to people."""
+"""Data sets in memory: arrays of features and labels."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from epochal_trainer import backend
+from epochal_trainer.backend import Batches
+from epochal_trainer.data.dataset import Dataset, Order, Spec
 
 Array: TypeAlias = NDArray[Any]
 
@@ -13,7 +17,7 @@ MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(Dataset):
     """A data set in memory.
 
     Args:
@@ -30,6 +34,30 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def element_spec(self) -> tuple[Spec, Spec]:
+        """See Dataset."""
+        return _spec(self.features), _spec(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return self.features.nbytes + self.labels.nbytes
+
+    def describe(self) -> str:
+        """Describes it in a line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
+        spec, _ = self.element_spec
+        shape = " × ".join(part for part in (f"{len(self):,}", shaped(spec.shape)) if part)
+        return f"{self.features_name}: {shape} {spec.dtype}, {_labels(self.labels)}"
+
+    def shuffled(self, order: Order) -> Batches:
+        """See Dataset."""
+        return backend.current().shuffled(self.features, self.labels, batch_size=order.batch_size, seed=order.seed)
+
+    def in_order(self, batch_size: int) -> Any:
+        """See Dataset."""
+        return backend.current().in_order(self.features, self.labels, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -49,16 +77,13 @@ class DataSets:
     digests: dict[str, str]
 
 
-def describe(samples: Samples) -> str:
-    """Describes a data set in a line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
-    features = samples.features
-    shape = " × ".join(part for part in (f"{len(features):,}", shaped(features.shape[1:])) if part)
-    return f"{samples.features_name}: {shape} {features.dtype}, {_labels(samples.labels)}"
-
-
 def shaped(shape: tuple[int, ...]) -> str:
     """Writes a shape as people do: `28×28×1`."""
     return "×".join(str(size) for size in shape)
+
+
+def _spec(array: Array) -> Spec:
+    return Spec(array.shape[1:], array.dtype)
 
 
 def _labels(labels: Array) -> str:

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
+from epochal_trainer import backend
 from epochal_trainer.data import Samples
-from epochal_trainer.data.batches import in_memory
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.network import Node
-
-_BATCH = 1024
 
 
 def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str]:
@@ -36,8 +33,7 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         layer = model.get_layer(node.name)
         before = keras.Model(model.input, layer.input)
         try:
-            features = tf.data.Dataset.from_tensor_slices(in_memory(train.features))
-            layer.adapt(features.batch(_BATCH).map(before))
+            backend.current().adapt(layer, before, train.features)
         except keras_objects.NOT_THE_JOB:
             raise
         except Exception as error:

@@ -20,8 +20,9 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import tensorflow as tf
 from epochal_api.network import Layer, Named
+
+from epochal_trainer import backend
 
 WRAPPED = "wrapped"
 """Stands for the argument of wrapper layers that Keras calls `layer`."""
@@ -57,16 +58,7 @@ LEARNED: Mapping[str, str] = {
 """Layers that learn from data before training, and the argument that spares it."""
 
 
-NOT_THE_JOB = (
-    MemoryError,
-    OSError,
-    tf.errors.AbortedError,
-    tf.errors.DataLossError,
-    tf.errors.InternalError,
-    tf.errors.ResourceExhaustedError,
-    tf.errors.UnavailableError,
-    tf.errors.UnknownError,
-)
+NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().FAULTS)
 """Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
 _SHOWN = 100
 """Characters of an argument or of its name that a message repeats."""

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-import tensorflow as tf
 from epochal_api.training import Training
 
+from epochal_trainer import backend
+from epochal_trainer.backend import Batches
 from epochal_trainer.checkpoint import Position, Snapshot
-from epochal_trainer.data import Samples
-from epochal_trainer.data.batches import batches, in_memory, steps_per_epoch
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data import Dataset
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.reporting import history
@@ -27,8 +26,8 @@ def fit(
     model: keras.Model,
     training: Training,
     *,
-    train: Samples,
-    validation: Samples | None,
+    train: Dataset,
+    validation: Dataset | None,
     callbacks: Sequence[Any],
     watch: Watch,
     start: Snapshot | None = None,
@@ -49,17 +48,16 @@ def fit(
             these data; InvalidTraining, if Keras refuses to train.
         Terminated: If it was told to stop.
     """
-    features, labels = in_memory(train.features), in_memory(train.labels)
-    held_out = _to_evaluate(validation) if validation else None
-    steps = steps_per_epoch(len(train), training.batch_size)
-
-    def data(epoch: int, step: int, epochs: int) -> tf.data.Dataset:
-        return batches(
-            features, labels, batch_size=training.batch_size, seed=training.seed, epochs=epochs, first=(epoch, step)
-        )
-
+    order = train.order(batch_size=training.batch_size, seed=training.seed)
+    batches = train.shuffled(order)
+    held_out = validation.in_order(training.batch_size) if validation is not None else None
     everything = CallbackList(
-        [watch, *callbacks, watch.last], add_history=True, model=model, verbose=0, epochs=training.epochs, steps=steps
+        [watch, *callbacks, watch.last],
+        add_history=True,
+        model=model,
+        verbose=0,
+        epochs=training.epochs,
+        steps=order.steps,
     )
     position = start.state.position if start else Position()
     finished = position.epoch
@@ -74,33 +72,23 @@ def fit(
             start.restore(model, callbacks)
             watch.resume(start)
             if position.begun:
-                rest = data(finished, position.step, finished + 1)
-                _finish_epoch(
-                    model,
-                    everything,
-                    position=position,
-                    steps=steps,
-                    data=rest,
-                    validation=held_out,
-                    batch_size=training.batch_size,
-                )
+                _finish_epoch(model, everything, position, steps=order.steps, batches=batches, validation=held_out)
                 finished += 1
             if model.stop_training:
                 finished = training.epochs
         model.fit(
-            data(finished, 0, training.epochs),
-            shuffle=False,  # `batches` has done it
+            batches.since(finished, 0, until=training.epochs),
+            shuffle=False,  # it is done already
             epochs=training.epochs,
             initial_epoch=finished,
-            steps_per_epoch=steps,
+            steps_per_epoch=order.steps,
             validation_data=held_out,
-            validation_batch_size=training.batch_size if validation else None,
             callbacks=everything,
             verbose=0,
         )
 
 
-def evaluate(model: keras.Model, test: Samples, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
+def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
     """Returns the figures of a model on a data set.
 
     Args:
@@ -117,8 +105,7 @@ def evaluate(model: keras.Model, test: Samples, *, batch_size: int, on_step: Cal
     """
     with _faults_named(lambda: "the test set"):
         logs = model.evaluate(
-            *_to_evaluate(test),
-            batch_size=batch_size,
+            test.in_order(batch_size),
             callbacks=CallbackList([_Step(on_step)], model=model),
             verbose=0,
             return_dict=True,
@@ -142,41 +129,26 @@ class _Step(keras.callbacks.Callback):  # type: ignore[misc]
 def _finish_epoch(
     model: keras.Model,
     callbacks: CallbackList,
-    *,
     position: Position,
+    *,
     steps: int,
-    data: tf.data.Dataset,
-    validation: tuple[tf.Tensor, tf.Tensor] | None,
-    batch_size: int,
+    batches: Batches,
+    validation: Any | None,
 ) -> None:
     """Does what Keras' fit does in an epoch, from a position in it: fit itself can begin only with a whole epoch."""
-    model.make_train_function()
-    iterator = iter(data)
+    train_step = backend.current().train_step(
+        model, batches.since(position.epoch, position.step, until=position.epoch + 1)
+    )
     for step in range(position.step, steps):
         callbacks.on_train_batch_begin(step)
-        callbacks.on_train_batch_end(step, model.train_function(iterator))
+        callbacks.on_train_batch_end(step, train_step())
         if model.stop_training:
             break
     figures = dict(model.get_metrics_result())
     if validation is not None:
-        validated = model.evaluate(
-            *validation,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            verbose=0,
-            return_dict=True,
-        )
+        validated = model.evaluate(validation, callbacks=callbacks, verbose=0, return_dict=True)
         figures |= {f"val_{name}": value for name, value in validated.items()}
     callbacks.on_epoch_end(position.epoch, figures)
-
-
-def _to_evaluate(samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns features and labels as Keras makes them of arrays, but in the machine's memory."""
-
-    def tensor(array: Array) -> tf.Tensor:
-        return in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
-
-    return tensor(samples.features), tensor(samples.labels)
 
 
 def _append_to_logs(callbacks: Sequence[Any]) -> None:
@@ -191,7 +163,7 @@ def _faults_named(where: Callable[[], str]) -> Iterator[None]:
     """Tells what is wrong with data or spec from what is wrong with the trainer: only the latter is worth a retry."""
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
+    except backend.current().INVALID as error:
         message = f"the network cannot be computed for what is in {where()}: {keras_objects.explain(error)}"
         raise bad_data("InvalidData", message) from error
     except (TypeError, ValueError) as error:

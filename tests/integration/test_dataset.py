@@ -1,0 +1,184 @@
+"""A data set that streams is trained on, and gone on with, like arrays in memory: the loop knows neither."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from epochal_api.network import Network
+from epochal_api.training import Training
+from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Writer
+from epochal_trainer.data import Dataset, Order, Samples, Spec
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.model import network
+from epochal_trainer.model.compile import compile_model
+from epochal_trainer.training import loop
+from epochal_trainer.training.progress import Watch
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+SIZE = 16
+"""Samples of a shard: two steps."""
+SPEC = Spec((4,), np.dtype("float32")), Spec((), np.dtype("int64"))
+TRAINING = Training.model_validate(
+    {"loss": "SparseCategoricalCrossentropy", "epochs": 3, "optimizer": "Adam", "batchSize": 8}
+)
+
+
+def shard(number: int) -> Batch:
+    features = np.random.default_rng(number).normal(size=(SIZE, 4)).astype("float32")
+    return features, features[:, :3].argmax(axis=1)
+
+
+@dataclass
+class Stream(Dataset):
+    """Shards that are read one after the other, in another order in each epoch.
+
+    Args:
+        shards: Their numbers.
+        read: The shards that were read, in the order of reading.
+    """
+
+    shards: Sequence[int]
+    read: list[int]
+
+    def __len__(self) -> int:
+        return SIZE * len(self.shards)
+
+    @property
+    def element_spec(self) -> tuple[Spec, Spec]:
+        return SPEC
+
+    def describe(self) -> str:
+        return f"{len(self.shards)} shards"
+
+    def shuffled(self, order: Order) -> "Shards":
+        return Shards(self, order)
+
+    def in_order(self, batch_size: int) -> tf.data.Dataset:
+        return pipeline(lambda: self.batches(self.shards, batch_size), -(-len(self) // batch_size))
+
+    def batches(self, shards: Sequence[int], batch_size: int, step: int = 0) -> Iterator[Batch]:
+        """Yields batches from a step on. Shards that lie before it are not read."""
+        places = [(number, begin) for number in shards for begin in range(0, SIZE, batch_size)]
+        for number, of_shard in groupby(places[step:], key=itemgetter(0)):
+            self.read.append(number)
+            features, labels = shard(number)
+            for _, begin in of_shard:
+                yield features[begin : begin + batch_size], labels[begin : begin + batch_size]
+
+
+@dataclass
+class Shards:
+    stream: Stream
+    order: Order
+
+    def since(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
+        def batches() -> Iterator[Batch]:
+            for number in range(epoch, until):
+                shuffled = np.random.default_rng([self.order.seed, number]).permutation(self.stream.shards).tolist()
+                yield from self.stream.batches(shuffled, self.order.batch_size, step if number == epoch else 0)
+
+        return pipeline(batches, (until - epoch) * self.order.steps - step)
+
+
+def pipeline(batches: Callable[[], Iterator[Batch]], count: int) -> tf.data.Dataset:
+    signature = tuple(tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in SPEC)
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return data.apply(tf.data.experimental.assert_cardinality(count))
+
+
+class EachStep(Checkpointer):
+    """Takes a checkpoint at each step, and keeps all."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.taken: dict[tuple[int, int], Snapshot] = {}
+
+    def due_within(self) -> bool:
+        return True
+
+    def store(self, snapshot: Snapshot) -> None:
+        position = snapshot.state.position
+        self.taken[position.epoch, position.step] = snapshot
+
+
+def train(
+    folder: Path, data: Dataset, validation: Dataset, start: Snapshot | None = None
+) -> tuple[keras.Model, Watch, dict[tuple[int, int], Snapshot]]:
+    layers = [{"layer": "Dropout", "rate": 0.3}, {"layer": "Dense", "units": 3, "activation": "softmax"}]
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
+    model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)
+    compile_model(model, TRAINING)
+    order = data.order(batch_size=TRAINING.batch_size, seed=TRAINING.seed)
+    facts = Facts(
+        samples=order.samples, batch_size=order.batch_size, steps=order.steps, seed=order.seed, optimizer={}, data={}
+    )
+    writer = Writer(lambda _: None)
+    checkpointer = EachStep(
+        TRAINING.checkpoint,
+        model=model,
+        callbacks=[],
+        files=Files(folder, [], folder / "staging"),
+        writer=writer,
+        facts=facts,
+        attempt=1,
+        versions={},
+    )
+    watch = Watch(
+        epochs=TRAINING.epochs,
+        steps=order.steps,
+        stopping=Stopping(),
+        on_epoch=lambda _: None,
+        on_step=lambda *_: None,
+        checkpointer=checkpointer,
+    )
+    try:
+        loop.fit(model, TRAINING, train=data, validation=validation, callbacks=[], watch=watch, start=start)
+    finally:
+        writer.close()
+    return model, watch, checkpointer.taken
+
+
+def figures(watch: Watch) -> list[dict[str, float]]:
+    return [dict(epoch.metrics) for epoch in watch.history]
+
+
+def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before_it(tmp_path: Path) -> None:
+    whole, first = Stream(range(1, 6), []), Stream(range(6, 8), [])
+    model, watch, taken = train(tmp_path, whole, first)
+    order = whole.order(batch_size=8, seed=TRAINING.seed)
+    assert (order.steps, len(whole.read), len(first.read)) == (10, 3 * 5, 3 * 2)
+    assert [list(each) for each in figures(watch)] == [["loss", "val_loss"]] * 3
+    start = taken[1, 6]
+    assert start.state.position == Position(epoch=1, step=6, begun=True)
+    rest = Stream(range(1, 6), [])
+    again, further, _ = train(tmp_path, rest, Stream(range(6, 8), []), start)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert figures(further) == figures(watch)
+    assert rest.read == whole.read[5 + 3 :]
+
+
+def test_what_is_evaluated_is_the_same_wherever_it_lies() -> None:
+    layers = [{"layer": "Dense", "units": 3, "activation": "softmax"}]
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
+    model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)
+    compile_model(model, TRAINING)
+    parts = [shard(number) for number in range(1, 4)]
+    features, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    steps: list[int] = []
+    found = [
+        loop.evaluate(model, data, batch_size=8, on_step=lambda: steps.append(1))
+        for data in (Samples(features, labels, "features", "labels"), Stream(range(1, 4), []))
+    ]
+    assert found[0] == found[1]
+    assert len(steps) == 2 * 6

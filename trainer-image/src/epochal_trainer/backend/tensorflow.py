@@ -1,0 +1,125 @@
+"""TensorFlow: batches are tf.data pipelines, which gather them in threads of their own."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Array = np.ndarray[Any, Any]
+
+FAULTS: tuple[type[Exception], ...] = (
+    tf.errors.AbortedError,
+    tf.errors.DataLossError,
+    tf.errors.InternalError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
+INVALID: tuple[type[Exception], ...] = (tf.errors.InvalidArgumentError,)
+
+_THREADS = 2
+"""Threads that gather batches: to copy rows is little work beside a step."""
+_AHEAD = 2
+"""Batches that lie ready."""
+_ADAPTED_AT_ONCE = 1024
+"""Samples that a layer learns from at a time."""
+
+
+class _Shuffled:
+    """Arrays in the machine's memory, in batches to train on."""
+
+    def __init__(self, features: Array, labels: Array, *, batch_size: int, seed: int) -> None:
+        self._arrays = _in_memory(features), _in_memory(labels)
+        self._samples = len(features)
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def since(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
+        """See Batches."""
+        full, rest = divmod(self._samples, self._batch_size)
+
+        def shuffled(epoch: tf.Tensor) -> tf.Tensor:
+            return order(self._samples, seed=self._seed, epoch=epoch)
+
+        def split(indices: tf.Tensor) -> tf.data.Dataset:
+            # Slicing rows of a matrix costs far less than batching single indices.
+            of_full = tf.reshape(indices[: self._samples - rest], (full, self._batch_size))
+            rows = tf.data.Dataset.from_tensor_slices(of_full)
+            if not rest:
+                return rows
+            return rows.concatenate(tf.data.Dataset.from_tensors(indices[self._samples - rest :]))
+
+        chosen = tf.data.Dataset.range(epoch, until).map(shuffled).prefetch(1).flat_map(split).skip(step)
+        return _taken(self._arrays, chosen, tf.gather)
+
+
+def shuffled(features: Array, labels: Array, *, batch_size: int, seed: int) -> _Shuffled:
+    """See Backend."""
+    return _Shuffled(features, labels, batch_size=batch_size, seed=seed)
+
+
+def in_order(features: Array, labels: Array, *, batch_size: int) -> tf.data.Dataset:
+    """See Backend. Types are those that Keras makes of arrays."""
+
+    def tensor(array: Array) -> tf.Tensor:
+        return _in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
+
+    def sliced(array: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
+        return array[begin : begin + batch_size]
+
+    begins = tf.data.Dataset.range(0, len(features), batch_size)
+    return _taken((tensor(features), tensor(labels)), begins, sliced)
+
+
+def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any]:
+    """See Backend."""
+    model.make_train_function()
+    return partial(model.train_function, iter(batches))
+
+
+def adapt(layer: keras.layers.Layer, before: keras.Model, features: Array) -> None:
+    """See Backend."""
+    layer.adapt(tf.data.Dataset.from_tensor_slices(_in_memory(features)).batch(_ADAPTED_AT_ONCE).map(before))
+
+
+def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """Returns the order of samples in one epoch: a function of seed and epoch alone, whatever came before.
+
+    Args:
+        samples: How many samples there are.
+        seed: Seed of the training.
+        epoch: The epoch, counted from 0; a scalar.
+
+    Returns:
+        A permutation of the indices 0 to samples - 1, of shape (samples,) and type int64.
+    """
+    indices = tf.range(samples, dtype=tf.int64)
+    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    return tf.random.experimental.stateless_shuffle(indices, seed=key, alg="philox")
+
+
+def _in_memory(array: Array) -> tf.Tensor:
+    """Returns an array as a tensor in the machine's memory: by itself, TensorFlow would put it whole on the GPU."""
+    with tf.device("CPU:0"):
+        return tf.convert_to_tensor(array)
+
+
+def _taken(
+    arrays: tuple[tf.Tensor, tf.Tensor], places: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+) -> tf.data.Dataset:
+    """Returns what is taken out of arrays at one place after the other."""
+
+    def batch(place: tf.Tensor, arrays: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        return tuple(take(array, place) for array in arrays)
+
+    options = tf.data.Options()
+    # Optimizing the graph would serialize the arrays into it.
+    options.experimental_optimization.apply_default_optimizations = False
+    # What tunes the numbers sleeps by the wall clock: one that jumps back an hour would hold up the training's end.
+    options.autotune.enabled = False
+    data = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(arrays).repeat()))
+    data = data.map(batch, num_parallel_calls=_THREADS, deterministic=True)
+    return data.with_options(options).prefetch(_AHEAD)
