@@ -16,7 +16,7 @@ from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data import DataSets, Samples, check_features, check_labels, describe, load
+from epochal_trainer.data import DataSets, Samples, check_features, check_labels, load
 from epochal_trainer.data.memory import Memory, available, capacity
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
@@ -211,9 +211,9 @@ class Attempt:
         )
         for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
             if samples is not None:
-                log.info("Data for %-11s %s", role + ":", describe(samples))
+                log.info("Data for %-11s %s", role + ":", samples.describe())
         sets = [samples for samples in (data.train, data.validation, data.test) if samples]
-        size = sum(samples.features.nbytes + samples.labels.nbytes for samples in sets)
+        size = sum(samples.nbytes for samples in sets)
         log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
         figures = compile.check_labels(model, spec.training, data.train.labels)
         names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
@@ -282,7 +282,7 @@ class Attempt:
 
 def versions() -> dict[str, str]:
     """Returns the versions of what a result depends on."""
-    packages = {"epochal": "epochal-trainer", "keras": "keras", "tensorflow": "tensorflow", "numpy": "numpy"}
+    packages = {"epochal": "epochal-trainer"} | {name: name for name in ("keras", keras.config.backend(), "numpy")}
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
 
 

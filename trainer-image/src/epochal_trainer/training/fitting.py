@@ -12,7 +12,6 @@ from epochal_api.training import Training
 
 from epochal_trainer import checkpoint
 from epochal_trainer.data import DataSets
-from epochal_trainer.data.batches import steps_per_epoch
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import described_optimizer
@@ -85,14 +84,14 @@ class Fitting:
             Terminated: If it was told to stop.
         """
         training = self.training
-        steps = steps_per_epoch(len(data.train), training.batch_size)
+        order = data.train.order(batch_size=training.batch_size, seed=training.seed)
         facts = checkpoint.Facts(
             loss=training.loss.dump(),
             callbacks=user_callbacks.described(training.callbacks),
-            samples=len(data.train),
-            batch_size=training.batch_size,
-            steps=steps,
-            seed=training.seed,
+            samples=order.samples,
+            batch_size=order.batch_size,
+            steps=order.steps,
+            seed=order.seed,
             optimizer=described_optimizer(training),
             data=data.digests,
         )
@@ -106,7 +105,7 @@ class Fitting:
         writer = checkpoint.Writer(store.write)
         watch = Watch(
             epochs=training.epochs,
-            steps=steps,
+            steps=order.steps,
             stopping=self.stopping,
             on_epoch=on_epoch,
             on_step=self.watchdog.at,
@@ -122,7 +121,7 @@ class Fitting:
             ),
             ends_on_nan=training.terminate_on_nan,
         )
-        sizes = training.epochs, steps, training.batch_size
+        sizes = training.epochs, order.steps, order.batch_size
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
@@ -130,7 +129,7 @@ class Fitting:
             watch.resume(start.snapshot)
             log.info("Going on from %s", start)
         self.reporter.position = watch.position
-        self.reporter.update(stage="Training", **{**progress(start), "steps_per_epoch": steps})
+        self.reporter.update(stage="Training", **{**progress(start), "steps_per_epoch": order.steps})
         with self.stopping.deferred():
             try:
                 with self.watchdog.watched(training.stall_seconds):
