@@ -19,7 +19,7 @@ from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.training import loop
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -113,7 +113,7 @@ class EachStep(Checkpointer):
 
 def train(
     folder: Path, data: Dataset, validation: Dataset, start: Snapshot | None = None
-) -> tuple[keras.Model, Watch, dict[tuple[int, int], Snapshot]]:
+) -> tuple[keras.Model, Progress, dict[tuple[int, int], Snapshot]]:
     layers = [{"layer": "Dropout", "rate": 0.3}, {"layer": "Dense", "units": 3, "activation": "softmax"}]
     described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
     model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)
@@ -133,7 +133,7 @@ def train(
         attempt=1,
         versions={},
     )
-    watch = Watch(
+    progress = Progress(
         epochs=TRAINING.epochs,
         steps=order.steps,
         stopping=Stopping(),
@@ -142,29 +142,29 @@ def train(
         checkpointer=checkpointer,
     )
     try:
-        loop.fit(model, TRAINING, train=data, validation=validation, callbacks=[], watch=watch, start=start)
+        loop.fit(model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start)
     finally:
         writer.close()
-    return model, watch, checkpointer.taken
+    return model, progress, checkpointer.taken
 
 
-def figures(watch: Watch) -> list[dict[str, float]]:
-    return [dict(epoch.metrics) for epoch in watch.history]
+def figures(progress: Progress) -> list[dict[str, float]]:
+    return [dict(epoch.metrics) for epoch in progress.history]
 
 
 def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before_it(tmp_path: Path) -> None:
     whole, first = Stream(range(1, 6), []), Stream(range(6, 8), [])
-    model, watch, taken = train(tmp_path, whole, first)
+    model, progress, taken = train(tmp_path, whole, first)
     order = whole.order(batch_size=8, seed=TRAINING.seed)
     assert (order.steps, len(whole.read), len(first.read)) == (10, 3 * 5, 3 * 2)
-    assert [list(each) for each in figures(watch)] == [["loss", "val_loss"]] * 3
+    assert [list(each) for each in figures(progress)] == [["loss", "val_loss"]] * 3
     start = taken[1, 6]
     assert start.state.position == Position(epoch=1, step=6, begun=True)
     rest = Stream(range(1, 6), [])
     again, further, _ = train(tmp_path, rest, Stream(range(6, 8), []), start)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert figures(further) == figures(watch)
+    assert figures(further) == figures(progress)
     assert rest.read == whole.read[5 + 3 :]
 
 

@@ -22,7 +22,7 @@ from epochal_trainer.model.compile import check_labels, compile_model
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import loop
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -127,7 +127,7 @@ def run(
             attempt=1,
             versions={},
         )
-    watch = Watch(
+    progress = Progress(
         epochs=epochs,
         steps=STEPS,
         stopping=stopping or Stopping(),
@@ -139,7 +139,7 @@ def run(
     if start is not None:
         files.put_back(start.files)
     try:
-        loop.fit(model, spec, train=TRAIN, validation=VALIDATION, callbacks=user, watch=watch, start=start)
+        loop.fit(model, spec, train=TRAIN, validation=VALIDATION, callbacks=user, progress=progress, start=start)
     finally:
         writer.flush(10)
         writer.close()
@@ -147,7 +147,7 @@ def run(
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.on_train_end()  # which who is told to stop leaves out
     taken = checkpointer.taken if isinstance(checkpointer, Recorder) else []
-    return Trained(model.get_weights(), watch.history, scratch, taken)
+    return Trained(model.get_weights(), progress.history, scratch, taken)
 
 
 def assert_same(one: Trained, other: Trained) -> None:

@@ -15,7 +15,7 @@ from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training import loop
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -55,9 +55,9 @@ def fit(
     positions: list[dict[str, Any]] = []
 
     def on_epoch(history: Sequence[Epoch]) -> None:
-        positions.append({"epochs": len(history), **watch.position()})
+        positions.append({"epochs": len(history), **progress.position()})
 
-    watch = Watch(
+    progress = Progress(
         epochs=spec.epochs,
         steps=data.order(batch_size=spec.batch_size, seed=spec.seed).steps,
         stopping=stopping or Stopping(),
@@ -66,8 +66,8 @@ def fit(
         ends_on_nan=spec.terminate_on_nan,
     )
     user = callbacks.build(spec.callbacks, folder=folder)
-    loop.fit(model, spec, train=data, validation=validation, callbacks=user, watch=watch)
-    return model, watch.history, positions
+    loop.fit(model, spec, train=data, validation=validation, callbacks=user, progress=progress)
+    return model, progress.history, positions
 
 
 def test_an_epoch_has_its_figures() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from epochal_trainer.lib.signals import Stopping, Terminated
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 
 
 class Kept:
@@ -41,7 +41,7 @@ class Checkpointer:
 
 def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, checkpointer = Stopping(), Checkpointer()
-    watch = Watch(
+    progress = Progress(
         epochs=2,
         steps=5,
         stopping=stopping,
@@ -49,10 +49,10 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
         on_step=lambda *_: None,
         checkpointer=checkpointer,  # type: ignore[arg-type]
     )
-    watch.on_test_begin()
-    watch.on_test_batch_begin(0)
+    progress.on_test_begin()
+    progress.on_test_batch_begin(0)
     monkeypatch.setattr(Stopping, "requested", True)
     with pytest.raises(Terminated):
-        watch.on_test_batch_begin(1)
+        progress.on_test_batch_begin(1)
     ((position, kept),) = checkpointer.stored
     assert (position.epoch, position.step, kept) == (0, 5, None)

@@ -1,4 +1,4 @@
-"""The training itself: Keras' fit, watched, from its beginning or from a checkpoint."""
+"""The training itself: Keras' fit, followed, from its beginning or from a checkpoint."""
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.reporting import history
 from epochal_trainer.training.callback_list import CallbackList
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 
 _CALL_KERAS = frozenset({__name__, f"{__package__}.callback_list"})
 """Modules of ours below which lies Keras."""
@@ -29,7 +29,7 @@ def fit(
     train: Dataset,
     validation: Dataset | None,
     callbacks: Sequence[Any],
-    watch: Watch,
+    progress: Progress,
     start: Snapshot | None = None,
 ) -> None:
     """Trains a model.
@@ -39,8 +39,8 @@ def fit(
         training: How to train it.
         train: What to train on.
         validation: What to validate on after each epoch.
-        callbacks: The user's callbacks. They come after `watch`, which sees an epoch as it was.
-        watch: Watches the training.
+        callbacks: The user's callbacks. They come after `progress`, which sees an epoch as it was.
+        progress: Follows the training.
         start: The checkpoint to go on from, which fits the model; None to begin anew.
 
     Raises:
@@ -52,7 +52,7 @@ def fit(
     batches = train.shuffled(order)
     held_out = validation.in_order(training.batch_size) if validation is not None else None
     everything = CallbackList(
-        [watch, *callbacks, watch.last],
+        [progress, *callbacks, progress.last],
         add_history=True,
         model=model,
         verbose=0,
@@ -61,7 +61,7 @@ def fit(
     )
     position = start.state.position if start else Position()
     finished = position.epoch
-    with _precision_named(training.precision), _faults_named(watch.at):
+    with _precision_named(training.precision), _faults_named(progress.at):
         if start is not None:
             _append_to_logs(callbacks)
             model.stop_training = False
@@ -70,7 +70,7 @@ def fit(
                 model.reset_metrics()
                 everything.on_epoch_begin(finished)
             start.restore(model, callbacks)
-            watch.resume(start)
+            progress.resume(start)
             if position.begun:
                 _finish_epoch(model, everything, position, steps=order.steps, batches=batches, validation=held_out)
                 finished += 1

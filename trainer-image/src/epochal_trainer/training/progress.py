@@ -1,4 +1,4 @@
-"""Watches a training: where it is, what came out, whether it has to end, and when a checkpoint is due."""
+"""The progress of a training: where it is, what came out, whether it has to end, and when a checkpoint is due."""
 
 import logging
 import math
@@ -25,8 +25,8 @@ _RANGE = (
 )
 
 
-class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Watches a training: counts steps, keeps the epochs, stops it where it was told to.
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Follows a training: counts steps, keeps the epochs, stops it where it was told to.
 
     Its work per step is a few instructions: Keras calls `on_train_batch_begin` with no figures, so nothing waits for
     the device. It comes before the user's callbacks, and sees an epoch as it was; `last` comes after them.
