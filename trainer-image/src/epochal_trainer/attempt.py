@@ -43,7 +43,7 @@ from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
 from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.training import loop
-from epochal_trainer.training.fitting import STAGING, Fitting, progress
+from epochal_trainer.training.fitting import STAGING, Fitting, reached_before
 from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class Attempt:
                 attempt=attempt,
                 network=Size(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
-                **progress(start),
+                **reached_before(start),
             )
         with stages.stage("data"):
             data = self._load(opened.data, model, held=start.snapshot.size if start else 0)

@@ -21,7 +21,7 @@ from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
 from epochal_trainer.reporting.tensorboard import Scalars
 from epochal_trainer.training import loop
-from epochal_trainer.training.progress import Watch
+from epochal_trainer.training.progress import Progress
 from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Fitting:
             self.reporter.update(**_reached(epochs))
 
         writer = checkpoint.Writer(store.write)
-        watch = Watch(
+        progress = Progress(
             epochs=training.epochs,
             steps=order.steps,
             stopping=self.stopping,
@@ -126,10 +126,10 @@ class Fitting:
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
             self._put_back(start, files, scalars)
-            watch.resume(start.snapshot)
+            progress.resume(start.snapshot)
             log.info("Going on from %s", start)
-        self.reporter.position = watch.position
-        self.reporter.update(stage="Training", **{**progress(start), "steps_per_epoch": order.steps})
+        self.reporter.position = progress.position
+        self.reporter.update(stage="Training", **{**reached_before(start), "steps_per_epoch": order.steps})
         with self.stopping.deferred():
             try:
                 with self.watchdog.watched(training.stall_seconds):
@@ -139,7 +139,7 @@ class Fitting:
                         train=data.train,
                         validation=data.validation,
                         callbacks=callbacks,
-                        watch=watch,
+                        progress=progress,
                         start=start.snapshot if start else None,
                     )
                 self._flush(writer)
@@ -155,9 +155,9 @@ class Fitting:
         self.reporter.position = dict
         self.reporter.update(step=0, seconds_left=None)
         scalars.close()
-        if len(watch.history) < training.epochs:
-            log.info("Stopped early, after epoch %d of %d", len(watch.history), training.epochs)
-        return watch.history
+        if len(progress.history) < training.epochs:
+            log.info("Stopped early, after epoch %d of %d", len(progress.history), training.epochs)
+        return progress.history
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
         """Puts back what was written until a checkpoint was taken. The log is that of one training only."""
@@ -174,7 +174,7 @@ class Fitting:
         self.stopping.check()  # Nobody has looked since the last step: another attempt stores what is trained.
 
 
-def progress(start: checkpoint.Start | None) -> dict[str, Any]:
+def reached_before(start: checkpoint.Start | None) -> dict[str, Any]:
     """Returns what was reached before this attempt, as fields of a report: no status runs backwards.
 
     Args:
