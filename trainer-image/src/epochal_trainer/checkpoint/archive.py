@@ -3,15 +3,15 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ml_dtypes
 import numpy as np
-from numpy.lib import format as npy
 from pydantic import BaseModel, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State
 from epochal_trainer.data.samples import Array
+from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 
 _STATE = "state.json"
@@ -49,7 +49,7 @@ def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
         for name, array in arrays.items():
             plain = array.view(_carrier(array.dtype)) if name in bits else array
             with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
-                npy.write_array(file, plain, allow_pickle=False)
+                np.save(file, plain, allow_pickle=False)
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
@@ -124,32 +124,13 @@ def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
-    entry = archive.getinfo(name)
-    with archive.open(entry) as file:
-        dtype, shape = _header(file)
-        held = entry.file_size - file.tell()
+    def accept(dtype: np.dtype[Any], size: int) -> None:
+        del size
         if dtype.kind not in _NUMBERS:
             raise Unreadable(f"its array {name} holds {dtype}, and only numbers are read")
-        if int(np.prod(shape, dtype=object)) * dtype.itemsize != held:
-            raise Unreadable(f"its array {name} says {shape} of {dtype}, and has {held} bytes")
-        file.seek(0)
-        array: Array = npy.read_array(file, allow_pickle=False)  # reads to its end, where the zip checks its CRC
-        return array
 
-
-def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    version = npy.read_magic(file)
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    try:
-        shape, _, dtype = read_header(file)
-    except MemoryError as error:  # Python's parser says so, and there is memory: a header is short
-        raise ValueError("the header of an array is nested too deep") from error
-    return dtype, shape
-
-
-def is_number(dtype: np.dtype[Any]) -> bool:
-    """Whether a checkpoint may hold arrays of a type."""
-    return dtype.kind in _NUMBERS or _foreign(dtype)
+    with archive.open(name) as file:
+        return npy.read(file, archive.getinfo(name).file_size, accept)
 
 
 def _foreign(dtype: np.dtype[Any]) -> bool:

@@ -1,31 +1,33 @@
 """The state of the user's callbacks, as JSON and arrays: nothing that is read back can run code."""
 
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from epochal_trainer.checkpoint.archive import is_number
 from epochal_trainer.data.samples import Array
 
-_NOT_STATE: Mapping[str, frozenset[str]] = {
-    "CSVLogger": frozenset({"append_header"}),  # follows from the file, which is put back
-    "TensorBoard": frozenset({"_is_tracing", "_profiler_started"}),  # a profile ends with its process
+STATE: Mapping[str, tuple[str, ...]] = {
+    "BackupAndRestore": ("_batches_seen_since_last_saving", "_current_epoch", "_last_batch_seen"),
+    "CSVLogger": ("keys",),
+    "EarlyStopping": ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_current_epoch", "_last_batch_seen"),
+    "ReduceLROnPlateau": ("best", "cooldown_counter", "wait"),
+    "SwapEMAWeights": ("_ema_weights_in_model",),
+    "TensorBoard": (
+        "_epoch_start_time",
+        "_global_test_batch",
+        "_global_train_batch",
+        "_previous_epoch_iterations",
+        "_should_write_train_graph",
+    ),
 }
-_OF_KERAS = frozenset({"params", "_model", "model"})
-
-
-class Unsupported(Exception):
-    """A value that is no state: a function, an open file, a model."""
+"""By the class of a callback the attributes that training changes. All others follow from the TrainingJob."""
 
 
 def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Returns the state of a callback: its attributes that are plain values.
-
-    Its constructor's arguments are left out, since they come from the TrainingJob, and so are texts: they are paths of
-    files in folders of this attempt.
+    """Returns the state of a callback.
 
     Args:
         callback: A keras.callbacks.Callback.
@@ -35,17 +37,8 @@ def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, 
     Returns:
         Values for JSON by attribute.
     """
-    state = {}
-    for attribute, value in vars(callback).items():
-        if not _is_state(type(callback), attribute, value):
-            continue
-        found: dict[str, Array] = {}
-        try:
-            state[attribute] = _encoded(value, f"{prefix}/{attribute}", found)
-        except Unsupported:
-            continue
-        arrays.update(found)
-    return state
+    there = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
+    return {name: _encoded(getattr(callback, name), f"{prefix}/{name}", arrays) for name in there}
 
 
 def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -59,17 +52,15 @@ def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]
     Raises:
         KeyError: If an array is missing.
     """
-    for attribute, found in state.items():
-        value = decoded(found, arrays)
-        # What is a text in this attempt is the path of one of its files.
-        if _is_state(type(callback), attribute, value) and not isinstance(getattr(callback, attribute, None), str):
-            setattr(callback, attribute, value)
+    for name in STATE.get(type(callback).__name__, ()):
+        if name in state:
+            setattr(callback, name, decoded(state[name], arrays))
     # Keras chooses how to compare at an epoch's end, and may compare before the next one.
     if getattr(callback, "monitor_op", callback) is None and callback.best is not None:
         callback._set_monitor_op()  # noqa: SLF001
 
 
-def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911 - one for each kind of value
+def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:
     """Returns a value that was stored.
 
     Raises:
@@ -82,38 +73,18 @@ def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:  # noqa: PLR0911 - 
             return arrays[name][()]
         case {"float": "nan" | "inf" | "-inf" as text}:
             return float(text)
-        case {"tuple": list(items)}:
-            return tuple(decoded(item, arrays) for item in items)
-        case {"dict": dict(items)}:
-            return {key: decoded(item, arrays) for key, item in items.items()}
         case list(items):
             return [decoded(item, arrays) for item in items]
         case _:
             return value
 
 
-def _is_state(kind: type, attribute: str, value: Any) -> bool:
-    if attribute in _OF_KERAS or attribute in _NOT_STATE.get(kind.__name__, ()) or hasattr(kind, attribute):
-        return False
-    return not isinstance(value, str) and attribute not in inspect.signature(kind).parameters
-
-
 def _encoded(value: Any, name: str, arrays: dict[str, Array]) -> Any:
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, np.ndarray | np.generic):
-        if not is_number(value.dtype):
-            raise Unsupported
-        arrays[name] = np.array(value)
-        return {"array": name} if isinstance(value, np.ndarray) else {"scalar": name}
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
+    if isinstance(value, float) and not isinstance(value, np.generic):
         return value if math.isfinite(value) else {"float": str(value)}
-    if isinstance(value, list | tuple):
-        items = [_encoded(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
-        return items if isinstance(value, list) else {"tuple": items}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        items = [_encoded(item, f"{name}/{index}", arrays) for index, item in enumerate(value.values())]
-        return {"dict": dict(zip(value, items, strict=True))}
-    raise Unsupported
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, list):
+        return [_encoded(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
+    arrays[name] = np.array(value)
+    return {"array" if isinstance(value, np.ndarray) else "scalar": name}

@@ -102,13 +102,12 @@ class Source:
                 target.write(chunk)
         target.seek(0)
 
-    def fill(self, array: Array, stream: BinaryIO, begun: bytes = b"") -> None:
+    def fill(self, array: Array, stream: BinaryIO) -> None:
         """Reads an array's bytes as they lie in memory.
 
         Args:
             array: To be filled, contiguous.
             stream: Where the bytes come from.
-            begun: The first of them, read already.
 
         Raises:
             Failure: TruncatedData, if there are too few.
@@ -116,8 +115,7 @@ class Source:
         if array.size == 0:
             return
         target = array.reshape(-1).view(np.uint8).data
-        target[: len(begun)] = begun
-        position = len(begun)
+        position = 0
         while position < len(target):
             count = stream.readinto(target[position : position + CHUNK])  # type: ignore[attr-defined]
             if not count:

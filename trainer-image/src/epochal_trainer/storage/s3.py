@@ -278,7 +278,7 @@ class S3Bucket:
             if stored.size != size or stored.etag == etag:
                 return stored.size == size
             with opened() as content:
-                wanted = _sha256(_chunks(content, size))
+                wanted = _sha256(_parts(content, size))
             return self._ask("read", key, lambda: self._digest(key)) == wanted
         except Failure as error:
             if error.reason != "ObjectNotFound":
@@ -376,22 +376,17 @@ def _md5(path: Path) -> str:
 
 def _etag(content: BinaryIO, size: int) -> str:
     """Returns the ETag that a service gives a content which is sent as it is: that of one part, or of several."""
-    parts = []
-    for begin in range(0, max(1, size), PART_BYTES):
-        part = hashlib.md5(usedforsecurity=False)
-        for chunk in _chunks(content, min(PART_BYTES, size - begin)):
-            part.update(chunk)
-        parts.append(part)
+    parts = [hashlib.md5(part, usedforsecurity=False) for part in _parts(content, size)]
     if len(parts) == 1:
         return parts[0].hexdigest()
     whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
     return f"{whole.hexdigest()}-{len(parts)}"
 
 
-def _chunks(content: BinaryIO, size: int) -> Iterator[bytes]:
-    while size and (chunk := content.read(min(CHUNK_BYTES, size))):
-        size -= len(chunk)
-        yield chunk
+def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yields the parts that a content of some size is sent in; what is added to it meanwhile is none of them."""
+    for begin in range(0, max(1, size), PART_BYTES):
+        yield content.read(min(PART_BYTES, size - begin))
 
 
 def _sha256(chunks: Iterable[bytes]) -> str:

@@ -369,9 +369,7 @@ def test_damage_is_never_more_than_a_failure(
     assert found.features.dtype.kind in "biuf"
 
 
-@given(
-    program=st.lists(st.sampled_from([bytes([code]) for code in pickled.Reader.dispatch] + [TYPE, ARRAY, b"\0", b"\n"]))
-)
+@given(program=st.lists(st.sampled_from([*pickled.OPCODES, TYPE, ARRAY, b"\0", b"\n"])))
 def test_no_program_is_more_than_a_failure(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], program: list[bytes]
 ) -> None:

@@ -1,21 +1,18 @@
 """The npz format of numpy: a zip archive of arrays, as numpy.savez writes it."""
 
-import io
 import struct
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
-from math import prod
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
-from numpy.lib import format as npy
 
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import Array, Samples, shaped
+from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
-from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
+from epochal_trainer.lib import npy
+from epochal_trainer.lib.failures import bad_data, of_the_machine
 
 Role: TypeAlias = Literal["train", "validation", "test"]
 
@@ -26,8 +23,6 @@ OWN: dict[Role, tuple[str, str]] = {
     "test": ("x_test", "y_test"),
 }
 COMMON = (("x", "y"), ("features", "labels"))
-MOST_HEADER = 16 * 1024
-"""Bytes of an array's header; numpy itself refuses headers above 10,000."""
 MOST_DIRECTORY = 1024**2
 """Bytes of the archive's directory, enough for thousands of arrays: a directory takes ten times as much in memory."""
 end_of: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
@@ -111,37 +106,15 @@ def _array(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, na
         raise source.damaged(f"{name} is compressed in a way that numpy never does")
     if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DENSEST:
         raise source.damaged(f"{name} claims {member.file_size:,} bytes, more than its part of the file can hold")
+
+    def accept(dtype: np.dtype[Any], size: int) -> None:
+        supported(dtype, name)
+        memory.reserve(min(size, member.file_size), name)
+
     with archive.open(member) as stream:
-        head = stream.read(MOST_HEADER)
-        shape, fortran, dtype, begin = _header(head, name)
-        native = supported(dtype, name)
-        size = prod(shape) * dtype.itemsize
-        if begin + size != member.file_size:
-            raise source.damaged(
-                f"{name} announces {shaped(shape) or 'one value'} {dtype}, {size:,} bytes, and holds "
-                f"{member.file_size - begin:,}"
-            )
-        memory.reserve(size, name)
-        array = np.empty(shape[::-1] if fortran else shape, dtype)
-        source.fill(array, stream, head[begin:])  # type: ignore[arg-type]
-        stream.read(1)  # At its end the archive compares checksums.
-    if dtype != native:
-        array = array.byteswap(inplace=True).view(native)
-    return array.T if fortran else array
-
-
-def _header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
-    start = io.BytesIO(head)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote, which are fine
-            version = npy.read_magic(start)
-            parse = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, fortran, dtype = parse(start)
-    except Failure:
-        raise
-    except Exception as error:
-        raise ValueError(f"{name} does not begin with the header of an array ({error})") from error
-    if any(size < 0 for size in shape):
-        raise ValueError(f"{name} announces the shape {shape}")
-    return shape, fortran, dtype, start.tell()
+        try:
+            array = npy.read(stream, member.file_size, accept)
+        except ValueError as error:
+            raise source.damaged(f"{name}: {error}") from error
+    native = array.dtype.newbyteorder("=")
+    return array if array.dtype == native else array.byteswap(inplace=True).view(native)

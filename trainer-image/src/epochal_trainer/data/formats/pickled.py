@@ -1,17 +1,20 @@
 """Pickles of `(features, labels)`, of any numpy, read without running what they say.
 
-A pickle is a program that may call anything. This reader follows it, but knows a handful of names only and puts its own
-harmless parts in the place of numpy's: a hostile pickle finds nothing to call, and cannot lie to numpy about an array.
+A pickle is a program that may call anything. This reader follows it step by step, as pickletools describes the steps,
+but knows a handful of names only and puts its own harmless parts in the place of numpy's: a hostile pickle finds
+nothing to call, and cannot lie to numpy about an array. The standard library's own unpickler takes the memory that a
+pickle claims before it looks for data, and numpy believes what a pickle says of a type, addresses of objects included.
 A few bytes of it can build a tuple that holds 2^100 others: nothing looks into what it holds, not even for a message.
 """
 
+import codecs
 import pickle
+import pickletools
 import re
-import struct
 import sys
 from collections.abc import Callable
 from math import prod
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -25,16 +28,19 @@ MOST_STEPS = 100_000
 """Steps of a pickle's program: a tuple of arrays takes less than a hundred, whatever its size."""
 MOST_AXES = 64
 """Axes of an array, as many as numpy has."""
-WIDE = {"utf-8": re.compile(rb"[\xc4-\xff]"), "raw-unicode-escape": re.compile(rb"\\u(?!00)|\\U")}
-"""Begins a character beyond U+00FF, which no array has that was written as text, by encoding."""
+UTF_8 = re.compile(rb"[\xc4-\xff]")
+WIDE = {
+    "unicodestring1": UTF_8,
+    "unicodestring4": UTF_8,
+    "unicodestring8": UTF_8,
+    "unicodestringnl": re.compile(rb"\\u(?!00)|\\U"),
+}
+"""Begins a character beyond U+00FF, which no array has that was written as text, by the kind of text."""
 WIDEST = 4
 """Bytes that each character of a text takes if one of them is wide."""
 BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 SHOWN = 100
-
-Unpickler: Any = pickle._Unpickler  # noqa: SLF001
-"""The standard library's own in Python: the one in C takes the memory that a pickle claims before it looks for data."""
 
 
 def is_pickle(head: bytes) -> bool:
@@ -58,15 +64,15 @@ def read(source: Source, memory: Memory) -> Samples:
         Failure: UnsafePickle, UnsupportedType, MissingArrays, TruncatedData, DamagedData or DataTooLarge.
     """
     with source.opened() as stream:
-        bounded = Bounded(stream, source, memory)
+        program = Program(stream, source, memory)
         try:
-            content = Reader(bounded).load()
+            content = _followed(program)
         except Failure:
             raise
         except Exception as error:
             if of_the_machine(error):
                 raise
-            if bounded.ended:
+            if program.ended:
                 raise source.truncated("the pickle breaks off", "it must be whole") from error
             raise _failure(source, error) from error
     match content:
@@ -91,37 +97,51 @@ def _failure(source: Source, error: Exception) -> Failure:
             return source.damaged(f"it is no pickle that can be read ({type(error).__name__}: {said})")
 
 
-class Bounded:
-    """A stream that never gives more than it can hold and memory has room for, whatever is asked of it."""
+class Program:
+    """The steps in a stream: never more than it can hold and memory has room for, whatever is asked of it."""
 
     def __init__(self, stream: BinaryIO, source: Source, memory: Memory) -> None:
         self._stream = stream
         self._name = source.name
         self._memory = memory
         self._most = source.most()
+        self._wide: re.Pattern[bytes] | None = None
         self.ended = False
         """Whether more was asked for than there is."""
+
+    def step(self) -> tuple[pickletools.OpcodeInfo, Any]:
+        """Reads a step and its argument, None if it has none."""
+        self._wide = None
+        code = self.read(1)
+        if code not in OPCODES:
+            raise ValueError(f"no step begins with {code!r}")
+        opcode = OPCODES[code]
+        if opcode.arg is None:
+            return opcode, None
+        self._wide = WIDE.get(opcode.arg.name)
+        argument = READERS.get(opcode.arg.name, opcode.arg.reader)(self)
+        self.ended = self.ended or (opcode.name == "FRAME" and argument > self._most)
+        return opcode, argument
 
     def read(self, size: int) -> bytes:
         """Reads bytes, fewer only at the end."""
         possible = min(size, self._most)
         self._memory.reserve(possible, self._name)
         data = self._stream.read(possible)
-        self._most -= len(data)
-        self.ended = self.ended or len(data) < size
-        return data
-
-    def reserve(self, size: int) -> None:
-        """Takes bytes out of the budget that are needed beside those that are read."""
-        self._memory.reserve(size, self._name)
+        return self._taken(data, whole=len(data) == size)
 
     def readline(self) -> bytes:
         """Reads a line with its end; without it only where the stream ends."""
         line = self._stream.readline(self._memory.left + 1)
         self._memory.reserve(len(line), self._name)
-        self._most -= len(line)
-        self.ended = self.ended or not line.endswith(b"\n")
-        return line
+        return self._taken(line, whole=line.endswith(b"\n"))
+
+    def _taken(self, data: bytes, *, whole: bool) -> bytes:
+        self._most -= len(data)
+        self.ended = self.ended or not whole
+        if self._wide is not None and self._wide.search(data):  # one wide character makes all of a text wide
+            self._memory.reserve(WIDEST * len(data), self._name)
+        return data
 
 
 class Unsafe(Exception):
@@ -130,6 +150,56 @@ class Unsafe(Exception):
 
 class NotNumbers(Exception):
     """A pickle holds an array of something else than numbers."""
+
+
+def _followed(program: Program) -> object:
+    """Follows a pickle's program to its end, and returns what it leaves."""
+    stack: list[Any] = []
+    marks: list[int] = []
+    memo: dict[int, Any] = {}
+    for _ in range(MOST_STEPS):
+        opcode, argument = program.step()
+        match opcode.name:
+            case "STOP":
+                return stack.pop()
+            case "MARK":
+                marks.append(len(stack))
+            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                memo[len(memo) if argument is None else argument] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case _:
+                begin = _begin(opcode, len(stack), marks)
+                stack[begin:] = _left(opcode, argument, stack[begin:])
+    raise NotNumbers(f"more than {MOST_STEPS:,} Python values")
+
+
+def _begin(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
+    """Returns where in a stack of some size begins what a step takes from it."""
+    takes = opcode.stack_before
+    of_marked = pickletools.markobject in takes
+    begin = marks.pop() - takes.index(pickletools.markobject) if of_marked else size - len(takes)
+    if begin < 0:
+        raise ValueError(f"there is too little for a {opcode.name}")
+    return begin
+
+
+def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> list[Any]:
+    """Returns what a step leaves on the stack in place of what it takes."""
+    match opcode.name:
+        case "PROTO" | "FRAME" | "POP" | "POP_MARK":
+            return []
+        case "DUP":
+            return taken * 2
+        case "GLOBAL":
+            return [_named(*argument.split(" ", 1))]
+        case "INST":
+            raise Unsafe(argument.replace(" ", ".", 1))
+        case name if name in MADE:
+            return [MADE[name](*taken)]
+        case _ if argument is not None and opcode.stack_after[0] is not pickletools.anyobject:
+            return [argument]  # a number, a text or bytes
+    raise ValueError(f"an array needs no {opcode.name}")
 
 
 class PickledType:
@@ -142,7 +212,8 @@ class PickledType:
             raise NotNumbers(kinds.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
         self.dtype = np.dtype(self._code)
 
-    def __setstate__(self, state: object) -> None:
+    def set_state(self, state: object) -> None:
+        """Takes what follows the type in the pickle."""
         _, order, subarray, fields, *_ = _tuple(state)
         order = _text(order)
         if subarray is not None or fields is not None or order not in BYTE_ORDERS:  # numpy reads more out of a text
@@ -154,44 +225,33 @@ class PickledArray:
     """Stands for numpy.ndarray while a pickle is read."""
 
     def __init__(self, *_: object) -> None:
-        self._shape: tuple[int, ...] = ()
-        self._dtype = np.dtype("u1")
-        self._order: Any = "C"
-        self._axes: tuple[int, ...] | None = None
-        self._data: bytes | str = b""
+        self._set(b"", PickledType("u1"))
 
-    def __setstate__(self, state: object) -> None:
+    def set_state(self, state: object) -> None:
+        """Takes what follows the array in the pickle."""
         _, shape, kind, fortran, data = _tuple(state)
         self._set(data, kind, shape, "F" if fortran else "C")
 
     @classmethod
-    def from_buffer(
-        cls, data: object, kind: object, shape: object = (), order: object = "C", axes: object = None
-    ) -> "PickledArray":
+    def from_buffer(cls, *arguments: Any) -> "PickledArray":
         """Stands for numpy's function of this name, and for that of a single number."""
         made = cls()
-        if axes is None:
-            made._set(data, kind, shape, order)
-        else:  # The bytes of a transposed array lie as those of another shape, whose axes are put into this order.
-            made._permuted(data, kind, shape, order, axes)
+        made._set(*arguments)
         return made
 
-    def _permuted(self, data: object, kind: object, shape: object, order: object, axes: object) -> None:
-        if order != "K" or not isinstance(axes, tuple) or not isinstance(shape, tuple):
-            raise TypeError("the axes of a transposed array need its shape, and the order K")
-        if any(type(axis) is not int for axis in axes) or sorted(axes) != list(range(len(shape))):
-            raise ValueError(f"an array of {len(shape)} axes is given an order of other axes")
-        self._set(data, kind, shape, "C")
-        self._axes = axes
-
-    def _set(self, data: object, kind: object, shape: object, order: object) -> None:
-        if not isinstance(kind, PickledType) or not isinstance(shape, tuple) or order not in ("C", "F"):
-            raise TypeError("an array needs a type, a shape and an order")
+    def _set(self, data: Any, kind: Any, shape: Any = (), order: object = "C", axes: Any = None) -> None:
+        if not (isinstance(kind, PickledType) and isinstance(shape, tuple) and isinstance(data, bytes | str)):
+            raise TypeError("an array needs a type, a shape and data")
         if len(shape) > MOST_AXES or any(type(size) is not int or not 0 <= size <= sys.maxsize for size in shape):
             raise ValueError(f"an array's shape is up to {MOST_AXES} sizes from 0 on")
-        if not isinstance(data, bytes | str):
-            raise TypeError(f"an array's data must be bytes, found {type(data).__name__}")
-        self._data, self._dtype, self._shape, self._order = data, kind.dtype, shape, order
+        if axes is None and order not in ("C", "F"):
+            raise ValueError("an array's order is C or F")
+        # The bytes of a transposed array lie as those of another shape, whose axes are put into this order.
+        numbers = isinstance(axes, tuple) and all(type(axis) is int for axis in axes)
+        if axes is not None and not (order == "K" and numbers and sorted(axes) == list(range(len(shape)))):
+            raise ValueError(f"an array of {len(shape)} axes is given an order of other axes")
+        self._data, self._dtype, self._shape, self._axes = data, kind.dtype, shape, axes
+        self._order: Any = "F" if order == "F" else "C"
 
     def array(self, source: Source) -> Array:
         """Returns the array, without a copy where its bytes are in this machine's order."""
@@ -208,28 +268,40 @@ class PickledArray:
             raise source.damaged(str(error)) from error
 
 
-class Known(NamedTuple):
-    """A name that a pickle of arrays may use, and what stands in its place. It has no attributes that could be set."""
+def _named(module: object, name: object) -> Callable[..., object]:
+    """Returns what stands in the place of a name.
 
-    call: Callable[..., Any]
+    Raises:
+        Unsafe: If no array needs that name.
+    """
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise TypeError("a name must be a text")
+    known = KNOWN.get((module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins"), name))
+    if known is None:
+        raise Unsafe(f"{module}.{name}")
+    return known
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Does what stands in the name's place."""
-        return self.call(*arguments)
+
+def _built(built: Any, state: object) -> object:
+    built.set_state(state)
+    return built
+
+
+def _extended(extended: Any, *items: object) -> object:
+    list.extend(extended, items)
+    return extended
 
 
 def _ndarray(*_: object) -> None:
     raise Unsafe("numpy.ndarray as a function")
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN])
+def _first(first: object, *_: object) -> object:
+    return first
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, bytes | str):
-        raise TypeError(f"an array's type must be named by a text, found {type(value).__name__}")
-    return value.decode("ascii") if isinstance(value, bytes) else value
+def _items(*items: object) -> tuple[object, ...]:
+    return items
 
 
 def _tuple(value: object) -> tuple[Any, ...]:
@@ -239,128 +311,14 @@ def _tuple(value: object) -> tuple[Any, ...]:
     return value
 
 
-def _as_it_is(text: object, *_: object) -> object:
-    """Stands for the encoding of text as bytes: an array does it once, however often a pickle asks for it."""
-    return text
+def _text(value: object) -> str:
+    if not isinstance(value, bytes | str):
+        raise TypeError(f"an array's type must be named by a text, found {type(value).__name__}")
+    return value.decode("ascii") if isinstance(value, bytes) else value
 
 
-KNOWN = {
-    ("numpy", "ndarray"): Known(_ndarray),
-    ("numpy", "dtype"): Known(PickledType),
-    ("numpy.core.multiarray", "_reconstruct"): Known(PickledArray),
-    ("numpy.core.multiarray", "scalar"): Known(PickledArray.from_buffer),
-    ("numpy.core.numeric", "_frombuffer"): Known(PickledArray.from_buffer),
-    ("_codecs", "encode"): Known(_as_it_is),
-    ("builtins", "bytes"): Known(lambda: b""),
-}
-RENAMED = {"numpy._core.multiarray": "numpy.core.multiarray", "numpy._core.numeric": "numpy.core.numeric"}
-"""Modules of numpy 2, by their names in numpy 1."""
-
-
-def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
-    def counted(reader: "Reader") -> None:
-        reader.steps += 1
-        if reader.steps > MOST_STEPS:
-            raise NotNumbers(f"more than {MOST_STEPS:,} Python values")
-        step(reader)
-
-    return counted
-
-
-def _load_bytes(reader: Any) -> None:
-    (size,) = struct.unpack("<Q", reader.read(8))
-    reader.append(reader.read(size))
-
-
-def _load_text(prefix: str) -> Callable[[Any], None]:
-    head = struct.Struct(prefix)
-
-    def load(reader: Any) -> None:
-        (size,) = head.unpack(reader.read(head.size))
-        reader.append(reader.text(reader.read(size), "utf-8"))
-
-    return load
-
-
-def _load_line(reader: Any) -> None:
-    reader.append(reader.text(reader.readline()[:-1], "raw-unicode-escape"))
-
-
-def _load_reduce(reader: Any) -> None:
-    arguments = _tuple(reader.stack.pop())
-    reader.stack[-1] = reader.stack[-1](*arguments)
-
-
-def _load_build(reader: Any) -> None:
-    state = reader.stack.pop()
-    built = reader.stack[-1]
-    if not isinstance(built, PickledType | PickledArray):
-        raise TypeError(f"{_kind(built)} has no state")
-    built.__setstate__(state)
-
-
-def _passing_over(kind: Callable[[], Any] | None = None) -> Callable[[Any], None]:
-    def load(reader: Any) -> None:
-        reader.pop_mark()
-        if kind is not None:
-            reader.append(kind())
-
-    return load
-
-
-def _load_setitem(reader: Any) -> None:
-    del reader.stack[-2:]
-
-
-OWN: dict[bytes, Callable[[Any], None]] = {
-    pickle.BYTEARRAY8: _load_bytes,
-    pickle.UNICODE: _load_line,
-    pickle.BINUNICODE: _load_text("<I"),
-    pickle.BINUNICODE8: _load_text("<Q"),
-    pickle.REDUCE: _load_reduce,
-    pickle.BUILD: _load_build,
-    # What goes into a dict or a set is looked into, for its hash, and no array is in one: these stay empty.
-    pickle.DICT: _passing_over(dict),
-    pickle.SETITEM: _load_setitem,
-    pickle.SETITEMS: _passing_over(),
-    pickle.ADDITEMS: _passing_over(),
-    pickle.FROZENSET: _passing_over(frozenset),
-}
-"""Steps that cost no more than they read, in place of the standard library's."""
-NEVER = {pickle.NEWOBJ, pickle.NEWOBJ_EX}
-"""Steps that make an object of a class: there is none to be had."""
-
-
-class Reader(Unpickler):  # type: ignore[misc]
-    """Reads arrays, their types, numbers and plain containers; refuses everything else by name."""
-
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        code: _counted(step)
-        for code, step in (Unpickler.dispatch | {code[0]: step for code, step in OWN.items()}).items()
-        if bytes([code]) not in NEVER
-    }
-
-    def __init__(self, file: Bounded) -> None:
-        super().__init__(file, encoding="bytes")
-        self.steps = 0
-        self._file = file
-
-    def text(self, encoded: bytes, encoding: str) -> str:
-        """Decodes a text, if there is room for it: one wide character makes all of it wide."""
-        if WIDE[encoding].search(encoded):
-            self._file.reserve(WIDEST * len(encoded))
-        return str(encoded, encoding, "surrogatepass")
-
-    def find_class(self, module: str, name: str) -> Known:
-        """Returns what stands in the place of a name; called by the unpickler.
-
-        Raises:
-            Unsafe: If no array needs that name.
-        """
-        now = "builtins" if module == "__builtin__" else RENAMED.get(module, module)
-        if (now, name) not in KNOWN:
-            raise Unsafe(f"{module}.{name}")
-        return KNOWN[now, name]
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN])
 
 
 def _what(content: object) -> str:
@@ -372,3 +330,49 @@ def _what(content: object) -> str:
 
 def _kind(content: object) -> str:
     return "one array" if isinstance(content, PickledArray) else f"a {type(content).__name__}"
+
+
+KNOWN: dict[tuple[str, str], Callable[..., object]] = {
+    ("numpy", "ndarray"): _ndarray,
+    ("numpy", "dtype"): PickledType,
+    ("numpy.core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy.core.multiarray", "scalar"): PickledArray.from_buffer,
+    ("numpy.core.numeric", "_frombuffer"): PickledArray.from_buffer,
+    ("_codecs", "encode"): _first,  # an array turns its text into bytes once, however often a pickle asks for it
+    ("builtins", "bytes"): lambda: b"",
+}
+"""Names that a pickle of arrays may use, as of numpy 1 and Python 3, and what stands in their place."""
+MADE: dict[str, Callable[..., object]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "TUPLE": _items,
+    "TUPLE1": _items,
+    "TUPLE2": _items,
+    "TUPLE3": _items,
+    "EMPTY_LIST": list,
+    "LIST": lambda *items: list(items),
+    "APPEND": _extended,
+    "APPENDS": _extended,
+    # What goes into a dict or a set is looked into, for its hash, and no array is in one: these stay empty.
+    "EMPTY_DICT": dict,
+    "DICT": lambda *_: {},
+    "SETITEM": _first,
+    "SETITEMS": _first,
+    "EMPTY_SET": set,
+    "ADDITEMS": _first,
+    "FROZENSET": lambda *_: frozenset(),
+    "STACK_GLOBAL": _named,
+    "REDUCE": lambda known, arguments: known(*_tuple(arguments)),
+    "BUILD": _built,
+}
+"""Steps that leave one value, which is made of what they take from the stack."""
+OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+READERS: dict[str, Callable[[Any], Any]] = {
+    "bytearray8": pickletools.read_bytes8,
+    "string1": pickletools.read_bytes1,
+    "string4": pickletools.read_bytes4,
+    "stringnl": lambda file: codecs.escape_decode(pickletools.read_stringnl(file, decode=False))[0],
+}
+"""Arguments that pickletools reads into something else than bytes: a copy more, and none of Python 2's bytes."""
