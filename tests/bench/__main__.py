@@ -1,16 +1,21 @@
 """`make bench`: measures on the local cluster, prints the figures and writes RESULTS.md."""
 
+import argparse
 import os
 import platform
-import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.bench.figures import Figure, table
 from tests.bench.memory import operator_memory
+from tests.bench.mnist import mnist
+from tests.bench.networks import DATA, LARGE, SMALL
 from tests.bench.schedule import apply_to_running, epoch_to_status
-from tests.bench.train import trainer_beside_script
+from tests.bench.start import start_up
+from tests.bench.train import EPOCHS, ROUNDS, trainer_beside_script
 from tests.demo.mnist import files
 from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits_file
@@ -18,36 +23,67 @@ from tests.kit.kubectl import apply, kubectl
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 NAMESPACE = "bench"
+NETWORKS = (SMALL, LARGE, DATA)
+ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
+    "memory": operator_memory,
+    "running": apply_to_running,
+    "visible": epoch_to_status,
+    "start": start_up,
+    **{f"train-{network.name}": partial(trainer_beside_script, network=network) for network in NETWORKS},
+    "mnist": mnist,
+}
+HOW = f"""\
+How trainings are compared: the trainer and a plain Keras script, which stores no checkpoints, run in pods of the same
+image and resources, one at a time, in turn (ours, plain, plain, ours, ...), {ROUNDS} of each, {EPOCHS} epochs each. An
+epoch counts from the end of the one before to its own end, as the pod's log tells it, with all that lies between; the
+first one does not count. Ratios stand with their 95 % interval, by a bootstrap that draws rounds. A goal is met if the
+whole interval lies below it: where the spread hides it, it is not.
+"""
 
 
-def measure() -> list[Figure]:
+def fill(mnist_files: Path) -> None:
+    """Fills the buckets with the data of all rows."""
     store = buckets.connect()
-    buckets.fill(store, "mnist-data", files(Path(sys.argv[1])))
-    buckets.fill(store, "mnist-results", [])
+    buckets.fill(store, "mnist-data", files(mnist_files))
+    for results in ("mnist-results", "digits-results", "bench-results"):
+        buckets.fill(store, results, [])
     with tempfile.TemporaryDirectory() as folder:
         buckets.fill(store, "digits-data", [digits_file(Path(folder))])
-    buckets.fill(store, "digits-results", [])
+        for network in NETWORKS:
+            path = Path(folder) / f"{network.name}.npz"
+            network.write_data(mnist_files, path)
+            buckets.fill(store, "bench-data", [path])
+
+
+def measure(rows: list[str]) -> list[Figure]:
+    """Measures one row after the other, in a namespace that was not there before."""
     namespace = Namespace(NAMESPACE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
-    figures = []
-    for step in (operator_memory, apply_to_running, epoch_to_status):
-        print(f"{step.__name__} ...", flush=True)
-        figures.append(step(namespace))
-        print(f"  {figures[-1].measured}", flush=True)
-    print("trainer_beside_script ...", flush=True)
-    figures += trainer_beside_script(namespace)
+    figures: list[Figure] = []
+    for row in rows:
+        print(f"{row} ...", flush=True)
+        measured = ROWS[row](namespace)
+        for figure in measured:
+            print(f"  {figure.what}: {figure.measured}", flush=True)
+        figures += measured
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     return figures
 
 
 def main() -> None:
-    figures = measure()
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("mnist", type=Path, help="folder with the files of MNIST")
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
+    arguments = parser.parse_args()
+    fill(arguments.mnist)
+    figures = measure(arguments.only or list(ROWS))
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {platform.machine()}"
     text = f"# What `make bench` measured\n\n{when}, {machine}, the local cluster; median (least-greatest, runs).\n\n"
-    text += table(figures)
-    RESULTS.write_text(text)
+    text += f"{table(figures)}\n{HOW}"
+    if not arguments.only:
+        RESULTS.write_text(text)
     print(text)
 
 

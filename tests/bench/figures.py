@@ -13,15 +13,15 @@ class Figure:
         what: What was measured.
         beside: What it was measured beside.
         measured: The figure, with its unit.
-        goal: What it should be.
+        goal: What it should be; empty for what is only told.
         met: Whether it is.
     """
 
     what: str
     beside: str
     measured: str
-    goal: str
-    met: bool
+    goal: str = ""
+    met: bool = True
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -38,6 +38,6 @@ def table(figures: list[Figure]) -> str:
     """Returns the figures as a Markdown table."""
     rows = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
     for figure in figures:
-        met = "yes" if figure.met else "no"
+        met = ("yes" if figure.met else "no") if figure.goal else ""
         rows.append(f"| {figure.what} | {figure.beside} | {figure.measured} | {figure.goal} | {met} |")
     return "\n".join(rows) + "\n"

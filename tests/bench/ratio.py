@@ -1,0 +1,63 @@
+"""How much longer one takes than the other, and how sure that is."""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median
+
+Middle = Callable[[Iterable[float]], float]
+Rounds = Sequence[Sequence[float]]
+"""Seconds, those of each run together: the runs of the two that have the same number came one after the other."""
+
+RESAMPLES = 2000
+SURE = 0.95
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How our seconds compare with theirs.
+
+    Args:
+        middle: Ratio of the medians of all, or of another middle.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        minima: Ratio of the least of all.
+    """
+
+    middle: float
+    low: float
+    high: float
+    minima: float
+
+    @classmethod
+    def of(cls, ours: Rounds, theirs: Rounds, *, middle: Middle = median) -> "Ratio":
+        """Compares two, of which each was run equally often.
+
+        The interval is a bootstrap's: it draws rounds, not single values, since what disturbs a machine for a minute
+        disturbs a whole run. The draws are the same each time.
+        """
+        rounds = list(zip(ours, theirs, strict=True))
+        draw = random.Random(0)  # noqa: S311 - no secret
+        drawn = sorted(_ratio(draw.choices(rounds, k=len(rounds)), middle) for _ in range(RESAMPLES))
+        left_out = round(RESAMPLES * (1 - SURE) / 2)
+        return cls(
+            middle=_ratio(rounds, middle),
+            low=drawn[left_out],
+            high=drawn[-1 - left_out],
+            minima=min(chain(*ours)) / min(chain(*theirs)),
+        )
+
+    def within(self, goal: float) -> bool:
+        """Whether the ratio is surely at most this: not if the goal lies in the interval."""
+        return self.high <= goal
+
+    def told(self, goal: float) -> str:
+        """Returns the ratio with its interval, and whether that is what hides the goal."""
+        hidden = ": the spread hides the goal" if self.middle <= goal < self.high else ""
+        return f"ratio {self.middle:.3f} ({self.low:.3f}-{self.high:.3f}){hidden}"
+
+
+def _ratio(rounds: Sequence[tuple[Sequence[float], Sequence[float]]], middle: Middle) -> float:
+    ours, theirs = zip(*rounds, strict=True)
+    return middle(chain(*ours)) / middle(chain(*theirs))

@@ -1,0 +1,57 @@
+from statistics import mean
+
+import pytest
+
+from tests.bench.ratio import Ratio
+
+STEADY = [[4.0, 4.1, 4.0, 4.2]] * 6
+
+
+def scaled(rounds: list[list[float]], factor: float) -> list[list[float]]:
+    return [[value * factor for value in run] for run in rounds]
+
+
+def test_the_same_twice() -> None:
+    ratio = Ratio.of(STEADY, STEADY)
+    assert (ratio.middle, ratio.low, ratio.high, ratio.minima) == (1, 1, 1, 1)
+    assert ratio.within(1.01)
+    assert ratio.told(1.01) == "ratio 1.000 (1.000-1.000)"
+
+
+def test_slower_by_a_tenth() -> None:
+    ratio = Ratio.of(scaled(STEADY, 1.1), STEADY)
+    assert ratio.middle == pytest.approx(1.1)
+    assert ratio.minima == pytest.approx(1.1)
+    assert not ratio.within(1.01)
+    assert "hides" not in ratio.told(1.01)
+
+
+def test_medians_and_minima_tell_different_things() -> None:
+    slow_at_times = [[4.0, 4.0, 6.0, 6.0]] * 6
+    ratio = Ratio.of(STEADY, slow_at_times)
+    assert ratio.middle == pytest.approx(4.05 / 5)
+    assert ratio.minima == 1
+
+
+def test_a_spread_that_hides_the_goal_fails_it() -> None:
+    two_modes = [[4.0] * 4, [6.0] * 4] * 3
+    ratio = Ratio.of(two_modes, list(reversed(two_modes)))
+    assert ratio.middle == 1
+    assert ratio.low < 1.01 < ratio.high
+    assert not ratio.within(1.01)
+    assert ratio.told(1.01).endswith("the spread hides the goal")
+
+
+def test_the_interval_draws_rounds_so_that_what_disturbs_both_alike_hides_nothing() -> None:
+    drifting = scaled(STEADY[:3], 1.0) + scaled(STEADY[3:], 1.5)
+    ratio = Ratio.of(scaled(drifting, 1.1), drifting)
+    assert [ratio.low, ratio.high] == pytest.approx([1.1, 1.1])
+
+
+def test_each_must_have_run_equally_often() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Ratio.of(STEADY, STEADY[:5])
+
+
+def test_by_means() -> None:
+    assert Ratio.of([[3.0], [6.0], [6.0]], [[4.0], [4.0], [4.0]], middle=mean).middle == pytest.approx(1.25)
