@@ -25,10 +25,10 @@ class Secret:
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {"metadata": {"name": "epochal-tls", "namespace": "epochal-system"}}
 
-    async def get_secret(self, _namespace: str, _name: str) -> dict[str, Any]:
+    async def get(self, _: object, _namespace: str, _name: str) -> dict[str, Any]:
         return copy.deepcopy(self.kept)
 
-    async def replace_secret(self, secret: dict[str, Any]) -> dict[str, Any]:
+    async def replace(self, _: object, secret: dict[str, Any]) -> dict[str, Any]:
         self.kept = copy.deepcopy(secret)
         return secret
 

@@ -5,18 +5,22 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from epochal_operator.config import Config, read_config
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
+from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
+from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
+from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.job import Installation
-from epochal_operator.trainingjob.metrics import JobCollector, OperatorMetrics
+from epochal_operator.trainingjob.kind import training_jobs
+from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import Server, listen
@@ -39,21 +43,24 @@ class Operator:
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
         self._kube = kube
+        self._kinds = (training_jobs(self._installation, instance=config.instance),)
         self._registry = CollectorRegistry()
-        self._registry.register(JobCollector(self._training_jobs))
+        for kind in self._kinds:
+            self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))
         self._metrics = OperatorMetrics(self._registry)
+        self._report_metrics = ReportMetrics(self._registry)
         self._certificate = ServingCertificate(kube, config.namespace, config.tls_secret, config.service)
         self._leadership = Leadership(kube, config.namespace, config.lease, config.instance)
         self._controller: Controller | None = None
         self._metrics.leader.set_function(lambda: self._controller is not None)
-        self._metrics.workqueue_depth.set_function(lambda: self._controller.queue.depth if self._controller else 0)
+        self._metrics.workqueue_depth.set_function(lambda: self._controller.depth() if self._controller else 0)
 
     async def run(self) -> None:
         """Serves and, while it leads, reconciles, until it is cancelled."""
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
-            endpoint = ProgressEndpoint(self._kube, self._metrics, self._config.status_writes_per_second)
+            endpoint = ProgressEndpoint(self._kube, self._report_metrics, self._config.status_writes_per_second)
             reports = Server(endpoint.routes(), progress, self._certificate.context)
             routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
             group.create_task(Server(routes, http).run())
@@ -67,7 +74,9 @@ class Operator:
     async def _lead(self) -> None:
         """Reconciles as long as this process leads."""
         kube = self._kube.fenced(self._leadership.seconds_left)
-        self._controller = Controller(self._config, kube, self._installation, self._metrics)
+        self._controller = Controller(
+            self._kinds, kube, self._metrics, namespaces=self._config.namespaces, workers=self._config.workers
+        )
         try:
             async with asyncio.TaskGroup() as term:
                 term.create_task(self._leadership.hold())
@@ -78,9 +87,9 @@ class Operator:
             self._controller = None
             await self._leadership.release()
 
-    def _training_jobs(self) -> Iterable[Mapping[str, Any]]:
+    def _objects(self, kind: Kind) -> Iterable[Object]:
         controller = self._controller  # asked by the thread that encodes the metrics, while leadership may be lost
-        return controller.store.training_jobs() if controller else ()
+        return controller.store.objects(kind.resource) if controller else ()
 
     def _installation(self) -> Installation:
         return Installation(
@@ -93,8 +102,10 @@ class Operator:
         )
 
     def _stalled(self) -> str | None:
-        seconds = self._controller.queue.stalled() if self._controller else 0
-        return f"no TrainingJob was reconciled for {seconds:.0f} s" if seconds > STALLED_SECONDS else None
+        if self._controller is None:
+            return None
+        seconds, kind = self._controller.stalled()
+        return f"no {kind.resource.kind} was reconciled for {seconds:.0f} s" if seconds > STALLED_SECONDS else None
 
 
 async def run(config: Config) -> None:

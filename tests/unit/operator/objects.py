@@ -8,6 +8,7 @@ from epochal_api.report import UNFINISHED, Position, Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.job import CONTAINER, Installation, batch_job
+from epochal_operator.trainingjob.kind import training_jobs
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
@@ -19,6 +20,7 @@ INSTALLATION = Installation(
     progress_url="https://epochal.epochal-system.svc:8443",
     progress_ca="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 )
+KIND = training_jobs(lambda: INSTALLATION, instance="test")
 SPEC: dict[str, Any] = {
     "storage": {"secretRef": {"name": "credentials"}},
     "data": {"bucket": "data", "train": {"object": "train.npz"}},

@@ -11,6 +11,7 @@ import pytest
 from epochal_operator import __main__ as main
 from epochal_operator.config import read_config
 from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.transport import Transport
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
@@ -70,7 +71,7 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with FakeApiServer("vision", "epochal-system") as server:
         server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
-        task = asyncio.create_task(main.Operator(config, Kube(server.client())).run())
+        task = asyncio.create_task(main.Operator(config, Kube(Transport(server.client()))).run())
         await asyncio.sleep(0)
         yield Process(server, f"http://127.0.0.1:{listeners[0].getsockname()[1]}")
         task.cancel()

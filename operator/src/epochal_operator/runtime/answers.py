@@ -5,42 +5,45 @@ pages are handed on as they are, and kopf goes on as from an empty one: nothing 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp.connector import Connection
 
-from epochal_operator.runtime.kube import Page
+from epochal_operator.runtime.pages import Page, page_of
 from epochal_operator.runtime.reader import folded, lines, read
+from epochal_operator.runtime.resource import Resource
 
 
 class Part(NamedTuple):
     """A page of a list.
 
     Args:
-        plural: What is listed, such as pods.
+        resource: What is listed.
         namespace: The namespace that they are all objects of; None for all namespaces.
         page: The page.
         first: Whether the list begins with it.
         last: Whether the list ends with it.
     """
 
-    plural: str
+    resource: Resource
     namespace: str | None
     page: Page
     first: bool
     last: bool
 
 
-def answers(listed: Callable[[Part], Awaitable[object]], plurals: frozenset[str]) -> type[aiohttp.ClientResponse]:
+def answers(
+    listed: Callable[[Part], Awaitable[object]], resources: Iterable[Resource], one_page: asyncio.Lock
+) -> type[aiohttp.ClientResponse]:
     """Returns the class of the answers of an aiohttp session for kopf.
 
     Args:
         listed: Takes each page of a list.
-        plurals: Of what.
+        resources: Of what.
+        one_page: Held while a page is read: see `Kube`, whose own belongs to another event loop.
     """
-    one_page = asyncio.Lock()  # that of the largest objects there can be takes a good part of the memory
 
     class Answer(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
@@ -50,17 +53,16 @@ def answers(listed: Callable[[Part], Awaitable[object]], plurals: frozenset[str]
             return self
 
         async def json(self, **_: Any) -> Any:
-            plural, namespace = _listed(self.url.path)
-            if plural not in plurals:
+            namespace = _namespace(self.url.path)
+            resource = next((one for one in resources if one.path(namespace) == self.url.path), None)
+            if resource is None:
                 return read(await self.read())
             async with one_page:
                 answer = read(await self.content.read())  # read() would keep the text as long as the answer
             if "items" not in answer:
                 return answer
-            metadata = answer["metadata"]
-            page = Page(answer["items"] or [], metadata["resourceVersion"])
-            more = bool(metadata.get("continue"))
-            await listed(Part(plural, namespace, page, first="continue" not in self.url.query, last=not more))
+            page, first = page_of(answer), "continue" not in self.url.query
+            await listed(Part(resource, namespace, page, first=first, last=not page.following))
             return answer | {"items": []}
 
     return Answer
@@ -85,8 +87,7 @@ class _Lines:
             yield folded(line) + b"\n"
 
 
-def _listed(path: str) -> tuple[str, str | None]:
-    """Returns the plural at the end of a path, and the namespace in it."""
-    *parts, plural = path.split("/")
-    namespace = parts[-1] if parts[-2:-1] == ["namespaces"] else None
-    return plural, namespace
+def _namespace(path: str) -> str | None:
+    """Returns the namespace in the path of a list, if it is of one."""
+    parts = path.split("/")
+    return parts[-2] if parts[-3:-2] == ["namespaces"] else None

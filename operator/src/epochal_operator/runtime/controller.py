@@ -2,117 +2,154 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import partial
 
-from epochal_api.trainingjob import GROUP
-
-from epochal_operator.config import Config
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.inventory import Inventory, resync
-from epochal_operator.runtime.kube import ApiError, Kube
+from epochal_operator.runtime.errors import ApiError
+from epochal_operator.runtime.informer import Informer
+from epochal_operator.runtime.kind import Kind, Reconciler, Term, store_for
+from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import LeaseLost
+from epochal_operator.runtime.metrics import OperatorMetrics
 from epochal_operator.runtime.queue import Queue
-from epochal_operator.runtime.store import Key, Store
+from epochal_operator.runtime.recorder import Recorder
+from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.resync import resync
 from epochal_operator.runtime.watch import watch
-from epochal_operator.trainingjob.job import Installation
-from epochal_operator.trainingjob.metrics import OperatorMetrics
-from epochal_operator.trainingjob.pod_refusals import watch_refusals
-from epochal_operator.trainingjob.reconcile import Reconciler
 
 RESYNC_SECONDS = 300.0
 """How often all is read anew, and looked at: whatever a watch has failed to tell, it is found."""
 NAMESPACES = 4
 """Namespaces that may keep all their workers busy, as one does whose requests hang in a webhook, before others wait."""
 RETRY_SECONDS = 2.0
+CRD_SECONDS = 30.0
+"""How often to look whether a kind is served by now whose CRD was not installed: the others go on without it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Controller:
-    """Watches and reconciles.
+    """Watches and reconciles, each kind with a queue of its own.
 
     Args:
-        config: What the process was told.
+        kinds: The kinds.
         kube: The API server; its writes end with the leadership.
-        installation: Returns what fills in where a spec says nothing.
         metrics: What measures the work.
+        namespaces: Namespaces that are served; none stands for all.
+        workers: How many objects of a kind and a namespace are reconciled at once.
 
     Attributes:
-        store: What is known of TrainingJobs, Jobs and pods.
-        queue: The TrainingJobs to look at.
+        store: What is known of all objects.
+        queues: The objects to reconcile, of each kind.
     """
 
     def __init__(
         self,
-        config: Config,
+        kinds: Iterable[Kind],
         kube: Kube,
-        installation: Callable[[], Installation],
         metrics: OperatorMetrics,
+        *,
+        namespaces: tuple[str, ...],
+        workers: int,
     ) -> None:
-        self._config = config
         self._kube = kube
         self._metrics = metrics
-        self.store = Store()
-        self.queue: Queue[Key] = Queue(
-            self._reconcile, group=lambda key: key.namespace, waited=metrics.queue_wait.observe
-        )
-        self._inventory = Inventory(self.store, self.queue.add)
-        self._reconciler = Reconciler(
-            kube.once(), self.store, installation, instance=config.instance, wake=self.queue.add
-        )
+        self._namespaces = namespaces
+        self._workers = workers
+        self.queues: dict[Kind, Queue[Key]] = {kind: self._queue(kind) for kind in kinds}
+        self.store = store_for(self.queues)
+        self._informer = Informer(self.store, {kind: queue.add for kind, queue in self.queues.items()})
+        self._recorder = Recorder(kube.once())
+        self._reconcilers: Mapping[Kind, Reconciler] = {
+            kind: kind.reconciler(
+                Term(
+                    kube,
+                    self.store,
+                    self._recorder,
+                    namespaces,
+                    wake=partial(self._informer.wake, kind),
+                    wrote=partial(self._informer.tell, by=kind),
+                )
+            )
+            for kind in self.queues
+        }
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        workers = self._config.workers
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.queue.run(NAMESPACES * workers, share=workers))
+            for queue in self.queues.values():
+                group.create_task(queue.run(NAMESPACES * self._workers, share=self._workers))
+            for reconciler in self._reconcilers.values():
+                group.create_task(reconciler.run())
+            group.create_task(self._recorder.run())
             group.create_task(self._resync())
-            group.create_task(self._reconciler.recorder.run())
-            for namespace in self._config.namespaces or (None,):
-                group.create_task(watch_refusals(self._kube, namespace, self._take_refusal))
             while True:
-                if await self._served():
-                    await self._watch()
+                if served := await self._served():
+                    await self._watch(served)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _served(self) -> bool:
-        """Returns whether the API server knows TrainingJobs: kopf would pass over what it does not find."""
-        for namespace in self._config.namespaces or (None,):
+    def depth(self) -> int:
+        """Returns how many objects wait for a worker now."""
+        return sum(queue.depth for queue in self.queues.values())
+
+    def stalled(self) -> tuple[float, Kind]:
+        """Returns for how long no object was reconciled although some wait, and of which kind they are."""
+        return max(((queue.stalled(), kind) for kind, queue in self.queues.items()), key=lambda one: one[0])
+
+    async def _served(self) -> set[Kind]:
+        """Returns the kinds that the API server knows: kopf would pass over what it does not find."""
+        return {kind for kind in self.queues if await self._is_served(kind)}
+
+    async def _is_served(self, kind: Kind) -> bool:
+        name = kind.resource.kind
+        for namespace in self._namespaces or (None,):
             try:
-                if await self._kube.knows_training_jobs(namespace):
+                if await self._kube.serves(kind.resource, namespace):
                     return True
-                _log.warning("the API server does not know TrainingJobs: install the CRD of %s", GROUP)
+                _log.warning("the API server does not know %ss: install the CRD of %s", name, kind.resource.group)
             except ApiError as error:
-                _log.warning("TrainingJobs cannot be listed: %s", error)
+                _log.warning("%ss cannot be listed: %s", name, error)
         return False
 
-    async def _watch(self) -> None:
+    async def _watch(self, served: set[Kind]) -> None:
+        """Watches until the watches end, or until another kind is served, too."""
+        watching = asyncio.create_task(watch(self._informer, self._namespaces))
+        waiting = asyncio.create_task(self._wait_for_more(served))
         try:
-            await watch(self._inventory, self._config.namespaces)
-        except Exception as error:  # noqa: BLE001 - whatever ended the watches, they begin anew
-            _log.warning("the watches ended and begin anew: %s", str(error) or type(error).__name__)
+            await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            watching.cancel()
+            (ended,) = await asyncio.gather(watching, return_exceptions=True)
+        if isinstance(ended, Exception):
+            _log.warning("the watches ended and begin anew: %s", str(ended) or type(ended).__name__)
 
-    def _take_refusal(self, event: Mapping[str, Any]) -> None:
-        """Has a TrainingJob looked at whose pod cannot be created."""
-        about = event.get("regarding") or {}
-        key = Key(about.get("namespace", ""), about.get("name", ""))
-        if self._reconciler.refusals.take(event) is not None and self.store.training_job(key) is not None:
-            self._inventory.want(key)
+    async def _wait_for_more(self, served: set[Kind]) -> None:
+        while served != self.queues.keys():
+            await asyncio.sleep(CRD_SECONDS)
+            if await self._served() > served:
+                return
+        await asyncio.Event().wait()
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
-            self._inventory.want_all()
+            self._informer.wake_all()
             try:
-                await resync(self._kube, self._inventory, self._config.namespaces)
+                await resync(self._kube, self._informer, self._namespaces)
             except Exception as error:  # noqa: BLE001 - whatever it was, it is read again later
                 _log.warning("the objects cannot be read: %s", str(error) or type(error).__name__)
 
-    async def _reconcile(self, key: Key) -> float | None:
+    def _queue(self, kind: Kind) -> Queue[Key]:
+        return Queue(
+            partial(self._reconcile, kind), group=lambda key: key.namespace, waited=self._metrics.queue_wait.observe
+        )
+
+    async def _reconcile(self, kind: Kind, key: Key) -> float | None:
         with logs.about(*key), self._metrics.reconcile_duration.time():
             try:
-                after = await self._reconciler.reconcile(key)
+                after = await self._reconcilers[kind].reconcile(key)
             except Exception as error:
                 self._metrics.reconcile.labels("error").inc()
                 expected = isinstance(error, ApiError | LeaseLost)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
-from epochal_operator.runtime.kube import ApiError, Conflict, Kube, NotFound, Object
+from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.kube import Kube, Object
+from epochal_operator.runtime.resource import LEASES
 
 LEASE_SECONDS = 15
 """Others take over when the leader has not renewed for so long."""
@@ -101,11 +103,11 @@ class Leadership:
         self._renewed = float("-inf")
         try:
             async with asyncio.timeout(TRY_SECONDS):
-                lease = await self._kube.get_lease(self._namespace, self._name)
+                lease = await self._kube.get(LEASES, self._namespace, self._name)
                 spec = lease.get("spec") or {}
                 if spec.get("holderIdentity") == self._identity:
                     lease["spec"] = spec | {"holderIdentity": "", "renewTime": _now()}
-                    await self._kube.replace_lease(lease)
+                    await self._kube.replace(LEASES, lease)
         except (ApiError, TimeoutError) as error:
             _log.warning("the lease was not given back: %s", str(error) or "no answer in time")
 
@@ -120,16 +122,16 @@ class Leadership:
 
     async def _try(self) -> bool:
         try:
-            lease = await self._kube.get_lease(self._namespace, self._name)
+            lease = await self._kube.get(LEASES, self._namespace, self._name)
         except NotFound:
-            await self._kube.create_lease(self._changed({}, 0))
+            await self._kube.create(LEASES, self._changed({}, 0))
             return True
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         if holder not in {"", self._identity} and not self._expired(lease, spec):
             return False
         transitions = spec.get("leaseTransitions") or 0
-        await self._kube.replace_lease(self._changed(lease, transitions + (holder != self._identity)))
+        await self._kube.replace(LEASES, self._changed(lease, transitions + (holder != self._identity)))
         return True
 
     def _expired(self, lease: Object, spec: Object) -> bool:
@@ -143,8 +145,8 @@ class Leadership:
         spec = lease.get("spec") or {}
         mine = spec.get("holderIdentity") == self._identity
         return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
             "metadata": lease.get("metadata") or {"namespace": self._namespace, "name": self._name},
             "spec": {
                 "holderIdentity": self._identity,

@@ -11,6 +11,7 @@ from typing import Any
 from epochal_api.status import CONDITIONS
 from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
+from epochal_operator.runtime.metadata import FIELDS
 from epochal_operator.runtime.spans import Span, Text, is_shallow
 
 Object = dict[str, Any]
@@ -29,22 +30,7 @@ MAX_METADATA_BYTES = 16 * 1024
 _LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
 """What the API server writes in place of <, > and &."""
 
-_METADATA = frozenset(
-    {
-        "name",
-        "namespace",
-        "uid",
-        "resourceVersion",
-        "generation",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "labels",
-        "annotations",
-        "ownerReferences",
-        "managedFields",
-        "continue",
-    }
-)
+_METADATA = frozenset({*FIELDS, "labels", "annotations", "ownerReferences", "managedFields", "continue"})
 
 
 def read(data: bytes) -> Any:

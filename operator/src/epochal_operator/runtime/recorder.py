@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from epochal_operator.runtime.kube import ApiError, Conflict, Kube, Unavailable
+from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Unavailable
+from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.queue import Queue
-
-Object = Mapping[str, Any]
+from epochal_operator.runtime.resource import EVENTS, Object
 
 SECONDS = 3.0
 """How long an Event may take: a webhook may hang, and the status waits meanwhile."""
@@ -90,13 +90,16 @@ class Recorder:
     async def _send(self, event: Object) -> None:
         try:
             async with asyncio.timeout(SECONDS):
-                await self._kube.create_event(dict(event))
+                await self._kube.create(EVENTS, dict(event))
         except TimeoutError:
             raise Unavailable(
                 0, "Timeout", f"the API server gave no answer to an Event within {SECONDS:.0f} s"
             ) from None
-        except (Unavailable, Conflict):
+        except Unavailable:
             raise
+        except Conflict as error:
+            if error.reason != ALREADY_EXISTS:  # else it is the same Event, which stays
+                raise
         except ApiError as error:  # What is forbidden, or has no namespace any more, stays so.
             _log.warning("an Event was refused: %s: %s", _words(event), error)
 

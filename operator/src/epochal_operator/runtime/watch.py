@@ -1,4 +1,4 @@
-"""The watches: kopf tells of every change of a TrainingJob, Job or pod, and the store takes it.
+"""The watches: kopf tells of every change of the objects that any kind has to do with, and the store takes it.
 
 What kopf lists before goes to the store a page at a time. No handler changes anything or returns anything, so kopf
 writes neither annotations nor finalizers.
@@ -6,7 +6,7 @@ writes neither annotations nor finalizers.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -15,59 +15,50 @@ from typing import Any
 
 import aiohttp
 import kopf
-from epochal_api.trainingjob import GROUP, PLURAL, VERSION
+from epochal_api.trainingjob import GROUP
 
 from epochal_operator.runtime.answers import Part, answers
-from epochal_operator.runtime.inventory import Inventory, Listing, name_of
-from epochal_operator.runtime.kube import PAGE
+from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.pages import PAGE
 from epochal_operator.runtime.reader import unfolded
-from epochal_operator.runtime.store import Kind
-from epochal_operator.trainingjob.job import NAME_LABEL
+from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.store import Source
 
 REQUEST_SECONDS = 10.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 END_TRIES, END_SECONDS = 25, 0.2
 
-Tell = Callable[[Kind, Mapping[str, Any]], Any]
+Tell = Callable[[Resource, Mapping[str, Any]], Any]
+Take = Callable[[Source, Part], Awaitable[object]]
 
 _log = logging.getLogger(__name__)
 
-_RESOURCES: dict[Kind, tuple[str, str, str]] = {
-    "TrainingJob": (GROUP, VERSION, PLURAL),
-    "Job": ("batch", "v1", "jobs"),
-    "Pod": ("", "v1", "pods"),
-}
 
-
-_KINDS: dict[str, Kind] = {plural: kind for kind, (_, _, plural) in _RESOURCES.items()}
-
-
-async def watch(inventory: Inventory, namespaces: tuple[str, ...]) -> None:
+async def watch(informer: Informer, namespaces: tuple[str, ...]) -> None:
     """Watches until it is cancelled.
 
     Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
     and the signals of the main thread, too.
 
     Args:
-        inventory: Takes what is told.
+        informer: Takes what is told, of its sources.
         namespaces: Namespaces to watch; none stands for all.
 
     Raises:
         Exception: Whatever ends a watch for good.
     """
     loop = asyncio.get_running_loop()
-    lists = _Lists(inventory)
-    told = partial(loop.call_soon_threadsafe, partial(_take, inventory))
+    lists = _Lists(informer)
+    told = partial(loop.call_soon_threadsafe, partial(_take, informer))
 
-    async def listed(part: Part) -> None:
+    async def listed(source: Source, part: Part) -> None:
         """Waits until a page is taken: else many could be on their way."""
-        taken = asyncio.run_coroutine_threadsafe(lists.take(part), loop)
+        taken = asyncio.run_coroutine_threadsafe(lists.take(source, part), loop)
         await asyncio.wrap_future(taken)
 
-    answer = answers(listed, frozenset(_KINDS))
     begun: Future[Callable[[], Any]] = Future()
-    ended = asyncio.ensure_future(asyncio.to_thread(_run, told, answer, namespaces, begun))
+    ended = asyncio.ensure_future(asyncio.to_thread(_run, told, listed, informer.sources, namespaces, begun))
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
@@ -78,35 +69,58 @@ async def watch(inventory: Inventory, namespaces: tuple[str, ...]) -> None:
 
 
 def _run(
-    tell: Tell, answer: type[aiohttp.ClientResponse], namespaces: tuple[str, ...], begun: "Future[Callable[[], Any]]"
+    tell: Tell,
+    listed: Take,
+    sources: Iterable[Source],
+    namespaces: tuple[str, ...],
+    begun: "Future[Callable[[], Any]]",
 ) -> None:
     """Runs kopf; what it gives to `begun` ends it."""
     for quiet, level in _QUIET.items():
         logging.getLogger(quiet).setLevel(level)
 
-    async def operator() -> None:
+    async def operators() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio.run has made it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
-        login = _Login(answer)
+        one_page, logins, tasks = asyncio.Lock(), list[_Login](), list[asyncio.Task[Any]]()
         try:
-            tasks = await kopf.spawn_tasks(
-                registry=_registry(tell, login.session),
-                settings=_settings(),
-                standalone=True,
-                clusterwide=not namespaces,
-                namespaces=namespaces,
-            )
+            for group in groups(sources):
+                take = partial(_pass_on, listed, {source.resource: source for source in group})
+                logins.append(_Login(answers(take, [source.resource for source in group], one_page)))
+                tasks += await kopf.spawn_tasks(
+                    registry=_registry(group, tell, logins[-1].session),
+                    settings=_settings(group),
+                    standalone=True,
+                    clusterwide=not namespaces,
+                    namespaces=namespaces,
+                )
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
         finally:
             await _end_all_but(task)
-            await login.close()
+            for login in logins:
+                await login.close()
 
     with suppress(asyncio.CancelledError):
-        asyncio.run(operator())
+        asyncio.run(operators())
+
+
+def groups(sources: Iterable[Source]) -> list[list[Source]]:
+    """Returns sources in groups that have each resource once: kopf takes several selectors of one as all at once."""
+    found: list[list[Source]] = []
+    for source in sources:
+        fits = (group for group in found if all(one.resource != source.resource for one in group))
+        if (group := next(fits, None)) is None:
+            found.append(group := [])
+        group.append(source)
+    return found
+
+
+async def _pass_on(listed: Take, sources: Mapping[Resource, Source], part: Part) -> None:
+    await listed(sources[part.resource], part)
 
 
 async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
@@ -153,15 +167,16 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Stores nothing: objects are not ours to annotate."""
 
 
-def _registry(tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
+def _registry(sources: Iterable[Source], tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(id="login", registry=registry)(login)
-    for kind, resource in _RESOURCES.items():
-        kopf.on.event(*resource, id=kind, registry=registry)(partial(_event, kind, tell))
+    for resource in (source.resource for source in sources):
+        handle = partial(_event, resource, tell)
+        kopf.on.event(*_selector(resource), id=resource.kind, registry=registry)(handle)
     return registry
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(sources: Iterable[Source]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.persistence.diffbase_storage = _NoDiffs()
@@ -174,9 +189,14 @@ def _settings() -> kopf.OperatorSettings:
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
     settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
-    for kind in ("Job", "Pod"):
-        settings.watching.label_selectors[_RESOURCES[kind][2]] = NAME_LABEL
+    for source in sources:
+        if source.label is not None:
+            settings.watching.label_selectors[_selector(source.resource)] = source.label
     return settings
+
+
+def _selector(resource: Resource) -> tuple[str, str, str]:
+    return resource.group, resource.version, resource.plural
 
 
 class _Login:
@@ -221,26 +241,26 @@ class _Login:
             await self._session.aiohttp_session.close()
 
 
-async def _event(kind: Kind, tell: Tell, event: Mapping[str, Any], **_: Any) -> None:
-    tell(kind, event)
+async def _event(resource: Resource, tell: Tell, /, event: Mapping[str, Any], **_: Any) -> None:
+    tell(resource, event)
 
 
 class _Lists:
     """Takes the pages of kopf's lists, several of which may be under way.
 
     Args:
-        inventory: Takes what they tell.
+        informer: Takes what they tell.
     """
 
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
-        self._listings: dict[tuple[str, str | None], Listing] = {}
+    def __init__(self, informer: Informer) -> None:
+        self._informer = informer
+        self._listings: dict[tuple[Source, str | None], Listing] = {}
 
-    async def take(self, part: Part) -> None:
+    async def take(self, source: Source, part: Part) -> None:
         """Takes a page."""
-        place = part.plural, part.namespace
+        place = source, part.namespace
         if part.first:
-            self._listings[place] = Listing(self._inventory, _KINDS[part.plural], part.namespace)
+            self._listings[place] = Listing(self._informer, *place)
         listing = self._listings[place]
         listing.take(part.page)
         if part.last:
@@ -248,13 +268,6 @@ class _Lists:
             listing.end(part.page.resource_version)
 
 
-def _take(inventory: Inventory, kind: Kind, event: Mapping[str, Any]) -> None:
-    store, thing = inventory.store, event["object"]
-    try:
-        thing = unfolded(thing)
-        keys = store.remove(kind, thing) if event["type"] == "DELETED" else store.put(kind, thing)
-    except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
-        _log.exception("a %s cannot be read: %s", kind, name_of(thing))
-        return
-    for key in keys:
-        inventory.want(key)
+def _take(informer: Informer, resource: Resource, event: Mapping[str, Any]) -> None:
+    take = informer.remove if event["type"] == "DELETED" else informer.put
+    take(resource, unfolded(event["object"]))

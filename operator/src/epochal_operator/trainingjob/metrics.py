@@ -1,7 +1,4 @@
-"""Metrics: the series of every TrainingJob, computed from the objects, and those of the operator's own process.
-
-Nothing is counted up for a TrainingJob, so a restart loses nothing and a series goes with its object.
-"""
+"""The series of every TrainingJob, computed from the objects, and those of the reports on them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,18 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from epochal_api.status import CONDITIONS, STATES
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 Object = Mapping[str, Any]
 
@@ -31,68 +18,58 @@ _log = logging.getLogger(__name__)
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
-_WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class JobCollector(Collector):
-    """The series of all TrainingJobs, made at each scrape.
+def collect(jobs: Iterable[Object]) -> Iterator[Metric]:
+    """Yields the metric families that have a value for any of some TrainingJobs.
 
     Args:
-        jobs: Returns the TrainingJobs as JSON: all of them in the leader, none in a standby. It is called from another
-            thread, so what it returns must not change.
+        jobs: The TrainingJobs as JSON.
     """
+    info = InfoMetricFamily(_PREFIX, "A TrainingJob.", labels=_JOB)
+    state = _gauge("state", "Whether the TrainingJob is in this state.", "state")
+    condition = _gauge("condition", "Whether the condition has this status.", "condition", "status")
+    metric = _gauge("metric", "A figure of the last finished epoch.", "metric")
+    best = _gauge("best_metric", "The best figure so far of the metric that the TrainingJob is judged by.", "metric")
+    values = [(_gauge(name, text), read) for name, text, read in _VALUES]
 
-    def __init__(self, jobs: Callable[[], Iterable[Object]]) -> None:
-        self._jobs = jobs
-
-    def collect(self) -> Iterator[Metric]:
-        """Yields the metric families that have a value for any TrainingJob."""
-        info = InfoMetricFamily(_PREFIX, "A TrainingJob.", labels=_JOB)
-        state = _gauge("state", "Whether the TrainingJob is in this state.", "state")
-        condition = _gauge("condition", "Whether the condition has this status.", "condition", "status")
-        metric = _gauge("metric", "A figure of the last finished epoch.", "metric")
-        best = _gauge(
-            "best_metric", "The best figure so far of the metric that the TrainingJob is judged by.", "metric"
+    def add(job: Object) -> None:
+        spec, status, metadata = _part(job, "spec"), _part(job, "status"), _part(job, "metadata")
+        key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
+        info.add_metric(
+            key,
+            {
+                "uid": str(metadata.get("uid", "")),
+                "framework": str(spec.get("framework", "")),
+                "queue": str(_part(spec, "scheduling").get("queueName", "")),
+            },
         )
-        values = [(_gauge(name, text), read) for name, text, read in _VALUES]
+        for one in STATES:
+            state.add_metric([*key, one], status.get("state") == one)
+        entries = status.get("conditions")
+        found = {
+            str(entry.get("type")): entry.get("status")
+            for entry in (entries if isinstance(entries, list) else [])
+            if isinstance(entry, Mapping)
+        }
+        for kind in CONDITIONS:
+            for value in CONDITION_STATUSES:
+                condition.add_metric([*key, kind, value], found.get(kind) == value)
+        for name, text in _part(status, "metrics").items():
+            _add(metric, [*key, name], _number(text))
+        if winner := _part(status, "best"):
+            _add(best, [*key, str(winner.get("metric", ""))], _number(winner.get("value")))
+        for family, read in values:
+            _add(family, key, read(job))
 
-        def add(job: Object) -> None:
-            spec, status, metadata = _part(job, "spec"), _part(job, "status"), _part(job, "metadata")
-            key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
-            info.add_metric(
-                key,
-                {
-                    "uid": str(metadata.get("uid", "")),
-                    "framework": str(spec.get("framework", "")),
-                    "queue": str(_part(spec, "scheduling").get("queueName", "")),
-                },
-            )
-            for one in STATES:
-                state.add_metric([*key, one], status.get("state") == one)
-            entries = status.get("conditions")
-            found = {
-                str(entry.get("type")): entry.get("status")
-                for entry in (entries if isinstance(entries, list) else [])
-                if isinstance(entry, Mapping)
-            }
-            for kind in CONDITIONS:
-                for value in CONDITION_STATUSES:
-                    condition.add_metric([*key, kind, value], found.get(kind) == value)
-            for name, text in _part(status, "metrics").items():
-                _add(metric, [*key, name], _number(text))
-            if winner := _part(status, "best"):
-                _add(best, [*key, str(winner.get("metric", ""))], _number(winner.get("value")))
-            for family, read in values:
-                _add(family, key, read(job))
+    for job in jobs:
+        try:
+            add(job)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
+            _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
 
-        for job in self._jobs():
-            try:
-                add(job)
-            except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
-                _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
-
-        families: list[Metric] = [info, state, condition, metric, best, *(family for family, _ in values)]
-        yield from (family for family in families if family.samples)
+    families: list[Metric] = [info, state, condition, metric, best, *(family for family, _ in values)]
+    yield from (family for family in families if family.samples)
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
@@ -161,46 +138,23 @@ _VALUES: tuple[tuple[str, str, Callable[[Object], float | None]], ...] = (
 )
 
 
-class OperatorMetrics:
-    """What the operator's own process counts and measures, beside Python's and the process' own figures.
+class ReportMetrics:
+    """What this process counts and measures of the reports that it takes.
 
     Args:
         registry: Where the series are registered.
 
     Attributes:
         epoch_duration: Seconds of each finished epoch, observed when its report is applied.
-        queue_wait: Seconds from an event to the start of the reconcile that it led to.
-        reconcile_duration: Seconds of each reconcile.
-        reconcile: Reconciles by `result`.
-        workqueue_depth: TrainingJobs that wait for a reconcile.
         progress_reports: Progress reports by `code`, the HTTP status of the answer.
-        leader: 1 in the process that reconciles, 0 in a standby.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # Else each counter has a gauge beside it that says no more than when the process started.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.epoch_duration = Histogram(
             "epochal_epoch_duration_seconds",
             "Seconds of a finished epoch with its validation.",
             buckets=_EPOCH_BUCKETS,
             registry=registry,
-        )
-        self.queue_wait = Histogram(
-            "epochal_queue_wait_seconds",
-            "Seconds that a TrainingJob waited for its reconcile.",
-            buckets=_WORK_BUCKETS,
-            registry=registry,
-        )
-        self.reconcile_duration = Histogram(
-            "epochal_reconcile_duration_seconds",
-            "Seconds that a reconcile took.",
-            buckets=_WORK_BUCKETS,
-            registry=registry,
-        )
-        self.reconcile = Counter("epochal_reconcile", "Reconciles by their result.", ["result"], registry=registry)
-        self.workqueue_depth = Gauge(
-            "epochal_workqueue_depth", "TrainingJobs that wait for a reconcile.", registry=registry
         )
         self.progress_reports = Counter(
             "epochal_progress_reports",
@@ -208,6 +162,3 @@ class OperatorMetrics:
             ["code"],
             registry=registry,
         )
-        self.leader = Gauge("epochal_leader", "Whether this process reconciles.", registry=registry)
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=registry)

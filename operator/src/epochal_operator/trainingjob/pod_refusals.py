@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from epochal_operator.runtime.kube import ApiError, Forbidden, Kube
+from epochal_operator.runtime.errors import ApiError, Forbidden
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.resource import EVENTS
 from epochal_operator.trainingjob.children import Refused
 
 Object = Mapping[str, Any]
@@ -70,7 +72,7 @@ async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Obje
     while True:
         seconds = RETRY_SECONDS
         try:
-            async for event in kube.watch_events(SELECTOR, namespace):
+            async for event in kube.watch(EVENTS, namespace, fields=SELECTOR):
                 take(event)
         except Forbidden as error:
             _log.warning("it stays unknown why pods of Jobs cannot be created: %s", error)

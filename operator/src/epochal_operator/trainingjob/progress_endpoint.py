@@ -17,12 +17,14 @@ from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.kube import PROGRESS_MANAGER, ApiError, Conflict, Invalid, Kube, NotFound, Object
+from epochal_operator.runtime.errors import ApiError, Conflict, Invalid, NotFound
+from epochal_operator.runtime.kube import Kube, Object
 from epochal_operator.runtime.rate import RateLimit
-from epochal_operator.trainingjob.metrics import OperatorMetrics
+from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress_status import reported
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
 from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer
+from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
 from epochal_operator.trainingjob.status import holds
 
 BURST = 10
@@ -118,7 +120,7 @@ class ProgressEndpoint:
         writes_per_second: Reports that this process may write into statuses per second.
     """
 
-    def __init__(self, kube: Kube, metrics: OperatorMetrics, writes_per_second: float) -> None:
+    def __init__(self, kube: Kube, metrics: ReportMetrics, writes_per_second: float) -> None:
         self._kube = kube
         self._metrics = metrics
         self._access = Access(kube)
@@ -160,7 +162,7 @@ class ProgressEndpoint:
     async def _write(self, report: Report, owner: Owner, namespace: str) -> str:
         for _ in range(TRIES):
             try:
-                job = await self._kube.get_training_job(namespace, owner.name)
+                job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
                     raise _forbidden()
                 if not is_news(report, job):
@@ -211,6 +213,7 @@ class ProgressEndpoint:
         metadata = job["metadata"]
         before = read_status(Reported, job.get("status"))
         await self._kube.apply_status(
+            TRAINING_JOBS,
             metadata["namespace"],
             metadata["name"],
             uid=metadata["uid"],

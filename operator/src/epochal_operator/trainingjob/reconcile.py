@@ -1,5 +1,6 @@
 """Reconcile: read a TrainingJob and its children, plan, apply, and again until nothing is left to do."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,20 +10,11 @@ from typing import Any
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
 
-from epochal_operator.runtime.kube import (
-    ALREADY_EXISTS,
-    LEADER_MANAGER,
-    PROGRESS_MANAGER,
-    ApiError,
-    Conflict,
-    Forbidden,
-    Invalid,
-    Kube,
-    NotFound,
-)
+from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.store import Key, Store, whole
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource
 from epochal_operator.trainingjob.children import (
     Observed,
     Obstacle,
@@ -51,8 +43,10 @@ from epochal_operator.trainingjob.plan import (
     plan,
     refuse,
 )
-from epochal_operator.trainingjob.pod_refusals import Refusals
+from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.pods import clean
+from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, PROGRESS_MANAGER, TRAINING_JOBS
+from epochal_operator.trainingjob.trim import whole
 
 Object = Mapping[str, Any]
 
@@ -96,37 +90,44 @@ class Reconciler:
     """Brings TrainingJobs and their children to what they should be.
 
     Args:
-        kube: The API server.
-        store: What the watches have told; what is written here goes into it at once.
+        term: What it works with.
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
-        wake: Wants a TrainingJob reconciled, since one that it waits for has changed.
         clock: Returns the time, with a time zone.
 
     Attributes:
-        recorder: What tells the Events; the later ones as long as it runs.
         refusals: Why Jobs have no pod, as far as Events have told.
     """
 
     def __init__(
         self,
-        kube: Kube,
-        store: Store,
+        term: Term,
         installation: Callable[[], Installation],
         *,
         instance: str,
-        wake: Callable[[Key], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._kube = kube
-        self._store = store
+        self._term = term
+        self._kube = term.kube.once()
+        self._store = term.store
         self._installation = installation
         self._instance = instance
-        self._wake = wake
         self._clock = clock
-        self.recorder = Recorder(kube)
         self.refusals = Refusals()
         self._corrections: dict[Key, Correction] = {}
+
+    async def run(self) -> None:
+        """Follows the Events that tell why pods of Jobs cannot be created, until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for namespace in self._term.namespaces or (None,):
+                group.create_task(watch_refusals(self._term.kube, namespace, self._take_refusal))
+
+    def _take_refusal(self, event: Object) -> None:
+        """Has a TrainingJob looked at whose pod cannot be created."""
+        about = event.get("regarding") or {}
+        key = Key(about.get("namespace", ""), about.get("name", ""))
+        if self.refusals.take(event) is not None and self._store.get(TRAINING_JOBS, key) is not None:
+            self._term.wake(key)
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles a TrainingJob.
@@ -142,13 +143,12 @@ class Reconciler:
         """
         obstacle, conflicts = None, 0
         for _ in range(ROUNDS):
-            document = self._store.training_job(key)
+            document = self._store.get(TRAINING_JOBS, key)
             if document is None:
                 self._corrections.pop(key, None)
-                self._wake_followers(key)
                 return None
             observed = await self._catch_up(document, self._observe(key, document, obstacle))
-            if self._store.training_job(key) is not document:
+            if self._store.get(TRAINING_JOBS, key) is not document:
                 continue  # It was told of meanwhile.
             todo = make_plan(whole(document), observed, self._installation())
             if not todo.actions:
@@ -164,21 +164,21 @@ class Reconciler:
                     obstacle = _rejected(error)
                 await self._refresh(key)
                 continue
-            if self._store.training_job(key) is document and not any(map(changes_job, todo.actions)):
+            if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_job, todo.actions)):
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
                 return todo.requeue_after
         return MOMENT
 
     def _observe(self, key: Key, document: Object, obstacle: Obstacle | None) -> Observed:
         uid = document["metadata"]["uid"]
-        child = self._store.job(key)
+        child = self._child(key)
         if child is not None and (found := obstacle_of(child, uid)):
             child, obstacle = None, found
         continue_from = None
         if child is None and (name := predecessor_name(document)):
-            before = predecessor(name, lambda other: self._store.training_job(Key(key.namespace, other)))
+            before = predecessor(name, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
             obstacle, continue_from = obstacle or obstacle_before(before), before.uri
-        now, pods, correction = self._clock(), self._store.pods(key), None
+        now, pods, correction = self._clock(), self._pods(key), None
         if child is not None:
             correction = self._correction(key, child["metadata"]["uid"], document["metadata"]["generation"], now)
             obstacle = correction.obstacle(now) if correction else None
@@ -201,12 +201,12 @@ class Reconciler:
             return observed
         key, listed = Key(metadata["namespace"], metadata["name"]), set[str]()
         selector = f"{NAME_LABEL}={key.name},{UID_LABEL}={metadata['uid']}"
-        async for page in self._kube.list_pods(selector, key.namespace):
+        async for page in self._kube.list(PODS, key.namespace, labels=selector):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
-                self._store.put("Pod", pod, listed_at=page.resource_version)
+                self._put(PODS, pod, listed_at=page.resource_version)
             del page  # Labels are anybody's to write: only what the store keeps of these pods stays.
-        pods = [pod for pod in self._store.pods(key) if pod["metadata"]["uid"] in listed]
+        pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 
     async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:
@@ -223,7 +223,6 @@ class Reconciler:
                 await self._apply_status(key, LEADER_MANAGER, action.status.dump(), planned)
                 if action.status.state != before:
                     _log.info("is %s", action.status.state)
-                    self._wake_followers(key)
             case EmitEvent():
                 await self._emit(action, self._known(key, planned))
             case DeleteTrainingJob():
@@ -232,24 +231,24 @@ class Reconciler:
 
     async def _create_job(self, key: Key, body: Object, planned: Object) -> Obstacle | None:
         # A watch may be late, and nobody would end the Job of a TrainingJob that is gone but the garbage collector.
-        now = await self._kube.get_training_job(*key)
+        now = await self._kube.get(TRAINING_JOBS, *key)
         if _differ(planned, now["metadata"]):
-            self._store.put("TrainingJob", now)
+            self._put(TRAINING_JOBS, now)
             return None
         try:
-            made = await self._kube.create_job(dict(body))
+            made = await self._kube.create(JOBS, dict(body), manager=LEADER_MANAGER)
         except (Invalid, Forbidden, NotFound) as error:
             return _rejected(error)
         except Conflict as error:
             if error.reason != ALREADY_EXISTS:
                 raise
-            made = await self._kube.get_job(*key)
+            made = await self._kube.get(JOBS, *key)
             labels = body["metadata"]["labels"]
             if found := obstacle_of(made, labels[UID_LABEL]):
                 return found
             if not _bears_name(made, key):
                 try:
-                    made = await self._kube.patch_job(*key, uid=made["metadata"]["uid"], labels=labels)
+                    made = await self._patch(key, {"metadata": {"labels": labels}}, made["metadata"]["uid"])
                 except (Invalid, Forbidden) as error:
                     return Obstacle("JobRejected", f"The API server refuses to label its Job: {clean(error.message)}")
         else:
@@ -257,7 +256,7 @@ class Reconciler:
         if not _bears_name(made, key):
             message = f"Something takes the label {NAME_LABEL} off its Job: an admission webhook or policy, perhaps."
             return Obstacle("JobRejected", message)
-        self._store.put("Job", made)
+        self._put(JOBS, made)
         return None
 
     async def _correct(self, key: Key, action: PatchJob | DeleteJob, generation: int) -> None:
@@ -266,14 +265,16 @@ class Reconciler:
         before = self._correction(key, action.uid, generation, now)
         who = before.writers if before else ()
         if before is not None and isinstance(action, PatchJob):
-            who = writers(await self._kube.get_job(*key), action.spec, LEADER_MANAGER)
+            who = writers(await self._kube.get(JOBS, *key), action.spec, LEADER_MANAGER)
         try:
             if isinstance(action, PatchJob):
                 spec = dict(action.spec)
-                self._store.put("Job", await self._kube.patch_job(*key, uid=action.uid, spec=spec))
+                self._put(JOBS, await self._patch(key, {"spec": spec}, action.uid))
                 _log.info("changed its Job: %s", spec)
             else:
-                await self._kube.delete_job(*key, uid=action.uid, resource_version=action.resource_version)
+                # It stays until its pods are gone.
+                seen = {"uid": action.uid, "resource_version": action.resource_version}
+                await self._kube.delete(JOBS, *key, **seen, propagation="Foreground")
                 await self._refresh(key)
                 _log.info("deleted its Job, which %s", action.why)
                 return
@@ -290,44 +291,59 @@ class Reconciler:
     async def _apply_status(self, key: Key, manager: str, status: dict[str, Any], planned: Object) -> None:
         metadata = self._known(key, planned)["metadata"]
         written = await self._kube.apply_status(
+            TRAINING_JOBS,
             *key,
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             manager=manager,
             status=status,
         )
-        self._store.put("TrainingJob", written)
+        self._put(TRAINING_JOBS, written)
 
     async def _emit(self, action: EmitEvent, known: Object) -> None:
         metadata = Metadata.model_validate(known["metadata"])
-        await self.recorder.tell(event(action.happening, metadata, instance=self._instance, now=self._clock()))
+        await self._term.recorder.tell(event(action.happening, metadata, instance=self._instance, now=self._clock()))
 
     async def _delete(self, key: Key, known: Object) -> None:
         metadata = known["metadata"]
-        await self._kube.delete_training_job(*key, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
-        self._store.remove("TrainingJob", known)
+        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
+        await self._kube.delete(TRAINING_JOBS, *key, **seen)
+        self._remove(TRAINING_JOBS, known)
         _log.info("deleted: its ttlSecondsAfterFinished is over")
 
     async def _refresh(self, key: Key) -> None:
         """Reads a TrainingJob and its Job anew: the API server knows of a change that has not been told yet."""
         try:
-            self._store.put("TrainingJob", await self._kube.get_training_job(*key))
+            self._put(TRAINING_JOBS, await self._kube.get(TRAINING_JOBS, *key))
         except NotFound:
-            if (known := self._store.training_job(key)) is not None:
-                self._store.remove("TrainingJob", known)
+            if (known := self._store.get(TRAINING_JOBS, key)) is not None:
+                self._remove(TRAINING_JOBS, known)
         try:
-            self._store.put("Job", await self._kube.get_job(*key))
+            self._put(JOBS, await self._kube.get(JOBS, *key))
         except NotFound:
-            if (child := self._store.job(key)) is not None:
-                self._store.remove("Job", child)
+            if (child := self._child(key)) is not None:
+                self._remove(JOBS, child)
 
-    def _wake_followers(self, key: Key) -> None:
-        for follower in self._store.followers(key):
-            self._wake(follower)
+    def _child(self, key: Key) -> Object | None:
+        """Returns the Job of a TrainingJob's name, whichever TrainingJob it belongs to."""
+        return self._store.find(OWNED_JOBS, key).get(key)
+
+    def _pods(self, key: Key) -> list[Object]:
+        """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
+        return list(self._store.find(OWNED_PODS, key).values())
+
+    async def _patch(self, key: Key, patch: dict[str, Any], uid: str) -> dict[str, Any]:
+        return await self._kube.patch(JOBS, *key, patch, uid=uid, manager=LEADER_MANAGER)
+
+    def _put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> None:
+        self._term.wrote(self._store.put(resource, thing, listed_at=listed_at))
+
+    def _remove(self, resource: Resource, thing: Object) -> None:
+        self._term.wrote(self._store.remove(resource, thing))
 
     def _known(self, key: Key, planned: Object) -> Object:
         """Returns a TrainingJob as it is known by now, if it is still the one that was planned for."""
-        document = self._store.training_job(key)
+        document = self._store.get(TRAINING_JOBS, key)
         if document is None:
             raise NotFound(404, "NotFound", "the TrainingJob is gone")
         if _differ(planned, document["metadata"]):

@@ -10,8 +10,11 @@ from typing import Any
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import GROUP, KIND
 
-from epochal_operator.runtime.kube import Identity, Kube, NotFound, Object
+from epochal_operator.runtime.errors import NotFound
+from epochal_operator.runtime.kube import Kube, Object
 from epochal_operator.runtime.lookup import Lookup
+from epochal_operator.runtime.resource import JOBS, PODS
+from epochal_operator.runtime.token_review import Identity
 
 ENTRIES = 50_000
 """Tokens, and pods, that are remembered: far more than pods that train at a time. Only the leader knows how many do,
@@ -103,13 +106,13 @@ class Access:
         return job
 
     async def _find_job(self, identity: Identity) -> Owner | None:
-        pod = await self._kube.get_pod(identity.namespace, identity.pod_name)
+        pod = await self._kube.get(PODS, identity.namespace, identity.pod_name)
         if pod["metadata"]["uid"] != identity.pod_uid:
             return None
         owner = controller(pod, group="batch", kind="Job")
         if owner is None:
             return None
-        job = await self._kube.get_job(identity.namespace, owner.name)
+        job = await self._kube.get(JOBS, identity.namespace, owner.name)
         if job["metadata"]["uid"] != owner.uid:
             return None
         return controller(job, group=GROUP, kind=KIND)

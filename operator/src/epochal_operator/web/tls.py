@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 from epochal_api.trainingjob import GROUP
 
-from epochal_operator.runtime.kube import ApiError, Conflict, Kube, NotFound, Object
+from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.kube import Kube, Object
+from epochal_operator.runtime.resource import SECRETS
 from epochal_operator.web.certificates import KEYS, Bundle, Rotation, due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
@@ -40,7 +42,7 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
     """
     for _ in range(TRIES):
         try:
-            secret = await kube.get_secret(namespace, name)
+            secret = await kube.get(SECRETS, namespace, name)
         except NotFound as error:
             message = (
                 f"Secret {name} must exist in namespace {namespace}, empty at first: the chart creates it, and helm "
@@ -57,7 +59,7 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
         # What is asked for goes in the write that carries it out: left behind, it would be carried out again one day.
         metadata = _without_rotation(secret["metadata"]) if rotation else secret["metadata"]
         try:
-            await kube.replace_secret(secret | {"metadata": metadata, "data": others | made.to_secret()})
+            await kube.replace(SECRETS, secret | {"metadata": metadata, "data": others | made.to_secret()})
         except Conflict:
             continue
         _log.info("wrote Secret %s: %s", name, why or "what was asked for is there already")

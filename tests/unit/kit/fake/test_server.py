@@ -8,8 +8,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from epochal_operator.runtime import kube as kube_module
-from epochal_operator.runtime.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
+from epochal_operator.runtime import transport
+from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.resource import EVENTS, JOBS
+from epochal_operator.runtime.transport import Transport
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
@@ -31,8 +35,8 @@ async def server() -> AsyncIterator[FakeApiServer]:
 
 @pytest.fixture
 def kube(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> Kube:
-    monkeypatch.setattr(kube_module, "RETRY_SECONDS", 0.001)
-    return Kube(server.client())
+    monkeypatch.setattr(transport, "RETRY_SECONDS", 0.001)
+    return Kube(Transport(server.client()))
 
 
 @asynccontextmanager
@@ -50,18 +54,18 @@ async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIter
 
 
 async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> None:
-    made = await kube.create_job(job())
+    made = await kube.create(JOBS, job())
     uid = made["metadata"]["uid"]
-    patched = await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
-    assert await kube.get_job("vision", "digits") == patched == server.objects.get("jobs", "vision", "digits")
+    patched = await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
+    assert await kube.get(JOBS, "vision", "digits") == patched == server.objects.get("jobs", "vision", "digits")
     with pytest.raises(Conflict):
-        await kube.patch_job("vision", "digits", uid="other", spec={"suspend": False})
+        await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": False}}, uid="other", manager="epochal")
     with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
-        await kube.create_job(job())
-    await kube._request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
+        await kube.create(JOBS, job())
+    await kube._transport.request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
-        await kube.get_job("vision", "digits")
+        await kube.get(JOBS, "vision", "digits")
     assert [one.verb for one in server.asked[:3]] == ["create", "patch", "get"]
 
 
@@ -69,10 +73,16 @@ async def test_a_status_is_applied_with_its_manager(server: FakeApiServer, kube:
     made = server.objects.create("trainingjobs", "vision", {"metadata": {"name": "digits"}, "spec": SPEC})
     uid, version = (made["metadata"][field] for field in ("uid", "resourceVersion"))
     place: dict[str, Any] = {"namespace": "vision", "name": "digits", "uid": uid}
-    await kube.apply_status(**place, manager="epochal", status={"state": "Queued"}, resource_version=version)
+    await kube.apply_status(
+        TRAINING_JOBS, **place, manager="epochal", status={"state": "Queued"}, resource_version=version
+    )
     with pytest.raises(Conflict):
-        await kube.apply_status(**place, manager="epochal", status={"state": "Running"}, resource_version=version)
-    after = await kube.apply_status(**place, manager="epochal-progress", status={"metrics": {"loss": "0.1"}})
+        await kube.apply_status(
+            TRAINING_JOBS, **place, manager="epochal", status={"state": "Running"}, resource_version=version
+        )
+    after = await kube.apply_status(
+        TRAINING_JOBS, **place, manager="epochal-progress", status={"metrics": {"loss": "0.1"}}
+    )
     assert after["status"] == {"state": "Queued", "metrics": {"loss": "0.1"}}
     assert after["metadata"]["generation"] == 1
 
@@ -82,7 +92,7 @@ async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> No
     for name in "abcde":
         server.objects.create("jobs", "vision", job(name))
     pages = []
-    async for page in kube.list_jobs(LABEL):
+    async for page in kube.list(JOBS, labels=LABEL):
         pages.append(page)
         server.objects.delete("jobs", "vision", "abcde"[len(pages)])
         server.objects.create("jobs", "vision", job(f"late-{len(pages)}"))
@@ -94,7 +104,7 @@ async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> No
 async def test_in_a_list_only_custom_objects_say_what_they_are(server: FakeApiServer, kube: Kube) -> None:
     server.objects.create("jobs", "vision", job())
     server.objects.create("trainingjobs", "vision", job())
-    pages = [page for pages in (kube.list_jobs(LABEL), kube.list_training_jobs()) async for page in pages]
+    pages = [page for pages in (kube.list(JOBS, labels=LABEL), kube.list(TRAINING_JOBS)) async for page in pages]
     assert [page.items[0].get("kind") for page in pages] == [None, "TrainingJob"]
 
 
@@ -102,7 +112,7 @@ async def test_the_next_page_may_be_too_late(server: FakeApiServer, kube: Kube) 
     server._page = 1
     for name in "ab":
         server.objects.create("jobs", "vision", job(name))
-    pages = kube.list_jobs(LABEL)
+    pages = kube.list(JOBS, labels=LABEL)
     await anext(pages)
     server.objects.create("jobs", "vision", job("late"))
     server.objects.compact()
@@ -112,14 +122,15 @@ async def test_the_next_page_may_be_too_late(server: FakeApiServer, kube: Kube) 
 
 async def test_fields_that_nobody_selects_by_are_refused(server: FakeApiServer, kube: Kube) -> None:
     event = {"metadata": {"name": "one", "namespace": "vision"}, "regarding": {"uid": "u"}, "reason": "FailedCreate"}
-    await kube.create_event(event)
-    await kube.create_event(event)
+    await kube.create(EVENTS, event)
+    with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
+        await kube.create(EVENTS, event)
     events = "/apis/events.k8s.io/v1/events"
     for uid, count in (("u", 1), ("other", 0)):
         query = {"fieldSelector": f"regarding.uid={uid},reason=FailedCreate"}
-        assert len((await kube._request("GET", events, query=query))["items"]) == count
+        assert len((await kube._transport.request("GET", events, query=query))["items"]) == count
     with pytest.raises(ApiError, match=r"field label not supported: regarding\.colour"):
-        await kube._request("GET", events, query={"fieldSelector": "regarding.colour=red"})
+        await kube._transport.request("GET", events, query={"fieldSelector": "regarding.colour=red"})
 
 
 async def test_a_token_is_reviewed(server: FakeApiServer, kube: Kube) -> None:
@@ -183,19 +194,19 @@ async def test_faults_hit_what_they_are_for(
     uid = server.objects.create("jobs", "vision", job())["metadata"]["uid"]
     server.faults.append(Fault("patch", "jobs", namespace="vision", **what))
     with pytest.raises(kind):
-        await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
-    await kube.create_job(job("beside"))
+        await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
+    await kube.create(JOBS, job("beside"))
     assert bool(server.objects.get("jobs", "vision", "digits")["spec"]) is ("cut" in what)
 
 
 async def test_a_fault_ends_after_its_times(server: FakeApiServer, kube: Kube) -> None:
     server.faults.append(Fault(verb="create", status=503, times=2))
-    await kube.create_job(job())
+    await kube.create(JOBS, job())
     assert [one.verb for one in server.asked] == ["create"] * 3
 
 
 async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kube: Kube) -> None:
-    await kube.create_job(job())
+    await kube.create(JOBS, job())
     done: list[bool] = []
 
     def look() -> None:
@@ -203,5 +214,5 @@ async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kub
 
     server.faults.append(Fault("patch", "jobs", meanwhile=look, afterwards=look))
     uid = server.objects.get("jobs", "vision", "digits")["metadata"]["uid"]
-    await kube.patch_job("vision", "digits", uid=uid, spec={"suspend": True})
+    await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
     assert done == [False, True]

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_operator.config import read_config
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.store import Key
-from epochal_operator.trainingjob.metrics import OperatorMetrics
+from epochal_operator.runtime.metrics import OperatorMetrics
+from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.transport import Transport
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.objects import INSTALLATION, document, pod
+from tests.unit.operator.objects import KIND, document, pod
 
 HOSTILE = {
     "lists": "[" * 9_900 + "]" * 9_900,
@@ -40,10 +41,9 @@ def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     @asynccontextmanager
-    async def controlling(*arguments: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Controller]:
-        config = read_config(["--trainer-image=trainer", *arguments], {})
+    async def controlling(*namespaces: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Controller]:
         metrics = OperatorMetrics(registry or CollectorRegistry())
-        controller = Controller(config, Kube(server.client()), lambda: INSTALLATION, metrics)
+        controller = Controller([KIND], Kube(Transport(server.client())), metrics, namespaces=namespaces, workers=4)
         task = asyncio.create_task(controller.run())
         try:
             yield controller
@@ -100,13 +100,13 @@ async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
     server.objects.create("pods", "vision", pod())
     async with controlling() as controller:
         await settled(server, "stays", "goes")
-        assert len(controller.store.pods(Key("vision", "digits"))) == 1
+        assert len(controller.store.find(OWNED_PODS, Key("vision", "digits"))) == 1
         await until(lambda: len(server.watches) >= 3)
         server.objects.delete("trainingjobs", "vision", "goes")
         server.objects.delete("pods", "vision", "digits-1", grace=0)
         server.objects.compact()
-        await until(lambda: controller.store.training_job_keys() == [Key("vision", "stays")])
-        await until(lambda: not controller.store.pods(Key("vision", "digits")))
+        await until(lambda: controller.store.keys(TRAINING_JOBS) == [Key("vision", "stays")])
+        await until(lambda: not controller.store.find(OWNED_PODS, Key("vision", "digits")))
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -129,7 +129,7 @@ async def test_one_training_job_is_refused_and_the_others_go_on(
         create(server, "after")
         await settled(server, "after")
         server.objects.delete("trainingjobs", "vision", "bad")
-        await until(lambda: Key("vision", "bad") not in controller.store.training_job_keys())
+        await until(lambda: Key("vision", "bad") not in controller.store.keys(TRAINING_JOBS))
 
 
 async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
@@ -152,7 +152,7 @@ async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
 ) -> None:
     server.faults.append(Fault("list", namespace="slow", status=403))
     create(server, "good")
-    async with controlling("--namespaces=slow,vision"):
+    async with controlling("slow", "vision"):
         await settled(server, "good")
 
 
@@ -164,7 +164,7 @@ async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
     create(server, "good")
     async with controlling() as controller:
         await settled(server, "good")
-        assert controller.queue.depth >= 30
+        assert controller.depth() >= 30
 
 
 async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, controlling: Any) -> None:
@@ -189,14 +189,14 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
     about = {"kind": "Job", "namespace": "vision", "name": "digits", "uid": "of-the-job"}
     told = {"note": "exceeded quota", "eventTime": "2026-01-01T00:00:00.000000Z"}
     async with controlling() as controller:
-        await until(controller.store.training_job_keys)
+        await until(lambda: controller.store.keys(TRAINING_JOBS))
         metadata = {"name": "refused", "namespace": "vision"}
         server.objects.create(
             "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
         )
-        await until(lambda: controller._reconciler.refusals.of("vision", "of-the-job"))
-        assert not controller.queue.stalled()
-        assert not controller.queue.depth
+        await until(lambda: controller._reconcilers[KIND].refusals.of("vision", "of-the-job"))
+        assert not controller.stalled()[0]
+        assert not controller.depth()
         assert not any(one.verb in {"create", "patch"} for one in server.asked)
 
 

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import leader
-from epochal_operator.runtime.kube import Conflict, Kube, NotFound, Unavailable
+from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
 from epochal_operator.runtime.leader import LEASE_SECONDS, Leadership, LeaseLost
+from epochal_operator.runtime.resource import Resource
 
 from tests.kit.fake.objects import Objects, Refusal
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
 
 
 class Leases:
@@ -23,14 +27,14 @@ class Leases:
         self.away = False
         self.hangs = False
 
-    async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
+    async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
         self.looks += 1
         return await self._answer(lambda: self.objects.get("leases", namespace, name))
 
-    async def create_lease(self, lease: dict[str, Any]) -> dict[str, Any]:
+    async def create(self, _: Resource, lease: dict[str, Any]) -> dict[str, Any]:
         return await self._answer(lambda: self.objects.create("leases", lease["metadata"]["namespace"], lease))
 
-    async def replace_lease(self, lease: dict[str, Any]) -> dict[str, Any]:
+    async def replace(self, _: Resource, lease: dict[str, Any]) -> dict[str, Any]:
         return await self._answer(lambda: self.objects.replace("leases", lease["metadata"]["namespace"], lease))
 
     async def _answer(self, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:

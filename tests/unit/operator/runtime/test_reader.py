@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator.runtime import spans as module
-from epochal_operator.runtime.kube import PAGE
+from epochal_operator.runtime.pages import PAGE
 from epochal_operator.runtime.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
 from hypothesis import given
 from hypothesis import strategies as st

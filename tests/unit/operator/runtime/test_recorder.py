@@ -1,13 +1,17 @@
 """Events that the API server does not take at once are told later, and hold nothing else up."""
 
 import asyncio
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import recorder as module
-from epochal_operator.runtime.kube import ApiError, Conflict, Forbidden, Kube, NotFound, Unavailable
+from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.recorder import KEPT, KEPT_SECONDS, Recorder
+from epochal_operator.runtime.resource import Resource
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
 
 BUSY = Unavailable(429, "TooManyRequests", "busy")
 
@@ -27,7 +31,7 @@ class Events:
         self.kept: list[str] = []
         self.seconds = 0.0
 
-    async def create_event(self, event: Any) -> None:
+    async def create(self, _: Resource, event: Any) -> None:
         self.asked.append(event["metadata"]["name"])
         if self.hangs:
             await asyncio.Event().wait()
@@ -88,10 +92,10 @@ async def test_a_namespace_whose_events_hang_holds_up_nobody(monkeypatch: pytest
 
 async def test_a_namespace_whose_events_go_on_hanging_holds_up_nobody() -> None:
     class Hanging(Events):
-        async def create_event(self, event: Any) -> None:
+        async def create(self, _: Resource, event: Any) -> None:
             if self.error is None and event["metadata"]["namespace"] == "hangs":
                 await asyncio.Event().wait()
-            await super().create_event(event)
+            await super().create(_, event)
 
     events = Hanging(BUSY)
     recorder = events.recorder()
@@ -136,8 +140,17 @@ async def test_nothing_is_tried_for_ever(caplog: pytest.LogCaptureFixture) -> No
     assert "an Event is not told, since it was refused for too long" in caplog.text
 
 
+async def test_an_event_that_exists_is_told() -> None:
+    events = Events(Conflict(409, "AlreadyExists", "it was told before"))
+    recorder = events.recorder()
+    await recorder.tell(told("a"))
+    events.error = None
+    await run(recorder)
+    assert (events.asked, events.kept) == (["a"], [])
+
+
 class Lost(Events):
-    async def create_event(self, event: Any) -> None:
+    async def create(self, _: Resource, event: Any) -> None:
         raise LeaseLost(event["metadata"]["name"])
 
 

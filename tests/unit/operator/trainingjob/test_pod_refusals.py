@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.kube import ApiError, Forbidden, Kube, Unavailable
+from epochal_operator.runtime.errors import ApiError, Forbidden, Unavailable
+from epochal_operator.runtime.resource import EVENTS, Resource
 from epochal_operator.trainingjob import pod_refusals as module
 from epochal_operator.trainingjob.children import Refused
 from epochal_operator.trainingjob.pod_refusals import KEPT, MAX_NOTE, Refusals, watch_refusals
 
 from tests.unit.operator.objects import NOW, at
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
 
 
 def told(note: str = "exceeded quota", uid: str = "job-uid", namespace: str = "vision", **fields: Any) -> Any:
@@ -91,7 +95,8 @@ class Watches:
         self._ends = list(ends)
         self.asked: list[tuple[str, str | None]] = []
 
-    async def watch_events(self, fields: str, namespace: str | None) -> AsyncIterator[Any]:
+    async def watch(self, resource: Resource, namespace: str | None, *, fields: str) -> AsyncIterator[Any]:
+        assert resource == EVENTS
         self.asked.append((fields, namespace))
         yield told(f"after {len(self.asked)}")
         if not self._ends:

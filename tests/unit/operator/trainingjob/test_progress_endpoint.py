@@ -17,9 +17,13 @@ from epochal_api.crd import schema
 from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
-from epochal_operator.runtime.kube import ApiError, Conflict, Forbidden, Identity, Invalid, Kube, NotFound, Unavailable
+from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.token_review import Identity
+from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob import progress_endpoint
-from epochal_operator.trainingjob.metrics import OperatorMetrics
+from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress_endpoint import (
     ProgressEndpoint,
     Refusal,
@@ -27,6 +31,7 @@ from epochal_operator.trainingjob.progress_endpoint import (
     is_news,
     read_report,
 )
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.web.certificates import renew
 from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import load_bundle
@@ -36,6 +41,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.fakes import ByKind
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 PATH = progress_path("vision", "mnist")
@@ -154,7 +160,7 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
         read_report(body)
 
 
-class Cluster:
+class Cluster(ByKind):
     """An API server with one TrainingJob, its trainer's pod, and another pod of the namespace."""
 
     def __init__(self, status: Any = None) -> None:
@@ -199,7 +205,7 @@ class Cluster:
         assert (namespace, name) == ("vision", "mnist")
         return copy.deepcopy(self.job)
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         self._ask("apply")
         assert (namespace, name, what["uid"], what["manager"]) == ("vision", "mnist", "tj-uid", "epochal-progress")
         assert what["resource_version"] == self.job["metadata"]["resourceVersion"]
@@ -244,7 +250,7 @@ async def endpoint(cluster: Cluster, writes_per_second: float = 50.0) -> AsyncIt
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_bundle(context, BUNDLE)
     listener = listen(0, "127.0.0.1")
-    made = ProgressEndpoint(cast("Kube", cluster), OperatorMetrics(registry), writes_per_second)
+    made = ProgressEndpoint(cast("Kube", cluster), ReportMetrics(registry), writes_per_second)
     server = Server(made.routes(), listener, context)
     port = listener.getsockname()[1]
     task = asyncio.create_task(server.run())
@@ -589,12 +595,12 @@ async def test_an_earlier_crd_holds_of_a_report_what_it_knows(caplog: pytest.Log
     cluster = Cluster()
     async with FakeApiServer("vision", objects=Objects("vision", statuses={"trainingjobs": known})) as server:
         server.objects.create("trainingjobs", "vision", cluster.job)
-        kube = Kube(server.client())
+        kube = Kube(Transport(server.client()))
 
-        async def apply(namespace: str, name: str, **what: Any) -> Any:
+        async def apply(_: Resource, namespace: str, name: str, **what: Any) -> Any:
             live = server.objects.get("trainingjobs", namespace, name)["metadata"]
             what |= {"uid": live["uid"], "resource_version": live["resourceVersion"]}
-            cluster.job["status"] = (await kube.apply_status(namespace, name, **what))["status"]
+            cluster.job["status"] = (await kube.apply_status(TRAINING_JOBS, namespace, name, **what))["status"]
             return cluster.job
 
         cluster.apply_status = apply  # type: ignore[method-assign]

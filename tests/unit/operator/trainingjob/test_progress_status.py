@@ -9,15 +9,29 @@ from typing import Any
 
 import pytest
 from epochal_api.status import Reported, Status
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.reader import read
-from epochal_operator.runtime.store import MAX_LABELS, Store
 from epochal_operator.trainingjob.progress_status import duration, finished, reported
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status import refused
 from epochal_operator.trainingjob.status import status as status_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.operator.objects import NOW, at, child, document, failed, report, running, seen, training_job, true
+from tests.unit.operator.objects import (
+    KIND,
+    NOW,
+    at,
+    child,
+    document,
+    failed,
+    report,
+    running,
+    seen,
+    training_job,
+    true,
+)
 
 
 def test_a_report_in_the_middle_of_training() -> None:
@@ -318,10 +332,10 @@ def test_no_training_job_takes_more_than_320_kib(filling: str) -> None:
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
     text = written(one)
-    store = Store()
+    store = store_for([KIND])
     tracemalloc.start()
     try:
-        store.put("TrainingJob", read(text))
+        store.put(TRAINING_JOBS, read(text))
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -2,20 +2,25 @@
 
 import copy
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from epochal_api.crd import schema
-from epochal_operator.runtime.kube import Conflict, Kube
-from epochal_operator.runtime.store import Key, Store
+from epochal_operator.runtime.errors import Conflict
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.reconcile import MOMENT, Reconciler
+from epochal_operator.trainingjob.resources import OWNED_JOBS, TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.objects import INSTALLATION, NOW, at, document, last_words, report, succeeded, true
+from tests.unit.operator.fakes import term
+from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, document, last_words, report, succeeded, true
 
 KEY = Key("vision", "digits")
 LABELS = {"epochal.dev/trainingjob": "digits"}
@@ -27,12 +32,11 @@ class World:
 
     def __init__(self, server: FakeApiServer) -> None:
         self.server = server
-        self.store = Store()
-        self.kube = Kube(server.client())
+        self.store = store_for([KIND])
+        self.kube = Kube(Transport(server.client()))
         self.now = NOW
-        wake: Callable[[Key], None] = lambda _: None  # noqa: E731 - nobody follows
         self._reconciler = Reconciler(
-            self.kube, self.store, lambda: INSTALLATION, instance="test", wake=wake, clock=lambda: self.now
+            term(self.kube, self.store), lambda: INSTALLATION, instance="test", clock=lambda: self.now
         )
 
     @property
@@ -41,9 +45,12 @@ class World:
 
     def tell(self) -> None:
         """Tells the operator of all objects, as a watch does."""
-        for kind, resource in (("TrainingJob", "trainingjobs"), ("Job", "jobs"), ("Pod", "pods")):
-            for thing in self.objects.list(resource):
-                self.store.put(kind, thing)  # type: ignore[arg-type]
+        for resource in (TRAINING_JOBS, JOBS, PODS):
+            for thing in self.objects.list(resource.plural):
+                self.store.put(resource, thing)
+
+    def job(self) -> Any:
+        return self.store.find(OWNED_JOBS, KEY).get(KEY)
 
     def change(self, **patch: Any) -> None:
         """Somebody changes the TrainingJob, and nobody tells."""
@@ -102,7 +109,7 @@ async def test_a_status_of_an_older_version_is_refused(world: World) -> None:
     world.change(metadata={"annotations": {"somebody": "was here"}})
     stale = {"uid": old["uid"], "resource_version": old["resourceVersion"]}
     with pytest.raises(Conflict):
-        await world.kube.apply_status(*KEY, manager="epochal", status={"state": "Queued"}, **stale)
+        await world.kube.apply_status(TRAINING_JOBS, *KEY, manager="epochal", status={"state": "Queued"}, **stale)
     assert world.status() == {}
 
 
@@ -132,15 +139,15 @@ async def test_a_job_of_somebody_else_is_left_alone(world: World, metadata: dict
     foreign = {"metadata": {"name": "digits"} | metadata, "spec": {"suspend": True, "parallelism": 0}}
     before = world.objects.create("jobs", "vision", foreign)
     world.tell()
-    if not told and (known := world.store.job(KEY)) is not None:
-        world.store.remove("Job", known)
+    if not told and (known := world.job()) is not None:
+        world.store.remove(JOBS, known)
     await world.reconcile()
     assert world.objects.get("jobs", *KEY) == before
     assert world.condition("Ready")["reason"] == "NameConflict"
     assert world.condition("Stalled")["status"] == "True"
     world.objects.delete("jobs", *KEY)
-    if (known := world.store.job(KEY)) is not None:
-        world.store.remove("Job", known)
+    if (known := world.job()) is not None:
+        world.store.remove(JOBS, known)
     await world.reconcile()
     assert world.status()["state"] == "Queued"
     assert world.condition("Ready")["status"] == "True"
@@ -150,7 +157,7 @@ async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
     world.tell()
     await world.reconcile()
     job = world.objects.patch("jobs", *KEY, {"metadata": {"labels": None}})
-    world.store.remove("Job", job | {"metadata": job["metadata"] | {"labels": LABELS}})
+    world.store.remove(JOBS, job | {"metadata": job["metadata"] | {"labels": LABELS}})
     await world.reconcile()
     after = world.objects.get("jobs", *KEY)
     assert after["metadata"]["uid"] == job["metadata"]["uid"]

@@ -7,23 +7,43 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.runtime.kube import PAGE, ApiError, Conflict, Forbidden, Kube, NotFound, Page, Unavailable
-from epochal_operator.runtime.store import Key, Store
+from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.pages import PAGE, Page
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource
+from epochal_operator.runtime.store import Change, Store
+from epochal_operator.runtime.transport import Transport
+from epochal_operator.trainingjob.kind import followers
 from epochal_operator.trainingjob.progress_status import reported
 from epochal_operator.trainingjob.reconcile import Reconciler
+from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
 
-from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, failed, last_words, report, running, true
+from tests.unit.operator.fakes import ByKind, term
+from tests.unit.operator.objects import (
+    INSTALLATION,
+    KIND,
+    NOW,
+    SPEC,
+    at,
+    document,
+    failed,
+    last_words,
+    report,
+    running,
+    true,
+)
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
 URI = "s3://results/vision/first/uid-of-first/"
 
 
-class ApiServer:
+class ApiServer(ByKind):
     """Keeps what is written to it."""
 
     def __init__(self) -> None:
@@ -53,7 +73,7 @@ class ApiServer:
         job["status"] = {}
         return self._written(job)
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         assert (namespace, what["uid"]) == ("vision", f"uid-of-{name}")
         parts = self.statuses.setdefault(name, {})
         parts[what["manager"]] = what["status"]
@@ -73,14 +93,12 @@ class ApiServer:
 
 
 def reconciler(server: ApiServer, store: Store) -> Reconciler:
-    return Reconciler(
-        cast("Kube", server), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW
-    )
+    return Reconciler(term(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
 
 
 async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
-    server, store = ApiServer(), Store()
-    store.put("TrainingJob", server.put("first", epochs=1))
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first", epochs=1))
     server.put("first", epochs=2)
     server.documents["first"]["metadata"]["generation"] = 2
     await reconciler(server, store).reconcile(FIRST)
@@ -88,13 +106,15 @@ async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
 
 
 async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
-    server, store, woken = ApiServer(), Store(), list[Key]()
+    server, store, woken = ApiServer(), store_for([KIND]), list[Key]()
+
+    def told(change: Change | None) -> None:
+        woken.extend(followers(change, store) if change else ())
+
     reconciler = Reconciler(
-        cast("Kube", server),
-        store,
+        term(server, store, wrote=told),
         lambda: INSTALLATION,
         instance="test",
-        wake=woken.append,
         clock=lambda: NOW + timedelta(seconds=1),
     )
 
@@ -104,13 +124,13 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
         ready = next(one for one in status["conditions"] if one["type"] == "Ready")
         return status["state"], ready["reason"], ready["message"]
 
-    store.put("TrainingJob", server.put("second", continueFrom={"name": "first"}, epochs=20))
+    store.put(TRAINING_JOBS, server.put("second", continueFrom={"name": "first"}, epochs=20))
     assert (await state(SECOND))[:2] == ("Queued", "ContinueFromNotFound")
     assert woken == []
 
-    store.put("TrainingJob", server.put("first"))
+    told(store.put(TRAINING_JOBS, server.put("first")))
     assert (await state(FIRST))[0] == "Queued"
-    assert woken == [SECOND]
+    assert set(woken) == {SECOND}
     assert (await state(SECOND))[1:] == (
         "ContinueFromUnfinished",
         "It goes on from the TrainingJob first, which is Queued. It waits until that is Complete or Failed.",
@@ -119,8 +139,11 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
 
     woken.clear()
     figures = reported(report(artifacts={"uri": URI}), NOW)
-    store.put("TrainingJob", await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=figures.dump()))
-    store.put("Job", server.end("first"))
+    store.put(
+        TRAINING_JOBS,
+        await server.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=figures.dump()),
+    )
+    store.put(JOBS, server.end("first"))
     assert (await state(FIRST))[0] == "Complete"
     assert woken == [SECOND]
     assert (await state(SECOND))[:2] == ("Queued", "Queued")
@@ -130,7 +153,7 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     assert source.dump() == {"uri": URI}
 
     woken.clear()
-    store.remove("TrainingJob", server.documents["first"])
+    told(store.remove(TRAINING_JOBS, server.documents["first"]))
     assert await reconciler.reconcile(FIRST) is None
     assert woken == [SECOND]
     job = copy.deepcopy(server.jobs["second"])
@@ -150,23 +173,23 @@ class Replaced(ApiServer):
             self.jobs.clear()
             self.put("first")
             self.documents["first"]["metadata"]["uid"] = "uid-of-the-next"
-            self._store.put("TrainingJob", self._written(self.documents["first"]))
+            self._store.put(TRAINING_JOBS, self._written(self.documents["first"]))
 
     async def get_job(self, *_: str) -> Any:
         raise NotFound(404, "NotFound", "gone")
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         assert what["uid"] == self.documents[name]["metadata"]["uid"]
         what["uid"] = f"uid-of-{name}"
-        return await super().apply_status(namespace, name, **what)
+        return await super().apply_status(_, namespace, name, **what)
 
 
 async def test_a_status_never_lands_on_another_one_of_that_name() -> None:
-    store = Store()
+    store = store_for([KIND])
     server = Replaced(store)
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Job", server.end("first"))
+    store.put(JOBS, server.end("first"))
     await reconciler(server, store).reconcile(FIRST)
     assert server.documents["first"]["status"]["state"] == "Queued"
     assert "startTime" not in server.documents["first"]["status"]
@@ -192,13 +215,13 @@ def mine(pod: Any) -> Any:
 
 
 async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_first() -> None:
-    server, store = Ahead(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Ahead(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Pod", mine(running()))
+    store.put(PODS, mine(running()))
     server.end("first")
     server.jobs["first"]["status"] = {"conditions": [true("Failed", "PodFailurePolicy", "exit code 65")]}
-    store.put("Job", server._written(server.jobs["first"]))
+    store.put(JOBS, server._written(server.jobs["first"]))
     await reconciler(server, store).reconcile(FIRST)
     conditions = server.documents["first"]["status"]["conditions"]
     assert {"ShapeMismatch"} == {one["reason"] for one in conditions if one["type"] in {"Ready", "Failed"}}
@@ -206,35 +229,38 @@ async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_fir
 
 
 async def test_the_pods_of_one_that_has_ended_are_read_no_more() -> None:
-    server, store = Ahead(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Ahead(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Job", server.end("first"))
+    store.put(JOBS, server.end("first"))
     for _ in range(3):
         await reconciler(server, store).reconcile(FIRST)
     assert server.asked == 1
 
 
 async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> None:
-    server, store = ApiServer(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     first = reconciler(server, store)
     await first.reconcile(FIRST)
-    store.put("Pod", mine(running()))
-    store.put("Job", server.end("first"))
+    store.put(PODS, mine(running()))
+    store.put(JOBS, server.end("first"))
     observed = first._observe(FIRST, server.documents["first"], None)
     assert len(observed.pods) == 1
     assert (await first._catch_up(server.documents["first"], observed)).pods == ()
 
 
-class Pages(Kube):
+class Pages(Transport):
     """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
 
     def __init__(self, pods: int) -> None:
         super().__init__(None)
         self._pods = pods
 
-    async def _request(self, *_: Any, query: dict[str, str] | None = None, **__: Any) -> Any:
+    def once(self) -> "Pages":
+        return self
+
+    async def request(self, *_: Any, query: dict[str, str] | None = None, **__: Any) -> Any:
         query = query or {}
         name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
         begin = int(query.get("continue", 0))
@@ -258,12 +284,13 @@ def _strange(name: str, number: int) -> Any:
 
 async def catching_up(pods: int, names: list[str]) -> int:
     """Returns the bytes that it takes to look for the pods of Jobs that have ended, of so many TrainingJobs at once."""
-    made, store = ApiServer(), Store()
+    made, store = ApiServer(), store_for([KIND])
     for name in names:
-        store.put("TrainingJob", made.put(name))
+        store.put(TRAINING_JOBS, made.put(name))
         await reconciler(made, store).reconcile(Key("vision", name))
-        store.put("Job", made.end(name))
-    many = Reconciler(Pages(pods), store, lambda: INSTALLATION, instance="test", wake=lambda _: None, clock=lambda: NOW)
+        store.put(JOBS, made.end(name))
+    kube = Kube(Pages(pods))
+    many = Reconciler(term(kube, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
     observed = {name: many._observe(Key("vision", name), made.documents[name], None) for name in names}
     tracemalloc.start()
     try:
@@ -272,7 +299,7 @@ async def catching_up(pods: int, names: list[str]) -> int:
     finally:
         tracemalloc.stop()
     assert [len(one.pods) for one in found] == [0] * len(names)
-    assert [len(store.pods(Key("vision", name))) for name in names] == [pods] * len(names)
+    assert [len(store.find(OWNED_PODS, Key("vision", name))) for name in names] == [pods] * len(names)
     return most
 
 
@@ -293,21 +320,24 @@ class Reporting(Ahead):
         if not self.asked:
             told = reported(report(sequence=9, stage="Done"), NOW).dump()
             self._store.put(
-                "TrainingJob", await self.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told)
+                TRAINING_JOBS,
+                await self.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=told),
             )
         async for page in super().list_pods(selector, namespace):
             yield page
 
 
 async def test_a_report_that_comes_while_pods_are_read_stays() -> None:
-    store = Store()
+    store = store_for([KIND])
     server = Reporting(store)
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     early = reported(report(sequence=5), NOW).dump()
-    store.put("TrainingJob", await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=early))
-    store.put("Pod", mine(running()))
-    store.put("Job", server.end("first"))
+    store.put(
+        TRAINING_JOBS, await server.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=early)
+    )
+    store.put(PODS, mine(running()))
+    store.put(JOBS, server.end("first"))
     await reconciler(server, store).reconcile(FIRST)
     status = server.documents["first"]["status"]
     assert (status["state"], status["progress"]["sequence"]) == ("Complete", 9)
@@ -318,10 +348,10 @@ class Shared(ApiServer):
 
     patches = 0
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         self.patches += 1
         before = copy.deepcopy(self.documents[name])
-        after = await super().apply_status(namespace, name, **what)
+        after = await super().apply_status(_, namespace, name, **what)
         self.documents[name]["status"]["completionTime"] = after["status"]["completionTime"] = at(0)
         if after["status"] == before.get("status"):
             self.documents[name] = before  # what changes nothing makes no version
@@ -330,8 +360,8 @@ class Shared(ApiServer):
 
 
 async def test_a_field_that_others_hold_is_not_written_again_and_again() -> None:
-    server, store = Shared(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Shared(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     patches = server.patches
     assert await reconciler(server, store).reconcile(FIRST) is None
@@ -349,12 +379,12 @@ def labelled(pod: Any, uid: str, owner: str | None = None) -> Any:
 
 @pytest.mark.parametrize("owner", [None, "job-of-another"])
 async def test_a_pod_that_only_bears_the_labels_says_nothing(owner: str | None) -> None:
-    server, store = ApiServer(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     words = last_words("Completed", "", report(attempt=9, artifacts={"uri": "s3://theirs/"}))
-    store.put("Pod", labelled(failed("forged", message=words), "uid-of-first", owner))
-    store.put("Pod", labelled(running("stranger"), "uid-of-first", owner))
+    store.put(PODS, labelled(failed("forged", message=words), "uid-of-first", owner))
+    store.put(PODS, labelled(running("stranger"), "uid-of-first", owner))
     await reconciler(server, store).reconcile(FIRST)
     status = server.documents["first"]["status"]
     assert status["state"] == "Queued"
@@ -362,24 +392,24 @@ async def test_a_pod_that_only_bears_the_labels_says_nothing(owner: str | None) 
 
 
 async def test_a_pod_of_a_job_that_is_gone_ends_before_another_one_is_made() -> None:
-    server, store = ApiServer(), Store()
-    store.put("TrainingJob", server.put("first"))
-    store.put("Pod", labelled(running(), "uid-of-first", "job-that-is-gone"))
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
+    store.put(PODS, labelled(running(), "uid-of-first", "job-that-is-gone"))
     await reconciler(server, store).reconcile(FIRST)
     assert server.jobs == {}
     ready = next(one for one in server.documents["first"]["status"]["conditions"] if one["type"] == "Ready")
     assert "once the pod digits-1 has ended" in ready["message"]
     ended = labelled(failed(), "uid-of-first", "job-that-is-gone")
     ended["metadata"]["resourceVersion"] = "44"
-    store.put("Pod", ended)
+    store.put(PODS, ended)
     await reconciler(server, store).reconcile(FIRST)
     assert list(server.jobs) == ["first"]
 
 
 async def test_a_pod_of_an_earlier_training_of_that_name_is_none_of_this_one() -> None:
-    server, store = ApiServer(), Store()
-    store.put("TrainingJob", server.put("first"))
-    store.put("Pod", labelled(running(), "uid-of-an-earlier-one", "job-that-is-gone"))
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
+    store.put(PODS, labelled(running(), "uid-of-an-earlier-one", "job-that-is-gone"))
     await reconciler(server, store).reconcile(FIRST)
     await reconciler(server, store).reconcile(FIRST)
     assert server.documents["first"]["status"]["state"] == "Queued"
@@ -418,7 +448,7 @@ class Contested(ApiServer):
             raise Forbidden(403, "Forbidden", "jobs.batch is forbidden")
         self.jobs["first"]["spec"] |= spec
         written = self._written(self.jobs["first"])
-        self._store.put("Job", self.suspend())
+        self._store.put(JOBS, self.suspend())
         return written
 
     def ready(self) -> tuple[str, str, str]:
@@ -428,14 +458,7 @@ class Contested(ApiServer):
 
     async def live(self, seconds: float) -> None:
         """Reconciles as the queue does."""
-        reconciler = Reconciler(
-            cast("Kube", self),
-            self._store,
-            lambda: INSTALLATION,
-            instance="test",
-            wake=lambda _: None,
-            clock=self.now,
-        )
+        reconciler = Reconciler(term(self, self._store), lambda: INSTALLATION, instance="test", clock=self.now)
         while self.seconds < seconds:
             after = await reconciler.reconcile(FIRST)
             self.seconds += after or 300
@@ -443,11 +466,11 @@ class Contested(ApiServer):
 
 @pytest.mark.parametrize("refused", [False, True])
 async def test_two_writers_of_a_job_overwrite_each_other_ever_more_seldom(refused: bool) -> None:  # noqa: FBT001
-    store = Store()
+    store = store_for([KIND])
     server = Contested(store)
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Job", server.suspend())
+    store.put(JOBS, server.suspend())
     server.refused = refused
     await server.live(3600)
     assert 15 < len(server.patches) < 25
@@ -461,16 +484,16 @@ async def test_two_writers_of_a_job_overwrite_each_other_ever_more_seldom(refuse
 
 
 async def test_a_job_that_may_not_be_changed_does_not_hold_back_the_status() -> None:
-    store = Store()
+    store = store_for([KIND])
     server = Contested(store)
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     server.refused = True
     document = server.put("first")
     document["spec"]["suspend"], document["metadata"]["generation"] = True, 2
     server.documents["first"]["spec"]["suspend"] = True
-    store.put("TrainingJob", document)
-    store.put("Pod", mine(running()))
+    store.put(TRAINING_JOBS, document)
+    store.put(PODS, mine(running()))
     assert await reconciler(server, store).reconcile(FIRST) == 1
     assert server.ready() == (
         "Running",
@@ -480,11 +503,11 @@ async def test_a_job_that_may_not_be_changed_does_not_hold_back_the_status() -> 
 
 
 async def test_what_somebody_changes_once_is_put_right_at_once() -> None:
-    store = Store()
+    store = store_for([KIND])
     server = Contested(store)
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Job", server.suspend())
+    store.put(JOBS, server.suspend())
     await reconciler(server, store).reconcile(FIRST)
     assert server.patches == [0]
     assert server.ready()[1] == "Queued"
@@ -502,9 +525,9 @@ class Mute(ApiServer):
         self.order.append(told["reason"])
         raise self._error
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         self.order.append(what["status"].get("state", "figures"))
-        return await super().apply_status(namespace, name, **what)
+        return await super().apply_status(_, namespace, name, **what)
 
 
 @pytest.mark.parametrize(
@@ -518,10 +541,10 @@ class Mute(ApiServer):
     ],
 )
 async def test_an_event_that_is_refused_does_not_hold_back_the_status(error: ApiError) -> None:
-    server, store = Mute(error), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Mute(error), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    store.put("Job", server.end("first"))
+    store.put(JOBS, server.end("first"))
     assert await reconciler(server, store).reconcile(FIRST) is None
     assert server.documents["first"]["status"]["state"] == "Complete"
     # Before it: whoever is killed in between tells it again.
@@ -539,11 +562,11 @@ class Terminating(ApiServer):
 
 
 async def test_a_namespace_that_is_being_deleted_ends_as_it_should() -> None:
-    server, store = Terminating(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Terminating(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     assert await reconciler(server, store).reconcile(FIRST) == 60
     assert server.documents["first"]["status"]["state"] == "Queued"
-    store.remove("TrainingJob", server.documents["first"])
+    store.remove(TRAINING_JOBS, server.documents["first"])
     assert await reconciler(server, store).reconcile(FIRST) is None
 
 
@@ -555,28 +578,30 @@ class Strict(ApiServer):
     async def get_job(self, _: str, name: str) -> Any:
         return copy.deepcopy(self.jobs[name])
 
-    async def apply_status(self, namespace: str, name: str, **what: Any) -> Any:
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
         if what["resource_version"] != self.documents[name]["metadata"]["resourceVersion"]:
             self.conflicts += 1
             raise Conflict(409, "Conflict", "the object has been modified")
-        return await super().apply_status(namespace, name, **what)
+        return await super().apply_status(_, namespace, name, **what)
 
 
 async def test_what_has_changed_unheard_of_is_read_anew_at_once() -> None:
-    server, store = Strict(), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Strict(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     told = reported(report(sequence=9), NOW).dump()
     version = server.documents["first"]["metadata"]["resourceVersion"]
-    await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told, resource_version=version)
-    store.put("Job", server.end("first"))
+    await server.apply_status(
+        TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=told, resource_version=version
+    )
+    store.put(JOBS, server.end("first"))
     assert await reconciler(server, store).reconcile(FIRST) is None
     status = server.documents["first"]["status"]
     assert (status["state"], status["progress"]["sequence"], server.conflicts) == ("Complete", 9, 1)
 
 
 async def test_a_job_that_has_begun_unheard_of_is_not_deleted() -> None:
-    server, store = Strict(), Store()
+    server, store = Strict(), store_for([KIND])
 
     async def delete_job(_: str, name: str, *, uid: str, resource_version: str) -> None:
         assert uid == "job-of-first"
@@ -585,13 +610,13 @@ async def test_a_job_that_has_begun_unheard_of_is_not_deleted() -> None:
         del server.jobs[name]
 
     server.delete_job = delete_job  # type: ignore[attr-defined]
-    store.put("TrainingJob", server.put("first"))
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     server.jobs["first"]["status"] = {"startTime": at(-9), "active": 1}
     server._written(server.jobs["first"])
     changed = server.put("first", epochs=20)
     changed["metadata"]["generation"] = server.documents["first"]["metadata"]["generation"] = 2
-    store.put("TrainingJob", changed)
+    store.put(TRAINING_JOBS, changed)
     await reconciler(server, store).reconcile(FIRST)
     assert server.documents["first"]["status"]["startTime"] == at(-9)
     assert list(server.jobs) == ["first"]
@@ -649,26 +674,26 @@ def owned(uid: str | None, kind: str = "TrainingJob") -> Any:
     ],
 )
 async def test_a_job_of_others_is_never_taken_for_ones_own(existing: Any, reason: str) -> None:
-    server, store = Taken(existing), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Taken(existing), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     assert server.reason()[0] == reason
     assert server.patches == []
-    assert store.job(FIRST) is None
+    assert store.find(OWNED_JOBS, FIRST).get(FIRST) is None
 
 
 async def test_a_job_of_ones_own_that_lost_its_label_gets_it_back() -> None:
-    server, store = Taken(owned("uid-of-first") | {"spec": {"parallelism": 1, "suspend": False}}), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Taken(owned("uid-of-first") | {"spec": {"parallelism": 1, "suspend": False}}), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     assert len(server.patches) == 1
     assert server.reason()[0] == "Queued"
-    assert store.job(FIRST) is not None
+    assert store.find(OWNED_JOBS, FIRST).get(FIRST) is not None
 
 
 async def test_a_label_that_something_takes_off_again_and_again_is_told() -> None:
-    server, store = Taken(strips=True), Store()
-    store.put("TrainingJob", server.put("first"))
+    server, store = Taken(strips=True), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
     assert await reconciler(server, store).reconcile(FIRST) == 60
     assert await reconciler(server, store).reconcile(FIRST) == 60
     assert len(server.patches) == 1

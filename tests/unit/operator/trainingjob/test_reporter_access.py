@@ -3,13 +3,19 @@
 import copy
 import dataclasses
 import logging
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.kube import Identity, Kube, NotFound, Unavailable
+from epochal_operator.runtime.errors import NotFound, Unavailable
+from epochal_operator.runtime.token_review import Identity
 from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer, controller
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.operator.fakes import ByKind
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
 
 JOB_REFERENCE = {"apiVersion": "batch/v1", "kind": "Job", "name": "mnist", "uid": "job-uid", "controller": True}
 TRAINING_JOB_REFERENCE = {
@@ -24,7 +30,7 @@ JOB = {"metadata": {"name": "mnist", "uid": "job-uid", "ownerReferences": [TRAIN
 TRAINER = Identity("system:serviceaccount:vision:default", "vision", "mnist-x7k2p", "pod-uid")
 
 
-class Cluster:
+class Cluster(ByKind):
     """What an API server says of tokens, pods and Jobs in one namespace, and how often it was asked."""
 
     def __init__(self) -> None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from epochal_operator.runtime.kube import Conflict, Kube, NotFound, Unavailable
+from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.resource import Resource
 from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
 from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, ensure, load_bundle
 
@@ -36,14 +38,14 @@ class Secrets:
     def bundle(self) -> Bundle | None:
         return Bundle.from_secret(self.secret.get("data") or {})
 
-    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+    async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
         if self.down:
             raise Unavailable(0, "ClientConnectorError", "no answer")
         if (namespace, name) != ("epochal-system", "epochal-tls"):
             raise NotFound(404, "NotFound", f"no Secret {name}")
         return copy.deepcopy(self.secret)
 
-    async def replace_secret(self, secret: dict[str, Any]) -> dict[str, Any]:
+    async def replace(self, _: Resource, secret: dict[str, Any]) -> dict[str, Any]:
         if self.rivals:
             self._write(self.secret | {"data": self.rivals.pop().to_secret()})
         if secret["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:

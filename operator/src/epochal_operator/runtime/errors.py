@@ -1,0 +1,76 @@
+"""What becomes of a request to the API server if it is not done: each kind of error is a type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+ALREADY_EXISTS = "AlreadyExists"
+"""Reason of a Conflict: an object of that name is there."""
+
+
+class ApiError(Exception):
+    """The API server did not do what was asked.
+
+    Args:
+        status: HTTP status, or 0 where no answer came.
+        reason: The server's reason in one word, such as AlreadyExists.
+        message: The server's message.
+        retry_after: Seconds that the server wants to be left alone.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    """There is no such object (404)."""
+
+
+class Conflict(ApiError):
+    """The object exists already, is another one than expected, or has changed meanwhile (409)."""
+
+
+class Forbidden(ApiError):
+    """Access rules, a quota or an admission policy forbid it (403)."""
+
+
+class Invalid(ApiError):
+    """The object breaks the API's rules (400, 413, 422)."""
+
+
+class Unavailable(ApiError):
+    """No answer in time, too much to do (429, 5xx), or it cannot tell yet who asks (401): later it may work."""
+
+
+_ERRORS: dict[int, type[ApiError]] = {
+    400: Invalid,
+    401: Unavailable,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    413: Invalid,
+    422: Invalid,
+    429: Unavailable,
+}
+
+
+def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
+    """Returns the error that an answer tells of.
+
+    Args:
+        status: Its HTTP status.
+        answer: Its body as JSON: a Status.
+        headers: Its headers.
+    """
+    kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
+    message = answer.get("message") or f"HTTP {status}"
+    return kind(status, answer.get("reason") or "", message, _seconds(headers.get("Retry-After")))
+
+
+def _seconds(header: str | None) -> float:
+    """Returns the seconds in a Retry-After, or 0 where there is none, or a date, which the API server never gives."""
+    return float(header) if header and header.isdecimal() else 0

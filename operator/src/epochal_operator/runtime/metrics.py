@@ -1,0 +1,78 @@
+"""Metrics: what the operator's own process counts and measures, and the series of the objects of each kind."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.registry import Collector
+
+from epochal_operator.runtime.resource import Object
+
+_WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class ObjectCollector(Collector):
+    """The series of all objects of a kind, made at each scrape.
+
+    Nothing is counted up for an object, so a restart loses nothing and a series goes with its object.
+
+    Args:
+        collect: Returns the series of some objects.
+        objects: Returns the objects as JSON: all of them in the leader, none in a standby. It is called from another
+            thread, so what it returns must not change.
+    """
+
+    def __init__(
+        self, collect: Callable[[Iterable[Object]], Iterator[Metric]], objects: Callable[[], Iterable[Object]]
+    ) -> None:
+        self._collect = collect
+        self._objects = objects
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the metric families that have a value for any object."""
+        return self._collect(self._objects())
+
+
+class OperatorMetrics:
+    """What the operator's own process counts and measures, beside Python's and the process' own figures.
+
+    Args:
+        registry: Where the series are registered.
+
+    Attributes:
+        queue_wait: Seconds from an event to the start of the reconcile that it led to.
+        reconcile_duration: Seconds of each reconcile.
+        reconcile: Reconciles by `result`.
+        workqueue_depth: Objects that wait for a reconcile.
+        leader: 1 in the process that reconciles, 0 in a standby.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # Else each counter has a gauge beside it that says no more than when the process started.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.queue_wait = Histogram(
+            "epochal_queue_wait_seconds",
+            "Seconds that an object waited for its reconcile.",
+            buckets=_WORK_BUCKETS,
+            registry=registry,
+        )
+        self.reconcile_duration = Histogram(
+            "epochal_reconcile_duration_seconds",
+            "Seconds that a reconcile took.",
+            buckets=_WORK_BUCKETS,
+            registry=registry,
+        )
+        self.reconcile = Counter("epochal_reconcile", "Reconciles by their result.", ["result"], registry=registry)
+        self.workqueue_depth = Gauge("epochal_workqueue_depth", "Objects that wait for a reconcile.", registry=registry)
+        self.leader = Gauge("epochal_leader", "Whether this process reconciles.", registry=registry)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)

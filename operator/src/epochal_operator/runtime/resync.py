@@ -1,0 +1,47 @@
+"""Resync: all objects are read anew from time to time, so that a change that no watch has told of is found."""
+
+import logging
+
+from epochal_operator.runtime.errors import Forbidden, NotFound
+from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.store import Source
+
+_log = logging.getLogger(__name__)
+
+
+async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) -> None:
+    """Reads all objects anew, in parts.
+
+    Args:
+        kube: The API server.
+        informer: What takes them.
+        namespaces: Namespaces that are served; none stands for all.
+
+    Raises:
+        ApiError: If the API server gives no answer, or lets nobody read all namespaces.
+    """
+    if not namespaces:
+        await _resync(kube, informer, None)
+    for namespace in namespaces:
+        try:
+            await _resync(kube, informer, namespace)
+        except Forbidden as error:  # One that is gone, or has withdrawn its leave, is no matter of the others.
+            _log.warning("the namespace %s cannot be read: %s", namespace, error)
+
+
+async def _resync(kube: Kube, informer: Informer, namespace: str | None) -> None:
+    for source in informer.sources:
+        try:
+            await _list(kube, informer, source, namespace)
+        except NotFound:
+            _log.warning("the API server does not know %s", source.resource.kind)
+
+
+async def _list(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> None:
+    listing, version = Listing(informer, source, namespace), ""
+    async for page in kube.list(source.resource, namespace, labels=source.label or ""):
+        listing.take(page)
+        version = page.resource_version
+        del page  # before the next one is read
+    listing.end(version)

@@ -1,0 +1,149 @@
+"""Requests to the API server: each has a finite time, and whether it is made again is decided here alone.
+
+All of them may be made again: a second try of a write is refused or changes nothing, because writes carry a name, a uid
+or a resourceVersion. Whoever tries again himself asks for one try (`once`).
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from os import environ
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from epochal_operator.runtime.errors import Unavailable, error_of
+from epochal_operator.runtime.reader import read
+from epochal_operator.runtime.undeclared import is_undeclared
+
+REQUEST_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+TRIES = 3
+RETRY_SECONDS = 0.2
+MAX_RETRY_SECONDS = 2.0
+LONG_BYTES = 256 * 1024
+"""Size of an answer from which on it is read in another thread."""
+
+_JSON = "application/json"
+
+
+class Transport:
+    """Makes requests.
+
+    Args:
+        client: Connected client of the kubernetes package.
+        seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
+        tries: How often a request is made that gets no answer, or is put off.
+    """
+
+    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None, tries: int = TRIES) -> None:
+        self._client = client
+        self._seconds_left = seconds_left
+        self._tries = tries
+
+    def fenced(self, seconds_left: Callable[[], float]) -> "Transport":
+        """Returns the same transport, whose writes are bound to a time: see the class."""
+        return Transport(self._client, seconds_left, self._tries)
+
+    def once(self) -> "Transport":
+        """Returns the same transport, which makes each request once."""
+        return Transport(self._client, self._seconds_left, 1)
+
+    @classmethod
+    async def connect(cls) -> Self:
+        """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""
+        configuration = Configuration()
+        if "KUBERNETES_SERVICE_HOST" in environ:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration, persist_config=False)
+        return cls(ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._client.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | str | None = None,
+        content_type: str = _JSON,
+    ) -> dict[str, Any]:
+        """Makes a request and returns the answer's JSON.
+
+        Raises:
+            ApiError: If it was not done.
+        """
+        delay = RETRY_SECONDS
+        for left in range(self._tries - 1, -1, -1):
+            try:
+                return await self._try(method, path, query or {}, body, content_type)
+            except Unavailable as error:
+                if not left or is_undeclared(error.message):
+                    raise
+                least = min(error.retry_after, MAX_RETRY_SECONDS)
+            await asyncio.sleep(max(least, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter
+            delay = min(2 * delay, MAX_RETRY_SECONDS)
+        raise AssertionError("unreachable")
+
+    async def stream(self, path: str, query: dict[str, str], seconds: float) -> AsyncIterator[dict[str, Any]]:
+        """Yields what a watch tells until the API server ends it, as it does after so many seconds.
+
+        Raises:
+            ApiError: If it is refused, or breaks off.
+        """
+        timeout = aiohttp.ClientTimeout(total=seconds + REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        request = await self._serialized("GET", path, query, None, _JSON)
+        try:
+            answer = await self._client.call_api(*request, _request_timeout=timeout)
+            async with answer.response as response:
+                if response.status != 200:  # noqa: PLR2004
+                    raise error_of(response.status, _read(await response.read()), response.headers)
+                async for line in response.content:
+                    yield read(line)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            message = f"the API server broke off a watch of {path}: {error or type(error).__name__}"
+            raise Unavailable(0, type(error).__name__, message) from error
+
+    async def _try(
+        self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | str | None, content_type: str
+    ) -> dict[str, Any]:
+        request = await self._serialized(method, path, query, body, content_type)
+        seconds = REQUEST_SECONDS
+        if self._seconds_left is not None and method != "GET":
+            seconds = min(seconds, self._seconds_left())
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        try:
+            response = await self._client.call_api(*request, _request_timeout=timeout)
+            text = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
+            raise Unavailable(0, type(error).__name__, message) from error
+        if 200 <= response.status < 300:  # noqa: PLR2004
+            # Whoever writes objects decides how long that takes.
+            return _read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(_read, text)
+        raise error_of(response.status, _read(text), response.headers)
+
+    async def _serialized(
+        self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | str | None, content_type: str
+    ) -> Any:
+        return await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": _JSON} | ({"Content-Type": content_type} if method != "GET" else {}),
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+
+
+def _read(text: bytes) -> dict[str, Any]:
+    try:
+        return dict(read(text))
+    except (ValueError, TypeError):
+        return {"message": text.decode(errors="replace")[:1024]}

@@ -1,0 +1,45 @@
+"""The kind TrainingJob, as the runtime is told of it."""
+
+from collections.abc import Callable, Iterable
+
+from epochal_operator.runtime.kind import Kind
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, key_of
+from epochal_operator.runtime.store import Change, Store
+from epochal_operator.trainingjob import trim
+from epochal_operator.trainingjob.job import Installation
+from epochal_operator.trainingjob.metrics import collect
+from epochal_operator.trainingjob.reconcile import Reconciler
+from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
+
+
+def training_jobs(installation: Callable[[], Installation], *, instance: str) -> Kind:
+    """Returns the description of TrainingJobs.
+
+    Args:
+        installation: Returns what fills in where a spec says nothing.
+        instance: Name of this process, for Events.
+    """
+    return Kind(
+        resource=TRAINING_JOBS,
+        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        collect=collect,
+        owns=(OWNED_JOBS, OWNED_PODS),
+        references=(FOLLOWERS,),
+        woken_by={TRAINING_JOBS: followers},
+        keeps={TRAINING_JOBS: trim.training_job, JOBS: trim.job, PODS: trim.pod},
+    )
+
+
+def followers(change: Change, store: Store) -> Iterable[Key]:
+    """Returns the keys of the TrainingJobs that wait for another one, if what they wait for has changed."""
+    if _awaited(change.before) == _awaited(change.after):
+        return ()
+    return store.find(FOLLOWERS, key_of(change.after or change.before or {}))
+
+
+def _awaited(document: Object | None) -> object:
+    """Returns what matters of a TrainingJob to those that go on from it."""
+    if document is None:
+        return None
+    status = document.get("status") or {}
+    return status.get("state"), status.get("results"), FOLLOWERS.key(document)

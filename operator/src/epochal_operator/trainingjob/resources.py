@@ -1,0 +1,23 @@
+"""The resources that a TrainingJob has to do with: its own, those of what it owns, and whom it names."""
+
+from epochal_api.trainingjob import GROUP, KIND, PLURAL, VERSION
+
+from epochal_operator.runtime.kind import Owned, Reference
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
+from epochal_operator.trainingjob.continue_from import predecessor_name
+from epochal_operator.trainingjob.job import NAME_LABEL
+
+TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
+PROGRESS_MANAGER = "epochal-progress"
+"""Field manager of the part of the status that comes from reports."""
+
+
+def _predecessor(document: Object) -> Key | None:
+    name = predecessor_name(document)
+    return Key(document["metadata"]["namespace"], name) if name is not None else None
+
+
+OWNED_JOBS = Owned(JOBS, NAME_LABEL)
+OWNED_PODS = Owned(PODS, NAME_LABEL)
+FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
+"""TrainingJobs by the one that they go on from."""

@@ -1,0 +1,62 @@
+"""What the store keeps of a TrainingJob, its Job and its pods: a spec stays the text that it is."""
+
+import json
+from typing import Any
+
+from epochal_api.trainingjob import KIND
+
+from epochal_operator.runtime import metadata
+from epochal_operator.runtime.metadata import some
+from epochal_operator.runtime.reader import UNREAD
+from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.continue_from import predecessor_name
+from epochal_operator.trainingjob.job import CONTAINER, NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+
+_TEXT = "text"
+"""Field of what is kept of a TrainingJob: its spec as JSON."""
+_JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
+
+
+def training_job(thing: Object) -> Object:
+    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `whole`."""
+    spec = thing["spec"]
+    text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    return some(thing, ("apiVersion", "kind", UNREAD)) | _kept(thing, _outline(spec)) | {_TEXT: text}
+
+
+def whole(document: Object) -> Object:
+    """Returns a TrainingJob of the store with the whole of its spec."""
+    return {name: value for name, value in document.items() if name != _TEXT} | {"spec": json.loads(document[_TEXT])}
+
+
+def job(thing: Object) -> Object:
+    """Returns what is kept of a Job: not its pod template."""
+    return _kept(thing, some(thing["spec"], _JOB_SPEC))
+
+
+def pod(thing: Object) -> Object:
+    """Returns what is kept of a pod: not its copy of the pod template."""
+    found = (one for one in thing["spec"].get("containers") or [] if one.get("name") == CONTAINER)
+    containers = [{"name": CONTAINER, "resources": {"limits": _memory(one)}} for one in found]
+    return _kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
+
+
+def _kept(thing: Object, spec: dict[str, Any]) -> dict[str, Any]:
+    labels = (NAME_LABEL, UID_LABEL, QUEUE_LABEL)
+    kept = metadata.kept(thing["metadata"], labels=labels, annotations=[SPEC_ANNOTATION], owner=KIND)
+    return {"metadata": kept, "spec": spec, "status": thing.get("status") or {}}
+
+
+def _memory(container: Object) -> Object:
+    return some((container.get("resources") or {}).get("limits") or {}, ("memory",))
+
+
+def _outline(spec: Object) -> dict[str, Any]:
+    """Returns what others than a TrainingJob itself need of its spec: its series, and who goes on from whom."""
+    training, scheduling = spec.get("training") or {}, spec.get("scheduling") or {}
+    name = predecessor_name({"spec": spec})
+    return {
+        "framework": spec.get("framework"),
+        "scheduling": {"queueName": scheduling.get("queueName")},
+        "training": {"epochs": training.get("epochs"), "continueFrom": {"name": name} if name else None},
+    }

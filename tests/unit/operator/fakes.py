@@ -1,0 +1,60 @@
+"""What stands for the API server's client where a test needs a few of its answers only."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.pages import Page
+from epochal_operator.runtime.recorder import Recorder
+from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.store import Change, Store
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
+
+
+class ByKind:
+    """A client whose methods are called for the kind that they are about: get_job, create_event, list_pods."""
+
+    def once(self) -> Self:
+        return self
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Any:
+        return await self._method("get", resource)(namespace, name)
+
+    async def list(self, resource: Resource, namespace: str | None, *, labels: str = "") -> AsyncIterator[Page]:
+        async for page in getattr(self, f"list_{_words(resource)}s")(labels, namespace):
+            yield page
+
+    async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
+        assert manager == ("epochal" if resource.kind == "Job" else None)
+        return await self._method("create", resource)(thing)
+
+    async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:
+        assert manager == "epochal"
+        changes = {field: value for field, value in patch.items() if field != "metadata"} | patch.get("metadata", {})
+        return await self._method("patch", resource)(namespace, name, uid=uid, **changes)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *, propagation: str, **seen: str) -> None:
+        assert propagation == "Foreground"
+        await self._method("delete", resource)(namespace, name, **seen)
+
+    def _method(self, verb: str, resource: Resource) -> Callable[..., Any]:
+        return cast("Callable[..., Any]", getattr(self, f"{verb}_{_words(resource)}"))
+
+
+def _words(resource: Resource) -> str:
+    return re.sub("(?<!^)([A-Z])", r"_\1", resource.kind).lower()
+
+
+def term(
+    kube: object,
+    store: Store,
+    *,
+    wake: Callable[[Key], None] = lambda _: None,
+    wrote: Callable[[Change | None], None] = lambda _: None,
+) -> Term:
+    """Returns what a reconciler works with."""
+    client = cast("Kube", kube)
+    return Term(client, store, Recorder(client.once()), (), wake=wake, wrote=wrote)

@@ -1,0 +1,65 @@
+"""A client of a server that answers by a script."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from epochal_operator.runtime import kube as kube_module
+from epochal_operator.runtime import transport
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.transport import Transport
+from kubernetes.aio.client import ApiClient, Configuration
+
+
+class Script:
+    """A server that gives answers by a script and keeps what it was asked; None is a connection that breaks off."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, Any]] | None] = []
+        self.texts: list[str] = []
+        self.headers: dict[str, str] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.bodies: list[str] = []
+        self.hangs = False
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((request.method, request.path_qs))
+        self.bodies.append(await request.text())
+        if self.hangs:
+            await asyncio.sleep(30)
+        told = self.answers.pop(0)
+        if told is not None and self.texts:
+            return web.Response(text=self.texts.pop(0), status=told[0])
+        if told is not None:
+            return web.json_response(told[1], status=told[0], headers=self.headers)
+        response = web.StreamResponse()
+        response.content_length = 1000
+        await response.prepare(request)
+        await response.write(b'{"metadata": {')
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr(transport, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(kube_module, "RETRY_SECONDS", 0.001)
+    return Script()
+
+
+@pytest.fixture
+async def kube(script: Script) -> AsyncIterator[Kube]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", script.answer)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    configuration = Configuration()
+    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    kube = Kube(Transport(ApiClient(configuration)))
+    yield kube
+    await kube.close()
+    await runner.cleanup()

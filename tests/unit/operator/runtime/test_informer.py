@@ -1,0 +1,67 @@
+"""What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
+
+from typing import Any
+
+from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.pages import Page
+from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.store import Source
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+from tests.unit.operator.objects import KIND, document
+from tests.unit.operator.runtime.sweeps import LABEL, SWEEP
+
+JOB = document()
+KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
+
+
+def informer_of(wanted: list[Key]) -> Informer:
+    return Informer(store_for([KIND]), {KIND: wanted.append})
+
+
+def in_namespace(namespace: str) -> Any:
+    return JOB | {"metadata": JOB["metadata"] | {"namespace": namespace, "uid": f"uid-in-{namespace}"}}
+
+
+def test_each_namespace_is_looked_at_once_it_is_known() -> None:
+    wanted = list[Key]()
+    informer = informer_of(wanted)
+    for namespace in ("first", "last"):
+        listing = Listing(informer, Source(TRAINING_JOBS), namespace)
+        listing.take(Page([in_namespace(namespace)], "50"))
+        listing.end("50")
+    for source in informer.sources[1:]:
+        Listing(informer, source, "last").end("50")
+    assert wanted == [Key("last", "digits")]
+
+
+async def test_one_object_that_cannot_be_understood_is_no_matter_of_the_others() -> None:
+    wanted = list[Key]()
+    informer = informer_of(wanted)
+    bad = in_namespace("bad") | {"spec": {"training": "none"}}
+    listing = Listing(informer, Source(TRAINING_JOBS), None)
+    listing.take(Page([bad, JOB], "50"))
+    listing.end("50")
+    assert informer.store.keys(TRAINING_JOBS) == [KEY]
+
+
+def test_what_a_kind_wrote_itself_is_news_to_others_only() -> None:
+    wanted: dict[str, list[Key]] = {"ours": [], "theirs": []}
+    informer = Informer(store_for([KIND, SWEEP]), {KIND: wanted["ours"].append, SWEEP: wanted["theirs"].append})
+    for source in informer.sources:
+        informer.synced(source, None)
+    trial = JOB | {"metadata": JOB["metadata"] | {"labels": {LABEL: "search"}}}
+    informer.tell(informer.store.put(TRAINING_JOBS, trial), by=KIND)
+    assert wanted == {"ours": [], "theirs": [Key("vision", "search")]}
+    informer.remove(TRAINING_JOBS, trial)
+    assert wanted["ours"] == [KEY]
+
+
+def test_a_kind_waits_for_what_it_has_to_do_with_alone() -> None:
+    wanted: dict[str, list[Key]] = {"ours": [], "theirs": []}
+    informer = Informer(store_for([KIND, SWEEP]), {KIND: wanted["ours"].append, SWEEP: wanted["theirs"].append})
+    informer.put(TRAINING_JOBS, JOB)
+    for source in KIND.sources:
+        informer.synced(source, None)
+    assert wanted == {"ours": [KEY], "theirs": []}

@@ -1,0 +1,164 @@
+"""Two kinds beside each other: each is told of what is its own, and neither knows of the other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_operator.runtime import controller as module
+from epochal_operator.runtime.controller import Controller
+from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
+from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.watch import groups
+from epochal_operator.trainingjob.job import NAME_LABEL
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
+from prometheus_client import CollectorRegistry
+
+from tests.kit.fake.objects import Objects
+from tests.kit.fake.resources import RESOURCES, Resource
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.objects import KIND, document, pod
+from tests.unit.operator.runtime import sweeps
+from tests.unit.operator.runtime.sweeps import LABEL, NOTE, SWEEP, SWEEPS
+
+SERVED = Resource("epochal.dev/v1alpha1", "Sweep", "sweeps", custom=True, has_status=True)
+KEY = Key("vision", "search")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeApiServer]:
+    async with FakeApiServer(objects=Objects("vision", resources=[*RESOURCES, SERVED])) as server:
+        yield server
+
+
+@pytest.fixture
+def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    @asynccontextmanager
+    async def controlling() -> AsyncIterator[Controller]:
+        kube, metrics = Kube(Transport(server.client())), OperatorMetrics(CollectorRegistry())
+        controller = Controller([KIND, SWEEP], kube, metrics, namespaces=(), workers=4)
+        task = asyncio.create_task(controller.run())
+        try:
+            yield controller
+            assert not task.done(), task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return controlling
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - a condition has no event
+            await asyncio.sleep(0.01)
+
+
+def train(server: FakeApiServer, name: str, **metadata: Any) -> None:
+    server.objects.create("trainingjobs", "vision", document(suspend=True) | {"metadata": {"name": name} | metadata})
+
+
+def sweep(server: FakeApiServer, after: str = "first") -> None:
+    server.objects.create("sweeps", "vision", {"metadata": {"name": "search"}, "spec": {"after": after}})
+
+
+def status(server: FakeApiServer, resource: str = "sweeps", name: str = "search") -> dict[str, Any]:
+    found: dict[str, Any] = server.objects.get(resource, "vision", name).get("status") or {}
+    return found
+
+
+def pods(server: FakeApiServer) -> list[str]:
+    return [one["metadata"]["uid"] for one in server.objects.list("pods")]
+
+
+async def test_a_second_kind_owns_waits_writes_a_status_and_has_series(server: FakeApiServer, controlling: Any) -> None:
+    sweep(server)
+    registry = CollectorRegistry()
+    async with controlling() as controller:
+        registry.register(ObjectCollector(SWEEP.collect, partial(controller.store.objects, SWEEPS)))
+        await until(lambda: status(server).get("state") == "Waiting")
+        assert pods(server) == []
+        train(server, "first")
+        await until(lambda: status(server).get("state") == "Running")
+        (made,) = pods(server)
+        train(server, "trial", labels={LABEL: "search"}, annotations={NOTE: "warm"})
+        await until(lambda: status(server).get("trials") == 1)
+        assert status(server)["notes"] == ["warm"]
+        assert registry.get_sample_value("epochal_sweep_trials", {"namespace": "vision", "name": "search"}) == 1
+        server.objects.delete("pods", "vision", "search-0", grace=0)
+        await until(lambda: pods(server) and pods(server) != [made])
+        await until(lambda: status(server, "trainingjobs", "trial").get("state") == "Suspended")
+
+
+async def test_what_two_kinds_want_is_watched_and_kept_once(server: FakeApiServer, controlling: Any) -> None:
+    sweep(server)
+    train(server, "first")
+    server.objects.create("pods", "vision", pod())
+    async with controlling() as controller:
+        await until(lambda: status(server).get("state") == "Running")
+        await until(lambda: len(server.objects.list("pods")) == 2)
+        await until(lambda: sum(one.verb == "watch" and one.resource != "events" for one in server.asked) == 5)
+        asked = [one.resource for one in server.asked if one.verb == "watch" and one.resource != "events"]
+        assert sorted(asked) == ["jobs", "pods", "pods", "sweeps", "trainingjobs"], "pods by the label of each kind"
+        assert list(controller.store.find(OWNED_PODS, Key("vision", "digits"))) == [Key("vision", "digits-1")]
+        assert list(controller.store.find(sweeps.OWNED_PODS, KEY)) == [Key("vision", "search-0")]
+
+
+async def test_a_kind_whose_crd_is_not_installed_does_not_hold_up_the_others(
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "CRD_SECONDS", 0.1)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
+    del server.objects.resources["sweeps"]
+    train(server, "first")
+    async with controlling():
+        await until(lambda: status(server, "trainingjobs", "first").get("state") == "Suspended")
+        assert "the API server does not know Sweeps: install the CRD of epochal.dev" in caplog.text
+        server.objects.resources["sweeps"] = SERVED
+        sweep(server)
+        await until(lambda: status(server).get("state") == "Running")
+
+
+def test_what_is_watched_as_a_whole_is_not_watched_in_parts_too() -> None:
+    whole = [Source(TRAINING_JOBS), Source(JOBS, NAME_LABEL), Source(PODS, NAME_LABEL)]
+    sources = watched([KIND, SWEEP])
+    assert sources == (*whole, Source(SWEEPS), Source(PODS, LABEL))
+    assert groups(sources) == [[*whole, Source(SWEEPS)], [Source(PODS, LABEL)]]
+
+
+def test_what_is_kept_of_an_object_is_what_any_kind_keeps_of_it() -> None:
+    store, one = store_for([SWEEP, KIND]), document()
+    one["metadata"]["annotations"] = {NOTE: "warm", "epochal.dev/spec-sha256": "c", "other": "d"}
+    store.put(TRAINING_JOBS, one)
+    known = store.get(TRAINING_JOBS, Key("vision", "digits"))
+    alone = store_for([KIND])
+    alone.put(TRAINING_JOBS, one)
+    ours = alone.get(TRAINING_JOBS, Key("vision", "digits"))
+    assert known is not None
+    assert ours is not None
+    assert known["metadata"]["annotations"] == {NOTE: "warm", "epochal.dev/spec-sha256": "c"}
+    assert {name: part for name, part in known.items() if name != "metadata"}.items() >= {
+        name: part for name, part in ours.items() if name != "metadata"
+    }.items()
+
+
+def test_what_one_source_lacks_is_not_gone_from_another() -> None:
+    store = store_for([KIND, SWEEP])
+    store.put(PODS, pod("digits-1"))
+    other = pod("search-0")
+    other["metadata"]["labels"] = {LABEL: "search"}
+    store.put(PODS, other)
+    (change,) = store.keep(Source(PODS, LABEL), (), "99", None)
+    assert SWEEP.concerned(change) == {KEY}
+    assert KIND.concerned(change) == set()
+    assert [one["metadata"]["name"] for one in store.objects(PODS)] == ["digits-1"]

@@ -1,0 +1,107 @@
+"""What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
+
+import copy
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from epochal_operator.runtime.errors import Forbidden, Unavailable
+from epochal_operator.runtime.informer import Informer
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.pages import Page
+from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.resync import resync
+
+from tests.unit.operator.fakes import ByKind
+from tests.unit.operator.objects import KIND, document
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.kube import Kube
+
+JOB = document()
+KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
+
+
+def informer_of(wanted: list[Key]) -> Informer:
+    return Informer(store_for([KIND]), {KIND: wanted.append})
+
+
+class Lists(ByKind):
+    """An API server that has one TrainingJob, and no answer to the first lists of Jobs.
+
+    Args:
+        refuses: How many of them.
+        job: The TrainingJob.
+    """
+
+    def __init__(self, refuses: int, job: Any = JOB) -> None:
+        self._refuses = refuses
+        self._job = job
+
+    async def list_training_jobs(self, _labels: str, _: str | None) -> AsyncIterator[Page]:
+        yield Page([self._job], "70")
+
+    async def list_jobs(self, *_: Any) -> AsyncIterator[Page]:
+        self._refuses -= 1
+        if self._refuses >= 0:
+            raise Unavailable(503, "ServiceUnavailable", "later")
+        yield Page([], "7")
+
+    async def list_pods(self, *_: Any) -> AsyncIterator[Page]:
+        yield Page([], "7")
+
+
+async def test_what_is_new_is_wanted_once_when_all_is_known() -> None:
+    wanted = list[Key]()
+    informer = informer_of(wanted)
+    for _ in range(2):
+        await resync(cast("Kube", Lists(refuses=0)), informer, ())
+    assert wanted == [KEY]
+
+
+async def test_what_is_known_in_part_is_not_to_be_looked_at() -> None:
+    wanted = list[Key]()
+    informer = informer_of(wanted)
+    kube = cast("Kube", Lists(refuses=1))
+    with pytest.raises(Unavailable):
+        await resync(kube, informer, ())
+    informer.wake(KIND, KEY)
+    informer.wake_all()
+    assert wanted == []
+    await resync(kube, informer, ())
+    assert wanted == [KEY]
+
+
+async def test_what_is_new_is_wanted_even_if_the_rest_cannot_be_read() -> None:
+    wanted = list[Key]()
+    informer = informer_of(wanted)
+    await resync(cast("Kube", Lists(refuses=0)), informer, ())
+    wanted.clear()
+    newer = copy.deepcopy(JOB)
+    newer["metadata"]["resourceVersion"] = "50"
+    with pytest.raises(Unavailable):
+        await resync(cast("Kube", Lists(refuses=1, job=newer)), informer, ())
+    assert wanted == [KEY]
+
+
+class Tenants(Lists):
+    """Namespaces, one of which cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(refuses=0)
+        self.read: list[str | None] = []
+
+    async def list_training_jobs(self, _labels: str, namespace: str | None) -> AsyncIterator[Page]:
+        if namespace in {None, "gone"}:
+            raise Forbidden(403, "Forbidden", "no")
+        self.read.append(namespace)
+        yield Page([], "7")
+
+
+async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> None:
+    tenants = Tenants()
+    informer = informer_of([])
+    await resync(cast("Kube", tenants), informer, ("first", "gone", "last"))
+    assert tenants.read == ["first", "last"]
+    with pytest.raises(Forbidden):
+        await resync(cast("Kube", tenants), informer, ())
