@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from aiohttp import web
 from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.status import Reported, Status, read_status
+from epochal_api.status import ReportedStatus, Status, read_status
 from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.kube import PROGRESS_MANAGER, ApiError, Conflict, Invalid, Kube, NotFound, Object
 from epochal_operator.runtime.rate import RateLimit
 from epochal_operator.trainingjob.metrics import OperatorMetrics
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
 from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer
-from epochal_operator.trainingjob.status import holds
 
 BURST = 10
 PER_SECOND = 1
@@ -95,7 +95,7 @@ def is_news(report: Report, job: Object) -> bool:
     One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
     """
     status = read_status(Status, job.get("status"))
-    if holds(status, "Complete") or holds(status, "Failed"):
+    if is_true(status.conditions, "Complete") or is_true(status.conditions, "Failed"):
         return False
     progress = status.progress
     return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
@@ -103,7 +103,7 @@ def is_news(report: Report, job: Object) -> bool:
 
 def finished_epoch(report: Report, job: Object) -> float | None:
     """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
-    progress = read_status(Reported, job.get("status")).progress
+    progress = read_status(ReportedStatus, job.get("status")).progress
     seconds = report.seconds_per_epoch if report.epoch > (progress.epoch if progress else 0) else None
     # What is observed is summed up over all TrainingJobs: one that tells nonsense must not spoil that for the others.
     return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
@@ -209,14 +209,14 @@ class ProgressEndpoint:
 
     async def _apply(self, report: Report, job: Object) -> None:
         metadata = job["metadata"]
-        before = read_status(Reported, job.get("status"))
+        before = read_status(ReportedStatus, job.get("status"))
         await self._kube.apply_status(
             metadata["namespace"],
             metadata["name"],
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             manager=PROGRESS_MANAGER,
-            status=reported(report, datetime.now(UTC), before).dump(),
+            status=reported_status(report, datetime.now(UTC), before).dump(),
         )
 
 

@@ -9,7 +9,7 @@ from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime import store as module
 from epochal_operator.runtime.reader import read
 from epochal_operator.runtime.store import KINDS, Key, Kind, Store, key_of, whole
-from epochal_operator.trainingjob.children import obstacle_of
+from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, training_job
@@ -262,6 +262,6 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     assert known is not None
     assert not outdated(job, known, INSTALLATION)
     assert changes(job, known) == {}
-    assert obstacle_of(known, job.metadata.uid) is None
+    assert blocked_by(known, job.metadata.uid) is None
     assert known["metadata"]["labels"] == child["metadata"]["labels"]
     assert size(known) < 16 * 1024

@@ -14,7 +14,7 @@ from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
 from epochal_operator.runtime.kube import PAGE, ApiError, Conflict, Forbidden, Kube, NotFound, Page, Unavailable
 from epochal_operator.runtime.store import Key, Store
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 
 from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, failed, last_words, report, running, true
@@ -118,7 +118,7 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     assert list(server.jobs) == ["first"]
 
     woken.clear()
-    figures = reported(report(artifacts={"uri": URI}), NOW)
+    figures = reported_status(report(artifacts={"uri": URI}), NOW)
     store.put("TrainingJob", await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=figures.dump()))
     store.put("Job", server.end("first"))
     assert (await state(FIRST))[0] == "Complete"
@@ -291,7 +291,7 @@ class Reporting(Ahead):
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
         if not self.asked:
-            told = reported(report(sequence=9, stage="Done"), NOW).dump()
+            told = reported_status(report(sequence=9, stage="Done"), NOW).dump()
             self._store.put(
                 "TrainingJob", await self.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told)
             )
@@ -304,7 +304,7 @@ async def test_a_report_that_comes_while_pods_are_read_stays() -> None:
     server = Reporting(store)
     store.put("TrainingJob", server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    early = reported(report(sequence=5), NOW).dump()
+    early = reported_status(report(sequence=5), NOW).dump()
     store.put("TrainingJob", await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=early))
     store.put("Pod", mine(running()))
     store.put("Job", server.end("first"))
@@ -566,7 +566,7 @@ async def test_what_has_changed_unheard_of_is_read_anew_at_once() -> None:
     server, store = Strict(), Store()
     store.put("TrainingJob", server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    told = reported(report(sequence=9), NOW).dump()
+    told = reported_status(report(sequence=9), NOW).dump()
     version = server.documents["first"]["metadata"]["resourceVersion"]
     await server.apply_status(*FIRST, uid="uid-of-first", manager="p", status=told, resource_version=version)
     store.put("Job", server.end("first"))
