@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from epochal_api.trainingjob import GROUP, KIND
 
 from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job import UID_LABEL
 from epochal_operator.trainingjob.pods import alive, in_order
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -111,7 +112,7 @@ def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]
         pods: Pods that bear the TrainingJob's name.
     """
     uid = child and child["metadata"]["uid"]
-    return in_order(pod for pod in pods if uid and owner_uid(pod) == uid)
+    return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
 def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
@@ -136,12 +137,6 @@ def _has_ended(child: Object) -> bool:
     return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))
 
 
-def owner_uid(thing: Object) -> str | None:
-    """Returns the uid of the object that controls another one, if any does."""
-    references = thing["metadata"].get("ownerReferences") or []
-    return next((reference["uid"] for reference in references if reference.get("controller")), None)
-
-
 def blocked_by(existing: Object, uid: str) -> StatusCause | None:
     """Returns how a Job stands in the way of a TrainingJob's own, or None if it is that.
 
@@ -149,7 +144,7 @@ def blocked_by(existing: Object, uid: str) -> StatusCause | None:
         existing: The Job of the TrainingJob's name.
         uid: The TrainingJob's uid.
     """
-    if owner_uid(existing) == uid:
+    if controller_uid(existing) == uid:
         return None
     name = existing["metadata"]["name"]
     references = existing["metadata"].get("ownerReferences") or []

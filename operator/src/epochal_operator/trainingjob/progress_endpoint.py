@@ -10,7 +10,7 @@ import math
 from datetime import UTC, datetime
 
 from aiohttp import web
-from epochal_api.pod import progress_path
+from epochal_api.pod import TOKEN_AUDIENCE, progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
 from epochal_api.status import ReportedStatus, Status, read_status
 from epochal_api.text import printable
@@ -19,11 +19,13 @@ from pydantic import ValidationError
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.kube import PROGRESS_MANAGER, ApiError, Conflict, Invalid, Kube, NotFound, Object
+from epochal_operator.runtime.owners import Owner
 from epochal_operator.runtime.rate import RateLimit
 from epochal_operator.trainingjob.metrics import OperatorMetrics
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
-from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer
+from epochal_operator.trainingjob.reporter_access import ReporterAccess
+from epochal_operator.web.pod_auth import PodAuth, bearer
 
 BURST = 10
 PER_SECOND = 1
@@ -121,7 +123,8 @@ class ProgressEndpoint:
     def __init__(self, kube: Kube, metrics: OperatorMetrics, writes_per_second: float) -> None:
         self._kube = kube
         self._metrics = metrics
-        self._access = Access(kube)
+        self._auth = PodAuth(kube, TOKEN_AUDIENCE)
+        self._access = ReporterAccess(kube)
         self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
         self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
         self._budget = Budget(writes_per_second)
@@ -180,7 +183,7 @@ class ProgressEndpoint:
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Returns the uid of the pod that reports, and its TrainingJob."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
-        if token and self._access.known(token):
+        if token and self._auth.known(token):
             return await self._identify(token, namespace, name)
         # Before anything is asked: whoever is refused has cost no more than this.
         if wait := self._failures.wait(address):
@@ -196,7 +199,7 @@ class ProgressEndpoint:
                 self._failures.give_back(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
-        identity = await self._access.identity(token) if token else None
+        identity = await self._auth.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
         # By pod and not by path: nobody can use up what another pod may send.
