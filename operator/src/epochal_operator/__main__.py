@@ -15,8 +15,8 @@ from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
-from epochal_operator.trainingjob.job import Installation
 from epochal_operator.trainingjob.metrics import JobCollector, OperatorMetrics
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import Server, listen

@@ -15,9 +15,9 @@ from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.queue import Queue
 from epochal_operator.runtime.store import Key, Store
 from epochal_operator.runtime.watch import watch
-from epochal_operator.trainingjob.job import Installation
 from epochal_operator.trainingjob.metrics import OperatorMetrics
 from epochal_operator.trainingjob.pod_refusals import watch_refusals
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reconcile import Reconciler
 
 RESYNC_SECONDS = 300.0

@@ -12,7 +12,8 @@ from epochal_api.trainingjob import KIND
 
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.trainingjob.continue_from import predecessor_name
-from epochal_operator.trainingjob.job import CONTAINER, NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+from epochal_operator.trainingjob.job import NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+from epochal_operator.trainingjob.pod_template import CONTAINER
 
 Object = Mapping[str, Any]
 Kind = Literal["TrainingJob", "Job", "Pod"]

@@ -9,7 +9,7 @@ from epochal_api.pod import NOT_RETRIED, ExitCode
 from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
 
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.trainingjob.job import CONTAINER
+from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.pods import Object, clean, trainer
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 

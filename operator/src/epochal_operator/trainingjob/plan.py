@@ -18,7 +18,8 @@ from epochal_operator.trainingjob.children import (
 )
 from epochal_operator.trainingjob.events import Event, events, plain_http
 from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import lost_at
 from epochal_operator.trainingjob.progress_status import final_status, reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect

@@ -7,7 +7,7 @@ from typing import Any
 from epochal_api.text import printable
 
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.trainingjob.job import CONTAINER
+from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 Object = Mapping[str, Any]

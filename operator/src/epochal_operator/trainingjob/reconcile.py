@@ -34,7 +34,7 @@ from epochal_operator.trainingjob.children import (
 from epochal_operator.trainingjob.continue_from import blocked_by as blocked_before
 from epochal_operator.trainingjob.continue_from import predecessor, predecessor_name
 from epochal_operator.trainingjob.events import event_object
-from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL, Installation
+from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
 from epochal_operator.trainingjob.plan import (
     Action,
@@ -51,6 +51,7 @@ from epochal_operator.trainingjob.plan import (
     refuse,
 )
 from epochal_operator.trainingjob.pod_refusals import Refusals
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
