@@ -134,6 +134,7 @@ def _events(
     if after.state == "Complete":
         yield _event(Reason.COMPLETED, _result(after, figures), "")
     elif after.state == "Failed":
+        # Whatever word a trainer has left: it may be one that stands for something else here.
         yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
     elif was is None or was.reason != ready.reason or ready.reason == Reason.RUNNING:
         # Else only the words have changed: a longer back-off, for one. Words of a pod that runs name another pod.

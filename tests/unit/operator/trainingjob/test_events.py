@@ -157,6 +157,14 @@ def test_a_refused_spec_is_told_of_by_generation() -> None:
     assert len(set(keys)) == 2
 
 
+@pytest.mark.parametrize("word", ["Queued", "Started", "Suspended"])
+def test_a_failure_is_a_warning_whatever_word_a_trainer_leaves(word: str) -> None:
+    observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words(word, "no")))
+    now = status(training_job(status(*RUNNING)), observed)
+    (told,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
+    assert (told.type, told.reason) == ("Warning", word)
+
+
 def waiting(since: str, message: str = "no answer") -> ReportedStatus:
     return reported_status(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
 
