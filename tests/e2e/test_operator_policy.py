@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob import parse
-from epochal_operator.trainingjob.job import Installation, batch_job
+from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.pod_template import Installation
 
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits

@@ -29,6 +29,12 @@ class Model(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+class StatusModel(Model):
+    """A part of a status. Fields that another version of Epochal added are passed over; see also read_status."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class Rule(NamedTuple):
     """A CEL validation rule of the API server.
 

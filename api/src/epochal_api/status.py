@@ -10,15 +10,12 @@ import operator
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from epochal_api.model import Model
-from epochal_api.text import printable
+from epochal_api.condition import Condition, Text, Time
+from epochal_api.model import StatusModel
 
-Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
-"""Words of others, which a terminal may show whatever was in them."""
 State = Literal["Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
@@ -28,29 +25,6 @@ STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
 """The conditions that are Epochal's; others may add their own."""
-
-
-class StatusModel(Model):
-    """A part of the status. Fields that another version of Epochal added are passed over; see also read_status."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Condition(StatusModel):
-    """A condition as in every Kubernetes API."""
-
-    type: Annotated[str, Field(max_length=64)]
-    """Ready, Stalled, Suspended, Complete, Failed or StorageAvailable."""
-    status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
-    reason: Annotated[str, Field(max_length=128)]
-    """Why, in one word for machines."""
-    message: Annotated[Text, Field(max_length=32768)] = ""
-    """Why, for people."""
-    last_transition_time: Time
-    """When status last changed."""
-    observed_generation: int = 0
-    """Generation of the spec that it was computed from."""
 
 
 class Waiting(StatusModel):
@@ -140,7 +114,7 @@ class Display(StatusModel):
 Figures = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=128)]
 
 
-class Reported(StatusModel):
+class ReportedStatus(StatusModel):
     """The part of the status that comes from the trainer's reports: it has a field manager of its own."""
 
     progress: Progress | None = None
@@ -159,7 +133,7 @@ class Reported(StatusModel):
     """What `kubectl get` shows."""
 
 
-class Status(Reported):
+class Status(ReportedStatus):
     """How far a TrainingJob has come."""
 
     observed_generation: int | None = None

@@ -18,9 +18,9 @@ from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.runtime.resource import Object
-from epochal_operator.trainingjob.job import Installation
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import Server, listen

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import Condition, Reported, Status, Waiting, read_status
+from epochal_api.condition import Condition
+from epochal_api.status import ReportedStatus, Status, Waiting, read_status
 from epochal_api.trainingjob import parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,7 +95,7 @@ ODD = st.dictionaries(
 
 @given(ODD, st.lists(ODD, max_size=3))
 def test_any_document_is_read(document: dict[str, Any], conditions: list[Any]) -> None:
-    read_status(Reported, document)
+    read_status(ReportedStatus, document)
     status = read_status(Status, document | {"conditions": [*conditions, COMPLETE]})
     assert (status.conditions or [])[-1] == Condition.model_validate(COMPLETE)
 

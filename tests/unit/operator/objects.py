@@ -7,8 +7,9 @@ from typing import Any
 from epochal_api.report import UNFINISHED, Position, Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.job import CONTAINER, Installation, batch_job
+from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.kind import training_jobs
+from epochal_operator.trainingjob.pod_template import CONTAINER, Installation
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"

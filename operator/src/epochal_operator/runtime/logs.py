@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, with the TrainingJob that a line is about."""
+"""Logs: one JSON object per line, with the object that a line is about."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TextIO
 
 from epochal_api.text import printable
-from epochal_api.trainingjob import KIND
+from epochal_api.trainingjob import GROUP
 
 _SECRET = re.compile(
     r"(?P<kept>bearer\s+)\S+"
@@ -27,11 +27,11 @@ _subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=Non
 
 @contextmanager
 def about(namespace: str, name: str) -> Iterator[None]:
-    """Marks all that is logged within, also by tasks started within, as about one TrainingJob.
+    """Marks all that is logged within, also by tasks started within, as about one object of Epochal's.
 
     Args:
-        namespace: Namespace of the TrainingJob.
-        name: Name of the TrainingJob.
+        namespace: Its namespace.
+        name: Its name.
     """
     token = _subject.set((namespace, name))
     try:
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as a JSON object on one line: all but plain ASCII is escaped, so no text can break the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns a record as JSON: ts, level, logger, message, the TrainingJob's namespace and name, exception."""
+        """Returns a record as JSON: ts, level, logger, message, the object's namespace and name, exception."""
         line = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -67,12 +67,15 @@ class JsonFormatter(logging.Formatter):
 def _subject_of(record: logging.LogRecord) -> dict[str, str]:
     if subject := _subject.get():
         return {"namespace": subject[0], "name": subject[1]}
-    # kopf puts the object that it handles into each of its records: a TrainingJob, or a Job or Pod of one.
+    # kopf puts the object that it handles into each of its records: one of Epochal's, or a Job or Pod of one.
     reference = getattr(record, "k8s_ref", None)
     if not isinstance(reference, dict):
         return {}
-    kind, namespace, name = (str(reference.get(key) or "") for key in ("kind", "namespace", "name"))
-    return {"namespace": namespace, **({"name": name} if kind == KIND else {"object": f"{kind}/{name}"})}
+    version, kind, namespace, name = (
+        str(reference.get(key) or "") for key in ("apiVersion", "kind", "namespace", "name")
+    )
+    ours = version.startswith(f"{GROUP}/")
+    return {"namespace": namespace, **({"name": name} if ours else {"object": f"{kind}/{name}"})}
 
 
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from epochal_api.trainingjob import GROUP, KIND
 
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job import UID_LABEL
-from epochal_operator.trainingjob.pods import alive, condition, in_order
+from epochal_operator.trainingjob.pods import alive, in_order
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 Object = Mapping[str, Any]
 
@@ -22,33 +25,6 @@ https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 
 
 @dataclass(frozen=True)
-class Obstacle:
-    """Why a TrainingJob has no Job, or one that is not as it should be.
-
-    Args:
-        reason: NameConflict, JobRejected, NoStorageEndpoint, FieldConflict if somebody else changes the Job, or Cleanup
-            while the Job of an earlier TrainingJob of that name is going; InvalidSpec if it began, and its Job is gone,
-            but this version does not understand its spec; what begins with ContinueFrom is a matter of
-            the TrainingJob that this one goes on from.
-        message: What is in the way.
-    """
-
-    reason: Literal[
-        "NameConflict",
-        "JobRejected",
-        "NoStorageEndpoint",
-        "FieldConflict",
-        "InvalidSpec",
-        "Cleanup",
-        "ContinueFromNotFound",
-        "ContinueFromUnfinished",
-        "ContinueFromFailed",
-        "ContinueFromCircular",
-    ]
-    message: str
-
-
-@dataclass(frozen=True)
 class Observed:
     """A TrainingJob's children at one moment.
 
@@ -57,7 +33,7 @@ class Observed:
         child: Its batch/v1 Job, if there is one.
         pods: The pods of that Job, the oldest first. No others tell how the training is.
         orphans: Pods that may still run and bear its labels, but are not of that Job: of one that is gone, mostly.
-        obstacle: Why it has no Job, if one could not be created, or why that stays as it is.
+        blocked: Why it has no Job, or one that is not as it should be, if something is in the way.
         held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
@@ -69,7 +45,7 @@ class Observed:
     child: Object | None = None
     pods: tuple[Object, ...] = ()
     orphans: tuple[Object, ...] = ()
-    obstacle: Obstacle | None = None
+    blocked: StatusCause | None = None
     held_until: datetime | None = None
     refusal: str | None = None
     built_earlier: bool = False
@@ -136,7 +112,7 @@ def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]
         pods: Pods that bear the TrainingJob's name.
     """
     uid = child and child["metadata"]["uid"]
-    return in_order(pod for pod in pods if uid and owner_uid(pod) == uid)
+    return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
 def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
@@ -158,23 +134,17 @@ def _created(pod: Object) -> datetime:
 
 
 def _has_ended(child: Object) -> bool:
-    return bool(condition(child, "Complete") or condition(child, "Failed"))
+    return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))
 
 
-def owner_uid(thing: Object) -> str | None:
-    """Returns the uid of the object that controls another one, if any does."""
-    references = thing["metadata"].get("ownerReferences") or []
-    return next((reference["uid"] for reference in references if reference.get("controller")), None)
-
-
-def obstacle_of(existing: Object, uid: str) -> Obstacle | None:
+def blocked_by(existing: Object, uid: str) -> StatusCause | None:
     """Returns how a Job stands in the way of a TrainingJob's own, or None if it is that.
 
     Args:
         existing: The Job of the TrainingJob's name.
         uid: The TrainingJob's uid.
     """
-    if owner_uid(existing) == uid:
+    if controller_uid(existing) == uid:
         return None
     name = existing["metadata"]["name"]
     references = existing["metadata"].get("ownerReferences") or []
@@ -183,6 +153,6 @@ def obstacle_of(existing: Object, uid: str) -> Obstacle | None:
         for reference in references
     )
     if earlier:
-        return Obstacle("Cleanup", f"The Job {name} of an earlier TrainingJob of this name is being deleted.")
+        return StatusCause(Reason.CLEANUP, f"The Job {name} of an earlier TrainingJob of this name is being deleted.")
     message = f"A Job {name} exists that is not this TrainingJob's: delete that, or create this under another name."
-    return Obstacle("NameConflict", message)
+    return StatusCause(Reason.NAME_CONFLICT, message)

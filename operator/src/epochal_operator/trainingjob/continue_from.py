@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from epochal_api.status import STATES, State, Status, read_status
 
-from epochal_operator.trainingjob.children import Obstacle
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 Object = Mapping[str, Any]
 Find = Callable[[str], Object | None]
@@ -80,29 +80,29 @@ def _awaited(document: Object | None) -> str | None:
     return predecessor_name(document)
 
 
-def obstacle(before: Predecessor) -> Obstacle | None:
+def blocked_by(before: Predecessor) -> StatusCause | None:
     """Returns why a TrainingJob cannot go on from another one yet, or None if it can."""
     name, state = before.name, before.state
     if state is None:
-        return Obstacle(
-            "ContinueFromNotFound",
+        return StatusCause(
+            Reason.CONTINUE_FROM_NOT_FOUND,
             f"It goes on from the TrainingJob {name} (spec.training.continueFrom.name), which does not exist in this "
             "namespace. It waits until there is one of that name.",
         )
     if before.circle:
-        return Obstacle(
-            "ContinueFromCircular",
+        return StatusCause(
+            Reason.CONTINUE_FROM_CIRCULAR,
             f"It goes on from the TrainingJob {name}, but these wait for each other, and none can ever start: "
             f"{' -> '.join(before.circle)} (spec.training.continueFrom.name). Delete one of them.",
         )
     if state not in {"Complete", "Failed"}:
-        return Obstacle(
-            "ContinueFromUnfinished",
+        return StatusCause(
+            Reason.CONTINUE_FROM_UNFINISHED,
             f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
         )
     if before.uri is None:
-        return Obstacle(
-            "ContinueFromFailed",
+        return StatusCause(
+            Reason.CONTINUE_FROM_FAILED,
             f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
             f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
         )

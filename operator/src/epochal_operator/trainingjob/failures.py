@@ -8,19 +8,17 @@ from typing import Literal, NamedTuple
 from epochal_api.pod import NOT_RETRIED, ExitCode
 from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
 
-from epochal_operator.trainingjob.job import CONTAINER
-from epochal_operator.trainingjob.pods import Cause, Object, clean, condition, trainer
-
-CRASHED = "Crashed"
-REPEATED = "RepeatedCrash"
-"""Reason of a crash, of which nothing better is known, that comes at the same place again and again."""
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.trainingjob.pod_template import CONTAINER
+from epochal_operator.trainingjob.pods import Object, clean, trainer
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 LESS_LOCAL = (
     "Use less data, or a higher limit: ephemeral-storage in spec.resources.limits, or the chart's trainerVolumes."
 )
 """What to do about a pod that kept more on its node than it may."""
 
-_SAYS_NOTHING = frozenset({"Completed", UNFINISHED})
+_SAYS_NOTHING = frozenset({Reason.COMPLETED, UNFINISHED})
 """Reasons of last words that do not tell why a trainer failed."""
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -36,25 +34,25 @@ class Ending(NamedTuple):
     """
 
     kind: Literal["Complete", "Failed"]
-    cause: Cause
+    cause: StatusCause
     time: str
 
 
-def failure(pod: Object) -> Cause | None:
+def failure(pod: Object) -> StatusCause | None:
     """Returns why a pod failed, or None if it has not failed."""
     if pod.get("status", {}).get("phase") != "Failed":
         return None
     words, told_to_stop = _last_words(pod), _exit_code(pod) == ExitCode.TERMINATED
     if words and words.reason not in _SAYS_NOTHING and not told_to_stop:
-        return Cause(words.reason, clean(words.message))
+        return StatusCause(as_reason(words.reason), clean(words.message))
     if _ended(pod).get("reason") == "OOMKilled":
-        return Cause("OutOfMemory", _out_of_memory(pod))
+        return StatusCause(Reason.OUT_OF_MEMORY, _out_of_memory(pod))
     if taken_away := _taken_away(pod):
         return taken_away
-    return Cause("Terminated", "The trainer was told to stop.") if told_to_stop else _crash(pod)
+    return StatusCause(Reason.TERMINATED, "The trainer was told to stop.") if told_to_stop else _crash(pod)
 
 
-def last_failure(pods: tuple[Object, ...]) -> Cause | None:
+def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
     """Returns why the last one of several pods that failed did, and whether it was where others had crashed before.
 
     Args:
@@ -63,18 +61,20 @@ def last_failure(pods: tuple[Object, ...]) -> Cause | None:
     cause = next((cause for cause in map(failure, reversed(pods)) if cause), None)
     if cause is None or not (again := _again(pods)):
         return cause
-    return Cause(REPEATED if cause.reason == CRASHED else cause.reason, f"{again} {cause.message}")
+    return StatusCause(
+        Reason.REPEATED_CRASH if cause.reason == Reason.CRASHED else cause.reason, f"{again} {cause.message}"
+    )
 
 
-def failing(child: Object, pods: tuple[Object, ...]) -> Cause | None:
+def failing(child: Object, pods: tuple[Object, ...]) -> StatusCause | None:
     """Returns why a Job has failed that still waits for its pods to end, or None if it has not."""
-    target = condition(child, "FailureTarget")
+    target = condition_of(child, "FailureTarget")
     return _job_failure(child, target, pods) if target else None
 
 
 def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
     """Returns whether the Job will end with the failure of its last pod: the Job itself says so a little later."""
-    if condition(child, "FailureTarget") or condition(child, "SuccessCriteriaMet"):
+    if condition_of(child, "FailureTarget") or condition_of(child, "SuccessCriteriaMet"):
         return True
     if not pods or failure(pods[-1]) is None:
         return False
@@ -88,7 +88,7 @@ def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
 def crashed(pod: Object) -> bool:
     """Returns whether a pod's failure is one of those that spec.backoffLimit limits, as its Job counts them."""
     uncounted = (*NOT_RETRIED, ExitCode.TERMINATED)
-    return failure(pod) is not None and not condition(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
+    return failure(pod) is not None and not condition_of(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
 
 
 def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
@@ -103,24 +103,30 @@ def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
 
 def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
     """Returns how a Job ended, or None while it has not."""
-    if complete := condition(child, "Complete"):
+    if complete := condition_of(child, "Complete"):
         time = child["status"].get("completionTime") or complete["lastTransitionTime"]
-        return Ending("Complete", Cause("Completed", "The network is trained and its results are stored."), time)
-    if failed := condition(child, "Failed"):
+        return Ending(
+            "Complete", StatusCause(Reason.COMPLETED, "The network is trained and its results are stored."), time
+        )
+    if failed := condition_of(child, "Failed"):
         return Ending("Failed", _job_failure(child, failed, pods), failed["lastTransitionTime"])
     return None
 
 
-def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Cause:
-    if failed.get("reason") == "DeadlineExceeded":
+def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:
+    if failed.get("reason") == Reason.DEADLINE_EXCEEDED:
         limit = child["spec"].get("activeDeadlineSeconds")
-        return Cause("DeadlineExceeded", f"It ran longer than spec.activeDeadlineSeconds, which is {limit}.")
+        return StatusCause(
+            Reason.DEADLINE_EXCEEDED, f"It ran longer than spec.activeDeadlineSeconds, which is {limit}."
+        )
     cause = last_failure(pods)
     if cause is None:
-        return Cause(failed.get("reason") or "JobFailed", clean(failed.get("message") or "The Job failed."))
+        return StatusCause(
+            as_reason(failed.get("reason") or Reason.JOB_FAILED), clean(failed.get("message") or "The Job failed.")
+        )
     times = child["status"].get("failed", 0)
     often = f"Failed {times} times, the last time: " if times > 1 and not _again(pods) else ""
-    return Cause(cause.reason, often + cause.message)
+    return StatusCause(cause.reason, often + cause.message)
 
 
 def _again(pods: tuple[Object, ...]) -> str:
@@ -144,29 +150,31 @@ def _out_of_memory(pod: Object) -> str:
     return f"The trainer was killed{where}, because it took too much memory: {bound}{seen}."
 
 
-def _taken_away(pod: Object) -> Cause | None:
-    if interruption := condition(pod, "DisruptionTarget"):
+def _taken_away(pod: Object) -> StatusCause | None:
+    if interruption := condition_of(pod, "DisruptionTarget"):
         message = interruption.get("message") or pod["status"].get("message") or "The cluster took the pod away."
-        return Cause(interruption.get("reason") or "Interrupted", clean(message))
+        return StatusCause(as_reason(interruption.get("reason") or Reason.INTERRUPTED), clean(message))
     told = pod["status"].get("message") or ""
     if pod["status"].get("reason") == "Evicted" and "exceed" in told:
         # A limit of its own: only what the node evicts for its own sake is a disruption.
-        return Cause("ScratchFull", clean(f"{told.rstrip()} {LESS_LOCAL}"))
+        return StatusCause(Reason.SCRATCH_FULL, clean(f"{told.rstrip()} {LESS_LOCAL}"))
     if pod["metadata"].get("deletionTimestamp"):
-        return Cause("Interrupted", "Its pod was deleted.")
+        return StatusCause(Reason.INTERRUPTED, "Its pod was deleted.")
     return None
 
 
-def _crash(pod: Object) -> Cause:
+def _crash(pod: Object) -> StatusCause:
     ended = _ended(pod)
     if not ended:
         status = pod["status"]
-        return Cause(status.get("reason") or "PodFailed", clean(status.get("message") or "The pod failed."))
+        return StatusCause(
+            as_reason(status.get("reason") or Reason.POD_FAILED), clean(status.get("message") or "The pod failed.")
+        )
     code = ended.get("exitCode")
     killed_by = _signal(code)
     how = f"was killed by {killed_by} (exit code {code})" if killed_by else f"ended with exit code {code}"
     where = f" {place}" if (place := _where(pod)) else ""
-    return Cause(CRASHED, f"The trainer {how}{where}. {_last_output(pod)}")
+    return StatusCause(Reason.CRASHED, f"The trainer {how}{where}. {_last_output(pod)}")
 
 
 def _last_output(pod: Object) -> str:

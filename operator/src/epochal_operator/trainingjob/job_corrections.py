@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_operator.trainingjob.children import Obstacle
 from epochal_operator.trainingjob.pods import clean
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
@@ -48,20 +48,20 @@ class Correction:
         fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
         return fresh and (self.job_uid, self.generation) == (job_uid, generation)
 
-    def obstacle(self, now: datetime) -> Obstacle | None:
+    def blocks(self, now: datetime) -> StatusCause | None:
         """Returns what is to be told of it, if anything is."""
         if now >= self.due:
             return None
         fields = " and ".join(self.fields)
         if self.refusal is not None:
-            return Obstacle(
-                "JobRejected", f"The API server refuses to change its Job ({fields}): {clean(self.refusal)}"
+            return StatusCause(
+                Reason.JOB_REJECTED, f"The API server refuses to change its Job ({fields}): {clean(self.refusal)}"
             )
         if self.times <= TOLERATED:
             return None
         who = ", ".join(self.writers)
-        return Obstacle(
-            "FieldConflict",
+        return StatusCause(
+            Reason.FIELD_CONFLICT,
             f"{who} and Epochal overwrite each other's {fields} of its Job. Epochal puts that right ever more seldom, "
             f"at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, change in "
             "the TrainingJob.",

@@ -6,8 +6,8 @@ from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, key_of
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import trim
-from epochal_operator.trainingjob.job import Installation
 from epochal_operator.trainingjob.metrics import collect
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
 

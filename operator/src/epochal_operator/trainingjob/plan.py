@@ -5,36 +5,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_api.status import Reported, Status
+from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.children import (
     PATIENCE_SECONDS,
     TOLD_SECONDS,
     Observed,
-    Obstacle,
     has_started,
     lacks_pods,
 )
-from epochal_operator.trainingjob.events import Happening, happenings, plain_http
+from epochal_operator.trainingjob.events import Event, events, plain_http
 from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import Installation, NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import lost_at
-from epochal_operator.trainingjob.progress_status import finished as without_estimates
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import final_status, reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 from epochal_operator.trainingjob.status import (
-    INVALID,
     begun,
     finished,
-    holds,
     leaders_part,
     refused,
     reports_part,
     status,
 )
-
-OBSTACLE_SECONDS = {"NameConflict": 30.0, "JobRejected": 60.0, "ContinueFromCircular": 30.0, "Cleanup": 1.0}
-"""How soon to look again at what nobody tells the end of. Of all other obstacles somebody does."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +64,17 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
-class ApplyReported:
+class ApplyReportedStatus:
     """Apply the part of the status that comes from reports."""
 
-    reported: Reported
+    status: ReportedStatus
 
 
 @dataclass(frozen=True)
 class EmitEvent:
     """Tell what happened."""
 
-    happening: Happening
+    event: Event
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class DeleteTrainingJob:
     """Delete the TrainingJob: its time to live is over."""
 
 
-Action = CreateJob | PatchJob | DeleteJob | ApplyReported | EmitEvent | ApplyStatus | DeleteTrainingJob
+Action = CreateJob | PatchJob | DeleteJob | ApplyReportedStatus | EmitEvent | ApplyStatus | DeleteTrainingJob
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         try:
             step = _child_step(job, observed, installation)
         except NoStorageEndpoint as error:
-            step, observed = None, replace(observed, obstacle=Obstacle("NoStorageEndpoint", str(error)))
+            step, observed = None, replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
             ttl, suspend = job.spec.ttl_seconds_after_finished, job.spec.suspend
             return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
@@ -156,7 +152,7 @@ def refuse(
     if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
         after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
     elif child is None and before.start_time is not None:  # A version that understands it makes another Job.
-        waits = replace(observed, obstacle=Obstacle(INVALID, message))
+        waits = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, message))
         after = begun(metadata, before, waits, suspend=suspend)
     elif child is not None and not _going(child) and not _held(observed):
         return Plan((_delete(child, _OUTDATED),))
@@ -181,7 +177,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
 def _look_again(observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
     if observed.child is None:
-        return OBSTACLE_SECONDS.get(observed.obstacle.reason) if observed.obstacle else None
+        return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
     if observed.held_until is not None and _held(observed):
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := lacks_pods(observed)) is not None:
@@ -198,7 +194,7 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         # Made whether or not something is in the way: what breaks the rules is refused first.
         body = batch_job(job, installation, observed.continue_from)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
-        return None if observed.obstacle or observed.orphans or _out_of_queue(job) else CreateJob(body)
+        return None if observed.blocked or observed.orphans or _out_of_queue(job) else CreateJob(body)
     if _going(child) or ending(child, observed.pods) or _held(observed):
         return None
     if not _started(job.status or Status(), observed) and outdated(job, child, installation):
@@ -225,13 +221,15 @@ def _delete(child: Mapping[str, Any], why: str) -> DeleteJob:
 _OUTDATED = "was built from an earlier spec, and had not started"
 
 
-def _writes(metadata: Metadata, before: Status, after: Status, figures: Reported, observed: Observed) -> list[Action]:
+def _writes(
+    metadata: Metadata, before: Status, after: Status, figures: ReportedStatus, observed: Observed
+) -> list[Action]:
     """Returns what to write: figures first, so that whoever sees Complete sees them too; Events before their status."""
     actions: list[Action] = []
     if figures != reports_part(before):
-        actions.append(ApplyReported(figures))
+        actions.append(ApplyReportedStatus(figures))
     if after != leaders_part(before):
-        actions += [EmitEvent(one) for one in happenings(metadata, before, after, observed, figures)]
+        actions += [EmitEvent(one) for one in events(metadata, before, after, observed, figures)]
         actions.append(ApplyStatus(after))
     return actions
 
@@ -248,7 +246,7 @@ def _built_earlier(job: TrainingJob, observed: Observed, installation: Installat
     return child is not None and unseen and outdated(job, child, installation)
 
 
-def _figures(before: Status, after: Status, observed: Observed) -> Reported:
+def _figures(before: Status, after: Status, observed: Observed) -> ReportedStatus:
     """Returns the reports' part of the status: what a pod left as its last words counts if it is newer.
 
     Once all is over, they count no more: the job controller looks after its pods no longer, and lets anybody's pod pass
@@ -259,12 +257,12 @@ def _figures(before: Status, after: Status, observed: Observed) -> Reported:
     known = (before.progress.attempt, before.progress.sequence) if before.progress else (0, 0)
     if found is not None and found[0].order > known:
         report, time = found
-        figures = reported(report, datetime.fromisoformat(time) if time else observed.now, figures)
-    return without_estimates(figures) if _over(after) else figures
+        figures = reported_status(report, datetime.fromisoformat(time) if time else observed.now, figures)
+    return final_status(figures) if _over(after) else figures
 
 
 def _over(after: Status) -> bool:
-    return holds(after, "Complete") or holds(after, "Failed")
+    return is_true(after.conditions, "Complete") or is_true(after.conditions, "Failed")
 
 
 def _time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:

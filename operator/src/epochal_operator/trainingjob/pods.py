@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from epochal_api.text import printable
 
-from epochal_operator.trainingjob.job import CONTAINER
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.trainingjob.pod_template import CONTAINER
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 Object = Mapping[str, Any]
 
@@ -17,20 +19,8 @@ LOST_SECONDS = 15.0
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
-_SAME = {"ErrImagePull": "ImagePullBackOff"}
+_SAME = {"ErrImagePull": Reason.IMAGE_PULL_BACK_OFF}
 """A kubelet says the one and the other in turn, of the same mistake."""
-
-
-class Cause(NamedTuple):
-    """Why something is as it is.
-
-    Args:
-        reason: One word for machines.
-        message: A sentence for people.
-    """
-
-    reason: str
-    message: str
 
 
 def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
@@ -38,12 +28,6 @@ def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
     return tuple(
         sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
     )
-
-
-def condition(thing: Object, kind: str, status: str = "True") -> Object | None:
-    """Returns a condition of a Job or pod, if it has this status."""
-    found = thing.get("status", {}).get("conditions") or []
-    return next((one for one in found if one["type"] == kind and one["status"] == status), None)
 
 
 def alive(pod: Object) -> bool:
@@ -64,18 +48,20 @@ def started(pod: Object) -> bool:
     return "running" in state or "terminated" in state
 
 
-def waiting(pod: Object) -> Cause | None:
+def waiting(pod: Object) -> StatusCause | None:
     """Returns why a pod does not start, or None if it is only on its way."""
-    if unscheduled := condition(pod, "PodScheduled", "False"):
-        return Cause(
-            unscheduled.get("reason") or "Unschedulable",
+    if unscheduled := condition_of(pod, "PodScheduled", "False"):
+        return StatusCause(
+            as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE),
             clean(f"The pod cannot be scheduled: {unscheduled.get('message', '')}"),
         )
     state = trainer(pod).get("state", {}).get("waiting", {})
     reason: str | None = state.get("reason")
     if reason is None or reason in _IN_ORDER:
         return None
-    return Cause(_SAME.get(reason, reason), clean(f"The trainer cannot start: {state.get('message') or reason}"))
+    return StatusCause(
+        as_reason(_SAME.get(reason, reason)), clean(f"The trainer cannot start: {state.get('message') or reason}")
+    )
 
 
 def ends_by(pod: Object) -> datetime | None:
@@ -102,7 +88,7 @@ def lost(pod: Object, now: datetime) -> bool:
     """
     if not alive(pod) or not pod["spec"].get("nodeName"):
         return False
-    unheard = condition(pod, "Ready", "False") and condition(pod, "ContainersReady")
+    unheard = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
     overdue = (late := lost_at(pod)) is not None and late <= now
     return bool(unheard) or overdue or pod["status"].get("reason") == "NodeLost"
 

@@ -10,22 +10,24 @@ import math
 from datetime import UTC, datetime
 
 from aiohttp import web
-from epochal_api.pod import progress_path
+from epochal_api.pod import TOKEN_AUDIENCE, progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.status import Reported, Status, read_status
+from epochal_api.status import ReportedStatus, Status, read_status
 from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.errors import ApiError, Conflict, Invalid, NotFound
 from epochal_operator.runtime.kube import Kube, Object
+from epochal_operator.runtime.owners import Owner
 from epochal_operator.runtime.rate import RateLimit
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
-from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer
+from epochal_operator.trainingjob.reporter_access import ReporterAccess
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
-from epochal_operator.trainingjob.status import holds
+from epochal_operator.web.pod_auth import PodAuth, bearer
 
 BURST = 10
 PER_SECOND = 1
@@ -97,7 +99,7 @@ def is_news(report: Report, job: Object) -> bool:
     One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
     """
     status = read_status(Status, job.get("status"))
-    if holds(status, "Complete") or holds(status, "Failed"):
+    if is_true(status.conditions, "Complete") or is_true(status.conditions, "Failed"):
         return False
     progress = status.progress
     return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
@@ -105,7 +107,7 @@ def is_news(report: Report, job: Object) -> bool:
 
 def finished_epoch(report: Report, job: Object) -> float | None:
     """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
-    progress = read_status(Reported, job.get("status")).progress
+    progress = read_status(ReportedStatus, job.get("status")).progress
     seconds = report.seconds_per_epoch if report.epoch > (progress.epoch if progress else 0) else None
     # What is observed is summed up over all TrainingJobs: one that tells nonsense must not spoil that for the others.
     return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
@@ -123,7 +125,8 @@ class ProgressEndpoint:
     def __init__(self, kube: Kube, metrics: ReportMetrics, writes_per_second: float) -> None:
         self._kube = kube
         self._metrics = metrics
-        self._access = Access(kube)
+        self._auth = PodAuth(kube, TOKEN_AUDIENCE)
+        self._access = ReporterAccess(kube)
         self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
         self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
         self._budget = Budget(writes_per_second)
@@ -182,7 +185,7 @@ class ProgressEndpoint:
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Returns the uid of the pod that reports, and its TrainingJob."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
-        if token and self._access.known(token):
+        if token and self._auth.known(token):
             return await self._identify(token, namespace, name)
         # Before anything is asked: whoever is refused has cost no more than this.
         if wait := self._failures.wait(address):
@@ -198,7 +201,7 @@ class ProgressEndpoint:
                 self._failures.give_back(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
-        identity = await self._access.identity(token) if token else None
+        identity = await self._auth.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
         # By pod and not by path: nobody can use up what another pod may send.
@@ -211,7 +214,7 @@ class ProgressEndpoint:
 
     async def _apply(self, report: Report, job: Object) -> None:
         metadata = job["metadata"]
-        before = read_status(Reported, job.get("status"))
+        before = read_status(ReportedStatus, job.get("status"))
         await self._kube.apply_status(
             TRAINING_JOBS,
             metadata["namespace"],
@@ -219,7 +222,7 @@ class ProgressEndpoint:
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             manager=PROGRESS_MANAGER,
-            status=reported(report, datetime.now(UTC), before).dump(),
+            status=reported_status(report, datetime.now(UTC), before).dump(),
         )
 
 

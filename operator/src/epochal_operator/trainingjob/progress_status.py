@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from epochal_api import report as reports
+from epochal_api.condition import timestamp
 from epochal_api.report import Report, Values
-from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, Reported, Stored, Waiting
+from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, ReportedStatus, Status, Stored, Waiting
 
 from epochal_operator.trainingjob.pods import clean
 
@@ -18,7 +19,7 @@ _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def reported(report: Report, now: datetime, before: Reported | None = None) -> Reported:
+def reported_status(report: Report, now: datetime, before: ReportedStatus | None = None) -> ReportedStatus:
     """Returns the status that a report stands for.
 
     Args:
@@ -38,7 +39,7 @@ def reported(report: Report, now: datetime, before: Reported | None = None) -> R
     return _with_what_was_reached(told, before) if loads and before else told
 
 
-def _known_names(before: Reported | None) -> list[str]:
+def _known_names(before: ReportedStatus | None) -> list[str]:
     named = before.progress.metric_names if before and before.progress else None
     return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
 
@@ -61,7 +62,7 @@ def _json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
-def _told(report: Report, now: datetime, names: list[str]) -> Reported:
+def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
     metrics = _figures(report.metrics, names)
@@ -81,7 +82,7 @@ def _told(report: Report, now: datetime, names: list[str]) -> Reported:
         metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
     )
-    return Reported(
+    return ReportedStatus(
         progress=progress,
         metrics=metrics,
         best=best and Best(epoch=best.epoch, metric=best.metric, value=f"{best.value:.6g}"),
@@ -92,7 +93,7 @@ def _told(report: Report, now: datetime, names: list[str]) -> Reported:
     )
 
 
-def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
+def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
     """Returns what a trainer that still loads has told, and of the rest what was known before."""
     now, was = told.progress, before.progress
     if now is None or was is None:
@@ -103,13 +104,13 @@ def _with_what_was_reached(told: Reported, before: Reported) -> Reported:
         now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
     if (now.attempt, now.sequence) < (was.attempt, was.sequence):
         now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
-    fields = {name: getattr(first, name) or getattr(second, name) for name in Reported.model_fields}
-    return Reported(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
+    fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
+    return ReportedStatus(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
 
 
-def finished(status: Reported) -> Reported:
+def final_status(status: ReportedStatus) -> ReportedStatus:
     """Returns a finished job's figures: the same, without the time it would still take and what it waited for."""
-    return Reported(
+    return ReportedStatus(
         progress=status.progress
         and status.progress.model_copy(update={"estimated_completion_time": None, "waiting": None}),
         metrics=status.metrics,
@@ -121,9 +122,10 @@ def finished(status: Reported) -> Reported:
     )
 
 
-def timestamp(moment: datetime) -> str:
-    """Returns a moment as the API writes it: RFC 3339, UTC, whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def reported_since(status: Status, since: str) -> Progress | None:
+    """Returns what the trainer that runs since then (RFC 3339) has reported, if it has."""
+    progress = status.progress
+    return progress if progress and (progress.last_report_time or "") >= since else None
 
 
 def duration(seconds: float) -> str:

@@ -17,21 +17,20 @@ from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource
 from epochal_operator.trainingjob.children import (
     Observed,
-    Obstacle,
+    blocked_by,
     is_ahead,
-    obstacle_of,
     orphans,
     own_pods,
     refusal,
 )
-from epochal_operator.trainingjob.continue_from import obstacle as obstacle_before
+from epochal_operator.trainingjob.continue_from import blocked_by as blocked_before
 from epochal_operator.trainingjob.continue_from import predecessor, predecessor_name
-from epochal_operator.trainingjob.events import event
-from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL, Installation
+from epochal_operator.trainingjob.events import event_object
+from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
 from epochal_operator.trainingjob.plan import (
     Action,
-    ApplyReported,
+    ApplyReportedStatus,
     ApplyStatus,
     CreateJob,
     DeleteJob,
@@ -44,7 +43,9 @@ from epochal_operator.trainingjob.plan import (
     refuse,
 )
 from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import clean
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, PROGRESS_MANAGER, TRAINING_JOBS
 from epochal_operator.trainingjob.trim import whole
 
@@ -141,13 +142,13 @@ class Reconciler:
         Raises:
             ApiError: If the API server does not do its part.
         """
-        obstacle, conflicts = None, 0
+        blocked, conflicts = None, 0
         for _ in range(ROUNDS):
             document = self._store.get(TRAINING_JOBS, key)
             if document is None:
                 self._corrections.pop(key, None)
                 return None
-            observed = await self._catch_up(document, self._observe(key, document, obstacle))
+            observed = await self._catch_up(document, self._observe(key, document, blocked))
             if self._store.get(TRAINING_JOBS, key) is not document:
                 continue  # It was told of meanwhile.
             todo = make_plan(whole(document), observed, self._installation())
@@ -155,13 +156,13 @@ class Reconciler:
                 return todo.requeue_after
             try:
                 for action in todo.actions:
-                    obstacle = await self._apply(key, action, document["metadata"]) or obstacle
+                    blocked = await self._apply(key, action, document["metadata"]) or blocked
             except (Conflict, NotFound) as error:
                 conflicts += 1
                 if conflicts == ROUNDS:  # It is no race: some deny with this code. The queue waits ever longer.
                     raise
                 if conflicts >= RACES and isinstance(action, CreateJob):
-                    obstacle = _rejected(error)
+                    blocked = _rejected(error)
                 await self._refresh(key)
                 continue
             if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_job, todo.actions)):
@@ -169,25 +170,25 @@ class Reconciler:
                 return todo.requeue_after
         return MOMENT
 
-    def _observe(self, key: Key, document: Object, obstacle: Obstacle | None) -> Observed:
+    def _observe(self, key: Key, document: Object, blocked: StatusCause | None) -> Observed:
         uid = document["metadata"]["uid"]
         child = self._child(key)
-        if child is not None and (found := obstacle_of(child, uid)):
-            child, obstacle = None, found
+        if child is not None and (found := blocked_by(child, uid)):
+            child, blocked = None, found
         continue_from = None
         if child is None and (name := predecessor_name(document)):
             before = predecessor(name, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
-            obstacle, continue_from = obstacle or obstacle_before(before), before.uri
+            blocked, continue_from = blocked or blocked_before(before), before.uri
         now, pods, correction = self._clock(), self._pods(key), None
         if child is not None:
             correction = self._correction(key, child["metadata"]["uid"], document["metadata"]["generation"], now)
-            obstacle = correction.obstacle(now) if correction else None
+            blocked = correction.blocks(now) if correction else None
         observed = Observed(
             now,
             child,
             own_pods(child, pods),
             orphans(child, pods, uid),
-            obstacle,
+            blocked,
             correction.due if correction else None,
             continue_from=continue_from,
         )
@@ -209,15 +210,15 @@ class Reconciler:
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 
-    async def _apply(self, key: Key, action: Action, planned: Object) -> Obstacle | None:
+    async def _apply(self, key: Key, action: Action, planned: Object) -> StatusCause | None:
         """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a Job."""
         match action:
             case CreateJob():
                 return await self._create_job(key, action.body, planned)
             case PatchJob() | DeleteJob():
                 await self._correct(key, action, planned["generation"])
-            case ApplyReported():
-                await self._apply_status(key, PROGRESS_MANAGER, action.reported.dump(), planned)
+            case ApplyReportedStatus():
+                await self._apply_status(key, PROGRESS_MANAGER, action.status.dump(), planned)
             case ApplyStatus():
                 before = (self._known(key, planned).get("status") or {}).get("state")
                 await self._apply_status(key, LEADER_MANAGER, action.status.dump(), planned)
@@ -229,7 +230,7 @@ class Reconciler:
                 await self._delete(key, self._known(key, planned))
         return None
 
-    async def _create_job(self, key: Key, body: Object, planned: Object) -> Obstacle | None:
+    async def _create_job(self, key: Key, body: Object, planned: Object) -> StatusCause | None:
         # A watch may be late, and nobody would end the Job of a TrainingJob that is gone but the garbage collector.
         now = await self._kube.get(TRAINING_JOBS, *key)
         if _differ(planned, now["metadata"]):
@@ -244,18 +245,20 @@ class Reconciler:
                 raise
             made = await self._kube.get(JOBS, *key)
             labels = body["metadata"]["labels"]
-            if found := obstacle_of(made, labels[UID_LABEL]):
+            if found := blocked_by(made, labels[UID_LABEL]):
                 return found
             if not _bears_name(made, key):
                 try:
                     made = await self._patch(key, {"metadata": {"labels": labels}}, made["metadata"]["uid"])
                 except (Invalid, Forbidden) as error:
-                    return Obstacle("JobRejected", f"The API server refuses to label its Job: {clean(error.message)}")
+                    return StatusCause(
+                        Reason.JOB_REJECTED, f"The API server refuses to label its Job: {clean(error.message)}"
+                    )
         else:
             _log.info("created its Job")
         if not _bears_name(made, key):
             message = f"Something takes the label {NAME_LABEL} off its Job: an admission webhook or policy, perhaps."
-            return Obstacle("JobRejected", message)
+            return StatusCause(Reason.JOB_REJECTED, message)
         self._put(JOBS, made)
         return None
 
@@ -302,7 +305,7 @@ class Reconciler:
 
     async def _emit(self, action: EmitEvent, known: Object) -> None:
         metadata = Metadata.model_validate(known["metadata"])
-        await self._term.recorder.tell(event(action.happening, metadata, instance=self._instance, now=self._clock()))
+        await self._term.recorder.tell(event_object(action.event, metadata, instance=self._instance, now=self._clock()))
 
     async def _delete(self, key: Key, known: Object) -> None:
         metadata = known["metadata"]
@@ -351,8 +354,8 @@ class Reconciler:
         return document
 
 
-def _rejected(error: ApiError) -> Obstacle:
-    return Obstacle("JobRejected", f"The API server refuses its Job: {clean(error.message)}")
+def _rejected(error: ApiError) -> StatusCause:
+    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its Job: {clean(error.message)}")
 
 
 def _bears_name(child: Object, key: Key) -> bool:

@@ -10,7 +10,8 @@ from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.continue_from import predecessor_name
-from epochal_operator.trainingjob.job import CONTAINER, NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+from epochal_operator.trainingjob.job import NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+from epochal_operator.trainingjob.pod_template import CONTAINER
 
 _TEXT = "text"
 """Field of what is kept of a TrainingJob: its spec as JSON."""

@@ -83,11 +83,11 @@ def test_subjects_nest() -> None:
     ("reference", "expected"),
     [
         (
-            {"namespace": "vision", "name": "mnist", "kind": "TrainingJob"},
+            {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "namespace": "vision", "name": "mnist"},
             {"namespace": "vision", "name": "mnist"},
         ),
         (
-            {"namespace": "vision", "name": "mnist-0-x7k2p", "kind": "Pod"},
+            {"apiVersion": "v1", "kind": "Pod", "namespace": "vision", "name": "mnist-0-x7k2p"},
             {"namespace": "vision", "object": "Pod/mnist-0-x7k2p"},
         ),
         (None, {}),

@@ -7,9 +7,9 @@ import pytest
 from epochal_operator.trainingjob.children import (
     Observed,
     Refused,
+    blocked_by,
     is_ahead,
     lacks_pods,
-    obstacle_of,
     orphans,
     own_pods,
     refusal,
@@ -30,7 +30,7 @@ from tests.unit.operator.objects import NOW, UID, at, child, failed, pod, runnin
 def test_what_a_job_of_the_same_name_means(owners: list[dict[str, Any]], reason: str | None) -> None:
     existing = child()
     existing["metadata"]["ownerReferences"] = [owner | {"controller": True} for owner in owners]
-    found = obstacle_of(existing, UID)
+    found = blocked_by(existing, UID)
     assert (found.reason if found else None) == reason
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.continue_from import Predecessor, obstacle, predecessor, predecessor_name
+from epochal_operator.trainingjob.continue_from import Predecessor, blocked_by, predecessor, predecessor_name
 
 from tests.unit.operator.objects import SPEC, document
 
@@ -89,6 +89,6 @@ def test_a_long_row_of_those_that_wait_is_no_circle() -> None:
     ],
 )
 def test_why_it_cannot_go_on_yet(before: Predecessor, reason: str | None, says: str) -> None:
-    found = obstacle(before)
+    found = blocked_by(before)
     assert (found.reason if found else None) == reason
     assert says in (found.message if found else "")

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import Reported, Status
-from epochal_operator.trainingjob.children import Obstacle
-from epochal_operator.trainingjob.events import MAX_NOTE, Happening, event, happenings, plain_http
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_api.status import ReportedStatus, Status
+from epochal_operator.trainingjob.events import MAX_NOTE, Event, event_object, events, plain_http
+from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import refused, status
 
 from tests.unit.operator.objects import (
@@ -47,13 +47,13 @@ CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
 AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
 LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
 SUSPENDED = (PAUSED, seen(child(PAUSED)))
-CONFLICT = (training_job(), seen(obstacle=Obstacle("NameConflict", "a Job digits exists")))
-REJECTED = (training_job(), seen(obstacle=Obstacle("JobRejected", "refused")))
+CONFLICT = (training_job(), seen(blocked=StatusCause(Reason.NAME_CONFLICT, "a Job digits exists")))
+REJECTED = (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "refused")))
 REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
-CLEANUP = (training_job(), seen(obstacle=Obstacle("Cleanup", "soon")))
-NOT_FOUND = (training_job(), seen(obstacle=Obstacle("ContinueFromNotFound", "no TrainingJob first")))
-UNFINISHED = (training_job(), seen(obstacle=Obstacle("ContinueFromUnfinished", "first is Running")))
-EMPTY = (training_job(), seen(obstacle=Obstacle("ContinueFromFailed", "first is Failed")))
+CLEANUP = (training_job(), seen(blocked=StatusCause(Reason.CLEANUP, "soon")))
+NOT_FOUND = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_NOT_FOUND, "no TrainingJob first")))
+UNFINISHED = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "first is Running")))
+EMPTY = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_FAILED, "first is Failed")))
 COMPLETE = (
     training_job(),
     seen(
@@ -123,8 +123,8 @@ def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -
     was = status(*before) if before else Status()
     job, observed = after
     now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
-    found = happenings(METADATA, was, now, observed, Reported())
-    assert [(one.kind, one.reason) for one in found] == expected
+    found = events(METADATA, was, now, observed, ReportedStatus())
+    assert [(one.type, one.reason) for one in found] == expected
 
 
 def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
@@ -132,7 +132,7 @@ def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt
     for observed in (CRASHED[1], AGAIN[1]):
         before = status(*RUNNING)
         now = status(training_job(before), observed)
-        (told,) = [one for one in happenings(METADATA, before, now, observed, Reported()) if one.kind == "Warning"]
+        (told,) = [one for one in events(METADATA, before, now, observed, ReportedStatus()) if one.type == "Warning"]
         assert "boom" in told.note
         keys.add((told.reason, told.key))
     assert len(keys) == 1
@@ -141,7 +141,7 @@ def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt
 def test_a_pod_that_is_gone_before_its_end_was_seen_is_told_with_what_was_known() -> None:
     before = status(*STOPPING)
     now = status(training_job(before), VANISHED[1])
-    (told,) = happenings(METADATA, before, now, VANISHED[1], Reported())
+    (told,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
     assert told.note.startswith("Its pod is gone, another one follows. It was said last: The pod a was told to end (Ev")
     assert told.key == "attempt 1"
 
@@ -151,18 +151,26 @@ def test_a_refused_spec_is_told_of_by_generation() -> None:
     for generation in (1, 2):
         metadata = training_job(generation=generation).metadata
         now = refused(metadata, Status(), "spec.network: no", NOW)
-        (told,) = happenings(metadata, Status(), now, seen(), Reported())
-        assert (told.kind, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
+        (told,) = events(metadata, Status(), now, seen(), ReportedStatus())
+        assert (told.type, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
         keys.append(told.key)
     assert len(set(keys)) == 2
 
 
-def waiting(since: str, message: str = "no answer") -> Reported:
-    return reported(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
+@pytest.mark.parametrize("word", ["Queued", "Started", "Suspended"])
+def test_a_failure_is_a_warning_whatever_word_a_trainer_leaves(word: str) -> None:
+    observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words(word, "no")))
+    now = status(training_job(status(*RUNNING)), observed)
+    (told,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
+    assert (told.type, told.reason) == ("Warning", word)
+
+
+def waiting(since: str, message: str = "no answer") -> ReportedStatus:
+    return reported_status(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
 
 
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
-GOES_ON = reported(report(sequence=6), NOW)
+GOES_ON = reported_status(report(sequence=6), NOW)
 
 
 @pytest.mark.parametrize(
@@ -184,30 +192,30 @@ GOES_ON = reported(report(sequence=6), NOW)
     ],
 )
 def test_an_outage_of_the_storage_is_told_once(
-    before: Reported | None, figures: Reported, observed: Any, expected: list[tuple[str, str, str]]
+    before: ReportedStatus | None, figures: ReportedStatus, observed: Any, expected: list[tuple[str, str, str]]
 ) -> None:
-    def after(was: Status, told: Reported, seen_then: Any) -> Status:
+    def after(was: Status, told: ReportedStatus, seen_then: Any) -> Status:
         return status(training_job(Status(**dict(was) | dict(told))), seen_then)
 
-    was = after(Status(), before or Reported(), RUNNING[1])
-    found = happenings(METADATA, was, after(was, figures, observed), observed, figures)
-    assert [(one.kind, one.reason, one.key) for one in found] == expected
+    was = after(Status(), before or ReportedStatus(), RUNNING[1])
+    found = events(METADATA, was, after(was, figures, observed), observed, figures)
+    assert [(one.type, one.reason, one.key) for one in found] == expected
 
 
 def test_the_result_is_told() -> None:
     job, observed = COMPLETE
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
-    figures = reported(report(epoch=10, artifacts=artifacts), NOW)
-    (told,) = happenings(METADATA, Status(), status(job, observed), observed, figures)
+    figures = reported_status(report(epoch=10, artifacts=artifacts), NOW)
+    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
     assert told.note == "Trained 10 epochs in 2m, val_loss 0.0436. The model: s3://results/x/model.keras"
 
 
-def made(happening: Happening) -> dict[str, Any]:
-    return event(happening, METADATA, instance="epochal-0", now=NOW)
+def made(event: Event) -> dict[str, Any]:
+    return event_object(event, METADATA, instance="epochal-0", now=NOW)
 
 
 def test_an_event_as_the_api_server_takes_it() -> None:
-    one = made(Happening("Warning", "Crashed", "why", "pod-uid"))
+    one = made(Event("Warning", Reason.CRASHED, "why", "pod-uid"))
     name = one["metadata"].pop("name")
     assert name.startswith("digits.")
     assert one == {
@@ -232,23 +240,24 @@ def test_an_event_as_the_api_server_takes_it() -> None:
 
 
 def test_the_name_tells_what_happened_and_nothing_else() -> None:
-    same = {made(Happening("Normal", "Started", note, "a"))["metadata"]["name"] for note in ("one", "two")}
+    same = {made(Event("Normal", Reason.STARTED, note, "a"))["metadata"]["name"] for note in ("one", "two")}
     others = {
-        made(Happening("Normal", *rest))["metadata"]["name"] for rest in (("Started", "", "b"), ("Other", "", "a"))
+        made(Event("Normal", *rest))["metadata"]["name"]
+        for rest in ((Reason.STARTED, "", "b"), (Reason.RESUMED, "", "a"))
     }
     assert len(same) == 1
     assert len(same | others) == 3
 
 
 def test_a_note_is_cut_at_a_character() -> None:
-    note = made(Happening("Normal", "Started", "x" + "ä" * MAX_NOTE, "a"))["note"]
+    note = made(Event("Normal", Reason.STARTED, "x" + "ä" * MAX_NOTE, "a"))["note"]
     assert len(note.encode()) == MAX_NOTE - 1
 
 
 def test_a_storage_without_tls_is_told_of_once() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http(nothing, queued, "http://minio:9000")
-    assert (one.kind, one.reason) == ("Warning", "PlainHTTP")
+    assert (one.type, one.reason) == ("Warning", "PlainHTTP")
     assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
     assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
     assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
@@ -257,5 +266,5 @@ def test_a_storage_without_tls_is_told_of_once() -> None:
 
 
 def test_a_note_commands_no_terminal() -> None:
-    note = made(Happening("Warning", "JobRejected", "denied: txt.\u202eexe\x1b[31m", "a"))["note"]
+    note = made(Event("Warning", Reason.JOB_REJECTED, "denied: txt.\u202eexe\x1b[31m", "a"))["note"]
     assert note == "denied: txt. exe [31m"

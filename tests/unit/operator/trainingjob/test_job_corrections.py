@@ -37,17 +37,17 @@ def test_what_it_concerns(uid: str, generation: int, seconds: float, concerned: 
 
 
 def test_it_is_told_once_it_lasts() -> None:
-    assert made(1).obstacle(NOW) is None
-    assert made(2).obstacle(NOW) is None
-    told = made(3, writers=("kubectl-edit", "kueue")).obstacle(NOW)
+    assert made(1).blocks(NOW) is None
+    assert made(2).blocks(NOW) is None
+    told = made(3, writers=("kubectl-edit", "kueue")).blocks(NOW)
     assert told is not None
     assert told.reason == "FieldConflict"
     assert told.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
-    assert made(3).obstacle(made(3).due) is None
+    assert made(3).blocks(made(3).due) is None
 
 
 def test_a_refusal_is_told_at_once() -> None:
-    told = made(1, refusal="jobs is forbidden").obstacle(NOW)
+    told = made(1, refusal="jobs is forbidden").blocks(NOW)
     assert told is not None
     assert told.reason == "JobRejected"
     assert told.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"

@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import Reported, Status
+from epochal_api.status import ReportedStatus, Status
+from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.reader import read
-from epochal_operator.trainingjob.children import Observed, Obstacle, has_started, orphans, own_pods
+from epochal_operator.trainingjob.children import Observed, has_started, orphans, own_pods
 from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
 from epochal_operator.trainingjob.plan import (
     Action,
-    ApplyReported,
+    ApplyReportedStatus,
     ApplyStatus,
     CreateJob,
     DeleteJob,
@@ -26,9 +27,10 @@ from epochal_operator.trainingjob.plan import (
     refuse,
 )
 from epochal_operator.trainingjob.progress_endpoint import is_news
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.reconcile import make_plan
-from epochal_operator.trainingjob.status import finished, get_condition, holds, leaders_part, reports_part, status
+from epochal_operator.trainingjob.status import finished, leaders_part, reports_part, status
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -154,8 +156,8 @@ def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
         ("ContinueFromCircular", 30),
     ],
 )
-def test_an_obstacle_is_looked_at_again(reason: Any, seconds: float | None) -> None:
-    observed = seen(obstacle=Obstacle(reason, "x"))
+def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
+    observed = seen(blocked=StatusCause(Reason(reason), "x"))
     first = plan(training_job(), observed, INSTALLATION)
     assert CreateJob not in [type(action) for action in first.actions]
     assert first.requeue_after == seconds
@@ -190,8 +192,8 @@ def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: An
 
 
 def test_a_job_that_is_held_is_looked_at_again() -> None:
-    conflict = Obstacle("FieldConflict", "x")
-    held = seen(child(), held_until=SOON, obstacle=conflict)
+    conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
+    held = seen(child(), held_until=SOON, blocked=conflict)
     assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
     told = status(training_job(), held)
     assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
@@ -220,7 +222,7 @@ def test_last_words_fill_in_what_was_never_reported() -> None:
     artifacts = {"uri": "s3://r/", "model": "s3://r/model.keras", "log": "s3://r/training.log"}
     last = report(attempt=2, sequence=9, stage="Done", epoch=10, artifacts=artifacts)
     pods = (failed("a", age=90), succeeded("b", message=last_words("Completed", "", last)))
-    figures = applied(training_job(), seen(COMPLETE, *pods), ApplyReported).reported
+    figures = applied(training_job(), seen(COMPLETE, *pods), ApplyReportedStatus).status
     assert figures.progress.epoch == 10
     assert figures.progress.last_report_time == at(-10)
     assert figures.results.model == "s3://r/model.keras"
@@ -229,26 +231,26 @@ def test_last_words_fill_in_what_was_never_reported() -> None:
 
 @pytest.mark.parametrize(("sequence", "news"), [(4, False), (5, False), (6, True)])
 def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> None:  # noqa: FBT001
-    known = reported(report(sequence=5, secondsLeft=None), NOW)
+    known = reported_status(report(sequence=5, secondsLeft=None), NOW)
     last = report(sequence=sequence, epoch=4, secondsLeft=None)
     pods = (failed(message=last_words("Crashed", "", last)),)
     found = steps(training_job(known), seen(child(), *pods))
-    assert (ApplyReported in found) is news
+    assert (ApplyReportedStatus in found) is news
 
 
 def test_a_storage_without_tls_is_told_of_before_the_status() -> None:
     job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
     told, written = plan(job, seen(child(job)), INSTALLATION).actions
     assert isinstance(told, EmitEvent)
-    assert told.happening.reason == "PlainHTTP"
+    assert told.event.reason == "PlainHTTP"
     assert isinstance(written, ApplyStatus)
 
 
 def test_figures_come_before_the_status_that_says_complete() -> None:
-    known = reported(report(), NOW)
+    known = reported_status(report(), NOW)
     found = steps(training_job(known), seen(COMPLETE, succeeded()))
-    assert found == [ApplyReported, EmitEvent, ApplyStatus]
-    figures = applied(training_job(known), seen(COMPLETE, succeeded()), ApplyReported).reported
+    assert found == [ApplyReportedStatus, EmitEvent, ApplyStatus]
+    figures = applied(training_job(known), seen(COMPLETE, succeeded()), ApplyReportedStatus).status
     assert figures.display.eta is None
     assert figures.progress.estimated_completion_time is None
     assert figures.metrics == known.metrics
@@ -289,14 +291,14 @@ def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("depth", [500, 9900])
-@pytest.mark.parametrize("observed", [seen(), seen(obstacle=Obstacle("ContinueFromUnfinished", "x"))])
+@pytest.mark.parametrize("observed", [seen(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x"))])
 def test_a_spec_that_is_nested_too_deep_is_refused(depth: int, observed: Observed) -> None:
     nested: list[Any] = []
     for _ in range(depth):
         nested = [nested]
     network = {"input": {"shape": [8]}, "layers": [{"layer": "Dense", "units": nested}]}
     actions = make_plan(document(network=network), observed, INSTALLATION).actions
-    told = get_condition(applied_status(actions), "Failed")
+    told = get_condition(applied_status(actions).conditions, "Failed")
     assert told is not None
     assert told.reason == "InvalidSpec"
     assert "nested" in told.message
@@ -309,11 +311,11 @@ def test_a_time_to_live_that_breaks_the_rules_deletes_nothing(ttl: Any) -> None:
     assert make_plan(broken, later, INSTALLATION) == Plan()
 
 
-@pytest.mark.parametrize("obstacle", [None, Obstacle("ContinueFromUnfinished", "digits is Queued")])
-def test_a_job_that_goes_on_from_itself_is_refused(obstacle: Obstacle | None) -> None:
+@pytest.mark.parametrize("blocked", [None, StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "digits is Queued")])
+def test_a_job_that_goes_on_from_itself_is_refused(blocked: StatusCause | None) -> None:
     training = SPEC["training"] | {"continueFrom": {"name": "digits"}}
-    told = applied_status(make_plan(document(training=training), seen(obstacle=obstacle), INSTALLATION).actions)
-    refusal = get_condition(told, "Failed")
+    told = applied_status(make_plan(document(training=training), seen(blocked=blocked), INSTALLATION).actions)
+    refusal = get_condition(told.conditions, "Failed")
     assert refusal is not None
     assert (refusal.reason, refusal.status) == ("InvalidSpec", "True")
 
@@ -342,7 +344,7 @@ def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> No
     observed = seen(child(startTime=at(-60)), running())
     job = training_job(backoffLimit=limit)
     actions = plan(job, observed, INSTALLATION).actions
-    assert [one.happening.reason for one in actions if isinstance(one, EmitEvent)] == reasons
+    assert [one.event.reason for one in actions if isinstance(one, EmitEvent)] == reasons
     assert steps(training_job(applied_status(actions), backoffLimit=limit), observed) == []
 
 
@@ -353,7 +355,7 @@ def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl:
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
     assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateJob]
     after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
-    assert (after.state, after.completion_time, holds(after, "Failed")) == ("Queued", None, False)
+    assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
 
 def test_a_refusal_is_told_once_whatever_words_another_version_has_for_it() -> None:
@@ -362,15 +364,15 @@ def test_a_refusal_is_told_once_whatever_words_another_version_has_for_it() -> N
     assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9)), None).actions == ()
     again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9)), None).actions)
     assert again.completion_time == first.completion_time
-    ready = get_condition(again, "Ready")
+    ready = get_condition(again.conditions, "Ready")
     assert ready is not None
     assert ready.message == "spec.b: no"
 
 
 def test_what_a_pod_says_after_the_end_counts_no_more() -> None:
-    known = reported(report(artifacts={"uri": "s3://mine/"}), NOW)
+    known = reported_status(report(artifacts={"uri": "s3://mine/"}), NOW)
     over = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
-    done = Status(**dict(applied_status(over)) | dict(over[0].reported))  # type: ignore[union-attr]
+    done = Status(**dict(applied_status(over)) | dict(over[0].status))  # type: ignore[union-attr]
     forged = last_words("Completed", "", report(sequence=99, artifacts={"uri": "s3://theirs/"}))
     assert steps(training_job(done), seen(COMPLETE, succeeded(), succeeded("forged", message=forged))) == []
 
@@ -391,9 +393,9 @@ def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(su
     unknown = document(STARTED | {"attempt": 2}, **spec, new=1)
     after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
     assert (after.state, after.start_time, after.attempt, after.completion_time) == (state, at(-60), 2, None)
-    ready = get_condition(after, "Ready")
+    ready = get_condition(after.conditions, "Ready")
     assert ready is not None
-    assert (ready.status, ready.reason, holds(after, "Stalled")) == ("False", "InvalidSpec", True)
+    assert (ready.status, ready.reason, is_true(after.conditions, "Stalled")) == ("False", "InvalidSpec", True)
     assert "spec.new" in ready.message
     assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
     known = document(after.dump(), **spec | {"suspend": False})
@@ -418,9 +420,9 @@ def test_a_finished_one_goes_after_its_time_to_live_whoever_understands_its_spec
 def test_a_default_that_is_missing_is_waited_for() -> None:
     without = replace(INSTALLATION, storage_endpoint=None)
     after = applied_status(make_plan(document(), seen(), without).actions)
-    ready = get_condition(after, "Ready")
+    ready = get_condition(after.conditions, "Ready")
     assert ready is not None
-    assert (after.state, ready.reason, holds(after, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
+    assert (after.state, ready.reason, is_true(after.conditions, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
     assert "spec.storage.endpoint" in ready.message
     assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateJob]
 
@@ -444,7 +446,7 @@ def test_what_a_trainer_found_wrong_in_a_spec_is_over_for_good() -> None:
     after = applied_status(
         make_plan(document(STARTED), seen(ended, failed(code=64, message=told)), INSTALLATION).actions
     )
-    assert get_condition(after, "Failed").reason == "InvalidSpec"  # type: ignore[union-attr]
+    assert get_condition(after.conditions, "Failed").reason == "InvalidSpec"  # type: ignore[union-attr]
     changed = document(after.dump(), generation=2, ttlSecondsAfterFinished=600)
     assert [type(one) for one in make_plan(changed, seen(), INSTALLATION).actions] == [ApplyStatus]
 
@@ -458,7 +460,7 @@ def test_conditions_of_others_are_left_to_them() -> None:
 
 
 def test_what_a_later_version_has_more_of_in_the_status_is_left_to_it() -> None:
-    figures = reported(report(), NOW).dump()
+    figures = reported_status(report(), NOW).dump()
     known = status(training_job(figures), seen(child(), running())).dump() | figures
     more = {"later": {"a": [1]}}
     conditions = [one | more for one in known["conditions"]] + [known["conditions"][0] | {"type": "Later"}]
@@ -470,11 +472,11 @@ def test_a_status_always_fits() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": f"{'n' * 100}{number}"} for number in range(900)]
     layers.append({"layer": "Dense", "units": 1, "inputs": ["unknown"]})
     graph = document(network={"input": {"shape": [8]}, "layers": layers})
-    ready = get_condition(applied_status(make_plan(graph, seen(), INSTALLATION).actions), "Ready")
+    ready = get_condition(applied_status(make_plan(graph, seen(), INSTALLATION).actions).conditions, "Ready")
     assert ready is not None
     assert ready.message.endswith("and 881 more")
     assert len(ready.message) < 4096
-    refusal = seen(obstacle=Obstacle("JobRejected", "no " * 100_000))
+    refusal = seen(blocked=StatusCause(Reason.JOB_REJECTED, "no " * 100_000))
     assert applied_status(make_plan(document(), refusal, INSTALLATION).actions).state == "Queued"
 
 
@@ -502,18 +504,18 @@ class World(RuleBasedStateMachine):
         self.over: tuple[Any, ...] | None = None
         self.deleted = False
         self.stranger = False
-        self.before: Obstacle | None = None
+        self.before: StatusCause | None = None
 
     def job(self) -> Any:
         return training_job(self.status, generation=self.generation, **self.spec)
 
     def observed(self) -> Observed:
-        obstacle = None
+        blocked = None
         if self.child is None:
-            obstacle = Obstacle("NameConflict", "x") if self.stranger else self.before
+            blocked = StatusCause(Reason.NAME_CONFLICT, "x") if self.stranger else self.before
         child, pods = copy.deepcopy(self.child), copy.deepcopy(self.pods)
         now = NOW + timedelta(seconds=self.seconds)
-        return Observed(now, child, own_pods(child, pods), orphans(child, pods, UID), obstacle)
+        return Observed(now, child, own_pods(child, pods), orphans(child, pods, UID), blocked)
 
     def do(self, action: Action) -> None:
         match action:
@@ -531,8 +533,8 @@ class World(RuleBasedStateMachine):
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
                 assert unqueued or (self.status.start_time is None and not has_started(self.observed()))
                 self.child = None
-            case ApplyReported():
-                self.status = Status(**dict(leaders_part(self.status)) | dict(action.reported))
+            case ApplyReportedStatus():
+                self.status = Status(**dict(leaders_part(self.status)) | dict(action.status))
             case ApplyStatus():
                 self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
             case DeleteTrainingJob():
@@ -642,7 +644,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.child is None and not self.status.start_time)
     @rule(reason=st.sampled_from([None, "ContinueFromNotFound", "ContinueFromUnfinished", "ContinueFromFailed"]))
     def the_one_it_goes_on_from_changes(self, reason: Any) -> None:
-        self.before = reason and Obstacle(reason, "x")
+        self.before = reason and StatusCause(Reason(reason), "x")
 
     @precondition(lambda self: self.child is not None and not self.spec.get("suspend"))
     @rule(make=st.sampled_from([failed, succeeded]), seen_by_the_operator=st.booleans())
@@ -672,7 +674,7 @@ class World(RuleBasedStateMachine):
         if not is_news(one, {"status": self.status.dump()}):
             return
         before = self.status.progress
-        told = reported(one, NOW + timedelta(seconds=self.seconds), self.status)
+        told = reported_status(one, NOW + timedelta(seconds=self.seconds), self.status)
         self.status = Status(**dict(leaders_part(self.status)) | dict(told))
         if before and told.progress:
             assert (told.progress.attempt, told.progress.sequence) >= (before.attempt, before.sequence)
@@ -689,7 +691,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def complete_and_failed_exclude_each_other(self) -> None:
-        assert not (holds(self.status, "Complete") and holds(self.status, "Failed"))
+        assert not (is_true(self.status.conditions, "Complete") and is_true(self.status.conditions, "Failed"))
         if self.status.conditions:
             assert len(self.status.conditions) in {5, 6}
 
@@ -702,7 +704,7 @@ class World(RuleBasedStateMachine):
             Status(**dict(once) | dict(reports_part(self.status))), generation=self.generation, **self.spec
         )
         assert status(again, self.observed()) == once
-        assert Reported.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
+        assert ReportedStatus.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
 
 
 World.TestCase.settings = settings(max_examples=60, stateful_step_count=40)

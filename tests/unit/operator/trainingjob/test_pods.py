@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.pods import LOST_SECONDS, Cause, alive, in_order, lost, lost_at, started, waiting
+from epochal_operator.trainingjob.pods import LOST_SECONDS, alive, in_order, lost, lost_at, started, waiting
+from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 
 from tests.unit.operator.objects import (
     NOW,
@@ -28,18 +29,27 @@ from tests.unit.operator.objects import (
         (waits("ContainerCreating"), None),
         (
             unscheduled("0/1 nodes are available"),
-            Cause("Unschedulable", "The pod cannot be scheduled: 0/1 nodes are available"),
+            StatusCause(Reason.UNSCHEDULABLE, "The pod cannot be scheduled: 0/1 nodes are available"),
         ),
         (
             waits("CreateContainerConfigError", 'secret "nope" not found'),
-            Cause("CreateContainerConfigError", 'The trainer cannot start: secret "nope" not found'),
+            StatusCause(Foreign("CreateContainerConfigError"), 'The trainer cannot start: secret "nope" not found'),
         ),
-        (waits("ErrImagePull", "not found"), Cause("ImagePullBackOff", "The trainer cannot start: not found")),
-        (waits("ImagePullBackOff", "later"), Cause("ImagePullBackOff", "The trainer cannot start: later")),
-        (waits("InvalidImageName"), Cause("InvalidImageName", "The trainer cannot start: InvalidImageName")),
+        (
+            waits("ErrImagePull", "not found"),
+            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: not found"),
+        ),
+        (
+            waits("ImagePullBackOff", "later"),
+            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: later"),
+        ),
+        (
+            waits("InvalidImageName"),
+            StatusCause(Foreign("InvalidImageName"), "The trainer cannot start: InvalidImageName"),
+        ),
     ],
 )
-def test_why_a_pod_waits(one: dict[str, Any], cause: Cause | None) -> None:
+def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None:
     assert waiting(one) == cause
 
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import Reported, Status
+from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.reader import read
-from epochal_operator.trainingjob.progress_status import duration, finished, reported
+from epochal_operator.trainingjob.progress_status import duration, final_status, reported_status
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status import refused
 from epochal_operator.trainingjob.status import status as status_of
@@ -35,7 +35,7 @@ from tests.unit.operator.objects import (
 
 
 def test_a_report_in_the_middle_of_training() -> None:
-    status = reported(report(), NOW).dump()
+    status = reported_status(report(), NOW).dump()
     assert status == {
         "progress": {
             "attempt": 1,
@@ -72,7 +72,7 @@ def test_a_report_in_the_middle_of_training() -> None:
     ],
 )
 def test_percent(changes: dict[str, object], percent: int) -> None:
-    progress = reported(report(**changes), NOW).progress
+    progress = reported_status(report(**changes), NOW).progress
     assert progress is not None
     assert progress.percent == percent
 
@@ -89,7 +89,7 @@ def test_percent(changes: dict[str, object], percent: int) -> None:
     ],
 )
 def test_the_figure_to_watch(metrics: dict[str, float] | None, shown: str | None) -> None:
-    display = reported(report(metrics=metrics), NOW).display
+    display = reported_status(report(metrics=metrics), NOW).display
     assert display is not None
     assert display.metric == shown
 
@@ -112,41 +112,41 @@ def test_duration(seconds: float, text: str) -> None:
 
 
 def test_an_estimate_beyond_all_years_is_still_a_date() -> None:
-    progress = reported(report(secondsLeft=1e300), NOW).progress
+    progress = reported_status(report(secondsLeft=1e300), NOW).progress
     assert progress is not None
     assert (progress.estimated_completion_time or "")[:2] == "21"
 
 
 @pytest.mark.parametrize("stage", ["Storing", "Done"])
 def test_nothing_is_estimated_once_training_is_over(stage: str) -> None:
-    status = reported(report(stage=stage), NOW).dump()
+    status = reported_status(report(stage=stage), NOW).dump()
     assert "eta" not in status["display"]
     assert "estimatedCompletionTime" not in status["progress"]
 
 
 def test_a_finished_job_keeps_all_but_its_estimates() -> None:
-    status = reported(report(), NOW)
+    status = reported_status(report(), NOW)
     expected = status.dump()
     del expected["display"]["eta"], expected["progress"]["estimatedCompletionTime"]
-    assert finished(status).dump() == expected
+    assert final_status(status).dump() == expected
 
 
 WAITING = {"reason": "EndpointUnreachable", "message": "no answer", "since": "2026-11-25T13:00:00+02:00"}
 
 
 def test_what_the_trainer_waits_for_is_told_until_it_is_over() -> None:
-    waits = reported(report(waiting=WAITING), NOW)
+    waits = reported_status(report(waiting=WAITING), NOW)
     assert waits.progress is not None
     assert waits.progress.waiting is not None
     assert waits.progress.waiting.dump() == WAITING | {"since": "2026-11-25T11:00:00Z"}
-    for later in (reported(report(sequence=6), NOW, waits), finished(waits)):
+    for later in (reported_status(report(sequence=6), NOW, waits), final_status(waits)):
         assert later.progress is not None
         assert later.progress.waiting is None
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_time_beyond_all_years_is_now(since: str) -> None:
-    progress = reported(report(waiting=WAITING | {"since": since}), NOW).progress
+    progress = reported_status(report(waiting=WAITING | {"since": since}), NOW).progress
     assert progress is not None
     assert progress.waiting is not None
     assert progress.waiting.since == "2026-11-25T12:00:00Z"
@@ -154,7 +154,7 @@ def test_a_time_beyond_all_years_is_now(since: str) -> None:
 
 ARTIFACTS = {"uri": "s3://results/a/"}
 SIZE = {"parameters": 7, "layers": 2}
-REACHED = reported(report(sequence=90, test={"loss": 0.5}, network=SIZE, artifacts=ARTIFACTS), NOW)
+REACHED = reported_status(report(sequence=90, test={"loss": 0.5}, network=SIZE, artifacts=ARTIFACTS), NOW)
 FRESH: dict[str, Any] = {"attempt": 2, "sequence": 1, "epoch": 0, "step": 0, "stepsPerEpoch": 0}
 FRESH |= dict.fromkeys(("metrics", "best", "secondsPerEpoch", "secondsLeft"))
 
@@ -162,7 +162,7 @@ FRESH |= dict.fromkeys(("metrics", "best", "secondsPerEpoch", "secondsLeft"))
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> None:
     later = NOW + timedelta(seconds=9)
-    status = reported(report(**FRESH | {"attempt": attempt, "sequence": 91, "stage": "Loading"}), later, REACHED)
+    status = reported_status(report(**FRESH | {"attempt": attempt, "sequence": 91, "stage": "Loading"}), later, REACHED)
     expected = REACHED.dump()
     del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
     expected["progress"] |= {"stage": "Loading", "attempt": attempt, "sequence": 91}
@@ -178,14 +178,16 @@ def test_an_attempt_without_a_number_adds_only_what_it_waits_for(stage: str) -> 
     del expected["progress"]["estimatedCompletionTime"], expected["display"]["eta"]
     expected["progress"] |= {"stage": stage, "lastReportTime": "2026-11-25T12:00:09Z"}
     expected["progress"]["waiting"] = WAITING | {"since": "2026-11-25T11:00:00Z"}
-    assert reported(fresh, later, REACHED).dump() == expected
+    assert reported_status(fresh, later, REACHED).dump() == expected
 
 
 def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
-    first = reported(report(**FRESH | {"attempt": 0, "stage": "Loading", "waiting": WAITING}), NOW, Reported())
+    first = reported_status(
+        report(**FRESH | {"attempt": 0, "stage": "Loading", "waiting": WAITING}), NOW, ReportedStatus()
+    )
     assert first.progress is not None
     assert (first.progress.attempt, first.progress.sequence) == (0, 1)
-    counted = reported(report(**FRESH | {"attempt": 1, "stage": "Loading"}), NOW, first)
+    counted = reported_status(report(**FRESH | {"attempt": 1, "stage": "Loading"}), NOW, first)
     assert counted.progress is not None
     assert (counted.progress.attempt, counted.progress.waiting) == (1, None)
 
@@ -193,20 +195,20 @@ def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
 @pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
 def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
     fresh = report(**FRESH | {"stage": stage})
-    expected = reported(fresh, NOW).dump()
+    expected = reported_status(fresh, NOW).dump()
     expected["progress"]["metricNames"] = ["loss", "val_loss"]
-    assert reported(fresh, NOW, REACHED).dump() == expected
+    assert reported_status(fresh, NOW, REACHED).dump() == expected
 
 
-@pytest.mark.parametrize("before", [None, Reported()])
-def test_a_first_attempt_has_nothing_to_hold_on_to(before: Reported | None) -> None:
+@pytest.mark.parametrize("before", [None, ReportedStatus()])
+def test_a_first_attempt_has_nothing_to_hold_on_to(before: ReportedStatus | None) -> None:
     fresh = report(**FRESH | {"stage": "Loading", "network": SIZE})
-    assert reported(fresh, NOW, before) == reported(fresh, NOW)
+    assert reported_status(fresh, NOW, before) == reported_status(fresh, NOW)
 
 
 def test_what_a_loading_attempt_reads_back_counts_once_it_is_further() -> None:
-    known = reported(report(**FRESH | {"stage": "Loading", "network": SIZE}), NOW)
-    status = reported(report(stage="Loading", sequence=2, attempt=2), NOW, known)
+    known = reported_status(report(**FRESH | {"stage": "Loading", "network": SIZE}), NOW)
+    status = reported_status(report(stage="Loading", sequence=2, attempt=2), NOW, known)
     assert status.progress is not None
     assert (status.progress.epoch, status.progress.step, status.progress.percent) == (3, 210, 33)
     assert status.network == known.network
@@ -230,8 +232,8 @@ FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9)
     waiting=st.none() | st.datetimes(timezones=st.timezones()).map(lambda since: WAITING | {"since": since}),
     before=st.none() | st.just(REACHED),
 )
-def test_every_report_fits_into_a_status(before: Reported | None, **values: object) -> None:
-    status = reported(report(**values), NOW, before)
+def test_every_report_fits_into_a_status(before: ReportedStatus | None, **values: object) -> None:
+    status = reported_status(report(**values), NOW, before)
     assert Status.model_validate(status.dump()) == Status(**dict(status))
     assert status.progress is not None
     assert 0 <= status.progress.percent <= 100
@@ -243,7 +245,7 @@ def written(value: Any) -> bytes:
     return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
-def size_of_figures(status: Reported) -> int:
+def size_of_figures(status: ReportedStatus) -> int:
     dumped = status.dump()
     return sum(
         len(written(part))
@@ -252,15 +254,15 @@ def size_of_figures(status: Reported) -> int:
     )
 
 
-def names(status: Reported) -> list[str]:
+def names(status: ReportedStatus) -> list[str]:
     return list(status.metrics or {})
 
 
 def test_figures_that_come_later_are_added_to_the_names() -> None:
-    status = reported(report(metrics={"loss": 0.5, "accuracy": 0.5}, best=None), NOW)
-    status = reported(report(metrics=None, attempt=2), NOW, Reported.model_validate(status.dump()))
+    status = reported_status(report(metrics={"loss": 0.5, "accuracy": 0.5}, best=None), NOW)
+    status = reported_status(report(metrics=None, attempt=2), NOW, ReportedStatus.model_validate(status.dump()))
     figures = {"loss": 0.5, "val_loss": 0.5, "learning_rate": 0.1}
-    status = reported(report(metrics=figures), NOW, Reported.model_validate(status.dump()))
+    status = reported_status(report(metrics=figures), NOW, ReportedStatus.model_validate(status.dump()))
     assert names(status) == ["loss", "val_loss", "learning_rate"]
     assert status.progress is not None
     assert status.progress.metric_names == ["loss", "accuracy", "val_loss", "learning_rate"]
@@ -268,8 +270,10 @@ def test_figures_that_come_later_are_added_to_the_names() -> None:
 
 
 def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
-    before = Reported.model_validate({"progress": {"epoch": 2}, "metrics": {f"m{number}": "1" for number in range(64)}})
-    assert names(reported(report(metrics={"m1": 1.0, "other": 1.0}), NOW, before)) == ["m1"]
+    before = ReportedStatus.model_validate(
+        {"progress": {"epoch": 2}, "metrics": {f"m{number}": "1" for number in range(64)}}
+    )
+    assert names(reported_status(report(metrics={"m1": 1.0, "other": 1.0}), NOW, before)) == ["m1"]
 
 
 @given(
@@ -280,9 +284,9 @@ def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
     )
 )
 def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[tuple[dict[str, float], ...]]) -> None:
-    before, seen = Reported(), set()
+    before, seen = ReportedStatus(), set()
     for metrics, test in told:
-        before = reported(report(metrics=metrics, test=test, best=None), NOW, before)
+        before = reported_status(report(metrics=metrics, test=test, best=None), NOW, before)
         seen |= {*names(before), *(before.test or {})}
         assert size_of_figures(before) <= 8192
     assert len(seen) <= 64
@@ -294,11 +298,11 @@ def test_the_longest_figures_fit(filling: str) -> None:
         {f"{filling}{kind}{number:02}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
         for kind in ("m", "t")
     )
-    status = reported(report(metrics=metrics, test=metrics, best=None), NOW)
+    status = reported_status(report(metrics=metrics, test=metrics, best=None), NOW)
     assert names(status)[-1] == "loss"
     assert names(status) == list(status.test or {})
     assert size_of_figures(status) <= 8192
-    later = reported(report(metrics=metrics, test=test, best=None), NOW, status)
+    later = reported_status(report(metrics=metrics, test=test, best=None), NOW, status)
     assert later.metrics == status.metrics
     assert len({*names(later), *(later.test or {})}) <= 64
     assert size_of_figures(later) <= 8192
@@ -313,7 +317,7 @@ def most_told(filling: str) -> dict[str, Any]:
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
     artifacts = dict.fromkeys(("uri", "model", "log"), text.encode()[:2048].decode())
     waiting = WAITING | {"message": text}
-    told = reported(report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts), NOW)
+    told = reported_status(report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts), NOW)
     before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
     return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()

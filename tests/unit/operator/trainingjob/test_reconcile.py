@@ -20,7 +20,7 @@ from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.kind import followers
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
 
@@ -138,7 +138,7 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     assert list(server.jobs) == ["first"]
 
     woken.clear()
-    figures = reported(report(artifacts={"uri": URI}), NOW)
+    figures = reported_status(report(artifacts={"uri": URI}), NOW)
     store.put(
         TRAINING_JOBS,
         await server.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=figures.dump()),
@@ -318,7 +318,7 @@ class Reporting(Ahead):
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
         if not self.asked:
-            told = reported(report(sequence=9, stage="Done"), NOW).dump()
+            told = reported_status(report(sequence=9, stage="Done"), NOW).dump()
             self._store.put(
                 TRAINING_JOBS,
                 await self.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=told),
@@ -332,7 +332,7 @@ async def test_a_report_that_comes_while_pods_are_read_stays() -> None:
     server = Reporting(store)
     store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    early = reported(report(sequence=5), NOW).dump()
+    early = reported_status(report(sequence=5), NOW).dump()
     store.put(
         TRAINING_JOBS, await server.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=early)
     )
@@ -589,7 +589,7 @@ async def test_what_has_changed_unheard_of_is_read_anew_at_once() -> None:
     server, store = Strict(), store_for([KIND])
     store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
-    told = reported(report(sequence=9), NOW).dump()
+    told = reported_status(report(sequence=9), NOW).dump()
     version = server.documents["first"]["metadata"]["resourceVersion"]
     await server.apply_status(
         TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=told, resource_version=version

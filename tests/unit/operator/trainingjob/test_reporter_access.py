@@ -1,16 +1,14 @@
-"""Who may report: only the pod that the token is bound to, of the Job that the TrainingJob owns."""
+"""Who may report: only a pod of the Job that the TrainingJob owns."""
 
 import copy
-import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime.errors import NotFound, Unavailable
+from epochal_operator.runtime.owners import Owner
 from epochal_operator.runtime.token_review import Identity
-from epochal_operator.trainingjob.reporter_access import Access, Owner, bearer, controller
-from hypothesis import given
-from hypothesis import strategies as st
+from epochal_operator.trainingjob.reporter_access import ReporterAccess
 
 from tests.unit.operator.fakes import ByKind
 
@@ -36,14 +34,8 @@ class Cluster(ByKind):
     def __init__(self) -> None:
         self.pods: dict[str, Any] = {"mnist-x7k2p": copy.deepcopy(POD)}
         self.jobs: dict[str, Any] = {"mnist": copy.deepcopy(JOB)}
-        self.tokens: dict[str, Identity] = {"good": TRAINER}
         self.asked: list[str] = []
         self.down = False
-
-    async def review_token(self, token: str, audience: str) -> Identity | None:
-        self._ask("token")
-        assert audience == "epochal.dev"
-        return self.tokens.get(token)
 
     async def get_pod(self, namespace: str, name: str) -> Any:
         self._ask("pod")
@@ -64,52 +56,8 @@ class Cluster(ByKind):
         return objects[name]
 
 
-def access_to(cluster: Cluster) -> Access:
-    return Access(cast("Kube", cluster))
-
-
-@pytest.mark.parametrize(
-    ("header", "token"),
-    [
-        ("Bearer abc", "abc"),
-        ("bearer  abc ", "abc"),
-        (None, None),
-        ("", None),
-        ("Bearer", None),
-        ("Bearer ", None),
-        ("Basic abc", None),
-        ("abc", None),
-        ("Bearer äöü", None),
-        ("Bearer " + "a" * 8193, None),
-    ],
-)
-def test_a_token_is_taken_from_the_header(header: str | None, token: str | None) -> None:
-    assert bearer(header) == token
-
-
-@given(st.text())
-def test_any_header_is_read_or_refused(header: str) -> None:
-    token = bearer(header)
-    assert token is None or (token and token.isascii() and header.lower().startswith("bearer "))
-
-
-@pytest.mark.parametrize(
-    ("references", "owner"),
-    [
-        ([JOB_REFERENCE], Owner("mnist", "job-uid")),
-        ([TRAINING_JOB_REFERENCE, JOB_REFERENCE], Owner("mnist", "job-uid")),
-        ([JOB_REFERENCE | {"apiVersion": "batch/v2"}], Owner("mnist", "job-uid")),
-        ([JOB_REFERENCE | {"controller": False}], None),
-        ([{key: value for key, value in JOB_REFERENCE.items() if key != "controller"}], None),
-        ([JOB_REFERENCE | {"kind": "CronJob"}], None),
-        ([JOB_REFERENCE | {"apiVersion": "evil.dev/v1"}], None),
-        ([JOB_REFERENCE | {"apiVersion": "batch.evil.dev/v1"}], None),
-        ([], None),
-        (None, None),
-    ],
-)
-def test_only_a_controller_of_that_kind_counts(references: Any, owner: Owner | None) -> None:
-    assert controller({"metadata": {"ownerReferences": references}}, group="batch", kind="Job") == owner
+def access_to(cluster: Cluster) -> ReporterAccess:
+    return ReporterAccess(cast("Kube", cluster))
 
 
 async def test_a_trainers_pod_belongs_to_its_training_job() -> None:
@@ -147,53 +95,21 @@ async def test_the_api_server_is_asked_once() -> None:
     cluster = Cluster()
     known = access_to(cluster)
     for _ in range(3):
-        identity = await known.identity("good")
-        assert identity == TRAINER
-        await known.job(identity)
-        assert await known.identity("forged") is None
-    assert cluster.asked == ["token", "pod", "job", "token"]
+        await known.job(TRAINER)
+    assert cluster.asked == ["pod", "job"]
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(59, 0), (61, 1)])
 async def test_a_yes_holds_for_a_minute(seconds: float, asked: int) -> None:
     now = [0.0]
     cluster = Cluster()
-    known = Access(cast("Kube", cluster), lambda: now[0])
-    assert await known.identity("good") == TRAINER
+    known = ReporterAccess(cast("Kube", cluster), lambda: now[0])
     assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
     cluster.asked.clear()
-    cluster.tokens.clear()
     cluster.pods.clear()
     now[0] = seconds
-    assert (known.known("good"), await known.identity("good")) == ((None, None) if asked else (TRAINER, TRAINER))
     assert await known.job(TRAINER) == (None if asked else Owner("mnist", "tj-uid"))
-    assert cluster.asked == ["token", "pod"] * asked
-
-
-@pytest.mark.parametrize(("seconds", "later"), [(4.9, None), (5.1, TRAINER)])
-async def test_a_no_holds_for_seconds(seconds: float, later: Identity | None) -> None:
-    now = [0.0]
-    cluster = Cluster()
-    known = Access(cast("Kube", cluster), lambda: now[0])
-    assert await known.identity("late") is None
-    cluster.tokens["late"] = TRAINER
-    now[0] = seconds
-    assert await known.identity("late") == later
-
-
-@pytest.mark.parametrize("pods", [4_500, 20_000])
-async def test_as_many_pods_as_there_are_cost_a_review_each_minute(pods: int) -> None:
-    cluster = Cluster()
-    cluster.tokens = {f"token-{number}": dataclasses.replace(TRAINER, pod_uid="pod-uid") for number in range(pods)}
-    known = access_to(cluster)
-    for _ in range(3):
-        for token in cluster.tokens:
-            await known.identity(token)
-            await known.identity(f"junk-{token}")
-    cluster.asked.clear()
-    for token in cluster.tokens:
-        assert await known.identity(token) is not None
-    assert cluster.asked == []
+    assert cluster.asked == ["pod"] * asked
 
 
 async def test_an_api_server_that_is_down_is_no_refusal() -> None:
@@ -201,16 +117,6 @@ async def test_an_api_server_that_is_down_is_no_refusal() -> None:
     known = access_to(cluster)
     cluster.down = True
     with pytest.raises(Unavailable):
-        await known.identity("good")
-    with pytest.raises(Unavailable):
         await known.job(TRAINER)
     cluster.down = False
-    assert await known.identity("good") == TRAINER
     assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
-
-
-async def test_no_token_is_kept() -> None:
-    cluster = Cluster()
-    known = access_to(cluster)
-    await known.identity("good")
-    assert "good" not in repr(vars(known._identities))

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from epochal_api.report import decode_termination
-from epochal_api.status import Reported, read_status
+from epochal_api.status import ReportedStatus, read_status
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.plan import ApplyStatus, CreateJob
 from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document
@@ -43,7 +43,7 @@ NEW: dict[str, Any] = OLD | {
 def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
     report = read_report(json.dumps(body).encode())
     assert report.order == (2, 17)
-    status = reported(report, NOW)
+    status = reported_status(report, NOW)
     assert status.progress is not None
     assert (status.progress.epoch, status.progress.step, status.progress.waiting) == (3, 210, None)
     assert is_news(report, document())
@@ -124,9 +124,9 @@ def test_last_words_keep_their_reason_whatever_report_another_version_left() -> 
 
 
 def test_a_figure_of_another_version_is_shown_as_it_is() -> None:
-    before = read_status(Reported, reported(read_report(json.dumps(OLD).encode()), NOW).dump())
+    before = read_status(ReportedStatus, reported_status(read_report(json.dumps(OLD).encode()), NOW).dump())
     before = before.model_copy(update={"metrics": {"val_loss": "0.5±0.1"}})
     loads = OLD | {"attempt": 3, "sequence": 1, "stage": "Loading", "epoch": 0, "step": 0, "metrics": None}
-    shown = reported(read_report(json.dumps(loads).encode()), NOW, before).display
+    shown = reported_status(read_report(json.dumps(loads).encode()), NOW, before).display
     assert shown is not None
     assert shown.metric == "val_loss 0.5±0.1"

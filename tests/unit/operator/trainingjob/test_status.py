@@ -3,14 +3,11 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import Reported, Status
-from epochal_api.trainingjob import TrainingJob
-from epochal_operator.trainingjob.children import Observed, Obstacle
-from epochal_operator.trainingjob.progress_status import reported
+from epochal_api.status import Status
+from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.status import (
     finished,
-    get_condition,
-    holds,
     leaders_part,
     refused,
     reports_part,
@@ -21,9 +18,7 @@ from tests.unit.operator.objects import (
     NOW,
     at,
     child,
-    disrupted,
     failed,
-    going,
     last_words,
     pod,
     report,
@@ -32,210 +27,14 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
-    unscheduled,
-    waits,
 )
 
 KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
 SUSPENDED = training_job(suspend=True)
 
 
-def having_reported(**changes: Any) -> TrainingJob:
-    return training_job(reported(report(**changes), NOW))
-
-
-CONTINUE_FROM: list[tuple[Any, set[str]]] = [
-    ("ContinueFromNotFound", set()),
-    ("ContinueFromUnfinished", set()),
-    ("ContinueFromFailed", {"Stalled"}),
-    ("ContinueFromCircular", {"Stalled"}),
-]
-QUEUED = training_job(scheduling={"queueName": "gpus"})
-OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
-CONFLICT, REFUSED = Obstacle("FieldConflict", "x"), Obstacle("JobRejected", "x")
-UNFINISHED = Obstacle("ContinueFromUnfinished", "x")
-OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
-
-
-def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
-    """Returns a pod as it is once its node is gone: nobody has told that its container ended."""
-    gone = {**true("DisruptionTarget", "DeletionByPodGC", "PodGC: node no longer exists")}
-    return {**one, "status": {**one["status"], "phase": "Failed", "conditions": [gone]}}
-
-
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
-
-
-@pytest.mark.parametrize(
-    ("job", "observed", "state", "true_ones", "reason"),
-    [
-        (training_job(), seen(), "Queued", set(), "Creating"),
-        (training_job(), seen(obstacle=Obstacle("NameConflict", "x")), "Queued", {"Stalled"}, "NameConflict"),
-        (training_job(), seen(obstacle=Obstacle("JobRejected", "x")), "Queued", {"Stalled"}, "JobRejected"),
-        (training_job(), seen(obstacle=Obstacle("Cleanup", "x")), "Queued", set(), "Cleanup"),
-        *(
-            (training_job(), seen(obstacle=Obstacle(reason, "x")), "Queued", stalled, reason)
-            for reason, stalled in CONTINUE_FROM
-        ),
-        (SUSPENDED, seen(obstacle=UNFINISHED), "Suspended", {"Suspended"}, "ContinueFromUnfinished"),
-        (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
-        (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
-        (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
-        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ImagePullBackOff"),
-        (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
-        (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
-        (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
-        (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(child(), failed(code=64)), "Running", {"Ready"}, "Failing"),
-        (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
-        (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
-        (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
-        (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
-        (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
-        (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
-        (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
-        (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
-        (training_job(), seen(child(), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
-        (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", {"Ready"}, "Failing"),
-        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", {"Ready"}, "Failing"),
-        (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
-        (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
-        (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
-        (QUEUED, seen(child(QUEUED), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
-        (QUEUED, seen(child(QUEUED), failed(code=143)), "Queued", {"Ready"}, "WaitingForAdmission"),
-        (OUT_OF_QUEUE, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
-        (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
-        (OUT_OF_QUEUE, seen(going(child(QUEUED)), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
-        (OUT_OF_QUEUE, seen(going(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
-        (training_job(), seen(child(SUSPENDED), obstacle=CONFLICT), "Queued", {"Ready", "Stalled"}, "FieldConflict"),
-        (training_job(), seen(child(), running(), obstacle=CONFLICT), "Running", {"Ready"}, "FieldConflict"),
-        (SUSPENDED, seen(child(), running(), obstacle=REFUSED), "Running", {"Ready"}, "JobRejected"),
-        (SUSPENDED, seen(child(), obstacle=REFUSED), "Queued", {"Ready", "Stalled"}, "JobRejected"),
-        (SUSPENDED, seen(child(SUSPENDED), obstacle=REFUSED), "Suspended", {"Ready", "Suspended"}, "JobRejected"),
-        (
-            training_job(),
-            seen(COMPLETE, succeeded(), obstacle=CONFLICT),
-            "Complete",
-            {"Ready", "Complete"},
-            "Completed",
-        ),
-        (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
-    ],
-)
-def test_state_and_conditions(
-    job: TrainingJob, observed: Observed, state: str, true_ones: set[str], reason: str
-) -> None:
-    result = status(job, observed)
-    assert result.state == state
-    assert [one.type for one in result.conditions or []] == KINDS
-    assert {kind for kind in KINDS if holds(result, kind)} == true_ones
-    ready = get_condition(result, "Ready")
-    assert ready is not None
-    assert ready.reason == reason
-    assert all(one.reason for one in result.conditions or [])
-
-
-def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
-    job = having_reported(stage="Storing")
-    later = pod(phase="Running", running={"startedAt": at(60)})
-    assert status(job, seen(child(), later)).state == "Running"
-
-
-def test_the_scheduler_is_quoted() -> None:
-    result = status(training_job(), seen(child(), unscheduled("Insufficient nvidia.com/gpu")))
-    ready = get_condition(result, "Ready")
-    assert result.state == "Queued"
-    assert ready is not None
-    assert "Insufficient nvidia.com/gpu" in ready.message
-
-
-@pytest.mark.parametrize("pods", [(), (failed(),)])
-def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
-    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="exceeded quota: gpus"))
-    ready = get_condition(result, "Ready")
-    assert result.state == "Queued"
-    assert ready is not None
-    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
-
-
-WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
-WAITS = having_reported(waiting=WAITING)
-AVAILABLE = "The storage does what the trainer asks of it."
-NOT_ASKED = "The trainer that waited for the storage does not run any more."
-
-
-@pytest.mark.parametrize(
-    ("job", "observed", "expected"),
-    [
-        (training_job(), seen(child(), running()), None),
-        (having_reported(), seen(child(), running()), None),
-        (WAITS, seen(child(), running()), ("False", "EndpointUnreachable", "no answer")),
-        (WAITS, seen(child(), going(running(), 60)), ("False", "EndpointUnreachable", "no answer")),
-        (WAITS, seen(child(), failed()), ("Unknown", "NotAsked", NOT_ASKED)),
-        (WAITS, seen(child(), pod()), ("Unknown", "NotAsked", NOT_ASKED)),
-        (
-            WAITS,
-            seen(child(), pod(phase="Running", running={"startedAt": at(60)})),
-            ("Unknown", "NotAsked", NOT_ASKED),
-        ),
-        (WAITS, seen(child()), ("Unknown", "NotAsked", NOT_ASKED)),
-        (WAITS, seen(COMPLETE, succeeded()), ("True", "Available", AVAILABLE)),
-        (WAITS, seen(FAILED, failed()), ("Unknown", "NotAsked", NOT_ASKED)),
-    ],
-)
-def test_whether_the_storage_is_waited_for(job: TrainingJob, observed: Observed, expected: Any) -> None:
-    found = get_condition(status(job, observed), "StorageAvailable")
-    assert (found and (found.status, found.reason, found.message)) == expected
-
-
-def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
-    waited = status(WAITS, seen(child(), running()))
-    for told in (reported(report(sequence=6), NOW), Reported()):
-        whole = Status(**dict(waited) | dict(told))
-        found = get_condition(status(training_job(whole), seen(child(), running())), "StorageAvailable")
-        assert found is not None
-        assert (found.status, found.reason) == ("True", "Available")
-
-
-def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
-    going_on = going(child())
-    going_on["metadata"]["finalizers"] = ["foregroundDeletion", "example.com/keep"]
-    ready = get_condition(status(training_job(), seen(going_on)), "Ready")
-    assert ready is not None
-    assert "(metadata.finalizers: example.com/keep)" in ready.message
-    going_on["metadata"]["finalizers"] = ["foregroundDeletion"]
-    ready = get_condition(status(training_job(), seen(going_on)), "Ready")
-    assert ready is not None
-    assert ready.message == "Its Job is being deleted, another one follows."
-
-
-def test_a_job_that_waits_for_a_queue_names_it() -> None:
-    ready = get_condition(status(QUEUED, seen(child(QUEUED))), "Ready")
-    assert ready is not None
-    assert ready.message == "It waits until Kueue (queue gpus) lets its Job run."
-
-
-def test_a_pod_that_is_taken_away_says_why() -> None:
-    ready = get_condition(status(training_job(), seen(child(), disrupted(going(running(), 60)))), "Ready")
-    assert ready is not None
-    assert ready.message.startswith(
-        "The pod digits-1 was told to end (Eviction API: evicting), which takes up to 120 s"
-    )
-
-
-@pytest.mark.parametrize("one", [going(running(), 60), going(failed(code=143))])
-def test_a_job_that_is_out_of_time_says_so_before_its_pod_has_ended(one: dict[str, Any]) -> None:
-    ready = get_condition(status(training_job(activeDeadlineSeconds=60), seen(OUT_OF_TIME, one)), "Ready")
-    assert ready is not None
-    assert "DeadlineExceeded: It ran longer than spec.activeDeadlineSeconds, which is 60." in ready.message
 
 
 def test_what_ended_while_the_operator_was_away_ended_when_its_job_says() -> None:
@@ -244,16 +43,9 @@ def test_what_ended_while_the_operator_was_away_ended_when_its_job_says() -> Non
     over = child(late, conditions=[true("Failed", "DeadlineExceeded", since=-840)])
     result = status(training_job(before, activeDeadlineSeconds=60), seen(over))
     assert (result.state, result.completion_time) == ("Failed", at(-840))
-    end = get_condition(result, "Failed")
+    end = get_condition(result.conditions, "Failed")
     assert end is not None
     assert (end.status, end.reason) == ("True", "DeadlineExceeded")
-
-
-def test_a_lost_node_is_named_and_what_to_do() -> None:
-    ready = get_condition(status(training_job(), seen(child(), going(running(), -60))), "Ready")
-    assert ready is not None
-    assert ready.message.startswith("The node node-1 is not heard of")
-    assert ready.message.endswith("kubectl delete node node-1")
 
 
 def test_who_is_who_and_when() -> None:
@@ -285,17 +77,6 @@ def test_attempts_are_never_counted_down(before: dict[str, Any], pods: tuple[Any
     assert status(training_job(before), seen(child(), *pods)).attempt == attempt
 
 
-def test_a_condition_keeps_the_time_of_its_change() -> None:
-    first = status(training_job(), seen(child(), pod()))
-    later = Observed(NOW.replace(hour=13), child(), (running(),))
-    second = status(training_job(first), later)
-    assert second.conditions
-    assert {one.last_transition_time for one in second.conditions} == {at(0)}
-    third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
-    changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
-    assert changed == {"Ready", "Stalled", "Failed"}
-
-
 @pytest.mark.parametrize("end", [COMPLETE, FAILED])
 @pytest.mark.parametrize("after", [None, child(), child(SUSPENDED)])
 def test_what_has_finished_stays_so(end: dict[str, Any], after: dict[str, Any] | None) -> None:
@@ -315,7 +96,7 @@ def test_a_finished_job_follows_the_generation_only() -> None:
 def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
     words = last_words("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
     result = status(training_job(), seen(FAILED, failed(code=65, message=words)))
-    condition = get_condition(result, "Failed")
+    condition = get_condition(result.conditions, "Failed")
     assert condition is not None
     assert condition.reason == "LabelsOutOfRange"
     assert condition.message == "labels reach 10, the last layer has 10 units"
@@ -324,16 +105,16 @@ def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
 def test_a_refused_spec_has_failed_until_it_changes() -> None:
     job = training_job(generation=3)
     result = refused(job.metadata, Status(), "spec.network: no", NOW)
-    assert {kind for kind in KINDS if holds(result, kind)} == {"Stalled", "Failed"}
+    assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed"}
     assert (result.state, result.completion_time) == ("Failed", at(0))
     assert refused(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
     assert not finished(result)
     healed = status(training_job(result, generation=4), seen(child()))
     assert (healed.state, healed.completion_time) == ("Queued", None)
-    assert not holds(healed, "Failed")
+    assert not is_true(healed.conditions, "Failed")
 
 
 def test_the_two_parts_of_a_status_make_the_whole() -> None:
-    whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported(report(), NOW)))
+    whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported_status(report(), NOW)))
     assert Status(**dict(leaders_part(whole)) | dict(reports_part(whole))) == whole
     assert leaders_part(whole).progress is None

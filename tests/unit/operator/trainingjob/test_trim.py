@@ -9,7 +9,7 @@ from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.reader import read
 from epochal_operator.runtime.resource import JOBS, Resource
-from epochal_operator.trainingjob.children import obstacle_of
+from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.trim import whole
@@ -91,6 +91,6 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     assert known is not None
     assert not outdated(made, known, INSTALLATION)
     assert changes(made, known) == {}
-    assert obstacle_of(known, made.metadata.uid) is None
+    assert blocked_by(known, made.metadata.uid) is None
     assert known["metadata"]["labels"] == child["metadata"]["labels"]
     assert size(known) < 16 * 1024

@@ -1,0 +1,74 @@
+"""The conditions of a TrainingJob, and when each of them holds."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from epochal_api.condition import Condition, timestamp
+from epochal_api.status import STORAGE, Status
+
+from epochal_operator.runtime.conditions import bounded, get_condition, keep_times
+from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.phase import Phase
+from epochal_operator.trainingjob.pods import clean, running
+from epochal_operator.trainingjob.progress_status import reported_since
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
+
+_Value = tuple[str, Literal["True", "False", "Unknown"], StatusCause]
+"""A condition's type, its status, and why it has that."""
+
+
+def conditions(
+    generation: int, before: Status, now: datetime, phase: Phase, observed: Observed | None = None
+) -> list[Condition]:
+    """Returns the conditions of a TrainingJob.
+
+    Args:
+        generation: Generation of its spec.
+        before: Its status so far: a condition keeps the time of its change.
+        now: The time, with a time zone.
+        phase: Where it is.
+        observed: Its children, of which the storage's condition speaks; None for one that was refused.
+    """
+    values = [*_of_phase(phase), *(_storage(before, observed, phase) if observed else ())]
+    changed = [
+        Condition(
+            type=kind,
+            status=status,
+            reason=cause.reason,
+            message=bounded(cause.message),
+            last_transition_time=timestamp(now),
+            observed_generation=generation,
+        )
+        for kind, status, cause in values
+    ]
+    return keep_times(before.conditions, changed)
+
+
+def _of_phase(phase: Phase) -> Iterator[_Value]:
+    suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
+    yield "Ready", "True" if phase.ready else "False", phase.cause
+    yield _one("Stalled", phase.cause if phase.stalled else None, Reason.PROGRESSING)
+    yield _one("Suspended", suspended if phase.state == "Suspended" else None, Reason.ACTIVE)
+    yield _one("Complete", phase.cause if phase.state == "Complete" else None, Reason.UNFINISHED)
+    yield _one("Failed", phase.cause if phase.state == "Failed" else None, Reason.UNFINISHED)
+
+
+def _one(kind: str, cause: StatusCause | None, otherwise: Reason) -> _Value:
+    """Returns a condition that is True for a cause, and False without one."""
+    return (kind, "False", StatusCause(otherwise, "")) if cause is None else (kind, "True", cause)
+
+
+def _storage(before: Status, observed: Observed, phase: Phase) -> Iterator[_Value]:
+    """Yields the condition StorageAvailable; none before the storage was waited for."""
+    waiting_for = before.progress.waiting if before.progress else None
+    if waiting_for is None and get_condition(before.conditions, STORAGE) is None:
+        return
+    since = next((since for since in map(running, observed.pods) if since is not None), None)
+    if waiting_for is None or phase.state == "Complete":
+        yield STORAGE, "True", StatusCause(Reason.AVAILABLE, "The storage does what the trainer asks of it.")
+    elif since is not None and reported_since(before, since):
+        yield STORAGE, "False", StatusCause(as_reason(waiting_for.reason), clean(waiting_for.message))
+    else:
+        message = "The trainer that waited for the storage does not run any more."
+        yield STORAGE, "Unknown", StatusCause(Reason.NOT_ASKED, message)

@@ -1,0 +1,169 @@
+"""Where a TrainingJob is in its life, as its children show: its state in one word, and why."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from epochal_api.pod import GRACE_SECONDS
+from epochal_api.status import State, Status
+
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.failures import ending, failing, failure, last_failure, no_more_follows
+from epochal_operator.trainingjob.job import starter
+from epochal_operator.trainingjob.pods import alive, clean, ends_by, lost, running, waiting
+from epochal_operator.trainingjob.progress_status import reported_since
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
+
+
+class Desired(NamedTuple):
+    """What the spec wants, as far as it decides where a TrainingJob is.
+
+    Args:
+        suspend: Whether it is to wait.
+        queued: Whether it waits without a Job, as it would have a place in a queue with one.
+    """
+
+    suspend: bool
+    queued: bool = False
+
+
+class Phase(NamedTuple):
+    """Where a TrainingJob is.
+
+    Args:
+        state: The whole in one word.
+        cause: Why, for the condition Ready.
+        ready: Whether it is accepted and its Job exists.
+        stalled: Whether it will not go on unless somebody acts.
+        completion_time: When it ended, RFC 3339, if it has.
+    """
+
+    state: State
+    cause: StatusCause
+    ready: bool = True
+    stalled: bool = False
+    completion_time: str | None = None
+
+
+def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
+    """Returns where a TrainingJob is.
+
+    Args:
+        desired: What is wanted of it.
+        before: Its status so far, of which what its trainer reported counts.
+        observed: Its children.
+    """
+    child, blocked = observed.child, observed.blocked
+    waits: State = "Suspended" if desired.suspend else "Queued"
+    if child is None:
+        return _without_job(desired, observed, waits)
+    if end := ending(child, observed.pods):
+        failed = end.kind == "Failed"
+        return Phase(end.kind, end.cause, ready=not failed, stalled=failed, completion_time=end.time)
+    lives = any(map(alive, observed.pods))
+    if child["metadata"].get("deletionTimestamp") and not (desired.suspend and lives):
+        return Phase(waits, StatusCause(Reason.CREATING, _deleted(child)), ready=False)
+    waiting_as_told = desired.suspend and child["spec"].get("suspend") and not lives
+    result = Phase("Suspended", _SUSPENDED) if waiting_as_told else _of_pods(desired, before, observed)
+    if blocked is None:
+        return result
+    stalled = effect(blocked.reason).stalls and not lives and not waiting_as_told
+    return result._replace(cause=blocked, stalled=stalled)
+
+
+def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
+    if blocked := observed.blocked:
+        stalled = effect(blocked.reason).stalls
+        return Phase(waits, blocked, ready=False, stalled=stalled)
+    if observed.orphans:
+        living = observed.orphans[0]["metadata"]["name"]
+        once = f"once the pod {living} has ended, which may train for a Job that is gone"
+        return Phase(waits, StatusCause(Reason.CREATING, f"Its Job is about to be created, {once}."), ready=False)
+    if desired.suspend and desired.queued:
+        return Phase("Suspended", _SUSPENDED)
+    return Phase(waits, StatusCause(Reason.CREATING, "Its Job is about to be created."), ready=False)
+
+
+_SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
+
+
+def _deleted(child: Mapping[str, Any]) -> str:
+    """Returns what is to be said of a Job that is being deleted: one stays for as long as it has finalizers."""
+    finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _FINALIZERS]
+    once = f", once nobody holds it any more (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
+    return f"Its Job is being deleted, another one follows{once}."
+
+
+_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
+"""Finalizers that Kubernetes itself sets and removes.
+
+https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+"""
+
+
+def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
+    child = observed.child or {}
+    if (cause := _of_no_pod(child, observed)) is not None:
+        return Phase("Queued", cause)
+    pod = observed.pods[-1]
+    name = pod["metadata"]["name"]
+    if alive(pod):
+        result = _of_living(before, pod)
+        return result._replace(cause=_on_its_way_out(pod, observed, suspend=desired.suspend) or result.cause)
+    if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
+        return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
+    if no_more_follows(child, observed.pods):
+        return Phase("Running", StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
+    return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
+
+
+def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
+    """Returns why a Job has no pod, or no other one yet, or None if that of its pods says more."""
+    if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
+        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.")
+    if observed.refusal:
+        return StatusCause(Reason.POD_REFUSED, clean(f"Its pod cannot be created: {observed.refusal}"))
+    return None if observed.pods else StatusCause(Reason.QUEUED, "Its Job has no pod yet.")
+
+
+def _of_living(before: Status, pod: Mapping[str, Any]) -> Phase:
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+    if (since := running(pod)) is not None:
+        told = reported_since(before, since)
+        state: State = "Storing" if told and told.stage in {"Storing", "Done"} else "Running"
+        return Phase(state, StatusCause(Reason(state), f"The pod {name} runs on node {node}."))
+    if (cause := waiting(pod)) is not None:
+        return Phase("Starting" if node else "Queued", cause)
+    if node:
+        return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
+    return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler."))
+
+
+def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
+    """Returns why a pod that lives may not do so much longer, if so: until it has ended, no other one starts."""
+    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+    if lost(pod, observed.now):
+        return StatusCause(
+            Reason.NODE_LOST,
+            f"The node {node} is not heard of, so nobody knows whether the pod {name} still runs there, and no other "
+            f"one starts. The job goes on by itself once the node is back. If it will not come back, delete it: "
+            f"kubectl delete node {node}",
+        )
+    if cause := failing(observed.child or {}, observed.pods):
+        return StatusCause(
+            Reason.FAILING, f"The pod {name} ends, and no other one follows. {cause.reason}: {cause.message}"
+        )
+    if suspend:
+        return StatusCause(
+            Reason.SUSPENDING,
+            f"The pod {name} ends, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
+        )
+    if ends_by(pod) is None:
+        return None
+    told = (condition_of(pod, "DisruptionTarget") or {}).get("message")
+    why = f" ({clean(told)})" if told else ""
+    return StatusCause(
+        Reason.STOPPING,
+        f"The pod {name} was told to end{why}, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a "
+        f"checkpoint first. Another pod follows.",
+    )

@@ -1,0 +1,172 @@
+"""Every reason that a condition or an Event of a TrainingJob may have, and what follows from it: the only such table.
+
+docs/reasons.md says for people what each means.
+"""
+
+from enum import StrEnum
+from typing import Literal, NamedTuple, NewType, Self
+
+EventType = Literal["Normal", "Warning"]
+
+
+class Effect(NamedTuple):
+    """What follows from a reason.
+
+    Args:
+        event: Type of the Event that tells of it; None if none does.
+        on_arrival: Whether that Event is told when the condition Ready comes to it. If not, whoever sees it come about
+            tells it.
+        stalls: Whether it holds a TrainingJob up until somebody acts. All others go by themselves, or by what may be on
+            its way already.
+        look_again_seconds: How soon to look again at what nobody tells the end of; None if somebody does.
+        trainer_runs: Whether Ready has it while a trainer runs, and its message names the pod.
+    """
+
+    event: EventType | None = "Warning"
+    on_arrival: bool = True
+    stalls: bool = False
+    look_again_seconds: float | None = None
+    trainer_runs: bool = False
+
+
+_SILENT = Effect(event=None)
+_STALLS = Effect(stalls=True)
+
+
+class Reason(StrEnum):
+    """A reason that is Epochal's own, with its effect."""
+
+    effect: Effect
+
+    def __new__(cls, word: str, effect: Effect = Effect()) -> Self:  # noqa: B008 - it never changes
+        """Returns the member of this word."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.effect = effect
+        return member
+
+    # Of Ready: every TrainingJob comes through these.
+    CREATING = "Creating", _SILENT
+    QUEUED = "Queued", _SILENT
+    WAITING_FOR_ADMISSION = "WaitingForAdmission", _SILENT
+    STARTING = "Starting", _SILENT
+    RUNNING = "Running", Effect(event=None, trainer_runs=True)
+    STORING = "Storing", Effect(event=None, trainer_runs=True)
+    COMPLETED = "Completed", Effect(event="Normal")
+    SUSPENDING = "Suspending", _SILENT
+    SUSPENDED = "Suspended", Effect(event="Normal", on_arrival=False)
+    STOPPING = "Stopping", Effect(event=None, trainer_runs=True)
+    RESTARTING = "Restarting", Effect(on_arrival=False)
+    FAILING = "Failing", _SILENT
+
+    # Of Ready: what is in the way of its Job.
+    CLEANUP = "Cleanup", Effect(event=None, look_again_seconds=1)
+    NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
+    JOB_REJECTED = "JobRejected", Effect(stalls=True, look_again_seconds=60)
+    NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
+    FIELD_CONFLICT = "FieldConflict", _STALLS
+    CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
+    CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _SILENT
+    CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
+    CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, look_again_seconds=30)
+
+    # Of Ready: what is in the way of its pod.
+    POD_REFUSED = "PodRefused"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
+    NODE_LOST = "NodeLost", Effect(trainer_runs=True)
+
+    # Of conditions that do not hold.
+    PROGRESSING = "Progressing", _SILENT
+    ACTIVE = "Active", _SILENT
+    UNFINISHED = "Unfinished", _SILENT
+
+    # Of StorageAvailable; while it is False, the reason is the failure that the trainer waits for the end of.
+    AVAILABLE = "Available", _SILENT
+    NOT_ASKED = "NotAsked", _SILENT
+
+    # Of Events alone.
+    STARTED = "Started", Effect(event="Normal")
+    RESUMED = "Resumed", Effect(event="Normal")
+    STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal")
+    STORAGE_UNAVAILABLE = "StorageUnavailable"
+    PLAIN_HTTP = "PlainHTTP"
+    SPEC_IGNORED = "SpecIgnored"
+
+    # Failures that the operator sees.
+    CRASHED = "Crashed"
+    REPEATED_CRASH = "RepeatedCrash"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    INTERRUPTED = "Interrupted"
+    TERMINATED = "Terminated"
+    POD_FAILED = "PodFailed"
+    JOB_FAILED = "JobFailed"
+
+    # Failures that the operator or the trainer sees. Only the first heals when the spec changes.
+    INVALID_SPEC = "InvalidSpec", _STALLS
+    OUT_OF_MEMORY = "OutOfMemory"
+    SCRATCH_FULL = "ScratchFull"
+
+    # Failures that the trainer sees.
+    INVALID_NETWORK = "InvalidNetwork"
+    INVALID_TRAINING = "InvalidTraining"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    RESULTS_NOT_WRITABLE = "ResultsNotWritable"
+    BUCKET_NOT_FOUND = "BucketNotFound"
+    OBJECT_NOT_FOUND = "ObjectNotFound"
+    OBJECT_CHANGED = "ObjectChanged"
+    WRONG_REGION = "WrongRegion"
+    STORAGE_ERROR = "StorageError"
+    ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    INVALID_CERTIFICATE_AUTHORITY = "InvalidCertificateAuthority"
+    UNKNOWN_FORMAT = "UnknownFormat"
+    MISSING_ARRAYS = "MissingArrays"
+    TRUNCATED_DATA = "TruncatedData"
+    DAMAGED_DATA = "DamagedData"
+    UNSAFE_PICKLE = "UnsafePickle"
+    UNSUPPORTED_TYPE = "UnsupportedType"
+    DATA_TOO_LARGE = "DataTooLarge"
+    EMPTY_DATA = "EmptyData"
+    LENGTH_MISMATCH = "LengthMismatch"
+    NON_FINITE_DATA = "NonFiniteData"
+    SHAPE_MISMATCH = "ShapeMismatch"
+    INVALID_LABELS = "InvalidLabels"
+    INVALID_DATA = "InvalidData"
+    NON_FINITE_LOSS = "NonFiniteLoss"
+    CHECKPOINT_MISMATCH = "CheckpointMismatch"
+    CHECKPOINT_TOO_NEW = "CheckpointTooNew"
+    CHECKPOINT_DAMAGED = "CheckpointDamaged"
+    HANGING = "Hanging"
+    SUPERSEDED = "Superseded"
+
+
+Foreign = NewType("Foreign", str)
+"""A reason that is not Epochal's: a word of Kubernetes, or of a trainer of another version."""
+
+
+class StatusCause(NamedTuple):
+    """Why something is as it is, as Kubernetes says it.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+
+    Args:
+        reason: One word for machines.
+        message: A sentence for people.
+    """
+
+    reason: Reason | Foreign
+    message: str
+
+
+def as_reason(word: str) -> Reason | Foreign:
+    """Returns the reason that a word stands for, wherever that comes from."""
+    try:
+        return Reason(word)
+    except ValueError:
+        return Foreign(word)
+
+
+def effect(word: str) -> Effect:
+    """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
+    reason = as_reason(word)
+    return reason.effect if isinstance(reason, Reason) else Effect()

@@ -1,0 +1,47 @@
+"""Every link in a document that leads to a file or to a heading of the same document leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted(
+    file
+    for pattern in ("*.md", "docs/*.md", "charts/**/*.md", "trainer-image/src/**/*.md", "tests/**/*.md")
+    for file in ROOT.glob(pattern)
+)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    """Returns what a heading is called in links: https://docs.github.com/en/get-started/writing-on-github."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def dead(document: Path) -> list[str]:
+    text = document.read_text()
+    anchors = {anchor(heading) for heading in HEADING.findall(text)}
+
+    def leads_nowhere(link: str) -> bool:
+        path, _, fragment = link.partition("#")
+        return not (document.parent / path).exists() if path else fragment not in anchors
+
+    return [link for link in LINK.findall(text) if "://" not in link and leads_nowhere(link)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    assert dead(document) == []
+
+
+def test_the_documents_are_looked_at() -> None:
+    names = {str(file.relative_to(ROOT)) for file in DOCUMENTS}
+    assert {"README.md", "SECURITY.md", "docs/reasons.md", "charts/epochal/README.md"} <= names
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("# One, two\n[a](a.md) [b](b.md) [c](#one-two) [d](#three) [e](https://example.com/x)\n")
+    assert dead(document) == ["b.md", "#three"]

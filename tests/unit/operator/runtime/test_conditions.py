@@ -1,0 +1,56 @@
+"""Conditions of any kind: found by type, bounded, and with the time of their last change."""
+
+import pytest
+from epochal_api.condition import Condition
+from epochal_operator.runtime.conditions import (
+    MAX_MESSAGE,
+    bounded,
+    condition_of,
+    get_condition,
+    is_true,
+    keep_times,
+)
+
+EARLIER, NOW = "2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"
+
+
+def ready(status: str, *, reason: str = "Running", since: str = NOW) -> Condition:
+    return Condition.model_validate({"type": "Ready", "status": status, "reason": reason, "lastTransitionTime": since})
+
+
+@pytest.mark.parametrize(("status", "found"), [("True", True), ("False", False), ("Unknown", False)])
+def test_a_condition_is_true_or_not(status: str, found: bool) -> None:  # noqa: FBT001
+    assert is_true([ready(status)], "Ready") is found
+    assert get_condition([ready(status)], "Ready") == ready(status)
+
+
+@pytest.mark.parametrize("conditions", [None, [], [ready("True")]])
+def test_a_condition_that_is_not_there_is_not_true(conditions: list[Condition] | None) -> None:
+    assert not is_true(conditions, "Failed")
+    assert get_condition(conditions, "Failed") is None
+
+
+def test_of_an_object_only_the_condition_with_the_status_counts() -> None:
+    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    job = {"status": {"conditions": [failed]}}
+    assert condition_of(job, "Failed") == failed
+    assert condition_of(job, "Failed", "False") is None
+    assert condition_of({}, "Failed") is None
+    assert condition_of({"status": {"conditions": None}}, "Failed") is None
+
+
+@pytest.mark.parametrize(("before", "since"), [("True", EARLIER), ("False", NOW), ("Unknown", NOW)])
+def test_a_condition_keeps_the_time_of_its_change(before: str, since: str) -> None:
+    (kept,) = keep_times([ready(before, reason="Starting", since=EARLIER)], [ready("True")])
+    assert kept == ready("True", since=since)
+
+
+def test_what_is_new_has_changed_now_and_what_is_left_out_is_gone() -> None:
+    stalled = ready("True").model_copy(update={"type": "Stalled"})
+    assert keep_times([stalled], [ready("True")]) == [ready("True")]
+    assert keep_times(None, [stalled]) == [stalled]
+
+
+def test_a_message_is_cut_at_a_character() -> None:
+    assert bounded("x" + "ä" * MAX_MESSAGE) == "x" + "ä" * (MAX_MESSAGE // 2 - 1)
+    assert bounded("lone \ud800") == "lone ?"

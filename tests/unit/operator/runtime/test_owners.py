@@ -1,0 +1,41 @@
+"""Which object controls another one."""
+
+from typing import Any
+
+import pytest
+from epochal_operator.runtime.owners import Owner, controller, controller_uid
+
+JOB_REFERENCE = {"apiVersion": "batch/v1", "kind": "Job", "name": "mnist", "uid": "job-uid", "controller": True}
+TRAINING_JOB_REFERENCE = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "name": "mnist",
+    "uid": "tj-uid",
+    "controller": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("references", "owner"),
+    [
+        ([JOB_REFERENCE], Owner("mnist", "job-uid")),
+        ([TRAINING_JOB_REFERENCE, JOB_REFERENCE], Owner("mnist", "job-uid")),
+        ([JOB_REFERENCE | {"apiVersion": "batch/v2"}], Owner("mnist", "job-uid")),
+        ([JOB_REFERENCE | {"controller": False}], None),
+        ([{key: value for key, value in JOB_REFERENCE.items() if key != "controller"}], None),
+        ([JOB_REFERENCE | {"kind": "CronJob"}], None),
+        ([JOB_REFERENCE | {"apiVersion": "evil.dev/v1"}], None),
+        ([JOB_REFERENCE | {"apiVersion": "batch.evil.dev/v1"}], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_only_a_controller_of_that_kind_counts(references: Any, owner: Owner | None) -> None:
+    assert controller({"metadata": {"ownerReferences": references}}, group="batch", kind="Job") == owner
+
+
+def test_the_controller_of_any_kind_has_a_uid() -> None:
+    other = {"uid": "other", "controller": False}
+    assert controller_uid({"metadata": {"ownerReferences": [other, TRAINING_JOB_REFERENCE]}}) == "tj-uid"
+    assert controller_uid({"metadata": {"ownerReferences": [other]}}) is None
+    assert controller_uid({"metadata": {}}) is None

@@ -1,0 +1,83 @@
+"""The conditions that tell more than the state: whether the storage is waited for, and since when each holds."""
+
+from typing import Any
+
+import pytest
+from epochal_api.status import ReportedStatus, Status
+from epochal_api.trainingjob import TrainingJob
+from epochal_operator.runtime.conditions import get_condition
+from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.status import status
+
+from tests.unit.operator.objects import (
+    NOW,
+    at,
+    child,
+    failed,
+    going,
+    pod,
+    report,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+)
+
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
+
+
+def having_reported(**changes: Any) -> TrainingJob:
+    return training_job(reported_status(report(**changes), NOW))
+
+
+WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
+WAITS = having_reported(waiting=WAITING)
+AVAILABLE = "The storage does what the trainer asks of it."
+NOT_ASKED = "The trainer that waited for the storage does not run any more."
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "expected"),
+    [
+        (training_job(), seen(child(), running()), None),
+        (having_reported(), seen(child(), running()), None),
+        (WAITS, seen(child(), running()), ("False", "EndpointUnreachable", "no answer")),
+        (WAITS, seen(child(), going(running(), 60)), ("False", "EndpointUnreachable", "no answer")),
+        (WAITS, seen(child(), failed()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (WAITS, seen(child(), pod()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (
+            WAITS,
+            seen(child(), pod(phase="Running", running={"startedAt": at(60)})),
+            ("Unknown", "NotAsked", NOT_ASKED),
+        ),
+        (WAITS, seen(child()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (WAITS, seen(COMPLETE, succeeded()), ("True", "Available", AVAILABLE)),
+        (WAITS, seen(FAILED, failed()), ("Unknown", "NotAsked", NOT_ASKED)),
+    ],
+)
+def test_whether_the_storage_is_waited_for(job: TrainingJob, observed: Observed, expected: Any) -> None:
+    found = get_condition(status(job, observed).conditions, "StorageAvailable")
+    assert (found and (found.status, found.reason, found.message)) == expected
+
+
+def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
+    waited = status(WAITS, seen(child(), running()))
+    for told in (reported_status(report(sequence=6), NOW), ReportedStatus()):
+        whole = Status(**dict(waited) | dict(told))
+        found = get_condition(status(training_job(whole), seen(child(), running())).conditions, "StorageAvailable")
+        assert found is not None
+        assert (found.status, found.reason) == ("True", "Available")
+
+
+def test_a_condition_keeps_the_time_of_its_change() -> None:
+    first = status(training_job(), seen(child(), pod()))
+    later = Observed(NOW.replace(hour=13), child(), (running(),))
+    second = status(training_job(first), later)
+    assert second.conditions
+    assert {one.last_transition_time for one in second.conditions} == {at(0)}
+    third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
+    changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
+    assert changed == {"Ready", "Stalled", "Failed"}

@@ -1,0 +1,200 @@
+"""Where a TrainingJob is, by what its children show: a table, and what the messages say."""
+
+from typing import Any
+
+import pytest
+from epochal_api.trainingjob import TrainingJob
+from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.status import (
+    status,
+)
+
+from tests.unit.operator.objects import (
+    NOW,
+    at,
+    child,
+    disrupted,
+    failed,
+    going,
+    pod,
+    report,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+    unscheduled,
+    waits,
+)
+
+KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
+SUSPENDED = training_job(suspend=True)
+
+
+def having_reported(**changes: Any) -> TrainingJob:
+    return training_job(reported_status(report(**changes), NOW))
+
+
+CONTINUE_FROM: list[tuple[Any, set[str]]] = [
+    ("ContinueFromNotFound", set()),
+    ("ContinueFromUnfinished", set()),
+    ("ContinueFromFailed", {"Stalled"}),
+    ("ContinueFromCircular", {"Stalled"}),
+]
+QUEUED = training_job(scheduling={"queueName": "gpus"})
+OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
+CONFLICT, REFUSED = StatusCause(Reason.FIELD_CONFLICT, "x"), StatusCause(Reason.JOB_REJECTED, "x")
+UNFINISHED = StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x")
+OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
+
+
+def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns a pod as it is once its node is gone: nobody has told that its container ended."""
+    gone = {**true("DisruptionTarget", "DeletionByPodGC", "PodGC: node no longer exists")}
+    return {**one, "status": {**one["status"], "phase": "Failed", "conditions": [gone]}}
+
+
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
+
+
+@pytest.mark.parametrize(
+    ("job", "observed", "state", "true_ones", "reason"),
+    [
+        (training_job(), seen(), "Queued", set(), "Creating"),
+        (training_job(), seen(blocked=StatusCause(Reason.NAME_CONFLICT, "x")), "Queued", {"Stalled"}, "NameConflict"),
+        (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "x")), "Queued", {"Stalled"}, "JobRejected"),
+        (training_job(), seen(blocked=StatusCause(Reason.CLEANUP, "x")), "Queued", set(), "Cleanup"),
+        *(
+            (training_job(), seen(blocked=StatusCause(Reason(reason), "x")), "Queued", stalled, reason)
+            for reason, stalled in CONTINUE_FROM
+        ),
+        (SUSPENDED, seen(blocked=UNFINISHED), "Suspended", {"Suspended"}, "ContinueFromUnfinished"),
+        (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
+        (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
+        (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ImagePullBackOff"),
+        (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
+        (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), failed(code=64)), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
+        (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
+        (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
+        (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
+        (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
+        (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (training_job(), seen(child(), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
+        (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
+        (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
+        (QUEUED, seen(child(QUEUED), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (QUEUED, seen(child(QUEUED), failed(code=143)), "Queued", {"Ready"}, "WaitingForAdmission"),
+        (OUT_OF_QUEUE, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
+        (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
+        (OUT_OF_QUEUE, seen(going(child(QUEUED)), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (OUT_OF_QUEUE, seen(going(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
+        (training_job(), seen(child(SUSPENDED), blocked=CONFLICT), "Queued", {"Ready", "Stalled"}, "FieldConflict"),
+        (training_job(), seen(child(), running(), blocked=CONFLICT), "Running", {"Ready"}, "FieldConflict"),
+        (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Running", {"Ready"}, "JobRejected"),
+        (SUSPENDED, seen(child(), blocked=REFUSED), "Queued", {"Ready", "Stalled"}, "JobRejected"),
+        (SUSPENDED, seen(child(SUSPENDED), blocked=REFUSED), "Suspended", {"Ready", "Suspended"}, "JobRejected"),
+        (
+            training_job(),
+            seen(COMPLETE, succeeded(), blocked=CONFLICT),
+            "Complete",
+            {"Ready", "Complete"},
+            "Completed",
+        ),
+        (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
+    ],
+)
+def test_state_and_conditions(
+    job: TrainingJob, observed: Observed, state: str, true_ones: set[str], reason: str
+) -> None:
+    result = status(job, observed)
+    assert result.state == state
+    assert [one.type for one in result.conditions or []] == KINDS
+    assert {kind for kind in KINDS if is_true(result.conditions, kind)} == true_ones
+    ready = get_condition(result.conditions, "Ready")
+    assert ready is not None
+    assert ready.reason == reason
+    assert all(one.reason for one in result.conditions or [])
+
+
+def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
+    job = having_reported(stage="Storing")
+    later = pod(phase="Running", running={"startedAt": at(60)})
+    assert status(job, seen(child(), later)).state == "Running"
+
+
+def test_the_scheduler_is_quoted() -> None:
+    result = status(training_job(), seen(child(), unscheduled("Insufficient nvidia.com/gpu")))
+    ready = get_condition(result.conditions, "Ready")
+    assert result.state == "Queued"
+    assert ready is not None
+    assert "Insufficient nvidia.com/gpu" in ready.message
+
+
+@pytest.mark.parametrize("pods", [(), (failed(),)])
+def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
+    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="exceeded quota: gpus"))
+    ready = get_condition(result.conditions, "Ready")
+    assert result.state == "Queued"
+    assert ready is not None
+    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+
+
+def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
+    going_on = going(child())
+    going_on["metadata"]["finalizers"] = ["foregroundDeletion", "example.com/keep"]
+    ready = get_condition(status(training_job(), seen(going_on)).conditions, "Ready")
+    assert ready is not None
+    assert "(metadata.finalizers: example.com/keep)" in ready.message
+    going_on["metadata"]["finalizers"] = ["foregroundDeletion"]
+    ready = get_condition(status(training_job(), seen(going_on)).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "Its Job is being deleted, another one follows."
+
+
+def test_a_job_that_waits_for_a_queue_names_it() -> None:
+    ready = get_condition(status(QUEUED, seen(child(QUEUED))).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "It waits until Kueue (queue gpus) lets its Job run."
+
+
+def test_a_pod_that_is_taken_away_says_why() -> None:
+    ready = get_condition(status(training_job(), seen(child(), disrupted(going(running(), 60)))).conditions, "Ready")
+    assert ready is not None
+    assert ready.message.startswith(
+        "The pod digits-1 was told to end (Eviction API: evicting), which takes up to 120 s"
+    )
+
+
+@pytest.mark.parametrize("one", [going(running(), 60), going(failed(code=143))])
+def test_a_job_that_is_out_of_time_says_so_before_its_pod_has_ended(one: dict[str, Any]) -> None:
+    ready = get_condition(status(training_job(activeDeadlineSeconds=60), seen(OUT_OF_TIME, one)).conditions, "Ready")
+    assert ready is not None
+    assert "DeadlineExceeded: It ran longer than spec.activeDeadlineSeconds, which is 60." in ready.message
+
+
+def test_a_lost_node_is_named_and_what_to_do() -> None:
+    ready = get_condition(status(training_job(), seen(child(), going(running(), -60))).conditions, "Ready")
+    assert ready is not None
+    assert ready.message.startswith("The node node-1 is not heard of")
+    assert ready.message.endswith("kubectl delete node node-1")

@@ -1,0 +1,92 @@
+"""The table of reasons: all that is emitted is in it, all that is in it is emitted, and the documents say the same."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from epochal_operator.trainingjob.reasons import Effect, Foreign, Reason, as_reason, effect
+
+ROOT = Path(__file__).parents[4]
+OPERATOR = ROOT / "operator" / "src" / "epochal_operator"
+TRAINER = ROOT / "trainer-image" / "src" / "epochal_trainer"
+FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused": 0, "Meaning": 1}
+"""Functions of the trainer that make a failure, and which of their arguments is its reason."""
+WORD = re.compile(r"`([A-Z]\w+)`")
+
+
+def nodes(folder: Path) -> Iterator[ast.AST]:
+    for file in folder.rglob("*.py"):
+        yield from ast.walk(ast.parse(file.read_text(), str(file)))
+
+
+def trainers_reasons() -> set[str]:
+    """Returns the reasons that stand in the trainer's code, wherever it makes a failure."""
+    found = set()
+    for node in nodes(TRAINER):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAILS:
+            reason = node.args[FAILS[node.func.id]]
+            if isinstance(reason, ast.Constant):
+                found.add(str(reason.value))
+    return found
+
+
+def documented(file: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields each reason of a document's tables, and its row by the names of the columns."""
+    columns: list[str] = []
+    for line in (ROOT / file).read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells or not columns:
+            columns = cells
+        elif columns[0] == "reason":
+            for word in WORD.findall(cells[0]):
+                yield word, dict(zip(columns, cells, strict=True))
+
+
+def test_the_trainer_fails_for_known_reasons_only() -> None:
+    found = trainers_reasons()
+    assert len(found) > 20
+    assert found <= set(Reason)
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    ours = {node.attr for node in nodes(OPERATOR) if isinstance(node, ast.Attribute)}
+    theirs = {node.value for node in nodes(TRAINER) if isinstance(node, ast.Constant)}
+    assert {one for one in Reason if one.name not in ours and one not in theirs} == set()
+
+
+def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
+    rows = list(documented("docs/reasons.md"))
+    assert sorted(word for word, _ in rows) == sorted(Reason)
+    for word, row in rows:
+        known = Reason(word).effect
+        assert row["Event"] == (known.event or "–"), word
+        if "Stalled" in row:
+            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            again = known.look_again_seconds
+            assert row["looked at again"] == (f"{again:g} s" if again else ""), word
+
+
+def test_the_readme_names_no_reason_that_there_is_not() -> None:
+    words = {word for word, _ in documented("README.md")}
+    assert len(words) > 20
+    assert words <= set(Reason)
+
+
+def test_the_readme_tells_of_every_reason_that_a_user_must_mend() -> None:
+    words = {word for word, _ in documented("README.md")}
+    by_itself = {Reason.SUPERSEDED}
+    assert {one for one in Reason if one.effect.stalls} | trainers_reasons() - by_itself <= words
+
+
+@pytest.mark.parametrize("word", ["ImagePullBackOff", "NameConflict"])
+def test_a_known_word_is_a_reason(word: str) -> None:
+    assert as_reason(word) is Reason(word)
+    assert effect(word) == Reason(word).effect
+
+
+def test_any_other_word_is_told_of_and_no_more() -> None:
+    assert as_reason("CreateContainerConfigError") == Foreign("CreateContainerConfigError")
+    assert not isinstance(as_reason("CreateContainerConfigError"), Reason)
+    assert effect("CreateContainerConfigError") == Effect(event="Warning", stalls=False)
