@@ -16,7 +16,7 @@ from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 
 _STATE = "state.json"
 _ARRAY = ".npy"
-
+_CHUNK_BYTES = 1024**2
 
 _NUMBERS = "biufc"
 """Kinds of types that an array may have, truth values among them. Text could be taken for a path."""
@@ -49,7 +49,7 @@ def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
         for name, array in arrays.items():
             plain = array.view(_carrier(array.dtype)) if name in bits else array
             with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
-                npy.write_array(file, plain, allow_pickle=False)
+                _write_array(file, plain)
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
@@ -121,6 +121,15 @@ def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
     if len(set(names)) < len(names):
         raise Unreadable("it holds something twice")
     return names
+
+
+def _write_array(file: IO[bytes], array: Array) -> None:
+    """Writes what numpy.lib.format.write_array does, which copies each part once more, into new memory."""
+    array = np.asarray(array, order="C")
+    npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
+    content = array.reshape(-1).view(np.uint8).data
+    for begin in range(0, len(content), _CHUNK_BYTES):
+        file.write(content[begin : begin + _CHUNK_BYTES])
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
