@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Writer
+from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
 from epochal_trainer.data import Dataset, Order, Samples, Spec
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
@@ -122,13 +122,15 @@ def train(
     facts = Facts(
         samples=order.samples, batch_size=order.batch_size, steps=order.steps, seed=order.seed, optimizer={}, data={}
     )
-    writer = Writer(lambda _: None)
+    costs = Costs()
+    writer = Writer(lambda _: None, costs)
     checkpointer = EachStep(
         TRAINING.checkpoint,
         model=model,
         callbacks=[],
         files=Files(folder, [], folder / "staging"),
         writer=writer,
+        costs=costs,
         facts=facts,
         attempt=1,
         versions={},

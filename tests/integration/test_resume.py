@@ -4,7 +4,7 @@ import csv
 import gc
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Store, Writer, variables
+from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Store, Writer, variables
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
@@ -64,8 +64,10 @@ class Recorder(Checkpointer):
         return True
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
-        self.taken.append(super().capture(position, history, seconds))
-        return self.taken[-1]
+        taken = super().capture(position, history, seconds)
+        kept = {name: array.copy() for name, array in taken.arrays.items()}  # once written, they are used again
+        self.taken.append(replace(taken, arrays=kept))
+        return taken
 
 
 class EpochRecorder(Recorder):
@@ -114,7 +116,8 @@ def run(
     files = Files(scratch, ["callbacks"], scratch / "staging")
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]
     facts = Facts(samples=50, batch_size=16, steps=STEPS, seed=spec.seed, optimizer={}, data={})
-    writer = Writer((written if written is not None else []).append)
+    costs = Costs()
+    writer = Writer((written if written is not None else []).append, costs)
     checkpointer = None
     if kind is not None:
         checkpointer = kind(
@@ -123,6 +126,7 @@ def run(
             callbacks=user,
             files=files,
             writer=writer,
+            costs=costs,
             facts=facts,
             attempt=1,
             versions={},

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import json
 import os
 import re
@@ -103,6 +104,10 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
     assert summary["metrics"]["val_loss"] == float(rows[-1]["val_loss"])
     assert summary["spec"]["training"]["epochs"] == 3
     assert set(summary["versions"]) == {"python", "epochal", "keras", "tensorflow", "numpy"}
+    assert list(summary["seconds"]) == ["import", "start", "network", "storage", "data", "training", "test", "results"]
+    assert summary["checkpoints"]["taken"] >= 1
+    assert summary["checkpoints"]["bytes"] > 0
+    assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds"}
     assert len(summary["digests"]["model"]) == len(summary["digests"]["data"]["tiny.npz"]) == 64
 
     log = (results / "training.log").read_text()
@@ -120,6 +125,46 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
         events = EventAccumulator(str(results / "tensorboard" / part), size_guidance={"tensors": 0})
         events.Reload()
         assert [event.step for event in events.Tensors(tag)] == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("bucket", ["folder", "service"])
+@pytest.mark.usefixtures("as_before", "operator", "words")
+def test_the_history_is_there_while_the_training_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    service = Service()
+    service.objects["tiny.npz"] = (folder / "data/tiny.npz").read_bytes()
+    service.etags["tiny.npz"] = hashlib.md5(service.objects["tiny.npz"], usedforsecurity=False).hexdigest()
+
+    def stored() -> list[bytes]:
+        with service.lock:
+            there = [content for key, content in service.objects.items() if key.endswith("/history.csv")]
+        return there + [path.read_bytes() for path in folder.rglob("history.csv") if path.is_relative_to(results)]
+
+    results = folder / "results"
+    seen: list[bytes] = []
+
+    def wait(_: Any, epoch: int, logs: Any = None) -> None:
+        del logs
+        end = time.monotonic() + 20
+        while epoch == 0 and not (found := stored()):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        seen.extend(found if epoch == 0 else [])
+
+    monkeypatch.setattr(keras.callbacks.ModelCheckpoint, "on_epoch_end", wait)
+    document = stored_at(service.endpoint, 60)
+    document["spec"]["data"]["bucket"] = document["spec"]["results"]["bucket"] = "bucket"
+    command(folder, document)
+    try:
+        folders = Folders(folder / "data", results) if bucket == "folder" else None
+        assert run(folder / "job.yaml", folders) == 0
+        assert [content.splitlines()[-1][:2] for content in seen] == [b"1,"]
+        (content,) = stored()
+    finally:
+        service.stop()
+    assert [line[:2] for line in content.splitlines()[1:]] == [b"1,", b"2,", b"3,"]
 
 
 LAYERS = [{"layer": "Reshape", "target_shape": [5]}, {"layer": "Dense", "units": 2}]

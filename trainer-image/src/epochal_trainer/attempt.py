@@ -27,6 +27,7 @@ from epochal_trainer.model.indices import check_indices
 from epochal_trainer.reporting import curves, history
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import (
     CALLBACKS,
@@ -104,6 +105,7 @@ class Attempt:
         self._reporter = reporter
         self._watchdog = watchdog
         self._pod = pod
+        self._costs = checkpoint.Costs()
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
         self._results: Results | None = None
@@ -151,11 +153,20 @@ class Attempt:
             data = self._load(opened.data, model, held=start.snapshot.size if start else 0)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
-        with stages.stage("training"):
+        title = f"{job.metadata.namespace}/{job.metadata.name}"
+        with stages.stage("training"), HistoryWriter(results, self._scratch, title) as written:
             fitting = Fitting(
-                spec.training, self._scratch, self._stopping, self._reporter, self._watchdog, versions=versions()
+                spec.training,
+                self._scratch,
+                self._stopping,
+                self._reporter,
+                self._watchdog,
+                versions=versions(),
+                costs=self._costs,
             )
-            epochs = fitting.run(model, data, user_callbacks, start=start, store=store, attempt=attempt)
+            epochs = fitting.run(
+                model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=written.put
+            )
         test = None
         if data.test is not None:
             with stages.stage("test"):
@@ -271,6 +282,7 @@ class Attempt:
             "test": test,
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
+            "checkpoints": self._costs.dump(),
             "digests": {"data": data.digests, "model": sha256(scratch / MODEL)},
             "versions": versions(),
             "spec": self._job.spec.model_dump(mode="json"),

@@ -153,8 +153,11 @@ class _Run:
         )
         reporter.start()
         backend.choose(job.spec.framework)
-        with stages.stage("start"), logs.without_greetings(self._scratch / "stderr"):
-            from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - Keras takes seconds
+        with logs.without_greetings(self._scratch / "stderr"):
+            with stages.stage("import"):
+                import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib
+            with stages.stage("start"):
+                from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras
         self._attempt = Attempt(
             job,
             scratch=self._scratch,

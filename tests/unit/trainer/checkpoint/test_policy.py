@@ -5,19 +5,36 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from epochal_api.training import Checkpoint
-from epochal_trainer.checkpoint import Checkpointer, Facts, Files, Position, Snapshot, Writer
+from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
+from epochal_trainer.checkpoint.policy import epochs_between
+from epochal_trainer.reporting.history import Epoch
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
+def checkpointer_of(folder: Path, writer: Writer, costs: Costs, **policy: int) -> Checkpointer:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer="Adam", loss="mse")
+    return Checkpointer(
+        Checkpoint.model_validate(policy),
+        model=model,
+        callbacks=[],
+        files=Files(folder, [], folder / "staging"),
+        writer=writer,
+        costs=costs,
+        facts=Facts(samples=1, batch_size=1, steps=1, seed=0, optimizer={}, data={}),
+        attempt=1,
+        versions={},
+    )
+
+
 def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(optimizer="Adam", loss="mse")
     writing, go_on = threading.Event(), threading.Event()
     written: list[int] = []
 
@@ -26,17 +43,8 @@ def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
         go_on.wait(10)
         written.append(snapshot.state.position.epoch)
 
-    writer = Writer(write)
-    checkpointer = Checkpointer(
-        Checkpoint(),
-        model=model,
-        callbacks=[],
-        files=Files(tmp_path, [], tmp_path / "staging"),
-        writer=writer,
-        facts=Facts(samples=1, batch_size=1, steps=1, seed=0, optimizer={}, data={}),
-        attempt=1,
-        versions={},
-    )
+    writer = Writer(write, Costs())
+    checkpointer = checkpointer_of(tmp_path, writer, Costs())
     there: list[weakref.ref[Snapshot]] = []
     at_once: list[int] = []
     copy = Snapshot.of
@@ -57,3 +65,67 @@ def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
     writer.close()
     assert at_once == [1, 2, 2, 2]
     assert written == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("cost", "epoch_seconds", "every"),
+    [
+        (0.0, 10.0, 1),  # none was written yet
+        (0.5, 10.0, 1),
+        (0.51, 10.0, 2),
+        (3.0, 10.0, 6),
+        (60.0, 10.0, 120),
+        (0.09, 0.1, 1),  # what costs next to nothing is taken all the same
+        (0.2, 1.0, 4),
+        (1.0, 3600.0, 1),
+        (1.0, 0.0, 1),  # no epoch has ended yet
+    ],
+)
+def test_checkpoints_take_no_more_than_their_part_of_the_time(cost: float, epoch_seconds: float, every: int) -> None:
+    assert epochs_between(cost, epoch_seconds) == every
+
+
+@pytest.mark.parametrize(
+    ("policy", "due"),
+    [
+        ({}, [1, 4, 7]),
+        ({"everyEpochs": 1}, [1, 4, 7]),  # as the API server writes it where nobody does
+        ({"everyEpochs": 2}, [2, 4, 6, 8]),
+        ({"everySeconds": 3600}, [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_what_costs_much_is_taken_less_often_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, policy: dict[str, int], due: list[int]
+) -> None:
+    costs = Costs()
+    writer = Writer(lambda _: None, Costs())
+    checkpointer = checkpointer_of(tmp_path, writer, costs, **policy)
+    history: list[Epoch] = []
+    found = []
+    with caplog.at_level("INFO"):
+        for number in range(1, 9):
+            history.append(Epoch(number, 10.0, None, {"loss": 0.5}))
+            if checkpointer.due_after(number):
+                found.append(number)
+                checkpointer.store(checkpointer.capture(Position(epoch=number), history, seconds=0))
+                costs.capture_cpu = 1.5
+    writer.close()
+    assert found == due
+    said = [message for message in caplog.messages if "A checkpoint takes about 1.5 s" in message]
+    assert len(said) == (due == [1, 4, 7])
+    assert all("an epoch 10.0 s: from here on one is taken every 3 epochs" in message for message in said)
+
+
+def test_memory_of_a_checkpoint_that_is_written_is_used_again(tmp_path: Path) -> None:
+    writer = Writer(lambda _: None, Costs())
+    checkpointer = checkpointer_of(tmp_path, writer, Costs())
+    snapshots = []
+    for epoch in range(3):
+        snapshots.append(checkpointer.capture(Position(epoch=epoch), [], seconds=0))
+        if epoch == 0:
+            checkpointer.store(snapshots[0])
+            assert writer.flush(10)
+    writer.close()
+    first, second, third = (snapshot.arrays["model/0"] for snapshot in snapshots)
+    assert np.shares_memory(first, second)
+    assert not np.shares_memory(second, third)  # it is not known to be written

@@ -2,7 +2,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from epochal_trainer.checkpoint import Snapshot, Writer
+from epochal_trainer.checkpoint import Costs, Snapshot, Writer
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.lib.signals import Terminated
 
@@ -24,7 +24,7 @@ class Slow:
 
 def test_only_the_newest_waits(make: Make) -> None:
     slow = Slow()
-    writer = Writer(slow)
+    writer = Writer(slow, Costs())
     writer.put(make(1))
     slow.begun.acquire()
     for epoch in (2, 3, 4):
@@ -37,7 +37,7 @@ def test_only_the_newest_waits(make: Make) -> None:
 
 
 def test_nothing_to_write_is_written_at_once() -> None:
-    writer = Writer(lambda _: None)
+    writer = Writer(lambda _: None, Costs())
     assert writer.flush(0)
     writer.check()
     writer.close()
@@ -51,7 +51,7 @@ def test_what_goes_wrong_is_told(make: Make, error: Exception, raised: type[Exce
     def fail(_: Snapshot) -> None:
         raise error
 
-    writer = Writer(fail)
+    writer = Writer(fail, Costs())
     writer.put(make(1))
     assert not writer.flush(10)
     with pytest.raises(raised):
@@ -69,7 +69,7 @@ def test_who_is_told_to_stop_still_tries(make: Make, monkeypatch: pytest.MonkeyP
         if len(tries) < 3:
             raise Terminated
 
-    writer = Writer(write)
+    writer = Writer(write, Costs())
     writer.put(make(1))
     assert writer.flush(10)
     assert tries == [1, 1, 1]

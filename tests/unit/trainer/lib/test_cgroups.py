@@ -59,3 +59,15 @@ def test_this_process_has_had_some() -> None:
     assert most is not None
     assert most > 10 * 1024**2
     assert most <= (cgroups.limit() or most)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [("50000 100000\n", 0.5), ("100000000 100000\n", 4.0), ("max 100000\n", 4.0), (None, 4.0)]
+)
+def test_cores_are_those_that_the_kernel_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, found: float
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
+    if content is not None:
+        (tmp_path / "cpu.max").write_text(content)
+    assert cgroups.cores(tmp_path) == found

@@ -67,3 +67,10 @@ class Backend(Protocol):
             before: What the network does to features until they reach it.
             features: Features of shape (samples, ...).
         """
+
+    def value(self, variable: Any) -> NDArray[Any]:
+        """Returns a variable's value; where it is in the host's memory, without a copy of it.
+
+        Args:
+            variable: A variable of Keras.
+        """

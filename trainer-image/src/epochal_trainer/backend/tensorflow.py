@@ -123,3 +123,14 @@ def _taken(
     data = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(arrays).repeat()))
     data = data.map(batch, num_parallel_calls=_THREADS, deterministic=True)
     return data.with_options(options).prefetch(_AHEAD)
+
+
+def value(variable: Any) -> Array:
+    """See Backend."""
+    with tf.device("CPU"):
+        tensor = tf.identity(variable.value)
+    try:
+        return np.asarray(memoryview(tensor))
+    except ValueError:  # a type that Python's buffers do not know, such as bfloat16
+        copied: Array = tensor.numpy()
+        return copied

@@ -1,5 +1,6 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
+from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
 from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted
@@ -12,6 +13,7 @@ from epochal_trainer.checkpoint.writer import Writer
 __all__ = [
     "BeforeValidation",
     "Checkpointer",
+    "Costs",
     "Facts",
     "Files",
     "Position",

@@ -17,7 +17,6 @@ from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 _STATE = "state.json"
 _ARRAY = ".npy"
 
-
 _NUMBERS = "biufc"
 """Kinds of types that an array may have, truth values among them. Text could be taken for a path."""
 
@@ -49,7 +48,7 @@ def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
         for name, array in arrays.items():
             plain = array.view(_carrier(array.dtype)) if name in bits else array
             with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
-                np.save(file, plain, allow_pickle=False)
+                npy.write(file, plain)
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:

@@ -1,18 +1,44 @@
 """When checkpoints are taken, and of what."""
 
+import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import keras
 from epochal_api.training import Checkpoint
 
+from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.validation import BeforeValidation
 from epochal_trainer.checkpoint.writer import Writer
+from epochal_trainer.lib import cgroups
 from epochal_trainer.reporting.history import Epoch
+
+log = logging.getLogger(__name__)
+
+_MOST = 0.05
+"""Part of a training's time that checkpoints may take, unless spec.training.checkpoint says when to take them."""
+_LEAST_SECONDS = 0.1
+"""What costs less is not worth to be done without."""
+_RECENT = 5
+"""Epochs whose median tells how long one takes: the first one of an attempt takes longer."""
+
+
+def epochs_between(cost: float, epoch_seconds: float) -> int:
+    """Returns after how many epochs the next checkpoint is due, so that they take no more than their part of the time.
+
+    Args:
+        cost: Seconds by which one makes a training longer.
+        epoch_seconds: Seconds that an epoch takes without.
+    """
+    if cost < _LEAST_SECONDS or epoch_seconds <= 0:
+        return 1
+    return math.ceil(cost / (_MOST * epoch_seconds))
 
 
 class Checkpointer:
@@ -24,6 +50,7 @@ class Checkpointer:
         callbacks: The user's callbacks.
         files: Takes copies of the files that the training writes.
         writer: Writes checkpoints.
+        costs: Takes what they cost; the writer's, too.
         facts: What an epoch's batches follow from.
         attempt: The attempt.
         versions: Versions of what the result depends on.
@@ -37,6 +64,7 @@ class Checkpointer:
         callbacks: Sequence[Any],
         files: Files,
         writer: Writer,
+        costs: Costs,
         facts: Facts,
         attempt: int,
         versions: Mapping[str, str],
@@ -46,10 +74,14 @@ class Checkpointer:
         self._callbacks = callbacks
         self._files = files
         self._writer = writer
+        self._costs = costs
         self._facts = facts
         self._attempt = attempt
         self._versions = versions
         self._last = time.monotonic()
+        self._last_epoch = 0
+        self._epoch_seconds = 0.0
+        self._rare = False
 
     def check(self) -> None:
         """Tells whether checkpoints can be written.
@@ -65,8 +97,25 @@ class Checkpointer:
         return every is not None and time.monotonic() >= self._last + every
 
     def due_after(self, epoch: int) -> bool:
-        """Whether one is due after so many finished epochs."""
-        return epoch % self._policy.every_epochs == 0
+        """Whether one is due after so many finished epochs.
+
+        If the policy says only that there is one after each, which the API server says where nobody does, one that
+        costs more than its part of the time is taken less often.
+        """
+        if self._policy.every_epochs > 1 or self._policy.every_seconds is not None:
+            return epoch % self._policy.every_epochs == 0
+        cost = self._costs.seconds(cgroups.cores())
+        every = epochs_between(cost, self._epoch_seconds)
+        if every > 1 and not self._rare:
+            self._rare = True
+            log.info(
+                "A checkpoint takes about %.1f s of the training's time, and an epoch %.1f s: from here on one is "
+                "taken every %d epochs or so; spec.training.checkpoint.everySeconds bounds what a kill may cost.",
+                cost,
+                self._epoch_seconds,
+                every,
+            )
+        return epoch >= self._last_epoch + every
 
     def before_validation(self) -> BeforeValidation:
         """Returns what validation, about to begin, will change."""
@@ -83,23 +132,27 @@ class Checkpointer:
         Raises:
             Failure: ScratchFull.
         """
-        for callback in self._callbacks:
-            if isinstance(callback, keras.callbacks.TensorBoard):
-                for writer in callback._writers.values():  # noqa: SLF001 - what it holds back is in no file yet
-                    writer.flush()
-        files = self._files.take()
-        self._writer.make_room()
-        return Snapshot.of(
-            self._model,
-            self._callbacks,
-            position=position,
-            history=history,
-            seconds=seconds,
-            facts=self._facts,
-            attempt=self._attempt,
-            files=files,
-            versions=self._versions,
-        )
+        with self._costs.capturing():
+            for callback in self._callbacks:
+                if isinstance(callback, keras.callbacks.TensorBoard):
+                    for writer in callback._writers.values():  # noqa: SLF001 - what it holds back is in no file yet
+                        writer.flush()
+            files = self._files.take()
+            snapshot = Snapshot.of(
+                self._model,
+                self._callbacks,
+                position=position,
+                history=history,
+                seconds=seconds,
+                facts=self._facts,
+                attempt=self._attempt,
+                files=files,
+                versions=self._versions,
+                spare=self._writer.make_room(),
+            )
+        self._last_epoch = len(history)
+        self._epoch_seconds = median([epoch.seconds for epoch in history[-_RECENT:]] or [0.0])
+        return snapshot
 
     def store(self, snapshot: Snapshot) -> None:
         """Hands a checkpoint on to be written."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -44,6 +45,7 @@ class Snapshot:
         attempt: int,
         files: Mapping[str, Copy],
         versions: Mapping[str, str],
+        spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
         """Takes the state of a training.
 
@@ -57,6 +59,7 @@ class Snapshot:
             attempt: The attempt.
             files: Copies of the files that were written.
             versions: Versions of what the result depends on.
+            spare: Arrays of a checkpoint that is needed no more, to copy into.
 
         Returns:
             Its state: copies in the host's memory.
@@ -64,7 +67,7 @@ class Snapshot:
         arrays: dict[str, Array] = {}
         groups = variables.groups(model)
         for group, members in groups.items():
-            arrays.update(variables.values(members, group))
+            arrays.update(variables.values(members, group, spare))
         by_adapt = learned.values(model)
         arrays.update(
             {variables.name(variables.LEARNED, index): value for index, value in enumerate(by_adapt.values())}

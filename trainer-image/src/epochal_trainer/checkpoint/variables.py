@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
+from epochal_trainer import backend
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.data.samples import Array
 
@@ -132,11 +134,23 @@ def arrange(
     return here
 
 
-def values(variables: Sequence[Any], group: str) -> Iterator[tuple[str, Array]]:
-    """Yields copies of the variables' values, under the names that they have in a checkpoint."""
+def values(
+    variables: Sequence[Any], group: str, spare: Mapping[str, Array] = MappingProxyType({})
+) -> Iterator[tuple[str, Array]]:
+    """Yields copies of the variables' values, under the names that they have in a checkpoint.
+
+    Args:
+        variables: The variables.
+        group: Their group.
+        spare: Arrays by name that nobody needs any more, to copy into: new memory takes longer than a copy.
+    """
     for index, variable in enumerate(variables):
-        array: Array = keras.ops.convert_to_numpy(variable)
-        yield name(group, index), array if array.flags.owndata else array.copy()
+        key, value = name(group, index), backend.current().value(variable)
+        if (array := spare.get(key)) is not None and (array.shape, array.dtype) == (value.shape, value.dtype):
+            np.copyto(array, value)
+            yield key, array
+        else:
+            yield key, np.array(value)
 
 
 def assign(variables: Sequence[Any], group: str, arrays: Mapping[str, Array]) -> None:

@@ -4,7 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.snapshot import Snapshot
+from epochal_trainer.data.samples import Array
+from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 
@@ -16,11 +19,14 @@ class Writer:
     """Writes the newest checkpoint there is. One that waits gives way to a newer one.
 
     Args:
-        write: Writes one, durably.
+        write: Writes one, durably, and keeps nothing of it: its arrays are used again.
+        costs: Takes what that costs.
     """
 
-    def __init__(self, write: Callable[[Snapshot], None]) -> None:
+    def __init__(self, write: Callable[[Snapshot], None], costs: Costs) -> None:
         self._write = write
+        self._costs = costs
+        self._spare: dict[str, Array] = {}
         self._changed = threading.Condition()
         self._waiting: Snapshot | None = None
         self._writing = False
@@ -35,11 +41,17 @@ class Writer:
             self._waiting = snapshot
             self._changed.notify_all()
 
-    def make_room(self) -> None:
-        """Lets go of a checkpoint that waits: a newer one is about to be taken, and memory need not hold three."""
+    def make_room(self) -> dict[str, Array]:
+        """Lets go of a checkpoint that waits: a newer one is about to be taken, and memory need not hold three.
+
+        Returns:
+            Arrays by name that nobody needs any more, those of a checkpoint of before: to take the newer one into.
+        """
         with self._changed:
-            self._waiting = None
+            spare = self._spare if self._waiting is None else self._waiting.arrays
+            self._spare, self._waiting = {}, None
             self._changed.notify_all()
+        return spare
 
     def check(self) -> None:
         """Tells what went wrong.
@@ -71,12 +83,14 @@ class Writer:
         """Ends the thread, once the checkpoint that it writes is written. One that waits is not."""
         with self._changed:
             self._closed = True
+            self._spare = {}
             self._changed.notify_all()
 
     def _idle(self) -> bool:
         return self._error is not None or (self._waiting is None and not self._writing)
 
     def _run(self) -> None:
+        priority.lower()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting is not None or self._closed)
@@ -87,14 +101,17 @@ class Writer:
             again: Snapshot | None = None
             error: BaseException | None = None
             try:
-                self._write(snapshot)
+                with self._costs.writing(snapshot.size):
+                    self._write(snapshot)
             except Terminated:
                 again = snapshot  # a storage is not waited for by who is told to stop, but this is the last chance
             except BaseException as caught:  # noqa: BLE001 - it is raised where the training can end
                 error = caught
-            del snapshot
             with self._changed:
                 self._writing, self._error = False, error
+                if again is None and not self._closed:
+                    self._spare = snapshot.arrays
+                del snapshot
                 self._waiting = self._waiting or again
                 self._changed.notify_all()
                 if error is not None:

@@ -1,5 +1,6 @@
-"""Memory as the kernel counts it for this process's container: control groups of version 1 or 2."""
+"""Memory and cores as the kernel counts them for this process's container: control groups of version 1 or 2."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,6 +65,16 @@ def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
         return own.peak
     lines = (line.split() for line in (proc / "self/status").read_text().splitlines())
     return next((int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:"), None)
+
+
+def cores(cgroups: Path = CGROUPS) -> float:
+    """Returns how many cores this process may use, as far as the kernel says."""
+    most = float(len(os.sched_getaffinity(0)))
+    try:
+        quota, period = (cgroups / "cpu.max").read_text().split()
+        return min(most, int(quota) / int(period))
+    except (OSError, ValueError):  # none is seen from here, or it is "max"
+        return most
 
 
 def _number(path: Path) -> int | None:

@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 
 _MOST_HEADER = 16 * 1024
 """Bytes of an array's header; numpy itself refuses headers above 10,000."""
+_CHUNK_BYTES = 1024**2
+
+
+def write(file: IO[bytes], array: NDArray[Any]) -> None:
+    """Writes what numpy.lib.format.write_array does, which copies each part once more, into new memory."""
+    array = np.asarray(array, order="C")
+    npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
+    content = array.reshape(-1).view(np.uint8).data
+    for begin in range(0, len(content), _CHUNK_BYTES):
+        file.write(content[begin : begin + _CHUNK_BYTES])
 
 
 def read(file: IO[bytes], held: int, accept: Callable[[np.dtype[Any], int], None]) -> NDArray[Any]:

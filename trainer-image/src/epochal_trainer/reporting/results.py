@@ -55,9 +55,13 @@ class Results:
         Raises:
             Failure: As `check`, or as the bucket.
         """
-        self._bucket.upload(path, f"{self._folder}/{name}", before=self._check)
+        self.upload(path, name)
         log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
         return self.uri(name)
+
+    def upload(self, path: Path, name: str) -> None:
+        """Stores a file without a word in the log; else as `store`."""
+        self._bucket.upload(path, f"{self._folder}/{name}", before=self._check)
 
     def store_folder(self, path: Path, name: str) -> None:
         """Stores all files of a folder, if there is one.

@@ -1,7 +1,7 @@
 """The stage of training: from a checkpoint or from the beginning, watched, reported, stored step by step."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Fitting:
         reporter: Takes what is to be reported.
         watchdog: Takes each step.
         versions: Versions of what the result depends on.
+        costs: Takes what checkpoints cost.
     """
 
     training: Training
@@ -55,6 +56,7 @@ class Fitting:
     reporter: Reporter
     watchdog: Watchdog
     versions: Mapping[str, str]
+    costs: checkpoint.Costs
 
     def run(
         self,
@@ -65,6 +67,7 @@ class Fitting:
         start: checkpoint.Start | None,
         store: checkpoint.Store,
         attempt: int,
+        on_epoch: Callable[[Sequence[Epoch]], None],
     ) -> Sequence[Epoch]:
         """Trains, and returns once the last checkpoint is stored.
 
@@ -75,6 +78,7 @@ class Fitting:
             start: What was found to go on from, if anything.
             store: Takes checkpoints.
             attempt: The attempt.
+            on_epoch: Takes the epochs so far when one has ended. It waits for nothing.
 
         Returns:
             The epochs, those before this attempt too.
@@ -98,16 +102,17 @@ class Fitting:
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
 
-        def on_epoch(epochs: Sequence[Epoch]) -> None:
+        def on_epoch_end(epochs: Sequence[Epoch]) -> None:
             scalars.write(epochs[-1])
+            on_epoch(epochs)
             self.reporter.update(**_reached(epochs))
 
-        writer = checkpoint.Writer(store.write)
+        writer = checkpoint.Writer(store.write, self.costs)
         progress = Progress(
             epochs=training.epochs,
             steps=order.steps,
             stopping=self.stopping,
-            on_epoch=on_epoch,
+            on_epoch=on_epoch_end,
             on_step=self.watchdog.at,
             checkpointer=checkpoint.Checkpointer(
                 training.checkpoint,
@@ -115,6 +120,7 @@ class Fitting:
                 callbacks=callbacks,
                 files=files,
                 writer=writer,
+                costs=self.costs,
                 facts=facts,
                 attempt=attempt,
                 versions=self.versions,

@@ -1,0 +1,174 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.signals import Terminated
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.history_writer import FIRST_CURVES, INTERVAL, HistoryWriter
+from epochal_trainer.reporting.results import Results
+from epochal_trainer.storage import FolderBucket
+
+
+class Clock:
+    """Stands still until it is set, and knows when it was looked at."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.looked = threading.Event()
+
+    def __call__(self) -> float:
+        self.looked.set()
+        return self.now
+
+
+class Storage(FolderBucket):
+    """Tells of each try to write, and fails as it is told to."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.tries = threading.Semaphore(0)
+        self.stored: list[tuple[str, int]] = []
+        self.error: BaseException | None = None
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
+        try:
+            self.go_on.wait(10)
+            if self.error is not None:
+                raise self.error
+            super().upload(path, key, before=before)
+            self.stored.append((key, path.read_bytes().count(b"\n") - 1 if key.endswith("csv") else 0))
+        finally:
+            self.tries.release()
+
+    def tried(self) -> None:
+        assert self.tries.acquire(timeout=10)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    (tmp_path / "bucket").mkdir()
+    return Storage(tmp_path / "bucket")
+
+
+@pytest.fixture
+def writer(tmp_path: Path, storage: Storage, clock: Clock) -> Iterator[HistoryWriter]:
+    with HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock) as running:
+        yield running
+
+
+def epochs(count: int) -> list[Epoch]:
+    return [Epoch(number, 1.0, None, {"loss": 0.5}) for number in range(1, count + 1)]
+
+
+def test_it_is_stored_at_once_and_then_no_more_than_once_in_ten_seconds(
+    writer: HistoryWriter, storage: Storage, clock: Clock
+) -> None:
+    writer.put(epochs(1))
+    storage.tried()
+    for count, seconds in ((2, 0.1), (3, INTERVAL / 2)):
+        clock.now += seconds
+        clock.looked.clear()
+        writer.put(epochs(count))
+        assert clock.looked.wait(10)
+    clock.now += INTERVAL / 2
+    writer.put(epochs(4))
+    storage.tried()
+    assert storage.stored == [("r/history.csv", 1), ("r/history.csv", 4)]
+
+
+def test_curves_are_drawn_as_seldom_as_drawing_takes_long(
+    writer: HistoryWriter, storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    cpu = 0.0
+
+    def draw(drawing: list[Epoch], path: Path, *, title: str) -> None:
+        nonlocal cpu
+        cpu += 0.5
+        drawn.append(len(drawing))
+        path.write_text(title)
+
+    monkeypatch.setattr("epochal_trainer.reporting.curves.draw", draw)
+    monkeypatch.setattr("time.thread_time", lambda: cpu)
+    for count, seconds, files in ((1, FIRST_CURVES - 1, 1), (2, INTERVAL, 2), (3, 45.0, 1), (4, 10.0, 2)):
+        clock.now += seconds
+        writer.put(epochs(count))
+        for _ in range(files):
+            storage.tried()
+    assert drawn == [2, 4]
+    assert (storage.root / "r/curves.png").read_text() == "n/j"
+
+
+@pytest.mark.parametrize("error", [refused("ResultsNotWritable", "no room left"), OSError("full"), ValueError("x")])
+def test_a_storage_that_fails_is_told_once_and_tried_again(
+    writer: HistoryWriter, storage: Storage, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    storage.error = error
+    for count in (1, 2):
+        writer.put(epochs(count))
+        storage.tried()
+        clock.now += INTERVAL
+    storage.error = None
+    writer.put(epochs(3))
+    storage.tried()
+    assert storage.stored == [("r/history.csv", 3)]
+    assert len([message for message in caplog.messages if str(error) in message]) == 1
+
+
+def test_a_storage_that_does_not_answer_holds_nobody_up(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+    storage.go_on.clear()
+    writer = HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock)
+    with suppress(ZeroDivisionError), writer:
+        writer.put(epochs(1))
+        writer.put(epochs(2))
+        raise ZeroDivisionError  # who fails does not wait for it either
+    assert storage.stored == []
+    storage.go_on.set()
+
+
+def test_nothing_is_on_its_way_once_it_is_over(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+    storage.go_on.clear()
+    with HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock) as writer:
+        writer.put(epochs(1))
+        while not clock.looked.wait(10) or writer._waiting:
+            pass
+        threading.Timer(0.05, storage.go_on.set).start()
+    assert storage.stored == [("r/history.csv", 1)]
+    writer.put(epochs(2))
+    assert storage.stored == [("r/history.csv", 1)]
+
+
+def test_who_is_told_to_stop_stores_no_more(writer: HistoryWriter, storage: Storage) -> None:
+    storage.error = Terminated()
+    writer.put(epochs(1))
+    storage.tried()
+    writer._thread.join(10)
+    assert not writer._thread.is_alive()
+
+
+def test_nothing_is_stored_over_the_history_of_a_later_attempt(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+    earlier, later = (Attempts(storage, "r", pod) for pod in ("earlier", "later"))
+    earlier.begin("spec")
+    with HistoryWriter(Results(storage, "r", earlier.check), tmp_path, "n/j", clock) as writer:
+        writer.put(epochs(2))
+        storage.tried()
+        later.begin("spec")
+        clock.now += INTERVAL
+        writer.put(epochs(3))
+        storage.tried()
+        writer._thread.join(10)
+        assert not writer._thread.is_alive()
+    assert storage.stored == [("r/history.csv", 2)]
+    with pytest.raises(Failure, match="attempt 2 of pod later has begun since"):
+        earlier.check()
