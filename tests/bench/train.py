@@ -38,7 +38,7 @@ def _ours(namespace: Namespace, name: str) -> tuple[list[float], float, float]:
     history = buckets.read(buckets.connect(), "mnist-results", f"{folder.rstrip('/')}/history.csv").decode()
     header, *rows = [line.split(",") for line in history.splitlines()]
     seconds = [float(row[header.index("seconds")]) for row in rows]
-    created = get("tj", name, namespace=namespace.name)["metadata"]["creationTimestamp"]
+    created = get("trainingjob", name, namespace=namespace.name)["metadata"]["creationTimestamp"]
     (pod,) = namespace.pods(name)
     return seconds[1:], _pod_seconds(pod), _seconds(created, status["completionTime"])
 
