@@ -46,7 +46,8 @@ helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
 test-e2e: .venv/synced cluster-up images faketime seaweedfs install ## The tests on the local cluster
-	$(IN_CLUSTER) $(PYTEST) tests/e2e
+	$(IN_CLUSTER) $(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not alone" tests/e2e
+	$(IN_CLUSTER) $(PYTEST) -m alone tests/e2e
 
 test-down: .venv/synced ## Take the local cluster down and see that nothing is left
 	$(PYTEST) tests/cluster/test_down.py
