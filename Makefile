@@ -9,6 +9,7 @@ UV := $(or $(shell command -v uv),$(EPOCHAL_CACHE)/uv/bin/uv)
 CLUSTER := $(UV) run --quiet --only-group cluster python tests/cluster
 IN_CLUSTER := tests/cluster/run
 PYTHON := .venv/bin/python
+PYTEST := .venv/bin/pytest --quiet --durations 15
 MNIST := $(EPOCHAL_CACHE)/mnist
 
 help: ## List the commands
@@ -36,19 +37,20 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests
-	$(UV) run --frozen pytest --quiet --numprocesses 3 --dist worksteal
+	$(PYTEST) --numprocesses 3 --dist worksteal
 
 test-integration: .venv/synced ## The trainer as a whole: real trainings, processes and servers, but no cluster
-	$(UV) run --frozen pytest --quiet --numprocesses 2 --dist worksteal tests/integration
+	$(PYTEST) --numprocesses 2 --dist worksteal tests/integration
 
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
 test-e2e: .venv/synced cluster-up images faketime seaweedfs install ## The tests on the local cluster
-	$(IN_CLUSTER) .venv/bin/pytest --quiet tests/e2e
+	$(IN_CLUSTER) $(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not alone" tests/e2e
+	$(IN_CLUSTER) $(PYTEST) -m alone tests/e2e
 
 test-down: .venv/synced ## Take the local cluster down and see that nothing is left
-	$(UV) run --frozen pytest --quiet tests/cluster/test_down.py
+	$(PYTEST) tests/cluster/test_down.py
 
 bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)

@@ -1,7 +1,8 @@
-"""What TensorFlow reads when it is imported, and moments drawn at random."""
+"""What TensorFlow reads when it is imported, how long a test may take, and moments drawn at random."""
 
 import os
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,15 @@ settings.register_profile("untimed", deadline=None)  # a busy machine is no faul
 settings.load_profile("untimed")
 
 SEED = "EPOCHAL_TEST_SEED"
+SECONDS = {"unit": 120, "integration": 180, "e2e": 360, "cluster": 360}
+"""How long a test of each suite may take, its fixtures included: one that hangs fails, and the next one follows."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            suite = item.path.relative_to(Path(__file__).parent).parts[0]
+            item.add_marker(pytest.mark.timeout(SECONDS[suite]))
 
 
 @pytest.fixture

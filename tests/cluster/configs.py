@@ -31,6 +31,8 @@ def kubelet() -> dict[str, Any]:
         # The machine may still have cgroup v1, and no systemd to ask.
         "cgroupDriver": "cgroupfs",
         "failSwapOn": False,
+        # A ConfigMap that comes later is seen when its pod is looked at again: no test shall wait minutes for it.
+        "syncFrequency": "5s",
         "clusterDomain": network.DOMAIN,
         "clusterDNS": [network.DNS_SERVICE],
         # The machine's name servers cannot be reached from here.

@@ -1,6 +1,7 @@
 """What every test on the cluster starts from: buckets with data, and a namespace of its own."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,25 @@ from tests.kit import buckets, jobs
 from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import apply, kubectl
 
+DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
+LONGEST = ("test_resume", "test_storage", "test_rbac", "test_lifecycle", "test_job", "test_pods")
+"""Of the files that run side by side these begin first, so that none of them is left alone in the end."""
 
-@pytest.fixture(scope="session", autouse=True)
-def _cluster() -> None:
-    """Fails at once where there is no cluster with Epochal in it: `make test-e2e` brings it up."""
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fills the buckets once for all. Fails at once where there is no cluster: `make test-e2e` brings it up."""
+    one_of_several = hasattr(session.config, "workerinput")
+    if one_of_several or session.config.option.collectonly:
+        return
     kubectl("rollout", "status", "deployment/epochal", "--namespace", "epochal-system", "--timeout=60s")
+    client = buckets.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        buckets.fill(client, DATA, [jobs.digits_file(Path(folder))])
+    buckets.fill(client, RESULTS, [])
 
 
 @pytest.fixture(scope="session")
@@ -24,14 +39,10 @@ def store() -> Minio:
 
 
 @pytest.fixture(scope="session")
-def digits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return jobs.digits_file(tmp_path_factory.mktemp("digits"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _buckets(store: Minio, digits_file: Path) -> None:
-    buckets.fill(store, DIGITS["spec"]["data"]["bucket"], [digits_file])
-    buckets.fill(store, DIGITS["spec"]["results"]["bucket"], [])
+def digits_file(store: Minio, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("digits") / "digits.npz"
+    store.fget_object(DATA, file.name, str(file))
+    return file
 
 
 @pytest.fixture(scope="module")

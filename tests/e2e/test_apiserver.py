@@ -17,6 +17,8 @@ from tests.kit.kubectl import get, items, kubectl, wait
 from tests.kit.process import Process, installed_away, token
 from tests.kit.proxy import Proxy
 
+pytestmark = pytest.mark.alone
+
 NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
 """A job that gets its Job and its pod, and needs no more of the machine."""
 CALM_SECONDS = 120

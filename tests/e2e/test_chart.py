@@ -10,6 +10,8 @@ from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Refused, get, kubectl, wait
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "epochal"
 

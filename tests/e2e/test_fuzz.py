@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.kit import operator
-from tests.kit.apiserver import TRAINING_JOBS, Refusal, request
+from tests.kit.apiserver import Refusal, path, request
 from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import Object, items, wait
 
@@ -182,7 +182,7 @@ class Cluster:
     @property
     def path(self) -> str:
         """Where the jobs are."""
-        return f"{TRAINING_JOBS}/namespaces/{self.namespace.name}/{PLURAL}"
+        return path(PLURAL, namespace=self.namespace.name)
 
     def create(self, job: Object) -> str | None:
         """Creates a job and returns its name, or None if it was refused, which it must be with a field's name."""

@@ -1,9 +1,9 @@
-"""Suspend and resume, deletion, deadlines, time to live."""
+"""Suspend and resume, deletion, deadlines, time to live, GPUs."""
 
 from typing import Any
 
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import apply, get, items, kubectl, wait
+from tests.kit.kubectl import items, kubectl, wait
 
 LONG: dict[str, Any] = {"training__epochs": 100_000, "training__callbacks": []}
 
@@ -58,74 +58,6 @@ def test_a_finished_job_goes_after_its_time_to_live(namespace: Namespace) -> Non
     namespace.patch({"ttlSecondsAfterFinished": 1}, "brief")
     for kind in ("trainingjobs", "jobs", "pods"):
         wait(f"its {kind} to be gone", lambda kind=kind: left(namespace, kind, "brief") == [], seconds=30)  # type: ignore[misc]
-
-
-def test_a_job_that_was_deleted_under_a_running_training_is_made_again(namespace: Namespace) -> None:
-    namespace.apply(digits("again", training__epochs=40, training__callbacks=[]))
-    namespace.wait_epoch(1, "again")
-    before = get("job", "again", namespace=namespace.name)["metadata"]["uid"]
-    kubectl("delete", "job", "again", "--namespace", namespace.name)
-    namespace.complete("again")
-    assert get("job", "again", namespace=namespace.name)["metadata"]["uid"] != before
-
-
-def test_a_job_that_somebody_stopped_goes_on(namespace: Namespace) -> None:
-    namespace.apply(digits("stopped", training__epochs=40, training__callbacks=[]))
-    namespace.wait_epoch(1, "stopped")
-    for change in ({"parallelism": 0}, {"suspend": True}):
-        namespace.patch(change, "stopped", kind="job")
-    namespace.complete("stopped")
-
-
-def test_somebody_who_keeps_suspending_the_job_is_named(namespace: Namespace) -> None:
-    namespace.apply(digits("contested", training__epochs=40, training__callbacks=[]))
-    namespace.wait_epoch(1, "contested")
-    where = ("--namespace", namespace.name, "--field-manager=stubborn", "--type=merge")
-
-    def conflict() -> str | None:
-        kubectl("patch", "job", "contested", *where, '--patch={"spec": {"suspend": true}}')
-        ready = namespace.condition("Ready", "contested")
-        return ready["message"] if ready.get("reason") == "FieldConflict" else None
-
-    told = wait("the conflict to be told", conflict, seconds=60)
-    assert "stubborn and Epochal overwrite each other's spec.suspend" in told
-    assert "FieldConflict" in namespace.warnings("contested")
-    namespace.complete("contested")
-
-
-def test_a_job_that_a_finalizer_holds_is_told_and_made_again(namespace: Namespace) -> None:
-    namespace.apply(digits("held", training__epochs=1, suspend=True))
-    namespace.wait_state("Suspended", name="held", seconds=30)
-    where = ("--namespace", namespace.name, "--type=merge")
-    kubectl("patch", "job", "held", *where, '--patch={"metadata": {"finalizers": ["example.com/keep"]}}')
-    before = get("job", "held", namespace=namespace.name)["metadata"]["uid"]
-    namespace.patch({"backoffLimit": 7}, "held")
-    wait(
-        "what holds it to be named",
-        lambda: "example.com/keep" in namespace.condition("Ready", "held").get("message", ""),
-        seconds=30,
-    )
-    kubectl("patch", "job", "held", *where, '--patch={"metadata": {"finalizers": null}}')
-    namespace.patch({"suspend": False}, "held")
-    namespace.complete("held")
-    assert get("job", "held", namespace=namespace.name)["metadata"]["uid"] != before
-
-
-def test_a_name_that_is_taken_is_a_condition_and_heals(namespace: Namespace) -> None:
-    container = {"name": "other", "image": "other", "command": ["true"]}
-    pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "taken"}}
-    apply(job | {"spec": {"suspend": True, "template": pod}}, namespace=namespace.name)
-    namespace.apply(digits("taken", training__epochs=1))
-    wait(
-        "the conflict to be told",
-        lambda: namespace.condition("Ready", "taken").get("reason") == "NameConflict",
-        seconds=20,
-    )
-    assert namespace.condition("Stalled", "taken")["status"] == "True"
-    assert "ownerReferences" not in get("job", "taken", namespace=namespace.name)["metadata"]
-    kubectl("delete", "job", "taken", "--namespace", namespace.name)
-    namespace.complete("taken")
 
 
 def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) -> None:

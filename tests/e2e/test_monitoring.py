@@ -94,6 +94,13 @@ def test_a_job_that_fails_is_told_and_one_that_completes_is_not(namespace: Names
     ]
 
 
+@pytest.mark.usefixtures("_prometheus")
+def test_a_real_prometheus_scrapes_the_operator(namespace: Namespace) -> None:
+    expression = f'epochal_trainingjob_state{{namespace="{namespace.name}",name="digits",state="Complete"}}'
+    wait("the series in Prometheus", lambda: query(expression) == ["1"], seconds=30)
+    assert query('up{job="epochal"}') == ["1"]
+
+
 def panels() -> dict[str, list[str]]:
     dashboard = json.loads((FILES / "dashboard.json").read_text())
     return {

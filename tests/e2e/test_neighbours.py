@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit import buckets, operator
+from tests.kit import apiserver, buckets, operator
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import apply, items, kubectl, wait
 
@@ -17,7 +17,6 @@ DEEP = 9_900
 SOON_SECONDS = 30
 HELD_UP_SECONDS = 240
 HUNG = "e2e-neighbours-hung"
-TRAINING_JOBS = "/apis/epochal.dev/v1alpha1/namespaces/{}/trainingjobs"
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> No
     others = suspended("shallow", JOBS)
     first, *rest = others.values()
     namespace.apply(first)
-    path = TRAINING_JOBS.format(namespace.name)
+    path = apiserver.path("trainingjobs", namespace=namespace.name)
     refused = {f"deep-{depth}": depth for depth in (1_500, DEEP)}
     for name, depth in refused.items():
         kubectl("create", "--raw", path, "--filename", "-", stdin=deep(name, depth))

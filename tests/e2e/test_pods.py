@@ -1,10 +1,14 @@
-"""What becomes of a TrainingJob's pods: taken away, told to stop, stuck. Each is told once, and in its own words."""
+"""What becomes of a TrainingJob's pods: killed, taken away, told to stop, stuck. Each is told once, and how."""
 
+import io
+import os
+import signal
 import time
 
 from epochal_api.report import Artifacts, Report, Termination
+from minio import Minio
 
-from tests.kit import pods
+from tests.kit import operator, pods
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import apply, get, kubectl, wait
 
@@ -71,9 +75,49 @@ def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namesp
     words = Termination(reason="Completed", message="", report=report).encode()
     command = ["sh", "-c", 'printf %s "$0" > /dev/termination-log', words]
     apply(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace=namespace.name)
-    kubectl("wait", "pod/forger", "--for=jsonpath={.status.phase}=Succeeded", "--namespace", namespace.name)
+    ended = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl("wait", ended, "pod/forger", "--namespace", namespace.name, "--timeout=90s")
     namespace.wait_epoch(namespace.status("forged")["progress"]["epoch"] + 1, "forged")
     status = namespace.status("forged")
     assert (status["attempt"], status["progress"]["attempt"], status["state"]) == (1, 1, "Running")
     assert status["results"]["uri"].startswith("s3://digits-results/")
     kubectl("delete", "tj", "forged", "--namespace", namespace.name)
+
+
+def crash(namespace: Namespace, name: str) -> None:
+    """Kills a job's trainer as a fault of its own would."""
+    pod = get("pod", namespace.running_pod(name), namespace=namespace.name)
+    os.kill(operator.process_of(pod["metadata"]["uid"]), signal.SIGKILL)
+
+
+def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
+    namespace.apply(digits("crashes", backoffLimit=0, **LONG))
+    namespace.wait_epoch(1, "crashes")
+    crash(namespace, "crashes")
+    assert namespace.finish("crashes", seconds=60)["state"] == "Failed"
+    failed = namespace.condition("Failed", "crashes")
+    assert "137" in failed["message"], failed
+    assert "estimatedCompletionTime" not in namespace.status("crashes")["progress"]
+
+
+def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: Namespace) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    namespace.apply(digits("refused", training__epochs=40, training__callbacks=[]))
+    namespace.wait_epoch(1, "refused")
+    apply(quota, namespace=namespace.name)
+    crash(namespace, "refused")
+    wait("the reason", lambda: namespace.condition("Ready", "refused").get("reason") == "PodRefused", seconds=90)
+    assert "exceeded quota: none" in namespace.condition("Ready", "refused")["message"]
+    kubectl("delete", "resourcequota", "none", "--namespace", namespace.name)
+    namespace.complete("refused")
+    assert namespace.warnings("refused") == ["PodRefused", "Restarting"]
+
+
+def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:
+    namespace.apply(digits("given-up", backoffLimit=0, training__epochs=60, training__callbacks=[]))
+    namespace.wait_epoch(1, "given-up")
+    bucket, _, folder = namespace.status("given-up")["results"]["uri"].removeprefix("s3://").partition("/")
+    store.put_object(bucket, f"{folder}attempts/7.json", io.BytesIO(b"{}"), 2)
+    assert namespace.complete("given-up")["progress"]["attempt"] == 8
+    restarts = [event for event in namespace.events("given-up") if event["reason"] == "Restarting"]
+    assert len(restarts) == 1, restarts

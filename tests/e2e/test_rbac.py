@@ -16,15 +16,15 @@ import yaml
 from epochal_api.pod import progress_path
 
 from tests.kit import apiserver, buckets, tokens
-from tests.kit.apiserver import MERGE, TRAINING_JOBS
+from tests.kit.apiserver import MERGE
 from tests.kit.fleet import FINISHED
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, apply, items, kubectl, wait
-from tests.kit.process import PORTS, Process, installed_away, token
+from tests.kit.process import PORTS, Process, installed_kept_out, token
 from tests.kit.proxy import Call, Proxy
 
 CHART = Path(__file__).parents[2] / "charts" / "epochal"
-HOME, NAME = "e2e-rbac-home", "rbac-epochal"
+HOME, OTHER, NAME = "e2e-rbac-home", "e2e-rbac-other", "rbac-epochal"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
 SECONDS = 30
@@ -121,24 +121,9 @@ class World:
 
     def expire(self) -> None:
         """Lets a TrainingJob have ended whose time to live is over."""
-        path = f"{TRAINING_JOBS}/namespaces/{self._namespace.name}/trainingjobs/{self.ready}"
+        path = apiserver.path("trainingjobs", self.ready, namespace=self._namespace.name)
         apiserver.request("PATCH", f"{path}/status", {"status": FINISHED}, content_type=MERGE)
         self._namespace.patch({"ttlSecondsAfterFinished": 0}, self.ready)
-
-    def forbid_pods(self) -> None:
-        """Starts a TrainingJob where no pod may be."""
-        quota = {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": "none"},
-            "spec": {"hard": {"pods": "0"}},
-        }
-        apply(quota, namespace=self._namespace.name)
-        try:
-            self.job(suspend=False)
-            time.sleep(6)
-        finally:
-            kubectl("delete", "resourcequota", "none", "--namespace", self._namespace.name)
 
     def report(self) -> None:
         """Reports as a trainer's pod."""
@@ -195,7 +180,7 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("pods", "watch"): (lambda world: world.proxy.cut_watches(), None),
     Right("events.events.k8s.io", "list"): (World.restart, None),
     Right("events.events.k8s.io", "watch"): (World.restart, None),
-    Right("events.events.k8s.io", "create"): (World.forbid_pods, None),
+    Right("events.events.k8s.io", "create"): (World.job, None),
     Right("tokenreviews.authentication.k8s.io", "create"): (World.report, None),
     Right("secrets", "get"): (World.restart, None),
     Right("secrets", "update"): (World.empty_secret, None),
@@ -221,7 +206,7 @@ def roles() -> Iterator[list[Object]]:
 @pytest.fixture(scope="module")
 def world(roles: list[Object], namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("rbac")
-    with installed_away(), Proxy() as proxy:
+    with installed_kept_out(namespace.name, OTHER), Proxy() as proxy:
         kubeconfig = proxy.kubeconfig(folder / "kubeconfig", token(NAME, HOME))
         with Process(kubeconfig, folder / "log", home=HOME, release=NAME, namespaces=(namespace.name,)) as process:
             process.wait_leads()
@@ -259,7 +244,7 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
 
 def test_a_namespace_that_is_not_named_is_left_alone(world: World) -> None:
     """Not for lack of rights: here the operator has them everywhere."""
-    other = Namespace("e2e-rbac-other")
+    other = Namespace(OTHER)
     apply(*buckets.namespace_with_credentials(other.name, "nobody", "nothing"))
     asked = len(world.proxy.calls)
     try:

@@ -1,4 +1,4 @@
-"""A trainer that is ended in whatever way: the next one goes on, and the result is that of one that was never ended.
+"""A trainer that is ended, or whose storage is away: it is gone on with, and the result is that of one left in peace.
 
 One try each of what `make faults` tries more often.
 """
@@ -7,13 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults import of_storage, of_trainer
 from tests.faults.measure import bed, measure, once
 from tests.faults.of_operator import GoingOn
-from tests.faults.of_trainer import SCENARIOS
 from tests.faults.scenario import Tryable
 from tests.faults.table import Row
 
-FAULTS: tuple[Tryable, ...] = (*map(once, SCENARIOS), GoingOn(ways=("name",)))
+STORAGE = ("away before the download", "away during training", "away during the upload", "full during training")
+FAULTS: tuple[Tryable, ...] = (
+    *(once(scenario) for scenario in of_trainer.SCENARIOS if not scenario.alone),
+    *(once(scenario) for scenario in of_storage.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
+    GoingOn(ways=("name",)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +27,7 @@ def rows() -> Iterator[dict[str, Row]]:
         yield {row.name: row for row in measure(FAULTS, where, lanes=3)}
 
 
+@pytest.mark.timeout(900)  # the first one tries them all
 @pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
 def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> None:
     rows[fault].check()

@@ -1,10 +1,12 @@
-"""Hostile specs and data are refused with a clear error, within the memory of a small pod and within minutes."""
+"""Hostile specs and data are refused with a clear error, within the memory of a small pod and within minutes.
+
+Here is one of each kind; all others are in the trainer's own tests of its formats and networks.
+"""
 
 import gzip
 import io
 import json
 import pickle
-import struct
 import time
 import unicodedata
 import zipfile
@@ -23,7 +25,7 @@ from tests.kit.kubectl import Object, Refused, kubectl
 HOSTILE = "hostile-data"
 LIMIT = "1Gi"
 SECONDS = 180
-"""For a trainer to start, to look at its input and to end, with sixteen others beside it on two cores."""
+"""For a trainer to start, to look at its input and to end, with others beside it on two cores."""
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 """Sets a terminal's title and its colour, where it is printed as it is."""
 
@@ -38,18 +40,9 @@ class Eval:
         return eval, ("__import__('os').system('touch /tmp/owned')",)
 
 
-class Loader:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return np.fromfile, ("/etc/passwd",)
-
-
-def idx_header(*shape: int) -> bytes:
-    return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
-
-
-def npy_header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
+def npy_header(shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return file.getvalue()
 
 
@@ -82,37 +75,16 @@ def npz(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
-def laughs() -> bytes:
-    """Returns a pickle of lists in lists that would print 10^30 times its size."""
-    inner: Any = ["lol"]
-    for _ in range(100):
-        inner = [inner, inner]
-    return pickle.dumps((inner, LABELS))
+def hostile() -> dict[str, bytes]:
+    """Returns objects by their keys; the bombs take seconds to make."""
+    return {
+        "eval.pkl": pickle.dumps((Eval(), LABELS)),
+        "control.npz": npz(**{ESCAPE: LABELS}),
+        "bomb.npz": zipped(x=(npy_header((BOMB // 64, 8, 8)), BOMB), y=(npy_header((BOMB // 64,)), 0)),
+        "bomb-pickle.gz": gzipped(b"\x80\x04\x8e" + BOMB.to_bytes(8, "little"), BOMB),
+    }
 
 
-def nested() -> bytes:
-    """Returns a pickle of 100,000 lists, each in the next."""
-    return b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b"."
-
-
-BOMB_NPZ = zipped(x=(npy_header((BOMB // 64, 8, 8)), BOMB), y=(npy_header((BOMB // 64,)), 0))
-DATA = {
-    "eval.pkl": pickle.dumps((Eval(), LABELS)),
-    "fromfile.pkl": pickle.dumps((Loader(), LABELS)),
-    "objects.pkl": pickle.dumps((np.array([object] * 100), LABELS)),
-    "laughs.pkl": laughs(),
-    "nested.pkl": nested(),
-    # Announces bytes of 4 EiB.
-    "huge.pkl": b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"x",
-    "control.npz": npz(**{ESCAPE: LABELS}),
-    "objects.npz": npz(x=np.array([object()] * 100), y=LABELS),
-    "huge.npz": zipped(x=(npy_header((2**31, 2**31)), 0), y=(npy_header((2**31,)), 0)),
-    "bomb.npz": BOMB_NPZ,
-    "bomb-npz.gz": gzip.compress(BOMB_NPZ),
-    "bomb-idx.gz": gzipped(idx_header(BOMB // 64, 8, 8), BOMB),
-    "bomb-pickle.gz": gzipped(b"\x80\x04\x8e" + BOMB.to_bytes(8, "little"), BOMB),
-    "labels.idx": idx_header(100) + LABELS.tobytes(),
-}
 DENSE = {"layer": "Dense", "units": 10, "activation": "softmax"}
 
 
@@ -120,48 +92,24 @@ def data(**train: str) -> Object:
     return {"data__bucket": HOSTILE, "data__train": train, "data__validation": None, "data__test": None}
 
 
-def layers(*above: Object) -> Object:
-    return {"network__layers": [*above, {"layer": "Flatten"}, DENSE]}
-
-
 INPUT: dict[str, tuple[Object, set[str], list[str]]] = {
     # name: (what is hostile in the spec, the reasons that may be given, what the message must hold)
     "eval": (data(object="eval.pkl"), {"UnsafePickle"}, ["eval.pkl", "eval"]),
-    "fromfile": (data(object="fromfile.pkl"), {"UnsafePickle"}, ["fromfile.pkl", "fromfile"]),
-    "pickled-objects": (data(object="objects.pkl"), {"UnsafePickle", "UnsupportedType"}, ["objects.pkl"]),
-    "laughs": (data(object="laughs.pkl"), {"MissingArrays"}, ["laughs.pkl"]),
-    "nested": (data(object="nested.pkl"), {"UnsupportedType"}, ["nested.pkl"]),
-    "huge-pickle": (data(object="huge.pkl"), {"TruncatedData", "DamagedData", "DataTooLarge"}, ["huge.pkl"]),
-    "objects": (data(object="objects.npz"), {"UnsupportedType"}, ["objects.npz"]),
-    "huge-npz": (data(object="huge.npz"), {"DamagedData"}, ["huge.npz"]),
     "bomb-npz": (data(object="bomb.npz"), {"DataTooLarge"}, ["bomb.npz", "spec.resources.limits.memory"]),
-    "bomb-idx": (data(features="bomb-idx.gz", labels="labels.idx"), {"DataTooLarge"}, ["bomb-idx.gz"]),
     "bomb-pickle": (data(object="bomb-pickle.gz"), {"DataTooLarge", "UnsafePickle"}, ["bomb-pickle.gz"]),
-    "bomb-npz-gz": (data(object="bomb-npz.gz"), {"DataTooLarge"}, ["bomb-npz.gz"]),
     "huge-network": (
-        layers({"layer": "Flatten"}, {"layer": "Dense", "units": 10**6}, {"layer": "Dense", "units": 10**6}),
+        {"network__layers": [{"layer": "Flatten"}, DENSE | {"units": 10**6}, DENSE | {"units": 10**6}, DENSE]},
         {"InvalidNetwork"},
         ["1,000,0", "parameters", "spec.resources.limits.memory"],
     ),
-    "huge-layer": (
-        layers({"layer": "Embedding", "input_dim": 2**31 - 1, "output_dim": 2**31 - 1}),
-        {"InvalidNetwork"},
-        ["layers[0] (Embedding"],
-    ),
-    "control-in-argument": (
-        layers({"layer": "Dense", "units": 4, "activation": f"relu{ESCAPE}"}),
-        {"InvalidNetwork"},
-        ["layers[0]", "activation"],
-    ),
     "control-in-array": (data(object="control.npz"), {"MissingArrays"}, ["control.npz", r"\x1b]0;owned\x07"]),
-    "control-in-loss": ({"training__loss": f"mse{ESCAPE}"}, {"InvalidTraining", "InvalidSpec"}, ["spec.training.loss"]),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _applied(store: Minio, namespace: Namespace) -> None:
     buckets.fill(store, HOSTILE, [])
-    for name, content in DATA.items():
+    for name, content in hostile().items():
         store.put_object(HOSTILE, name, io.BytesIO(content), len(content))
     resources = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": LIMIT}}
     for name, (changes, _, _) in INPUT.items():
@@ -181,7 +129,7 @@ def control(text: str) -> list[str]:
 @pytest.mark.parametrize("name", INPUT)
 def test_it_is_refused_within_bounds(namespace: Namespace, name: str) -> None:
     _, reasons, words = INPUT[name]
-    status = namespace.finish(name, seconds=600)
+    status = namespace.finish(name, seconds=300)
     assert status["state"] == "Failed", namespace.describe(name)
     failed = namespace.condition("Failed", name)
     assert failed["reason"] in reasons, failed

@@ -1,41 +1,44 @@
 """Another S3 server than MinIO serves as well, with plain HTTP and with TLS by a private authority."""
 
-import dataclasses
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from epochal_api.report import Waiting
 from epochal_operator.web.certificates import renew
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits
+from minio import Minio
+from minio.credentials import StaticProvider
+from minio.minioadmin import MinioAdmin
 
 from tests.kit import buckets, seaweedfs
 from tests.kit.jobs import DIGITS, Namespace, digits
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 from tests.kit.seaweedfs import SeaweedFS
 
-RESULTS = DIGITS["spec"]["results"]["bucket"]
+DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
 SECRET, CA = "seaweedfs-credentials", "storage-ca"
 TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
 NOT_TLS = "https://seaweedfs.e2e-storage.svc:8333"
+MINIO_READER = ("reader", "reader-secret")
+READ_ONLY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": ["arn:aws:s3:::*"]}],
+}
 
 
 @pytest.fixture(scope="module")
 def server(namespace: Namespace, digits_file: Path) -> SeaweedFS:
     started = seaweedfs.start(namespace.name)
-    buckets.fill(started.client(), DIGITS["spec"]["data"]["bucket"], [digits_file])
+    buckets.fill(started.client(), DATA, [digits_file])
     buckets.fill(started.client(), RESULTS, [])
-    stranger = renew(None, ["another"], datetime.now(UTC))
-    apply(
-        secret(SECRET, *seaweedfs.USER),
-        secret("reader", *seaweedfs.READER),
-        secret("wrong-secret", seaweedfs.USER[0], "not-the-secret"),
-        secret("unknown-key", "nobody", "not-the-secret"),
-        config_map(CA, started.tls.authority),
-        config_map("another-ca", stranger.authority),
-        config_map("no-ca", b"certificate: none\n"),
-        namespace=namespace.name,
-    )
+    apply(secret(SECRET, *seaweedfs.USER), config_map(CA, started.tls.authority), namespace=namespace.name)
     return started
 
 
@@ -71,74 +74,12 @@ def https(server: SeaweedFS) -> Object:
     }
 
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """What is wrong, and what is said about it.
-
-    Args:
-        reason: The reason that the TrainingJob fails with.
-        words: What its message must hold.
-        storage: What is wrong in spec.storage.
-        changes: What is wrong elsewhere in the spec.
-        tls: Whether the server is spoken to by TLS.
-    """
-
-    reason: str
-    words: tuple[str, ...]
-    storage: Object = dataclasses.field(default_factory=dict)
-    changes: Object = dataclasses.field(default_factory=dict)
-    tls: bool = False
-
-
-FAULTS = {
-    "wrong-secret": Fault("CredentialsRefused", ("accessKey",), {"secretRef": {"name": "wrong-secret"}}),
-    "unknown-key": Fault("CredentialsRefused", ("accessKey",), {"secretRef": {"name": "unknown-key"}}),
-    "reader": Fault("ResultsNotWritable", (RESULTS, "s3:PutObject"), {"secretRef": {"name": "reader"}}),
-    "bucket": Fault("BucketNotFound", ("no-such-bucket",), changes={"data__bucket": "no-such-bucket"}),
-    "results-bucket": Fault("BucketNotFound", ("no-such-results",), changes={"results__bucket": "no-such-results"}),
-    "object": Fault("ObjectNotFound", ("digit.npz", "digits.npz"), changes={"data__train": {"object": "digit.npz"}}),
-    "another-ca": Fault(
-        "EndpointUnreachable",
-        ("certificate is not trusted", "spec.storage.caConfigMapRef"),
-        {"caConfigMapRef": {"name": "another-ca"}},
-        tls=True,
-    ),
-    "public-ca": Fault(
-        "EndpointUnreachable",
-        ("certificate is not trusted", "spec.storage.caConfigMapRef"),
-        {"caConfigMapRef": None},
-        tls=True,
-    ),
-    "not-tls": Fault("EndpointUnreachable", ("does not speak TLS", "http://"), {"endpoint": NOT_TLS}, tls=True),
-    "missing-ca": Fault(
-        "InvalidCertificateAuthority",
-        ("the ConfigMap later must exist",),
-        {"caConfigMapRef": {"name": "later"}, "timeoutSeconds": 3},
-        tls=True,
-    ),
-    "missing-key": Fault(
-        "InvalidCertificateAuthority",
-        (f"the ConfigMap {CA} must exist and have the key no-such-key",),
-        {"caConfigMapRef": {"name": CA, "key": "no-such-key"}, "timeoutSeconds": 3},
-        tls=True,
-    ),
-    "no-certificate": Fault(
-        "InvalidCertificateAuthority",
-        ("spec.storage.caConfigMapRef", "PEM"),
-        {"caConfigMapRef": {"name": "no-ca"}},
-        tls=True,
-    ),
-}
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _applied(namespace: Namespace, server: SeaweedFS, http: Object, https: Object) -> None:
     """All jobs at once: their pods start one beside the other."""
     jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
-    for name, fault in FAULTS.items():
-        storage = (https if fault.tls else http) | fault.storage
-        jobs.append(job(name, {key: value for key, value in storage.items() if value}, **fault.changes))
+    jobs.append(job("missing-key", https | {"caConfigMapRef": {"name": CA, "key": "no-such-key"}, "timeoutSeconds": 3}))
     namespace.apply(*jobs)
 
 
@@ -175,12 +116,115 @@ def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace
     assert namespace.condition("StorageAvailable", "early")["status"] == "True"
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_it_fails_once_and_says_why(namespace: Namespace, name: str) -> None:
-    fault = FAULTS[name]
-    status = namespace.finish(name, seconds=300)
-    assert status["state"] == "Failed", namespace.describe(name)
-    failed = namespace.condition("Failed", name)
-    assert failed["reason"] == fault.reason, failed
-    assert [word for word in fault.words if word not in failed["message"]] == [], failed["message"]
-    assert get("job", name, namespace=namespace.name)["status"]["failed"] == 1
+def test_an_authority_that_does_not_come_is_named(namespace: Namespace) -> None:
+    assert namespace.finish("missing-key", seconds=300)["state"] == "Failed", namespace.describe("missing-key")
+    failed = namespace.condition("Failed", "missing-key")
+    assert failed["reason"] == "InvalidCertificateAuthority", failed
+    assert f"the ConfigMap {CA} must exist and have the key no-such-key" in failed["message"]
+    assert get("job", "missing-key", namespace=namespace.name)["status"]["failed"] == 1
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as a trainer is told of it.
+
+    Args:
+        endpoint: Its address.
+        user: Keys that may read and write.
+        reader: Keys that may only read.
+        ca_file: The authority to trust.
+    """
+
+    endpoint: str
+    user: tuple[str, str]
+    reader: tuple[str, str]
+    ca_file: Path | None = None
+
+    def data(self, keys: tuple[str, str], bucket: str = DATA, *, key: str = "digits.npz") -> None:
+        """Does with the data what a trainer does first."""
+        opened = self.bucket(bucket, keys)
+        opened.check()
+        opened.stat(key)
+
+    def results(self, keys: tuple[str, str], bucket: str = RESULTS) -> None:
+        """Does with the results what a trainer does first."""
+        Attempts(self.bucket(bucket, keys), "answers", "pod").begin("spec")
+
+    def bucket(self, name: str, keys: tuple[str, str]) -> S3Bucket:
+        """Opens a bucket."""
+        patience = Patience(waits=Waits(_not_waited_for))
+        return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, patience=patience)
+
+
+def _not_waited_for(waiting: Waiting | None) -> None:
+    pytest.fail(f"it was waited for: {waiting}")
+
+
+@pytest.fixture(scope="module")
+def minio(store: Minio) -> Service:
+    admin = MinioAdmin(endpoint=buckets.HOST, credentials=StaticProvider(*buckets.credentials()), secure=False)
+    admin.policy_add("read-only", policy=READ_ONLY)
+    admin.user_add(*MINIO_READER)
+    admin.policy_set("read-only", user=MINIO_READER[0])
+    return Service(buckets.ENDPOINT, buckets.credentials(), MINIO_READER)
+
+
+@pytest.fixture
+def encrypted(server: SeaweedFS, tmp_path: Path) -> Service:
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(server.tls.authority)
+    return Service(server.tls_endpoint, seaweedfs.USER, seaweedfs.READER, authority)
+
+
+@pytest.fixture(params=["MinIO", "SeaweedFS", "SeaweedFS by TLS"])
+def service(request: pytest.FixtureRequest, server: SeaweedFS) -> Service:
+    match request.param:
+        case "MinIO":
+            found: Service = request.getfixturevalue("minio")
+        case "SeaweedFS":
+            found = Service(server.endpoint, seaweedfs.USER, seaweedfs.READER)
+        case _:
+            found = request.getfixturevalue("encrypted")
+    return found
+
+
+def test_who_may_reads_and_writes(service: Service) -> None:
+    service.data(service.reader)
+    service.results(service.user)
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason", "code", "words"),
+    [
+        (lambda to: to.data((to.user[0], "not-the-secret")), "CredentialsRefused", 77, ("accessKey",)),
+        (lambda to: to.data(("nobody", "not-the-secret")), "CredentialsRefused", 77, ("accessKey",)),
+        (lambda to: to.results(to.reader), "ResultsNotWritable", 77, (RESULTS, "s3:PutObject")),
+        (lambda to: to.data(to.user, "no-such-bucket"), "BucketNotFound", 65, ("no-such-bucket",)),
+        (lambda to: to.results(to.user, "no-such-results"), "BucketNotFound", 65, ("no-such-results",)),
+        (lambda to: to.data(to.user, key="digit.npz"), "ObjectNotFound", 65, ("digit.npz", DATA, "digits.npz")),
+    ],
+    ids=["wrong-secret", "unknown-key", "reader", "bucket", "results-bucket", "object"],
+)
+def test_what_a_server_refuses_is_understood_at_once(
+    service: Service, ask: Callable[[Service], None], reason: str, code: int, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(Failure) as caught:
+        ask(service)
+    assert (caught.value.reason, caught.value.exit_code) == (reason, code), caught.value.message
+    assert [word for word in words if word not in caught.value.message] == [], caught.value.message
+
+
+def test_who_does_not_answer_by_tls_as_it_must_is_told_at_once(encrypted: Service, server: SeaweedFS) -> None:
+    stranger = renew(None, ["another"], datetime.now(UTC)).authority
+    another = encrypted.ca_file.with_name("another.crt") if encrypted.ca_file else None
+    assert another is not None
+    another.write_bytes(stranger)
+    for wrong, words in (
+        (replace(encrypted, ca_file=another), ("certificate is not trusted", "spec.storage.caConfigMapRef")),
+        (replace(encrypted, ca_file=None), ("certificate is not trusted", "spec.storage.caConfigMapRef")),
+        (replace(encrypted, endpoint=NOT_TLS), ("does not speak TLS", "http://")),
+    ):
+        with pytest.raises(Failure) as caught:
+            wrong.data(wrong.user)
+        assert (caught.value.reason, caught.value.exit_code) == ("EndpointUnreachable", 64)
+        assert [word for word in words if word not in caught.value.message] == [], caught.value.message

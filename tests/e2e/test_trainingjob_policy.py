@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,8 @@ def _policy(namespace: Namespace) -> Iterator[None]:
     binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}
     apply(policy, binding)
     try:
-        end = time.monotonic() + 30
-        while admitted(namespace, storage__endpoint="http://minio.minio.svc:9000", suspend=True):
-            assert time.monotonic() < end, "the policy does not hold"
-            time.sleep(0.5)
+        plain = {"storage__endpoint": "http://minio.minio.svc:9000", "suspend": True}
+        wait("the policy to hold", lambda: not admitted(namespace, **plain), seconds=30)
         yield
     finally:
         for one in (binding, policy):

@@ -125,7 +125,7 @@ def start_with_many(namespace: str) -> Figure:
         namespace: The namespace of the jobs, which is made and deleted.
     """
     kubectl("create", "namespace", namespace)
-    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs?limit=1"
+    jobs = f"{apiserver.path('jobs', namespace=namespace)}?limit=1"
 
     def have_jobs() -> bool:
         found = apiserver.request("GET", jobs)["metadata"]

@@ -12,11 +12,9 @@ from minio import Minio
 from tests.faults.observer import Observer, Run
 from tests.faults.results import Results
 from tests.faults.s3proxy import Proxy
-from tests.kit import apiserver
-from tests.kit.apiserver import TRAINING_JOBS, Away, Refusal
 from tests.kit.audit import Audit
 from tests.kit.jobs import DIGITS, FINISHED, Namespace, digits
-from tests.kit.kubectl import Object, wait
+from tests.kit.kubectl import Object, Refused, wait
 
 EVERY_SECONDS = 2
 """Seconds between checkpoints."""
@@ -188,12 +186,11 @@ class Training:
 
     def complete(self, seconds: float = FINISH_SECONDS) -> Object:
         """Waits until the job is Complete and returns its status."""
-        path = f"{TRAINING_JOBS}/namespaces/{self.namespace.name}/trainingjobs/{self.name}"
 
         def ended() -> bool:
             try:
-                return apiserver.request("GET", path).get("status", {}).get("state") in FINISHED
-            except (Away, Refusal):
+                return self.namespace.status(self.name).get("state") in FINISHED
+            except Refused:
                 return False
 
         with suppress(TimeoutError):

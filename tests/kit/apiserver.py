@@ -8,15 +8,22 @@ from contextlib import closing
 from functools import cache
 from http.client import HTTPException, HTTPSConnection
 from socket import socket
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from kubernetes import config
 
-from tests.kit.kubectl import Object
+Object = dict[str, Any]
 
-TRAINING_JOBS = "/apis/epochal.dev/v1alpha1"
 MERGE = "application/merge-patch+json"
+GROUPS = {
+    "trainingjobs": "/apis/epochal.dev/v1alpha1",
+    "jobs": "/apis/batch/v1",
+    "deployments": "/apis/apps/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+    "events.events.k8s.io": "/apis/events.k8s.io/v1",
+}
+"""Where resources are that are not in the core group."""
 
 
 class Refusal(Exception):
@@ -50,6 +57,13 @@ def _server() -> _Server:
     context.load_cert_chain(known.cert_file, known.key_file)
     address = urlsplit(known.host)
     return _Server(address.hostname or "", address.port or 443, context)
+
+
+def path(resource: str, name: str = "", *, namespace: str = "", selector: str = "") -> str:
+    """Returns the path of an object, or of all of a resource, with the query that selects them by their labels."""
+    where = f"/namespaces/{namespace}" if namespace else ""
+    which = f"/{name}" if name else f"?labelSelector={quote(selector)}" if selector else ""
+    return f"{GROUPS.get(resource, '/api/v1')}{where}/{resource.partition('.')[0]}{which}"
 
 
 def _read(text: bytes) -> Object:

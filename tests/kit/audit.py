@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tests.kit import apiserver
-from tests.kit.apiserver import TRAINING_JOBS, Away, Refusal
+from tests.kit.apiserver import Away, Refusal
 from tests.kit.kubectl import Object, wait
 
 UID_LABEL = "epochal.dev/trainingjob-uid"
@@ -122,12 +122,13 @@ class Audit:
         self.events: Counter[tuple[str, str, str]] = Counter()
 
     def __enter__(self) -> Self:
-        for path, take in (
-            (f"{TRAINING_JOBS}/namespaces/{self._namespace}/trainingjobs", self._take_training_job),
-            (f"/apis/batch/v1/namespaces/{self._namespace}/jobs", self._take_job),
-            (f"/api/v1/namespaces/{self._namespace}/pods", self._take_pod),
-            (f"/apis/events.k8s.io/v1/namespaces/{self._namespace}/events", self._take_event),
+        for resource, take in (
+            ("trainingjobs", self._take_training_job),
+            ("jobs", self._take_job),
+            ("pods", self._take_pod),
+            ("events.events.k8s.io", self._take_event),
         ):
+            path = apiserver.path(resource, namespace=self._namespace)
             started = threading.Event()
             thread = threading.Thread(target=self._watch, args=(path, take, started), daemon=True)
             thread.start()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.kit import apiserver
-from tests.kit.apiserver import MERGE, TRAINING_JOBS, Refusal
+from tests.kit.apiserver import MERGE
 from tests.kit.jobs import digits
-from tests.kit.kubectl import Object, wait
+from tests.kit.kubectl import Object, Refused, get, wait
 from tests.kit.process import Process
 
 CLIENTS = 8
@@ -63,7 +63,7 @@ class Start(NamedTuple):
 
 def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> None:
     """Creates suspended TrainingJobs, or such that have ended, with a bounded number of requests at once."""
-    path = f"{TRAINING_JOBS}/namespaces/{namespace}/trainingjobs"
+    path = apiserver.path("trainingjobs", namespace=namespace)
 
     def one(name: str) -> None:
         apiserver.request("POST", path, digits(name, suspend=True))
@@ -76,7 +76,7 @@ def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> N
 
 def delete(namespace: str) -> None:
     """Deletes all TrainingJobs of a namespace, and waits until they are gone."""
-    path = f"{TRAINING_JOBS}/namespaces/{namespace}/trainingjobs"
+    path = apiserver.path("trainingjobs", namespace=namespace)
     names = [job["metadata"]["name"] for job in apiserver.request("GET", path)["items"]]
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda name: apiserver.request("DELETE", f"{path}/{name}"), names))
@@ -86,8 +86,8 @@ def delete(namespace: str) -> None:
 def has_job(namespace: str, name: str) -> bool:
     """Returns whether a TrainingJob has got its Job."""
     try:
-        apiserver.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
-    except Refusal:
+        get("job", name, namespace=namespace)
+    except Refused:
         return False
     return True
 

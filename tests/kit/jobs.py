@@ -15,6 +15,8 @@ EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
 DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
 FINISHED = {"Complete", "Failed"}
 FINISH_SECONDS = 180
+CPU = "100m"
+"""What each asks for: so little that the node has room for all that run side by side, and none is Unschedulable."""
 
 
 def digits(name: str = "digits", **changes: Any) -> Object:
@@ -26,6 +28,7 @@ def digits(name: str = "digits", **changes: Any) -> Object:
     """
     job = copy.deepcopy(DIGITS)
     job["metadata"]["name"] = name
+    job["spec"]["resources"]["requests"]["cpu"] = CPU
     for path, value in changes.items():
         *parents, last = path.split("__")
         target = job["spec"]

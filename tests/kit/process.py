@@ -15,7 +15,7 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.kit import operator
-from tests.kit.kubectl import Object, apply, get, kubectl, wait
+from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 SERVICE = "epochal"
 ADDRESS = "10.77.0.1"
@@ -41,6 +41,59 @@ def installed_away() -> Iterator[None]:
     finally:
         kubectl("delete", "endpointslice", "epochal-process", "--namespace", operator.NAMESPACE, "--ignore-not-found")
         operator.scale(replicas)
+
+
+@contextmanager
+def installed_kept_out(*namespaces: str) -> Iterator[None]:
+    """Lets the installed operator write nothing in some namespaces, as if it were not there; elsewhere it goes on."""
+    name = f"keep-out-of-{namespaces[0]}"
+    account = f"system:serviceaccount:{operator.NAMESPACE}:epochal"
+    where = [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}]
+    every = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+    about = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    policy = about | {
+        "kind": "ValidatingAdmissionPolicy",
+        "spec": {
+            "matchConstraints": {"resourceRules": [every]},
+            "validations": [{"expression": f"request.userInfo.username != '{account}'"}],
+        },
+    }
+    binding = about | {
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "spec": {
+            "policyName": name,
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchExpressions": where}},
+        },
+    }
+
+    def holds() -> bool:
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": "tried"},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "type": "Normal",
+            "reason": "Tried",
+            "action": "Try",
+            "regarding": {"kind": "Namespace", "name": namespaces[0], "namespace": namespaces[0]},
+            "reportingController": "tests",
+            "reportingInstance": "tests",
+        }
+        command = ("create", f"--as={account}", "--dry-run=server", "--namespace", namespaces[0], "--filename=-")
+        try:
+            kubectl(*command, stdin=json.dumps(event))
+        except Refused as refused:
+            return name in str(refused)
+        return False
+
+    try:
+        apply(policy, binding)
+        wait("the installed operator to be kept out", holds, seconds=30)
+        yield
+    finally:
+        for one in (binding, policy):
+            kubectl("delete", str(one["kind"]), name, "--ignore-not-found")
 
 
 def _endpoints() -> Object:

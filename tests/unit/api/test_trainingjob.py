@@ -94,6 +94,7 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("framework", "jax", "spec.framework: Input should be 'tensorflow', found 'jax'"),
         ("training.epochs", 0, "spec.training.epochs: Input should be greater than or equal to 1, found '0'"),
         ("training.loss", 5, "spec.training.loss"),
+        ("training.loss", "mse\x1b[31m", "spec.training.loss.name: String should match pattern"),
         ("data.bucket", "Data_Bucket", "spec.data.bucket: String should match pattern"),
         ("data.prefix", "/absolute", "spec.data.prefix: must be relative and hold no '..' segment, found '/absolute'"),
         ("data.train", {"object": "../secret"}, "spec.data.train.object: must be relative"),

@@ -163,6 +163,11 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
         "kernel_initializer: keras.initializers has no 'Nero'; did you mean Zeros",
     ),
     "unknown activation": ([4], [{**DENSE, "activation": "bogus"}], "Dense(units=4, activation='bogus'): "),
+    "control characters": (
+        [4],
+        [{**DENSE, "activation": "relu\x1b]0;owned\x07"}],
+        r"Dense(units=4, activation='relu\x1b]0;owned\x07'): ",
+    ),
     "unknown type": ([4], [{**DENSE, "dtype": "float99"}], "float99"),
     "a layer for an initializer": ([4], [{**DENSE, "kernel_initializer": DENSE}], "(Dense, 'dense_0')"),
     "a path for a vocabulary": (
@@ -199,6 +204,12 @@ def test_unknown_type_of_input() -> None:
 def test_a_network_beyond_memory_is_refused_before_it_is_allocated() -> None:
     with pytest.raises(Failure, match=r"2,000,005,000,000 parameters.*dense_1") as caught:
         build([4], {"layer": "Dense", "units": 10**6}, {"layer": "Dense", "units": 2 * 10**6, "use_bias": False})
+    assert caught.value.reason == "InvalidNetwork"
+
+
+def test_a_layer_beyond_all_sizes_is_refused_before_it_is_allocated() -> None:
+    with pytest.raises(Failure, match=r"spec\.network\.layers\[0\] \(Embedding, 'embedding_0'\)") as caught:
+        build([8], {"layer": "Embedding", "input_dim": 2**31 - 1, "output_dim": 2**31 - 1}, {"layer": "Flatten"})
     assert caught.value.reason == "InvalidNetwork"
 
 
