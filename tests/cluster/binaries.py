@@ -87,14 +87,14 @@ RUNC = Module(
 )
 MINIO = Module("minio", seconds=90, source=MODULES / "minio", programs={"minio": "github.com/minio/minio"})
 PAUSE = Module("pause", seconds=2, source=MODULES / "pause", programs={"pause": "."})
-SEAWEEDFS = Module(
-    "seaweedfs",
-    seconds=200,
-    source=MODULES / "seaweedfs",
-    programs={"weed": "github.com/seaweedfs/seaweedfs/weed"},
+VERSITYGW = Module(
+    "versitygw",
+    seconds=50,
+    source=MODULES / "versitygw",
+    programs={"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
 )
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
-ON_DEMAND = (SEAWEEDFS,)
+ON_DEMAND = (VERSITYGW,)
 """What the cluster does without: a test that needs it has it built."""
 
 

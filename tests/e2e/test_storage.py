@@ -9,27 +9,28 @@ from typing import Any
 import pytest
 from epochal_operator.web.certificates import renew
 
-from tests.kit import buckets, seaweedfs
+from tests.kit import buckets, versitygw
 from tests.kit.jobs import DIGITS, Namespace, digits
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
-from tests.kit.seaweedfs import SeaweedFS
+from tests.kit.versitygw import VersityGW
 
-RESULTS = DIGITS["spec"]["results"]["bucket"]
-SECRET, CA = "seaweedfs-credentials", "storage-ca"
+DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
+SECRET, CA = "versitygw-credentials", "storage-ca"
 TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
-NOT_TLS = "https://seaweedfs.e2e-storage.svc:8333"
+NOT_TLS = "https://versitygw.e2e-storage.svc:8333"
 
 
 @pytest.fixture(scope="module")
-def server(namespace: Namespace, digits_file: Path) -> SeaweedFS:
-    started = seaweedfs.start(namespace.name)
-    buckets.fill(started.client(), DIGITS["spec"]["data"]["bucket"], [digits_file])
-    buckets.fill(started.client(), RESULTS, [])
+def server(namespace: Namespace, digits_file: Path) -> VersityGW:
+    started = versitygw.start(namespace.name)
+    for bucket in (DATA, RESULTS):
+        started.make_bucket(bucket)
+    buckets.fill(started.client(), DATA, [digits_file])
     stranger = renew(None, ["another"], datetime.now(UTC))
     apply(
-        secret(SECRET, *seaweedfs.USER),
-        secret("reader", *seaweedfs.READER),
-        secret("wrong-secret", seaweedfs.USER[0], "not-the-secret"),
+        secret(SECRET, *versitygw.USER),
+        secret("reader", *versitygw.READER),
+        secret("wrong-secret", versitygw.USER[0], "not-the-secret"),
         secret("unknown-key", "nobody", "not-the-secret"),
         config_map(CA, started.tls.authority),
         config_map("another-ca", stranger.authority),
@@ -58,12 +59,12 @@ def job(name: str, storage: Object, **changes: Any) -> Object:
 
 
 @pytest.fixture(scope="module")
-def http(server: SeaweedFS) -> Object:
+def http(server: VersityGW) -> Object:
     return {"endpoint": server.endpoint, "secretRef": {"name": SECRET}}
 
 
 @pytest.fixture(scope="module")
-def https(server: SeaweedFS) -> Object:
+def https(server: VersityGW) -> Object:
     return {
         "endpoint": server.tls_endpoint,
         "secretRef": {"name": SECRET},
@@ -132,7 +133,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _applied(namespace: Namespace, server: SeaweedFS, http: Object, https: Object) -> None:
+def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Object) -> None:
     """All jobs at once: their pods start one beside the other."""
     jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
@@ -152,7 +153,7 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])
-def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: SeaweedFS, name: str) -> None:
+def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: VersityGW, name: str) -> None:
     status = namespace.complete(name, seconds=300)
     assert float(status["test"]["accuracy"]) > 0.9
     stored = buckets.objects(server.client(), status["results"]["uri"])
@@ -166,7 +167,7 @@ def test_both_ways_lead_to_the_same_network(namespace: Namespace) -> None:
     assert plain["test"] == encrypted["test"]
 
 
-def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: SeaweedFS) -> None:
+def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: VersityGW) -> None:
     available = wait("a word", lambda: namespace.condition("StorageAvailable", "early"), seconds=120)
     assert (available["status"], available["reason"]) == ("False", "InvalidCertificateAuthority")
     assert "the ConfigMap coming must exist" in available["message"]
