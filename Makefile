@@ -45,7 +45,7 @@ test-integration: .venv/synced ## The trainer as a whole: real trainings, proces
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
 
-test-e2e: .venv/synced cluster-up images faketime seaweedfs install ## The tests on the local cluster
+test-e2e: .venv/synced cluster-up images faketime versitygw install ## The tests on the local cluster
 	$(IN_CLUSTER) $(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not alone" tests/e2e
 	$(IN_CLUSTER) $(PYTEST) -m alone tests/e2e
 
@@ -74,8 +74,8 @@ images: | $(UV) ## Build both images and load them into the local cluster
 faketime: images
 	@$(CLUSTER) images faketime
 
-seaweedfs: | $(UV)
-	@$(CLUSTER) program-image weed > /dev/null
+versitygw: | $(UV)
+	@$(CLUSTER) program-image versitygw > /dev/null
 
 install: | $(UV) ## Install the chart into the local cluster
 	@$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --namespace epochal-system --create-namespace --wait \
@@ -97,4 +97,4 @@ manifests: .venv/synced ## Generate the CRD and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench faults faketime cluster-up cluster-down images seaweedfs install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     single = command("program", cluster.program, "build a program, such as helm, if need be, and print its path")
     single.add_argument("name")
     single = command(
-        "program-image", cluster.program_image, "load the image of a program, such as weed, print its name"
+        "program-image", cluster.program_image, "load the image of a program, such as versitygw, print its name"
     )
     single.add_argument("name")
     command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")

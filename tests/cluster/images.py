@@ -44,7 +44,7 @@ def ensure_program_image(module: binaries.Module) -> None:
     reference = tag(module)
     if containers.has_image(reference):
         return
-    name = module.programs[0]
+    name = binaries.program(module).name
     dockerfile = f'FROM scratch\nCOPY {name} /{name}\nENTRYPOINT ["/{name}"]\n'
     with step(f"image {reference}"):
         _build(reference, dockerfile=dockerfile, context=module.folder)

@@ -17,15 +17,15 @@ from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
-from tests.kit import buckets, seaweedfs
+from tests.kit import buckets, versitygw
 from tests.kit.jobs import DIGITS, Namespace, digits
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
-from tests.kit.seaweedfs import SeaweedFS
+from tests.kit.versitygw import VersityGW
 
 DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
-SECRET, CA = "seaweedfs-credentials", "storage-ca"
+SECRET, CA = "versitygw-credentials", "storage-ca"
 TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
-NOT_TLS = "https://seaweedfs.e2e-storage.svc:8333"
+NOT_TLS = "https://versitygw.e2e-storage.svc:8333"
 MINIO_READER = ("reader", "reader-secret")
 READ_ONLY = {
     "Version": "2012-10-17",
@@ -34,11 +34,13 @@ READ_ONLY = {
 
 
 @pytest.fixture(scope="module")
-def server(namespace: Namespace, digits_file: Path) -> SeaweedFS:
-    started = seaweedfs.start(namespace.name)
+def server(namespace: Namespace, digits_file: Path) -> VersityGW:
+    started = versitygw.start(namespace.name)
+    for bucket in (DATA, RESULTS):
+        started.make_bucket(bucket)
     buckets.fill(started.client(), DATA, [digits_file])
     buckets.fill(started.client(), RESULTS, [])
-    apply(secret(SECRET, *seaweedfs.USER), config_map(CA, started.tls.authority), namespace=namespace.name)
+    apply(secret(SECRET, *versitygw.USER), config_map(CA, started.tls.authority), namespace=namespace.name)
     return started
 
 
@@ -61,12 +63,12 @@ def job(name: str, storage: Object, **changes: Any) -> Object:
 
 
 @pytest.fixture(scope="module")
-def http(server: SeaweedFS) -> Object:
+def http(server: VersityGW) -> Object:
     return {"endpoint": server.endpoint, "secretRef": {"name": SECRET}}
 
 
 @pytest.fixture(scope="module")
-def https(server: SeaweedFS) -> Object:
+def https(server: VersityGW) -> Object:
     return {
         "endpoint": server.tls_endpoint,
         "secretRef": {"name": SECRET},
@@ -75,7 +77,7 @@ def https(server: SeaweedFS) -> Object:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _applied(namespace: Namespace, server: SeaweedFS, http: Object, https: Object) -> None:
+def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Object) -> None:
     """All jobs at once: their pods start one beside the other."""
     jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
@@ -93,7 +95,7 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])
-def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: SeaweedFS, name: str) -> None:
+def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: VersityGW, name: str) -> None:
     status = namespace.complete(name, seconds=300)
     assert float(status["test"]["accuracy"]) > 0.9
     stored = buckets.objects(server.client(), status["results"]["uri"])
@@ -107,7 +109,7 @@ def test_both_ways_lead_to_the_same_network(namespace: Namespace) -> None:
     assert plain["test"] == encrypted["test"]
 
 
-def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: SeaweedFS) -> None:
+def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: VersityGW) -> None:
     available = wait("a word", lambda: namespace.condition("StorageAvailable", "early"), seconds=120)
     assert (available["status"], available["reason"]) == ("False", "InvalidCertificateAuthority")
     assert "the ConfigMap coming must exist" in available["message"]
@@ -170,19 +172,19 @@ def minio(store: Minio) -> Service:
 
 
 @pytest.fixture
-def encrypted(server: SeaweedFS, tmp_path: Path) -> Service:
+def encrypted(server: VersityGW, tmp_path: Path) -> Service:
     authority = tmp_path / "ca.crt"
     authority.write_bytes(server.tls.authority)
-    return Service(server.tls_endpoint, seaweedfs.USER, seaweedfs.READER, authority)
+    return Service(server.tls_endpoint, versitygw.USER, versitygw.READER, authority)
 
 
-@pytest.fixture(params=["MinIO", "SeaweedFS", "SeaweedFS by TLS"])
-def service(request: pytest.FixtureRequest, server: SeaweedFS) -> Service:
+@pytest.fixture(params=["MinIO", "VersityGW", "VersityGW by TLS"])
+def service(request: pytest.FixtureRequest, server: VersityGW) -> Service:
     match request.param:
         case "MinIO":
             found: Service = request.getfixturevalue("minio")
-        case "SeaweedFS":
-            found = Service(server.endpoint, seaweedfs.USER, seaweedfs.READER)
+        case "VersityGW":
+            found = Service(server.endpoint, versitygw.USER, versitygw.READER)
         case _:
             found = request.getfixturevalue("encrypted")
     return found
@@ -214,7 +216,7 @@ def test_what_a_server_refuses_is_understood_at_once(
     assert [word for word in words if word not in caught.value.message] == [], caught.value.message
 
 
-def test_who_does_not_answer_by_tls_as_it_must_is_told_at_once(encrypted: Service, server: SeaweedFS) -> None:
+def test_who_does_not_answer_by_tls_as_it_must_is_told_at_once(encrypted: Service, server: VersityGW) -> None:
     stranger = renew(None, ["another"], datetime.now(UTC)).authority
     another = encrypted.ca_file.with_name("another.crt") if encrypted.ca_file else None
     assert another is not None

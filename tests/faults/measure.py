@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.faults.scenario import Scenario, Trial, Try, Tryable
+from tests.faults.scenario import Outcome, Scenario, Trial, Tryable
 from tests.faults.table import Row
 from tests.faults.training import Bed
 from tests.kit import buckets
@@ -73,21 +73,21 @@ def measure(scenarios: Sequence[Tryable], bed: Bed, lanes: int = LANES) -> list[
         lanes: How many trainings at a time.
     """
     bed.reference()
-    made: dict[str, Trial] = {}
-    tries = {scenario.name: scenario.tries() for scenario in scenarios}
+    made: dict[str, Outcome] = {}
+    trials = {scenario.name: scenario.trials() for scenario in scenarios}
 
-    def make(one: Try) -> None:
+    def make(one: Trial) -> None:
         say(f"  {one.name} ...")
-        made[one.name] = trial = one.make(bed)
-        told = [*trial.wrong, *(trial.differences or ())[:3]]
-        if trial.told:
-            told.append(f"see {log(one.name, trial.told)}")
-        say("\n      ".join([f"{'✓' if trial.survived and trial.identical else '✗'} {one.name}", *told]))
+        made[one.name] = outcome = one.make(bed)
+        told = [*outcome.wrong, *(outcome.differences or ())[:3]]
+        if outcome.told:
+            told.append(f"see {log(one.name, outcome.told)}")
+        say("\n      ".join([f"{'✓' if outcome.survived and outcome.identical else '✗'} {one.name}", *told]))
 
     with ThreadPoolExecutor(lanes) as pool:
-        list(pool.map(make, (one for scenario in scenarios if not scenario.alone for one in tries[scenario.name])))
+        list(pool.map(make, (one for scenario in scenarios if not scenario.alone for one in trials[scenario.name])))
     for scenario in scenarios:
         if scenario.alone:
-            for one in tries[scenario.name]:
+            for one in trials[scenario.name]:
                 make(one)
-    return [Row(name, tuple(made[one.name] for one in each)) for name, each in tries.items()]
+    return [Row(name, tuple(made[one.name] for one in each)) for name, each in trials.items()]

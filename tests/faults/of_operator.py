@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure
-from tests.faults.scenario import Trial, Try, slug
-from tests.faults.training import Bed, Fault
+from tests.faults.scenario import Outcome, Trial, slug
+from tests.faults.training import Bed, Cost
 from tests.kit import apiserver, fleet, operator
 from tests.kit.kubectl import get, kubectl, wait
 from tests.kit.process import Process, installed_away
@@ -41,11 +41,11 @@ class OperatorKills:
     name: str = "SIGKILL of the operator, 20 jobs"
     alone: bool = True
 
-    def tries(self) -> list[Try]:
-        """Returns the one try."""
-        return [Try(slug(self.name), self.kills, self._try)]
+    def trials(self) -> list[Trial]:
+        """Returns the one trial."""
+        return [Trial(slug(self.name), self.kills, self._run)]
 
-    def _try(self, bed: Bed) -> Trial:
+    def _run(self, bed: Bed) -> Outcome:
         reference = bed.reference("small", epochs=SMALL_EPOCHS)
         chance = bed.chance(self.name)
         names = [f"beside-{number:02}" for number in range(self.jobs)]
@@ -59,7 +59,7 @@ class OperatorKills:
             starts = {training.name: len(training.observer.runs) for training in trainings}
         wrong = [f"{name} had {count} trainers" for name, count in starts.items() if count != 1]
         wrong += [fault for fault in bed.audit.faults if fault.startswith("beside-")]
-        return Trial((Fault(until=0.0),) * self.kills, tuple(differences), tuple(wrong))
+        return Outcome((Cost(until=0.0),) * self.kills, tuple(differences), tuple(wrong))
 
 
 def kill(after: float) -> None:
@@ -101,11 +101,11 @@ class GoingOn:
     name: str = "another job goes on from a finished one"
     alone: bool = False
 
-    def tries(self) -> list[Try]:
-        """Returns the tries: by the name of the first training, or by where its results lie."""
-        return [Try(f"{slug(self.name)}-by-{how}", 1, partial(self._try, how)) for how in self.ways]
+    def trials(self) -> list[Trial]:
+        """Returns the trials: by the name of the first training, or by where its results lie."""
+        return [Trial(f"{slug(self.name)}-by-{how}", 1, partial(self._run, how)) for how in self.ways]
 
-    def _try(self, how: str, bed: Bed) -> Trial:
+    def _run(self, how: str, bed: Bed) -> Outcome:
         reference = bed.reference()
         with bed.train(f"first-by-{how}", epochs=bed.epochs // 2) as first:
             uri = first.complete()["results"]["uri"]
@@ -115,7 +115,7 @@ class GoingOn:
                 begun = further.run.went_on_from
         expected = bed.epochs // 2 * further.run.per_epoch
         wrong = [] if begun == expected else [f"began at step {begun} instead of {expected}"]
-        return Trial((Fault(until=0.0),), tuple(differences), tuple(wrong))
+        return Outcome((Cost(until=0.0),), tuple(differences), tuple(wrong))
 
 
 def start_with_many(namespace: str) -> Figure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Fault, Training, now
+from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Cost, Training, now
 
 Span = tuple[float, float]
 Inject = Callable[[Training], Span | None]
@@ -16,18 +16,18 @@ Inject = Callable[[Training], Span | None]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What came of one try.
+class Outcome:
+    """What came of one trial.
 
     Args:
-        faults: What each disturbance cost.
+        costs: What each disturbance cost.
         differences: In what the results differ from those of an undisturbed training; None if there are none.
         wrong: What else was not as it must be; empty if it was survived.
         told: What else may help to find out why.
         times: How many disturbances it held, those that were not come to included.
     """
 
-    faults: tuple[Fault, ...] = ()
+    costs: tuple[Cost, ...] = ()
     differences: tuple[str, ...] | None = None
     wrong: tuple[str, ...] = ()
     told: str = ""
@@ -45,8 +45,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Try:
-    """One try of a scenario.
+class Trial:
+    """One trial of a scenario.
 
     Args:
         name: What people call it.
@@ -56,15 +56,17 @@ class Try:
 
     name: str
     times: int
-    run: Callable[[Bed], Trial]
+    run: Callable[[Bed], Outcome]
 
-    def make(self, bed: Bed) -> Trial:
+    def make(self, bed: Bed) -> Outcome:
         """Makes it, and takes whatever goes wrong for what was wrong."""
         try:
-            trial = self.run(bed)
+            outcome = self.run(bed)
         except Exception as error:  # noqa: BLE001 - a scenario that fails is a result, too
-            trial = Trial(wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc())
-        return replace(trial, times=self.times)
+            outcome = Outcome(
+                wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc()
+            )
+        return replace(outcome, times=self.times)
 
 
 class Tryable(Protocol):
@@ -78,8 +80,8 @@ class Tryable(Protocol):
     def alone(self) -> bool:
         """Whether nothing else may run meanwhile."""
 
-    def tries(self) -> list[Try]:
-        """Returns the tries, each of which may run beside the others."""
+    def trials(self) -> list[Trial]:
+        """Returns the trials, each of which may run beside the others."""
 
 
 def _as_it_is(namespace: str, job: str) -> AbstractContextManager[None]:
@@ -121,12 +123,12 @@ class Scenario:
     around: Callable[[str, str], AbstractContextManager[None]] = field(default=_as_it_is)
     holds: Callable[[Training], None] = field(default=_nothing)
 
-    def tries(self) -> list[Try]:
-        """Returns the tries: a training each."""
+    def trials(self) -> list[Trial]:
+        """Returns the trials: a training each."""
         names = [f"{slug(self.name)}-{number}" for number in range(self.jobs)]
-        return [Try(name, self.times, partial(self._try, name)) for name in names]
+        return [Trial(name, self.times, partial(self._run, name)) for name in names]
 
-    def _try(self, name: str, bed: Bed) -> Trial:
+    def _run(self, name: str, bed: Bed) -> Outcome:
         reference = bed.reference()
         moments = bed.moments(name, self.times)
         spans: list[Span] = []
@@ -140,18 +142,18 @@ class Scenario:
                 began = now()
                 spans.append(self.inject(training) or (began, now()))
             differences = training.results().differences(reference)
-            faults = tuple(training.cost(*span) for span in spans)
+            costs = tuple(training.cost(*span) for span in spans)
             self.holds(training)
-        return Trial(faults, tuple(differences), tuple(self._wrong(bed, name, faults)))
+        return Outcome(costs, tuple(differences), tuple(self._wrong(bed, name, costs)))
 
-    def _wrong(self, bed: Bed, name: str, faults: tuple[Fault, ...]) -> list[str]:
+    def _wrong(self, bed: Bed, name: str, costs: tuple[Cost, ...]) -> list[str]:
         """Returns what broke a promise, in words."""
         wrong = [fault for fault in bed.audit.faults if fault.startswith(name)]
-        for fault in faults:
-            if fault.repeated and not self.repeats:
-                wrong.append(f"{fault.repeated} steps were repeated")
-            if fault.thrown_back > EVERY_SECONDS + STORING_SECONDS:
-                wrong.append(f"thrown back by {fault.thrown_back:.1f} s, more than one checkpoint interval")
+        for cost in costs:
+            if cost.repeated and not self.repeats:
+                wrong.append(f"{cost.repeated} steps were repeated")
+            if cost.thrown_back > EVERY_SECONDS + STORING_SECONDS:
+                wrong.append(f"thrown back by {cost.thrown_back:.1f} s, more than one checkpoint interval")
         return wrong
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.figures import Figure
-from tests.faults.scenario import Trial
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Fault
+from tests.faults.scenario import Outcome
+from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Cost
 
 KILL, TERM = "SIGKILL of the trainer", "SIGTERM of the trainer"
 KILLS = (KILL, TERM)
@@ -20,36 +20,36 @@ class Row:
 
     Args:
         name: The scenario.
-        trials: What came of each trial.
+        outcomes: What came of each trial.
     """
 
     name: str
-    trials: tuple[Trial, ...]
+    outcomes: tuple[Outcome, ...]
 
     @property
-    def faults(self) -> list[Fault]:
+    def costs(self) -> list[Cost]:
         """What each disturbance cost, as far as trainings have gone on."""
-        return [fault for trial in self.trials for fault in trial.faults]
+        return [cost for outcome in self.outcomes for cost in outcome.costs]
 
     @property
     def tried(self) -> int:
         """How many disturbances were tried."""
-        return sum(trial.times for trial in self.trials)
+        return sum(outcome.times for outcome in self.outcomes)
 
     @property
     def survived(self) -> int:
         """How many disturbances were survived."""
-        return sum(trial.times for trial in self.trials if trial.survived)
+        return sum(outcome.times for outcome in self.outcomes if outcome.survived)
 
     @property
     def identical(self) -> bool:
         """Whether all trainings have the results of an undisturbed one."""
-        return all(trial.identical for trial in self.trials)
+        return all(outcome.identical for outcome in self.outcomes)
 
     def check(self) -> None:
         """Raises an AssertionError that says what was not survived, or left a trace in the results."""
-        wrong = [text for trial in self.trials for text in (*trial.wrong, *(trial.differences or ()))]
-        assert not wrong, "\n".join([self.name, *wrong, *(trial.told for trial in self.trials)])
+        wrong = [text for outcome in self.outcomes for text in (*outcome.wrong, *(outcome.differences or ()))]
+        assert not wrong, "\n".join([self.name, *wrong, *(outcome.told for outcome in self.outcomes)])
         assert self.identical, f"{self.name}: there are no results to compare"
 
     def cells(self) -> list[str]:
@@ -58,10 +58,10 @@ class Row:
             self.name,
             str(self.tried),
             str(self.survived),
-            seconds(fault.until for fault in self.faults),
-            seconds(fault.waiting for fault in self.faults),
-            seconds(fault.starting for fault in self.faults),
-            steps(fault.repeated for fault in self.faults),
+            seconds(cost.until for cost in self.costs),
+            seconds(cost.waiting for cost in self.costs),
+            seconds(cost.starting for cost in self.costs),
+            steps(cost.repeated for cost in self.costs),
             "yes" if self.identical else "no",
         ]
 
@@ -105,19 +105,19 @@ def steps(values: Iterable[int]) -> str:
 def goals(rows: Sequence[Row]) -> list[Figure]:
     """Returns what all scenarios together must reach, and whether they do."""
     tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
-    trials = [trial for row in rows for trial in row.trials]
-    identical = sum(trial.identical for trial in trials)
-    starts = [fault.starting for row in rows if row.name in KILLS for fault in row.faults if fault.starting]
-    back = [fault.thrown_back for row in rows for fault in row.faults]
-    told = [fault.repeated for row in rows if row.name == TERM for fault in row.faults]
+    outcomes = [outcome for row in rows for outcome in row.outcomes]
+    identical = sum(outcome.identical for outcome in outcomes)
+    starts = [cost.starting for row in rows if row.name in KILLS for cost in row.costs if cost.starting]
+    back = [cost.thrown_back for row in rows for cost in row.costs]
+    told = [cost.repeated for row in rows if row.name == TERM for cost in row.costs]
     figures = [
         Figure("faults survived", "", f"{survived} of {tried}", "all", survived == tried),
         Figure(
             "trainings with the weights of an undisturbed one",
             "",
-            f"{identical} of {len(trials)}",
+            f"{identical} of {len(outcomes)}",
             "all",
-            identical == len(trials),
+            identical == len(outcomes),
         ),
     ]
     if starts:

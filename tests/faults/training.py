@@ -51,7 +51,7 @@ def steady(name: str, epochs: int, **changes: Any) -> Object:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Cost:
     """What one disturbance cost.
 
     Args:
@@ -95,7 +95,7 @@ class Bed:
         self._references: dict[str, Results] = {}
 
     def chance(self, name: str) -> random.Random:
-        """Returns what chooses the moments of one try: the same again for the same seed, whatever runs beside it."""
+        """Returns what chooses the moments of one trial: the same again for the same seed, whatever runs beside it."""
         return random.Random(f"{self._seed} {name}")  # noqa: S311
 
     def moments(self, name: str, times: int) -> list[float]:
@@ -201,7 +201,7 @@ class Training:
         """Waits until the job is Complete and returns its results."""
         return Results(self.bed.store, self.complete())
 
-    def cost(self, began: float, ended: float) -> Fault:
+    def cost(self, began: float, ended: float) -> Cost:
         """Returns what a disturbance cost, once the training has gone on.
 
         Args:
@@ -215,17 +215,17 @@ class Training:
         after = next((run for run in since if run.went_on()), since[0] if since else None)
         if before and after is None:
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
-                return Fault(until=0.0)
+                return Cost(until=0.0)
             line = next((at for at, _ in before.lines if at > ended), None)
             gone_on = before.first_step(ended) or line
             # One that said nothing more is Complete by now: it came to its end meanwhile.
-            return Fault(until=_seconds(ended, gone_on) if gone_on else 0.0)
+            return Cost(until=_seconds(ended, gone_on) if gone_on else 0.0)
         assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
         step = _seconds(ended, after.went_on())
         starting = _seconds(after.began, after.went_on())
         if before is None or before.ended is None:
-            return Fault(until=step, starting=starting)
-        return Fault(
+            return Cost(until=step, starting=starting)
+        return Cost(
             until=step,
             stopping=before.ended - began,
             waiting=after.began - before.ended,

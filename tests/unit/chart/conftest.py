@@ -22,7 +22,7 @@ ARGUMENTS = ("charts/epochal", "--kube-version=1.34.0")
 Object = dict[str, Any]
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(yaml.CSafeLoader):
     """Refuses a key that stands twice in a mapping, as strict decoding in the API server does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002

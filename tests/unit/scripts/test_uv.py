@@ -35,6 +35,14 @@ def test_nothing_is_installed_without_a_hash(file: str) -> None:
         assert re.search(checked, command), command
 
 
+def test_both_images_begin_alike() -> None:
+    """So what one has downloaded the other one finds."""
+    texts = [(ROOT / file).read_text().partition("\nARG BASE=")[2] for file in BUILDS if file.endswith("Dockerfile")]
+    first, second = (text.partition("FROM uv AS dependencies")[0] for text in texts)
+    assert "uv sync" in first
+    assert first == second
+
+
 @pytest.mark.parametrize("member", MEMBERS)
 def test_the_build_backend_is_uv_itself(member: str) -> None:
     """Which holds it as part of its own program, so that nothing is downloaded: other versions would be."""

@@ -152,33 +152,36 @@ async def test_a_group_whose_work_hangs_does_not_take_all_workers() -> None:
         await until(lambda: len(begun) == 19)
 
 
-async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waits: list[float] = []
+class Impatient(Queue[str]):
+    """Notes how long a key should wait, and takes it at once."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.waits: list[float] = []
+
+    def add_after(self, key: str, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.add(key)
+
+
+async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success() -> None:
     fails = True
 
     async def work(_: str) -> None:
         if fails:
             raise ConnectionError("no")
 
-    queue: Queue[str] = Queue(work)
-
-    def note(key: str, seconds: float) -> None:
-        waits.append(seconds)
-        queue.add(key)
-
-    monkeypatch.setattr(queue, "add_after", note)
+    queue = Impatient(work)
     async with running(queue):
         queue.add("a")
-        await until(lambda: len(waits) >= 15)
+        await until(lambda: len(queue.waits) >= 15)
         fails = False
         await until(lambda: queue.depth == 0 and queue.stalled() == 0)
         fails = True
-        del waits[:]
+        del queue.waits[:]
         queue.add("a")
-        await until(lambda: len(waits) >= 12)
-    for times, seconds in enumerate(waits[:12]):
+        await until(lambda: len(queue.waits) >= 12)
+    for times, seconds in enumerate(queue.waits[:12]):
         whole = min(module.BACKOFF_SECONDS * 2**times, module.MAX_BACKOFF_SECONDS)
         assert whole / 2 <= seconds <= whole
 
@@ -251,23 +254,15 @@ async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> 
         await until(lambda: queue.stalled() == 0)
 
 
-async def test_a_key_that_never_succeeds_is_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-
+async def test_a_key_that_never_succeeds_is_tried_for_ever() -> None:
     async def work(_: str) -> None:
         raise ConnectionError("no")
 
-    queue: Queue[str] = Queue(work)
-
-    def note(key: str, seconds: float) -> None:
-        waits.append(seconds)
-        queue.add(key)
-
-    monkeypatch.setattr(queue, "add_after", note)
+    queue = Impatient(work)
     async with running(queue):
         queue.add("a")
-        await until(lambda: len(waits) > 1100)  # doubled so often, a number is too large for a float
-    assert max(waits) <= module.MAX_BACKOFF_SECONDS
+        await until(lambda: len(queue.waits) > 1100)  # doubled so often, a number is too large for a float
+    assert max(queue.waits) <= module.MAX_BACKOFF_SECONDS
 
 
 async def test_a_wish_that_an_earlier_one_has_replaced_is_none() -> None:
