@@ -54,7 +54,7 @@ def answers(
 
         async def json(self, **_: Any) -> Any:
             namespace = _namespace(self.url.path)
-            resource = next((one for one in resources if one.path(namespace) == self.url.path), None)
+            resource = next((one for one in resources if self.url.path.endswith(one.path(namespace))), None)
             if resource is None:
                 return read(await self.read())
             async with one_page:
@@ -88,6 +88,6 @@ class _Lines:
 
 
 def _namespace(path: str) -> str | None:
-    """Returns the namespace in the path of a list, if it is of one."""
+    """Returns the namespace in the path of a list, if it is of one; the API server's own path may come before."""
     parts = path.split("/")
     return parts[-2] if parts[-3:-2] == ["namespaces"] else None
