@@ -34,8 +34,9 @@ async def _resync(kube: Kube, informer: Informer, namespace: str | None) -> None
     for source in informer.sources:
         try:
             await _list(kube, informer, source, namespace)
-        except NotFound:
-            _log.warning("the API server does not know %s", source.resource.kind)
+        except NotFound as error:  # or Gone: the rest of a list whose version is too old by now
+            why = "the API server does not know them" if error.status == 404 else error  # noqa: PLR2004
+            _log.warning("%ss cannot be listed: %s", source.resource.kind, why)
 
 
 async def _list(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> None:

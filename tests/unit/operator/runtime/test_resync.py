@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Forbidden, Unavailable
+from epochal_operator.runtime.errors import Forbidden, Unavailable, error_of
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.pages import Page
@@ -105,3 +105,22 @@ async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> N
     assert tenants.read == ["first", "last"]
     with pytest.raises(Forbidden):
         await resync(cast("Kube", tenants), informer, ())
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, "Pods cannot be listed: the API server does not know them"),
+        (410, "Pods cannot be listed: The provided continue parameter is too old"),
+    ],
+)
+async def test_what_cannot_be_listed_is_told_with_its_reason(
+    status: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Expires(Lists):
+        async def list_pods(self, *_: Any) -> AsyncIterator[Page]:
+            yield Page([], "7", "token")
+            raise error_of(status, {"message": "The provided continue parameter is too old"}, {})
+
+    await resync(cast("Kube", Expires(refuses=0)), informer_of([]), ())
+    assert said in caplog.messages
