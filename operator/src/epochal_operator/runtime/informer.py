@@ -45,8 +45,13 @@ class Informer:
         if change is None:
             return
         for kind in self._queues:
-            concerned = kind.concerned(change) if kind is not by else set()
-            for key in concerned | kind.woken(change, self.store):
+            keys = kind.concerned(change) if kind is not by else set()
+            try:
+                keys |= kind.woken(change, self.store)
+            except Exception:  # noqa: BLE001 - whatever a kind makes of it, it is no matter of the others
+                name = name_of(change.after or change.before)
+                _log.exception("%ss are not woken by the %s %s", kind.resource.kind, change.resource.kind, name)
+            for key in keys:
                 self.wake(kind, key)
 
     def wake(self, kind: Kind, key: Key) -> None:

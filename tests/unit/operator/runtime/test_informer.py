@@ -1,7 +1,9 @@
 """What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from epochal_operator.runtime.informer import Informer, Listing
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.pages import Page
@@ -65,3 +67,23 @@ def test_a_kind_waits_for_what_it_has_to_do_with_alone() -> None:
     for source in KIND.sources:
         informer.synced(source, None)
     assert wanted == {"ours": [KEY], "theirs": []}
+
+
+def test_a_kind_that_cannot_be_woken_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> set[Key]:
+        raise KeyError("after")
+
+    wanted = list[Key]()
+    kind = replace(SWEEP, owns=(), woken_by={TRAINING_JOBS: broken})
+    informer = Informer(store_for([kind, KIND]), {kind: wanted.append, KIND: wanted.append})
+    informer.put(TRAINING_JOBS, JOB)
+    for source in informer.sources:
+        listing = Listing(informer, source, None)
+        listing.take(Page([in_namespace("other")] if source.resource == TRAINING_JOBS else [], "50"))
+        listing.end("50")
+    assert wanted == [other := Key("other", "digits")]
+    informer.remove(TRAINING_JOBS, in_namespace("other"))
+    assert wanted == [other, other]
+    assert "Sweeps are not woken by the TrainingJob other/digits" in caplog.text
+    informer.tell(informer.store.put(TRAINING_JOBS, JOB | {"metadata": JOB["metadata"] | {"uid": "new"}}), by=KIND)
+    assert wanted == [other, other]
