@@ -31,9 +31,9 @@ class Informer:
         """Takes an object as a watch or a list tells of it."""
         self._take(resource, thing, lambda: self.store.put(resource, thing, listed_at=listed_at))
 
-    def remove(self, resource: Resource, thing: Object) -> None:
-        """Takes the end of an object, as a watch tells of it."""
-        self._take(resource, thing, lambda: self.store.remove(resource, thing))
+    def remove(self, source: Source, thing: Object) -> None:
+        """Takes the end of an object, as the watch of a source tells of it."""
+        self._take(source.resource, thing, lambda: self.store.remove(source.resource, thing, by=source))
 
     def tell(self, change: Change | None, *, by: Kind | None = None) -> None:
         """Has those reconciled to whom something is new.

@@ -13,7 +13,7 @@ from epochal_operator.runtime import metadata
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
 
 GONE = 10_000
-"""Objects of each resource whose end is remembered."""
+"""Objects of each source whose end is remembered."""
 
 Trim = Callable[[Object], Object]
 """Returns what is kept of an object."""
@@ -67,10 +67,12 @@ class Store:
     Nor do they bring back one that is gone: a page of a list that began before it went, or the answer to a write of
     before, may come later than the news of its end.
 
+    An object of several sources is gone when all of them have told so: to a source it is gone without its label, too.
+
     Args:
         sources: Which objects are kept, and what of each: of one that several name, all that any of them keeps.
         indexes: By what they are found.
-        gone: Objects of each resource whose end is remembered.
+        gone: Objects of each source whose end is remembered.
     """
 
     def __init__(self, sources: Iterable[tuple[Source, Trim]], indexes: Iterable[Index], gone: int = GONE) -> None:
@@ -79,7 +81,7 @@ class Store:
             self._trims[source.resource].append((source, trim))
         self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._trims}
         self._found: dict[Index, defaultdict[Key, dict[Key, Object]]] = {one: defaultdict(dict) for one in indexes}
-        self._gone = {resource: _Gone(gone) for resource in self._trims}
+        self._gone = {source: _Gone(gone) for of_one in self._trims.values() for source, _ in of_one}
 
     def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> Change | None:
         """Takes an object as read and returns what is new of it, if anything.
@@ -89,36 +91,26 @@ class Store:
             thing: The object.
             listed_at: Version of the list that it was read in, if it was: as of then it was there.
         """
-        trims = [trim for source, trim in self._trims[resource] if source.takes(thing)]
-        if not trims:
-            return None
         key, things = key_of(thing), self._things[resource]
         known = things.get(key)
         if known is not None and version_of(known) >= version_of(thing):
             return None
-        at = None if listed_at is None else int(listed_at)
-        if self._gone[resource].since(thing["metadata"]["uid"], at, version_of(thing)):
+        if self._is_gone(resource, thing, None if listed_at is None else int(listed_at)):
             return None
-        after = reduce(_merged, [trim(thing) for trim in trims])
-        self._index(resource, key, known, after)
-        things[key] = after
-        return Change(resource, known, after)
+        after = reduce(_merged, [trim(thing) for source, trim in self._trims[resource] if source.takes(thing)])
+        return self._set(resource, key, known, after)
 
-    def remove(self, resource: Resource, thing: Object) -> Change | None:
+    def remove(self, resource: Resource, thing: Object, *, by: Source | None = None) -> Change | None:
         """Forgets an object that was deleted and returns what is new by that, if anybody wants such objects.
 
         Args:
             resource: Its resource.
             thing: The object as it was last; its version is that of its end, if a watch tells of it.
+            by: The source whose watch tells of it; None if it is gone for all of them.
         """
         if not any(source.takes(thing) for source, _ in self._trims[resource]):
             return None
-        uid = thing["metadata"]["uid"]
-        self._gone[resource].add(uid, version_of(thing))
-        known = self._things[resource].get(key_of(thing))
-        if known is not None and known["metadata"]["uid"] == uid:
-            self._drop(resource, key_of(thing), known)
-        return Change(resource, thing, None)
+        return self._end(by or Source(resource), thing, version_of(thing))
 
     def keep(self, source: Source, uids: Container[str], resource_version: str, namespace: str | None) -> list[Change]:
         """Forgets the objects of a source that were not there at a version, unless they are newer.
@@ -132,19 +124,17 @@ class Store:
         Returns:
             What is new by that.
         """
-        resource, version = source.resource, int(resource_version)
+        version = int(resource_version)
         gone = [
-            (key, thing)
-            for key, thing in self._things[resource].items()
+            thing
+            for key, thing in self._things[source.resource].items()
             if namespace in {None, key.namespace}
             and source.takes(thing)
             and thing["metadata"]["uid"] not in uids
             and version_of(thing) <= version
         ]
-        for key, thing in gone:
-            self._gone[resource].add(thing["metadata"]["uid"], version)
-            self._drop(resource, key, thing)
-        return [Change(resource, thing, None) for _, thing in gone]
+        changes = [self._end(source, thing, version) for thing in gone]
+        return [change for change in changes if change is not None]
 
     def get(self, resource: Resource, key: Key) -> Object | None:
         """Returns what is kept of an object, if it is known."""
@@ -162,9 +152,33 @@ class Store:
         """Returns all objects of a resource."""
         return list(self._things[resource].values())
 
-    def _drop(self, resource: Resource, key: Key, known: Object) -> None:
-        self._index(resource, key, known, None)
-        del self._things[resource][key]
+    def _end(self, by: Source, thing: Object, version: int) -> Change | None:
+        """Takes an object as gone from a source, or from all if it is that of the whole resource."""
+        resource, key, uid = by.resource, key_of(thing), thing["metadata"]["uid"]
+        for source, _ in self._trims[resource]:
+            if by.label in {None, source.label}:
+                self._gone[source].add(uid, version)
+        known = self._things[resource].get(key)
+        if known is None or known["metadata"]["uid"] != uid:
+            return Change(resource, thing, None)
+        if version_of(known) > version:
+            return None
+        left = _without(known, by.label)
+        return self._set(resource, key, known, None if self._is_gone(resource, left) else left)
+
+    def _is_gone(self, resource: Resource, thing: Object, listed_at: int | None = None) -> bool:
+        """Returns whether an object is gone, or was never there, for all sources."""
+        uid, version = thing["metadata"]["uid"], version_of(thing)
+        sources = (source for source, _ in self._trims[resource] if source.takes(thing))
+        return all(self._gone[source].since(uid, listed_at, version) for source in sources)
+
+    def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
+        self._index(resource, key, known, after)
+        if after is None:
+            del self._things[resource][key]
+        else:
+            self._things[resource][key] = after
+        return Change(resource, known, after)
 
     def _index(self, resource: Resource, key: Key, before: Object | None, after: Object | None) -> None:
         for index, found in self._found.items():
@@ -215,6 +229,12 @@ class _Gone:
 def bare(thing: Object) -> Object:
     """Returns an object's metadata alone, which is all that whoever names no other `Trim` keeps of it."""
     return {"metadata": metadata.kept(thing["metadata"])}
+
+
+def _without(thing: Object, label: str | None) -> Object:
+    """Returns an object without a label."""
+    labels = {name: text for name, text in (thing["metadata"].get("labels") or {}).items() if name != label}
+    return {**thing, "metadata": {**thing["metadata"], "labels": labels}}
 
 
 def _merged(one: Object, other: Object) -> Object:

@@ -29,7 +29,7 @@ BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 END_TRIES, END_SECONDS = 25, 0.2
 
-Tell = Callable[[Resource, Mapping[str, Any]], Any]
+Tell = Callable[[Source, Mapping[str, Any]], Any]
 Take = Callable[[Source, Part], Awaitable[object]]
 
 _log = logging.getLogger(__name__)
@@ -170,9 +170,9 @@ class _NoDiffs(kopf.DiffBaseStorage):
 def _registry(sources: Iterable[Source], tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(id="login", registry=registry)(login)
-    for resource in (source.resource for source in sources):
-        handle = partial(_event, resource, tell)
-        kopf.on.event(*_selector(resource), id=resource.kind, registry=registry)(handle)
+    for source in sources:
+        handle = partial(_event, source, tell)
+        kopf.on.event(*_selector(source.resource), id=source.resource.kind, registry=registry)(handle)
     return registry
 
 
@@ -241,8 +241,8 @@ class _Login:
             await self._session.aiohttp_session.close()
 
 
-async def _event(resource: Resource, tell: Tell, /, event: Mapping[str, Any], **_: Any) -> None:
-    tell(resource, event)
+async def _event(source: Source, tell: Tell, /, event: Mapping[str, Any], **_: Any) -> None:
+    tell(source, event)
 
 
 class _Lists:
@@ -268,6 +268,9 @@ class _Lists:
             listing.end(part.page.resource_version)
 
 
-def _take(informer: Informer, resource: Resource, event: Mapping[str, Any]) -> None:
-    take = informer.remove if event["type"] == "DELETED" else informer.put
-    take(resource, unfolded(event["object"]))
+def _take(informer: Informer, source: Source, event: Mapping[str, Any]) -> None:
+    thing = unfolded(event["object"])
+    if event["type"] == "DELETED":
+        informer.remove(source, thing)
+    else:
+        informer.put(source.resource, thing)

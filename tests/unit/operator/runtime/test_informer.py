@@ -56,7 +56,7 @@ def test_what_a_kind_wrote_itself_is_news_to_others_only() -> None:
     trial = JOB | {"metadata": JOB["metadata"] | {"labels": {LABEL: "search"}}}
     informer.tell(informer.store.put(TRAINING_JOBS, trial), by=KIND)
     assert wanted == {"ours": [], "theirs": [Key("vision", "search")]}
-    informer.remove(TRAINING_JOBS, trial)
+    informer.remove(Source(TRAINING_JOBS), trial)
     assert wanted["ours"] == [KEY]
 
 
@@ -82,7 +82,7 @@ def test_a_kind_that_cannot_be_woken_does_not_hold_up_the_others(caplog: pytest.
         listing.take(Page([in_namespace("other")] if source.resource == TRAINING_JOBS else [], "50"))
         listing.end("50")
     assert wanted == [other := Key("other", "digits")]
-    informer.remove(TRAINING_JOBS, in_namespace("other"))
+    informer.remove(Source(TRAINING_JOBS), in_namespace("other"))
     assert wanted == [other, other]
     assert "Sweeps are not woken by the TrainingJob other/digits" in caplog.text
     informer.tell(informer.store.put(TRAINING_JOBS, JOB | {"metadata": JOB["metadata"] | {"uid": "new"}}), by=KIND)

@@ -14,7 +14,7 @@ from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.runtime.resource import JOBS, PODS, Key
-from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.store import Source, Store
 from epochal_operator.runtime.transport import Transport
 from epochal_operator.runtime.watch import groups
 from epochal_operator.trainingjob.job import NAME_LABEL
@@ -162,3 +162,57 @@ def test_what_one_source_lacks_is_not_gone_from_another() -> None:
     assert SWEEP.concerned(change) == {KEY}
     assert KIND.concerned(change) == set()
     assert [one["metadata"]["name"] for one in store.objects(PODS)] == ["digits-1"]
+
+
+OURS, THEIRS = Source(PODS, NAME_LABEL), Source(PODS, LABEL)
+
+
+def shared(version: int, **labels: str) -> dict[str, Any]:
+    one = pod()
+    both = {NAME_LABEL: "digits", LABEL: "search"}
+    return one | {"metadata": one["metadata"] | {"resourceVersion": str(version), "labels": labels or both}}
+
+
+def found(store: Store) -> tuple[bool, bool]:
+    """Returns whether the pod is found by what is ours, and by what is theirs."""
+    return bool(store.find(OWNED_PODS, Key("vision", "digits"))), bool(store.find(sweeps.OWNED_PODS, KEY))
+
+
+@pytest.mark.parametrize("first", ["DELETED", "MODIFIED", "list"])
+def test_what_one_kind_loses_by_a_label_is_still_there_for_another(first: str) -> None:
+    """The watch by the label tells of its end, as the object was before; the other one of a change."""
+    store, changed = store_for([KIND, SWEEP]), shared(50, **{LABEL: "search"})
+    store.put(PODS, shared(43))
+    if first == "MODIFIED":
+        store.put(PODS, changed)
+        store.remove(PODS, shared(50), by=OURS)
+    else:
+        change = store.remove(PODS, shared(50), by=OURS) if first == "DELETED" else store.keep(OURS, (), "50", None)[0]
+        assert change is not None
+        assert KIND.concerned(change) == {Key("vision", "digits")}
+        assert found(store) == (False, True)
+        assert store.put(PODS, changed)
+    assert found(store) == (False, True)
+    assert store.put(PODS, shared(51)), "the label is back"
+    assert found(store) == (True, True)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_both_kinds_lose_is_gone(*, known: bool) -> None:
+    store = store_for([KIND, SWEEP])
+    if known:
+        store.put(PODS, shared(43))
+    store.remove(PODS, shared(50), by=OURS)
+    store.put(PODS, shared(44))  # the answer to a write of before
+    store.remove(PODS, shared(50), by=THEIRS)
+    assert found(store) == (False, False)
+    assert store.put(PODS, shared(44), listed_at="49") is None, "a later page of a list from before"
+    assert store.put(PODS, shared(45, **{LABEL: "search"})) is None
+
+
+def test_what_is_gone_from_a_whole_resource_is_gone_from_its_parts() -> None:
+    store, trial = store_for([KIND, SWEEP]), document()
+    trial["metadata"]["labels"] = {LABEL: "search"}
+    store.put(TRAINING_JOBS, trial)
+    assert store.remove(TRAINING_JOBS, trial, by=Source(TRAINING_JOBS))
+    assert store.objects(TRAINING_JOBS) == []

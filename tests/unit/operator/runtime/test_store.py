@@ -156,3 +156,12 @@ def test_an_object_with_another_label_belongs_to_one_training_job_only() -> None
     assert pods(store) == []
     store.remove(PODS, moved)
     assert pods(store, Key("vision", "other")) == []
+
+
+def test_what_is_told_of_the_end_of_an_object_is_what_was_known_of_it() -> None:
+    store, known = store_for([KIND]), thing(PODS, 1)
+    store.put(PODS, known)
+    last = thing(PODS, 2)
+    last["metadata"]["labels"] = {"epochal.dev/trainingjob": "other"}
+    assert keys(store.remove(PODS, last)) == {KEY}
+    assert pods(store) == []
