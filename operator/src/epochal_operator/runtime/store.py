@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
@@ -91,14 +91,13 @@ class Store:
             thing: The object.
             listed_at: Version of the list that it was read in, if it was: as of then it was there.
         """
-        key, things = key_of(thing), self._things[resource]
-        known = things.get(key)
+        key = key_of(thing)
+        known = self._things[resource].get(key)
         if known is not None and version_of(known) >= version_of(thing):
             return None
         if self._is_gone(resource, thing, None if listed_at is None else int(listed_at)):
             return None
-        after = reduce(_merged, [trim(thing) for source, trim in self._trims[resource] if source.takes(thing)])
-        return self._set(resource, key, known, after)
+        return self._set(resource, key, known, self._trimmed(resource, thing))
 
     def remove(self, resource: Resource, thing: Object, *, by: Source | None = None) -> Change | None:
         """Forgets an object that was deleted and returns what is new by that, if anybody wants such objects.
@@ -172,6 +171,13 @@ class Store:
         sources = (source for source, _ in self._trims[resource] if source.takes(thing))
         return all(self._gone[source].since(uid, listed_at, version) for source in sources)
 
+    def _trimmed(self, resource: Resource, thing: Object) -> Object:
+        """Returns what is kept of an object: what any of its sources keeps, and their labels, by which it is found."""
+        taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
+        labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
+        parts: list[Object] = [trim(thing) for _, trim in taking]
+        return reduce(_merged, [*parts, {"metadata": {"labels": labels}}])
+
     def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
         self._index(resource, key, known, after)
         if after is None:
@@ -237,11 +243,10 @@ def _without(thing: Object, label: str | None) -> Object:
     return {**thing, "metadata": {**thing["metadata"], "labels": labels}}
 
 
-def _merged(one: Object, other: Object) -> Object:
-    """Returns the fields of both; where they differ in something that has no fields, what the first has."""
-    both = {
-        name: _merged(one[name], value) if isinstance(value, Mapping) and isinstance(one[name], Mapping) else one[name]
-        for name, value in other.items()
-        if name in one
-    }
-    return {**one, **other, **both}
+def _merged(one: Any, other: Any) -> Any:
+    """Returns the fields, or items, of both; where they differ in something that has none, what the first has."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return {**one, **other, **{name: _merged(one[name], other[name]) for name in one.keys() & other.keys()}}
+    if isinstance(one, list) and isinstance(other, list) and one != other:
+        return [*one, *(item for item in other if item not in one)]
+    return one

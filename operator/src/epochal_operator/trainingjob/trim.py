@@ -10,7 +10,7 @@ from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.continue_from import predecessor_name
-from epochal_operator.trainingjob.job import NAME_LABEL, QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
+from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL
 from epochal_operator.trainingjob.pod_template import CONTAINER
 
 _TEXT = "text"
@@ -43,7 +43,7 @@ def pod(thing: Object) -> Object:
 
 
 def _kept(thing: Object, spec: dict[str, Any]) -> dict[str, Any]:
-    labels = (NAME_LABEL, UID_LABEL, QUEUE_LABEL)
+    labels = (UID_LABEL, QUEUE_LABEL)
     kept = metadata.kept(thing["metadata"], labels=labels, annotations=[SPEC_ANNOTATION], owner=KIND)
     return {"metadata": kept, "spec": spec, "status": thing.get("status") or {}}
 

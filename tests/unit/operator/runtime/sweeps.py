@@ -27,11 +27,11 @@ def _sweep(thing: Object) -> Object:
 
 
 def _trial(thing: Object) -> Object:
-    return {"metadata": kept(thing["metadata"], labels=[LABEL], annotations=[NOTE])}
+    return {"metadata": kept(thing["metadata"], annotations=[NOTE])}
 
 
 def _pod(thing: Object) -> Object:
-    return {"metadata": kept(thing["metadata"], labels=[LABEL]), "status": thing.get("status") or {}}
+    return {"metadata": kept(thing["metadata"]), "status": thing.get("status") or {}}
 
 
 def _waiting(change: Change, store: Store) -> Iterable[Key]:

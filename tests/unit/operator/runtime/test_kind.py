@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from epochal_operator.runtime import controller as module
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.metadata import MAX_LABELS, kept
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
-from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
 from epochal_operator.runtime.transport import Transport
 from epochal_operator.runtime.watch import groups
@@ -216,3 +218,28 @@ def test_what_is_gone_from_a_whole_resource_is_gone_from_its_parts() -> None:
     store.put(TRAINING_JOBS, trial)
     assert store.remove(TRAINING_JOBS, trial, by=Source(TRAINING_JOBS))
     assert store.objects(TRAINING_JOBS) == []
+
+
+def test_an_object_is_found_by_its_label_however_many_it_bears() -> None:
+    many = {f"label-{number}": "" for number in range(MAX_LABELS)}
+    for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, keeps={})), (JOBS, KIND)):
+        store, (owned, *_) = store_for([kind]), [one for one in kind.owns if one.resource == resource]
+        one = shared(43, **many, **{owned.label: "search"})
+        assert store.put(resource, one)
+        assert list(store.find(owned, KEY)) == [Key("vision", "digits-1")]
+        (known,) = store.objects(resource)
+        assert known["metadata"]["labels"] == {owned.label: "search"}
+
+
+def test_each_kind_finds_its_reference_to_an_owner() -> None:
+    one, reference = shared(43), {"apiVersion": SWEEPS.api_version, "kind": "Sweep", "name": "search", "uid": "s"}
+    ours = {"apiVersion": TRAINING_JOBS.api_version, "kind": "TrainingJob", "name": "digits", "uid": "t"}
+    one["metadata"]["ownerReferences"] = [reference, ours, {"kind": "ConfigMap", "name": "other", "uid": "c"}]
+
+    def keeping(thing: Object) -> Object:
+        return {"metadata": kept(thing["metadata"], owner="Sweep")}
+
+    store = store_for([KIND, replace(SWEEP, keeps={PODS: keeping})])
+    store.put(PODS, one)
+    (known,) = store.objects(PODS)
+    assert known["metadata"]["ownerReferences"] == [ours, reference]
