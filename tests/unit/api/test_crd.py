@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.crd import custom_resource_definition, schema
+from epochal_api.status import CONDITIONS
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,3 +67,8 @@ def test_every_field_but_three_is_immutable() -> None:
     frozen = {message.split()[0] for message in messages if "cannot change" in message}
     fields = {f"spec.{name}" for name in schema()["properties"]["spec"]["properties"]}
     assert fields - frozen == {"spec.suspend", "spec.ttlSecondsAfterFinished", "spec.activeDeadlineSeconds"}
+
+
+def test_the_types_of_conditions_are_explained() -> None:
+    (node,) = [node for path, node in STATUS if path == "status.conditions[].type"]
+    assert all(name in node["description"] for name in CONDITIONS)
