@@ -28,7 +28,7 @@ class ByKind:
             yield page
 
     async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
-        assert manager == ("epochal" if resource.kind == "Job" else None)
+        assert manager == (None if resource.kind == "Event" else "epochal")
         return await self._method("create", resource)(thing)
 
     async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:

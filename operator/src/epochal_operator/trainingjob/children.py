@@ -10,6 +10,7 @@ from epochal_api.trainingjob import GROUP, KIND
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job import UID_LABEL
+from epochal_operator.trainingjob.owned import Child
 from epochal_operator.trainingjob.pods import alive, in_order
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -22,6 +23,23 @@ TOLD_SECONDS = 600.0
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 """
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a child of a TrainingJob beside its Job.
+
+    Args:
+        child: Which one it is.
+        thing: The object, if there is one and it is the TrainingJob's own.
+        blocked: Why there is none, or one that is not as it should be, if something is in the way.
+        held_until: Until when it is left as it is, as for the Job.
+    """
+
+    child: Child
+    thing: Object | None = None
+    blocked: StatusCause | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,7 @@ class Observed:
             admission policy, as the server says.
         built_earlier: Whether its Job had started before what is seen now of the spec was.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
+        others: Its children beside the Job.
     """
 
     now: datetime
@@ -50,6 +69,7 @@ class Observed:
     refusal: str | None = None
     built_earlier: bool = False
     continue_from: str | None = None
+    others: tuple[Seen, ...] = ()
 
 
 def lacks_pods(observed: Observed) -> float | None:
@@ -137,12 +157,13 @@ def _has_ended(child: Object) -> bool:
     return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))
 
 
-def blocked_by(existing: Object, uid: str) -> StatusCause | None:
-    """Returns how a Job stands in the way of a TrainingJob's own, or None if it is that.
+def blocked_by(existing: Object, uid: str, kind: str = "Job") -> StatusCause | None:
+    """Returns how an object stands in the way of a TrainingJob's own, or None if it is that.
 
     Args:
-        existing: The Job of the TrainingJob's name.
+        existing: The object of the TrainingJob's name.
         uid: The TrainingJob's uid.
+        kind: The object's kind.
     """
     if controller_uid(existing) == uid:
         return None
@@ -153,6 +174,8 @@ def blocked_by(existing: Object, uid: str) -> StatusCause | None:
         for reference in references
     )
     if earlier:
-        return StatusCause(Reason.CLEANUP, f"The Job {name} of an earlier TrainingJob of this name is being deleted.")
-    message = f"A Job {name} exists that is not this TrainingJob's: delete that, or create this under another name."
+        return StatusCause(
+            Reason.CLEANUP, f"The {kind} {name} of an earlier TrainingJob of this name is being deleted."
+        )
+    message = f"A {kind} {name} exists that is not this TrainingJob's: delete that, or create this under another name."
     return StatusCause(Reason.NAME_CONFLICT, message)

@@ -28,6 +28,7 @@ class Correction:
         fields: What was changed, as people call it.
         writers: Who had set it otherwise; none if that was not looked at.
         refusal: What the API server said if it refused.
+        kind: The kind of the child that it is about.
     """
 
     job_uid: str
@@ -37,6 +38,7 @@ class Correction:
     fields: tuple[str, ...]
     writers: tuple[str, ...] = ()
     refusal: str | None = None
+    kind: str = "Job"
 
     @property
     def due(self) -> datetime:
@@ -55,16 +57,17 @@ class Correction:
         fields = " and ".join(self.fields)
         if self.refusal is not None:
             return StatusCause(
-                Reason.JOB_REJECTED, f"The API server refuses to change its Job ({fields}): {clean(self.refusal)}"
+                Reason.JOB_REJECTED,
+                f"The API server refuses to change its {self.kind} ({fields}): {clean(self.refusal)}",
             )
         if self.times <= TOLERATED:
             return None
         who = ", ".join(self.writers)
         return StatusCause(
             Reason.FIELD_CONFLICT,
-            f"{who} and Epochal overwrite each other's {fields} of its Job. Epochal puts that right ever more seldom, "
-            f"at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, change in "
-            "the TrainingJob.",
+            f"{who} and Epochal overwrite each other's {fields} of its {self.kind}. Epochal puts that right ever more "
+            f"seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, "
+            "change in the TrainingJob.",
         )
 
 

@@ -3,30 +3,34 @@
 from collections.abc import Callable, Iterable
 
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, key_of
+from epochal_operator.runtime.resource import PODS, Key, Object, key_of
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import trim
 from epochal_operator.trainingjob.metrics import collect
+from epochal_operator.trainingjob.owned import CHILDREN, Child
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reconcile import Reconciler
-from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_PODS, TRAINING_JOBS, owned
 
 
-def training_jobs(installation: Callable[[], Installation], *, instance: str) -> Kind:
+def training_jobs(
+    installation: Callable[[], Installation], *, instance: str, children: tuple[Child, ...] = CHILDREN
+) -> Kind:
     """Returns the description of TrainingJobs.
 
     Args:
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
+        children: The table of their children.
     """
     return Kind(
         resource=TRAINING_JOBS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        reconciler=lambda term: Reconciler(term, installation, instance=instance, children=children),
         collect=collect,
-        owns=(OWNED_JOBS, OWNED_PODS),
+        owns=(*map(owned, children), OWNED_PODS),
         references=(FOLLOWERS,),
         woken_by={TRAINING_JOBS: followers},
-        keeps={TRAINING_JOBS: trim.training_job, JOBS: trim.job, PODS: trim.pod},
+        keeps={TRAINING_JOBS: trim.training_job, PODS: trim.pod} | {one.resource: one.keep for one in children},
     )
 
 

@@ -9,6 +9,7 @@ from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
 from epochal_operator.runtime.conditions import is_true
+from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import (
     PATIENCE_SECONDS,
     TOLD_SECONDS,
@@ -34,30 +35,34 @@ from epochal_operator.trainingjob.status import (
 
 
 @dataclass(frozen=True)
-class CreateJob:
-    """Create the batch/v1 Job."""
+class Create:
+    """Create a child, which has the TrainingJob's name."""
 
+    resource: Resource
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class PatchJob:
-    """Change fields of the Job's spec; None removes one."""
+class Patch:
+    """Change fields of a child's spec; None removes one."""
 
+    resource: Resource
     uid: str
     spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class DeleteJob:
-    """Delete the Job as seen.
+class Delete:
+    """Delete a child as seen.
 
     Args:
+        resource: Its resource.
         uid: Its uid.
         resource_version: Its version: one that has begun meanwhile stays.
         why: Why it goes, for the log.
     """
 
+    resource: Resource
     uid: str
     resource_version: str
     why: str
@@ -89,7 +94,7 @@ class DeleteTrainingJob:
     """Delete the TrainingJob: its time to live is over."""
 
 
-Action = CreateJob | PatchJob | DeleteJob | ApplyReportedStatus | EmitEvent | ApplyStatus | DeleteTrainingJob
+Action = Create | Patch | Delete | ApplyReportedStatus | EmitEvent | ApplyStatus | DeleteTrainingJob
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Plan:
     """What to do, in this order.
 
     Args:
-        actions: The steps. One that changes the Job stands alone: what follows depends on what comes of it.
+        actions: The steps. One that changes a child stands alone: what follows depends on what comes of it.
         requeue_after: Seconds after which to look again, if nothing else gives reason to.
     """
 
@@ -119,6 +124,8 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     if not finished(before):
         try:
             step = _child_step(job, observed, installation)
+            if observed.child is not None or step is not None:  # What the Job needs is there before it.
+                step = _other_step(job, observed, installation) or step
         except NoStorageEndpoint as error:
             step, observed = None, replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
@@ -161,9 +168,9 @@ def refuse(
     return _settle(metadata, before, after, observed, ttl)
 
 
-def changes_job(action: Action) -> bool:
-    """Returns whether an action changes the Job."""
-    return isinstance(action, CreateJob | PatchJob | DeleteJob)
+def changes_child(action: Action) -> bool:
+    """Returns whether an action changes a child."""
+    return isinstance(action, Create | Patch | Delete)
 
 
 def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
@@ -171,7 +178,16 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
     actions = _writes(metadata, before, after, _figures(before, after, observed), observed)
     if not actions and (left := _time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
-    return Plan(tuple(actions), None if _over(after) else _look_again(observed))
+    times = [] if _over(after) else [_look_again(observed), _look_at_others_again(observed)]
+    return Plan(tuple(actions), min((seconds for seconds in times if seconds is not None), default=None))
+
+
+def _look_at_others_again(observed: Observed) -> float | None:
+    """Returns the seconds after which to look again at what is in the way of a child beside the Job."""
+    held = [one.held_until for one in observed.others if one.held_until and one.held_until > observed.now]
+    seconds = [(time - observed.now).total_seconds() for time in held]
+    seconds += [effect(one.blocked.reason).look_again_seconds or 0 for one in observed.others if one.blocked]
+    return min((one for one in seconds if one), default=None)
 
 
 def _look_again(observed: Observed) -> float | None:
@@ -194,7 +210,7 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         # Made whether or not something is in the way: what breaks the rules is refused first.
         body = batch_job(job, installation, observed.continue_from)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
-        return None if observed.blocked or observed.orphans or _out_of_queue(job) else CreateJob(body)
+        return None if observed.blocked or observed.orphans or _out_of_queue(job) else Create(JOBS, body)
     if _going(child) or ending(child, observed.pods) or _held(observed):
         return None
     if not _started(job.status or Status(), observed) and outdated(job, child, installation):
@@ -202,7 +218,25 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
     if _out_of_queue(job):
         return _delete(child, "is suspended, and gives back its place in the queue")
     spec = changes(job, child)
-    return PatchJob(child["metadata"]["uid"], spec) if spec else None
+    return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
+
+
+def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
+    """Returns the step that brings another child nearer to what it should be, or None if all are that."""
+    for seen in observed.others:
+        if seen.child.build is None or seen.blocked or _is_later(seen.held_until, observed.now):
+            continue
+        thing, wanted, resource = seen.thing, seen.child.build(job, installation), seen.child.resource
+        if thing is None:
+            if wanted is not None:
+                return Create(resource, wanted)
+        elif wanted is None and not _going(thing):
+            return _delete(thing, "is needed no more", resource)
+        elif wanted is not None and not _going(thing):
+            spec = {name: value for name, value in wanted["spec"].items() if thing["spec"].get(name) != value}
+            if spec:
+                return Patch(resource, thing["metadata"]["uid"], spec)
+    return None
 
 
 def _out_of_queue(job: TrainingJob) -> bool:
@@ -211,11 +245,15 @@ def _out_of_queue(job: TrainingJob) -> bool:
 
 
 def _held(observed: Observed) -> bool:
-    return observed.held_until is not None and observed.now < observed.held_until
+    return _is_later(observed.held_until, observed.now)
 
 
-def _delete(child: Mapping[str, Any], why: str) -> DeleteJob:
-    return DeleteJob(child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)
+def _is_later(time: datetime | None, now: datetime) -> bool:
+    return time is not None and now < time
+
+
+def _delete(child: Mapping[str, Any], why: str, resource: Resource = JOBS) -> Delete:
+    return Delete(resource, child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)
 
 
 _OUTDATED = "was built from an earlier spec, and had not started"

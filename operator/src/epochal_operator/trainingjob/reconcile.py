@@ -14,9 +14,10 @@ from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, 
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource
+from epochal_operator.runtime.resource import PODS, Key, Resource, key_of
 from epochal_operator.trainingjob.children import (
     Observed,
+    Seen,
     blocked_by,
     is_ahead,
     orphans,
@@ -28,17 +29,18 @@ from epochal_operator.trainingjob.continue_from import predecessor, predecessor_
 from epochal_operator.trainingjob.events import event_object
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
+from epochal_operator.trainingjob.owned import CHILDREN, JOB, Child
 from epochal_operator.trainingjob.plan import (
     Action,
     ApplyReportedStatus,
     ApplyStatus,
-    CreateJob,
-    DeleteJob,
+    Create,
+    Delete,
     DeleteTrainingJob,
     EmitEvent,
-    PatchJob,
+    Patch,
     Plan,
-    changes_job,
+    changes_child,
     plan,
     refuse,
 )
@@ -46,7 +48,7 @@ from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, PROGRESS_MANAGER, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import OWNED_PODS, PROGRESS_MANAGER, TRAINING_JOBS, owned
 from epochal_operator.trainingjob.trim import whole
 
 Object = Mapping[str, Any]
@@ -95,6 +97,7 @@ class Reconciler:
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
         clock: Returns the time, with a time zone.
+        children: The table of their children.
 
     Attributes:
         refusals: Why Jobs have no pod, as far as Events have told.
@@ -107,6 +110,7 @@ class Reconciler:
         *,
         instance: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        children: tuple[Child, ...] = CHILDREN,
     ) -> None:
         self._term = term
         self._kube = term.kube.once()
@@ -114,8 +118,9 @@ class Reconciler:
         self._installation = installation
         self._instance = instance
         self._clock = clock
+        self._children = children
         self.refusals = Refusals()
-        self._corrections: dict[Key, Correction] = {}
+        self._corrections: dict[tuple[Resource, Key], Correction] = {}
 
     async def run(self) -> None:
         """Follows the Events that tell why pods of Jobs cannot be created, until it is cancelled."""
@@ -142,11 +147,11 @@ class Reconciler:
         Raises:
             ApiError: If the API server does not do its part.
         """
-        blocked, conflicts = None, 0
+        blocked, conflicts = dict[Resource, StatusCause](), 0
         for _ in range(ROUNDS):
             document = self._store.get(TRAINING_JOBS, key)
             if document is None:
-                self._corrections.pop(key, None)
+                self._forget(key)
                 return None
             observed = await self._catch_up(document, self._observe(key, document, blocked))
             if self._store.get(TRAINING_JOBS, key) is not document:
@@ -156,33 +161,43 @@ class Reconciler:
                 return todo.requeue_after
             try:
                 for action in todo.actions:
-                    blocked = await self._apply(key, action, document["metadata"]) or blocked
+                    blocked |= await self._apply(key, action, document["metadata"])
             except (Conflict, NotFound) as error:
                 conflicts += 1
                 if conflicts == ROUNDS:  # It is no race: some deny with this code. The queue waits ever longer.
                     raise
-                if conflicts >= RACES and isinstance(action, CreateJob):
-                    blocked = _rejected(error)
+                if conflicts >= RACES and isinstance(action, Create):
+                    blocked[action.resource] = _rejected(action.resource, error)
                 await self._refresh(key)
                 continue
-            if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_job, todo.actions)):
+            if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_child, todo.actions)):
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
                 return todo.requeue_after
         return MOMENT
 
-    def _observe(self, key: Key, document: Object, blocked: StatusCause | None) -> Observed:
-        uid = document["metadata"]["uid"]
-        child = self._child(key)
+    def _forget(self, key: Key) -> None:
+        for child in self._children:
+            self._corrections.pop((child.resource, key), None)
+
+    def _observe(self, key: Key, document: Object, in_the_way: Mapping[Resource, StatusCause]) -> Observed:
+        uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
+        others = tuple(
+            self._see(child, document, now, in_the_way.get(child.resource))
+            for child in self._children
+            if child.build is not None
+        )
+        child, blocked = self._child(JOB, key), in_the_way.get(JOB.resource)
         if child is not None and (found := blocked_by(child, uid)):
             child, blocked = None, found
         continue_from = None
         if child is None and (name := predecessor_name(document)):
             before = predecessor(name, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
             blocked, continue_from = blocked or blocked_before(before), before.uri
-        now, pods, correction = self._clock(), self._pods(key), None
+        pods, correction = self._pods(key), None
         if child is not None:
-            correction = self._correction(key, child["metadata"]["uid"], document["metadata"]["generation"], now)
+            correction = self._correction(JOB.resource, key, child["metadata"]["uid"], generation, now)
             blocked = correction.blocks(now) if correction else None
+        blocked = blocked or next((one.blocked for one in others if one.blocked), None)
         observed = Observed(
             now,
             child,
@@ -191,9 +206,21 @@ class Reconciler:
             blocked,
             correction.due if correction else None,
             continue_from=continue_from,
+            others=others,
         )
         last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
         return replace(observed, refusal=refusal(last, observed))
+
+    def _see(self, child: Child, document: Object, now: datetime, blocked: StatusCause | None) -> Seen:
+        """Returns what is seen of a child beside the Job."""
+        metadata, key = document["metadata"], key_of(document)
+        thing = self._child(child, key)
+        if thing is not None and (found := blocked_by(thing, metadata["uid"], child.resource.kind)):
+            return Seen(child, None, found)
+        if thing is None:
+            return Seen(child, None, blocked)
+        correction = self._correction(child.resource, key, thing["metadata"]["uid"], metadata["generation"], now)
+        return Seen(child, thing, *((correction.blocks(now), correction.due) if correction else ()))
 
     async def _catch_up(self, document: Object, observed: Observed) -> Observed:
         """Reads the pods of a Job whose end was told before theirs: only they say why it ended."""
@@ -210,12 +237,13 @@ class Reconciler:
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 
-    async def _apply(self, key: Key, action: Action, planned: Object) -> StatusCause | None:
-        """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a Job."""
+    async def _apply(self, key: Key, action: Action, planned: Object) -> dict[Resource, StatusCause]:
+        """Does one step for a TrainingJob that had this metadata; returns what is in the way of creating a child."""
         match action:
-            case CreateJob():
-                return await self._create_job(key, action.body, planned)
-            case PatchJob() | DeleteJob():
+            case Create():
+                found = await self._create(key, action, planned)
+                return {action.resource: found} if found else {}
+            case Patch() | Delete():
                 await self._correct(key, action, planned["generation"])
             case ApplyReportedStatus():
                 await self._apply_status(key, PROGRESS_MANAGER, action.status.dump(), planned)
@@ -228,68 +256,71 @@ class Reconciler:
                 await self._emit(action, self._known(key, planned))
             case DeleteTrainingJob():
                 await self._delete(key, self._known(key, planned))
-        return None
+        return {}
 
-    async def _create_job(self, key: Key, body: Object, planned: Object) -> StatusCause | None:
-        # A watch may be late, and nobody would end the Job of a TrainingJob that is gone but the garbage collector.
+    async def _create(self, key: Key, action: Create, planned: Object) -> StatusCause | None:
+        resource, labels = action.resource, action.body["metadata"]["labels"]
+        # A watch may be late, and nobody would end a child of a TrainingJob that is gone but the garbage collector.
         now = await self._kube.get(TRAINING_JOBS, *key)
         if _differ(planned, now["metadata"]):
             self._put(TRAINING_JOBS, now)
             return None
         try:
-            made = await self._kube.create(JOBS, dict(body), manager=LEADER_MANAGER)
+            made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
         except (Invalid, Forbidden, NotFound) as error:
-            return _rejected(error)
+            return _rejected(resource, error)
         except Conflict as error:
             if error.reason != ALREADY_EXISTS:
                 raise
-            made = await self._kube.get(JOBS, *key)
-            labels = body["metadata"]["labels"]
-            if found := blocked_by(made, labels[UID_LABEL]):
+            made = await self._kube.get(resource, *key)
+            if found := blocked_by(made, labels[UID_LABEL], resource.kind):
                 return found
             if not _bears_name(made, key):
                 try:
-                    made = await self._patch(key, {"metadata": {"labels": labels}}, made["metadata"]["uid"])
+                    made = await self._patch(resource, key, {"metadata": {"labels": labels}}, made["metadata"]["uid"])
                 except (Invalid, Forbidden) as error:
-                    return StatusCause(
-                        Reason.JOB_REJECTED, f"The API server refuses to label its Job: {clean(error.message)}"
-                    )
+                    message = f"The API server refuses to label its {resource.kind}: {clean(error.message)}"
+                    return StatusCause(Reason.JOB_REJECTED, message)
         else:
-            _log.info("created its Job")
+            _log.info("created its %s", resource.kind)
         if not _bears_name(made, key):
-            message = f"Something takes the label {NAME_LABEL} off its Job: an admission webhook or policy, perhaps."
-            return StatusCause(Reason.JOB_REJECTED, message)
-        self._put(JOBS, made)
+            where = f"the label {NAME_LABEL} off its {resource.kind}"
+            return StatusCause(
+                Reason.JOB_REJECTED, f"Something takes {where}: an admission webhook or policy, perhaps."
+            )
+        self._put(resource, made)
         return None
 
-    async def _correct(self, key: Key, action: PatchJob | DeleteJob, generation: int) -> None:
-        """Puts a Job right, and remembers it: what somebody undoes is done again later and later."""
-        now, refusal = self._clock(), None
-        before = self._correction(key, action.uid, generation, now)
+    async def _correct(self, key: Key, action: Patch | Delete, generation: int) -> None:
+        """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
+        now, refusal, resource = self._clock(), None, action.resource
+        before = self._correction(resource, key, action.uid, generation, now)
         who = before.writers if before else ()
-        if before is not None and isinstance(action, PatchJob):
-            who = writers(await self._kube.get(JOBS, *key), action.spec, LEADER_MANAGER)
+        if before is not None and isinstance(action, Patch):
+            who = writers(await self._kube.get(resource, *key), action.spec, LEADER_MANAGER)
         try:
-            if isinstance(action, PatchJob):
+            if isinstance(action, Patch):
                 spec = dict(action.spec)
-                self._put(JOBS, await self._patch(key, {"spec": spec}, action.uid))
-                _log.info("changed its Job: %s", spec)
+                self._put(resource, await self._patch(resource, key, {"spec": spec}, action.uid))
+                _log.info("changed its %s: %s", resource.kind, spec)
             else:
-                # It stays until its pods are gone.
+                # It stays until what it owns, such as pods, is gone.
                 seen = {"uid": action.uid, "resource_version": action.resource_version}
-                await self._kube.delete(JOBS, *key, **seen, propagation="Foreground")
+                await self._kube.delete(resource, *key, **seen, propagation="Foreground")
                 await self._refresh(key)
-                _log.info("deleted its Job, which %s", action.why)
+                _log.info("deleted its %s, which %s", resource.kind, action.why)
                 return
         except (Invalid, Forbidden) as error:
             refusal = error.message
-        fields = tuple(f"spec.{field}" for field in action.spec) if isinstance(action, PatchJob) else ("its deletion",)
+        fields = tuple(f"spec.{field}" for field in action.spec) if isinstance(action, Patch) else ("its deletion",)
         times = before.times + 1 if before else 1
-        self._corrections[key] = Correction(action.uid, generation, times, now, fields, who, refusal)
+        self._corrections[resource, key] = Correction(
+            action.uid, generation, times, now, fields, who, refusal, resource.kind
+        )
 
-    def _correction(self, key: Key, job_uid: str, generation: int, now: datetime) -> Correction | None:
-        found = self._corrections.get(key)
-        return found if found and found.concerns(job_uid, generation, now) else None
+    def _correction(self, resource: Resource, key: Key, uid: str, generation: int, now: datetime) -> Correction | None:
+        found = self._corrections.get((resource, key))
+        return found if found and found.concerns(uid, generation, now) else None
 
     async def _apply_status(self, key: Key, manager: str, status: dict[str, Any], planned: Object) -> None:
         metadata = self._known(key, planned)["metadata"]
@@ -315,28 +346,29 @@ class Reconciler:
         _log.info("deleted: its ttlSecondsAfterFinished is over")
 
     async def _refresh(self, key: Key) -> None:
-        """Reads a TrainingJob and its Job anew: the API server knows of a change that has not been told yet."""
+        """Reads a TrainingJob and its children anew: the API server knows of a change that has not been told yet."""
         try:
             self._put(TRAINING_JOBS, await self._kube.get(TRAINING_JOBS, *key))
         except NotFound:
             if (known := self._store.get(TRAINING_JOBS, key)) is not None:
                 self._remove(TRAINING_JOBS, known)
-        try:
-            self._put(JOBS, await self._kube.get(JOBS, *key))
-        except NotFound:
-            if (child := self._child(key)) is not None:
-                self._remove(JOBS, child)
+        for child in self._children:
+            try:
+                self._put(child.resource, await self._kube.get(child.resource, *key))
+            except NotFound:
+                if (thing := self._child(child, key)) is not None:
+                    self._remove(child.resource, thing)
 
-    def _child(self, key: Key) -> Object | None:
-        """Returns the Job of a TrainingJob's name, whichever TrainingJob it belongs to."""
-        return self._store.find(OWNED_JOBS, key).get(key)
+    def _child(self, child: Child, key: Key) -> Object | None:
+        """Returns the child of a TrainingJob's name, whichever TrainingJob it belongs to."""
+        return self._store.find(owned(child), key).get(key)
 
     def _pods(self, key: Key) -> list[Object]:
         """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
         return list(self._store.find(OWNED_PODS, key).values())
 
-    async def _patch(self, key: Key, patch: dict[str, Any], uid: str) -> dict[str, Any]:
-        return await self._kube.patch(JOBS, *key, patch, uid=uid, manager=LEADER_MANAGER)
+    async def _patch(self, resource: Resource, key: Key, patch: dict[str, Any], uid: str) -> dict[str, Any]:
+        return await self._kube.patch(resource, *key, patch, uid=uid, manager=LEADER_MANAGER)
 
     def _put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> None:
         self._term.wrote(self._store.put(resource, thing, listed_at=listed_at))
@@ -354,8 +386,8 @@ class Reconciler:
         return document
 
 
-def _rejected(error: ApiError) -> StatusCause:
-    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its Job: {clean(error.message)}")
+def _rejected(resource: Resource, error: ApiError) -> StatusCause:
+    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its {resource.kind}: {clean(error.message)}")
 
 
 def _bears_name(child: Object, key: Key) -> bool:

@@ -3,9 +3,10 @@
 from epochal_api.trainingjob import GROUP, KIND, PLURAL, VERSION
 
 from epochal_operator.runtime.kind import Owned, Reference
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
+from epochal_operator.runtime.resource import PODS, Key, Object, Resource
 from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import NAME_LABEL
+from epochal_operator.trainingjob.owned import JOB, Child
 
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
@@ -17,7 +18,12 @@ def _predecessor(document: Object) -> Key | None:
     return Key(document["metadata"]["namespace"], name) if name is not None else None
 
 
-OWNED_JOBS = Owned(JOBS, NAME_LABEL)
+def owned(child: Child) -> Owned:
+    """Returns by what the objects of a row of the table of children are found."""
+    return Owned(child.resource, child.label)
+
+
+OWNED_JOBS = owned(JOB)
 OWNED_PODS = Owned(PODS, NAME_LABEL)
 FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
 """TrainingJobs by the one that they go on from."""

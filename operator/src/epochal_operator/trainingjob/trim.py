@@ -22,7 +22,7 @@ def training_job(thing: Object) -> Object:
     """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `whole`."""
     spec = thing["spec"]
     text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
-    return some(thing, ("apiVersion", "kind", UNREAD)) | _kept(thing, _outline(spec)) | {_TEXT: text}
+    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec)) | {_TEXT: text}
 
 
 def whole(document: Object) -> Object:
@@ -32,20 +32,21 @@ def whole(document: Object) -> Object:
 
 def job(thing: Object) -> Object:
     """Returns what is kept of a Job: not its pod template."""
-    return _kept(thing, some(thing["spec"], _JOB_SPEC))
+    return kept(thing, some(thing["spec"], _JOB_SPEC))
 
 
 def pod(thing: Object) -> Object:
     """Returns what is kept of a pod: not its copy of the pod template."""
     found = (one for one in thing["spec"].get("containers") or [] if one.get("name") == CONTAINER)
     containers = [{"name": CONTAINER, "resources": {"limits": _memory(one)}} for one in found]
-    return _kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
+    return kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
 
 
-def _kept(thing: Object, spec: dict[str, Any]) -> dict[str, Any]:
+def kept(thing: Object, spec: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is kept of any of them, with what is kept of its spec."""
     labels = (UID_LABEL, QUEUE_LABEL)
-    kept = metadata.kept(thing["metadata"], labels=labels, annotations=[SPEC_ANNOTATION], owner=KIND)
-    return {"metadata": kept, "spec": spec, "status": thing.get("status") or {}}
+    outline = metadata.kept(thing["metadata"], labels=labels, annotations=[SPEC_ANNOTATION], owner=KIND)
+    return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
 
 
 def _memory(container: Object) -> Object:

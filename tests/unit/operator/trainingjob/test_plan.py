@@ -17,11 +17,11 @@ from epochal_operator.trainingjob.plan import (
     Action,
     ApplyReportedStatus,
     ApplyStatus,
-    CreateJob,
-    DeleteJob,
+    Create,
+    Delete,
     DeleteTrainingJob,
     EmitEvent,
-    PatchJob,
+    Patch,
     Plan,
     plan,
     refuse,
@@ -93,14 +93,14 @@ def managed(job: Any, by: str) -> Any:
 @pytest.mark.parametrize(
     ("job", "observed", "expected"),
     [
-        (training_job(), seen(), [CreateJob]),
-        (training_job(suspend=True), seen(), [CreateJob]),
-        (training_job(STARTED), seen(), [CreateJob]),
-        (training_job(STARTED), seen(None, failed()), [CreateJob]),
+        (training_job(), seen(), [Create]),
+        (training_job(suspend=True), seen(), [Create]),
+        (training_job(STARTED), seen(), [Create]),
+        (training_job(STARTED), seen(None, failed()), [Create]),
         (training_job(), seen(child()), [ApplyStatus]),
-        (training_job(suspend=True), seen(child()), [PatchJob]),
-        (training_job(activeDeadlineSeconds=5), seen(child()), [PatchJob]),
-        (training_job(backoffLimit=9), seen(child()), [DeleteJob]),
+        (training_job(suspend=True), seen(child()), [Patch]),
+        (training_job(activeDeadlineSeconds=5), seen(child()), [Patch]),
+        (training_job(backoffLimit=9), seen(child()), [Delete]),
         (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
         *(
             (training_job(backoffLimit=9), observed, [EmitEvent, ApplyStatus])
@@ -115,19 +115,19 @@ def managed(job: Any, by: str) -> Any:
         (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
         (training_job(suspend=True), seen(child(), held_until=SOON), [ApplyStatus]),
         (training_job(backoffLimit=9), seen(child(), held_until=SOON), [ApplyStatus]),
-        (training_job(suspend=True), seen(child(), held_until=NOW), [PatchJob]),
-        (QUEUED, seen(), [CreateJob]),
+        (training_job(suspend=True), seen(child(), held_until=NOW), [Patch]),
+        (QUEUED, seen(), [Create]),
         (QUEUED, seen(child(QUEUED)), [ApplyStatus]),
         (QUEUED, seen(by_kueue(child(QUEUED)), running()), [EmitEvent, ApplyStatus]),
-        (QUEUED_DEADLINE, seen(child(QUEUED)), [PatchJob]),
+        (QUEUED_DEADLINE, seen(child(QUEUED)), [Patch]),
         (OUT_OF_QUEUE, seen(), [EmitEvent, ApplyStatus]),
-        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [DeleteJob]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [Delete]),
         (OUT_OF_QUEUE, seen(going(by_kueue(child(QUEUED))), running()), [ApplyStatus]),
         (OUT_OF_QUEUE, seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(labelled(child(training_job(suspend=True)))), [ApplyStatus]),
         (training_job(), seen(managed(child(training_job(suspend=True)), "example.com/queue")), [ApplyStatus]),
-        (training_job(), seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")), [PatchJob]),
-        (training_job(suspend=True), seen(labelled(child())), [PatchJob]),
+        (training_job(), seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")), [Patch]),
+        (training_job(suspend=True), seen(labelled(child())), [Patch]),
         (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(DONE), seen(), []),
@@ -140,8 +140,8 @@ def test_steps(job: Any, observed: Observed, expected: list[type[Action]]) -> No
 
 
 def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
-    assert CreateJob not in steps(training_job(STARTED), seen(orphans=(running(),)))
-    assert CreateJob in steps(training_job(STARTED), seen())
+    assert Create not in steps(training_job(STARTED), seen(orphans=(running(),)))
+    assert Create in steps(training_job(STARTED), seen())
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
 def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
     observed = seen(blocked=StatusCause(Reason(reason), "x"))
     first = plan(training_job(), observed, INSTALLATION)
-    assert CreateJob not in [type(action) for action in first.actions]
+    assert Create not in [type(action) for action in first.actions]
     assert first.requeue_after == seconds
     told = status(training_job(), observed)
     assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
@@ -200,10 +200,10 @@ def test_a_job_that_is_held_is_looked_at_again() -> None:
 
 
 def test_a_job_of_a_queue_waits_for_it() -> None:
-    body = applied(QUEUED, seen(), CreateJob).body
+    body = applied(QUEUED, seen(), Create).body
     assert (body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], body["spec"]["suspend"]) == ("gpus", True)
     assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
-    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), PatchJob)
+    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), Patch)
     assert patched.spec == {"activeDeadlineSeconds": 5}
 
 
@@ -323,14 +323,14 @@ def test_a_job_that_goes_on_from_itself_is_refused(blocked: StatusCause | None) 
 def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
     uri = "s3://results/vision/first/1234/"
-    assert applied(job, seen(continue_from=uri), CreateJob).body == batch_job(job, INSTALLATION, uri)
+    assert applied(job, seen(continue_from=uri), Create).body == batch_job(job, INSTALLATION, uri)
     begun = child(job, startTime=at(-9))
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
 
 
 def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
     metadata = training_job().metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [DeleteJob]
+    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [Delete]
 
 
 def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
@@ -353,7 +353,7 @@ def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl:
     refused = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", seen(), ttl).actions)
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
-    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateJob]
+    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [Create]
     after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
     assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
@@ -399,7 +399,7 @@ def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(su
     assert "spec.new" in ready.message
     assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
     known = document(after.dump(), **spec | {"suspend": False})
-    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateJob]
+    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [Create]
 
 
 @pytest.mark.parametrize("ttl", [0, 60])
@@ -424,13 +424,13 @@ def test_a_default_that_is_missing_is_waited_for() -> None:
     assert ready is not None
     assert (after.state, ready.reason, is_true(after.conditions, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
     assert "spec.storage.endpoint" in ready.message
-    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateJob]
+    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [Create]
 
     job = child(training_job(suspend=True))
     same = document({"observedGeneration": 1}, suspend=True)
     assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
     (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
-    assert isinstance(changed, DeleteJob)
+    assert isinstance(changed, Delete)
     assert (changed.uid, changed.resource_version) == ("job-uid", "42")
 
 
@@ -519,17 +519,17 @@ class World(RuleBasedStateMachine):
 
     def do(self, action: Action) -> None:
         match action:
-            case CreateJob():
+            case Create():
                 assert self.child is None
                 assert not finished(self.status)
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
                 self.child["metadata"] |= {"uid": f"job-{self.made}", "resourceVersion": "42"}
-            case PatchJob():
+            case Patch():
                 assert self.child is not None
                 self.child["spec"] |= action.spec
-            case DeleteJob():
+            case Delete():
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
                 assert unqueued or (self.status.start_time is None and not has_started(self.observed()))
                 self.child = None
@@ -712,4 +712,4 @@ TestWorld = World.TestCase
 
 
 def test_the_job_that_is_created_is_that_of_the_spec() -> None:
-    assert applied(training_job(), seen(), CreateJob).body == batch_job(training_job(), INSTALLATION)
+    assert applied(training_job(), seen(), Create).body == batch_job(training_job(), INSTALLATION)

@@ -245,7 +245,7 @@ async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> 
     await first.reconcile(FIRST)
     store.put(PODS, mine(running()))
     store.put(JOBS, server.end("first"))
-    observed = first._observe(FIRST, server.documents["first"], None)
+    observed = first._observe(FIRST, server.documents["first"], {})
     assert len(observed.pods) == 1
     assert (await first._catch_up(server.documents["first"], observed)).pods == ()
 
@@ -291,7 +291,7 @@ async def catching_up(pods: int, names: list[str]) -> int:
         store.put(JOBS, made.end(name))
     kube = Kube(Pages(pods))
     many = Reconciler(term(kube, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
-    observed = {name: many._observe(Key("vision", name), made.documents[name], None) for name in names}
+    observed = {name: many._observe(Key("vision", name), made.documents[name], {}) for name in names}
     tracemalloc.start()
     try:
         found = await asyncio.gather(*(many._catch_up(made.documents[name], observed[name]) for name in names))

@@ -2,7 +2,7 @@ import pytest
 from epochal_trainer.checkpoint import Costs
 
 
-def test_checkpoints_are_summed_up_and_the_last_one_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_are_summed_up_and_what_one_costs_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     now, cpu = 0.0, 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     monkeypatch.setattr("time.thread_time", lambda: cpu)
@@ -15,4 +15,8 @@ def test_checkpoints_are_summed_up_and_the_last_one_is_known(monkeypatch: pytest
     with pytest.raises(OSError, match="full"), costs.writing(size=100):
         raise OSError("full")
     assert costs.dump() == {"taken": 2, "bytes": 200, "captureSeconds": 3.0, "writeSeconds": 30.0}
-    assert costs.seconds(cores=2) == 1.0 + 6.0 / 2
+    assert costs.seconds(cores=2) == 1.5 + 4.5 / 2
+    for _ in range(3):
+        with costs.capturing():
+            now += 4.0
+    assert costs.seconds(cores=2) == 4.0 + 4.5 / 2

@@ -71,3 +71,12 @@ def test_cores_are_those_that_the_kernel_allows(
     if content is not None:
         (tmp_path / "cpu.max").write_text(content)
     assert cgroups.cores(tmp_path) == found
+
+
+@pytest.mark.parametrize(("quota", "found"), [("150000\n", 1.5), ("-1\n", 4.0)])
+def test_cores_of_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, found: float) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert cgroups.cores(tmp_path) == found

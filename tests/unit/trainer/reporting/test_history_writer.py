@@ -144,9 +144,9 @@ def test_nothing_is_on_its_way_once_it_is_over(tmp_path: Path, storage: Storage,
         while not clock.looked.wait(10) or writer._waiting:
             pass
         threading.Timer(0.05, storage.go_on.set).start()
-    assert storage.stored == [("r/history.csv", 1)]
+    assert storage.stored == []  # a try that comes after the end is none
     writer.put(epochs(2))
-    assert storage.stored == [("r/history.csv", 1)]
+    assert storage.stored == []
 
 
 def test_who_is_told_to_stop_stores_no_more(writer: HistoryWriter, storage: Storage) -> None:

@@ -1,9 +1,14 @@
 """What checkpoints cost."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
+
+_RECENT = 5
+"""Checkpoints whose median tells what one costs: the first one, in new memory, costs more."""
 
 
 @dataclass
@@ -18,18 +23,18 @@ class Costs:
     """How long the training stood still for them."""
     write_seconds: float = 0.0
     """How long writing them took, beside the training."""
-    capture_cpu: float = 0.0
-    """Seconds of a core that taking the last one took from the training."""
-    write_cpu: float = 0.0
-    """Seconds of a core that writing the last one took beside it."""
+    captures: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """How long the training stood still for each of the latest."""
+    writes: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """Seconds of a core that writing each of the latest took beside it."""
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
         """Measures how one is taken."""
-        began, cpu = time.monotonic(), time.thread_time()
+        began = time.monotonic()
         yield
-        self.capture_seconds += time.monotonic() - began
-        self.capture_cpu = time.thread_time() - cpu
+        self.captures.append(time.monotonic() - began)
+        self.capture_seconds += self.captures[-1]
 
     @contextmanager
     def writing(self, size: int) -> Iterator[None]:
@@ -43,11 +48,11 @@ class Costs:
         self.taken += 1
         self.bytes += size
         self.write_seconds += time.monotonic() - began
-        self.write_cpu = time.thread_time() - cpu
+        self.writes.append(time.thread_time() - cpu)
 
     def seconds(self, cores: float) -> float:
-        """Returns by how much the last one made a training longer that uses so many cores."""
-        return self.capture_cpu + self.write_cpu / cores
+        """Returns by how much one makes a training longer that uses so many cores: the median of the latest."""
+        return median(self.captures or [0.0]) + median(self.writes or [0.0]) / cores
 
     def dump(self) -> dict[str, float]:
         """Returns them as they stand in summary.json."""

@@ -25,6 +25,8 @@ _MOST = 0.05
 """Part of a training's time that checkpoints may take, unless spec.training.checkpoint says when to take them."""
 _LEAST_SECONDS = 0.1
 """What costs less is not worth to be done without."""
+_MOST_SECONDS = 600.0
+"""The longest that a training goes on from one to the next because of what they cost."""
 _RECENT = 5
 """Epochs whose median tells how long one takes: the first one of an attempt takes longer."""
 
@@ -32,13 +34,15 @@ _RECENT = 5
 def epochs_between(cost: float, epoch_seconds: float) -> int:
     """Returns after how many epochs the next checkpoint is due, so that they take no more than their part of the time.
 
+    However much one costs, a kill costs no more than some minutes.
+
     Args:
         cost: Seconds by which one makes a training longer.
         epoch_seconds: Seconds that an epoch takes without.
     """
     if cost < _LEAST_SECONDS or epoch_seconds <= 0:
         return 1
-    return math.ceil(cost / (_MOST * epoch_seconds))
+    return max(1, min(math.ceil(cost / (_MOST * epoch_seconds)), int(_MOST_SECONDS / epoch_seconds)))
 
 
 class Checkpointer:
@@ -81,7 +85,7 @@ class Checkpointer:
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
-        self._rare = False
+        self._said = 1
 
     def check(self) -> None:
         """Tells whether checkpoints can be written.
@@ -99,15 +103,15 @@ class Checkpointer:
     def due_after(self, epoch: int) -> bool:
         """Whether one is due after so many finished epochs.
 
-        If the policy says only that there is one after each, which the API server says where nobody does, one that
-        costs more than its part of the time is taken less often.
+        If the policy says that there is one after each, which the API server says where nobody does, one that costs
+        more than its part of the time is taken less often.
         """
-        if self._policy.every_epochs > 1 or self._policy.every_seconds is not None:
+        if self._policy.every_epochs > 1:
             return epoch % self._policy.every_epochs == 0
         cost = self._costs.seconds(cgroups.cores())
         every = epochs_between(cost, self._epoch_seconds)
-        if every > 1 and not self._rare:
-            self._rare = True
+        if every > 1 and not self._said / 2 < every < self._said * 2:
+            self._said = every
             log.info(
                 "A checkpoint takes about %.1f s of the training's time, and an epoch %.1f s: from here on one is "
                 "taken every %d epochs or so; spec.training.checkpoint.everySeconds bounds what a kill may cost.",
@@ -115,7 +119,7 @@ class Checkpointer:
                 self._epoch_seconds,
                 every,
             )
-        return epoch >= self._last_epoch + every
+        return epoch >= self._last_epoch + every or self.due_within()
 
     def before_validation(self) -> BeforeValidation:
         """Returns what validation, about to begin, will change."""

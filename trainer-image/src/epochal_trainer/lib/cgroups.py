@@ -71,8 +71,11 @@ def cores(cgroups: Path = CGROUPS) -> float:
     """Returns how many cores this process may use, as far as the kernel says."""
     most = float(len(os.sched_getaffinity(0)))
     try:
-        quota, period = (cgroups / "cpu.max").read_text().split()
-        return min(most, int(quota) / int(period))
+        if (file := cgroups / "cpu.max").exists():
+            quota, period = file.read_text().split()
+        else:
+            quota, period = ((cgroups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return min(most, int(quota) / int(period)) if int(quota) > 0 else most
     except (OSError, ValueError):  # none is seen from here, or it is "max"
         return most
 

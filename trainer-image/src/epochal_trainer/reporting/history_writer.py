@@ -98,12 +98,16 @@ class HistoryWriter:
 
     def _store(self, epochs: Sequence[Epoch]) -> None:
         (self._folder / HISTORY).write_text(history.table(epochs), encoding="utf-8")
-        self._results.upload(self._folder / HISTORY, HISTORY)
+        self._results.upload(self._folder / HISTORY, HISTORY, self._check_open)
         if not self._closed and self._clock() >= self._next_curves:
             began = time.thread_time()
             curves.draw(epochs, self._folder / CURVES, title=self._title)  # Keras has imported matplotlib by now
             self._next_curves = self._clock() + (time.thread_time() - began) / MOST_DRAWING
-            self._results.upload(self._folder / CURVES, CURVES)
+            self._results.upload(self._folder / CURVES, CURVES, self._check_open)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Terminated
 
     def _complain(self, error: Exception) -> None:
         if not self._complained:

@@ -59,9 +59,20 @@ class Results:
         log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
         return self.uri(name)
 
-    def upload(self, path: Path, name: str) -> None:
-        """Stores a file without a word in the log; else as `store`."""
-        self._bucket.upload(path, f"{self._folder}/{name}", before=self._check)
+    def upload(self, path: Path, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """Stores a file without a word in the log; else as `store`.
+
+        Args:
+            path: The file.
+            name: Its name in the folder.
+            check: Called before each try, too; raises if the file is not wanted any more.
+        """
+
+        def before() -> None:
+            check()
+            self._check()
+
+        self._bucket.upload(path, f"{self._folder}/{name}", before=before)
 
     def store_folder(self, path: Path, name: str) -> None:
         """Stores all files of a folder, if there is one.
