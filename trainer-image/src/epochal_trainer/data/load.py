@@ -1,14 +1,14 @@
 """Brings the data sets of a TrainingJob into memory."""
 
+from collections.abc import Callable
 from math import floor
 from pathlib import Path
 
 import numpy as np
 from epochal_api.storage import Data, DataSet
 
-from epochal_trainer.data.formats import idx, npz, pickled
-from epochal_trainer.data.formats.detect import format_of
 from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, DataSets, Samples, shaped
 from epochal_trainer.data.source import Source
@@ -92,23 +92,26 @@ def split(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
 def _read(data: Data, sources: dict[str, Source], role: Role, data_set: DataSet, memory: Memory) -> Samples:
     if data_set.object is not None:
         source = sources[data_set.object]
-        match format_of(source, data.format):
-            case "npz":
-                return npz.read(source, role, memory)
-            case "pickle":
-                return pickled.read(source, memory)
-            case "idx":
-                advice = f"name two objects in spec.data.{role}, features and labels"
-                raise bad_data("MissingArrays", f"{source.name} is idx and holds one array: {advice}")
+        name = format_of(source, data.format)
+        if (read := FORMATS[name].data_set) is None:
+            advice = f"name two objects in spec.data.{role}, features and labels"
+            raise bad_data("MissingArrays", f"{source.name} is {name} and holds one array: {advice}")
+        return read(source, role, memory)
     features, labels = (sources[key] for key in data_set.keys())  # noqa: SIM118 - no dict
-    for source in (features, labels):
-        if (found := format_of(source, data.format)) != "idx":
-            raise bad_data(
-                "UnknownFormat",
-                f"{source.name} is {found}, and features and labels of their own must be idx: "
-                f"name it as spec.data.{role}.object if it holds both",
-            )
-    return Samples(idx.read(features, memory), idx.read(labels, memory), features.name, labels.name)
+    of_features, of_labels = (_array_reader(source, data, role) for source in (features, labels))
+    return Samples(of_features(features, memory), of_labels(labels, memory), features.name, labels.name)
+
+
+def _array_reader(source: Source, data: Data, role: Role) -> Callable[[Source, Memory], Array]:
+    name = format_of(source, data.format)
+    if (read := FORMATS[name].array) is None:
+        must = either(name for name, known in FORMATS.items() if known.array)
+        raise bad_data(
+            "UnknownFormat",
+            f"{source.name} is {name}, and features and labels of their own must be {must}: "
+            f"name it as spec.data.{role}.object if it holds both",
+        )
+    return read
 
 
 def _checked(samples: Samples) -> Samples:

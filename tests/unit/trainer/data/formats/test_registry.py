@@ -1,8 +1,10 @@
 import gzip
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
-from epochal_trainer.data.formats.detect import format_of
+from epochal_api.storage import Data
+from epochal_trainer.data.formats.registry import FORMATS, format_of
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import Failure
 
@@ -54,3 +56,8 @@ def test_nothing_is_not_enough(source: Callable[[bytes], Source], content: bytes
     with pytest.raises(Failure, match="file is cut off") as caught:
         format_of(source(content), "auto")
     assert caught.value.reason == "TruncatedData"
+
+
+def test_the_api_names_the_formats_there_are() -> None:
+    (wanted,) = (field.annotation for name, field in Data.model_fields.items() if name == "format")
+    assert set(get_args(wanted)) == {"auto", *FORMATS}

@@ -1,0 +1,77 @@
+"""The formats there are, and which one a file has, by its first bytes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from epochal_trainer.data.formats import idx, npz, pickled
+from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.source import Source
+from epochal_trainer.lib.failures import bad_data
+
+HEAD = 8
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format. A file of it holds a whole data set or a single array.
+
+    Args:
+        begins: Returns whether a file of it may begin with these bytes, HEAD at most.
+        data_set: Reads a file that holds features and labels.
+        array: Reads a file that holds either.
+    """
+
+    begins: Callable[[bytes], bool]
+    data_set: Callable[[Source, Role, Memory], Samples] | None = None
+    array: Callable[[Source, Memory], Array] | None = None
+
+
+FORMATS = {
+    "idx": Format(idx.is_idx, array=idx.read),
+    "npz": Format(npz.is_npz, data_set=npz.read),
+    "pickle": Format(pickled.is_pickle, data_set=lambda source, _, memory: pickled.read(source, memory)),
+}
+"""The formats by their names in spec.data.format, in the order in which a file is tried."""
+OTHERS = {
+    b"\x93NUMPY": "a single npy array; save features and labels together with numpy.savez",
+    b"\x89HDF": "HDF5",
+    b"PAR1": "Parquet",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+
+
+def format_of(source: Source, wanted: str) -> str:
+    """Tells the format of a file.
+
+    Args:
+        source: The file, plain or gzipped.
+        wanted: The format that it should have; "auto" for any of them.
+
+    Returns:
+        The name of its format.
+
+    Raises:
+        Failure: UnknownFormat, if it has none of them or another one than wanted; TruncatedData, if it is empty.
+    """
+    with source.opened() as stream:
+        head = stream.read(HEAD)
+    if not head:
+        raise source.truncated("it is empty", "there must be data in it")
+    for name, known in FORMATS.items():
+        if wanted in ("auto", name) and known.begins(head):
+            return name
+    looks = next(
+        (what for magic, what in OTHERS.items() if head.startswith(magic)), f"a file that begins with {head!r}"
+    )
+    must = f"{either(FORMATS)}, each plain or gzipped" if wanted == "auto" else f"{wanted}, as spec.data.format says"
+    raise bad_data("UnknownFormat", f"{source.name} looks like {looks}: it must be {must}")
+
+
+def either(names: Iterable[str]) -> str:
+    """Returns names for people: `idx, npz or pickle`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
