@@ -9,7 +9,10 @@ from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.kind import training_jobs
+from epochal_operator.trainingjob.owned import JOB
 from epochal_operator.trainingjob.pod_template import CONTAINER, Installation
+from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.resources import owned
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
@@ -172,3 +175,14 @@ def killed(name: str = "digits-1", code: int = 137, *, place: tuple[int, int] | 
     """Returns a pod whose trainer had no time to say why it ended."""
     last = options.pop("last", None)
     return failed(name, code, last_words(UNFINISHED, "killed", last, place), **options)
+
+
+def having_reported(**changes: Any) -> TrainingJob:
+    return training_job(reported_status(report(**changes), NOW))
+
+
+KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
+SUSPENDED = training_job(suspend=True)
+COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
+FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
+OWNED_JOBS = owned(JOB)

@@ -6,7 +6,7 @@ from epochal_operator.runtime.kind import Owned, Reference
 from epochal_operator.runtime.resource import PODS, Key, Object, Resource
 from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import NAME_LABEL
-from epochal_operator.trainingjob.owned import JOB, Child
+from epochal_operator.trainingjob.owned import Child
 
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
@@ -23,7 +23,6 @@ def owned(child: Child) -> Owned:
     return Owned(child.resource, child.label)
 
 
-OWNED_JOBS = owned(JOB)
 OWNED_PODS = Owned(PODS, NAME_LABEL)
 FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
 """TrainingJobs by the one that they go on from."""

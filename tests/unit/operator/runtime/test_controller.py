@@ -1,23 +1,20 @@
 """The controller, between an API server and kopf: what it lists, what it misses, what one object can do to others."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.controller import Controller
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.metrics import OperatorMetrics
 from epochal_operator.runtime.resource import Key
-from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.controlled import controlled
+from tests.unit.operator.controlled import until as controlled_until
 from tests.unit.operator.objects import KIND, document, pod
 
 HOSTILE = {
@@ -26,6 +23,9 @@ HOSTILE = {
     "size": "[" + ",".join(["[]"] * 400_000) + "]",
 }
 COUNT = {"result": "error"}
+
+
+until = partial(controlled_until, seconds=15)
 
 
 @pytest.fixture
@@ -40,17 +40,8 @@ def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-    @asynccontextmanager
-    async def controlling(*namespaces: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Controller]:
-        metrics = OperatorMetrics(registry or CollectorRegistry())
-        controller = Controller([KIND], Kube(Transport(server.client())), metrics, namespaces=namespaces, workers=4)
-        task = asyncio.create_task(controller.run())
-        try:
-            yield controller
-            assert not task.done(), task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def controlling(*namespaces: str, registry: CollectorRegistry | None = None) -> Any:
+        return controlled([KIND], server, namespaces=namespaces, registry=registry)
 
     return controlling
 
@@ -65,12 +56,6 @@ def create(server: FakeApiServer, *names: str, namespace: str = "vision", **spec
 def condition(server: FakeApiServer, name: str, kind: str) -> tuple[str, str, str] | None:
     found = server.objects.get("trainingjobs", "vision", name).get("status", {}).get("conditions", [])
     return next(((one["status"], one["reason"], one["message"]) for one in found if one["type"] == kind), None)
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - a condition has no event
-            await asyncio.sleep(0.01)
 
 
 async def settled(server: FakeApiServer, *names: str) -> None:

@@ -1,8 +1,6 @@
 """Two kinds beside each other: each is told of what is its own, and neither knows of the other."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,14 +8,11 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime import controller as module
-from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.metadata import MAX_LABELS, kept
-from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
+from epochal_operator.runtime.metrics import ObjectCollector
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
-from epochal_operator.runtime.transport import Transport
 from epochal_operator.runtime.watch import groups
 from epochal_operator.trainingjob.job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
@@ -26,12 +21,17 @@ from prometheus_client import CollectorRegistry
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.resources import RESOURCES, Resource
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.controlled import controlled
+from tests.unit.operator.controlled import until as controlled_until
 from tests.unit.operator.objects import KIND, document, pod
 from tests.unit.operator.runtime import sweeps
 from tests.unit.operator.runtime.sweeps import LABEL, NOTE, SWEEP, SWEEPS
 
 SERVED = Resource("epochal.dev/v1alpha1", "Sweep", "sweeps", custom=True, has_status=True)
 KEY = Key("vision", "search")
+
+
+until = partial(controlled_until, seconds=30)
 
 
 @pytest.fixture
@@ -45,25 +45,7 @@ def controlling(server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-    @asynccontextmanager
-    async def controlling() -> AsyncIterator[Controller]:
-        kube, metrics = Kube(Transport(server.client())), OperatorMetrics(CollectorRegistry())
-        controller = Controller([KIND, SWEEP], kube, metrics, namespaces=(), workers=4)
-        task = asyncio.create_task(controller.run())
-        try:
-            yield controller
-            assert not task.done(), task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    return controlling
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - a condition has no event
-            await asyncio.sleep(0.01)
+    return partial(controlled, [KIND, SWEEP], server)
 
 
 def train(server: FakeApiServer, name: str, **metadata: Any) -> None:

@@ -7,9 +7,9 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import trim
-from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
-from tests.unit.operator.objects import KIND
+from tests.unit.operator.objects import KIND, OWNED_JOBS
 
 RESOURCES = (TRAINING_JOBS, JOBS, PODS)
 SOURCE = {source.resource: source for source in KIND.sources}

@@ -11,27 +11,21 @@ from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.status import status
 
 from tests.unit.operator.objects import (
+    COMPLETE,
+    FAILED,
     NOW,
     at,
     child,
     failed,
     going,
+    having_reported,
     pod,
     report,
     running,
     seen,
     succeeded,
     training_job,
-    true,
 )
-
-COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
-FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
-
-
-def having_reported(**changes: Any) -> TrainingJob:
-    return training_job(reported_status(report(**changes), NOW))
-
 
 WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
 WAITS = having_reported(waiting=WAITING)

@@ -6,21 +6,23 @@ import pytest
 from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import (
     status,
 )
 
 from tests.unit.operator.objects import (
-    NOW,
+    COMPLETE,
+    FAILED,
+    KINDS,
+    SUSPENDED,
     at,
     child,
     disrupted,
     failed,
     going,
+    having_reported,
     pod,
-    report,
     running,
     seen,
     succeeded,
@@ -29,14 +31,6 @@ from tests.unit.operator.objects import (
     unscheduled,
     waits,
 )
-
-KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
-SUSPENDED = training_job(suspend=True)
-
-
-def having_reported(**changes: Any) -> TrainingJob:
-    return training_job(reported_status(report(**changes), NOW))
-
 
 CONTINUE_FROM: list[tuple[Any, set[str]]] = [
     ("ContinueFromNotFound", set()),
@@ -55,10 +49,6 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
     """Returns a pod as it is once its node is gone: nobody has told that its container ended."""
     gone = {**true("DisruptionTarget", "DeletionByPodGC", "PodGC: node no longer exists")}
     return {**one, "status": {**one["status"], "phase": "Failed", "conditions": [gone]}}
-
-
-COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
-FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,24 @@ from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.reconcile import MOMENT, Reconciler
-from epochal_operator.trainingjob.resources import OWNED_JOBS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
 from tests.unit.operator.fakes import term
-from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, document, last_words, report, succeeded, true
+from tests.unit.operator.objects import (
+    INSTALLATION,
+    KIND,
+    NOW,
+    OWNED_JOBS,
+    at,
+    document,
+    last_words,
+    report,
+    succeeded,
+    true,
+)
 
 KEY = Key("vision", "digits")
 LABELS = {"epochal.dev/trainingjob": "digits"}

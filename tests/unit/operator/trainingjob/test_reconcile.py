@@ -22,13 +22,14 @@ from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.kind import followers
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
-from epochal_operator.trainingjob.resources import OWNED_JOBS, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.unit.operator.fakes import ByKind, term
 from tests.unit.operator.objects import (
     INSTALLATION,
     KIND,
     NOW,
+    OWNED_JOBS,
     SPEC,
     at,
     document,

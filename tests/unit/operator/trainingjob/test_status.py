@@ -15,7 +15,11 @@ from epochal_operator.trainingjob.status import (
 )
 
 from tests.unit.operator.objects import (
+    COMPLETE,
+    FAILED,
+    KINDS,
     NOW,
+    SUSPENDED,
     at,
     child,
     failed,
@@ -28,13 +32,6 @@ from tests.unit.operator.objects import (
     training_job,
     true,
 )
-
-KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
-SUSPENDED = training_job(suspend=True)
-
-
-COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
-FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
 
 
 def test_what_ended_while_the_operator_was_away_ended_when_its_job_says() -> None:
