@@ -21,7 +21,7 @@ from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
 
-_MOST = 0.05
+_MOST = 0.03
 """Part of a training's time that checkpoints may take, unless spec.training.checkpoint says when to take them."""
 _LEAST_SECONDS = 0.1
 """What costs less is not worth to be done without."""
