@@ -1,11 +1,12 @@
 import threading
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.storage import Patience, Waits
+from epochal_trainer.storage import patience as module
 from epochal_trainer.storage.patience import JITTER, _jitter
 
 
@@ -156,3 +157,36 @@ def test_who_gets_an_answer_wakes_the_others() -> None:
 def test_jitter_makes_pauses_shorter_only() -> None:
     found = [_jitter() for _ in range(100)]
     assert 1 - JITTER <= min(found) < max(found) <= 1
+
+
+SILENCE = bad_spec("EndpointUnreachable", "no answer so far")
+
+
+@pytest.mark.parametrize("errors", [0, 1])
+def test_a_first_try_that_takes_long_is_told(monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
+    said, clock, tries = threading.Event(), Clock(), count()
+
+    def tell(waiting: Waiting | None) -> None:
+        clock.told.append(waiting)
+        said.set()
+
+    monkeypatch.setattr(clock, "_tell", tell)
+
+    def call() -> str:
+        assert said.wait(10)
+        if next(tries) < errors:
+            raise ConnectionError("refused")
+        return "here"
+
+    assert clock.patience(20).persevere(call, passing, SILENCE) == "here"
+    messages = ["no answer so far", *["refused"] * errors]
+    assert [waiting and waiting.message for waiting in clock.told] == [*messages, None]
+
+
+def test_a_first_try_that_succeeds_soon_is_not_told_of_later() -> None:
+    clock = Clock()
+    assert clock.patience(20).persevere(lambda: "here", passing, SILENCE) == "here"
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert clock.told == []

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.storage import Bucket, Credentials, Patience, S3Bucket
+from epochal_trainer.storage import Bucket, Credentials, Patience, S3Bucket, Waits, patience
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 
@@ -85,6 +86,26 @@ def test_an_endpoint_without_tls_is_told(answering: str) -> None:
     with pytest.raises(Failure, match=r"write http:// in spec.storage.endpoint") as caught:
         bucket(f"https://{answering}").check()
     assert caught.value.reason == "EndpointUnreachable"
+
+
+def test_a_service_that_says_nothing_is_told_of_before_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SILENT_SECONDS", 0.0)
+    told: list[Waiting | None] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def tell(waiting: Waiting | None) -> None:
+            told.append(waiting)
+            if waiting:
+                server.accept()[0].close()
+
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        silent = S3Bucket(endpoint, "mnist-data", CREDENTIALS, patience=Patience(0, waits=Waits(tell)))
+        with pytest.raises(Failure):
+            silent.check()
+    first, last = told
+    assert first is not None
+    assert (first.reason, last) == ("EndpointUnreachable", None)
+    assert f"at {endpoint}: no answer so far: check spec.storage.endpoint" in first.message
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])

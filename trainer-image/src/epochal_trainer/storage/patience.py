@@ -1,8 +1,10 @@
 """How long a storage that does not answer is waited for: the one place that decides."""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +20,8 @@ JITTER = 0.3
 """Part of a pause by which it may be shorter, so that many trainers do not come back at once."""
 QUIET_SECONDS = 1.0
 """What passes sooner is not worth a word."""
+SILENT_SECONDS = 3.0
+"""The same of a first request, of which nobody knows yet whether it finds anyone: it may take half a minute to fail."""
 CHECK_SECONDS = 0.5
 """The longest time between two looks at whether waiting still makes sense."""
 
@@ -45,12 +49,15 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = _jitter
 
-    def persevere(self, call: Callable[[], T], passing: Callable[[Exception], Failure | None]) -> T:
+    def persevere(
+        self, call: Callable[[], T], passing: Callable[[Exception], Failure | None], silence: Failure | None = None
+    ) -> T:
         """Calls until it succeeds.
 
         Args:
             call: What to try. It must be safe to do twice.
             passing: Says what an error means that may pass by itself; None for one that does not.
+            silence: What it means if the first try takes long; None if that means nothing.
 
         Returns:
             What the call returned.
@@ -67,9 +74,11 @@ class Patience:
         try:
             while True:
                 try:
-                    result = call()
+                    with self._watched(who, silence):
+                        result = call()
                 except Exception as error:
                     failure = passing(error)
+                    silence = None
                     if failure is None:
                         answered = True
                         raise
@@ -86,6 +95,21 @@ class Patience:
                 delay = min(2 * delay, LONGEST_DELAY)
         finally:
             self.waits.end(who, answered=answered)
+
+    @contextmanager
+    def _watched(self, who: object, silence: Failure | None) -> Iterator[None]:
+        """Tells of silence if what is done within takes long."""
+        if silence is None:
+            yield
+            return
+        watch = threading.Timer(SILENT_SECONDS, self.waits.begin, (who, silence, SILENT_SECONDS))
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+            watch.join()  # or it would begin to wait after the end
 
     def _pause(self, seconds: float) -> None:
         end = self.clock() + seconds

@@ -24,7 +24,7 @@ from epochal_trainer.storage.bucket import ObjectInfo, sha256
 from epochal_trainer.storage.credentials import Credentials
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 from epochal_trainer.storage.patience import Patience
-from epochal_trainer.storage.s3_errors import REVOCABLE, Request, failure, passes
+from epochal_trainer.storage.s3_errors import REVOCABLE, Request, failure, passes, unanswered
 
 T = TypeVar("T")
 Verb = Literal["find", "read", "list", "write", "delete"]
@@ -236,7 +236,8 @@ class S3Bucket:
             return found if found.reason in REVOCABLE and self._allowed.issuperset((verb, "write")) else None
 
         try:
-            result = (patience or self._patience).persevere(call, passing)
+            silence = None if self._allowed else unanswered(request)
+            result = (patience or self._patience).persevere(call, passing, silence)
         except Failure:
             raise
         except Exception as error:

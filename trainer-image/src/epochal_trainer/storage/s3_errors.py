@@ -147,6 +147,11 @@ def failure(error: Exception, request: Request, hide: Callable[[str], str] = str
             return None
 
 
+def unanswered(request: Request) -> Failure:
+    """Returns what it means that a service has given no answer yet, nor ever before."""
+    return _unreachable(request, "no answer so far: check spec.storage.endpoint, the service and any NetworkPolicy")
+
+
 def _s3_failure(error: S3Error, request: Request, hide: Callable[[str], str]) -> Failure:
     code = _printable(hide(error.code or f"HTTP {error.response.status}"))
     if code in ("PreconditionFailed", "InvalidRange"):
