@@ -15,7 +15,9 @@ from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, get, kubectl
 
-CONDITIONS = {"Ready": "True", "Complete": "True", "Failed": "False", "Stalled": "False", "Suspended": "False"}
+CONDITIONS = dict.fromkeys(("Ready", "Complete", "Finished"), "True") | dict.fromkeys(
+    ("Failed", "Stalled", "Suspended"), "False"
+)
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ def test_it_fails_once_and_says_why(namespace: Namespace, name: str) -> None:
     assert (stalled["status"], stalled["reason"]) == ("True", failed["reason"])
     assert len(namespace.pods(name)) == 1, "it was tried again"
     assert get("job", name, namespace=namespace.name)["status"]["failed"] == 1
+    kubectl("wait", "--for=condition=Finished", f"tj/{name}", "--namespace", namespace.name, "--timeout=10s")
     described = kubectl("describe", "tj", name, "--namespace", namespace.name)
     assert failed["reason"] in described
     warnings = [event for event in namespace.events(name) if event["type"] == "Warning"]
@@ -91,6 +92,11 @@ def test_a_missing_secret_is_named_and_the_job_starts_once_it_is_there(namespace
 
     wait("the missing Secret to be named", lambda: '"later" not found' in message(), seconds=120)
     assert namespace.status("no-secret")["state"] == "Starting"
+    ready = namespace.condition("Ready", "no-secret")
+    assert (ready["status"], ready["reason"]) == ("False", "CreateContainerConfigError")
+    wide = kubectl("get", "tj", "no-secret", "--namespace", namespace.name, "--output", "wide")
+    assert "REASON" in wide
+    assert "CreateContainerConfigError" in wide
     credentials: Object = get("secret", buckets.SECRET, namespace=namespace.name)
     apply(
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "data": credentials["data"]},

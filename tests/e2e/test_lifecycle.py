@@ -69,6 +69,9 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
         seconds=20,
     )
     assert namespace.status("five-gpus")["gpus"] == 5
+    ready = namespace.condition("Ready", "five-gpus")
+    assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
+    assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
     kubectl("delete", "tj", "five-gpus", "--namespace", namespace.name)
 
 

@@ -108,6 +108,7 @@ def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: 
     crash(namespace, "refused")
     wait("the reason", lambda: namespace.condition("Ready", "refused").get("reason") == "PodRefused", seconds=90)
     assert "exceeded quota: none" in namespace.condition("Ready", "refused")["message"]
+    assert namespace.condition("Ready", "refused")["status"] == "False"
     kubectl("delete", "resourcequota", "none", "--namespace", namespace.name)
     namespace.complete("refused")
     assert namespace.warnings("refused") == ["PodRefused", "Restarting"]

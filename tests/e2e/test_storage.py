@@ -26,6 +26,7 @@ DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
 SECRET, CA = "versitygw-credentials", "storage-ca"
 TRAINING: Object = {"training__epochs": 30, "training__callbacks": []}
 NOT_TLS = "https://versitygw.e2e-storage.svc:8333"
+NOWHERE = "http://no-such-service.e2e-storage.svc:9000"
 MINIO_READER = ("reader", "reader-secret")
 READ_ONLY = {
     "Version": "2012-10-17",
@@ -82,7 +83,19 @@ def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Objec
     jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
     jobs.append(job("missing-key", https | {"caConfigMapRef": {"name": CA, "key": "no-such-key"}, "timeoutSeconds": 3}))
+    jobs.append(job("nowhere", http | {"endpoint": NOWHERE, "timeoutSeconds": 30}))
     namespace.apply(*jobs)
+
+
+def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace) -> None:
+    status = namespace.wait_state("Waiting", "Failed", name="nowhere", seconds=180)
+    assert status["state"] == "Waiting", namespace.describe("nowhere")
+    ready = namespace.condition("Ready", "nowhere")
+    assert (ready["status"], ready["reason"]) == ("False", "StorageUnavailable")
+    assert "EndpointUnreachable: " in ready["message"]
+    kubectl("wait", "--for=condition=Finished", "tj/nowhere", "--namespace", namespace.name, "--timeout=120s")
+    finished = namespace.condition("Finished", "nowhere")
+    assert (finished["reason"], finished["message"]) == ("Failed", "It has ended: EndpointUnreachable.")
 
 
 def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
@@ -113,6 +126,13 @@ def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace
     available = wait("a word", lambda: namespace.condition("StorageAvailable", "early"), seconds=120)
     assert (available["status"], available["reason"]) == ("False", "InvalidCertificateAuthority")
     assert "the ConfigMap coming must exist" in available["message"]
+    ready = namespace.condition("Ready", "early")
+    assert (namespace.status("early")["state"], ready["status"], ready["reason"]) == (
+        "Waiting",
+        "False",
+        "StorageUnavailable",
+    )
+    assert "InvalidCertificateAuthority: " in ready["message"]
     apply(config_map("coming", server.tls.authority), namespace=namespace.name)
     assert namespace.complete("early", seconds=300)["attempt"] == 1
     assert namespace.condition("StorageAvailable", "early")["status"] == "True"

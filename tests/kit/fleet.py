@@ -37,6 +37,7 @@ FINISHED: Object = {
             ("Suspended", "False", "Active"),
             ("Complete", "True", "Completed"),
             ("Failed", "False", "Unfinished"),
+            ("Finished", "True", "Complete"),
         )
     ],
     "progress": {"attempt": 1, "sequence": 30, "stage": "Done", "epoch": 10, "epochs": 10, "percent": 100},

@@ -38,6 +38,13 @@ _COLUMNS: list[dict[str, Any]] = [
         "description": "Time since creation.",
     },
     {
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+        "priority": 1,
+        "description": "Why it is where it is.",
+    },
+    {
         "name": "Attempt",
         "type": "integer",
         "jsonPath": ".status.attempt",

@@ -16,14 +16,14 @@ from pydantic_core import ErrorDetails
 from epochal_api.condition import Condition, Text, Time
 from epochal_api.model import StatusModel
 
-State = Literal["Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed"]
+State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
-STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
+STATES: tuple[State, ...] = ("Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed")
 MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE)
 """The conditions that are Epochal's; others may add their own."""
 
 
@@ -139,7 +139,8 @@ class Status(ReportedStatus):
     observed_generation: int | None = None
     """Generation of the spec that the status was computed from."""
     state: State | None = None
-    """The whole in one word: Queued, Starting, Running, Storing, Suspended, Complete or Failed."""
+    """The whole in one word: Queued, Starting, Waiting (for its storage), Running, Storing, Suspended, Complete or
+    Failed."""
     conditions: (
         Annotated[
             list[Condition],
@@ -150,7 +151,8 @@ class Status(ReportedStatus):
         ]
         | None
     ) = None
-    """For machines: Ready, Stalled, Suspended, Complete, Failed; StorageAvailable once the storage was waited for."""
+    """For machines: Ready, False while something other than time must change; Stalled, Suspended, Complete, Failed;
+    Finished, once it is Complete or Failed; StorageAvailable once the storage was waited for."""
     start_time: Time | None = None
     """When the job first started."""
     completion_time: Time | None = None

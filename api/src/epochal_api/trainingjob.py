@@ -82,6 +82,8 @@ class Metadata(Model):
     """Name of the job."""
     namespace: str = "default"
     """Namespace of the job."""
+    labels: Annotated[dict[str, str], BeforeValidator(lambda labels: labels or {})] = {}
+    """Labels of the job."""
     uid: str = ""
     """Identity of the job; empty for a file that no API server has taken."""
     generation: int = 0

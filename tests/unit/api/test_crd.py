@@ -72,3 +72,10 @@ def test_every_field_but_three_is_immutable() -> None:
 def test_the_types_of_conditions_are_explained() -> None:
     (node,) = [node for path, node in STATUS if path == "status.conditions[].type"]
     assert all(name in node["description"] for name in CONDITIONS)
+
+
+def test_why_it_is_where_it_is_is_shown_on_demand() -> None:
+    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
+    (reason,) = [column for column in columns if column["name"] == "Reason"]
+    assert reason["jsonPath"] == '.status.conditions[?(@.type=="Ready")].reason'
+    assert reason["priority"] == 1

@@ -181,7 +181,7 @@ def having_reported(**changes: Any) -> TrainingJob:
     return training_job(reported_status(report(**changes), NOW))
 
 
-KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed"]
+KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished"]
 SUSPENDED = training_job(suspend=True)
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)

@@ -7,6 +7,9 @@ from epochal_api.condition import Condition
 
 MAX_MESSAGE = 8192
 """Bytes of a condition's message."""
+FINISHED = "Finished"
+ENDS = ("Complete", "Failed")
+"""The conditions of which one is True once an object of a kind that ends has ended."""
 
 
 def condition_of(thing: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
@@ -24,6 +27,24 @@ def is_true(conditions: Iterable[Condition] | None, kind: str) -> bool:
     """Returns whether the condition of a type is there, and True."""
     found = get_condition(conditions, kind)
     return found is not None and found.status == "True"
+
+
+def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
+    """Returns conditions with one that says whether the object has ended, however: `kubectl wait` waits for one alone.
+
+    Args:
+        conditions: The conditions of an object of a kind that ends, which has those that ENDS names.
+    """
+    others = [one for one in conditions if one.type != FINISHED]
+    known = [one for kind in ENDS if (one := get_condition(others, kind))]
+    if not known:
+        return others
+    latest = max(known, key=lambda one: (one.status == "True", one.last_transition_time))
+    changes = {"type": FINISHED, "message": ""}
+    if latest.status == "True":
+        changes |= {"reason": latest.type, "message": f"It has ended: {latest.reason}."}
+    at = 1 + max(map(others.index, known))
+    return [*others[:at], latest.model_copy(update=changes), *others[at:]]
 
 
 def bounded(message: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from epochal_api.condition import Condition, timestamp
 from epochal_api.status import STORAGE, Status
 
-from epochal_operator.runtime.conditions import bounded, get_condition, keep_times
+from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.phase import Phase
 from epochal_operator.trainingjob.pods import clean, running
@@ -42,7 +42,7 @@ def conditions(
         )
         for kind, status, cause in values
     ]
-    return keep_times(before.conditions, changed)
+    return with_finished(keep_times(before.conditions, changed))
 
 
 def _of_phase(phase: Phase) -> Iterator[_Value]:

@@ -174,7 +174,7 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
     A pod that the cluster took away may be gone before its end was seen: what was said of it last is all there is.
     """
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
-    if ready is None or was is None or ready.status != "True" or ready.reason == Reason.FAILING:
+    if ready is None or was is None or observed.child is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
         return
     left = next((pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in was.message), None)
     failed = [pod["metadata"] for pod in observed.pods if failure(pod)]

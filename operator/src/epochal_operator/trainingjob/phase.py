@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.status import State, Status
+from epochal_api.status import Progress, State, Status
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.children import Observed
@@ -33,16 +33,19 @@ class Phase(NamedTuple):
     Args:
         state: The whole in one word.
         cause: Why, for the condition Ready.
-        ready: Whether it is accepted and its Job exists.
         stalled: Whether it will not go on unless somebody acts.
         completion_time: When it ended, RFC 3339, if it has.
     """
 
     state: State
     cause: StatusCause
-    ready: bool = True
     stalled: bool = False
     completion_time: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it goes on by itself, or is done: nothing but time has to change."""
+        return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
 def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
@@ -58,11 +61,10 @@ def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
     if child is None:
         return _without_job(desired, observed, waits)
     if end := ending(child, observed.pods):
-        failed = end.kind == "Failed"
-        return Phase(end.kind, end.cause, ready=not failed, stalled=failed, completion_time=end.time)
+        return Phase(end.kind, end.cause, stalled=end.kind == "Failed", completion_time=end.time)
     lives = any(map(alive, observed.pods))
     if child["metadata"].get("deletionTimestamp") and not (desired.suspend and lives):
-        return Phase(waits, StatusCause(Reason.CREATING, _deleted(child)), ready=False)
+        return Phase(waits, StatusCause(Reason.CREATING, _deleted(child)))
     waiting_as_told = desired.suspend and child["spec"].get("suspend") and not lives
     result = Phase("Suspended", _SUSPENDED) if waiting_as_told else _of_pods(desired, before, observed)
     if blocked is None:
@@ -74,14 +76,14 @@ def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
 def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
     if blocked := observed.blocked:
         stalled = effect(blocked.reason).stalls
-        return Phase(waits, blocked, ready=False, stalled=stalled)
+        return Phase(waits, blocked, stalled=stalled)
     if observed.orphans:
         living = observed.orphans[0]["metadata"]["name"]
         once = f"once the pod {living} has ended, which may train for a Job that is gone"
-        return Phase(waits, StatusCause(Reason.CREATING, f"Its Job is about to be created, {once}."), ready=False)
+        return Phase(waits, StatusCause(Reason.CREATING, f"Its Job is about to be created, {once}."))
     if desired.suspend and desired.queued:
         return Phase("Suspended", _SUSPENDED)
-    return Phase(waits, StatusCause(Reason.CREATING, "Its Job is about to be created."), ready=False)
+    return Phase(waits, StatusCause(Reason.CREATING, "Its Job is about to be created."))
 
 
 _SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
@@ -113,8 +115,13 @@ def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
     if no_more_follows(child, observed.pods):
-        return Phase("Running", StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
+        state: State = before.state if before.state in _OF_TRAINER else "Running"  # it was that last
+        return Phase(state, StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
+
+
+_OF_TRAINER: tuple[State, ...] = ("Waiting", "Running", "Storing")
+"""States of a TrainingJob whose trainer runs."""
 
 
 def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
@@ -129,14 +136,25 @@ def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | No
 def _of_living(before: Status, pod: Mapping[str, Any]) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
-        told = reported_since(before, since)
-        state: State = "Storing" if told and told.stage in {"Storing", "Done"} else "Running"
-        return Phase(state, StatusCause(Reason(state), f"The pod {name} runs on node {node}."))
+        return _of_trainer(name, node, reported_since(before, since))
     if (cause := waiting(pod)) is not None:
         return Phase("Starting" if node else "Queued", cause)
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
     return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler."))
+
+
+def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
+    stage = told.stage if told else "Loading"
+    state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
+    # A training that runs goes on meanwhile: only its checkpoints wait.
+    if told is None or told.waiting is None or stage == "Training":
+        return Phase(state, StatusCause(Reason(state), f"The pod {name} runs on node {node}."))
+    why = f"{told.waiting.reason}: {clean(told.waiting.message)}"
+    cause = StatusCause(
+        Reason.STORAGE_UNAVAILABLE, f"The pod {name} waits for its storage, and goes on by itself. {why}"
+    )
+    return Phase("Storing" if state == "Storing" else "Waiting", cause)
 
 
 def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:

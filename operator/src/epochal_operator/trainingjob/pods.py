@@ -9,6 +9,7 @@ from epochal_api.text import printable
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
+from epochal_operator.trainingjob.unschedulable import why_unschedulable
 
 Object = Mapping[str, Any]
 
@@ -19,8 +20,19 @@ LOST_SECONDS = 15.0
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
-_SAME = {"ErrImagePull": Reason.IMAGE_PULL_BACK_OFF}
-"""A kubelet says the one and the other in turn, of the same mistake."""
+_CANNOT_START = {
+    "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,  # A kubelet says the one and the other in turn, of the same mistake.
+    "ImagePullBackOff": Reason.IMAGE_PULL_BACK_OFF,
+    "InvalidImageName": Reason.INVALID_IMAGE_NAME,
+    "CreateContainerConfigError": Reason.CREATE_CONTAINER_CONFIG_ERROR,
+    "CreateContainerError": Reason.CREATE_CONTAINER_ERROR,
+    "RunContainerError": Reason.RUN_CONTAINER_ERROR,
+}
+"""Why a container does not start, as a kubelet says it; there are more, which are rare.
+
+https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go and
+https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go
+"""
 
 
 def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
@@ -36,10 +48,14 @@ def alive(pod: Object) -> bool:
 
 
 def running(pod: Object) -> str | None:
-    """Returns since when the trainer runs in this pod (RFC 3339), or None."""
+    """Returns since when the trainer runs in this pod (RFC 3339), or None.
+
+    It does for as long as the pod lives: a kubelet may say some moments earlier that the container has ended.
+    """
     state = trainer(pod).get("state", {})
+    container = state.get("running", state.get("terminated"))
     # Of a pod that was lost with its node nobody has told that its container ended.
-    return state["running"].get("startedAt", "") if "running" in state and alive(pod) else None
+    return None if container is None or not alive(pod) else container.get("startedAt", "")
 
 
 def started(pod: Object) -> bool:
@@ -51,17 +67,19 @@ def started(pod: Object) -> bool:
 def waiting(pod: Object) -> StatusCause | None:
     """Returns why a pod does not start, or None if it is only on its way."""
     if unscheduled := condition_of(pod, "PodScheduled", "False"):
-        return StatusCause(
-            as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE),
-            clean(f"The pod cannot be scheduled: {unscheduled.get('message', '')}"),
-        )
+        reason = as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE)
+        said = clean(unscheduled.get("message") or "")
+        if reason == Reason.UNSCHEDULABLE:
+            return StatusCause(reason, why_unschedulable(said))
+        if reason == Reason.SCHEDULING_GATED:
+            return StatusCause(reason, f"The pod waits until whoever holds it back lets it be scheduled: {said}")
+        return StatusCause(reason, f"The pod cannot be scheduled: {said}")
     state = trainer(pod).get("state", {}).get("waiting", {})
-    reason: str | None = state.get("reason")
-    if reason is None or reason in _IN_ORDER:
+    word: str | None = state.get("reason")
+    if word is None or word in _IN_ORDER:
         return None
-    return StatusCause(
-        as_reason(_SAME.get(reason, reason)), clean(f"The trainer cannot start: {state.get('message') or reason}")
-    )
+    why = clean(f"The trainer cannot start: {state.get('message') or word}")
+    return StatusCause(_CANNOT_START.get(word, as_reason(word)), why)
 
 
 def ends_by(pod: Object) -> datetime | None:

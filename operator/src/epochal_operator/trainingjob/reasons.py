@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, NewType, Self
 
 EventType = Literal["Normal", "Warning"]
+Fault = Literal["User", "Crash", "Cluster"]
+"""What must be mended where something went wrong: what the user wrote or named, the trainer, or the cluster."""
 
 
 class Effect(NamedTuple):
@@ -14,6 +16,8 @@ class Effect(NamedTuple):
 
     Args:
         event: Type of the Event that tells of it; None if none does.
+        ready: Whether a TrainingJob is Ready with it: whether nothing but time has to change.
+        fault: Whose fault it mostly is, by which alerts go; None if nothing went wrong.
         on_arrival: Whether that Event is told when the condition Ready comes to it. If not, whoever sees it come about
             tells it.
         stalls: Whether it holds a TrainingJob up until somebody acts. All others go by themselves, or by what may be on
@@ -23,14 +27,19 @@ class Effect(NamedTuple):
     """
 
     event: EventType | None = "Warning"
+    ready: bool = False
+    fault: Fault | None = "User"
     on_arrival: bool = True
     stalls: bool = False
     look_again_seconds: float | None = None
     trainer_runs: bool = False
 
 
-_SILENT = Effect(event=None)
+_SILENT = Effect(event=None, fault=None)
+_GOES_ON = Effect(event=None, ready=True, fault=None)
 _STALLS = Effect(stalls=True)
+_CRASH = Effect(fault="Crash")
+_CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(StrEnum):
@@ -47,34 +56,40 @@ class Reason(StrEnum):
 
     # Of Ready: every TrainingJob comes through these.
     CREATING = "Creating", _SILENT
-    QUEUED = "Queued", _SILENT
-    WAITING_FOR_ADMISSION = "WaitingForAdmission", _SILENT
-    STARTING = "Starting", _SILENT
-    RUNNING = "Running", Effect(event=None, trainer_runs=True)
-    STORING = "Storing", Effect(event=None, trainer_runs=True)
-    COMPLETED = "Completed", Effect(event="Normal")
-    SUSPENDING = "Suspending", _SILENT
-    SUSPENDED = "Suspended", Effect(event="Normal", on_arrival=False)
-    STOPPING = "Stopping", Effect(event=None, trainer_runs=True)
-    RESTARTING = "Restarting", Effect(on_arrival=False)
+    QUEUED = "Queued", _GOES_ON
+    WAITING_FOR_ADMISSION = "WaitingForAdmission", _GOES_ON
+    STARTING = "Starting", _GOES_ON
+    RUNNING = "Running", _GOES_ON._replace(trainer_runs=True)
+    STORING = "Storing", _GOES_ON._replace(trainer_runs=True)
+    COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
+    SUSPENDING = "Suspending", _GOES_ON
+    SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, on_arrival=False)
+    STOPPING = "Stopping", _GOES_ON._replace(trainer_runs=True)
+    RESTARTING = "Restarting", Effect(ready=True, fault=None, on_arrival=False)
     FAILING = "Failing", _SILENT
 
     # Of Ready: what is in the way of its Job.
-    CLEANUP = "Cleanup", Effect(event=None, look_again_seconds=1)
+    CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
     JOB_REJECTED = "JobRejected", Effect(stalls=True, look_again_seconds=60)
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
-    FIELD_CONFLICT = "FieldConflict", _STALLS
+    FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
-    CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _SILENT
+    CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _GOES_ON
     CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
     CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, look_again_seconds=30)
 
     # Of Ready: what is in the way of its pod.
     POD_REFUSED = "PodRefused"
-    UNSCHEDULABLE = "Unschedulable"
-    IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
-    NODE_LOST = "NodeLost", Effect(trainer_runs=True)
+    UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
+    SCHEDULING_GATED = "SchedulingGated", _GOES_ON
+    IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
+    INVALID_IMAGE_NAME = "InvalidImageName"
+    CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
+    CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
+    RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
+    NODE_LOST = "NodeLost", _CLUSTER._replace(trainer_runs=True)
+    STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, trainer_runs=True)
 
     # Of conditions that do not hold.
     PROGRESSING = "Progressing", _SILENT
@@ -86,26 +101,25 @@ class Reason(StrEnum):
     NOT_ASKED = "NotAsked", _SILENT
 
     # Of Events alone.
-    STARTED = "Started", Effect(event="Normal")
-    RESUMED = "Resumed", Effect(event="Normal")
-    STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal")
-    STORAGE_UNAVAILABLE = "StorageUnavailable"
+    STARTED = "Started", Effect(event="Normal", fault=None)
+    RESUMED = "Resumed", Effect(event="Normal", fault=None)
+    STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal", fault=None)
     PLAIN_HTTP = "PlainHTTP"
     SPEC_IGNORED = "SpecIgnored"
 
     # Failures that the operator sees.
-    CRASHED = "Crashed"
-    REPEATED_CRASH = "RepeatedCrash"
+    CRASHED = "Crashed", _CRASH
+    REPEATED_CRASH = "RepeatedCrash", _CRASH
     DEADLINE_EXCEEDED = "DeadlineExceeded"
-    INTERRUPTED = "Interrupted"
-    TERMINATED = "Terminated"
-    POD_FAILED = "PodFailed"
-    JOB_FAILED = "JobFailed"
+    INTERRUPTED = "Interrupted", _CLUSTER
+    TERMINATED = "Terminated", _CLUSTER
+    POD_FAILED = "PodFailed", _CLUSTER
+    JOB_FAILED = "JobFailed", _CLUSTER
 
     # Failures that the operator or the trainer sees. Only the first heals when the spec changes.
     INVALID_SPEC = "InvalidSpec", _STALLS
-    OUT_OF_MEMORY = "OutOfMemory"
-    SCRATCH_FULL = "ScratchFull"
+    OUT_OF_MEMORY = "OutOfMemory", _CRASH
+    SCRATCH_FULL = "ScratchFull", _CRASH
 
     # Failures that the trainer sees.
     INVALID_NETWORK = "InvalidNetwork"
@@ -117,7 +131,7 @@ class Reason(StrEnum):
     OBJECT_CHANGED = "ObjectChanged"
     WRONG_REGION = "WrongRegion"
     STORAGE_ERROR = "StorageError"
-    ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    ENDPOINT_UNREACHABLE = "EndpointUnreachable", _CLUSTER
     INVALID_CERTIFICATE_AUTHORITY = "InvalidCertificateAuthority"
     UNKNOWN_FORMAT = "UnknownFormat"
     MISSING_ARRAYS = "MissingArrays"
@@ -135,9 +149,9 @@ class Reason(StrEnum):
     NON_FINITE_LOSS = "NonFiniteLoss"
     CHECKPOINT_MISMATCH = "CheckpointMismatch"
     CHECKPOINT_TOO_NEW = "CheckpointTooNew"
-    CHECKPOINT_DAMAGED = "CheckpointDamaged"
-    HANGING = "Hanging"
-    SUPERSEDED = "Superseded"
+    CHECKPOINT_DAMAGED = "CheckpointDamaged", _CLUSTER
+    HANGING = "Hanging", _CRASH
+    SUPERSEDED = "Superseded", _CLUSTER
 
 
 Foreign = NewType("Foreign", str)
@@ -169,4 +183,4 @@ def as_reason(word: str) -> Reason | Foreign:
 def effect(word: str) -> Effect:
     """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
     reason = as_reason(word)
-    return reason.effect if isinstance(reason, Reason) else Effect()
+    return reason.effect if isinstance(reason, Reason) else _CLUSTER

@@ -6,7 +6,7 @@ from epochal_api.condition import Condition, timestamp
 from epochal_api.status import CONDITIONS, ReportedStatus, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
-from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.conditions import conditions
 from epochal_operator.trainingjob.phase import Desired, Phase, phase
@@ -34,8 +34,9 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         observed: Its children.
 
     Returns:
-        All fields but those that come from reports. It depends on the status so far in three ways: what has finished
-        stays as it is, the first start and the attempts are remembered, and a condition keeps the time of its change.
+        All fields but those that come from reports. It depends on the status so far in four ways: what has finished
+        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start and the
+        attempts are remembered, and a condition keeps the time of its change.
     """
     spec = job.spec
     desired = Desired(spec.suspend, queued=spec.scheduling.queue_name is not None)
@@ -93,7 +94,7 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
     end = _end(before)
     since = before.completion_time if end and end.observed_generation == metadata.generation else None
     cause = StatusCause(Reason.INVALID_SPEC, message)
-    failed = Phase("Failed", cause, ready=False, stalled=True, completion_time=since or timestamp(now))
+    failed = Phase("Failed", cause, stalled=True, completion_time=since or timestamp(now))
     return Status(
         observed_generation=metadata.generation,
         state=failed.state,
@@ -127,4 +128,6 @@ def _settled(before: Status, generation: int) -> Status:
     """Returns what is over as it is, seen at this generation: the fields that may still change do not change it."""
     part = leaders_part(before)
     seen = [one.model_copy(update={"observed_generation": generation}) for one in part.conditions or []]
+    if get_condition(seen, FINISHED) is None:  # It ended by a version that did not say so in one condition.
+        seen = with_finished(seen)
     return part.model_copy(update={"observed_generation": generation, "conditions": seen})

@@ -9,6 +9,7 @@ from epochal_operator.runtime.conditions import (
     get_condition,
     is_true,
     keep_times,
+    with_finished,
 )
 
 EARLIER, NOW = "2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"
@@ -54,3 +55,36 @@ def test_what_is_new_has_changed_now_and_what_is_left_out_is_gone() -> None:
 def test_a_message_is_cut_at_a_character() -> None:
     assert bounded("x" + "ä" * MAX_MESSAGE) == "x" + "ä" * (MAX_MESSAGE // 2 - 1)
     assert bounded("lone \ud800") == "lone ?"
+
+
+def ends(**statuses: str) -> list[Condition]:
+    return [ready(status).model_copy(update={"type": kind}) for kind, status in statuses.items()]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "reason", "message"),
+    [
+        ({"Complete": "False", "Failed": "False"}, "False", "Running", ""),
+        ({"Complete": "True", "Failed": "False"}, "True", "Complete", "It has ended: Running."),
+        ({"Complete": "False", "Failed": "True"}, "True", "Failed", "It has ended: Running."),
+        ({"Failed": "True"}, "True", "Failed", "It has ended: Running."),
+    ],
+)
+def test_what_has_ended_is_finished_however(statuses: dict[str, str], status: str, reason: str, message: str) -> None:
+    found = with_finished([ready("True"), *ends(**statuses), *ends(Other="True")])
+    assert [one.type for one in found] == ["Ready", *statuses, "Finished", "Other"]
+    finished = get_condition(found, "Finished")
+    assert finished is not None
+    assert (finished.status, finished.reason, finished.message) == (status, reason, message)
+    assert with_finished(found) == found
+
+
+def test_it_is_finished_or_not_since_the_last_of_its_ends_changed() -> None:
+    complete, failed = ends(Complete="False", Failed="False")
+    earlier = complete.model_copy(update={"last_transition_time": EARLIER})
+    for both in ([earlier, failed], [earlier, failed.model_copy(update={"status": "True"})]):
+        assert with_finished(both)[-1].last_transition_time == NOW
+
+
+def test_a_kind_that_does_not_end_is_not_finished() -> None:
+    assert with_finished([ready("True")]) == [ready("True")]

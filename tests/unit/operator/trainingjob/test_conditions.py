@@ -74,4 +74,18 @@ def test_a_condition_keeps_the_time_of_its_change() -> None:
     assert {one.last_transition_time for one in second.conditions} == {at(0)}
     third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
     changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
-    assert changed == {"Ready", "Stalled", "Failed"}
+    assert changed == {"Ready", "Stalled", "Failed", "Finished"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(child(), running()), ("False", "Unfinished", "")),
+        (seen(COMPLETE, succeeded()), ("True", "Complete", "It has ended: Completed.")),
+        (seen(FAILED, failed()), ("True", "Failed", "It has ended: Crashed.")),
+    ],
+)
+def test_whether_it_has_finished(observed: Observed, expected: tuple[str, str, str]) -> None:
+    found = get_condition(status(training_job(), observed).conditions, "Finished")
+    assert found is not None
+    assert (found.status, found.reason, found.message) == expected

@@ -25,6 +25,8 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    unscheduled,
+    waits,
 )
 
 METADATA = training_job().metadata
@@ -50,6 +52,10 @@ SUSPENDED = (PAUSED, seen(child(PAUSED)))
 CONFLICT = (training_job(), seen(blocked=StatusCause(Reason.NAME_CONFLICT, "a Job digits exists")))
 REJECTED = (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "refused")))
 REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
+REFUSED_AGAIN = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), failed("a"), refusal="exceeded quota"))
+SECRETLESS = (training_job(), seen(child(), waits("CreateContainerConfigError", "no secret")))
+GATED = (training_job(), seen(child(), unscheduled("gates")))
+GATED[1].pods[0]["status"]["conditions"][0]["reason"] = "SchedulingGated"
 CLEANUP = (training_job(), seen(blocked=StatusCause(Reason.CLEANUP, "soon")))
 NOT_FOUND = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_NOT_FOUND, "no TrainingJob first")))
 UNFINISHED = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "first is Running")))
@@ -117,6 +123,9 @@ FAILED = (
         (NOT_FOUND, UNFINISHED, []),
         (UNFINISHED, EMPTY, [("Warning", "ContinueFromFailed")]),
         (QUEUED, REFUSED, [("Warning", "PodRefused")]),
+        (RUNNING, REFUSED_AGAIN, [("Warning", "Restarting"), ("Warning", "PodRefused")]),
+        (STARTING, SECRETLESS, [("Warning", "CreateContainerConfigError")]),
+        (STARTING, GATED, []),
     ],
 )
 def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
@@ -165,8 +174,9 @@ def test_a_failure_is_a_warning_whatever_word_a_trainer_leaves(word: str) -> Non
     assert (told.type, told.reason) == ("Warning", word)
 
 
-def waiting(since: str, message: str = "no answer") -> ReportedStatus:
-    return reported_status(report(waiting={"reason": "EndpointUnreachable", "message": message, "since": since}), NOW)
+def waiting(since: str, message: str = "no answer", stage: str = "Training") -> ReportedStatus:
+    told = {"reason": "EndpointUnreachable", "message": message, "since": since}
+    return reported_status(report(stage=stage, waiting=told), NOW)
 
 
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
@@ -186,6 +196,19 @@ GOES_ON = reported_status(report(sequence=6), NOW)
         ),
         (waiting(EARLIER), waiting(LATER, "no room"), RUNNING[1], [("Warning", "StorageUnavailable", LATER)]),
         (waiting(EARLIER), GOES_ON, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
+        (None, waiting(EARLIER, stage="Loading"), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
+        (
+            waiting(EARLIER, stage="Loading"),
+            GOES_ON,
+            RUNNING[1],
+            [("Normal", "StorageAvailable", at(0)), ("Normal", "Started", "uid-of-a")],
+        ),
+        (
+            waiting(EARLIER, stage="Loading"),
+            waiting(EARLIER, stage="Loading"),
+            VANISHED[1],
+            [("Warning", "Restarting", "attempt 1")],
+        ),
         (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
         (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
         (GOES_ON, GOES_ON, RUNNING[1], []),

@@ -22,6 +22,7 @@ from tests.unit.operator.objects import (
     failed,
     going,
     having_reported,
+    last_words,
     pod,
     running,
     seen,
@@ -34,7 +35,7 @@ from tests.unit.operator.objects import (
 
 CONTINUE_FROM: list[tuple[Any, set[str]]] = [
     ("ContinueFromNotFound", set()),
-    ("ContinueFromUnfinished", set()),
+    ("ContinueFromUnfinished", {"Ready"}),
     ("ContinueFromFailed", {"Stalled"}),
     ("ContinueFromCircular", {"Stalled"}),
 ]
@@ -43,6 +44,18 @@ OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
 CONFLICT, REFUSED = StatusCause(Reason.FIELD_CONFLICT, "x"), StatusCause(Reason.JOB_REJECTED, "x")
 UNFINISHED = StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x")
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
+
+
+OUTAGE = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
+LOADS = having_reported(stage="Loading", waiting=OUTAGE)
+NOT_COUNTED = having_reported(attempt=0, stage="Loading", waiting=OUTAGE)
+STORES = having_reported(stage="Storing", waiting=OUTAGE)
+NO_SECRET = waits("CreateContainerConfigError", 'secret "minio" not found')
+
+
+def ended(code: int = 0) -> dict[str, Any]:
+    """Returns a pod whose container has ended, which its node has not said of the pod yet."""
+    return pod(phase="Running", terminated={"exitCode": code, "startedAt": at(-50), "finishedAt": at(-1)})
 
 
 def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
@@ -59,37 +72,50 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "x")), "Queued", {"Stalled"}, "JobRejected"),
         (training_job(), seen(blocked=StatusCause(Reason.CLEANUP, "x")), "Queued", set(), "Cleanup"),
         *(
-            (training_job(), seen(blocked=StatusCause(Reason(reason), "x")), "Queued", stalled, reason)
-            for reason, stalled in CONTINUE_FROM
+            (training_job(), seen(blocked=StatusCause(Reason(reason), "x")), "Queued", true_ones, reason)
+            for reason, true_ones in CONTINUE_FROM
         ),
-        (SUSPENDED, seen(blocked=UNFINISHED), "Suspended", {"Suspended"}, "ContinueFromUnfinished"),
+        (SUSPENDED, seen(blocked=UNFINISHED), "Suspended", {"Ready", "Suspended"}, "ContinueFromUnfinished"),
         (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
-        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", {"Ready"}, "ImagePullBackOff"),
+        (training_job(), seen(child(), unscheduled("Insufficient cpu")), "Queued", {"Ready"}, "Unschedulable"),
+        (training_job(), seen(child(startTime=at(-9)), refusal="quota"), "Queued", set(), "PodRefused"),
+        (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
+        (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),
+        (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
         (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
+        (LOADS, seen(child(), running()), "Waiting", set(), "StorageUnavailable"),
+        (NOT_COUNTED, seen(child(), running()), "Waiting", set(), "StorageUnavailable"),
+        (LOADS, seen(child(), going(running(), 60)), "Waiting", {"Ready"}, "Stopping"),
+        (LOADS, seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (having_reported(waiting=OUTAGE), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (STORES, seen(child(), running()), "Storing", set(), "StorageUnavailable"),
+        (having_reported(stage="Storing"), seen(child(), ended()), "Storing", {"Ready"}, "Storing"),
+        (having_reported(stage="Done"), seen(child(), ended()), "Storing", {"Ready"}, "Storing"),
+        (having_reported(), seen(child(), ended(code=137)), "Running", {"Ready"}, "Running"),
         (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(child(), failed(code=64)), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(child(), failed(code=64)), "Running", set(), "Failing"),
         (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
         (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
-        (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
-        (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed"}, "Crashed"),
+        (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "Completed"),
+        (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed", "Finished"}, "Crashed"),
         (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
         (SUSPENDED, seen(child(SUSPENDED), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
         (SUSPENDED, seen(child(SUSPENDED), going(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", set(), "NodeLost"),
         (training_job(), seen(child(), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), going(running(), -60)), "Running", {"Ready"}, "NodeLost"),
+        (training_job(), seen(child(), going(running(), -60)), "Running", set(), "NodeLost"),
         (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
         (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", {"Ready"}, "Failing"),
-        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", {"Ready"}, "Failing"),
+        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", set(), "Failing"),
+        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", set(), "Failing"),
         (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
         (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
         (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
@@ -99,19 +125,19 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
         (OUT_OF_QUEUE, seen(going(child(QUEUED)), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
         (OUT_OF_QUEUE, seen(going(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
-        (training_job(), seen(child(SUSPENDED), blocked=CONFLICT), "Queued", {"Ready", "Stalled"}, "FieldConflict"),
-        (training_job(), seen(child(), running(), blocked=CONFLICT), "Running", {"Ready"}, "FieldConflict"),
-        (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Running", {"Ready"}, "JobRejected"),
-        (SUSPENDED, seen(child(), blocked=REFUSED), "Queued", {"Ready", "Stalled"}, "JobRejected"),
-        (SUSPENDED, seen(child(SUSPENDED), blocked=REFUSED), "Suspended", {"Ready", "Suspended"}, "JobRejected"),
+        (training_job(), seen(child(SUSPENDED), blocked=CONFLICT), "Queued", {"Stalled"}, "FieldConflict"),
+        (training_job(), seen(child(), running(), blocked=CONFLICT), "Running", set(), "FieldConflict"),
+        (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Running", set(), "JobRejected"),
+        (SUSPENDED, seen(child(), blocked=REFUSED), "Queued", {"Stalled"}, "JobRejected"),
+        (SUSPENDED, seen(child(SUSPENDED), blocked=REFUSED), "Suspended", {"Suspended"}, "JobRejected"),
         (
             training_job(),
             seen(COMPLETE, succeeded(), blocked=CONFLICT),
             "Complete",
-            {"Ready", "Complete"},
+            {"Ready", "Complete", "Finished"},
             "Completed",
         ),
-        (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete"}, "Completed"),
+        (SUSPENDED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "Completed"),
     ],
 )
 def test_state_and_conditions(
@@ -119,7 +145,7 @@ def test_state_and_conditions(
 ) -> None:
     result = status(job, observed)
     assert result.state == state
-    assert [one.type for one in result.conditions or []] == KINDS
+    assert [one.type for one in result.conditions or [] if one.type != "StorageAvailable"] == KINDS
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == true_ones
     ready = get_condition(result.conditions, "Ready")
     assert ready is not None
@@ -131,6 +157,33 @@ def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
     job = having_reported(stage="Storing")
     later = pod(phase="Running", running={"startedAt": at(60)})
     assert status(job, seen(child(), later)).state == "Running"
+
+
+def test_a_trainer_that_waits_says_for_what() -> None:
+    ready = get_condition(status(LOADS, seen(child(), running())).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == (
+        "The pod digits-1 waits for its storage, and goes on by itself. EndpointUnreachable: no answer"
+    )
+
+
+def test_a_trainer_that_waited_before_a_restart_was_another_one() -> None:
+    later = pod(phase="Running", running={"startedAt": at(60)})
+    assert status(LOADS, seen(child(), later)).state == "Running"
+
+
+@pytest.mark.parametrize("word", ["Queued", "Running", "Completed"])
+def test_what_failed_is_not_ready_whatever_word_a_trainer_leaves(word: str) -> None:
+    result = status(training_job(), seen(FAILED, failed(code=64, message=last_words(word, "no"))))
+    assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
+
+
+@pytest.mark.parametrize(("before", "state"), [("Storing", "Storing"), ("Waiting", "Waiting"), ("Queued", "Running")])
+def test_what_fails_for_good_does_not_seem_to_run_again_before(before: str, state: str) -> None:
+    result = status(training_job({"state": before}), seen(child(), failed(code=64)))
+    ready = get_condition(result.conditions, "Ready")
+    assert ready is not None
+    assert (result.state, ready.reason) == (state, "Failing")
 
 
 def test_the_scheduler_is_quoted() -> None:

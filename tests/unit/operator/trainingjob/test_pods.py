@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.trainingjob import pods
 from epochal_operator.trainingjob.pods import LOST_SECONDS, alive, in_order, lost, lost_at, started, waiting
 from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 
 from tests.unit.operator.objects import (
     NOW,
+    at,
     failed,
     going,
     pod,
@@ -19,6 +21,13 @@ from tests.unit.operator.objects import (
     waits,
     without_container,
 )
+
+
+def held(reason: str, message: str) -> dict[str, Any]:
+    """Returns a pod that is not scheduled for another reason than that no node takes it."""
+    one = unscheduled(message)
+    one["status"]["conditions"][0]["reason"] = reason
+    return one
 
 
 @pytest.mark.parametrize(
@@ -33,7 +42,7 @@ from tests.unit.operator.objects import (
         ),
         (
             waits("CreateContainerConfigError", 'secret "nope" not found'),
-            StatusCause(Foreign("CreateContainerConfigError"), 'The trainer cannot start: secret "nope" not found'),
+            StatusCause(Reason.CREATE_CONTAINER_CONFIG_ERROR, 'The trainer cannot start: secret "nope" not found'),
         ),
         (
             waits("ErrImagePull", "not found"),
@@ -45,7 +54,23 @@ from tests.unit.operator.objects import (
         ),
         (
             waits("InvalidImageName"),
-            StatusCause(Foreign("InvalidImageName"), "The trainer cannot start: InvalidImageName"),
+            StatusCause(Reason.INVALID_IMAGE_NAME, "The trainer cannot start: InvalidImageName"),
+        ),
+        (
+            waits("ErrImageNeverPull", "not there"),
+            StatusCause(Foreign("ErrImageNeverPull"), "The trainer cannot start: not there"),
+        ),
+        (
+            held("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
+            StatusCause(
+                Reason.SCHEDULING_GATED,
+                "The pod waits until whoever holds it back lets it be scheduled: Scheduling is blocked due to "
+                "non-empty scheduling gates",
+            ),
+        ),
+        (
+            held("SchedulerError", "no such plugin"),
+            StatusCause(Foreign("SchedulerError"), "The pod cannot be scheduled: no such plugin"),
         ),
     ],
 )
@@ -66,6 +91,20 @@ def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None
 )
 def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, has_started: bool) -> None:  # noqa: FBT001
     assert (alive(one), started(one)) == (lives, has_started)
+
+
+@pytest.mark.parametrize(
+    ("one", "since"),
+    [
+        (pod(), None),
+        (running(), at(-50)),
+        (pod(phase="Running", terminated={"exitCode": 0, "startedAt": at(-9)}), at(-9)),
+        (failed(), None),
+        (succeeded(), None),
+    ],
+)
+def test_since_when_a_trainer_runs(one: dict[str, Any], since: str | None) -> None:
+    assert pods.running(one) == since
 
 
 def test_pods_are_sorted_by_age() -> None:

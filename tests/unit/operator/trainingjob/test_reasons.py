@@ -66,6 +66,9 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
             assert row["Stalled"] == ("yes" if known.stalls else ""), word
             again = known.look_again_seconds
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
+            assert row["Ready"] == str(known.ready), word
+        if "Fault" in row:
+            assert row["Fault"] == (known.fault or ""), word
 
 
 def test_the_readme_names_no_reason_that_there_is_not() -> None:
@@ -87,6 +90,6 @@ def test_a_known_word_is_a_reason(word: str) -> None:
 
 
 def test_any_other_word_is_told_of_and_no_more() -> None:
-    assert as_reason("CreateContainerConfigError") == Foreign("CreateContainerConfigError")
-    assert not isinstance(as_reason("CreateContainerConfigError"), Reason)
-    assert effect("CreateContainerConfigError") == Effect(event="Warning", stalls=False)
+    assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
+    assert not isinstance(as_reason("ErrImageNeverPull"), Reason)
+    assert effect("ErrImageNeverPull") == Effect(event="Warning", stalls=False, ready=False, fault="Cluster")

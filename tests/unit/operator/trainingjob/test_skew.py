@@ -12,7 +12,7 @@ from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
-from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document
+from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, running, waits
 
 OLD: dict[str, Any] = {
     "attempt": 2,
@@ -87,11 +87,33 @@ def test_what_a_later_version_has_ended_stays_as_it_is() -> None:
         "observedGeneration": 1,
         "state": "Complete",
         "shards": 4,
-        "conditions": [condition("Complete", "True", "Completed"), condition("Sharded", "True", "Balanced")],
+        "conditions": [
+            condition("Complete", "True", "Completed"),
+            condition("Finished", "True", "Complete"),
+            condition("Sharded", "True", "Balanced"),
+        ],
     }
     for one in status["conditions"]:  # type: ignore[attr-defined]
         one["observedGeneration"] = 1
     assert make_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
+
+
+def test_a_trainer_that_does_not_tell_what_it_waits_for_runs() -> None:
+    loads = read_report(json.dumps(OLD | {"stage": "Loading"}).encode())
+    one = document(reported_status(loads, NOW).dump())
+    todo = make_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
+    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert status.state == "Running"
+
+
+def test_what_an_earlier_version_called_ready_is_so_no_longer_if_more_than_time_must_change() -> None:
+    earlier = [condition("Ready", "True", "ImagePullBackOff"), condition("Failed", "False", "Unfinished")]
+    one = document({"state": "Starting", "startTime": at(0), "conditions": earlier})
+    todo = make_plan(one, Observed(NOW, child(startTime=at(0)), (waits("ErrImagePull", "no"),)), INSTALLATION)
+    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    found = {condition.type: (condition.status, condition.reason) for condition in status.conditions or []}
+    assert found["Ready"] == ("False", "ImagePullBackOff")
+    assert found["Finished"] == ("False", "Unfinished")
 
 
 def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.status import Status
 from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.status import (
     finished,
@@ -90,6 +91,17 @@ def test_a_finished_job_follows_the_generation_only() -> None:
     assert again.completion_time == done.completion_time
 
 
+@pytest.mark.parametrize(("end", "how"), [(COMPLETE, "Complete"), (FAILED, "Failed")])
+def test_what_ended_by_an_earlier_version_is_finished_too(end: dict[str, Any], how: str) -> None:
+    done = status(training_job(), seen(end, failed()))
+    earlier = done.model_copy(update={"conditions": [one for one in done.conditions or [] if one.type != "Finished"]})
+    again = status(training_job(earlier), Observed(NOW.replace(hour=14), end, (failed(),)))
+    assert again == done
+    finish = get_condition(again.conditions, "Finished")
+    assert finish is not None
+    assert (finish.status, finish.reason, finish.last_transition_time) == ("True", how, at(0))
+
+
 def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
     words = last_words("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
     result = status(training_job(), seen(FAILED, failed(code=65, message=words)))
@@ -102,13 +114,14 @@ def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
 def test_a_refused_spec_has_failed_until_it_changes() -> None:
     job = training_job(generation=3)
     result = refused(job.metadata, Status(), "spec.network: no", NOW)
-    assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed"}
+    assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
     assert (result.state, result.completion_time) == ("Failed", at(0))
     assert refused(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
     assert not finished(result)
     healed = status(training_job(result, generation=4), seen(child()))
     assert (healed.state, healed.completion_time) == ("Queued", None)
     assert not is_true(healed.conditions, "Failed")
+    assert not is_true(healed.conditions, "Finished")
 
 
 def test_the_two_parts_of_a_status_make_the_whole() -> None:
