@@ -1,4 +1,4 @@
-"""Fields that the API server does not know: the installed CRD may be of an earlier version than this operator.
+"""Fields, and values of them, that the API server does not know: the installed CRD may be of an earlier version.
 
 What server-side apply says of them: https://github.com/kubernetes-sigs/structured-merge-diff (typed/validate.go), as an
 error 500 (https://github.com/kubernetes/kubernetes/issues/139253).
@@ -8,6 +8,8 @@ import re
 from typing import Any
 
 _SAID = "field not declared in schema"
+_UNSUPPORTED = "Unsupported value"
+"""Said of a word that an enumeration lacks."""
 _ITEM = re.compile(r"\[[^\]]*\]")
 
 
@@ -25,8 +27,13 @@ def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
         path: Where in the whole object the value is, such as .status.
 
     Returns:
-        The value without the fields that the message names, and their paths, in which [] stands for any item.
+        The value without the fields that the message names, and their paths, in which [] stands for any item. Of a word
+        that an enumeration lacks that is so for a field of the value itself.
     """
+    words = re.findall(rf"[ \[]{re.escape(path.lstrip('.'))}\.(\w+): {_UNSUPPORTED}", message)
+    if isinstance(value, dict) and (lacking := [name for name in words if name in value]):
+        kept = {name: part for name, part in value.items() if name not in lacking}
+        return kept, [f"{path}.{name}" for name in lacking]
     return _declared(value, _ITEM.sub("[]", message), path)
 
 

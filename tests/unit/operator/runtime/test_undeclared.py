@@ -1,4 +1,4 @@
-"""Fields that the installed CRD does not declare, by what the API server says of them."""
+"""Fields that the installed CRD does not declare, and words that it does not take, as the API server says."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from epochal_operator.runtime.undeclared import declared
 
 HEAD = "failed to create typed patch object (vision/digits; epochal.dev/v1alpha1, Kind=TrainingJob):"
 SAID = "field not declared in schema"
+INVALID = 'TrainingJob.epochal.dev "digits" is invalid:'
+STATE = 'status.state: Unsupported value: "Waiting": supported values: "Queued", "Running"'
 STATUS: dict[str, Any] = {
     "state": "Running",
     "progress": {"epoch": 1, "metricNames": ["loss"]},
@@ -42,6 +44,13 @@ STATUS: dict[str, Any] = {
         (f"{HEAD} .spec.state: {SAID}", STATUS, []),
         (f"{HEAD} .status.state: expected numeric (int or float), got string", STATUS, []),
         ("etcdserver: request timed out", STATUS, []),
+        (f"{INVALID} {STATE}", {name: part for name, part in STATUS.items() if name != "state"}, [".status.state"]),
+        (
+            f'{INVALID} [{STATE}, status.progress.stage: Unsupported value: "Sharding": supported values: "Loading"]',
+            {name: part for name, part in STATUS.items() if name != "state"},
+            [".status.state"],
+        ),
+        (f'{INVALID} spec.state: Unsupported value: "x"', STATUS, []),
     ],
 )
 def test_what_is_not_declared_is_left_out(message: str, left: Any, paths: list[str]) -> None:
