@@ -41,6 +41,8 @@ def test_series_say_what_the_status_says(namespace: Namespace) -> None:
     assert series("epochal_trainingjob_state", state="Complete", **job) == [1]
     assert sum(series("epochal_trainingjob_state", **job)) == 1
     assert series("epochal_trainingjob_condition", condition="Complete", status="True", **job) == [1]
+    assert series("epochal_trainingjob_condition", condition="Failed", **job) == []
+    assert series("epochal_trainingjob_reason", reason="Completed", fault="", **job) == [1]
     assert series("epochal_trainingjob_metric", metric="val_loss", **job) == [float(status["metrics"]["val_loss"])]
     assert series("epochal_trainingjob_best_metric", **job) == [float(status["best"]["value"])]
     assert series("epochal_trainingjob_attempts", **job) == [1]

@@ -1,7 +1,9 @@
 """Alerts and the dashboard that the chart brings: a real Prometheus takes them, and they tell what they are for."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,32 +11,44 @@ from typing import Any
 
 import pytest
 
+from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import wait
+from tests.kit.kubectl import get, wait
 from tests.kit.prometheus import ask, prometheus, query
 
 FILES = Path(__file__).resolve().parents[2] / "charts/epochal/files"
 ALERTS = FILES / "alerts.yaml"
-JOB = 'namespace="vision", name="mnist"'
+JOB = 'namespace="vision", name="mnist", label_team="vision"'
 HOUR = 60
+
+
+def reason(word: str, fault: str = "") -> str:
+    return f'epochal_trainingjob_reason{{reason="{word}", fault="{fault}", {JOB}}}'
+
+
+def state(word: str) -> str:
+    return f'epochal_trainingjob_state{{state="{word}", {JOB}}}'
+
+
+def condition(kind: str, status: str = "True") -> str:
+    return f'epochal_trainingjob_condition{{condition="{kind}", status="{status}", {JOB}}}'
+
+
+COMPLETION = f"epochal_trainingjob_completion_time_seconds{{{JOB}}}"
 SERIES: dict[str, dict[str, str]] = {
-    "EpochalTrainingJobFailed": {
-        f'epochal_trainingjob_condition{{condition="Failed", status="True", {JOB}}}': "1x600",
-        f"epochal_trainingjob_completion_time_seconds{{{JOB}}}": "0x600",
-    },
-    "EpochalTrainingJobStalled": {
-        f'epochal_trainingjob_condition{{condition="Stalled", status="True", {JOB}}}': "1x30 0x570",
-        f'epochal_trainingjob_condition{{condition="Failed", status="True", {JOB}}}': "0x600",
-    },
+    "EpochalTrainingJobCrashed": {reason("Crashed", "Crash"): "1x600", COMPLETION: "0x600"},
+    "EpochalTrainingJobHindered": {reason("ImagePullBackOff", "Cluster"): "1x30 _x570"},
+    "EpochalTrainingJobStarting": {reason("Starting"): "1x30 _x570"},
     "EpochalTrainingJobStorageUnavailable": {
-        f'epochal_trainingjob_condition{{condition="StorageAvailable", status="False", {JOB}}}': "1x30 0x570",
+        condition("StorageAvailable", "False"): "1x30 _x570",
+        reason("Running"): "1x600",
     },
     "EpochalTrainingJobSilent": {
-        f'epochal_trainingjob_state{{state="Running", {JOB}}}': "1x50 0x550",
+        state("Running"): "1x50 _x550",
         f"epochal_trainingjob_last_report_time_seconds{{{JOB}}}": "_x5 300x595",
     },
     "EpochalTrainingJobRestarts": {f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x580"},
-    "EpochalTrainingJobQueued": {f'epochal_trainingjob_state{{state="Queued", {JOB}}}': "1x70 0x530"},
+    "EpochalTrainingJobQueued": {state("Queued"): "1x70 _x530", reason("Unschedulable"): "1x70 _x530"},
     "EpochalOperatorDown": {"epochal_leader": "1x10 0x50 1x540"},
     "EpochalReconcileErrors": {'epochal_reconcile_total{result="error"}': "0+60x60 3600x540"},
     "EpochalQueueSlow": {
@@ -45,7 +59,9 @@ SERIES: dict[str, dict[str, str]] = {
     "EpochalReportsUnanswered": {'epochal_progress_reports_total{code="503"}': "0+60x60 3600x540"},
 }
 """What each alert is for: series by the minute that bring it about, and end."""
+STUCK = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
 FIRES = dict.fromkeys(SERIES, 25) | {"EpochalTrainingJobSilent": 40, "EpochalTrainingJobQueued": 65}
+FIRES |= dict.fromkeys(STUCK, 10)
 """The minute at which it must have been told; ten hours later it must be over."""
 
 
@@ -53,44 +69,93 @@ def test_there_is_a_case_for_each_alert() -> None:
     assert set(re.findall(r"alert: (\w+)", ALERTS.read_text())) == set(SERIES)
 
 
-@pytest.mark.parametrize("alert", SERIES)
-def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path: Path) -> None:
-    def told(minute: int) -> dict[str, str]:
-        expression = f'count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)'
-        return {"expr": expression, "eval_time": f"{minute}m"}
+def check(series: dict[str, str], told: dict[int, int], which: str, folder: Path) -> None:
+    """Checks how many alerts of TrainingJobs, or of the operator, are told at which minutes.
 
+    Args:
+        series: Their values by the minute.
+        told: Alerts by the minute.
+        which: Labels of the alerts.
+        folder: Takes the case.
+    """
+    expression = f'count(ALERTS{{{which}, alertstate="firing"}}) or vector(0)'
     case: dict[str, Any] = {
         "interval": "1m",
-        "input_series": [{"series": name, "values": values} for name, values in SERIES[alert].items()],
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
-            {**told(0), "exp_samples": [{"labels": "{}", "value": 0}]},
-            {**told(FIRES[alert]), "exp_samples": [{"labels": "{}", "value": 1}]},
-            {**told(10 * HOUR), "exp_samples": [{"labels": "{}", "value": 0}]},
+            {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": alerts}]}
+            for minute, alerts in told.items()
         ],
     }
-    if alert == "EpochalTrainingJobFailed":
-        del case["promql_expr_test"][0]  # told at once
-    file = tmp_path / "case.json"
+    file = folder / "case.json"
     file.write_text(json.dumps({"rule_files": [str(ALERTS)], "tests": [case]}))
     tested = subprocess.run(["promtool", "test", "rules", str(file)], text=True, capture_output=True, check=False)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
+@pytest.mark.parametrize("alert", SERIES)
+def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path: Path) -> None:
+    told = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
+    if alert == "EpochalTrainingJobCrashed":
+        del told[0]  # told at once
+    team = ', label_team="vision"' if alert.startswith("EpochalTrainingJob") else ""
+    check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
+
+
+def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:
+    series = {reason("EndpointUnreachable", "Cluster"): "1x600", COMPLETION: "0x600"}
+    check(series, {10: 1, 55: 1, 65: 0, 10 * HOUR: 0}, 'alertname="EpochalTrainingJobHindered"', tmp_path)
+
+
+FAILED = {state("Failed"): "1x720", condition("Failed"): "1x720", condition("Stalled"): "1x720", COMPLETION: "0x720"}
+STALLED = {state("Queued"): "1x720", condition("Stalled"): "1x720"}
+WAITS = {state("Waiting"): "1x720", condition("StorageAvailable", "False"): "1x720"}
+MISTAKES: dict[str, dict[str, str]] = {
+    "InvalidNetwork": FAILED,
+    "ObjectNotFound": FAILED,
+    "EndpointUnreachable": FAILED,
+    "NameConflict": STALLED,
+    "ContinueFromNotFound": {state("Queued"): "1x720"},
+    "PodRefused": {state("Queued"): "1x720"},
+    "ImagePullBackOff": {state("Starting"): "1x720"},
+    "CreateContainerConfigError": {state("Starting"): "1x720"},
+    "StorageUnavailable": WAITS,
+}
+
+
+@pytest.mark.parametrize("word", MISTAKES)
+def test_a_users_mistake_wakes_nobody(word: str, tmp_path: Path) -> None:
+    series = MISTAKES[word] | {reason(word, "User"): "1x720", condition("Ready", "False"): "1x720"}
+    told = dict.fromkeys((1, 10, 25, 65, 10 * HOUR), 0)
+    check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+
+
+def test_a_job_that_waits_for_its_next_try_is_not_stuck(tmp_path: Path) -> None:
+    series = {reason("Restarting"): "1x600", state("Starting"): "1x600"}
+    check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+
+
 @pytest.fixture(scope="module")
 def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     namespace.apply(digits())
-    namespace.apply(digits("broken", data__train={"object": "missing.npz"}))
+    namespace.apply(digits("mistaken", data__train={"object": "missing.npz"}))
+    namespace.apply(digits("crashes", backoffLimit=0, training__epochs=100_000, training__callbacks=[]))
     with prometheus(tmp_path_factory.mktemp("prometheus"), [ALERTS]):
+        namespace.wait_epoch(1, "crashes")
+        pod = get("pod", namespace.running_pod("crashes"), namespace=namespace.name)
+        os.kill(operator.process_of(pod["metadata"]["uid"]), signal.SIGKILL)
+        for name in ("crashes", "mistaken"):
+            assert namespace.finish(name)["state"] == "Failed"
         namespace.complete()
         yield
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_a_job_that_fails_is_told_and_one_that_completes_is_not(namespace: Namespace) -> None:
+def test_a_job_that_crashes_is_told_and_neither_a_mistake_nor_one_that_completes(namespace: Namespace) -> None:
     firing = f'ALERTS{{namespace="{namespace.name}", alertstate="firing"}}'
     found = wait("the alert", lambda: ask(firing), seconds=60)
     assert [(one["metric"]["alertname"], one["metric"]["name"]) for one in found] == [
-        ("EpochalTrainingJobFailed", "broken")
+        ("EpochalTrainingJobCrashed", "crashes")
     ]
 
 

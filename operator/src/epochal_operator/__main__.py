@@ -43,7 +43,9 @@ class Operator:
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
         self._kube = kube
-        self._kinds = (training_jobs(self._installation, instance=config.instance),)
+        self._kinds = (
+            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+        )
         self._registry = CollectorRegistry()
         for kind in self._kinds:
             self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))
@@ -99,6 +101,7 @@ class Operator:
             tmp_limit=self._config.tmp_limit,
             progress_url=f"https://{self._config.service}:{self._config.progress_port}",
             progress_ca=self._certificate.authority,
+            labels=self._config.metric_labels,
         )
 
     def _stalled(self) -> str | None:

@@ -3,11 +3,20 @@
 import argparse
 import math
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from epochal_operator.runtime.metrics import label_name
+
 LEVELS = ("debug", "info", "warning", "error")
+MAX_METRIC_LABELS = 8
+"""Each series of each TrainingJob has all of them."""
+_LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
+_RESERVED = re.compile(r"^([^/]*\.)?(kubernetes\.io|k8s\.io|epochal\.dev)/|^(controller-uid|job-name)$")
+"""Labels by which others find pods."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Config:
         service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
         tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
         lease: Lease of its own namespace by which the replicas choose a leader.
+        metric_labels: Labels of TrainingJobs that their series, Jobs and pods have, too.
         workers: How many TrainingJobs of one namespace are reconciled at once.
         status_writes_per_second: How many progress reports this replica may write per second.
         log_level: Least level that is logged.
@@ -40,6 +50,7 @@ class Config:
     service: str
     tls_secret: str
     lease: str
+    metric_labels: tuple[str, ...]
     workers: int
     status_writes_per_second: float
     log_level: str
@@ -66,6 +77,7 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add("--service", default="epochal.epochal-system.svc", metavar="NAME.NAMESPACE.svc", help="the operator's Service")
     add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
     add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
+    add("--metric-labels", type=_labels, default=(), metavar="A,B", help="labels that series, Jobs and pods have, too")
     add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs of a namespace reconciled at once")
     add("--status-writes-per-second", type=_rate, default=50.0, metavar="N", help="progress reports that it writes")
     add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
@@ -81,6 +93,21 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    labels = tuple(dict.fromkeys(_names(text)))
+    if len(labels) > MAX_METRIC_LABELS:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_METRIC_LABELS} labels, found {len(labels)}")
+    for label in labels:
+        if not _LABEL.fullmatch(label) or _RESERVED.search(label):
+            raise argparse.ArgumentTypeError(f"must be labels that are anybody's to give, found {label}")
+    names = {label_name(label): label for label in labels}
+    for label in labels:
+        if (other := names[label_name(label)]) != label:
+            called = f"both are called {label_name(label)} in Prometheus"
+            raise argparse.ArgumentTypeError(f"must not hold {label} and {other}: {called}")
+    return labels
 
 
 def _optional(text: str) -> str | None:

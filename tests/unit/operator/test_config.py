@@ -16,6 +16,7 @@ def test_all_that_the_chart_gives() -> None:
             "--service=epochal.here.svc",
             "--tls-secret=epochal-tls",
             "--lease=epochal",
+            "--metric-labels=team, example.com/cost-centre, team",
             "--namespaces=a, b,",
             "--workers=7",
             "--status-writes-per-second=12.5",
@@ -32,6 +33,7 @@ def test_all_that_the_chart_gives() -> None:
         service="epochal.here.svc",
         tls_secret="epochal-tls",
         lease="epochal",
+        metric_labels=("team", "example.com/cost-centre"),
         workers=7,
         status_writes_per_second=12.5,
         log_level="debug",
@@ -44,7 +46,7 @@ def test_all_that_the_chart_gives() -> None:
 
 def test_what_is_not_given() -> None:
     given = read_config(["--trainer-image=t", "--storage-endpoint=", "--namespaces="], {})
-    assert (given.namespaces, given.storage_endpoint, given.workers) == ((), None, 4)
+    assert (given.namespaces, given.storage_endpoint, given.metric_labels, given.workers) == ((), None, (), 4)
     assert given.instance != read_config(["--trainer-image=t"], {"POD_NAME": "other"}).instance
 
 
@@ -56,6 +58,12 @@ def test_what_is_not_given() -> None:
         (["--trainer-image=t", "--status-writes-per-second=0"], "must be greater than 0, found 0"),
         (["--trainer-image=t", "--status-writes-per-second=nan"], "must be greater than 0, found nan"),
         (["--trainer-image=t", "--log-level=loud"], "invalid choice: 'loud'"),
+        (["--trainer-image=t", "--metric-labels=a.b,team,a_b"], "a_b: both are called label_a_b in Prometheus"),
+        (["--trainer-image=t", "--metric-labels=team{}"], "found team{}"),
+        (["--trainer-image=t", "--metric-labels=job-name"], "found job-name"),
+        (["--trainer-image=t", "--metric-labels=app.kubernetes.io/name"], "found app.kubernetes.io/name"),
+        (["--trainer-image=t", "--metric-labels=epochal.dev/trainingjob"], "found epochal.dev/trainingjob"),
+        (["--trainer-image=t", f"--metric-labels={','.join('abcdefghi')}"], "must be at most 8 labels, found 9"),
     ],
 )
 def test_a_wrong_command_line_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

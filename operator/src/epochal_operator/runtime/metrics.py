@@ -1,5 +1,6 @@
 """Metrics: what the operator's own process counts and measures, and the series of the objects of each kind."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import (
@@ -17,7 +18,13 @@ from prometheus_client.registry import Collector
 
 from epochal_operator.runtime.resource import Object
 
+_NO_NAME = re.compile("[^a-zA-Z0-9_]")
 _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+def label_name(label: str) -> str:
+    """Returns what an object's label is called in Prometheus, as kube-state-metrics calls it: label_ comes first."""
+    return "label_" + _NO_NAME.sub("_", label)
 
 
 class ObjectCollector(Collector):

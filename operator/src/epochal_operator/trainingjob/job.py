@@ -60,7 +60,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
 
     spec, metadata = resolved.spec, resolved.metadata
-    labels = {
+    labels = {name: metadata.labels[name] for name in installation.labels if name in metadata.labels} | {
         "app.kubernetes.io/managed-by": "epochal",
         NAME_LABEL: metadata.name,
         UID_LABEL: metadata.uid,

@@ -1,6 +1,7 @@
 """The kind TrainingJob, as the runtime is told of it."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.resource import PODS, Key, Object, key_of
@@ -14,7 +15,11 @@ from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_PODS, TRAINI
 
 
 def training_jobs(
-    installation: Callable[[], Installation], *, instance: str, children: tuple[Child, ...] = CHILDREN
+    installation: Callable[[], Installation],
+    *,
+    instance: str,
+    children: tuple[Child, ...] = CHILDREN,
+    metric_labels: tuple[str, ...] = (),
 ) -> Kind:
     """Returns the description of TrainingJobs.
 
@@ -22,15 +27,17 @@ def training_jobs(
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
         children: The table of their children.
+        metric_labels: Labels that their series have, too.
     """
     return Kind(
         resource=TRAINING_JOBS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance, children=children),
-        collect=collect,
+        collect=partial(collect, labels=metric_labels),
         owns=(*map(owned, children), OWNED_PODS),
         references=(FOLLOWERS,),
         woken_by={TRAINING_JOBS: followers},
-        keeps={TRAINING_JOBS: trim.training_job, PODS: trim.pod} | {one.resource: one.keep for one in children},
+        keeps={TRAINING_JOBS: partial(trim.training_job, labels=metric_labels), PODS: trim.pod}
+        | {one.resource: one.keep for one in children},
     )
 
 

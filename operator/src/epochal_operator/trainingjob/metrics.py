@@ -1,41 +1,62 @@
 """The series of every TrainingJob, computed from the objects, and those of the reports on them."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from epochal_api.status import CONDITIONS, STATES
+from epochal_api.status import CONDITIONS, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
+from epochal_operator.runtime.conditions import FINISHED
+from epochal_operator.runtime.metrics import label_name
+from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
+
 Object = Mapping[str, Any]
 
-CONDITION_STATUSES = ("True", "False", "Unknown")
+OTHER = "Other"
+"""Stands for all reasons that are not Epochal's."""
+MAX_LABEL_VALUE = 63
+"""Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
 _log = logging.getLogger(__name__)
 
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
+_SHOWN = {"Ready": ("True", "False", "Unknown"), STORAGE: ("False", "Unknown"), FINISHED: ()}
+"""Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
+_OF_IMAGE = frozenset({Reason.IMAGE_PULL_BACK_OFF, Reason.CREATE_CONTAINER_ERROR, Reason.RUN_CONTAINER_ERROR})
+_OF_STORAGE = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
+"""Reasons that are the cluster's fault, unless the spec names an image or an endpoint, which may be mistyped."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
 
-def collect(jobs: Iterable[Object]) -> Iterator[Metric]:
+def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
     """Yields the metric families that have a value for any of some TrainingJobs.
+
+    Of its states, conditions and reasons a TrainingJob has a series of each that holds, and none of the others.
 
     Args:
         jobs: The TrainingJobs as JSON.
+        labels: Labels of TrainingJobs that all of their series have: by a team's name, say, alerts find their way.
     """
-    info = InfoMetricFamily(_PREFIX, "A TrainingJob.", labels=_JOB)
-    state = _gauge("state", "Whether the TrainingJob is in this state.", "state")
-    condition = _gauge("condition", "Whether the condition has this status.", "condition", "status")
-    metric = _gauge("metric", "A figure of the last finished epoch.", "metric")
-    best = _gauge("best_metric", "The best figure so far of the metric that the TrainingJob is judged by.", "metric")
-    values = [(_gauge(name, text), read) for name, text, read in _VALUES]
+    names = (*_JOB, *map(label_name, labels))
+    gauge = partial(_gauge, names)
+    info = InfoMetricFamily(_PREFIX, "A TrainingJob.", labels=names)
+    state = gauge("state", "The state of the TrainingJob.", "state")
+    condition = gauge("condition", "A condition of the TrainingJob that tells something.", "condition", "status")
+    reason = gauge("reason", "Why the TrainingJob is where it is, and whose fault that is.", "reason", "fault")
+    metric = gauge("metric", "A figure of the last finished epoch.", "metric")
+    best = gauge("best_metric", "The best figure so far of the metric that the TrainingJob is judged by.", "metric")
+    values = [(gauge(name, text), read) for name, text, read in _VALUES]
 
     def add(job: Object) -> None:
         spec, status, metadata = _part(job, "spec"), _part(job, "status"), _part(job, "metadata")
+        theirs = _part(metadata, "labels")
         key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
+        key += [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
         info.add_metric(
             key,
             {
@@ -44,17 +65,13 @@ def collect(jobs: Iterable[Object]) -> Iterator[Metric]:
                 "queue": str(_part(spec, "scheduling").get("queueName", "")),
             },
         )
-        for one in STATES:
-            state.add_metric([*key, one], status.get("state") == one)
-        entries = status.get("conditions")
-        found = {
-            str(entry.get("type")): entry.get("status")
-            for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, Mapping)
-        }
-        for kind in CONDITIONS:
-            for value in CONDITION_STATUSES:
-                condition.add_metric([*key, kind, value], found.get(kind) == value)
+        if status.get("state") in STATES:
+            state.add_metric([*key, status["state"]], 1)
+        found = _conditions(status)
+        for kind, value in _shown(found):
+            condition.add_metric([*key, kind, value], 1)
+        if why := _part(found, "Ready").get("reason"):
+            reason.add_metric([*key, *_reason(str(why), job)], 1)
         for name, text in _part(status, "metrics").items():
             _add(metric, [*key, name], _number(text))
         if winner := _part(status, "best"):
@@ -68,12 +85,40 @@ def collect(jobs: Iterable[Object]) -> Iterator[Metric]:
         except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
             _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
 
-    families: list[Metric] = [info, state, condition, metric, best, *(family for family, _ in values)]
+    families: list[Metric] = [info, state, condition, reason, metric, best, *(family for family, _ in values)]
     yield from (family for family in families if family.samples)
 
 
-def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=[*_JOB, *labels])
+def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=[*labels, *more])
+
+
+def _conditions(status: Object) -> dict[str, Object]:
+    """Returns the conditions of a status by their types."""
+    entries = status.get("conditions")
+    found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
+    return {str(entry.get("type")): entry for entry in found}
+
+
+def _shown(found: Object) -> Iterator[tuple[str, str]]:
+    """Yields the conditions that are worth a series, with their statuses."""
+    for kind in CONDITIONS:
+        value = _part(found, kind).get("status")
+        if value in _SHOWN.get(kind, ("True",)):
+            yield kind, str(value)
+
+
+def _reason(word: str, job: Object) -> tuple[str, str]:
+    """Returns a reason and whose fault it is: words that others made are one, so there are only so many series."""
+    reason, spec, progress = as_reason(word), _part(job, "spec"), _progress(job)
+    fault = effect(word).fault or ""
+    if reason in _OF_IMAGE and spec.get("image"):
+        fault = "User"
+    elif reason in _OF_STORAGE and not progress.get("attempt"):  # which is counted in the storage: it was never reached
+        awaited = effect(str(_part(progress, "waiting").get("reason", "")))
+        if _part(spec, "storage").get("endpoint") or awaited.fault == "User":
+            fault = "User"
+    return str(reason) if isinstance(reason, Reason) else OTHER, fault
 
 
 def _add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:

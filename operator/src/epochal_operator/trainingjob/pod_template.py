@@ -29,6 +29,7 @@ class Installation:
         tmp_limit: Most that /tmp of a pod may hold, a quantity.
         progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
         progress_ca: Certificate authority of the progress endpoint, PEM.
+        labels: Labels that Jobs and pods have of their TrainingJobs.
     """
 
     trainer_image: str
@@ -37,6 +38,7 @@ class Installation:
     tmp_limit: str
     progress_url: str
     progress_ca: str
+    labels: tuple[str, ...] = ()
 
 
 def pod_spec(job: TrainingJob, installation: Installation) -> Object:

@@ -1,6 +1,7 @@
 """What the store keeps of a TrainingJob, its Job and its pods: a spec stays the text that it is."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from epochal_api.trainingjob import KIND
@@ -18,11 +19,16 @@ _TEXT = "text"
 _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
 
 
-def training_job(thing: Object) -> Object:
-    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `whole`."""
+def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
+    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `whole`.
+
+    Args:
+        thing: The TrainingJob.
+        labels: Labels that are kept however many it bears.
+    """
     spec = thing["spec"]
     text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
-    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec)) | {_TEXT: text}
+    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | {_TEXT: text}
 
 
 def whole(document: Object) -> Object:
@@ -42,9 +48,9 @@ def pod(thing: Object) -> Object:
     return kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
 
 
-def kept(thing: Object, spec: dict[str, Any]) -> dict[str, Any]:
+def kept(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Returns what is kept of any of them, with what is kept of its spec."""
-    labels = (UID_LABEL, QUEUE_LABEL)
+    labels = (UID_LABEL, QUEUE_LABEL, *labels)
     outline = metadata.kept(thing["metadata"], labels=labels, annotations=[SPEC_ANNOTATION], owner=KIND)
     return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
 
@@ -55,10 +61,12 @@ def _memory(container: Object) -> Object:
 
 def _outline(spec: Object) -> dict[str, Any]:
     """Returns what others than a TrainingJob itself need of its spec: its series, and who goes on from whom."""
-    training, scheduling = spec.get("training") or {}, spec.get("scheduling") or {}
+    training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {
         "framework": spec.get("framework"),
+        "image": bool(spec.get("image")),  # whether it is the user's own
+        "storage": {"endpoint": bool(storage.get("endpoint"))},
         "scheduling": {"queueName": scheduling.get("queueName")},
         "training": {"epochs": training.get("epochs"), "continueFrom": {"name": name} if name else None},
     }

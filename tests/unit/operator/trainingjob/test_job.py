@@ -9,7 +9,7 @@ from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 
-from tests.unit.operator.objects import INSTALLATION, SPEC, UID, training_job
+from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
 
 
 def made(**spec: Any) -> dict[str, Any]:
@@ -45,6 +45,18 @@ def test_job_and_pod_can_be_selected() -> None:
     }
     assert job["metadata"]["labels"] == labels
     assert job["spec"]["template"]["metadata"]["labels"] == labels
+
+
+def test_job_and_pod_have_the_labels_that_were_chosen_but_none_of_ours() -> None:
+    labels = {"team": "vision", "other": "x", "epochal.dev/trainingjob": "theirs"}
+    one = document()
+    one["metadata"]["labels"] = labels
+    chosen = replace(INSTALLATION, labels=("team", "cost-centre", "epochal.dev/trainingjob"))
+    job, bare = batch_job(parse(one), chosen), made()
+    wanted = bare["metadata"]["labels"] | {"team": "vision"}
+    assert job["metadata"]["labels"] == wanted
+    assert job["spec"]["template"]["metadata"]["labels"] == wanted
+    assert not outdated(parse(one), bare, chosen), "who chooses labels stops no training"
 
 
 def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:

@@ -3,10 +3,11 @@
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pytest
-from epochal_api.status import STATES
+from epochal_api.status import CONDITIONS
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.trainingjob.metrics import ReportMetrics, collect
 from hypothesis import given
@@ -27,8 +28,8 @@ MNIST: dict[str, Any] = {
     "status": {
         "state": "Running",
         "conditions": [
-            {"type": "Ready", "status": "True"},
-            {"type": "Stalled", "status": "False"},
+            {"type": "Ready", "status": "True", "reason": "Running"},
+            {"type": "Stalled", "status": "False", "reason": "Progressing"},
             {"type": "OfAnotherVersion", "status": "True"},
         ],
         "attempt": 2,
@@ -45,15 +46,15 @@ STARTED = 1795600800.0
 KEY = {"namespace": "vision", "name": "mnist"}
 
 
-def registry(jobs: Iterable[Any]) -> CollectorRegistry:
+def registry(jobs: Iterable[Any], *labels: str) -> CollectorRegistry:
     made = CollectorRegistry()
-    made.register(ObjectCollector(collect, lambda: jobs))
+    made.register(ObjectCollector(partial(collect, labels=labels), lambda: jobs))
     return made
 
 
-def samples(jobs: Iterable[Any]) -> dict[str, list[tuple[dict[str, str], float]]]:
+def samples(jobs: Iterable[Any], *labels: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in parse(generate_latest(registry(jobs)).decode()):
+    for family in parse(generate_latest(registry(jobs, *labels)).decode()):
         for sample in family.samples:
             found.setdefault(sample.name, []).append((sample.labels, sample.value))
     return found
@@ -93,22 +94,113 @@ def test_an_object_of_any_shape_spoils_no_scrape(status: dict[str, Any], part: s
         ("last_report_time_seconds", {}, STARTED + 120),
         ("completion_time_seconds", {}, STARTED + 180.5),
         ("state", {"state": "Running"}, 1),
-        ("state", {"state": "Failed"}, 0),
         ("condition", {"condition": "Ready", "status": "True"}, 1),
-        ("condition", {"condition": "Ready", "status": "False"}, 0),
-        ("condition", {"condition": "Stalled", "status": "False"}, 1),
-        ("condition", {"condition": "Complete", "status": "Unknown"}, 0),
-        ("condition", {"condition": "StorageAvailable", "status": "False"}, 0),
+        ("reason", {"reason": "Running", "fault": ""}, 1),
     ],
 )
 def test_a_job_has_the_series(series: str, labels: dict[str, str], value: float) -> None:
     assert (KEY | labels, value) in samples([MNIST])[f"epochal_trainingjob_{series}"]
 
 
-def test_a_job_is_in_one_of_all_states() -> None:
-    states = samples([MNIST])["epochal_trainingjob_state"]
-    assert [labels["state"] for labels, _ in states] == list(STATES)
-    assert sum(value for _, value in states) == 1
+def ready(reason: str, status: str = "False") -> dict[str, Any]:
+    return {"type": "Ready", "status": status, "reason": reason}
+
+
+def true(*kinds: str) -> list[dict[str, Any]]:
+    return [{"type": kind, "status": "True", "reason": "Crashed"} for kind in kinds]
+
+
+STATES_OF: list[tuple[str, list[dict[str, Any]], set[tuple[str, str]]]] = [
+    ("Running", [ready("Running", "True")], {("Ready", "True")}),
+    ("Queued", [ready("PodRefused")], {("Ready", "False")}),
+    (
+        "Complete",
+        [ready("Completed", "True"), *true("Complete", "Finished")],
+        {("Ready", "True"), ("Complete", "True")},
+    ),
+    (
+        "Failed",
+        [ready("Crashed"), *true("Stalled", "Failed", "Finished", "StorageAvailable")],
+        {("Ready", "False"), ("Stalled", "True"), ("Failed", "True")},
+    ),
+    (
+        "Running",
+        [ready("Running", "True"), {"type": "StorageAvailable", "status": "False", "reason": "ResultsNotWritable"}],
+        {("Ready", "True"), ("StorageAvailable", "False")},
+    ),
+]
+FOUR = {"loss": "0.1", "accuracy": "0.9", "val_loss": "0.1", "val_accuracy": "0.9"}
+
+
+@pytest.mark.parametrize(("state", "conditions", "shown"), STATES_OF)
+def test_a_job_has_a_series_of_what_holds_and_20_in_all(
+    state: str, conditions: list[dict[str, Any]], shown: set[tuple[str, str]]
+) -> None:
+    told = {one["type"] for one in conditions} | {"StorageAvailable"}
+    others = [{"type": kind, "status": "False"} for kind in CONDITIONS if kind not in told]
+    status = {**MNIST["status"], "state": state, "conditions": [*conditions, *others], "metrics": FOUR}
+    if state not in {"Complete", "Failed"}:
+        del status["completionTime"]
+    found = samples([MNIST | {"status": status}])
+    assert found["epochal_trainingjob_state"] == [(KEY | {"state": state}, 1)]
+    assert {(one["condition"], one["status"]) for one, _ in found["epochal_trainingjob_condition"]} == shown
+    assert all(value for _, value in found["epochal_trainingjob_condition"])
+    assert sum(map(len, found.values())) <= 20
+
+
+def job(reason: str, *, attempt: int = 0, waiting: str | None = None, **spec: Any) -> dict[str, Any]:
+    progress = {"attempt": attempt} | ({"waiting": {"reason": waiting}} if waiting else {})
+    return MNIST | {"spec": spec, "status": {"conditions": [ready(reason)], "progress": progress}}
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "fault"),
+    [
+        (job("Queued"), "Queued", ""),
+        (job("InvalidNetwork"), "InvalidNetwork", "User"),
+        (job("CreateContainerConfigError"), "CreateContainerConfigError", "User"),
+        (job("Crashed"), "Crashed", "Crash"),
+        (job("NodeLost"), "NodeLost", "Cluster"),
+        (job("SomethingOfKubernetes"), "Other", "Cluster"),
+        (job("ImagePullBackOff"), "ImagePullBackOff", "Cluster"),
+        (job("ImagePullBackOff", image=True), "ImagePullBackOff", "User"),
+        (job("NodeLost", image=True), "NodeLost", "Cluster"),
+        (job("StorageUnavailable", waiting="EndpointUnreachable"), "StorageUnavailable", "Cluster"),
+        (
+            job("StorageUnavailable", waiting="EndpointUnreachable", storage={"endpoint": True}),
+            "StorageUnavailable",
+            "User",
+        ),
+        (job("StorageUnavailable", waiting="InvalidCertificateAuthority"), "StorageUnavailable", "User"),
+        (job("StorageUnavailable", attempt=2, storage={"endpoint": True}), "StorageUnavailable", "Cluster"),
+        (job("StorageUnavailable", attempt=2, waiting="ResultsNotWritable"), "StorageUnavailable", "Cluster"),
+        (job("EndpointUnreachable"), "EndpointUnreachable", "Cluster"),
+        (job("EndpointUnreachable", storage={"endpoint": True}), "EndpointUnreachable", "User"),
+    ],
+)
+def test_the_reason_says_whose_fault_it_is_but_for_what_a_user_may_have_mistyped(
+    one: dict[str, Any], reason: str, fault: str
+) -> None:
+    ((labels, value),) = samples([one])["epochal_trainingjob_reason"]
+    assert (labels, value) == (KEY | {"reason": reason, "fault": fault}, 1)
+
+
+def test_reasons_that_others_make_up_are_one_series() -> None:
+    jobs = [job(f"MadeUp{number}") for number in range(100)]
+    reasons = {labels["reason"] for labels, _ in samples(jobs)["epochal_trainingjob_reason"]}
+    assert reasons == {"Other"}
+
+
+def test_chosen_labels_are_on_all_series_and_no_others() -> None:
+    labels = {"team": "vision", "example.com/cost-centre": 'a"b\n' + "x" * 100, "other": "x"}
+    named = MNIST | {"metadata": MNIST["metadata"] | {"labels": labels}}
+    bare = MNIST | {"metadata": MNIST["metadata"] | {"name": "bare"}}
+    found = samples([named, bare], "team", "example.com/cost-centre")
+    theirs = {"label_team": "vision", "label_example_com_cost_centre": 'a"b\n' + "x" * 59}
+    for series in found.values():
+        for one, _ in series:
+            wanted = theirs if one["name"] == "mnist" else dict.fromkeys(theirs, "")
+            assert {name: text for name, text in one.items() if name.startswith("label_")} == wanted
 
 
 def test_a_new_job_counts_from_nothing() -> None:
@@ -117,8 +209,16 @@ def test_a_new_job_counts_from_nothing() -> None:
     assert found["epochal_trainingjob_epoch"] == [(KEY, 0)]
     assert found["epochal_trainingjob_epochs"] == [(KEY, 10)]
     assert found["epochal_trainingjob_progress_ratio"] == [(KEY, 0)]
-    assert {value for _, value in found["epochal_trainingjob_state"]} == {0}
-    for missing in ("metric", "best_metric", "attempts", "start_time_seconds", "completion_time_seconds"):
+    for missing in (
+        "state",
+        "condition",
+        "reason",
+        "metric",
+        "best_metric",
+        "attempts",
+        "start_time_seconds",
+        "completion_time_seconds",
+    ):
         assert f"epochal_trainingjob_{missing}" not in found
 
 

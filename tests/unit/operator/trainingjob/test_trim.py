@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.reader import read
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
+from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.trim import whole
 
@@ -30,6 +32,26 @@ def test_only_what_is_of_use_is_kept() -> None:
     assert child["spec"] == {"suspend": True}
     assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}
+
+
+def test_labels_that_were_chosen_are_kept_however_many_there_are() -> None:
+    one = thing(TRAINING_JOBS, 1)
+    many = {f"label-{number}": "" for number in range(MAX_LABELS)} | {"team": "vision"}
+    one["metadata"]["labels"] = many
+    for chosen, left in ((("team",), {"team": "vision"}), ((), {})):
+        store = store_for([training_jobs(lambda: INSTALLATION, instance="test", metric_labels=chosen)])
+        store.put(TRAINING_JOBS, one)
+        (kept,) = store.objects(TRAINING_JOBS)
+        assert kept["metadata"]["labels"] == left
+
+
+def test_of_image_and_endpoint_it_is_kept_whether_they_are_the_users_own() -> None:
+    store = store_for([KIND])
+    one = thing(TRAINING_JOBS, 1)
+    one["spec"] = {"image": "a/b:1", "storage": {"endpoint": "http://minio:9000"}}
+    store.put(TRAINING_JOBS, one)
+    (kept,) = store.objects(TRAINING_JOBS)
+    assert (kept["spec"]["image"], kept["spec"]["storage"]) == (True, {"endpoint": True})
 
 
 def size(value: Any) -> int:
