@@ -32,6 +32,20 @@ def as_it_was() -> tuple[str, str]:
     return "--set-json", f"podAnnotations={json.dumps(values.get('podAnnotations', {}))}"
 
 
+def labels_are_passed_on(namespace: Namespace) -> None:
+    """Checks that the label that was chosen, team, is on the Job, its pods and the series of a TrainingJob."""
+    labelled = digits("labelled", suspend=True)
+    labelled["metadata"]["labels"] = {"team": "vision", "other": "x"}
+    namespace.apply(labelled)
+    wait("its Job", lambda: namespace.condition("Ready", "labelled").get("reason") == "Suspended", seconds=60)
+    job = get("job", "labelled", namespace=namespace.name)
+    for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+        assert metadata["labels"]["team"] == "vision"
+        assert "other" not in metadata["labels"]
+    series = f'epochal_trainingjob_epoch{{label_team="vision",name="labelled",namespace="{namespace.name}"}}'
+    wait("its series", lambda: series in operator.metrics(), seconds=30)
+
+
 def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
     as_before = as_it_was()
     namespace.apply(
@@ -41,9 +55,10 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
     namespace.wait_epoch(1, "running")
     pod = namespace.running_pod("running")
     try:
-        install("--set", "logLevel=debug", "--set", "workers=2")
+        install("--set", "logLevel=debug", "--set", "workers=2", "--set", "metricLabels={team}")
         deployed = get("deployment", "epochal", namespace=operator.NAMESPACE)
         assert "--log-level=debug" in json.dumps(deployed["spec"]["template"])
+        labels_are_passed_on(namespace)
         namespace.wait_epoch(namespace.status("running")["progress"]["epoch"] + 2, "running")
 
         helm("uninstall", "epochal", "--wait")

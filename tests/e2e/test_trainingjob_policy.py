@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,22 @@ TLS: dict[str, Any] = {"storage__endpoint": "https://minio.minio.svc:9000", "sus
 def _policy(namespace: Namespace) -> Iterator[None]:
     """The chart's policy, in the namespace of these tests alone. One TrainingJob was there before."""
     namespace.apply(digits("earlier", suspend=True, image="docker.io/other", serviceAccountName="other"))
-    shown = "--show-only=templates/trainingjobpolicy.yaml"
-    command = ["helm", "template", RELEASE, str(CHART), "--values=-", shown]
-    text = subprocess.run(command, check=True, capture_output=True, text=True, input=json.dumps(VALUES)).stdout
+    with applied("trainingjobpolicy", VALUES, namespace):
+        plain = {"storage__endpoint": "http://minio.minio.svc:9000", "suspend": True}
+        wait("the policy to hold", lambda: not admitted(namespace, **plain), seconds=30)
+        yield
+
+
+@contextmanager
+def applied(template: str, values: dict[str, Any], namespace: Namespace) -> Iterator[None]:
+    """Has a policy of the chart hold in one namespace."""
+    command = ["helm", "template", RELEASE, str(CHART), "--values=-", f"--show-only=templates/{template}.yaml"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True, input=json.dumps(values)).stdout
     policy, binding = yaml.safe_load_all(text)
     labels = {"kubernetes.io/metadata.name": namespace.name}
     binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}
     apply(policy, binding)
     try:
-        plain = {"storage__endpoint": "http://minio.minio.svc:9000", "suspend": True}
-        wait("the policy to hold", lambda: not admitted(namespace, **plain), seconds=30)
         yield
     finally:
         for one in (binding, policy):
@@ -114,3 +121,17 @@ def test_what_was_there_before_goes_on(namespace: Namespace) -> None:
     namespace.patch({"activeDeadlineSeconds": 600}, "earlier")
     with pytest.raises(Refused, match=r"spec\.serviceAccountName: must be one that is allowed here"):
         namespace.patch({"serviceAccountName": "admin"}, "earlier")
+
+
+def test_a_job_that_nobody_serves_is_warned_of_and_admitted(namespace: Namespace) -> None:
+    command = ["kubectl", "create", "--dry-run=server", "--namespace", namespace.name, "--filename=-"]
+    job = json.dumps(digits("unserved", **TLS))
+
+    def warned() -> str | None:
+        said = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
+        return said if "Warning: " in said else None
+
+    with applied("watchwarning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
+        warning = wait("the warning", warned, seconds=30)
+    assert f"nobody serves TrainingJobs in {namespace.name}, so nothing will happen" in warning
+    assert "watches elsewhere (watchNamespaces of its chart)" in warning

@@ -29,6 +29,18 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ $name }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
+{{/* Nothing, if no two of a list of labels have the same name in Prometheus. */}}
+{{- define "epochal.metricLabels" -}}
+{{- $names := dict -}}
+{{- range . -}}
+{{- $name := regexReplaceAll "[^a-zA-Z0-9_]" . "_" | printf "label_%s" -}}
+{{- if hasKey $names $name -}}
+{{- fail (printf "metricLabels: must not hold both %s and %s, which are both called %s in Prometheus" (get $names $name) . $name) -}}
+{{- end -}}
+{{- $_ := set $names $name . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* CEL that tells whether a variable `name` is one of those in a list: see trainingJobPolicy. */}}
 {{- define "epochal.among" -}}
 {{- range . -}}

@@ -127,6 +127,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         trainerVolumes={"scratch": "2Ti"},
         storage={"endpoint": "https://s3.example.com"},
         watchNamespaces=["vision", "speech"],
+        metricLabels=["team", "example.com/cost-centre"],
         workers=8,
         replicas=4,
         statusWritesPerSecond=25,
@@ -141,6 +142,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         "--tls-secret=epochal-tls",
         "--lease=epochal",
         "--namespaces=vision,speech",
+        "--metric-labels=team,example.com/cost-centre",
         "--workers=8",
         "--status-writes-per-second=6.25",
         "--log-level=debug",
@@ -281,6 +283,31 @@ def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
     assert rule["resources"] == ["trainingjobs"], "status updates pass"
     binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]
     assert binding == {"policyName": "epochal-immutable", "validationActions": ["Deny"]}
+
+
+def test_a_job_that_nobody_serves_is_warned_of(render: Render) -> None:
+    rendered = render(namespace="here", watchNamespaces=["vision", "no"])
+    policy = rendered.one("ValidatingAdmissionPolicy", "epochal-watched")["spec"]
+    (validation,) = policy["validations"]
+    assert validation["expression"] == "request.namespace in ['no', 'vision']"
+    assert "is installed in here watches no, vision (watchNamespaces of its chart)" in validation["messageExpression"]
+    assert "\n" not in validation["messageExpression"]
+    assert policy["failurePolicy"] == "Ignore"
+    binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-watched")["spec"]
+    assert binding == {"policyName": "epochal-watched", "validationActions": ["Warn"]}
+
+
+@pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["vision"], "watchWarning": {"enabled": False}}])
+def test_no_job_is_warned_of_where_all_are_served_or_by_others(render: Render, values: dict[str, Any]) -> None:
+    assert "epochal-watched" not in render(**values).text
+
+
+def test_labels_that_were_chosen_may_be_written(render: Render) -> None:
+    keys = "key in ['controller-uid', 'job-name'{}]"
+    for labels, others in (([], ""), (["team", "a.b/c"], ", 'team', 'a.b/c'")):
+        policy = render(metricLabels=labels).one("ValidatingAdmissionPolicy", "epochal-operator")["spec"]
+        text = " ".join(rule["expression"] for rule in policy["validations"])
+        assert keys.format(others) in text
 
 
 def test_without_tls_there_is_no_default_where_it_is_required(render: Render) -> None:

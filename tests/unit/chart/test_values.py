@@ -27,6 +27,17 @@ Render = Callable[..., Any]
         ({"image": {"pullPolicy": "always"}}, "at '/image/pullPolicy'"),
         ({"replicas": "two"}, "at '/replicas': got string, want integer"),
         ({"replicas": -1}, "at '/replicas'"),
+        ({"replicas": 0}, "at '/replicas'"),
+        ({"metricLabels": "team"}, "at '/metricLabels'"),
+        ({"metricLabels": ["team", "team"]}, "at '/metricLabels'"),
+        ({"metricLabels": list("abcdefghi")}, "at '/metricLabels'"),
+        ({"metricLabels": ["te am"]}, "at '/metricLabels/0'"),
+        ({"metricLabels": ["a' || 'a"]}, "at '/metricLabels/0'"),
+        ({"metricLabels": ["job-name"]}, "at '/metricLabels/0'"),
+        ({"metricLabels": ["app.kubernetes.io/name"]}, "at '/metricLabels/0'"),
+        ({"metricLabels": ["epochal.dev/trainingjob"]}, "at '/metricLabels/0'"),
+        ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which are both called label_a_b"),
+        ({"watchWarning": {"enable": False}}, "at '/watchWarning'"),
         ({"workers": 0}, "at '/workers'"),
         ({"statusWritesPerSecond": 0}, "at '/statusWritesPerSecond'"),
         ({"logLevel": "INFO"}, "at '/logLevel'"),
@@ -41,6 +52,12 @@ Render = Callable[..., Any]
         ({"watchNamespaces": ["vision", "vision"]}, "at '/watchNamespaces'"),
         ({"watchNamespaces": ["--log-level"]}, "at '/watchNamespaces/0'"),
         ({"resources": {"limit": {}}}, "at '/resources'"),
+        ({"resources": {"limits": {"memory": "512 Mi"}}}, "at '/resources/limits/memory'"),
+        ({"resources": {"limits": {"memory": "1GB"}}}, "at '/resources/limits/memory'"),
+        ({"resources": {"requests": {"cpu": "some"}}}, "at '/resources/requests/cpu'"),
+        ({"resources": {"requests": {"cpu": ""}}}, "at '/resources/requests/cpu'"),
+        ({"resources": {"requests": {"cpu": "-1"}}}, "at '/resources/requests/cpu'"),
+        ({"resources": {"requests": {"cpu": -1}}}, "at '/resources/requests/cpu'"),
         ({"imagePullSecrets": ["registry"]}, "at '/imagePullSecrets/0'"),
         ({"networkPolicy": {"metricsFrom": [{"podselector": {}}]}}, "at '/networkPolicy/metricsFrom/0'"),
         ({"networkPolicy": {"egress": {"enabled": True, "apiServerPorts": []}}}, "apiServerPorts"),
@@ -49,6 +66,12 @@ Render = Callable[..., Any]
 )
 def test_wrong_value_is_refused_by_name(render: Render, values: dict[str, Any], complaint: str) -> None:
     assert complaint in render(**values).error
+
+
+@pytest.mark.parametrize("quantity", ["100m", "2", 2, 0.5, "1.5Gi", "1e3", "128974848", "2G", "0"])
+def test_a_quantity_passes(render: Render, quantity: Any) -> None:
+    limits = render(resources={"limits": {"memory": quantity}}).container()["resources"]["limits"]
+    assert limits["memory"] == quantity
 
 
 def test_values_of_a_parent_chart_pass(render: Render) -> None:
