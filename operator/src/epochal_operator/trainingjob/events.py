@@ -1,53 +1,23 @@
-"""Which transitions of a TrainingJob are Events, and what they look like.
+"""Which transitions of a TrainingJob are Events."""
 
-An Event's name is a digest of what it tells, so that telling it twice makes no second Event: whoever was interrupted
-before the status was written may tell it again.
-"""
-
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from epochal_api.condition import Condition
 from epochal_api.status import STORAGE, ReportedStatus, Status
-from epochal_api.text import printable
-from epochal_api.trainingjob import API_VERSION, KIND, Metadata
+from epochal_api.trainingjob import Metadata
 
 from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure, last_failure
 from epochal_operator.trainingjob.progress_status import duration
-from epochal_operator.trainingjob.reasons import EventType, Foreign, Reason, as_reason, effect
-
-Object = dict[str, Any]
-
-REPORTER = "epochal"
-MAX_NOTE = 1024
-"""Bytes of an Event's note that the API server takes."""
+from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
 
 _IGNORED = (
     "Its Job had started before this spec, or this version of Epochal, was seen: it goes on as it was built then. If "
     "the change matters, create a new TrainingJob."
 )
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that a person would care about.
-
-    Args:
-        type: Normal or Warning.
-        reason: One word for machines.
-        note: What happened, for people.
-        key: What tells it from others of the same TrainingJob and reason.
-    """
-
-    type: EventType
-    reason: Reason | Foreign
-    note: str
-    key: str
 
 
 def events(
@@ -80,38 +50,6 @@ def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Even
         f"models and a session token, since it is no https. Keys are not sent."
     )
     return [_event(Reason.PLAIN_HTTP, note, endpoint)]
-
-
-def event_object(event: Event, metadata: Metadata, *, instance: str, now: datetime) -> Object:
-    """Returns the events.k8s.io/v1 Event of something that happened to a TrainingJob.
-
-    Args:
-        event: What happened.
-        metadata: Metadata of the TrainingJob.
-        instance: The process that tells it: its pod's name.
-        now: The time, with a time zone.
-    """
-    told = f"{metadata.uid}/{event.reason}/{event.key}"
-    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    return {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"name": f"{metadata.name}.{digest}", "namespace": metadata.namespace},
-        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": event.type,
-        "reason": event.reason,
-        "note": printable(event.note, instead=" ").encode()[:MAX_NOTE].decode(errors="ignore"),
-        "action": "Reconcile",
-        "regarding": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "namespace": metadata.namespace,
-            "name": metadata.name,
-            "uid": metadata.uid,
-        },
-        "reportingController": REPORTER,
-        "reportingInstance": instance,
-    }
 
 
 def _events(

@@ -9,6 +9,7 @@ from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
 from epochal_operator.runtime.conditions import is_true
+from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import (
     PATIENCE_SECONDS,
@@ -17,7 +18,7 @@ from epochal_operator.trainingjob.children import (
     has_started,
     lacks_pods,
 )
-from epochal_operator.trainingjob.events import Event, events, plain_http
+from epochal_operator.trainingjob.events import events, plain_http
 from epochal_operator.trainingjob.failures import ending, last_report
 from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job, changes, endpoint, outdated
 from epochal_operator.trainingjob.pod_template import Installation

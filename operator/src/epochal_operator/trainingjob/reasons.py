@@ -4,9 +4,12 @@ docs/reasons.md says for people what each means.
 """
 
 from enum import StrEnum
-from typing import Literal, NamedTuple, NewType, Self
+from typing import Literal, NamedTuple, Self
 
-EventType = Literal["Normal", "Warning"]
+from epochal_operator.runtime.reasons import EventType, Foreign, StatusCause
+
+__all__ = ["Effect", "EventType", "Fault", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
+
 Fault = Literal["User", "Crash", "Cluster"]
 """What must be mended where something went wrong: what the user wrote or named, the trainer, or the cluster."""
 
@@ -152,24 +155,6 @@ class Reason(StrEnum):
     CHECKPOINT_DAMAGED = "CheckpointDamaged", _CLUSTER
     HANGING = "Hanging", _CRASH
     SUPERSEDED = "Superseded", _CLUSTER
-
-
-Foreign = NewType("Foreign", str)
-"""A reason that is not Epochal's: a word of Kubernetes, or of a trainer of another version."""
-
-
-class StatusCause(NamedTuple):
-    """Why something is as it is, as Kubernetes says it.
-
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
-
-    Args:
-        reason: One word for machines.
-        message: A sentence for people.
-    """
-
-    reason: Reason | Foreign
-    message: str
 
 
 def as_reason(word: str) -> Reason | Foreign:

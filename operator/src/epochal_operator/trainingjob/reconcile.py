@@ -11,6 +11,7 @@ from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
 
 from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.events import event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reader import UNREAD
@@ -26,7 +27,6 @@ from epochal_operator.trainingjob.children import (
 )
 from epochal_operator.trainingjob.continue_from import blocked_by as blocked_before
 from epochal_operator.trainingjob.continue_from import predecessor, predecessor_name
-from epochal_operator.trainingjob.events import event_object
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
 from epochal_operator.trainingjob.owned import CHILDREN, JOB, Child
@@ -335,8 +335,8 @@ class Reconciler:
         self._put(TRAINING_JOBS, written)
 
     async def _emit(self, action: EmitEvent, known: Object) -> None:
-        metadata = Metadata.model_validate(known["metadata"])
-        await self._term.recorder.tell(event_object(action.event, metadata, instance=self._instance, now=self._clock()))
+        told = event_object(action.event, TRAINING_JOBS, known["metadata"], instance=self._instance, now=self._clock())
+        await self._term.recorder.tell(told)
 
     async def _delete(self, key: Key, known: Object) -> None:
         metadata = known["metadata"]

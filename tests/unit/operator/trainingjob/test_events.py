@@ -1,17 +1,16 @@
-"""Which transitions are Events, and that telling one twice makes no second."""
+"""Which transitions are Events."""
 
 from typing import Any
 
 import pytest
 from epochal_api.status import ReportedStatus, Status
-from epochal_operator.trainingjob.events import MAX_NOTE, Event, event_object, events, plain_http
+from epochal_operator.trainingjob.events import events, plain_http
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import refused, status
 
 from tests.unit.operator.objects import (
     NOW,
-    UID,
     at,
     child,
     disrupted,
@@ -233,50 +232,6 @@ def test_the_result_is_told() -> None:
     assert told.note == "Trained 10 epochs in 2m, val_loss 0.0436. The model: s3://results/x/model.keras"
 
 
-def made(event: Event) -> dict[str, Any]:
-    return event_object(event, METADATA, instance="epochal-0", now=NOW)
-
-
-def test_an_event_as_the_api_server_takes_it() -> None:
-    one = made(Event("Warning", Reason.CRASHED, "why", "pod-uid"))
-    name = one["metadata"].pop("name")
-    assert name.startswith("digits.")
-    assert one == {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"namespace": "vision"},
-        "eventTime": "2026-11-25T12:00:00.000000Z",
-        "type": "Warning",
-        "reason": "Crashed",
-        "note": "why",
-        "action": "Reconcile",
-        "regarding": {
-            "apiVersion": "epochal.dev/v1alpha1",
-            "kind": "TrainingJob",
-            "namespace": "vision",
-            "name": "digits",
-            "uid": UID,
-        },
-        "reportingController": "epochal",
-        "reportingInstance": "epochal-0",
-    }
-
-
-def test_the_name_tells_what_happened_and_nothing_else() -> None:
-    same = {made(Event("Normal", Reason.STARTED, note, "a"))["metadata"]["name"] for note in ("one", "two")}
-    others = {
-        made(Event("Normal", *rest))["metadata"]["name"]
-        for rest in ((Reason.STARTED, "", "b"), (Reason.RESUMED, "", "a"))
-    }
-    assert len(same) == 1
-    assert len(same | others) == 3
-
-
-def test_a_note_is_cut_at_a_character() -> None:
-    note = made(Event("Normal", Reason.STARTED, "x" + "ä" * MAX_NOTE, "a"))["note"]
-    assert len(note.encode()) == MAX_NOTE - 1
-
-
 def test_a_storage_without_tls_is_told_of_once() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http(nothing, queued, "http://minio:9000")
@@ -286,8 +241,3 @@ def test_a_storage_without_tls_is_told_of_once() -> None:
     assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
     assert plain_http(nothing, queued, "https://minio:9000") == []
     assert plain_http(nothing, queued, None) == []
-
-
-def test_a_note_commands_no_terminal() -> None:
-    note = made(Event("Warning", Reason.JOB_REJECTED, "denied: txt.\u202eexe\x1b[31m", "a"))["note"]
-    assert note == "denied: txt. exe [31m"
