@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from epochal_operator.config import Config, read_config
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
-from epochal_operator.runtime.kind import Kind
+from epochal_operator.runtime.kind import Kind, reader_for
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
@@ -42,10 +42,8 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        self._kube = kube
-        self._kinds = (
-            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
-        )
+        self._kinds = (training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),)
+        self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
         for kind in self._kinds:
             self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from epochal_api.report import UNFINISHED, Position, Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
+from epochal_operator.runtime.kind import reader_for
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.kind import training_jobs
@@ -25,6 +26,7 @@ INSTALLATION = Installation(
     progress_ca="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 )
 KIND = training_jobs(lambda: INSTALLATION, instance="test")
+read = reader_for([KIND]).read
 SPEC: dict[str, Any] = {
     "storage": {"secretRef": {"name": "credentials"}},
     "data": {"bucket": "data", "train": {"object": "train.npz"}},

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from epochal_operator.runtime.pages import Page, page_of
-from epochal_operator.runtime.reader import folded, lines, read
+from epochal_operator.runtime.reader import Reader, lines
 from epochal_operator.runtime.resource import Resource
 
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 def answers(
-    listed: Callable[[Part], Awaitable[object]], resources: Iterable[Resource], one_page: asyncio.Lock
+    listed: Callable[[Part], Awaitable[object]], resources: Iterable[Resource], one_page: asyncio.Lock, reader: Reader
 ) -> type[aiohttp.ClientResponse]:
     """Returns the class of the answers of an aiohttp session for kopf.
 
@@ -43,22 +43,23 @@ def answers(
         listed: Takes each page of a list.
         resources: Of what.
         one_page: Held while a page is read: see `Kube`, whose own belongs to another event loop.
+        reader: Reads them.
     """
 
     class Answer(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
             await super().start(connection)
             if "watch" in self.url.query:
-                self.content = _Lines(self.content)  # type: ignore[assignment]
+                self.content = _Lines(self.content, reader)  # type: ignore[assignment]
             return self
 
         async def json(self, **_: Any) -> Any:
             namespace = _namespace(self.url.path)
             resource = next((one for one in resources if self.url.path.endswith(one.path(namespace))), None)
             if resource is None:
-                return read(await self.read())
+                return reader.read(await self.read())
             async with one_page:
-                answer = read(await self.content.read())  # read() would keep the text as long as the answer
+                answer = reader.read(await self.content.read())  # read() would keep the text as long as the answer
             if "items" not in answer:
                 return answer
             page, first = page_of(answer), "continue" not in self.url.query
@@ -73,10 +74,12 @@ class _Lines:
 
     Args:
         content: The body.
+        reader: Reads the lines that are large.
     """
 
-    def __init__(self, content: aiohttp.StreamReader) -> None:
+    def __init__(self, content: aiohttp.StreamReader, reader: Reader) -> None:
         self._content = content
+        self._reader = reader
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
@@ -84,7 +87,7 @@ class _Lines:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Yields whole lines."""
         async for line in lines(self._content.iter_chunked(size)):
-            yield folded(line) + b"\n"
+            yield self._reader.folded(line) + b"\n"
 
 
 def _namespace(path: str) -> str | None:

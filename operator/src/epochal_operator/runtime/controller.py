@@ -8,7 +8,7 @@ from functools import partial
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.errors import ApiError
 from epochal_operator.runtime.informer import Informer
-from epochal_operator.runtime.kind import Kind, Reconciler, Term, store_for
+from epochal_operator.runtime.kind import Kind, Reconciler, Term, reader_for, store_for
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.metrics import OperatorMetrics
@@ -53,7 +53,9 @@ class Controller:
         namespaces: tuple[str, ...],
         workers: int,
     ) -> None:
-        self._kube = kube
+        kinds = tuple(kinds)
+        self._reader = reader_for(kinds)
+        self._kube = kube = kube.reading(self._reader)
         self._metrics = metrics
         self._namespaces = namespaces
         self._workers = workers
@@ -114,7 +116,7 @@ class Controller:
 
     async def _watch(self, served: set[Kind]) -> None:
         """Watches until the watches end, or until another kind is served, too."""
-        watching = asyncio.create_task(watch(self._informer, self._namespaces))
+        watching = asyncio.create_task(watch(self._informer, self._namespaces, self._reader))
         waiting = asyncio.create_task(self._wait_for_more(served))
         try:
             await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ from typing import Protocol
 from prometheus_client import Metric
 
 from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.reader import Bounds, Reader, widest
 from epochal_operator.runtime.recorder import Recorder
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.store import Change, Index, Source, Store, Trim, bare
@@ -102,6 +103,7 @@ class Kind:
         references: By what else its objects are found.
         woken_by: What else has its objects reconciled, by the resource that changes; it is watched as a whole.
         keeps: What is kept of objects, by their resource; of one that is not named, its metadata alone.
+        bounds: What is read of its objects, however much there is of them.
     """
 
     resource: Resource
@@ -111,6 +113,7 @@ class Kind:
     references: tuple[Reference, ...] = ()
     woken_by: Mapping[Resource, Wake] = field(default_factory=dict)
     keeps: Mapping[Resource, Trim] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -135,6 +138,11 @@ def watched(kinds: Iterable[Kind]) -> tuple[Source, ...]:
     """Returns what is to be watched for some kinds: what is watched as a whole is not watched in parts, too."""
     sources = dict.fromkeys(source for kind in kinds for source in kind.sources)
     return tuple(one for one in sources if one.label is None or Source(one.resource) not in sources)
+
+
+def reader_for(kinds: Iterable[Kind]) -> Reader:
+    """Returns what reads the objects of some kinds."""
+    return Reader(widest(kind.bounds for kind in kinds))
 
 
 def store_for(kinds: Iterable[Kind]) -> Store:

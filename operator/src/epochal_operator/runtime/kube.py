@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from epochal_operator.runtime.errors import Invalid, NotFound, Unavailable
 from epochal_operator.runtime.pages import PAGE, Page, page_of
+from epochal_operator.runtime.reader import Reader
 from epochal_operator.runtime.resource import TOKEN_REVIEWS, Resource
 from epochal_operator.runtime.token_review import Identity, identity, token_review
 from epochal_operator.runtime.transport import RETRY_SECONDS, Transport
@@ -62,6 +63,10 @@ class Kube:
     def once(self) -> "Kube":
         """Returns the same client, which makes each request once: for work that a queue does again later and later."""
         return Kube(self._transport.once(), self._one_page, self._warned)
+
+    def reading(self, reader: Reader) -> "Kube":
+        """Returns the same client, whose answers are read like this."""
+        return Kube(self._transport.reading(reader), self._one_page, self._warned)
 
     @classmethod
     async def connect(cls) -> Self:

@@ -1,25 +1,24 @@
 """Where values stand in JSON: found in time that grows with the text, without expanding any or recursing into them."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from epochal_api.trainingjob import MAX_SPEC_DEPTH
-
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
 
 
-def _nested(levels: int) -> bytes:
+@functools.cache
+def _shallow(levels: int) -> re.Pattern[bytes]:
     """Returns the pattern of a list or object of so many levels at most; possessive, so it takes linear time."""
     inside = _FLAT
     for _ in range(levels - 1):
         inside = _FLAT + rb"(?:[\[{]" + inside + rb"[\]}]" + _FLAT + rb")*+"
-    return rb"[\[{]" + inside + rb"[\]}]"
+    return re.compile(rb"[\[{]" + inside + rb"[\]}]")
 
 
-_SHALLOW = re.compile(_nested(MAX_SPEC_DEPTH))
 _PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
 _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
 _NEXT = re.compile(rb"[\s,:]*+")
@@ -46,21 +45,18 @@ class Span(NamedTuple):
         """Its bytes."""
         return self.end - self.start
 
-    @property
-    def too_deep(self) -> bool:
-        """Whether it has more than MAX_SPEC_DEPTH levels."""
-        return self.depth > MAX_SPEC_DEPTH
-
 
 class Text:
     """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
 
     Args:
         data: The text.
+        levels: Levels of lists and objects that a value may have: of one that has more is told how many.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, levels: int) -> None:
         self.data = data
+        self.levels = levels
         self._known: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
@@ -91,6 +87,10 @@ class Text:
             position = self.skip(self.span(position).end)
         self._known[start] = Span(start, position + 1, 1)
 
+    def is_too_deep(self, span: Span) -> bool:
+        """Returns whether a value has more levels than it may."""
+        return span.depth > self.levels
+
     def span(self, start: int) -> Span:
         """Returns where a value ends that begins there."""
         if known := self._known.get(start):
@@ -103,7 +103,7 @@ class Text:
     def _found(self, start: int) -> Span:
         if found := _PLAIN.match(self.data, start):
             return Span(start, found.end(), 0)
-        if found := _SHALLOW.match(self.data, start):
+        if found := _shallow(self.levels).match(self.data, start):
             return Span(start, found.end(), 1)
         if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
             return deep
@@ -132,6 +132,6 @@ class Text:
         return None
 
 
-def is_shallow(data: bytes) -> bool:
-    """Returns whether a list or object of MAX_SPEC_DEPTH levels at most begins a text; about as fast as reading it."""
-    return _SHALLOW.match(data) is not None
+def is_shallow(data: bytes, levels: int) -> bool:
+    """Returns whether a list or object of so many levels at most begins a text; about as fast as reading it."""
+    return _shallow(levels).match(data) is not None

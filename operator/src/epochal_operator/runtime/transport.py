@@ -15,7 +15,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from epochal_operator.runtime.errors import Unavailable, error_of
-from epochal_operator.runtime.reader import read
+from epochal_operator.runtime.reader import Bounds, Reader
 from epochal_operator.runtime.undeclared import is_undeclared
 
 REQUEST_SECONDS = 10.0
@@ -36,20 +36,32 @@ class Transport:
         client: Connected client of the kubernetes package.
         seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
         tries: How often a request is made that gets no answer, or is put off.
+        reader: Reads the answers; None where there are no objects of any kind among them.
     """
 
-    def __init__(self, client: Any, seconds_left: Callable[[], float] | None = None, tries: int = TRIES) -> None:
+    def __init__(
+        self,
+        client: Any,
+        seconds_left: Callable[[], float] | None = None,
+        tries: int = TRIES,
+        reader: Reader | None = None,
+    ) -> None:
         self._client = client
         self._seconds_left = seconds_left
         self._tries = tries
+        self._reader = reader or Reader(Bounds())
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Transport":
         """Returns the same transport, whose writes are bound to a time: see the class."""
-        return Transport(self._client, seconds_left, self._tries)
+        return Transport(self._client, seconds_left, self._tries, self._reader)
 
     def once(self) -> "Transport":
         """Returns the same transport, which makes each request once."""
-        return Transport(self._client, self._seconds_left, 1)
+        return Transport(self._client, self._seconds_left, 1, self._reader)
+
+    def reading(self, reader: Reader) -> "Transport":
+        """Returns the same transport, whose answers are read like this."""
+        return Transport(self._client, self._seconds_left, self._tries, reader)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -103,9 +115,9 @@ class Transport:
             answer = await self._client.call_api(*request, _request_timeout=timeout)
             async with answer.response as response:
                 if response.status != 200:  # noqa: PLR2004
-                    raise error_of(response.status, _read(await response.read()), response.headers)
+                    raise error_of(response.status, self._read(await response.read()), response.headers)
                 async for line in response.content:
-                    yield read(line)
+                    yield self._reader.read(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = f"the API server broke off a watch of {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
@@ -126,8 +138,8 @@ class Transport:
             raise Unavailable(0, type(error).__name__, message) from error
         if 200 <= response.status < 300:  # noqa: PLR2004
             # Whoever writes objects decides how long that takes.
-            return _read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(_read, text)
-        raise error_of(response.status, _read(text), response.headers)
+            return self._read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(self._read, text)
+        raise error_of(response.status, self._read(text), response.headers)
 
     async def _serialized(
         self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | str | None, content_type: str
@@ -141,9 +153,8 @@ class Transport:
             auth_settings=["BearerToken"],
         )
 
-
-def _read(text: bytes) -> dict[str, Any]:
-    try:
-        return dict(read(text))
-    except (ValueError, TypeError):
-        return {"message": text.decode(errors="replace")[:1024]}
+    def _read(self, text: bytes) -> dict[str, Any]:
+        try:
+            return dict(self._reader.read(text))
+        except (ValueError, TypeError):
+            return {"message": text.decode(errors="replace")[:1024]}

@@ -20,7 +20,7 @@ from epochal_api.trainingjob import GROUP
 from epochal_operator.runtime.answers import Part, answers
 from epochal_operator.runtime.informer import Informer, Listing
 from epochal_operator.runtime.pages import PAGE
-from epochal_operator.runtime.reader import unfolded
+from epochal_operator.runtime.reader import Reader, unfolded
 from epochal_operator.runtime.resource import Resource
 from epochal_operator.runtime.store import Source
 
@@ -35,7 +35,7 @@ Take = Callable[[Source, Part], Awaitable[object]]
 _log = logging.getLogger(__name__)
 
 
-async def watch(informer: Informer, namespaces: tuple[str, ...]) -> None:
+async def watch(informer: Informer, namespaces: tuple[str, ...], reader: Reader) -> None:
     """Watches until it is cancelled.
 
     Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
@@ -44,6 +44,7 @@ async def watch(informer: Informer, namespaces: tuple[str, ...]) -> None:
     Args:
         informer: Takes what is told, of its sources.
         namespaces: Namespaces to watch; none stands for all.
+        reader: Reads what the API server says.
 
     Raises:
         Exception: Whatever ends a watch for good.
@@ -58,7 +59,8 @@ async def watch(informer: Informer, namespaces: tuple[str, ...]) -> None:
         await asyncio.wrap_future(taken)
 
     begun: Future[Callable[[], Any]] = Future()
-    ended = asyncio.ensure_future(asyncio.to_thread(_run, told, listed, informer.sources, namespaces, begun))
+    run = partial(_run, told, listed, informer.sources, namespaces, reader=reader, begun=begun)
+    ended = asyncio.ensure_future(asyncio.to_thread(run))
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
@@ -73,6 +75,8 @@ def _run(
     listed: Take,
     sources: Iterable[Source],
     namespaces: tuple[str, ...],
+    *,
+    reader: Reader,
     begun: "Future[Callable[[], Any]]",
 ) -> None:
     """Runs kopf; what it gives to `begun` ends it."""
@@ -88,7 +92,7 @@ def _run(
         try:
             for group in groups(sources):
                 take = partial(_pass_on, listed, {source.resource: source for source in group})
-                logins.append(_Login(answers(take, [source.resource for source in group], one_page)))
+                logins.append(_Login(answers(take, [source.resource for source in group], one_page, reader)))
                 tasks += await kopf.spawn_tasks(
                     registry=_registry(group, tell, logins[-1].session),
                     settings=_settings(group),

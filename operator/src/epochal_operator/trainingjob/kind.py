@@ -3,15 +3,22 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from epochal_api.status import CONDITIONS
+from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+
 from epochal_operator.runtime.kind import Kind
+from epochal_operator.runtime.reader import Bounds
 from epochal_operator.runtime.resource import PODS, Key, Object, key_of
-from epochal_operator.runtime.store import Change, Store
+from epochal_operator.runtime.store import Change, Store, Trim
 from epochal_operator.trainingjob import trim
 from epochal_operator.trainingjob.metrics import collect
 from epochal_operator.trainingjob.owned import CHILDREN, Child
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_PODS, TRAINING_JOBS, owned
+
+BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP}/",))
+"""What is read of a TrainingJob."""
 
 
 def training_jobs(
@@ -29,6 +36,7 @@ def training_jobs(
         children: The table of their children.
         metric_labels: Labels that their series have, too.
     """
+    keep: Trim = partial(trim.training_job, labels=metric_labels)
     return Kind(
         resource=TRAINING_JOBS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance, children=children),
@@ -36,8 +44,8 @@ def training_jobs(
         owns=(*map(owned, children), OWNED_PODS),
         references=(FOLLOWERS,),
         woken_by={TRAINING_JOBS: followers},
-        keeps={TRAINING_JOBS: partial(trim.training_job, labels=metric_labels), PODS: trim.pod}
-        | {one.resource: one.keep for one in children},
+        keeps={TRAINING_JOBS: keep, PODS: trim.pod} | {one.resource: one.keep for one in children},
+        bounds=BOUNDS,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from epochal_operator.runtime.answers import Part, answers
+from epochal_operator.runtime.reader import Bounds, Reader
 from epochal_operator.runtime.resource import JOBS, PODS, Resource
 
 LIST = {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "one"}}]}
@@ -38,7 +39,7 @@ async def test_lists_are_handed_on(root: str, path: str, listed: tuple[Resource,
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
-    answer_class = answers(take, [JOBS, PODS], asyncio.Lock())
+    answer_class = answers(take, [JOBS, PODS], asyncio.Lock(), Reader(Bounds()))
     async with TestServer(app) as server, aiohttp.ClientSession(response_class=answer_class) as session:
         told = await (await session.get(server.make_url(root + path))).json()
     assert [(part.resource, part.namespace) for part in parts] == ([listed] if listed else [])

@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator.runtime import spans as module
 from epochal_operator.runtime.pages import PAGE
-from epochal_operator.runtime.reader import FOLDED_BYTES, UNREAD, folded, lines, read, unfolded
+from epochal_operator.runtime.reader import FOLDED_BYTES, UNREAD, Bounds, Reader, lines, unfolded, widest
 from hypothesis import given
 from hypothesis import strategies as st
 
+BOUNDS = Bounds(conditions=frozenset({"Ready", "Complete"}), domains=("epochal.dev/",))
+READER = Reader(BOUNDS)
+read, folded = READER.read, READER.folded
 METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersion": "7", "generation": 2}
 STATUS = {"state": "Running"}
-FILLING = "x" * MAX_SPEC_BYTES
+FILLING = "x" * BOUNDS.part_bytes
 """Makes an object too large as a whole, so that it is looked at more closely."""
 
 
@@ -63,13 +65,13 @@ def nested(levels: int, opening: str = "[", closing: str = "]") -> str:
 
 
 # The spec itself, its network, layers, and the layer are four levels.
-@pytest.mark.parametrize("levels", [1, 20, MAX_SPEC_DEPTH - 4])
+@pytest.mark.parametrize("levels", [1, 20, BOUNDS.part_levels - 4])
 def test_a_spec_may_be_so_deep(levels: int) -> None:
     text = with_value(nested(levels))
     assert read(text) == json.loads(text)
 
 
-@pytest.mark.parametrize("levels", [MAX_SPEC_DEPTH - 3, 150, 900, 1_500, 9_900])
+@pytest.mark.parametrize("levels", [BOUNDS.part_levels - 3, 150, 900, 1_500, 9_900])
 @pytest.mark.parametrize(
     ("opening", "closing", "inside"),
     [("[", "]", ""), ('{"a":', "}", "1"), ('[{"a":"]"},', "]", "1"), ("[[],", ",{}]", '"]"')],
@@ -85,7 +87,9 @@ def test_what_is_deeper_is_left_out_and_told(levels: int, opening: str, closing:
         "status": STATUS,
         UNREAD: found[UNREAD],
     }
-    assert found[UNREAD].startswith(f"spec.network: must be nested at most {MAX_SPEC_DEPTH} levels deep within spec")
+    assert found[UNREAD].startswith(
+        f"spec.network: must be nested at most {BOUNDS.part_levels} levels deep within spec"
+    )
     assert int(found[UNREAD].split()[-1]) == levels + 4
 
 
@@ -168,7 +172,7 @@ def test_a_spec_over_the_bound_is_not_expanded(kind: str) -> None:
     assert most < 3 * len(text), "one or two copies of the text, not the 20 times that it takes as values"
     assert found["object"]["spec"] == {"suspend": True, "workers": 1}
     told = found["object"][UNREAD]
-    assert told.startswith(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found ")
+    assert told.startswith(f"spec: must fit in {BOUNDS.part_bytes} bytes as JSON, found ")
     assert told.endswith(": use fewer layers")
 
 
@@ -220,7 +224,7 @@ def test_what_is_no_answer_is_a_value_error(text: str) -> None:
 
 @given(st.binary(max_size=200) | st.text('[]{}",:\\ a1', max_size=200).map(str.encode))
 def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
-    for data in (text, text + b" " * MAX_SPEC_BYTES):
+    for data in (text, text + b" " * BOUNDS.part_bytes):
         try:
             read(data)
         except ValueError:
@@ -270,3 +274,10 @@ def test_two_pages_of_the_largest_objects_leave_half_of_the_operators_memory() -
     tracemalloc.stop()
     assert [UNREAD in one for one in items] == [True] * PAGE
     assert 2 * (len(page) + peak) < 256 * 1024 * 1024
+
+
+def test_whatever_is_within_the_bounds_of_one_kind_is_read_beside_another() -> None:
+    one = Bounds(part_bytes=7, part_levels=9, conditions=frozenset({"Ready"}), domains=("a.dev/",))
+    other = Bounds(part_bytes=8, part_levels=5, conditions=frozenset({"Ready", "Served"}), domains=("b.dev/", "a.dev/"))
+    assert widest([one, other]) == Bounds(8, 9, frozenset({"Ready", "Served"}), ("a.dev/", "b.dev/"))
+    assert widest([]) == Bounds()

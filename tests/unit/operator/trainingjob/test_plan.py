@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.runtime.reader import read
 from epochal_operator.trainingjob.children import Observed, has_started, orphans, own_pods
 from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
 from epochal_operator.trainingjob.plan import (
@@ -49,6 +48,7 @@ from tests.unit.operator.objects import (
     killed,
     last_words,
     pod,
+    read,
     report,
     running,
     seen,
@@ -693,7 +693,7 @@ class World(RuleBasedStateMachine):
     def complete_and_failed_exclude_each_other(self) -> None:
         assert not (is_true(self.status.conditions, "Complete") and is_true(self.status.conditions, "Failed"))
         if self.status.conditions:
-            assert len(self.status.conditions) in {5, 6}
+            assert len(self.status.conditions) in {6, 7}
 
     @invariant()
     def the_status_is_idempotent(self) -> None:

@@ -11,7 +11,6 @@ import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
-from epochal_operator.runtime.reader import read
 from epochal_operator.trainingjob.progress_status import duration, final_status, reported_status
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status import refused
@@ -26,6 +25,7 @@ from tests.unit.operator.objects import (
     child,
     document,
     failed,
+    read,
     report,
     running,
     seen,
