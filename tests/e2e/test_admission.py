@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.kubectl import Refused
+from tests.kit.kubectl import Refused, wait
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> 
 @pytest.fixture(scope="module")
 def _started(namespace: Namespace) -> None:
     namespace.apply(digits("started", training__epochs=1000, training__callbacks=[]))
-    namespace.wait_state("Starting", "Running", name="started", seconds=60)
+    wait("a container to run", lambda: namespace.status("started").get("startTime"), seconds=60)
 
 
 @pytest.mark.usefixtures("_started")
@@ -87,15 +87,16 @@ def _started(namespace: Namespace) -> None:
     ],
 )
 def test_what_is_trained_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match=f"{field} cannot change once the job has started"):
+    with pytest.raises(Refused, match=f"{field} cannot change once a container of the job has run") as refused:
         namespace.patch(change, "started")
+    assert "What still can: spec.finish, spec.suspend," in str(refused.value)
 
 
 @pytest.mark.usefixtures("_started")
 def test_an_argument_exchanged_for_another_is_a_change_too(namespace: Namespace) -> None:
     layers = copy.deepcopy(DIGITS["spec"]["network"]["layers"])
     layers[1]["units"] = layers[1].pop("filters")
-    with pytest.raises(Refused, match=r"spec\.network cannot change once the job has started"):
+    with pytest.raises(Refused, match=r"spec\.network cannot change once a container of the job has run"):
         namespace.patch({"network": {"layers": layers}}, "started")
 
 

@@ -36,6 +36,30 @@ def test_a_job_born_suspended_has_no_pod_until_it_is_resumed(namespace: Namespac
     namespace.complete("born")
 
 
+def test_one_that_is_asked_to_finish_stores_what_it_has(namespace: Namespace) -> None:
+    namespace.apply(digits("enough", **LONG))
+    namespace.wait_epoch(1, "enough")
+    namespace.patch({"finish": True}, "enough")
+    status = namespace.complete("enough")
+    assert 1 <= status["progress"]["epoch"] < 100_000
+    assert status["progress"]["finishAfterEpoch"] == status["progress"]["epoch"]
+    assert status["results"]["model"].endswith("/model.keras")
+    complete = namespace.condition("Complete", "enough")
+    assert complete["reason"] == "FinishedEarly"
+    assert f"after epoch {status['progress']['epoch']} of 100000" in complete["message"]
+    assert "FinishedEarly" in [event["reason"] for event in namespace.events("enough")]
+    log = kubectl("logs", "job/enough", "--namespace", namespace.name)
+    assert "finished early on request (spec.finish)" in log.splitlines()[-1]
+
+
+def test_one_that_is_asked_to_finish_while_it_is_suspended_is_finished_once_it_runs(namespace: Namespace) -> None:
+    namespace.apply(digits("later", suspend=True, finish=True, **LONG))
+    namespace.wait_state("Suspended", name="later", seconds=20)
+    namespace.patch({"suspend": False}, "later")
+    assert namespace.complete("later")["progress"]["epoch"] == 1
+    assert namespace.condition("Complete", "later")["reason"] == "FinishedEarly"
+
+
 def test_deletion_while_running_leaves_nothing(namespace: Namespace) -> None:
     namespace.apply(digits("gone", **LONG))
     namespace.wait_epoch(1, "gone")
@@ -72,7 +96,20 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
     ready = namespace.condition("Ready", "five-gpus")
     assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
     assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
-    kubectl("delete", "tj", "five-gpus", "--namespace", namespace.name)
+
+    # It is corrected in place, twice: the second mistake is found by the node.
+    limits = {"nvidia.com/gpu": None, "memory": "3Gi"}
+    namespace.patch({"image": "localhost/no-such-image:1", "resources": {"limits": limits}}, "five-gpus")
+    wait(
+        "the image to be missed",
+        lambda: "no-such-image" in namespace.condition("Ready", "five-gpus").get("message", ""),
+        seconds=60,
+    )
+    assert "startTime" not in namespace.status("five-gpus")
+    namespace.patch({"image": None}, "five-gpus")
+    namespace.complete("five-gpus")
+    assert [event["reason"] for event in namespace.events("five-gpus")].count("SpecChanged") == 2
+    assert namespace.condition("SpecApplied", "five-gpus") == {}
 
 
 def test_a_gpu_that_keras_does_not_see_is_said_loudly(namespace: Namespace) -> None:

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def train_job(folder: Path, uid: str = "1", **training: Any) -> int:
+def train_job(folder: Path, uid: str = "1", *, finish: bool = False, **training: Any) -> int:
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
@@ -43,6 +43,7 @@ def train_job(folder: Path, uid: str = "1", **training: Any) -> int:
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
         "results": {"bucket": "results"},
+        "finish": finish,
     }
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
     job = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
@@ -143,6 +144,26 @@ def test_an_attempt_whose_place_was_taken_stores_no_results(
     assert train_job(folder) == 143
     assert "and attempt 2 of pod another has begun since" in capsys.readouterr().out
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
+
+
+def test_a_run_that_is_to_be_finished_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped(folder, monkeypatch)
+    capsys.readouterr()
+    assert train_job(folder, finish=True, callbacks=[NEVER_BETTER]) == 0
+    found = summary(folder)
+    assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (2, "FinishedEarly", 3)
+    out = capsys.readouterr().out.splitlines()
+    assert "Done: 2 of 3 epochs trained, finished early on request (spec.finish); on the test set" in out[-1]
+    log = (results(folder) / "training.log").read_text()
+    assert "Finished early on request (spec.finish), after epoch 2 of 3" in log
+
+    again = {"uri": "s3://results/lab/tiny/1/"}
+    assert train_job(folder, "2", finish=True, epochs=9, callbacks=[NEVER_BETTER], continueFrom=again) == 0
+    assert summary(folder, "2")["epochs"] == 3, "of its own it trains one epoch at least"
+    assert train_job(folder, "3", epochs=3, callbacks=[NEVER_BETTER], continueFrom=again) == 0
+    assert (summary(folder, "3")["epochs"], summary(folder, "3")["reason"]) == (3, "Completed")
 
 
 def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path) -> None:

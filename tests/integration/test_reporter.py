@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from epochal_api.report import Report, Size, Waiting
 from epochal_trainer.reporting import reporter as module
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
 FIRST = Report(attempt=2, sequence=0, stage="Loading", epochs=5)
@@ -255,6 +256,50 @@ def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Ope
     operator.until(2, seconds=3)
     assert operator.reports[-1]["epoch"] == 1
     reporter.close()
+
+
+def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
+    finish = Finish()
+    reporter = Reporter(FIRST, operator.endpoint, finish=finish)
+    operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
+    reporter.start()
+    reporter.update(stage="Training")
+    reporter.settle(10)
+    assert operator.reports[-1]["stage"] == "Training"
+    assert finish.after(1) == 2
+    operator.says = json.dumps({"message": "applied", "finish": False})
+    reporter.update(epoch=1)
+    reporter.settle(10)
+    reporter.close()
+    assert finish.after(1) is None
+
+
+def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_back(operator: Operator) -> None:
+    finish = Finish()
+    operator.answers = [(503, {})]
+    operator.says = json.dumps({"message": "applied", "finish": True})
+    reporter = Reporter(FIRST, operator.endpoint, finish=finish)
+    reporter.settle(60)  # It does not run yet, as where there is no operator.
+    reporter.start()
+    began = time.monotonic()
+    reporter.settle(0.2)
+    assert time.monotonic() - began < 1
+    assert finish.after(1) is None
+    operator.until(1)
+    reporter.settle(10)
+    reporter.close()
+    assert finish.after(1) == 1
+
+
+def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 0.1)
+    monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
+    reporter = started(operator)
+    operator.until(3)
+    reporter.close()
+    assert {found["sequence"] for found in operator.reports} == {1}, "the same state has the same number"
 
 
 def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded(operator: Operator) -> None:

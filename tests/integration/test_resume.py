@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
+from epochal_api.report import Answer
 from epochal_api.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Store, Writer, variables
 from epochal_trainer.data import Samples
@@ -19,6 +20,7 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import loop
@@ -83,6 +85,7 @@ class Trained:
     history: list[Epoch]
     scratch: Path
     taken: list[Snapshot]
+    finished_early: bool = False
 
     def figures(self) -> list[tuple[int, float | None, dict[str, float]]]:
         return [(epoch.number, epoch.learning_rate, dict(epoch.metrics)) for epoch in self.history]
@@ -102,6 +105,7 @@ def run(
     extra: Sequence[Any] = (),
     written: list[Snapshot] | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
+    finish: Finish | None = None,
     **fields: Any,
 ) -> Trained:
     """Trains as an attempt does, without its buckets and reports."""
@@ -139,6 +143,7 @@ def run(
         on_step=lambda *_: None,
         checkpointer=checkpointer,
         ends_on_nan=spec.terminate_on_nan,
+        finish=finish,
     )
     if start is not None:
         files.put_back(start.files)
@@ -151,7 +156,7 @@ def run(
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.on_train_end()  # which who is told to stop leaves out
     taken = checkpointer.taken if isinstance(checkpointer, Recorder) else []
-    return Trained(model.get_weights(), progress.history, scratch, taken)
+    return Trained(model.get_weights(), progress.history, scratch, taken, finished_early=progress.finished_early)
 
 
 def assert_same(one: Trained, other: Trained) -> None:
@@ -291,6 +296,97 @@ def test_a_training_with_more_epochs_is_the_same_as_one_with_as_many(tmp_path: P
     more = run(tmp_path / "more", epochs=4, layers=DENSE)
     fewer = run(tmp_path / "fewer", epochs=2, layers=DENSE)
     assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
+
+
+ASKED = Answer(message="applied", finish=True)
+
+
+class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
+    """Asks at a step of an epoch to finish, as an operator's answer does."""
+
+    def __init__(self, finish: Finish, epoch: int, answer: Answer = ASKED) -> None:
+        super().__init__()
+        self.finish, self.at, self.epoch, self.answer = finish, (epoch, 1), 0, answer
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        del logs
+        if (self.epoch, batch) == self.at:
+            self.finish.tell(self.answer)
+
+
+AVERAGED: dict[str, Any] = {
+    "optimizer": {"name": "SGD", "momentum": 0.9, "use_ema": True},
+    "callbacks": [SWAP, *CALLBACKS[2:]],
+    "layers": DENSE,
+}
+RESTORING: dict[str, Any] = {"callbacks": CALLBACKS}
+
+
+@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
+def test_one_that_is_asked_to_finish_is_the_same_as_one_with_so_many_epochs(
+    fields: dict[str, Any], tmp_path: Path
+) -> None:
+    fewer = run(tmp_path / "fewer", epochs=2, **fields)
+    finish = Finish()
+    early = run(tmp_path / "early", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], **fields)
+    assert_same(early, fewer)
+    assert (early.finished_early, fewer.finished_early) == (True, False)
+
+    # It was killed before its results were stored: who goes on from there needs nobody to ask again.
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    written: list[Snapshot] = []
+    finish = Finish()
+    run(tmp_path / "again", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], written=written, **fields)
+    assert (written[-1].state.position, written[-1].state.finished_early) == (Position(epoch=2), True)
+    store.write(written[-1])
+    resumed = run(tmp_path / "resumed", epochs=5, start=store.newest(), **fields)
+    assert_same(resumed, fewer)
+    assert resumed.finished_early
+
+
+@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
+@pytest.mark.parametrize(
+    "position", [Position(epoch=2), Position(epoch=1, step=2, begun=True)], ids=["end of an epoch", "middle"]
+)
+def test_an_attempt_that_is_asked_to_finish_before_it_begins(
+    fields: dict[str, Any], position: Position, tmp_path: Path
+) -> None:
+    fewer = run(tmp_path / "fewer", epochs=2, **fields)
+    whole = run(tmp_path / "whole", epochs=4, **fields)
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    store.write(whole.at(position))
+    written: list[Snapshot] = []
+    early = run(
+        tmp_path / "early", epochs=4, start=store.newest(), finish=Finish(asked=True), written=written, **fields
+    )
+    assert_same(early, fewer)
+    assert early.finished_early
+    assert written[-1].state.finished_early, "what was decided is stored before the results are"
+
+
+def test_one_that_has_no_epoch_yet_trains_its_first(tmp_path: Path) -> None:
+    early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=Finish(asked=True))
+    assert_same(early, run(tmp_path / "one", epochs=1, layers=DENSE))
+    assert early.finished_early
+
+
+def test_one_that_an_earlier_attempt_had_further_is_trained_as_far(tmp_path: Path) -> None:
+    finish = Finish()
+    finish.tell(Answer(message="applied", finish=True, finish_after_epoch=2))
+    early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
+    assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
+
+
+def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Path) -> None:
+    finish = Finish(asked=True)
+    back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
+    trained = run(tmp_path, finish=finish, extra=[back])
+    assert_same(trained, whole)
+    assert not trained.finished_early
 
 
 class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]

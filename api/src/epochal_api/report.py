@@ -18,6 +18,10 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
 """Reason of last words that were left in advance."""
+COMPLETED = "Completed"
+"""Reason of last words of a training that is complete."""
+FINISHED_EARLY = "FinishedEarly"
+"""Reason of last words of a training that was asked to finish, and has."""
 
 MAX_REPORT_BYTES = 64 * 1024
 INTERVAL_SECONDS = 5.0
@@ -117,6 +121,8 @@ class Report(ProgressModel):
     """Where the results lie."""
     waiting: Waiting | None = None
     """What it waits for, if it cannot go on or cannot store what it has."""
+    finish_after_epoch: Count | None = None
+    """The epoch that it ends after, early, since it was asked to finish."""
     peak_memory: Count | None = None
     """Bytes of memory that the container took at its peak."""
 
@@ -135,6 +141,11 @@ class Answer(ProgressModel):
     """Time until the next report within an epoch: the more trainings there are, the longer."""
     epoch_after_seconds: Duration | None = None
     """Time until the next report of an epoch's end, or of whatever else is new."""
+    finish: bool | None = None
+    """Whether to finish early, as spec.finish says; None where that was not looked at."""
+    finish_after_epoch: Count | None = None
+    """The epoch that was running, or has ended, as far as is known: it does not finish before the end of that, even
+    where a later attempt has to train it again."""
 
 
 class Position(ProgressModel):

@@ -23,7 +23,9 @@ MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE)
+SPEC_APPLIED = "SpecApplied"
+"""The condition that says whether the job is trained as its spec is now."""
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE, SPEC_APPLIED)
 """The conditions that are Epochal's; others may add their own."""
 
 
@@ -67,6 +69,8 @@ class Progress(StatusModel):
     """What its figures are called, since it began: names are added, up to 64, and never replaced."""
     waiting: Waiting | None = None
     """What the trainer waits for: a storage that gives no answer, or has no room."""
+    finish_after_epoch: int | None = None
+    """The epoch that the training ends after, early, since spec.finish asks for it; none where it does not."""
 
 
 class Best(StatusModel):
@@ -152,9 +156,10 @@ class Status(ReportedStatus):
         | None
     ) = None
     """For machines: Ready, False while something other than time must change; Stalled, Suspended, Complete, Failed;
-    Finished, once it is Complete or Failed; StorageAvailable once the storage was waited for."""
+    Finished, once it is Complete or Failed; StorageAvailable once the storage was waited for; SpecApplied once a change
+    of the spec has come too late."""
     start_time: Time | None = None
-    """When the job first started."""
+    """When a container of it first ran: from then on its spec stays as it is."""
     completion_time: Time | None = None
     """When it completed or failed."""
     attempt: int | None = None

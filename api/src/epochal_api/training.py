@@ -46,6 +46,15 @@ class ContinueFrom(Model):
     ) = None
     """Folder of another TrainingJob's results, as its status.results.uri says, such as s3://results/vision/mnist/UID/.
     It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
+    from_: Annotated[
+        Literal["Last", "Best"],
+        # The API server fills no default in: a trainer of before this field takes what it does not name.
+        Field(alias="from", json_schema_extra={"default": None}),
+    ] = "Last"
+    """Which weights to go on from. Last: those of its last epoch, with the state of the optimizer and of the callbacks,
+    as if it had gone on. Best: those of its best epoch, from its results; epochs count from that one, and optimizer and
+    callbacks begin anew, since their state belongs to other weights. Where its last epoch is its best, Best is Last.
+    Default: Last."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -86,4 +95,5 @@ class Training(Model):
     checkpoint: Checkpoint = Checkpoint()
     """When the state of the training is stored."""
     continue_from: ContinueFrom | None = None
-    """Another training to go on from, with more epochs: it counts the epochs that were trained there."""
+    """Another training to go on from. Its epochs count: with epochs: 30, one of 20 epochs is trained for 10 more.
+    Layers may be frozen or set free (trainable): the optimizer keeps its state of what is trained in both."""

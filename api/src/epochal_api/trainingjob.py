@@ -24,8 +24,8 @@ MAX_SPEC_BYTES = 128 * 1024
 MAX_SPEC_DEPTH = 100
 """Levels of lists and objects within each other: what reads and writes them recurses."""
 
-MUTABLE = frozenset({"suspend", "ttl_seconds_after_finished", "active_deadline_seconds"})
-"""Fields of the spec that may change once the job has started."""
+MUTABLE = ("finish", "suspend", "active_deadline_seconds", "ttl_seconds_after_finished")
+"""Fields of the spec that may change once a container of the job has run."""
 
 MAX_SECONDS = 10 * 365 * 24 * 3600
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
@@ -63,6 +63,12 @@ class TrainingJobSpec(Model):
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
     """Whether the job waits: true frees its pods and resources, false starts it (again)."""
+    # The API server fills no default in: an operator of before this field would refuse what it does not know.
+    finish: Annotated[bool, Field(json_schema_extra={"default": None})] = False
+    """Whether to finish early: true ends the training after the epoch that runs, or the first one if none has been
+    finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer learns it
+    from the answer to its next report. It may be taken back until the trainer has acted on it. A job that waits, for a
+    node, a queue or since it is suspended, goes on waiting, and is finished once it runs. Default: false."""
     active_deadline_seconds: Seconds | None = None
     """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
@@ -96,6 +102,21 @@ class Metadata(Model):
     """When its deletion began, RFC 3339."""
 
 
+_STILL = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
+
+
+def immutable(field: str) -> str:
+    """Returns what is said to whoever changes a field of the spec too late.
+
+    Args:
+        field: Its name, as on the wire.
+    """
+    return (
+        f"spec.{field} cannot change once a container of the job has run, or it has ended. What still can: {_STILL}. "
+        "To train otherwise, create a new TrainingJob; with spec.training.continueFrom it goes on from this one"
+    )
+
+
 def _frozen(name: str) -> Rule:
     field, info = to_camel(name), TrainingJobSpec.model_fields[name]
     optional = info.default is None
@@ -104,7 +125,7 @@ def _frozen(name: str) -> Rule:
         same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
     return Rule(
         f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({same})",
-        f"spec.{field} cannot change once the job has started: create a new TrainingJob instead",
+        immutable(field),
     )
 
 

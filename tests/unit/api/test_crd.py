@@ -62,11 +62,30 @@ def test_an_older_trainer_reads_what_does_not_name_a_precision() -> None:
     assert "default" not in precision
 
 
-def test_every_field_but_three_is_immutable() -> None:
+def test_an_operator_of_before_is_not_given_a_field_that_nobody_wrote() -> None:
+    """What the API server fills in, an earlier operator or trainer would refuse."""
+    for field in ("spec.finish", "spec.training.continueFrom.from"):
+        (node,) = [node for path, node in SPEC if path == field]
+        assert "default" not in node
+        assert "Default: " in node["description"]
+
+
+def test_what_cannot_change_any_more_says_what_still_can() -> None:
+    (message,) = (
+        rule["message"]
+        for rule in schema()["x-kubernetes-validations"]
+        if rule["message"].startswith("spec.image cannot change once a container of the job has run")
+    )
+    for field in ("spec.finish", "spec.suspend", "spec.activeDeadlineSeconds", "spec.ttlSecondsAfterFinished"):
+        assert field in message
+
+
+def test_every_field_but_four_is_immutable() -> None:
     messages = [rule["message"] for rule in schema()["x-kubernetes-validations"]]
     frozen = {message.split()[0] for message in messages if "cannot change" in message}
     fields = {f"spec.{name}" for name in schema()["properties"]["spec"]["properties"]}
-    assert fields - frozen == {"spec.suspend", "spec.ttlSecondsAfterFinished", "spec.activeDeadlineSeconds"}
+    changing = {"finish", "suspend", "ttlSecondsAfterFinished", "activeDeadlineSeconds"}
+    assert fields - frozen == {f"spec.{field}" for field in changing}
 
 
 def test_the_types_of_conditions_are_explained() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.pod import TOKEN_AUDIENCE
+from epochal_api.trainingjob import immutable
 from epochal_operator.trainingjob.job import batch_job
 
 from tests.unit.chart.conftest import ROOT
@@ -279,6 +280,8 @@ def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
     assert expressions == [
         f"object.spec.?{name} == oldObject.spec.?{name}" for name in properties if name in open_fields
     ]
+    messages = [rule["message"] for rule in policy["validations"]]
+    assert messages == [immutable(name) for name in properties if name in open_fields]
     (rule,) = policy["matchConstraints"]["resourceRules"]
     assert rule["resources"] == ["trainingjobs"], "status updates pass"
     binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
-from epochal_api.report import Artifacts, Size
+from epochal_api.report import COMPLETED, FINISHED_EARLY, Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
@@ -26,6 +27,7 @@ from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.indices import check_indices
 from epochal_trainer.reporting import curves, history
 from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.reporter import Reporter
@@ -59,6 +61,18 @@ _NO_GPU = """
 ================================================================================"""
 
 
+class Outcome(NamedTuple):
+    """How a training has ended.
+
+    Args:
+        reason: In one word, as the reason of the TrainingJob's condition Complete.
+        message: What came out, in a sentence.
+    """
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True)
 class Buckets:
     """The buckets of a training.
@@ -84,6 +98,7 @@ class Attempt:
         stages: Measures where the time goes.
         reporter: Takes what is to be reported. It knows no attempt yet.
         watchdog: Takes each step.
+        finish: Says whether to finish early.
         pod: The uid of its pod.
     """
 
@@ -96,6 +111,7 @@ class Attempt:
         stages: Stages,
         reporter: Reporter,
         watchdog: Watchdog,
+        finish: Finish,
         pod: str,
     ) -> None:
         self._job = job
@@ -104,20 +120,21 @@ class Attempt:
         self._stages = stages
         self._reporter = reporter
         self._watchdog = watchdog
+        self._finish = finish
         self._pod = pod
         self._costs = checkpoint.Costs()
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
         self._results: Results | None = None
 
-    def train(self, buckets: Callable[[], Buckets]) -> str:
+    def train(self, buckets: Callable[[], Buckets]) -> Outcome:
         """Trains the network and stores the results.
 
         Args:
             buckets: Opens the buckets. Not done before the network is known to be sound.
 
         Returns:
-            What came out, in a sentence.
+            What came out.
 
         Raises:
             Failure: If anything must be mended first, naming it.
@@ -140,7 +157,12 @@ class Attempt:
             self._attempts, self._results = attempts, results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
             store = self._store_of(opened.results, folder, attempts)
-            start = checkpoint.find(store, spec.training, lambda uri: self._store_at(uri, opened))
+            start = checkpoint.find(
+                store,
+                spec.training,
+                lambda uri: self._store_of(*self._place(uri, opened)),
+                lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
+            )
             if start is not None:
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             self._reporter.update(
@@ -163,8 +185,9 @@ class Attempt:
                 self._watchdog,
                 versions=versions(),
                 costs=self._costs,
+                finish=self._finish,
             )
-            epochs = fitting.run(
+            epochs, finished_early = fitting.run(
                 model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=written.put
             )
         test = None
@@ -172,10 +195,11 @@ class Attempt:
             with stages.stage("test"):
                 test = self._evaluate(model, data.test, epoch=len(epochs))
                 log.info("Test  %s", "  ".join(f"{name} {figure(value)}" for name, value in test.items()))
+        outcome = _outcome(epochs, test, of=spec.training.epochs if finished_early else None)
         with self._stopping.deferred():
-            self._store(model, data, epochs, test, attempt)
+            self._store(model, data, epochs, test, attempt=attempt, reason=outcome.reason)
         log.info("Time: %s", stages)
-        return _outcome(epochs, test)
+        return outcome
 
     def store_log(self) -> None:
         """Stores the log of an attempt that failed, if the bucket for results can be written."""
@@ -235,11 +259,11 @@ class Attempt:
         keep = self._job.spec.training.checkpoint.keep
         return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
 
-    def _store_at(self, uri: str, buckets: Buckets) -> checkpoint.Store:
-        """Opens the checkpoints of another training, whose results lie at a URI."""
+    def _place(self, uri: str, buckets: Buckets) -> tuple[Bucket, str]:
+        """Returns the bucket and the folder of the results of another training, which lie at a URI."""
         name, _, folder = uri.removeprefix("s3://").partition("/")
         bucket = buckets.results if name == self._job.spec.results.bucket else buckets.named(name)
-        return self._store_of(bucket, folder.strip("/"))
+        return bucket, folder.strip("/")
 
     def _evaluate(self, model: keras.Model, test: Samples, *, epoch: int) -> dict[str, float]:
         training = self._job.spec.training
@@ -254,7 +278,9 @@ class Attempt:
         data: DataSets,
         epochs: Sequence[Epoch],
         test: dict[str, float] | None,
+        *,
         attempt: int,
+        reason: str,
     ) -> None:
         assert self._attempts is not None  # noqa: S101 - the storage was found in order
         assert self._results is not None  # noqa: S101
@@ -276,6 +302,7 @@ class Attempt:
             "attempt": attempt,
             "started": self._started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "reason": reason,
             "epochs": len(epochs),
             "metrics": dict(epochs[-1].metrics),
             "best": best.dump() if (best := history.best(epochs)) else None,
@@ -298,8 +325,18 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
 
 
-def _outcome(epochs: Sequence[Epoch], test: dict[str, float] | None) -> str:
+def _outcome(epochs: Sequence[Epoch], test: dict[str, float] | None, *, of: int | None) -> Outcome:
+    """Returns what came out.
+
+    Args:
+        epochs: The epochs.
+        test: Figures on the test set.
+        of: How many epochs there were to be, if it was finished early.
+    """
     figures = test or epochs[-1].metrics
     where = "on the test set" if test else "in the last epoch"
     text = ", ".join(f"{name} {figure(value)}" for name, value in list(figures.items())[:8])
-    return f"{len(epochs)} epoch{'s' if len(epochs) != 1 else ''} trained; {where}: {text}"
+    if of is not None:
+        early = f"{len(epochs)} of {of} epochs trained, finished early on request (spec.finish)"
+        return Outcome(FINISHED_EARLY, f"{early}; {where}: {text}")
+    return Outcome(COMPLETED, f"{len(epochs)} epoch{'s' if len(epochs) != 1 else ''} trained; {where}: {text}")

@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
@@ -45,7 +46,11 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 def digest(job: TrainingJob) -> str:
     """Returns the SHA-256 in hex of what is trained: network, data and training."""
-    later = {"precision"} - job.spec.training.model_fields_set  # a run of before this field trained the very same
+    training = job.spec.training
+    # A run of before these fields trained the very same.
+    later: dict[str, Any] = dict.fromkeys({"precision"} - training.model_fields_set, True)
+    if training.continue_from is not None and "from_" not in training.continue_from.model_fields_set:
+        later["continue_from"] = {"from_"}
     content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude={"training": later})
     return hashlib.sha256(content.encode()).hexdigest()
 

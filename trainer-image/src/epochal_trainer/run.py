@@ -32,6 +32,7 @@ from epochal_trainer.lib.failures import Failure, bad_spec, lacks_room, scratch_
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
@@ -118,7 +119,7 @@ class _Run:
         """Returns the exit code, once the last words are left."""
         code: int = ExitCode.DONE
         try:
-            reason, message = "Completed", self._train()
+            reason, message = self._train()
             log.info("Done: %s", message)
         except Failure as failure:
             log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
@@ -140,16 +141,18 @@ class _Run:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
-    def _train(self) -> str:
+    def _train(self) -> "attempts.Outcome":
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
         job = jobs.read(self._path, self._folders.results if self._folders else None)
         log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
+        finish = Finish(asked=job.spec.finish)
         self._reporter = reporter = Reporter(
             Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
             _endpoint() if self._folders is None else None,
             keep=self._words.prepare,
             memory=cgroups.peak,
+            finish=finish,
         )
         reporter.start()
         backend.choose(job.spec.framework)
@@ -165,6 +168,7 @@ class _Run:
             stages=stages,
             reporter=reporter,
             watchdog=Watchdog(self._words),
+            finish=finish,
             pod=_pod(),
         )
         patience = Patience(

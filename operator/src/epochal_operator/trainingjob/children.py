@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from epochal_api.condition import timestamp
 from epochal_api.trainingjob import GROUP, KIND
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job import UID_LABEL
 from epochal_operator.trainingjob.owned import Child
-from epochal_operator.trainingjob.pods import alive, in_order
+from epochal_operator.trainingjob.pods import alive, in_order, ran_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 Object = Mapping[str, Any]
@@ -55,7 +56,8 @@ class Observed:
         held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
-        built_earlier: Whether its Job had started before what is seen now of the spec was.
+        overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began.
+        replacing: Whether its Job is about to give way to another one, of the spec as it is now.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
         others: Its children beside the Job.
     """
@@ -67,7 +69,8 @@ class Observed:
     blocked: StatusCause | None = None
     held_until: datetime | None = None
     refusal: str | None = None
-    built_earlier: bool = False
+    overtaken: bool = False
+    replacing: bool = False
     continue_from: str | None = None
     others: tuple[Seen, ...] = ()
 
@@ -118,10 +121,24 @@ def is_ahead(observed: Observed) -> bool:
     return child is not None and _has_ended(child) and (not observed.pods or any(map(alive, observed.pods)))
 
 
-def has_started(observed: Observed) -> bool:
-    """Returns whether a Job has begun to run pods, whatever became of them."""
+def has_begun(observed: Observed) -> bool:
+    """Returns whether a Job has been let make pods, whether or not any of them could run."""
     told = (observed.child or {}).get("status", {})
     return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
+
+
+def first_run(observed: Observed) -> str | None:
+    """Returns when a container of a Job first ran, as far as can be seen (RFC 3339), or None if none has.
+
+    Of pods that have ended and are gone nobody can tell: they count, as of the time when the Job started.
+    """
+    if times := [since for since in map(ran_since, observed.pods) if since is not None]:
+        return min(times)
+    told = (observed.child or {}).get("status", {})
+    ended = (told.get("succeeded") or 0) + (told.get("failed") or 0)
+    if ended <= sum(not alive(pod) for pod in observed.pods):
+        return None
+    return told.get("startTime") or timestamp(observed.now)
 
 
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from epochal_api.condition import Condition, timestamp
-from epochal_api.status import STORAGE, Status
+from epochal_api.status import SPEC_APPLIED, STORAGE, Status
 
 from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
 from epochal_operator.trainingjob.children import Observed
@@ -28,9 +28,12 @@ def conditions(
         before: Its status so far: a condition keeps the time of its change.
         now: The time, with a time zone.
         phase: Where it is.
-        observed: Its children, of which the storage's condition speaks; None for one that was refused.
+        observed: Its children, of which the conditions of the storage and of the spec speak; None for one that was
+            refused.
     """
-    values = [*_of_phase(phase), *(_storage(before, observed, phase) if observed else ())]
+    values = [*_of_phase(phase)]
+    if observed is not None:
+        values += [*_storage(before, observed, phase), *_applied(before, observed)]
     changed = [
         Condition(
             type=kind,
@@ -52,6 +55,20 @@ def _of_phase(phase: Phase) -> Iterator[_Value]:
     yield _one("Suspended", suspended if phase.state == "Suspended" else None, Reason.ACTIVE)
     yield _one("Complete", phase.cause if phase.state == "Complete" else None, Reason.UNFINISHED)
     yield _one("Failed", phase.cause if phase.state == "Failed" else None, Reason.UNFINISHED)
+
+
+def _applied(before: Status, observed: Observed) -> Iterator[_Value]:
+    """Yields the condition SpecApplied; none before a change of the spec has come too late."""
+    if observed.overtaken:
+        yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _TOO_LATE)
+    elif get_condition(before.conditions, SPEC_APPLIED) is not None:
+        yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "It is trained as its spec is now.")
+
+
+_TOO_LATE = (
+    "The spec was changed too late: a container of its Job had started by then, and the training goes on as it began. "
+    "If the change matters, create a new TrainingJob; with spec.training.continueFrom it goes on from this one."
+)
 
 
 def _one(kind: str, cause: StatusCause | None, otherwise: Reason) -> _Value:

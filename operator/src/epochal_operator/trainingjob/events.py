@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from epochal_api.condition import Condition
-from epochal_api.status import STORAGE, ReportedStatus, Status
+from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status
 from epochal_api.trainingjob import Metadata
 
 from epochal_operator.runtime.conditions import get_condition, is_true
@@ -13,11 +13,6 @@ from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure, last_failure
 from epochal_operator.trainingjob.progress_status import duration
 from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
-
-_IGNORED = (
-    "Its Job had started before this spec, or this version of Epochal, was seen: it goes on as it was built then. If "
-    "the change matters, create a new TrainingJob."
-)
 
 
 def events(
@@ -52,13 +47,24 @@ def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Even
     return [_event(Reason.PLAIN_HTTP, note, endpoint)]
 
 
+def spec_changed(metadata: Metadata) -> Event:
+    """Returns that the Job of a TrainingJob gives way to another one.
+
+    Args:
+        metadata: Its metadata.
+    """
+    note = "The spec was changed, and no container of its Job had run: the Job is deleted, and made anew."
+    return _event(Reason.SPEC_CHANGED, note, str(metadata.generation))
+
+
 def _events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
 ) -> Iterator[Event]:
     yield from _outages(before, after, figures)
     generation = str(metadata.generation)
-    if observed.built_earlier:
-        yield _event(Reason.SPEC_IGNORED, _IGNORED, generation)
+    applied, was_applied = (get_condition(one.conditions, SPEC_APPLIED) for one in (after, before))
+    if applied and applied.status == "False" and (was_applied is None or was_applied.status != "False"):
+        yield _event(Reason.SPEC_IGNORED, applied.message, generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
         return
@@ -70,7 +76,7 @@ def _events(
         yield from _restarts(before, after, observed)
 
     if after.state == "Complete":
-        yield _event(Reason.COMPLETED, _result(after, figures), "")
+        yield _event(as_reason(ready.reason), _result(after, figures), "")
     elif after.state == "Failed":
         # Whatever word a trainer has left: it may be one that stands for something else here.
         yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
@@ -132,12 +138,15 @@ def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
 
 def _result(after: Status, figures: ReportedStatus) -> str:
     words = ["Trained"]
+    early = get_condition(after.conditions, "Complete")
+    is_early = early is not None and early.reason == Reason.FINISHED_EARLY
     if figures.progress:
-        words.append(f"{figures.progress.epoch} epochs")
+        of = f" of {figures.progress.epochs}" if is_early else ""
+        words.append(f"{figures.progress.epoch}{of} epochs")
     if after.start_time and after.completion_time:
         took = datetime.fromisoformat(after.completion_time) - datetime.fromisoformat(after.start_time)
         words.append(f"in {duration(took.total_seconds())}")
-    text = " ".join(words)
+    text = " ".join(words) + (", finished early as spec.finish asked" if is_early else "")
     if figures.display and figures.display.metric:
         text += f", {figures.display.metric}"
     if figures.results and figures.results.model:

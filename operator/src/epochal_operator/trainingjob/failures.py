@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from epochal_api.pod import NOT_RETRIED, ExitCode
-from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_api.report import FINISHED_EARLY, UNFINISHED, Position, Report, Termination, decode_termination
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.pod_template import CONTAINER
@@ -18,7 +18,7 @@ LESS_LOCAL = (
 )
 """What to do about a pod that kept more on its node than it may."""
 
-_SAYS_NOTHING = frozenset({Reason.COMPLETED, UNFINISHED})
+_SAYS_NOTHING = frozenset({Reason.COMPLETED, FINISHED_EARLY, UNFINISHED})
 """Reasons of last words that do not tell why a trainer failed."""
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -111,6 +111,13 @@ def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
     if failed := condition_of(child, "Failed"):
         return Ending("Failed", _job_failure(child, failed, pods), failed["lastTransitionTime"])
     return None
+
+
+def early_end(pods: Iterable[Object]) -> StatusCause | None:
+    """Returns what a trainer said that has ended early, as it was asked to, or None if none did."""
+    said = (words.message for words in map(_last_words, pods) if words and words.reason == FINISHED_EARLY)
+    message = next(said, None)
+    return None if message is None else StatusCause(Reason.FINISHED_EARLY, clean(message))
 
 
 def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:

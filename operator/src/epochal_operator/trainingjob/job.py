@@ -27,7 +27,10 @@ NAME_LABEL = f"{GROUP}/trainingjob"
 UID_LABEL = f"{GROUP}/trainingjob-uid"
 """Label of Jobs and pods: uid of their TrainingJob, which tells them from those of an earlier one of that name."""
 SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
-"""Annotation of the Job: digest of what it was built from, without the fields that may change."""
+"""Annotation of the Job: digest of what it was built from, defaults of the installation too, without the fields that
+may change."""
+WRITTEN_ANNOTATION = f"{GROUP}/written-sha256"
+"""Annotation of the Job: digest of the spec that it was built from as its user wrote it, without the same fields."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 """Label of a Job that Kueue starts and stops: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
@@ -74,7 +77,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "name": metadata.name,
             "namespace": metadata.namespace,
             "labels": labels | given(**{QUEUE_LABEL: queue}),
-            "annotations": {SPEC_ANNOTATION: _digest(resolved)},
+            "annotations": {SPEC_ANNOTATION: _digest(resolved), WRITTEN_ANNOTATION: _digest(job)},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
@@ -139,6 +142,17 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
     return found is not None and found != wanted  # One that an admission webhook has stripped would be made for ever.
 
 
+def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool | None:
+    """Returns whether a Job was built from the spec as it is now, whatever the installation adds to that.
+
+    None if that is not known: it was built by an earlier version, and the spec has changed, which may be no matter.
+    """
+    if job.metadata.generation <= 1:
+        return True
+    found = child["metadata"].get("annotations", {}).get(WRITTEN_ANNOTATION)
+    return None if found is None else bool(found == _digest(job))
+
+
 def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
     address = endpoint(job, installation)
     if address is None:
@@ -162,7 +176,9 @@ def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
     source = job.spec.training.continue_from
     if uri is None or source is None or source.name is None:
         return job
-    training = job.spec.training.model_copy(update={"continue_from": ContinueFrom.model_construct(uri=uri)})
+    set_otherwise = {name: getattr(source, name) for name in source.model_fields_set - {"name"}}
+    found = ContinueFrom.model_construct(**set_otherwise | {"uri": uri})
+    training = job.spec.training.model_copy(update={"continue_from": found})
     return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
 
 
@@ -174,7 +190,8 @@ def _document(job: TrainingJob) -> str:
             "apiVersion": job.api_version,
             "kind": job.kind,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
-            "spec": _plain(job.spec, exclude_unset=True),
+            # Whether to finish is asked of the operator: the pod would know it as of its creation only.
+            "spec": _plain(job.spec, exclude_unset=True, exclude={"finish"}),
         },
         separators=(",", ":"),
     )
@@ -192,7 +209,7 @@ def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
 
 
 def _digest(job: TrainingJob) -> str:
-    """Returns a digest of what the user wrote: what becomes of the TrainingJob it goes on from does not change it."""
+    """Returns a digest of a spec: what becomes of the TrainingJob that it goes on from does not change it."""
     # Without defaults: a newer schema that has more of them changes no spec.
     fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()

@@ -8,10 +8,17 @@ from epochal_api.status import Progress, State, Status
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.failures import ending, failing, failure, last_failure, no_more_follows
+from epochal_operator.trainingjob.failures import (
+    early_end,
+    ending,
+    failing,
+    failure,
+    last_failure,
+    no_more_follows,
+)
 from epochal_operator.trainingjob.job import starter
 from epochal_operator.trainingjob.pods import alive, clean, ends_by, lost, running, waiting
-from epochal_operator.trainingjob.progress_status import reported_since
+from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
 
@@ -61,7 +68,11 @@ def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
     if child is None:
         return _without_job(desired, observed, waits)
     if end := ending(child, observed.pods):
-        return Phase(end.kind, end.cause, stalled=end.kind == "Failed", completion_time=end.time)
+        failed = end.kind == "Failed"
+        cause = end.cause if failed else _finished_early(before, observed) or end.cause
+        return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
+    if observed.replacing and blocked is None:
+        return Phase(waits, StatusCause(Reason.CREATING, _replaced(observed)))
     lives = any(map(alive, observed.pods))
     if child["metadata"].get("deletionTimestamp") and not (desired.suspend and lives):
         return Phase(waits, StatusCause(Reason.CREATING, _deleted(child)))
@@ -87,6 +98,23 @@ def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
 
 
 _SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
+
+
+def _finished_early(before: Status, observed: Observed) -> StatusCause | None:
+    """Returns how a training was finished early that is complete, or None if it was not."""
+    progress = before.progress
+    if progress is not None and finished_early(progress):
+        after = f"after epoch {progress.epoch} of {progress.epochs}"
+        message = f"It was finished early, {after}, as spec.finish asked, and its results are stored."
+        return StatusCause(Reason.FINISHED_EARLY, message)
+    return early_end(observed.pods)
+
+
+def _replaced(observed: Observed) -> str:
+    """Returns what is to be said of a Job that gives way to one of the spec as it is now."""
+    living = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
+    once = f", once the pod {living} has ended" if living else ""
+    return f"Its Job is made anew, of the spec as it is now, since no container of it has run{once}."
 
 
 def _deleted(child: Mapping[str, Any]) -> str:
@@ -147,14 +175,17 @@ def _of_living(before: Status, pod: Mapping[str, Any]) -> Phase:
 def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
     stage = told.stage if told else "Loading"
     state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
+    runs = f"The pod {name} runs on node {node}."
     # A training that runs goes on meanwhile: only its checkpoints wait.
-    if told is None or told.waiting is None or stage == "Training":
-        return Phase(state, StatusCause(Reason(state), f"The pod {name} runs on node {node}."))
-    why = f"{told.waiting.reason}: {clean(told.waiting.message)}"
-    cause = StatusCause(
-        Reason.STORAGE_UNAVAILABLE, f"The pod {name} waits for its storage, and goes on by itself. {why}"
-    )
-    return Phase("Storing" if state == "Storing" else "Waiting", cause)
+    if told is not None and told.waiting is not None and stage != "Training":
+        why = f"{told.waiting.reason}: {clean(told.waiting.message)}"
+        waits = f"The pod {name} waits for its storage, and goes on by itself. {why}"
+        return Phase("Storing" if state == "Storing" else "Waiting", StatusCause(Reason.STORAGE_UNAVAILABLE, waits))
+    last = told.finish_after_epoch if told else None
+    if told is not None and last is not None and last < told.epochs and state == "Running":
+        ends = f"It ends after epoch {last} of {told.epochs}, as spec.finish asks."
+        return Phase(state, StatusCause(Reason.FINISHING, f"{runs} {ends}"))
+    return Phase(state, StatusCause(Reason(state), runs))
 
 
 def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:

@@ -15,14 +15,23 @@ from epochal_operator.trainingjob.children import (
     PATIENCE_SECONDS,
     TOLD_SECONDS,
     Observed,
-    has_started,
+    first_run,
+    has_begun,
     lacks_pods,
 )
-from epochal_operator.trainingjob.events import events, plain_http
+from epochal_operator.trainingjob.events import events, plain_http, spec_changed
 from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job, changes, endpoint, outdated
+from epochal_operator.trainingjob.job import (
+    NoStorageEndpoint,
+    batch_job,
+    changes,
+    endpoint,
+    is_as_written,
+    outdated,
+    starter,
+)
 from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.pods import lost_at
+from epochal_operator.trainingjob.pods import alive, lost_at
 from epochal_operator.trainingjob.progress_status import final_status, reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 from epochal_operator.trainingjob.status import (
@@ -61,12 +70,14 @@ class Delete:
         uid: Its uid.
         resource_version: Its version: one that has begun meanwhile stays.
         why: Why it goes, for the log.
+        told: What to tell once it is deleted, if anything.
     """
 
     resource: Resource
     uid: str
     resource_version: str
     why: str
+    told: Event | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             step = _child_step(job, observed, installation)
             if observed.child is not None or step is not None:  # What the Job needs is there before it.
                 step = _other_step(job, observed, installation) or step
+            observed = _compared(job, observed, installation)
         except NoStorageEndpoint as error:
             step, observed = None, replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
@@ -134,7 +146,6 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
         if step is not None:
             return Plan((step,))
-        observed = replace(observed, built_earlier=_built_earlier(job, observed, installation))
     after = status(job, observed)
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
     told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
@@ -157,13 +168,17 @@ def refuse(
     child = observed.child
     if metadata.deletion_timestamp is not None:
         return Plan()
-    if child is not None and _started(before, observed):  # Older rules let it start, so it ends by them.
+    # Older rules let it start, so it ends by them. What nobody has changed another version wrote, and understands.
+    stays = _started(before, observed) or (has_begun(observed) and metadata.generation <= 1)
+    if child is not None and stays:
+        if not suspend and _is_held_back(child) and not _going(child) and not _held(observed):
+            return Plan((Patch(JOBS, child["metadata"]["uid"], {"suspend": False}),))
         after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
     elif child is None and before.start_time is not None:  # A version that understands it makes another Job.
         waits = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, message))
         after = begun(metadata, before, waits, suspend=suspend)
-    elif child is not None and not _going(child) and not _held(observed):
-        return Plan((_delete(child, _OUTDATED),))
+    elif child is not None and not _held(observed) and (step := _replacement_step(child, observed)):
+        return Plan((step,))
     else:
         after = refused(metadata, before, message, observed.now)
     return _settle(metadata, before, after, observed, ttl)
@@ -214,12 +229,46 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         return None if observed.blocked or observed.orphans or _out_of_queue(job) else Create(JOBS, body)
     if _going(child) or ending(child, observed.pods) or _held(observed):
         return None
-    if not _started(job.status or Status(), observed) and outdated(job, child, installation):
-        return _delete(child, _OUTDATED)
+    if _is_to_be_replaced(job, observed, installation):
+        step = _replacement_step(child, observed)
+        changed = not is_as_written(job, child)
+        return replace(step, told=spec_changed(job.metadata)) if isinstance(step, Delete) and changed else step
     if _out_of_queue(job):
         return _delete(child, "is suspended, and gives back its place in the queue")
     spec = changes(job, child)
     return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
+
+
+def _is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
+    """Returns whether a Job is of another spec than the TrainingJob has now, and has not run a container yet.
+
+    For what has changed in the installation alone none gives up its place in the scheduler's queue.
+    """
+    child = observed.child
+    if child is None or _started(job.status or Status(), observed) or not outdated(job, child, installation):
+        return False
+    return not has_begun(observed) or is_as_written(job, child) is not True
+
+
+def _replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | None:
+    """Returns the next step to be rid of a Job of which no container has run yet, or None while it takes its time.
+
+    A container may start at this very moment. So the Job is suspended first, which ends its pods, and whether one of
+    them has run is known for sure once they have ended. One that somebody else starts is deleted as it is.
+    """
+    if _going(child):
+        return None
+    if starter(child) is None:
+        if not child["spec"].get("suspend"):
+            return Patch(JOBS, child["metadata"]["uid"], {"suspend": True})
+        if any(map(alive, observed.pods)):
+            return None
+    return _delete(child, _OUTDATED)
+
+
+def _is_held_back(child: Mapping[str, Any]) -> bool:
+    """Returns whether a Job is suspended, and not by somebody else whose matter that is."""
+    return bool(child["spec"].get("suspend")) and starter(child) is None
 
 
 def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
@@ -257,7 +306,7 @@ def _delete(child: Mapping[str, Any], why: str, resource: Resource = JOBS) -> De
     return Delete(resource, child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)
 
 
-_OUTDATED = "was built from an earlier spec, and had not started"
+_OUTDATED = "was built from an earlier spec, and had not run a container"
 
 
 def _writes(
@@ -274,15 +323,19 @@ def _writes(
 
 
 def _started(before: Status, observed: Observed) -> bool:
-    """Returns whether a TrainingJob has started, or its Job has while nobody was there to say so."""
-    return before.start_time is not None or has_started(observed)
+    """Returns whether a container of a TrainingJob has run, be it while nobody was there to say so."""
+    return before.start_time is not None or before.progress is not None or first_run(observed) is not None
 
 
-def _built_earlier(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
-    """Returns whether a Job started unseen, and then the spec was changed, which nothing forbade."""
-    before, child = job.status or Status(), observed.child
-    unseen = child is not None and before.start_time is None and has_started(observed)
-    return child is not None and unseen and outdated(job, child, installation)
+def _compared(job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
+    """Returns what is seen, with how the Job compares to the spec as it is now."""
+    child, before = observed.child, job.status or Status()
+    if child is None:
+        return observed
+    overtaken = _started(before, observed) and is_as_written(job, child) is False
+    ended = ending(child, observed.pods) is not None
+    replacing = not ended and not _going(child) and _is_to_be_replaced(job, observed, installation)
+    return replace(observed, overtaken=overtaken, replacing=replacing)
 
 
 def _figures(before: Status, after: Status, observed: Observed) -> ReportedStatus:

@@ -20,6 +20,8 @@ LOST_SECONDS = 15.0
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
+_NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
+"""Why a container has ended that a runtime could not start, as different runtimes say it."""
 _CANNOT_START = {
     "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,  # A kubelet says the one and the other in turn, of the same mistake.
     "ImagePullBackOff": Reason.IMAGE_PULL_BACK_OFF,
@@ -62,6 +64,19 @@ def started(pod: Object) -> bool:
     """Returns whether a trainer runs or ran in this pod."""
     state = trainer(pod).get("state", {})
     return "running" in state or "terminated" in state
+
+
+def ran_since(pod: Object) -> str | None:
+    """Returns since when a container of a pod has run, or ran (RFC 3339), or None if none ever did.
+
+    One that has ended since its program could not be started never ran: its image is not a trainer's.
+    """
+    state = trainer(pod).get("state", {})
+    ended = state.get("terminated", {})
+    if not started(pod) or ended.get("reason") in _NEVER_RAN:
+        return None
+    since: str = (state.get("running") or ended).get("startedAt") or pod["metadata"].get("creationTimestamp") or ""
+    return since
 
 
 def waiting(pod: Object) -> StatusCause | None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
@@ -23,7 +24,7 @@ from epochal_operator.runtime.kube import Kube, Object
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.runtime.rate import RateLimit
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress_status import reached_epoch, reported_status
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
 from epochal_operator.trainingjob.reporter_access import ReporterAccess
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
@@ -113,6 +114,31 @@ def finished_epoch(report: Report, job: Object) -> float | None:
     return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
 
 
+class Outcome(NamedTuple):
+    """What became of a report, and what is asked of its trainer.
+
+    Args:
+        message: What became of it.
+        finish: Whether to finish early.
+        reached: The epoch that was running, or has ended, as far as the status knows.
+    """
+
+    message: str
+    finish: bool
+    reached: int
+
+
+def outcome(message: str, job: Object) -> Outcome:
+    """Returns what to answer to a report.
+
+    Args:
+        message: What became of it.
+        job: The TrainingJob, as it was read when the report came.
+    """
+    progress = read_status(ReportedStatus, job.get("status")).progress
+    return Outcome(message, job.get("spec", {}).get("finish") is True, reached_epoch(progress))
+
+
 class ProgressEndpoint:
     """Takes the reports of trainers.
 
@@ -157,19 +183,21 @@ class ProgressEndpoint:
         if not self._budget.take(news=news):
             late = min(steps, LATE_SECONDS)
             raise Refusal(429, "more reports come than may be written", late, Pace(steps, late if news else 0.0))
-        outcome = await self._write(report, owner, namespace)
+        found = await self._write(report, owner, namespace)
         self._budget.wrote(pod, report)
         calm = self._rate.left(pod) >= BURST / 2
-        return _say(outcome, Pace(steps, 0.0 if calm else CALM_SECONDS))
+        answer = _say(found.message, Pace(steps, 0.0 if calm else CALM_SECONDS))
+        reached = found.reached if found.finish else None
+        return answer.model_copy(update={"finish": found.finish, "finish_after_epoch": reached})
 
-    async def _write(self, report: Report, owner: Owner, namespace: str) -> str:
+    async def _write(self, report: Report, owner: Owner, namespace: str) -> Outcome:
         for _ in range(TRIES):
             try:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
                     raise _forbidden()
                 if not is_news(report, job):
-                    return "ignored: not later than what is known"
+                    return outcome("ignored: not later than what is known", job)
                 await self._apply(report, job)
             except Conflict:
                 continue
@@ -179,7 +207,7 @@ class ProgressEndpoint:
                 raise Refusal(422, f"the status cannot hold it: {error.message[:1024]}") from None
             if (seconds := finished_epoch(report, job)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
-            return "applied"
+            return outcome("applied", job)
         raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:

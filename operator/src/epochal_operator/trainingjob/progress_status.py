@@ -81,6 +81,7 @@ def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
         last_report_time=timestamp(now),
         metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
+        finish_after_epoch=report.finish_after_epoch,
     )
     return ReportedStatus(
         progress=progress,
@@ -104,6 +105,8 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
         now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
     if (now.attempt, now.sequence) < (was.attempt, was.sequence):
         now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
+    if now.finish_after_epoch is None:  # It has not been told yet.
+        now = now.model_copy(update={"finish_after_epoch": was.finish_after_epoch})
     fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
     return ReportedStatus(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
 
@@ -120,6 +123,24 @@ def final_status(status: ReportedStatus) -> ReportedStatus:
         results=status.results,
         display=status.display and status.display.model_copy(update={"eta": None}),
     )
+
+
+def reached_epoch(progress: Progress | None) -> int:
+    """Returns the epoch that runs, or that has ended if none does, as far as a training has told.
+
+    Where an attempt trains again what an earlier one had, it is what that one was to end after.
+    """
+    if progress is None:
+        return 0
+    running = progress.epoch + (1 if progress.step else 0)
+    return max(running, progress.finish_after_epoch or 0)
+
+
+def finished_early(progress: Progress | None) -> bool:
+    """Returns whether a training that is over was finished early, as it was asked to, as far as it has told."""
+    if progress is None or progress.finish_after_epoch is None:
+        return False
+    return progress.finish_after_epoch <= progress.epoch < progress.epochs
 
 
 def reported_since(status: Status, since: str) -> Progress | None:

@@ -64,7 +64,9 @@ class Reason(StrEnum):
     STARTING = "Starting", _GOES_ON
     RUNNING = "Running", _GOES_ON._replace(trainer_runs=True)
     STORING = "Storing", _GOES_ON._replace(trainer_runs=True)
+    FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, trainer_runs=True)
     COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
+    FINISHED_EARLY = "FinishedEarly", Effect(event="Normal", ready=True, fault=None)
     SUSPENDING = "Suspending", _GOES_ON
     SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, on_arrival=False)
     STOPPING = "Stopping", _GOES_ON._replace(trainer_runs=True)
@@ -99,6 +101,10 @@ class Reason(StrEnum):
     ACTIVE = "Active", _SILENT
     UNFINISHED = "Unfinished", _SILENT
 
+    # Of SpecApplied.
+    APPLIED = "Applied", _SILENT
+    SPEC_IGNORED = "SpecIgnored", Effect(on_arrival=False)
+
     # Of StorageAvailable; while it is False, the reason is the failure that the trainer waits for the end of.
     AVAILABLE = "Available", _SILENT
     NOT_ASKED = "NotAsked", _SILENT
@@ -108,7 +114,7 @@ class Reason(StrEnum):
     RESUMED = "Resumed", Effect(event="Normal", fault=None)
     STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal", fault=None)
     PLAIN_HTTP = "PlainHTTP"
-    SPEC_IGNORED = "SpecIgnored"
+    SPEC_CHANGED = "SpecChanged", Effect(event="Normal", fault=None)
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
 
 from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.events import event_object
+from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reader import UNREAD
@@ -58,6 +58,10 @@ ROUNDS = 8
 RACES = 4
 """Conflicts over a new Job that may be chance: a quota that others change answers so, too. More are a denial."""
 MOMENT = 1.0
+QUOTA_SECONDS = 15.0
+"""How long a quota may take to notice that a Job is gone."""
+_QUOTA = "exceeded quota"
+"""What the API server says where a quota refuses something."""
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +125,7 @@ class Reconciler:
         self._children = children
         self.refusals = Refusals()
         self._corrections: dict[tuple[Resource, Key], Correction] = {}
+        self._deleted: dict[tuple[Resource, Key], datetime] = {}
 
     async def run(self) -> None:
         """Follows the Events that tell why pods of Jobs cannot be created, until it is cancelled."""
@@ -178,6 +183,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         for child in self._children:
             self._corrections.pop((child.resource, key), None)
+            self._deleted.pop((child.resource, key), None)
 
     def _observe(self, key: Key, document: Object, in_the_way: Mapping[Resource, StatusCause]) -> Observed:
         uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
@@ -244,7 +250,7 @@ class Reconciler:
                 found = await self._create(key, action, planned)
                 return {action.resource: found} if found else {}
             case Patch() | Delete():
-                await self._correct(key, action, planned["generation"])
+                await self._correct(key, action, planned)
             case ApplyReportedStatus():
                 await self._apply_status(key, PROGRESS_MANAGER, action.status.dump(), planned)
             case ApplyStatus():
@@ -253,7 +259,7 @@ class Reconciler:
                 if action.status.state != before:
                     _log.info("is %s", action.status.state)
             case EmitEvent():
-                await self._emit(action, self._known(key, planned))
+                await self._emit(action.event, self._known(key, planned))
             case DeleteTrainingJob():
                 await self._delete(key, self._known(key, planned))
         return {}
@@ -268,7 +274,7 @@ class Reconciler:
         try:
             made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
         except (Invalid, Forbidden, NotFound) as error:
-            return _rejected(resource, error)
+            return self._counts_still(resource, key, error) or _rejected(resource, error)
         except Conflict as error:
             if error.reason != ALREADY_EXISTS:
                 raise
@@ -291,9 +297,19 @@ class Reconciler:
         self._put(resource, made)
         return None
 
-    async def _correct(self, key: Key, action: Patch | Delete, generation: int) -> None:
+    def _counts_still(self, resource: Resource, key: Key, error: ApiError) -> StatusCause | None:
+        """Returns that a quota has not noticed yet that the child of before is gone, if that may be why it refuses."""
+        deleted = self._deleted.get((resource, key))
+        if deleted is None or _QUOTA not in error.message:
+            return None
+        if self._clock() >= deleted + timedelta(seconds=QUOTA_SECONDS):
+            return None
+        message = f"Its {resource.kind} of before is gone, and may count still: {clean(error.message)}"
+        return StatusCause(Reason.CLEANUP, message)
+
+    async def _correct(self, key: Key, action: Patch | Delete, planned: Object) -> None:
         """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
-        now, refusal, resource = self._clock(), None, action.resource
+        now, refusal, resource, generation = self._clock(), None, action.resource, planned["generation"]
         before = self._correction(resource, key, action.uid, generation, now)
         who = before.writers if before else ()
         if before is not None and isinstance(action, Patch):
@@ -307,8 +323,11 @@ class Reconciler:
                 # It stays until what it owns, such as pods, is gone.
                 seen = {"uid": action.uid, "resource_version": action.resource_version}
                 await self._kube.delete(resource, *key, **seen, propagation="Foreground")
+                self._deleted[resource, key] = now
                 await self._refresh(key)
                 _log.info("deleted its %s, which %s", resource.kind, action.why)
+                if action.told is not None:
+                    await self._emit(action.told, self._known(key, planned))
                 return
         except (Invalid, Forbidden) as error:
             refusal = error.message
@@ -334,8 +353,8 @@ class Reconciler:
         )
         self._put(TRAINING_JOBS, written)
 
-    async def _emit(self, action: EmitEvent, known: Object) -> None:
-        told = event_object(action.event, TRAINING_JOBS, known["metadata"], instance=self._instance, now=self._clock())
+    async def _emit(self, event: Event, known: Object) -> None:
+        told = event_object(event, TRAINING_JOBS, known["metadata"], instance=self._instance, now=self._clock())
         await self._term.recorder.tell(told)
 
     async def _delete(self, key: Key, known: Object) -> None:

@@ -7,7 +7,7 @@ from epochal_api.status import CONDITIONS, ReportedStatus, Status
 from epochal_api.trainingjob import Metadata, TrainingJob
 
 from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
-from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.children import Observed, first_run
 from epochal_operator.trainingjob.conditions import conditions
 from epochal_operator.trainingjob.phase import Desired, Phase, phase
 from epochal_operator.trainingjob.pods import started
@@ -61,13 +61,16 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
         return _settled(before, generation)
     now = phase(desired, before, observed)
     child = observed.child
-    start = before.start_time or (child or {}).get("status", {}).get("startTime")
+    begun = (child or {}).get("status", {}).get("startTime")
+    start = before.start_time or first_run(observed) or _reported(before, observed.now)
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
         sum(map(started, observed.pods)),
-        1 if start else 0,
+        1 if start or begun else 0,
     )
+    if now.completion_time is not None:  # Whether or not it ever ran a container: what is over does not change.
+        start = start or begun or now.completion_time
     return Status(
         observed_generation=generation,
         state=now.state,
@@ -78,6 +81,11 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
         gpus=gpus,
         job_name=child["metadata"]["name"] if child else None,
     )
+
+
+def _reported(before: Status, now: datetime) -> str | None:
+    """Returns when a trainer reported that nothing else is seen of, or None if none has."""
+    return (before.progress.last_report_time or timestamp(now)) if before.progress else None
 
 
 def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> Status:

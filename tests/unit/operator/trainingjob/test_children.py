@@ -8,6 +8,7 @@ from epochal_operator.trainingjob.children import (
     Observed,
     Refused,
     blocked_by,
+    first_run,
     is_ahead,
     lacks_pods,
     orphans,
@@ -72,6 +73,25 @@ def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | No
 )
 def test_why_a_pod_cannot_be_created(last: Refused | None, observed: Observed, found: str | None) -> None:
     assert refusal(last, observed) == found
+
+
+@pytest.mark.parametrize(
+    ("observed", "since"),
+    [
+        (seen(), None),
+        (seen(child(**BEGUN, active=1)), None),
+        (seen(child(**BEGUN), pod()), None),
+        (seen(child(**BEGUN), running()), at(-50)),
+        (seen(child(**BEGUN), failed("a", age=90), running("b")), at(-90)),
+        (seen(child(**BEGUN), failed(reason="ContainerCannotRun")), None),
+        (seen(child(**BEGUN), failed("a", reason="StartError"), running("b")), at(-50)),
+        (seen(child(**BEGUN, failed=2), failed(reason="StartError")), at(-9)),
+        (seen(child(**BEGUN, succeeded=1)), at(-9)),
+        (seen(child(failed=1)), at(0)),
+    ],
+)
+def test_when_a_container_first_ran(observed: Observed, since: str | None) -> None:
+    assert first_run(observed) == since
 
 
 ENDED = child(conditions=[true("Complete")])

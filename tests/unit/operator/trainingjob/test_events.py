@@ -229,7 +229,17 @@ def test_the_result_is_told() -> None:
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
     figures = reported_status(report(epoch=10, artifacts=artifacts), NOW)
     (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
-    assert told.note == "Trained 10 epochs in 2m, val_loss 0.0436. The model: s3://results/x/model.keras"
+    assert told.note == "Trained 10 epochs in 1m, val_loss 0.0436. The model: s3://results/x/model.keras"
+
+
+def test_that_it_was_finished_early_is_told_with_the_result() -> None:
+    observed = COMPLETE[1]
+    figures = reported_status(report(stage="Done", epoch=4, step=0, finishAfterEpoch=4), NOW)
+    before = Status(**dict(figures))
+    after = status(training_job(before), observed)
+    (told,) = events(METADATA, before, after, observed, figures)
+    assert (told.type, told.reason) == ("Normal", "FinishedEarly")
+    assert told.note.startswith("Trained 4 of 10 epochs in 1m, finished early as spec.finish asked, val_loss 0.0436")
 
 
 def test_a_storage_without_tls_is_told_of_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
-from epochal_operator.trainingjob.job import batch_job, changes, outdated
+from epochal_operator.trainingjob.job import WRITTEN_ANNOTATION, batch_job, changes, is_as_written, outdated
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
 
@@ -68,6 +68,13 @@ def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:
     assert annotations[pod.CA_ANNOTATION] == INSTALLATION.progress_ca
 
 
+def test_whether_to_finish_is_asked_of_the_operator_and_not_of_the_pod() -> None:
+    """The pod would know it as of its creation; and a trainer of before knows no such field."""
+    job = made(finish=True)
+    assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
+    assert not outdated(training_job(), job, INSTALLATION)
+
+
 def test_an_argument_that_is_null_stays_null() -> None:
     annotations = made()["spec"]["template"]["metadata"]["annotations"]
     dense = json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["network"]["layers"][1]
@@ -85,6 +92,8 @@ def source(job: dict[str, Any]) -> Any:
 
 def test_what_it_goes_on_from_travels_as_a_folder() -> None:
     assert source(batch_job(training_job(**FOLLOWS), INSTALLATION, URI)) == {"uri": URI}
+    best = {"training": SPEC["training"] | {"continueFrom": {"name": "first", "from": "Best"}}}
+    assert source(batch_job(training_job(**best), INSTALLATION, URI)) == {"uri": URI, "from": "Best"}
     given = {"training": SPEC["training"] | {"continueFrom": {"uri": "s3://results/other/"}}}
     assert source(batch_job(training_job(**given), INSTALLATION)) == {"uri": "s3://results/other/"}
 
@@ -162,6 +171,24 @@ def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
 def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
     assert outdated(training_job(**change), made(), INSTALLATION)
+
+
+@pytest.mark.parametrize(
+    ("spec", "generation", "changed"),
+    [
+        ({}, 2, False),
+        ({"backoffLimit": 9}, 2, True),
+        ({"suspend": True, "finish": True, "ttlSecondsAfterFinished": 9}, 3, False),
+        ({"backoffLimit": 3}, 2, False),
+    ],
+)
+def test_whether_its_spec_was_changed(spec: dict[str, Any], generation: int, *, changed: bool) -> None:
+    job = training_job(generation=generation, **spec)
+    assert is_as_written(job, made()) is not changed
+    of_before = made()
+    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
+    assert is_as_written(job, of_before) is None
+    assert is_as_written(training_job(), of_before)
 
 
 @pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])

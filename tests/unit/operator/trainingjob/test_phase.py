@@ -43,6 +43,8 @@ QUEUED = training_job(scheduling={"queueName": "gpus"})
 OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
 CONFLICT, REFUSED = StatusCause(Reason.FIELD_CONFLICT, "x"), StatusCause(Reason.JOB_REJECTED, "x")
 UNFINISHED = StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x")
+ENDED_EARLY = having_reported(stage="Done", epoch=4, step=0, finishAfterEpoch=4)
+SAYS_EARLY = succeeded(message=last_words("FinishedEarly", "4 of 10 epochs trained"))
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
 
 
@@ -101,6 +103,26 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
         (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
         (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "Completed"),
+        (having_reported(finishAfterEpoch=4), seen(child(), running()), "Running", {"Ready"}, "Finishing"),
+        (having_reported(finishAfterEpoch=10), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (having_reported(finishAfterEpoch=4), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (ENDED_EARLY, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
+        (training_job(), seen(COMPLETE, SAYS_EARLY), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
+        (
+            having_reported(finishAfterEpoch=4),
+            seen(COMPLETE),
+            "Complete",
+            {"Ready", "Complete", "Finished"},
+            "Completed",
+        ),
+        (
+            having_reported(epoch=10, finishAfterEpoch=10),
+            seen(COMPLETE),
+            "Complete",
+            {"Ready", "Complete", "Finished"},
+            "Completed",
+        ),
+        (ENDED_EARLY, seen(FAILED, failed()), "Failed", {"Stalled", "Failed", "Finished"}, "Crashed"),
         (training_job(), seen(FAILED, failed()), "Failed", {"Stalled", "Failed", "Finished"}, "Crashed"),
         (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
@@ -184,6 +206,16 @@ def test_what_fails_for_good_does_not_seem_to_run_again_before(before: str, stat
     ready = get_condition(result.conditions, "Ready")
     assert ready is not None
     assert (result.state, ready.reason) == (state, "Failing")
+
+
+def test_a_training_that_is_about_to_finish_says_when() -> None:
+    running_still = status(having_reported(finishAfterEpoch=4), seen(child(), running()))
+    ready = get_condition(running_still.conditions, "Ready")
+    assert ready is not None
+    assert ready.message.endswith("runs on node node-1. It ends after epoch 4 of 10, as spec.finish asks.")
+    over = get_condition(status(ENDED_EARLY, seen(COMPLETE, succeeded())).conditions, "Complete")
+    assert over is not None
+    assert "finished early, after epoch 4 of 10, as spec.finish asked" in over.message
 
 
 def test_the_scheduler_is_quoted() -> None:

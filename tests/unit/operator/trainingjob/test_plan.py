@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.children import Observed, has_started, orphans, own_pods
-from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
+from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
+from epochal_operator.trainingjob.job import QUEUE_LABEL, WRITTEN_ANNOTATION, batch_job
 from epochal_operator.trainingjob.plan import (
     Action,
     ApplyReportedStatus,
@@ -25,6 +25,7 @@ from epochal_operator.trainingjob.plan import (
     plan,
     refuse,
 )
+from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_endpoint import is_news
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -74,6 +75,8 @@ SOON = NOW + timedelta(seconds=8)
 QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
 QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
+CHANGED = training_job(backoffLimit=9, generation=2)
+SUSPENDED = training_job(suspend=True)
 
 
 def by_kueue(job: Any) -> Any:
@@ -100,18 +103,38 @@ def managed(job: Any, by: str) -> Any:
         (training_job(), seen(child()), [ApplyStatus]),
         (training_job(suspend=True), seen(child()), [Patch]),
         (training_job(activeDeadlineSeconds=5), seen(child()), [Patch]),
-        (training_job(backoffLimit=9), seen(child()), [Delete]),
-        (training_job(STARTED, backoffLimit=9), seen(child(), running()), [EmitEvent, ApplyStatus]),
         *(
-            (training_job(backoffLimit=9), observed, [EmitEvent, ApplyStatus])
+            (CHANGED, observed, [Patch])
             for observed in (
+                seen(child()),
                 seen(child(startTime=at(-60))),
-                seen(child(active=1)),
-                seen(child(failed=1)),
-                seen(child(succeeded=1)),
-                seen(child(), pod()),
+                seen(child(active=1), pod()),
+                seen(child(failed=1), failed(reason="StartError")),
             )
         ),
+        (CHANGED, seen(child(SUSPENDED), going(pod(), 60)), [ApplyStatus]),
+        (CHANGED, seen(child(SUSPENDED), failed(reason="StartError")), [Delete]),
+        (CHANGED, seen(child(SUSPENDED)), [Delete]),
+        (training_job(suspend=True, backoffLimit=9, generation=2), seen(child(SUSPENDED)), [Delete]),
+        (training_job(STARTED, suspend=True), seen(child(SUSPENDED)), [EmitEvent, ApplyStatus]),
+        (training_job(backoffLimit=9), seen(child(SUSPENDED)), [Delete]),
+        *(
+            (CHANGED, observed, [EmitEvent, ApplyStatus])
+            for observed in (seen(child(failed=1)), seen(child(succeeded=1)), seen(child(), failed()))
+        ),
+        (CHANGED, seen(child(SUSPENDED), failed(code=143)), [Patch]),
+        (
+            training_job(STARTED, backoffLimit=9, generation=2),
+            seen(child(), running()),
+            [*[EmitEvent] * 2, ApplyStatus],
+        ),
+        (training_job({"progress": {"attempt": 1}}, backoffLimit=9, generation=2), seen(child(SUSPENDED)), [Patch]),
+        (
+            training_job(backoffLimit=9, generation=2, **QUEUE),
+            seen(by_kueue(child(QUEUED)), pod()),
+            [Delete],
+        ),
+        (training_job(backoffLimit=9, generation=2, **QUEUE), seen(child(QUEUED)), [Delete]),
         (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
         (training_job(suspend=True), seen(child(), held_until=SOON), [ApplyStatus]),
         (training_job(backoffLimit=9), seen(child(), held_until=SOON), [ApplyStatus]),
@@ -328,24 +351,92 @@ def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
 
 
-def test_a_broken_spec_has_its_job_deleted_unless_it_has_started() -> None:
-    metadata = training_job().metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", seen(child()), None).actions] == [Delete]
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(child()), [Patch]),
+        (seen(child(), pod()), [Patch]),
+        (seen(child(SUSPENDED), going(pod(), 60)), [EmitEvent, ApplyStatus]),
+        (seen(child(SUSPENDED)), [Delete]),
+        (seen(going(child(SUSPENDED))), [EmitEvent, ApplyStatus]),
+        (seen(child(SUSPENDED), failed(code=143)), [Patch]),
+    ],
+)
+def test_a_broken_spec_has_its_job_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
+    metadata = training_job(generation=2).metadata
+    assert [type(one) for one in refuse(metadata, Status(), "no", observed, None).actions] == expected
+
+
+def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_schedulers_queue() -> None:
+    waits = seen(child(startTime=at(-60)), pod(node=None))
+    after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits, None).actions)
+    assert after.state == "Queued"
+
+
+def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> None:
+    """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
+    overtaken = seen(child(SUSPENDED), failed(code=143))
+    assert applied(CHANGED, overtaken, Patch).spec == {"suspend": False}
+    patched = replace(overtaken, child=child())
+    after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
+    told = get_condition(after.conditions, "SpecApplied")
+    assert told is not None
+    assert (told.status, told.reason) == ("False", "SpecIgnored")
+    assert after.start_time is not None
+    again = training_job(after, backoffLimit=9, generation=2)
+    assert steps(again, patched) == []
+    made_anew = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
+    assert is_true(made_anew.conditions, "SpecApplied")
+
+
+def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:
+    after = applied_status(plan(CHANGED, seen(child(SUSPENDED), going(pod(), 60)), INSTALLATION).actions)
+    ready = get_condition(after.conditions, "Ready")
+    assert ready is not None
+    assert (after.state, ready.status, ready.reason) == ("Queued", "False", "Creating")
+    assert "made anew, of the spec as it is now" in ready.message
+    assert "once the pod digits-1 has ended" in ready.message
+
+
+def test_a_change_of_the_installation_is_no_change_of_the_spec() -> None:
+    other = replace(INSTALLATION, trainer_image="epochal-trainer:next")
+    found = plan(training_job(generation=2), seen(child(SUSPENDED)), other)
+    assert [type(one) for one in found.actions] == [Delete]
+    told = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
+    assert get_condition(told.conditions, "SpecApplied") is None
+    for generation in (1, 2):
+        waits = plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
+        assert [type(one) for one in waits.actions] == [ApplyStatus], "it keeps its place in the scheduler's queue"
+
+
+def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
+    of_before = child()
+    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
+    assert steps(CHANGED, seen(of_before, pod())) == [Patch]
+    ran = applied_status(plan(CHANGED, seen(of_before, running()), INSTALLATION).actions)
+    assert get_condition(ran.conditions, "SpecApplied") is None, "nobody knows"
+
+
+def test_the_event_of_a_change_says_what_is_done() -> None:
+    told = applied(CHANGED, seen(child(SUSPENDED)), Delete).told
+    assert (told.type, told.reason, told.key) == ("Normal", "SpecChanged", "2")
+    assert "made anew" in told.note
+    assert applied(training_job(backoffLimit=9), seen(child(SUSPENDED)), Delete).told is None
 
 
 def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
     started = seen(child(startTime=at(-60)), running())
     after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
-    assert (after.state, after.start_time) == ("Running", at(-60))
+    assert (after.state, after.start_time) == ("Running", at(-50))
 
 
 @pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])
 def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> None:
     observed = seen(child(startTime=at(-60)), running())
-    job = training_job(backoffLimit=limit)
+    job = training_job(backoffLimit=limit, generation=2)
     actions = plan(job, observed, INSTALLATION).actions
     assert [one.event.reason for one in actions if isinstance(one, EmitEvent)] == reasons
-    assert steps(training_job(applied_status(actions), backoffLimit=limit), observed) == []
+    assert steps(training_job(applied_status(actions), backoffLimit=limit, generation=2), observed) == []
 
 
 @pytest.mark.parametrize("ttl", [None, 60])
@@ -530,8 +621,12 @@ class World(RuleBasedStateMachine):
                 assert self.child is not None
                 self.child["spec"] |= action.spec
             case Delete():
+                assert self.child is not None
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
-                assert unqueued or (self.status.start_time is None and not has_started(self.observed()))
+                started = self.status.start_time is not None or first_run(self.observed()) is not None
+                assert unqueued or not started
+                lives = any(alive(one) for one in self.observed().pods)
+                assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
                 self.child = None
             case ApplyReportedStatus():
                 self.status = Status(**dict(leaders_part(self.status)) | dict(action.status))
@@ -693,7 +788,7 @@ class World(RuleBasedStateMachine):
     def complete_and_failed_exclude_each_other(self) -> None:
         assert not (is_true(self.status.conditions, "Complete") and is_true(self.status.conditions, "Failed"))
         if self.status.conditions:
-            assert len(self.status.conditions) in {6, 7}
+            assert len(self.status.conditions) in {6, 7, 8}
 
     @invariant()
     def the_status_is_idempotent(self) -> None:

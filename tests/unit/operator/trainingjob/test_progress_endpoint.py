@@ -464,12 +464,36 @@ async def say(client: Client, **changes: Any) -> dict[str, Any]:
 
 async def test_the_answer_tells_when_to_report_again() -> None:
     async with endpoint(Cluster()) as client:
-        assert await say(client) == {"message": "applied", "reportAfterSeconds": 5.0, "epochAfterSeconds": 0.0}
+        pace = {"reportAfterSeconds": 5.0, "epochAfterSeconds": 0.0}
+        assert await say(client) == {"message": "applied", **pace, "finish": False}
         for number in range(8, 14):
             last = await say(client, sequence=number)
         assert last["epochAfterSeconds"] == progress_endpoint.CALM_SECONDS, (
             "half of what one pod may send at once is left"
         )
+
+
+@pytest.mark.parametrize(
+    ("status", "reached"),
+    [
+        (None, 0),
+        ({"progress": {"attempt": 2, "sequence": 6, "epoch": 3}}, 3),
+        ({"progress": {"attempt": 2, "sequence": 6, "epoch": 3, "step": 1}}, 4),
+        ({"progress": {"attempt": 3, "sequence": 1, "epoch": 1, "step": 9, "finishAfterEpoch": 4}}, 4),
+    ],
+)
+async def test_the_answer_tells_whether_to_finish_and_how_far_it_had_come(status: Any, reached: int) -> None:
+    cluster = Cluster(status)
+    cluster.job["spec"] = {"finish": True}
+    async with endpoint(cluster) as client:
+        said = await say(client)
+        assert (said["finish"], said["finishAfterEpoch"]) == (True, reached)
+        cluster.job["spec"] = {"finish": False}
+        taken_back = await say(client, sequence=8)
+        assert (taken_back["finish"], "finishAfterEpoch" in taken_back) == (False, False)
+        cluster.job["spec"] = {"finish": True}
+        ignored = await say(client, sequence=1)
+        assert ("ignored" in ignored["message"], ignored["finish"]) == (True, True)
 
 
 async def test_over_budget_steps_wait_longer_than_the_end_of_an_epoch() -> None:

@@ -11,7 +11,13 @@ import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
-from epochal_operator.trainingjob.progress_status import duration, final_status, reported_status
+from epochal_operator.trainingjob.progress_status import (
+    duration,
+    final_status,
+    finished_early,
+    reached_epoch,
+    reported_status,
+)
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.status import refused
 from epochal_operator.trainingjob.status import status as status_of
@@ -344,3 +350,31 @@ def test_no_training_job_takes_more_than_320_kib(filling: str) -> None:
     finally:
         tracemalloc.stop()
     assert kept <= 320 * 1024
+
+
+def test_when_it_ends_is_kept_while_another_attempt_loads() -> None:
+    before = reported_status(report(finishAfterEpoch=4), NOW)
+    loads = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0, step=0), NOW, before).progress
+    assert loads is not None
+    assert (loads.finish_after_epoch, reached_epoch(loads)) == (4, 4)
+    trains = reported_status(report(attempt=2, sequence=2, epoch=0, step=1), NOW, before).progress
+    assert trains is not None
+    assert (trains.finish_after_epoch, reached_epoch(trains)) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "reached", "early"),
+    [
+        (None, 0, False),
+        ({"epoch": 3, "step": 0}, 3, False),
+        ({"epoch": 3, "step": 1}, 4, False),
+        ({"epoch": 3, "step": 1, "finishAfterEpoch": 4}, 4, False),
+        ({"epoch": 1, "step": 1, "finishAfterEpoch": 4}, 4, False),
+        ({"epoch": 4, "step": 0, "finishAfterEpoch": 4}, 4, True),
+        ({"epoch": 10, "step": 0, "finishAfterEpoch": 10}, 10, False),
+        ({"epoch": 2, "step": 0, "finishAfterEpoch": 4}, 4, False),
+    ],
+)
+def test_how_far_it_has_come_and_whether_it_was_finished_early(told: Any, reached: int, *, early: bool) -> None:
+    progress = reported_status(report(**told), NOW).progress if told else None
+    assert (reached_epoch(progress), finished_early(progress)) == (reached, early)

@@ -11,10 +11,10 @@ from epochal_api.crd import schema
 from epochal_operator.runtime.errors import Conflict
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource, key_of
 from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.reconcile import MOMENT, Reconciler
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.objects import Objects
@@ -27,13 +27,16 @@ from tests.unit.operator.objects import (
     OWNED_JOBS,
     at,
     document,
+    failed,
     last_words,
+    pod,
     report,
     succeeded,
     true,
 )
 
 KEY = Key("vision", "digits")
+SOON = 5.0
 LABELS = {"epochal.dev/trainingjob": "digits"}
 CRON_JOB = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "digits", "uid": "uid-of-another", "controller": True}
 
@@ -70,6 +73,25 @@ class World:
     async def reconcile(self) -> float | None:
         return await self._reconciler.reconcile(KEY)
 
+    async def live(self) -> None:
+        """Reconciles as the queue does, until there is nothing to be done soon."""
+        for _ in range(9):
+            self.tell()
+            after = await self.reconcile()
+            if after is None or after > SOON:
+                return
+            self.now += timedelta(seconds=after)
+        raise AssertionError("it does not settle")
+
+    def gone(self, resource: Resource) -> None:
+        """An object of the TrainingJob's name is gone, which is told."""
+        for thing in list(self.store.find(OWNED_JOBS if resource is JOBS else OWNED_PODS, KEY).values()):
+            self.objects.delete(resource.plural, KEY.namespace, thing["metadata"]["name"], grace=0)
+            self.store.remove(resource, thing)
+
+    def events(self) -> list[str]:
+        return [event["reason"] for event in self.objects.list("events")]
+
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.objects.get("trainingjobs", *KEY).get("status") or {}
         return status
@@ -104,6 +126,80 @@ async def complete(world: World) -> None:
     world.tell()
     await world.reconcile()
     assert world.status()["state"] == "Complete"
+
+
+async def stuck(world: World) -> str:
+    """Brings the TrainingJob to where its pod cannot start; returns the uid of its Job."""
+    await world.live()
+    uid: str = world.job()["metadata"]["uid"]
+    one = pod(waiting={"reason": "ImagePullBackOff", "message": "no such image"})
+    one["metadata"]["ownerReferences"][0]["uid"] = uid
+    made = world.objects.create("pods", KEY.namespace, one)
+    world.objects.patch("pods", *key_of(made), {"status": one["status"]}, subresource="status")
+    await world.live()
+    assert world.condition("Ready")["reason"] == "ImagePullBackOff"
+    return uid
+
+
+async def test_a_spec_is_corrected_in_place_as_long_as_no_container_has_run(world: World) -> None:
+    first = await stuck(world)
+    world.change(spec={"image": "registry.example.com/right:1"})
+    await world.live()
+    assert (world.job()["metadata"]["uid"], world.job()["spec"]["suspend"]) == (first, True)
+    assert "once the pod digits-1 has ended" in world.condition("Ready")["message"]
+    world.gone(PODS)
+    await world.live()
+    made = world.objects.get("jobs", *KEY)
+    assert made["metadata"]["uid"] != first
+    assert made["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.com/right:1"
+    assert not made["spec"]["suspend"]
+    assert "startTime" not in world.status()
+    assert (world.condition("Ready")["status"], world.events().count("SpecChanged")) == ("True", 1)
+
+
+async def test_a_job_that_may_not_be_deleted_is_not_said_to_be(world: World) -> None:
+    await stuck(world)
+    world.change(spec={"image": "registry.example.com/right:1"})
+    await world.live()
+    world.gone(PODS)
+    world.server.faults.append(Fault("delete", "jobs", status=403, message="denied by policy"))
+    world.tell()
+    await world.reconcile()
+    assert "denied by policy" in world.condition("Ready")["message"]
+    assert "SpecChanged" not in world.events()
+
+
+async def test_a_container_that_starts_at_that_moment_goes_on_as_it_began(world: World) -> None:
+    first = await stuck(world)
+    world.change(spec={"image": "registry.example.com/right:1"})
+    await world.live()
+    ran = failed(code=143)["status"]
+    world.objects.patch("pods", KEY.namespace, "digits-1", {"status": ran}, subresource="status")
+    await world.live()
+    assert (world.job()["metadata"]["uid"], world.job()["spec"]["suspend"]) == (first, False)
+    told = world.condition("SpecApplied")
+    assert (told["status"], told["reason"]) == ("False", "SpecIgnored")
+    assert world.status()["startTime"]
+    assert (world.events().count("SpecIgnored"), world.events().count("SpecChanged")) == (1, 0)
+
+
+async def test_a_quota_that_counts_the_job_of_before_still_is_waited_for(world: World) -> None:
+    await stuck(world)
+    world.change(spec={"image": "registry.example.com/right:1"})
+    await world.live()
+    world.gone(PODS)
+    world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs", times=2))
+    world.tell()
+    assert await world.reconcile() == MOMENT
+    assert (world.condition("Ready")["reason"], world.condition("Stalled")["status"]) == ("Cleanup", "False")
+    await world.live()
+    assert world.condition("Ready")["status"] == "True"
+    world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs"))
+    world.now += timedelta(seconds=60)
+    world.gone(JOBS)
+    world.tell()
+    await world.reconcile()
+    assert world.condition("Ready")["reason"] == "JobRejected"
 
 
 async def test_what_has_changed_meanwhile_is_read_anew(world: World) -> None:

@@ -32,6 +32,7 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    waits,
 )
 
 
@@ -51,8 +52,29 @@ def test_who_is_who_and_when() -> None:
     job = training_job(generation=4, resources=limits)
     result = status(job, seen(child(startTime=at(-60)), running()))
     assert (result.observed_generation, result.job_name, result.gpus) == (4, "digits", 2)
-    assert (result.start_time, result.completion_time, result.attempt) == (at(-60), None, 1)
+    assert (result.start_time, result.completion_time, result.attempt) == (at(-50), None, 1)
     assert {one.observed_generation for one in result.conditions or []} == {4}
+
+
+@pytest.mark.parametrize(
+    ("before", "observed", "start"),
+    [
+        ({}, seen(child()), None),
+        ({}, seen(child(startTime=at(-60))), None),
+        ({}, seen(child(startTime=at(-60)), pod()), None),
+        ({}, seen(child(startTime=at(-60)), waits("ImagePullBackOff")), None),
+        ({}, seen(child(startTime=at(-60)), running()), at(-50)),
+        ({}, seen(child(startTime=at(-60), failed=1)), at(-60)),
+        ({}, seen(child(failed=1)), at(0)),
+        ({}, seen(child(startTime=at(-60), failed=1), failed(reason="StartError")), None),
+        ({"startTime": at(-900)}, seen(child(startTime=at(-60)), running()), at(-900)),
+        ({"progress": {"attempt": 1, "lastReportTime": at(-7)}}, seen(child(startTime=at(-60))), at(-7)),
+        ({}, seen(child(startTime=at(-60), conditions=[true("Failed", "DeadlineExceeded")])), at(-60)),
+        ({}, seen(child(conditions=[true("Failed", "DeadlineExceeded", since=-3)])), at(-3)),
+    ],
+)
+def test_it_has_started_when_a_container_has_run_or_all_is_over(before: Any, observed: Any, start: Any) -> None:
+    assert status(training_job(before), observed).start_time == start
 
 
 def test_the_first_start_is_remembered() -> None:

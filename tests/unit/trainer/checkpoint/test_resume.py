@@ -1,7 +1,10 @@
 """What a training may go on from, and what is said when it may not."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,10 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, Store, check_fit, find, fitted
+from epochal_trainer.checkpoint import Facts, Models, Position, Snapshot, Start, Store, check_fit, find, fitted
+from epochal_trainer.checkpoint.best import BestModel
+from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.state import FinishedEpoch
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
@@ -36,9 +42,19 @@ def training(epochs: int = 5, **continue_from: str) -> Training:
 
 
 def found(tmp_path: Path, spec: Training) -> Start | None:
+    def folder(uri: str) -> str:
+        return uri.removeprefix("s3://results/").strip("/")
+
     return find(
-        store(tmp_path, "lab/new/2"), spec, lambda uri: store(tmp_path, uri.removeprefix("s3://results/").strip("/"))
+        store(tmp_path, "lab/new/2"),
+        spec,
+        lambda uri: store(tmp_path, folder(uri)),
+        lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
     )
+
+
+def none(uri: str) -> Models:
+    raise AssertionError(uri)
 
 
 def test_without_a_checkpoint_it_begins_anew(tmp_path: Path) -> None:
@@ -67,7 +83,9 @@ def test_it_continues_another(tmp_path: Path, make: Make) -> None:
     ("epochs", "continued", "message"),
     [
         (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1 "),
-        (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: it must be greater"),
+        (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: write 8 to train 4 epochs more"),
+        (1, {"uri": URI}, r"spec.training.epochs: found 1, and 4 were trained in .*: write 5 to train 1 epoch more"),
+        (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* no summary.json, .* Write from: Last"),
         (5, {"name": "old"}, r"continueFrom.name: found 'old', .* give uri"),
     ],
 )
@@ -78,6 +96,13 @@ def test_what_cannot_be_continued(
     with pytest.raises(Failure, match=message) as caught:
         found(tmp_path, training(epochs, **continued))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
 
 
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
@@ -181,7 +206,7 @@ def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -
         (tmp_path / "kept").rename(path)
     (uri,) = set(re.findall(r"s3://\S+/(?=[\s,])", caught.value.message))
     spec = training(uri=uri)
-    start = find(opened("lab/new/2"), spec, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")))
+    start = find(opened("lab/new/2"), spec, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")), none)
     assert start is not None
     assert start.snapshot.state.time == snapshot.state.time
 
@@ -225,6 +250,86 @@ def trained(optimizer: Any) -> keras.Model:
     made = model(optimizer=optimizer)
     made.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
     return made
+
+
+def frozen(*layers: str) -> keras.Model:
+    given = keras.Input((3,))
+    hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(given)
+    built = keras.Model(given, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
+    built.compile(optimizer="RMSprop", loss="mse")
+    built.optimizer.build(built.trainable_variables)
+    return built
+
+
+def test_other_frozen_layers_are_said_and_the_rest_goes_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    there, here = frozen("hidden"), frozen("out")
+    there.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    start = taken(there)
+    check_fit(start, here, FACTS.optimizer, VERSIONS)
+    assert caplog.text == ""
+    fitted(start, here, FACTS, VERSIONS).snapshot.restore(here, [])
+    assert here.optimizer.iterations == 1
+    assert "Trainable now, and not there: the optimizer starts anew for hidden." in caplog.text
+    assert "Trainable there, and not now: what the optimizer kept for out is left out." in caplog.text
+    for one, other in zip(weights(there), weights(here), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_its_own_checkpoint_has_the_layers_frozen_that_it_had() -> None:
+    with pytest.raises(Failure, match="does not fit what is trained here") as caught:
+        fitted(taken(frozen("hidden"), own=True), frozen("out"), FACTS, VERSIONS)
+    assert caught.value.reason == "CheckpointMismatch"
+
+
+def test_an_optimizer_that_cannot_go_over_is_no_other_network() -> None:
+    with pytest.raises(Failure, match=r"the optimizer keeps cannot go over from s3://.*velocity_hat") as caught:
+        fitted(taken(model()), model(optimizer=keras.optimizers.Adam(amsgrad=True)), FACTS, VERSIONS)
+    assert caught.value.reason == "InvalidTraining"
+    assert "With other arguments in spec.training.optimizer, the optimizer starts anew" in caught.value.message
+
+
+def test_the_best_weights_are_gone_on_from_with_nothing_else(tmp_path: Path) -> None:
+    """The best epoch is the second, and the checkpoint is of the fourth."""
+    best, last, here = trained("Adam"), trained("Adam"), model()
+    history = [FinishedEpoch(number=number, seconds=1, metrics={"loss": 1.0}) for number in range(1, 5)]
+    snapshot = taken(last, early(), facts=with_callbacks(EARLY), epoch=4).snapshot.changed(history=history)
+    store(tmp_path, "lab/old/1").write(snapshot)
+    folder = tmp_path / "bucket/lab/old/1"
+    best.save(folder / "best.keras")
+    digest = hashlib.sha256((folder / "best.keras").read_bytes()).hexdigest()
+    models = [
+        {"name": "best.keras", "epoch": 2, "sha256": digest},
+        {"name": "model.keras", "epoch": 4, "sha256": digest},
+    ]
+    (folder / "summary.json").write_text(json.dumps({"models": models, "best": {"epoch": 2}}))
+
+    start = found(tmp_path, training(epochs=3, **{"uri": URI, "from": "Best"}))
+    assert start is not None
+    assert str(start) == f"the end of epoch 2 ({folder}/best.keras)"
+    check_fit(start, here, FACTS.optimizer, VERSIONS)
+    callback = early(wait=0, best=None)
+    fit = fitted(start, here, with_callbacks(EARLY), VERSIONS)
+    assert fit.snapshot.state.position == Position(epoch=2)
+    assert [epoch.number for epoch in fit.snapshot.history] == [1, 2]
+    fit.snapshot.restore(here, [callback])
+    for one, other in zip(weights(best), weights(here), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (here.optimizer.iterations, callback.wait, callback.best) == (0, 0, None)
+
+    with pytest.raises(Failure, match=r"found 2, and 2 were trained .*: write 4 to train 2 epochs more"):
+        found(tmp_path, training(epochs=2, **{"uri": URI, "from": "Best"}))
+    last_one = found(tmp_path, training(epochs=5, uri=URI))
+    assert last_one is not None
+    assert last_one.snapshot.state.position == Position(epoch=4)
+
+
+def test_best_weights_of_another_network_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "best.keras"
+    model(units=4).save(path)
+    start = replace(taken(model()), best=BestModel(1, "s3://results/best.keras", Copy(path)))
+    with pytest.raises(Failure, match=r"continueFrom.from: s3://results/best.keras holds no weights of this network"):
+        fitted(start, model(), FACTS, VERSIONS)
 
 
 def test_another_optimizer_starts_anew() -> None:

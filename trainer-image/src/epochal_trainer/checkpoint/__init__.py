@@ -1,5 +1,6 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
+from epochal_trainer.checkpoint.best import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
@@ -16,6 +17,7 @@ __all__ = [
     "Costs",
     "Facts",
     "Files",
+    "Models",
     "Position",
     "Snapshot",
     "Start",

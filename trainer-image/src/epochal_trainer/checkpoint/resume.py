@@ -8,13 +8,14 @@ from typing import Any
 import keras
 from epochal_api.training import Training
 
-from epochal_trainer.checkpoint import learned, variables
+from epochal_trainer.checkpoint import learned, slots, variables
+from epochal_trainer.checkpoint.best import FIELD, BestModel, Models
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.variables import Different
 from epochal_trainer.data.samples import Array
-from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +30,39 @@ class Start:
         snapshot: The state.
         own: Whether it is this training's own; else it is another's.
         where: Where the results lie that it belongs to.
+        best: The model whose weights it takes, if those are not the ones of the snapshot.
     """
 
     snapshot: Snapshot
     own: bool
     where: str
+    best: BestModel | None = None
 
     def __str__(self) -> str:
         state = self.snapshot.state
         at = state.position
         within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
         place = within if at.begun else f"the end of epoch {at.epoch}"
+        if self.best is not None:
+            return f"{place} ({self.best.uri})"
         origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
         return f"{place} ({origin})"
 
 
-def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start | None:
+def find(
+    own: Store, training: Training, other: Callable[[str], Store], models: Callable[[str], Models]
+) -> Start | None:
     """Looks for what a training goes on from.
 
     Args:
         own: Its own checkpoints.
         training: How it is to be trained.
         other: Opens the checkpoints of the training whose results lie at a URI.
+        models: Opens the models of that training likewise.
 
     Returns:
-        The newest of its own checkpoints, or the newest of the one it continues; None if it begins anew.
+        The newest of its own checkpoints, or the newest of the one it continues, with that one's best weights if they
+        are asked for; None if it begins anew.
 
     Raises:
         Failure: InvalidTraining, if it cannot continue the other one; CheckpointDamaged; CheckpointTooNew; or whatever
@@ -81,16 +90,23 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
             "results, as its status.results.uri says",
         )
     trained = snapshot.state.position.epoch
+    wants_best = training.continue_from.from_ == "Best"
+    best = models(training.continue_from.uri).best(trained) if wants_best else None
+    if best is not None:
+        trained = best.epoch
+        snapshot = snapshot.changed(position=Position(epoch=trained), seconds=0.0, callbacks=[])
     if training.epochs <= trained:
+        epochs, more = training.epochs, "epoch" if training.epochs == 1 else "epochs"
         raise bad_spec(
             "InvalidTraining",
-            f"spec.training.epochs: found {training.epochs}, and {trained} were trained in {store.uri} already: it "
-            "must be greater than that, since it counts those",
+            f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
+            f"write {trained + epochs} to train {epochs} {more} more",
         )
-    history = snapshot.state.history
+    history = snapshot.state.history[:trained]
     if snapshot.state.facts.loss != training.loss.dump():
         history = [epoch.model_copy(update={"comparable": False}) for epoch in history]
-    return Start(snapshot.changed(stop_training=False, history=history), own=False, where=store.uri)
+    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history)
+    return Start(goes_on, own=False, where=store.uri, best=best)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -131,9 +147,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
-    found = _fitted_variables(start, model, facts.optimizer, versions, arrays)
-    if variables.OPTIMIZER not in found:
-        log.info("The optimizer is not described as it was there: it starts anew.")
+    found, kept = _fitted_variables(start, model, facts.optimizer, versions, arrays)
+    _tell_of_optimizer(start, kept, starts_anew=variables.OPTIMIZER not in found)
     try:
         lacking = learned.restore(model, state.variables.get(variables.LEARNED, []), arrays)
     except ValueError as error:
@@ -154,6 +169,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
             position, seconds = Position(epoch=position.epoch), 0.0
         else:
             found[variables.METRICS] = metrics
+    if start.best is not None:
+        found[variables.MODEL] = _best_weights(start.best, model, arrays)
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
     callbacks = [_arranged(each, order) for each in (state.callbacks if start.own else _callbacks(state, facts))]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
@@ -166,22 +183,56 @@ def _fitted_variables(
     optimizer: Mapping[str, Any],
     versions: Mapping[str, str],
     arrays: dict[str, Array],
-) -> dict[str, list[VariableState]]:
-    """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`."""
+) -> tuple[dict[str, list[VariableState]], slots.Kept | None]:
+    """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`.
+
+    Returns:
+        The variables by group, and what of the optimizer goes over from another training.
+    """
     state = start.snapshot.state
-    same = start.own or state.facts.optimizer == optimizer
-    keeps_rate = not same and _but_rate(state.facts.optimizer) == _but_rate(optimizer)
-    here = variables.groups(model)
-    found = {variables.RANDOM: state.variables.get(variables.RANDOM, [])}
+    same = start.own or (start.best is None and state.facts.optimizer == optimizer)
+    keeps_rate = not same and start.best is None and _but_rate(state.facts.optimizer) == _but_rate(optimizer)
+    here, there, kept = variables.groups(model), state.variables, None
+    found = {variables.RANDOM: there.get(variables.RANDOM, [])}
+    group = variables.MODEL
     try:
-        for group in (variables.MODEL, variables.OPTIMIZER) if same or keeps_rate else (variables.MODEL,):
-            rate = keeps_rate and group == variables.OPTIMIZER
-            found[group] = variables.arrange(
-                state.variables.get(group, []), here[group], group, arrays, keeps_rate=rate
-            )
+        found[group] = variables.arrange(there.get(group, []), here[group], group, arrays)
+        if same or keeps_rate:
+            group = variables.OPTIMIZER
+            if start.own:
+                found[group] = variables.arrange(there.get(group, []), here[group], group, arrays)
+            else:
+                kept = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
+                found[group] = kept.described
     except Different as error:
-        raise _mismatch(start, str(error), _changed(state.versions, versions)) from error
-    return found
+        raise _mismatch(start, str(error), _changed(state.versions, versions), group) from error
+    return found, kept
+
+
+def _tell_of_optimizer(start: Start, kept: slots.Kept | None, *, starts_anew: bool) -> None:
+    """Logs what of the optimizer does not go over."""
+    if start.best is not None:
+        log.info("These are its best weights, not its last ones: the optimizer and the callbacks start anew.")
+    elif starts_anew:
+        log.info("The optimizer is not described as it was there: it starts anew.")
+    if kept is not None and kept.anew:
+        log.info("Trainable now, and not there: the optimizer starts anew for %s.", ", ".join(kept.anew))
+    if kept is not None and kept.frozen:
+        log.info("Trainable there, and not now: what the optimizer kept for %s is left out.", ", ".join(kept.frozen))
+
+
+def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
+    """Puts the weights of a model that was stored in place of those of a checkpoint, in the order of a model's."""
+    network = keras.Model(model.inputs, model.outputs)  # The same layers, without optimizer and metrics.
+    try:
+        network.load_weights(best.file.path)
+    except Exception as error:  # what Keras and h5py raise for damage has no end
+        if of_the_machine(error):
+            raise
+        raise bad_spec("InvalidTraining", f"{FIELD}: {best.uri} holds no weights of this network: {error}") from error
+    here = variables.groups(model)[variables.MODEL]
+    arrays.update(variables.values(here, variables.MODEL))
+    return variables.describe(here)
 
 
 def _of_epoch(
@@ -196,8 +247,12 @@ def _of_epoch(
         return None
 
 
-def _mismatch(start: Start, found: str, changed: str) -> Failure:
+def _mismatch(start: Start, found: str, changed: str, group: str = variables.MODEL) -> Failure:
     versions = f" It was written with other versions: {changed}." if changed else ""
+    if not start.own and group == variables.OPTIMIZER:
+        what = f"{_FIELD}: what the optimizer keeps cannot go over from {start.where}: {found}."
+        anew = "With other arguments in spec.training.optimizer, the optimizer starts anew"
+        return bad_spec("InvalidTraining", f"{what}{versions} {anew}")
     if not start.own:
         must = f"{_FIELD}: the network must be the one of {start.where}: {found}."
         return bad_spec("InvalidTraining", f"{must}{versions}")

@@ -134,7 +134,9 @@ class State(Part):
     seconds: Seconds
     """Seconds that the running epoch had taken so far."""
     stop_training: bool
-    """Whether a callback has ended the training."""
+    """Whether a callback has ended the training, or it was finished early."""
+    finished_early: bool = False
+    """Whether it was finished early, as it was asked to."""
     history: Annotated[list[FinishedEpoch], FailFast()]
     """The finished epochs."""
     facts: Facts

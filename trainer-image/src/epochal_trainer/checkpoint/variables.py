@@ -73,13 +73,21 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
     order = []
     for key, variable in zip(keys(here), here, strict=True):
         index = found.pop(key, None)
-        one = None if index is None else there[index]
-        if index is None or one is None or (one.shape, one.dtype) != (variable.shape, variable.dtype):
-            raise Different(f"there {_words(one)}, here {_words(variable)}")
-        order.append(index)
+        check_same(None if index is None else there[index], variable)
+        order += [] if index is None else [index]
     for index in found.values():
-        raise Different(f"there {_words(there[index])}, here {_words(None)}")
+        check_same(there[index], None)
     return order
+
+
+def check_same(there: VariableState | None, here: VariableState | None) -> None:
+    """Checks that a variable of a checkpoint can be one of a model.
+
+    Raises:
+        Different: If they differ in shape or type, or one of them is missing.
+    """
+    if there is None or here is None or (there.shape, there.dtype) != (here.shape, here.dtype):
+        raise Different(f"there {_words(there)}, here {_words(here)}")
 
 
 def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
@@ -98,12 +106,7 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
 
 
 def arrange(
-    there: Sequence[VariableState],
-    variables: Sequence[Any],
-    group: str,
-    arrays: dict[str, Array],
-    *,
-    keeps_rate: bool = False,
+    there: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
 ) -> list[VariableState]:
     """Brings the arrays of a group into the order of a model's variables.
 
@@ -112,7 +115,6 @@ def arrange(
         variables: The same group of the model.
         group: Its name.
         arrays: The checkpoint's arrays, which are changed.
-        keeps_rate: Whether an optimizer keeps the learning rate that it has here.
 
     Returns:
         Descriptions of the variables here, whose values the arrays hold now.
@@ -121,15 +123,7 @@ def arrange(
         Different: If the checkpoint holds other variables.
     """
     here = describe(variables)
-
-    def taken(described: Sequence[VariableState]) -> list[int]:
-        return [index for index, each in enumerate(described) if not (keeps_rate and _is_rate(each))]
-
-    from_there, to_here = taken(there), taken(here)
-    order = places([there[index] for index in from_there], [here[index] for index in to_here])
-    found = {name(group, to): arrays[name(group, from_there[place])] for to, place in zip(to_here, order, strict=True)}
-    for index in set(range(len(here))).difference(to_here):
-        found[name(group, index)] = np.array(variables[index])
+    found = {name(group, index): arrays[name(group, place)] for index, place in enumerate(places(there, here))}
     arrays.update(found)
     return here
 
@@ -183,7 +177,8 @@ def _of_optimizer(optimizer: Any) -> Iterator[Any]:
                 yield value
 
 
-def _is_rate(variable: VariableState) -> bool:
+def is_rate(variable: VariableState) -> bool:
+    """Returns whether a variable of an optimizer is its learning rate."""
     return variable.path.endswith("/learning_rate") and not variable.shape
 
 

@@ -70,7 +70,7 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
             callback.on_train_begin = _load_nothing
         callbacks.append(callback)
     swaps = [callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights)]
-    return [*callbacks, *map(_KeepAverages, swaps)]
+    return [*callbacks, *map(KeepAverages, swaps)]
 
 
 def _load_nothing(logs: Any = None) -> None:
@@ -78,7 +78,7 @@ def _load_nothing(logs: Any = None) -> None:
     del logs
 
 
-class _KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
+class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
     """Leaves averaged weights in a model whose training is stopped, as at its last epoch.
 
     The optimizer puts its averages into the model when training ends. While they are swapped it holds the others, and

@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import math
 import ssl
 import threading
 import time
@@ -16,6 +17,8 @@ from epochal_api.report import INTERVAL_SECONDS, Answer, Report
 from epochal_api.text import printable
 from pydantic import ValidationError
 
+from epochal_trainer.reporting.finish import Finish
+
 log = logging.getLogger(__name__)
 
 INTERVAL = INTERVAL_SECONDS
@@ -27,6 +30,8 @@ LONGEST_DELAY = 15.0
 """Seconds between tries to reach an operator that does not answer."""
 REFUSED_DELAY = 60.0
 """Seconds between tries where the operator refuses reports: it may be replaced by one that takes them."""
+ASK_AGAIN = 60.0
+"""Seconds after which a state that has not changed is sent again: the answer says whether to finish."""
 LAST_CHANCE = 10.0
 """Seconds at the trainer's end for its last report."""
 _REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -46,11 +51,11 @@ class Endpoint:
     ca_file: Path
     token_file: Path
 
-    def post(self, body: str) -> "Pause":
+    def post(self, body: str) -> str:
         """Sends a report.
 
         Returns:
-            How long to wait until the next one.
+            What the operator says.
 
         Raises:
             Undelivered: If it did not.
@@ -71,7 +76,7 @@ class Endpoint:
             connection.close()
         if response.status != HTTPStatus.OK:
             raise Undelivered(response.status, text, response.headers.get("Retry-After"))
-        return asked_for(text) or Pause(INTERVAL)
+        return text
 
 
 class Pause(NamedTuple):
@@ -86,13 +91,18 @@ class Pause(NamedTuple):
     news: float = 0.0
 
 
-def asked_for(text: str) -> Pause | None:
-    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
+def read_answer(text: str) -> Answer | None:
+    """Returns what an operator says, or None if it is none that speaks: a proxy in its place."""
     try:
-        answer = Answer.model_validate_json(text)
+        return Answer.model_validate_json(text)
     except ValidationError:
         return None
-    if answer.report_after_seconds is None:
+
+
+def asked_for(text: str) -> Pause | None:
+    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
+    answer = read_answer(text)
+    if answer is None or answer.report_after_seconds is None:
         return None
     steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
     return Pause(steps, news=min(answer.epoch_after_seconds or 0.0, steps))
@@ -136,6 +146,7 @@ class Reporter:
         endpoint: Where reports go; None where there is no operator.
         keep: Takes each state before it is sent. Called from the reporter's thread.
         memory: Gives the bytes of memory taken at the peak, if that is known. Called from the reporter's thread.
+        finish: Takes whether to finish early, as each answer says.
     """
 
     def __init__(
@@ -145,6 +156,7 @@ class Reporter:
         *,
         keep: Callable[[Report], None] | None = None,
         memory: Callable[[], int | None] = lambda: None,
+        finish: Finish | None = None,
     ) -> None:
         self.position: Callable[[], dict[str, Any]] = dict
         """Gives what changes from step to step, as fields of Report. Called from the reporter's thread."""
@@ -152,8 +164,12 @@ class Reporter:
         self._endpoint = endpoint
         self._keep = keep
         self._memory = memory
+        self._finish = finish or Finish()
         self._sequence = 0
+        self._updates = 0
+        self._answered = -1
         self._delivered: Report | None = None
+        self._asked_at = -math.inf
         self._changed = threading.Condition()
         self._urgent = False
         self._closing = False
@@ -173,8 +189,21 @@ class Reporter:
         """
         with self._changed:
             self._state = self._state.model_copy(update=changes)
+            self._updates += 1
             self._urgent = True
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Waits until the operator has answered the state as it is now, and so has said what it asks for.
+
+        Args:
+            seconds: How long at most: no training waits for an operator that is away.
+        """
+        if not self._thread.is_alive():
+            return
+        with self._changed:
+            updates = self._updates
+            self._changed.wait_for(lambda: self._answered >= updates, seconds)
 
     def close(self, seconds: float = LAST_CHANCE) -> Report:
         """Sends the last state, or gives up after some seconds.
@@ -187,7 +216,7 @@ class Reporter:
         """
         with self._changed:
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(seconds)
         return self._next()
@@ -210,12 +239,12 @@ class Reporter:
         end = float("inf")
         while True:
             with self._changed:
-                urgent, report = self._urgent, self._next()
+                urgent, updates, report = self._urgent, self._updates, self._next()
             if self._keep is not None:
                 self._keep(report)
-            if report != self._delivered and (report.attempt or report.waiting):
+            if self._is_due(report):
                 try:
-                    pause = self._endpoint.post(report.model_dump_json(exclude_none=True))
+                    said = self._endpoint.post(report.model_dump_json(exclude_none=True))
                 except Undelivered as error:
                     delay, pause = self._put_off(report, error, delay, urgent=urgent)
                 except (OSError, http.client.HTTPException, ValueError) as error:
@@ -223,6 +252,8 @@ class Reporter:
                     pause = Pause(delay, delay)
                 else:
                     self._delivered, delay = report, 0.0
+                    pause = asked_for(said) or Pause(INTERVAL)
+                    self._take(said, updates)
                     self._succeeded()
             if self._closing:
                 end = min(end, time.monotonic() + LAST_CHANCE)
@@ -231,6 +262,19 @@ class Reporter:
                 time.sleep(delay)
             else:
                 self._wait(pause)
+
+    def _is_due(self, report: Report) -> bool:
+        if report != self._delivered:
+            return bool(report.attempt or report.waiting)
+        return bool(report.attempt) and not self._closing and time.monotonic() >= self._asked_at + ASK_AGAIN
+
+    def _take(self, said: str, updates: int) -> None:
+        """Takes what the operator has said to a state that so many updates had been made to."""
+        if (answer := read_answer(said)) is not None:
+            self._finish.tell(answer)
+        with self._changed:
+            self._asked_at, self._answered = time.monotonic(), updates
+            self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
         """Waits for the next report: no news are sent before their time, and steps only at theirs."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from epochal_api.pod import GRACE_SECONDS
@@ -16,6 +16,7 @@ from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import described_optimizer
 from epochal_trainer.reporting import history
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
@@ -34,6 +35,20 @@ _OLD_CHECKPOINT_SECONDS = 20.0
 """How long a training that failed waits for a checkpoint that was taken before."""
 _LOOK_EVERY = 0.5
 """Seconds between two looks at whether to stop, while the last checkpoint is stored."""
+_ASK_SECONDS = 5.0
+"""How long a training that begins waits for its operator to say whether it is to go on at all."""
+
+
+class Fitted(NamedTuple):
+    """What a training has come to.
+
+    Args:
+        epochs: The epochs, those before this attempt too.
+        finished_early: Whether it was finished early, as it was asked to.
+    """
+
+    epochs: Sequence[Epoch]
+    finished_early: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class Fitting:
         watchdog: Takes each step.
         versions: Versions of what the result depends on.
         costs: Takes what checkpoints cost.
+        finish: Says whether to finish early.
     """
 
     training: Training
@@ -57,6 +73,7 @@ class Fitting:
     watchdog: Watchdog
     versions: Mapping[str, str]
     costs: checkpoint.Costs
+    finish: Finish
 
     def run(
         self,
@@ -68,7 +85,7 @@ class Fitting:
         store: checkpoint.Store,
         attempt: int,
         on_epoch: Callable[[Sequence[Epoch]], None],
-    ) -> Sequence[Epoch]:
+    ) -> Fitted:
         """Trains, and returns once the last checkpoint is stored.
 
         Args:
@@ -81,7 +98,7 @@ class Fitting:
             on_epoch: Takes the epochs so far when one has ended. It waits for nothing.
 
         Returns:
-            The epochs, those before this attempt too.
+            What it has come to.
 
         Raises:
             Failure: If the training, or storing it, has come to an end.
@@ -126,6 +143,9 @@ class Fitting:
                 versions=self.versions,
             ),
             ends_on_nan=training.terminate_on_nan,
+            finish=self.finish,
+            # Of another training's epochs alone no results are made.
+            least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
         )
         sizes = training.epochs, order.steps, order.batch_size
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
@@ -136,6 +156,7 @@ class Fitting:
             log.info("Going on from %s", start)
         self.reporter.position = progress.position
         self.reporter.update(stage="Training", **{**reached_before(start), "steps_per_epoch": order.steps})
+        self.reporter.settle(_ASK_SECONDS)
         with self.stopping.deferred():
             try:
                 with self.watchdog.watched(training.stall_seconds):
@@ -159,11 +180,14 @@ class Fitting:
             finally:
                 writer.close()
         self.reporter.position = dict
-        self.reporter.update(step=0, seconds_left=None)
+        trained = len(progress.history)
+        self.reporter.update(step=0, seconds_left=None, finish_after_epoch=trained if progress.finished_early else None)
         scalars.close()
-        if len(progress.history) < training.epochs:
-            log.info("Stopped early, after epoch %d of %d", len(progress.history), training.epochs)
-        return progress.history
+        if progress.finished_early:
+            log.info("Finished early on request (spec.finish), after epoch %d of %d", trained, training.epochs)
+        elif trained < training.epochs:
+            log.info("Stopped early, after epoch %d of %d", trained, training.epochs)
+        return Fitted(progress.history, progress.finished_early)
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
         """Puts back what was written until a checkpoint was taken. The log is that of one training only."""

@@ -14,6 +14,7 @@ from epochal_trainer.checkpoint import Position, Snapshot
 from epochal_trainer.data import Dataset
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.model import keras_objects
+from epochal_trainer.model.callbacks import KeepAverages
 from epochal_trainer.reporting import history
 from epochal_trainer.training.callback_list import CallbackList
 from epochal_trainer.training.progress import Progress
@@ -74,6 +75,11 @@ def fit(
             if position.begun:
                 _finish_epoch(model, everything, position, steps=order.steps, batches=batches, validation=held_out)
                 finished += 1
+            elif not model.stop_training and progress.ends_here():
+                for callback in callbacks:
+                    if isinstance(callback, KeepAverages):
+                        callback.on_epoch_end(finished - 1)
+                progress.last.on_epoch_end(finished - 1)  # which takes a checkpoint
             if model.stop_training:
                 finished = training.epochs
         model.fit(

@@ -13,6 +13,7 @@ from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
+from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             too.
         checkpointer: Takes checkpoints; None to take none.
         ends_on_nan: Whether a loss that is no number ends the training.
+        finish: Says whether to finish early.
+        least: Epochs that it is not finished before.
+
+    Attributes:
+        finished_early: Whether it has been finished early, as it was asked to.
     """
 
     def __init__(
@@ -52,9 +58,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         on_step: Callable[[int, int], None],
         checkpointer: Checkpointer | None = None,
         ends_on_nan: bool = True,
+        finish: Finish | None = None,
+        least: int = 1,
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
+        self.finished_early = False
         self.last = _Last(self._on_epoch_over)
         self._epochs = epochs
         self._steps = steps
@@ -63,6 +72,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step = on_step
         self._checkpointer = checkpointer
         self._ends_on_nan = ends_on_nan
+        self._finish = finish or Finish()
+        self._least = least
         self._step = 0
         self._began = time.monotonic()
         self._next_line = math.inf
@@ -71,7 +82,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def position(self) -> dict[str, Any]:
         """Returns how far the running epoch has come, as fields of a report. Safe to call from any thread."""
-        return {"step": self._step, "seconds_left": self._seconds_left()}
+        after = self._ends_after(len(self.history) + 1)
+        return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": after}
 
     def at(self) -> str:
         """Returns where the training is, for people."""
@@ -80,8 +92,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def resume(self, snapshot: Snapshot) -> None:
         """Takes over from a checkpoint, once the training has begun and so has the epoch that was running."""
         self.history[:] = snapshot.history
+        self.finished_early = snapshot.state.finished_early
         self._step = snapshot.state.position.step
         self._began = time.monotonic() - snapshot.state.seconds
+
+    def ends_here(self) -> bool:
+        """Ends the training at the end of the epoch that it goes on from, if it is to be finished by then."""
+        self._end_if_asked()
+        return self.finished_early
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
@@ -145,7 +163,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
         best = history.best(self.history)
         is_best = best is not None and best.epoch == epoch + 1
-        left = seconds * (self._epochs - epoch - 1)
+        self._end_if_asked()
+        left = 0.0 if self.finished_early else seconds * (self._epochs - epoch - 1)
         log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=is_best))
         self._on_epoch(self.history)
 
@@ -155,7 +174,28 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             return
         epoch = len(self.history)
         if self._checkpointer.due_after(epoch) or epoch == self._epochs or self.model.stop_training:
-            self._checkpointer.store(self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0))
+            taken = self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
+            self._checkpointer.store(taken.changed(finished_early=self.finished_early))
+
+    def _ends_after(self, epoch: int) -> int | None:
+        """Returns the epoch that is to be the last one, early, if that is asked for.
+
+        Args:
+            epoch: The first that may be.
+        """
+        after = self._finish.after(max(epoch, self._least))
+        return None if after is None else min(after, self._epochs)
+
+    def _end_if_asked(self) -> None:
+        """Ends the training after the epoch that has just ended, if that is asked for, and there were more to come.
+
+        The user's callbacks see it as they see that one of them has ended it.
+        """
+        epoch = len(self.history)
+        after = self._ends_after(epoch)
+        if after is not None and after <= epoch < self._epochs:
+            self.finished_early = True
+            self.model.stop_training = True
 
     def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
         """Takes a checkpoint within the running epoch."""
@@ -180,7 +220,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _seconds_left(self) -> float | None:
         return history.seconds_left(
-            epochs=self._epochs,
+            epochs=self._ends_after(len(self.history) + 1) or self._epochs,
             finished=len(self.history),
             fraction=self._step / self._steps,
             elapsed=time.monotonic() - self._began,
