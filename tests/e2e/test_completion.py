@@ -1,6 +1,7 @@
 """A TrainingJob trains: its status, its results, its Events and its pod are as the README says."""
 
 import csv
+import hashlib
 import io
 import json
 from datetime import datetime
@@ -91,6 +92,35 @@ def test_results_hold_no_credentials(results: dict[str, bytes]) -> None:
     assert [name for name, text in found.items() if any(key in text for key in keys)] == []
 
 
+def test_models_say_which_epoch_they_hold(namespace: Namespace, finished: Object, results: dict[str, bytes]) -> None:
+    """EarlyStopping has restored the best epoch's weights, by what is monitored: there is one model."""
+    status = finished["status"]
+    (model,) = status["results"]["models"]
+    assert (model["name"], model["uri"]) == ("model.keras", status["results"]["model"])
+    assert model["epoch"] == status["best"]["epoch"]
+    assert model["sha256"] == hashlib.sha256(results["model.keras"]).hexdigest()
+    (note,) = [event["message"] for event in namespace.events() if event["reason"] == "Completed"]
+    assert f"model.keras holds epoch {model['epoch']}, the best (val_loss " in note
+
+
+def test_the_best_model_lies_beside_the_last_one(namespace: Namespace, store: Minio) -> None:
+    """What tells the best epoch is told everywhere: here the first one, whose loss is the highest."""
+    worst = {"metric": "loss", "mode": "Max"}
+    namespace.apply(digits("worst", training__epochs=3, training__callbacks=[], training__monitor=worst))
+    status = namespace.complete("worst")
+    last, best = status["results"]["models"]
+    assert [(one["name"], one["epoch"]) for one in (last, best)] == [("model.keras", 3), ("best.keras", 1)]
+    assert (status["best"]["epoch"], status["best"]["metric"], status["best"]["mode"]) == (1, "loss", "Max")
+    assert float(best["test"]["loss"]) > float(status["test"]["loss"])
+    assert status["display"]["metric"].startswith("loss ")
+    found = buckets.objects(store, status["results"]["uri"])
+    for one in (last, best):
+        assert hashlib.sha256(found[one["name"]]).hexdigest() == one["sha256"]
+    (note,) = [event["message"] for event in namespace.events("worst") if event["reason"] == "Completed"]
+    assert "model.keras holds epoch 3 (loss " in note
+    assert "best.keras holds epoch 1, the best (loss " in note
+
+
 def test_history_has_a_row_for_each_epoch(finished: Object, results: dict[str, bytes]) -> None:
     rows = list(csv.DictReader(io.StringIO(results["history.csv"].decode())))
     assert [int(row["epoch"]) for row in rows] == list(range(1, finished["status"]["progress"]["epoch"] + 1))
@@ -148,3 +178,6 @@ def test_explain_reads_well() -> None:
     text = kubectl("explain", "tj.spec.data")
     assert "Bucket that holds the data." in text
     assert "Format of the objects." in text
+    text = " ".join(kubectl("explain", "tj.spec.training").split())
+    for default in ("Default: 1.", "Default: 32.", "Default: RMSprop", "Default: 0."):
+        assert default in text

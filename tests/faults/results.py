@@ -30,7 +30,9 @@ class Results:
         self._store = store
         self.weights = self._weights()
         self.history = self._history()
-        self.test = json.loads(self.read("summary.json"))["test"]
+        summary = json.loads(self.read("summary.json"))
+        self.test = summary["test"]
+        self.models = [(one["name"], one["epoch"], one["weights"]) for one in summary["models"]]
 
     def read(self, name: str) -> bytes:
         """Returns an object of the folder."""
@@ -50,6 +52,8 @@ class Results:
             found.append(f"history.csv has {rows}, and they differ from epoch {first} on")
         if self.test != other.test:
             found.append(f"test figures are {self.test} and {other.test}")
+        if self.models != other.models:
+            found.append(f"models are {self.models} and {other.models}")
         return found
 
     def _weights(self) -> Arrays:

@@ -18,6 +18,7 @@ from epochal_trainer.data import Dataset, Order, Samples, Spec
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.training import loop
 from epochal_trainer.training.progress import Progress
 
@@ -139,6 +140,7 @@ def train(
         epochs=TRAINING.epochs,
         steps=order.steps,
         stopping=Stopping(),
+        monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         checkpointer=checkpointer,

@@ -1,6 +1,7 @@
 """Trainings that are killed: real processes, real signals, at moments that differ from run to run."""
 
 import csv
+import json
 import random
 import signal
 import subprocess
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 EPOCHS = 16
 PATIENT = {"callback": "EarlyStopping", "monitor": "val_loss", "patience": EPOCHS, "restore_best_weights": True}
+WORST = {"metric": "loss", "mode": "Max"}
+"""Makes the first epoch the best one: its weights have to outlive all that comes after it."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,7 @@ def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
         "epochs": EPOCHS,
         "checkpoint": {"everySeconds": 1},
         "callbacks": [PATIENT],
+        "monitor": WORST,
     } | training
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -67,11 +71,19 @@ def strike(
 
 
 def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
-    """Returns what a training left: weights, history without seconds, log."""
+    """Returns what a training left: weights of both models, history without seconds, log."""
     (results,) = (folder / "default/digits").iterdir()
     rows = list(csv.reader((results / "history.csv").read_text().splitlines()))
-    model = keras.saving.load_model(results / "model.keras")
-    return model.get_weights(), [row[:1] + row[2:] for row in rows], (results / "training.log").read_text()
+    models = [keras.saving.load_model(results / name) for name in ("model.keras", "best.keras")]
+    weights = [weight for model in models for weight in model.get_weights()]
+    return weights, [row[:1] + row[2:] for row in rows], (results / "training.log").read_text()
+
+
+def models(folder: Path) -> list[dict[str, Any]]:
+    """Returns what a training says of its models, but for their files, which hold when they were saved."""
+    (results,) = (folder / "default/digits").iterdir()
+    found: list[dict[str, Any]] = json.loads((results / "summary.json").read_text())["models"]
+    return [{name: value for name, value in one.items() if name != "sha256"} for one in found]
 
 
 def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, moment: random.Random) -> None:
@@ -91,6 +103,11 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, mom
     for one, other in zip(weights, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert same == history
+    assert models(folder / "killed") == models(folder / "whole")
+    assert [(one["name"], one["epoch"] == 1) for one in models(folder / "whole")] == [
+        ("model.keras", False),
+        ("best.keras", True),
+    ]
     assert [log.count(f"Epoch {epoch:>2}/{EPOCHS} ") for epoch in range(1, EPOCHS + 1)] == [1] * EPOCHS
     assert log.count("Going on from") == 2
 

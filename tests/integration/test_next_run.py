@@ -11,10 +11,12 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from epochal_trainer.checkpoint import archive
+from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
 from epochal_trainer.reporting import curves
 from epochal_trainer.run import Folders, run
+from epochal_trainer.storage import FolderBucket
+from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.training import loop
 
 from .conftest import undone
@@ -35,14 +37,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def train_job(folder: Path, uid: str = "1", *, finish: bool = False, **training: Any) -> int:
+def train_job(folder: Path, uid: str = "1", *, best: bool | None = None, finish: bool = False, **training: Any) -> int:
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
         "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
-        "results": {"bucket": "results"},
+        "results": {"bucket": "results"} | ({} if best is None else {"best": best}),
         "finish": finish,
     }
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
@@ -172,3 +174,97 @@ def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path)
     again = {"uri": "s3://results/lab/tiny/1/"}
     assert train_job(folder, "2", epochs=9, callbacks=[NEVER_BETTER], continueFrom=again) == 0
     assert summary(folder, "2")["epochs"] == 5
+    assert summary(folder, "2")["best"]["epoch"] > 3  # of its own epochs
+
+
+WORST = {"metric": "loss", "mode": "Max"}
+"""Makes an early epoch the best one."""
+
+
+def test_the_best_model_lies_beside_the_last_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_job(folder, epochs=4, monitor=WORST, metrics=["accuracy"]) == 0
+    last, best = summary(folder)["models"]
+    assert [(one["name"], one["epoch"]) for one in (last, best)] == [("model.keras", 4), ("best.keras", 1)]
+    for one in (last, best):
+        path = results(folder) / one["name"]
+        model = keras.saving.load_model(path)
+        assert (one["sha256"], one["weights"]) == (sha256(path), digest(model))
+        figures = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
+        assert one["test"] == pytest.approx(figures, rel=1e-5)
+    assert summary(folder)["test"] == last["test"] != best["test"]
+    assert summary(folder)["best"] == {
+        "epoch": 1,
+        "metric": "loss",
+        "mode": "Max",
+        "value": best["metrics"]["loss"],
+    }
+    log = (results(folder) / "training.log").read_text().splitlines()
+    said = log[-1].split("  ", 1)[1]
+    assert said.startswith("4 epochs trained; model.keras holds epoch 4 (loss ")
+    assert "; best.keras holds epoch 1, the best (loss " in said
+    assert capsys.readouterr().out.rstrip().endswith(f"Done: {said}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"monitor": WORST, "best": False}, "epoch 1 was better (loss {}), but is not there: spec.results.best is"),
+        ({"epochs": 1}, "1 epoch trained; model.keras holds epoch 1 (loss "),
+        (
+            {
+                "callbacks": [
+                    {"callback": "EarlyStopping", "monitor": "loss", "mode": "max", "restore_best_weights": True}
+                ]
+            },
+            "model.keras holds epoch 1, the best (loss ",
+        ),
+    ],
+    ids=["not asked for", "one epoch", "restored"],
+)
+def test_one_model_is_left_where_there_is_no_other(folder: Path, fields: dict[str, Any], said: str) -> None:
+    assert train_job(folder, **fields) == 0
+    (only,) = summary(folder)["models"]
+    assert only["name"] == "model.keras"
+    assert not (results(folder) / "best.keras").exists()
+    assert said.split("{}", maxsplit=1)[0] in (results(folder) / "training.log").read_text().splitlines()[-1]
+
+
+def test_a_storage_that_gives_back_another_model_is_told_and_tried_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download = FolderBucket.download
+
+    def other(bucket: FolderBucket, key: str, path: Path) -> str:
+        if not key.endswith(".keras"):
+            return download(bucket, key, path)
+        path.write_bytes(b"theirs")
+        return sha256(path)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(FolderBucket, "download", other)
+        assert train_job(folder) == os.EX_TEMPFAIL
+    assert "StorageError: " in capsys.readouterr().out
+    assert train_job(folder) == 0
+    assert (summary(folder)["attempt"], summary(folder)["epochs"]) == (2, 3)
+
+
+def test_a_file_that_does_not_hold_what_was_evaluated_is_our_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save = keras.Model.save
+
+    def spoiled(model: keras.Model, path: Path) -> None:
+        weights = model.get_weights()
+        model.set_weights([weight + 1 for weight in weights])
+        save(model, path)
+        model.set_weights(weights)
+
+    monkeypatch.setattr(keras.Model, "save", spoiled)
+    assert train_job(folder) == 1
+    assert "that is a fault of Epochal, or of Keras, and none of spec, data or storage" in capsys.readouterr().out
+
+
+def test_what_is_monitored_must_be_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_job(folder, metrics=["accuracy"], monitor={"metric": "val_accuracy"}) == 64
+    printed = capsys.readouterr().out
+    assert "InvalidTraining: spec.training.monitor.metric: must be one of loss, accuracy, found 'val_acc" in printed

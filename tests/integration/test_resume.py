@@ -14,12 +14,25 @@ import pytest
 from epochal_api.network import Network
 from epochal_api.report import Answer
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Store, Writer, variables
+from epochal_trainer.checkpoint import (
+    BestWeights,
+    Checkpointer,
+    Costs,
+    Facts,
+    Files,
+    Position,
+    Snapshot,
+    Store,
+    Writer,
+    digest,
+    variables,
+)
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
@@ -85,7 +98,10 @@ class Trained:
     history: list[Epoch]
     scratch: Path
     taken: list[Snapshot]
-    finished_early: bool = False
+    digest: str
+    best: tuple[int, str] | None
+    """The best epoch, and the digest of the weights that were kept of it."""
+    finished_early: bool
 
     def figures(self) -> list[tuple[int, float | None, dict[str, float]]]:
         return [(epoch.number, epoch.learning_rate, dict(epoch.metrics)) for epoch in self.history]
@@ -121,6 +137,7 @@ def run(
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]
     facts = Facts(samples=50, batch_size=16, steps=STEPS, seed=spec.seed, optimizer={}, data={})
     costs = Costs()
+    best = BestWeights(model, user, costs)
     writer = Writer((written if written is not None else []).append, costs)
     checkpointer = None
     if kind is not None:
@@ -134,11 +151,13 @@ def run(
             facts=facts,
             attempt=1,
             versions={},
+            best=best,
         )
     progress = Progress(
         epochs=epochs,
         steps=STEPS,
         stopping=stopping or Stopping(),
+        monitor=Monitor("loss", "Max"),  # an early epoch is the best: its weights have a long way to go
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         checkpointer=checkpointer,
@@ -156,13 +175,16 @@ def run(
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.on_train_end()  # which who is told to stop leaves out
     taken = checkpointer.taken if isinstance(checkpointer, Recorder) else []
-    return Trained(model.get_weights(), progress.history, scratch, taken, finished_early=progress.finished_early)
+    kept = (best.kept.epoch, best.kept.digest()) if best.kept else None
+    early = progress.finished_early
+    return Trained(model.get_weights(), progress.history, scratch, taken, digest(model), kept, early)
 
 
 def assert_same(one: Trained, other: Trained) -> None:
     for here, there in zip(one.weights, other.weights, strict=True):
         np.testing.assert_array_equal(here, there)
     assert one.figures() == other.figures()
+    assert one.best == other.best
     logs = [(trained.scratch / "callbacks/log.csv").read_text() for trained in (one, other)]
     assert logs[0] == logs[1]
     models = [keras.saving.load_model(trained.scratch / "callbacks/best.keras") for trained in (one, other)]
@@ -176,7 +198,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> None:
-    assert_same(run(tmp_path, kind=None), whole)
+    assert_same(replace(run(tmp_path, kind=None), best=whole.best), whole)
     assert len(csv.DictReader((tmp_path / "callbacks/log.csv").read_text().splitlines()).fieldnames or []) == 6
     assert [epoch.learning_rate for epoch in whole.history] != [whole.history[0].learning_rate] * 3
 
@@ -186,12 +208,13 @@ def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> N
     [
         Position(epoch=0, step=0, begun=True),
         Position(epoch=0, step=3, begun=True),
+        Position(epoch=1),
         Position(epoch=1, step=2, begun=True),
         Position(epoch=1, step=STEPS, begun=True),
         Position(epoch=2),
         Position(epoch=3),
     ],
-    ids=["first step", "last step", "middle", "validation", "end of an epoch", "end of the training"],
+    ids=["first step", "last step", "best epoch", "middle", "validation", "end of an epoch", "end of the training"],
 )
 def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
@@ -199,6 +222,25 @@ def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> 
     start = store.newest()
     assert start is not None
     assert_same(run(tmp_path / "resumed", start=start), whole)
+
+
+def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path: Path) -> None:
+    assert whole.best is not None
+    epoch, kept = whole.best
+    assert epoch < 3
+    assert digest_after(epoch, tmp_path / "raw") == kept
+    averaged: dict[str, Any] = {"optimizer": {"name": "SGD", "momentum": 0.9, "use_ema": True}, "layers": DENSE}
+    for swap in (SWAP, {**SWAP, "swap_on_epoch": False}):
+        fields = {**averaged, "callbacks": [swap, *CALLBACKS[2:]]}
+        one = run(tmp_path / str(swap["swap_on_epoch"]), **fields)
+        assert one.best is not None
+        assert one.best[1] == digest_after(one.best[0], tmp_path / f"{swap['swap_on_epoch']} again", **fields)
+
+
+def digest_after(epochs: int, scratch: Path, **fields: Any) -> str:
+    """Returns the digest of what Keras leaves after so many epochs: without callbacks that restore others."""
+    fields = {"callbacks": CALLBACKS[1:]} | fields
+    return run(scratch, epochs=epochs, **fields).digest
 
 
 DENSE: list[dict[str, Any]] = [{"layer": "Flatten"}, {"layer": "Dense", "units": 3, "activation": "softmax"}]

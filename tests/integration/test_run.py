@@ -26,6 +26,7 @@ from epochal_api.report import Termination, decode_termination
 from epochal_trainer.__main__ import app
 from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.run import Folders, run
+from epochal_trainer.storage.bucket import sha256
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
@@ -101,13 +102,17 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
     figures = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
     summary = json.loads((results / "summary.json").read_text())
     assert summary["test"] == pytest.approx(figures, rel=1e-5)
+    kept = summary["models"][0]
+    assert (kept["name"], kept["epoch"], kept["test"]) == ("model.keras", 3, summary["test"])
+    assert kept["metrics"] == summary["metrics"]
+    assert kept["sha256"] == summary["digests"]["model"] == sha256(results / "model.keras")
     assert summary["metrics"]["val_loss"] == float(rows[-1]["val_loss"])
     assert summary["spec"]["training"]["epochs"] == 3
     assert set(summary["versions"]) == {"python", "epochal", "keras", "tensorflow", "numpy"}
     assert list(summary["seconds"]) == ["import", "start", "network", "storage", "data", "training", "test", "results"]
     assert summary["checkpoints"]["taken"] >= 1
     assert summary["checkpoints"]["bytes"] > 0
-    assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds"}
+    assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds", "bestSeconds"}
     assert len(summary["digests"]["model"]) == len(summary["digests"]["data"]["tiny.npz"]) == 64
 
     log = (results / "training.log").read_text()

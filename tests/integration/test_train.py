@@ -13,6 +13,7 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training import loop
 from epochal_trainer.training.progress import Progress
@@ -61,6 +62,7 @@ def fit(
         epochs=spec.epochs,
         steps=data.order(batch_size=spec.batch_size, seed=spec.seed).steps,
         stopping=stopping or Stopping(),
+        monitor=Monitor("loss"),
         on_epoch=on_epoch,
         on_step=lambda *_: None,
         ends_on_nan=spec.terminate_on_nan,

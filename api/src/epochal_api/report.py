@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from epochal_api.model import Model
-from epochal_api.status import MAX_NAMES, Stage
+from epochal_api.status import MAX_NAMES, Mode, Stage
 from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
@@ -52,6 +52,8 @@ class BestEpoch(ProgressModel):
     """The epoch, counted from 1."""
     metric: MetricName
     """What it was best in."""
+    mode: Mode | None = None
+    """Whether the lowest value is the best, or the highest. A trainer of before this field knows losses only."""
     value: float
     """The value it reached."""
 
@@ -74,6 +76,19 @@ class Artifacts(ProgressModel):
     """The trained model, once it is stored."""
     log: Uri | None = None
     """The log, once it is stored."""
+
+
+class StoredModel(ProgressModel):
+    """A model among the results: stored, read back, and found to hold the weights that were evaluated."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+    """Its file in the folder of all results."""
+    epoch: Annotated[int, Field(ge=1, le=2**53)]
+    """The epoch whose weights it holds, counted from 1."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """The file's SHA-256."""
+    test: Values | None = None
+    """Figures on the test set of a model beside the one that `Report.test` tells of."""
 
 
 class Waiting(ProgressModel):
@@ -119,6 +134,8 @@ class Report(ProgressModel):
     """How large the network is."""
     artifacts: Artifacts | None = None
     """Where the results lie."""
+    models: Annotated[list[StoredModel], Field(max_length=MAX_NAMES)] | None = None
+    """The trained models, once they are stored."""
     waiting: Waiting | None = None
     """What it waits for, if it cannot go on or cannot store what it has."""
     finish_after_epoch: Count | None = None

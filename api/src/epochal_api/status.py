@@ -19,8 +19,12 @@ from epochal_api.model import StatusModel
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed")
+Mode = Literal["Min", "Max"]
+"""Whether the lowest value of a figure is the best, or the highest."""
 MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
+MAX_MODELS = 4
+"""Models that a status tells of."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 SPEC_APPLIED = "SpecApplied"
@@ -79,7 +83,9 @@ class Best(StatusModel):
     epoch: int
     """The epoch, counted from 1."""
     metric: Annotated[str, Field(max_length=128)]
-    """What it was best in: val_loss where there is validation, else loss."""
+    """What it was best in, as spec.training.monitor says."""
+    mode: Mode | None = None
+    """Whether the lowest value is the best (Min), or the highest (Max)."""
     value: str
     """The value it reached."""
 
@@ -93,6 +99,24 @@ class NetworkSize(StatusModel):
     """Layers, the input not counted."""
 
 
+Figures = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=128)]
+
+
+class StoredModel(StatusModel):
+    """A model among the results."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its file: model.keras, which Keras' fit has left, or best.keras, of the best epoch."""
+    uri: Annotated[str, Field(max_length=2048)]
+    """Where the file lies."""
+    epoch: int
+    """The epoch whose weights it holds, counted from 1."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the file, in hex."""
+    test: Figures | None = None
+    """Figures on the test set of a model beside model.keras, whose are status.test."""
+
+
 class Stored(StatusModel):
     """Where the results lie."""
 
@@ -102,6 +126,17 @@ class Stored(StatusModel):
     """The trained model."""
     log: Annotated[str, Field(max_length=2048)] | None = None
     """The training's log."""
+    models: (
+        Annotated[
+            list[StoredModel],
+            Field(
+                max_length=MAX_MODELS,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+            ),
+        ]
+        | None
+    ) = None
+    """The trained models and the epochs whose weights they hold, once they are stored and were read back."""
 
 
 class Display(StatusModel):
@@ -115,9 +150,6 @@ class Display(StatusModel):
     """Time until training is expected to end, as of the last report."""
 
 
-Figures = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=128)]
-
-
 class ReportedStatus(StatusModel):
     """The part of the status that comes from the trainer's reports: it has a field manager of its own."""
 
@@ -128,7 +160,7 @@ class ReportedStatus(StatusModel):
     best: Best | None = None
     """The best epoch so far."""
     test: Figures | None = None
-    """Figures of the trained network on the test set."""
+    """Figures of model.keras on the test set."""
     network: NetworkSize | None = None
     """How large the network is."""
     results: Stored | None = None

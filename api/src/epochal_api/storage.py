@@ -201,6 +201,13 @@ class Results(Model):
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
     """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/."""
+    best: Annotated[
+        bool,
+        # The API server fills no default in: a trainer of before this field takes what it does not name.
+        Field(json_schema_extra={"default": None}),
+    ] = True
+    """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
+    training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
         """Returns the folder of one job's results, without a slash at its end."""

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from epochal_api.model import Model, ObjectName, Rule, cel
 from epochal_api.network import Callback, Named, NameOrObject
+from epochal_api.text import PRINTABLE_PATTERN
 
 URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
 
@@ -63,21 +64,32 @@ class ContinueFrom(Model):
         return self
 
 
+class Monitor(Model):
+    """The figure that tells which epoch is the best."""
+
+    metric: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
+    """Name of a figure, as in status.metrics: such as val_loss, or val_accuracy where accuracy is a metric."""
+    mode: Literal["Min", "Max"] | None = None
+    """Whether the lowest is the best (Min), or the highest (Max). Default: what Keras says of the metric."""
+
+
 class Training(Model):
     """How the network is trained."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """How many times to go through the training set."""
+    """How many times to go through the training set. Default: 1."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
-    """Samples per step."""
+    """Samples per step. Default: 32."""
     optimizer: NameOrObject = Named(name="RMSprop")
-    """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}."""
+    """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}. Default:
+    RMSprop, with Keras' own arguments."""
     loss: NameOrObject
     """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
     metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
     """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result."""
+    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result.
+    Default: 0."""
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
         # The API server fills no default in: a trainer of before this field takes what it does not name.
@@ -88,6 +100,10 @@ class Training(Model):
     does it. The last layer computes in float32, unless it has a dtype of its own."""
     callbacks: Annotated[list[Callback], Field(max_length=32)] = []
     """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""
+    monitor: Monitor | None = None
+    """What tells the best epoch, in the status, the series, the log, the curves and for best.keras. Default: what
+    EarlyStopping monitors, else ReduceLROnPlateau, else a ModelCheckpoint with save_best_only, else val_loss, else
+    loss. These callbacks go by their own monitor all the same."""
     terminate_on_nan: Annotated[bool, Field(alias="terminateOnNaN")] = True
     """Whether a loss that is no finite number ends the job, with the reason NonFiniteLoss."""
     stall_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = 600

@@ -56,10 +56,26 @@ def test_committed_crd_is_current() -> None:
     assert committed == custom_resource_definition(), "run `make manifests`"
 
 
-def test_an_older_trainer_reads_what_does_not_name_a_precision() -> None:
-    (precision,) = [node for path, node in SPEC if path == "spec.training.precision"]
-    assert precision["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]
-    assert "default" not in precision
+@pytest.mark.parametrize("field", ["spec.training.precision", "spec.training.monitor", "spec.results.best"])
+def test_an_older_trainer_reads_what_does_not_name_a_field_that_is_new(field: str) -> None:
+    (found,) = [node for path, node in SPEC if path == field]
+    assert "default" not in found
+
+
+@pytest.mark.parametrize(
+    ("field", "default"), [("epochs", 1), ("batchSize", 32), ("optimizer", {"name": "RMSprop"}), ("seed", 0)]
+)
+def test_defaults_are_explained(field: str, default: object) -> None:
+    (found,) = [node for path, node in SPEC if path == f"spec.training.{field}"]
+    assert found["default"] == default
+    word = default["name"] if isinstance(default, dict) else default
+    assert f"Default: {word}" in " ".join(found["description"].split())
+
+
+def test_what_an_enumeration_may_be_is_said() -> None:
+    enums = {path: node["enum"] for path, node in SPEC + STATUS if "enum" in node}
+    assert enums["spec.training.precision"] == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert enums["spec.training.monitor.mode"] == enums["status.best.mode"] == ["Min", "Max"]
 
 
 def test_an_operator_of_before_is_not_given_a_field_that_nobody_wrote() -> None:

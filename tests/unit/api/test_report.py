@@ -24,7 +24,14 @@ def test_a_loss_that_is_not_a_number_travels() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"attempt": -1}, {"sequence": -1}, {"stage": "Dreaming"}, {"metrics": {"a\nb": 1.0}}],
+    [
+        {"attempt": -1},
+        {"sequence": -1},
+        {"stage": "Dreaming"},
+        {"metrics": {"a\nb": 1.0}},
+        {"models": [{"name": "../a.keras", "epoch": 1, "sha256": "0" * 64}]},
+        {"models": [{"name": "a.keras", "epoch": 1, "sha256": "0" * 63}]},
+    ],
 )
 def test_a_bad_report_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

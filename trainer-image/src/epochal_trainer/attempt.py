@@ -3,7 +3,7 @@
 import logging
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,16 +25,15 @@ from epochal_trainer.lib.text import duration, figure, readable
 from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.indices import check_indices
-from epochal_trainer.reporting import curves, history
+from epochal_trainer.model.monitor import monitor_of
+from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish import Finish
-from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import (
     CALLBACKS,
-    CURVES,
-    HISTORY,
     LOG,
     MODEL,
     SUMMARY,
@@ -44,9 +43,8 @@ from epochal_trainer.reporting.results import (
 )
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.bucket import sha256
-from epochal_trainer.training import loop
-from epochal_trainer.training.fitting import STAGING, Fitting, reached_before
+from epochal_trainer.training import loop, models
+from epochal_trainer.training.fitting import STAGING, Fitting, Trained, reached_before
 from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -122,6 +120,7 @@ class Attempt:
         self._watchdog = watchdog
         self._finish = finish
         self._pod = pod
+        self._keeps_best = job.spec.results.best and job.spec.training.epochs > 1
         self._costs = checkpoint.Costs()
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
@@ -172,11 +171,13 @@ class Attempt:
                 **reached_before(start),
             )
         with stages.stage("data"):
-            data = self._load(opened.data, model, held=start.snapshot.size if start else 0)
+            data = self._load(opened.data, model, held=start.snapshot.held if start else 0)
+            monitor = self._check_figures(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
-        with stages.stage("training"), HistoryWriter(results, self._scratch, title) as written:
+        written = HistoryWriter(results, self._scratch, title=title, monitor=monitor)
+        with stages.stage("training"), written:
             fitting = Fitting(
                 spec.training,
                 self._scratch,
@@ -186,18 +187,21 @@ class Attempt:
                 versions=versions(),
                 costs=self._costs,
                 finish=self._finish,
+                monitor=monitor,
+                keeps_best=self._keeps_best,
             )
-            epochs, finished_early = fitting.run(
+            trained = fitting.run(
                 model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=written.put
             )
-        test = None
-        if data.test is not None:
-            with stages.stage("test"):
-                test = self._evaluate(model, data.test, epoch=len(epochs))
-                log.info("Test  %s", "  ".join(f"{name} {figure(value)}" for name, value in test.items()))
-        outcome = _outcome(epochs, test, of=spec.training.epochs if finished_early else None)
+
+        def evaluate(name: str) -> Mapping[str, float] | None:
+            return self._test(model, data.test, name, epoch=len(trained.epochs))
+
+        left = models.evaluated(model, trained, folder=self._scratch, stages=stages, evaluate=evaluate)
+        sentence = models.sentence(left, trained, monitor, epochs=spec.training.epochs, keeps_best=self._keeps_best)
+        outcome = Outcome(FINISHED_EARLY if trained.finished_early else COMPLETED, sentence)
         with self._stopping.deferred():
-            self._store(model, data, epochs, test, attempt=attempt, reason=outcome.reason)
+            self._store(model, left, trained, written, outcome, data_digests=data.digests, attempt=attempt)
         log.info("Time: %s", stages)
         return outcome
 
@@ -222,6 +226,7 @@ class Attempt:
             others=max(0, capacity() - memory),
             gpus=gpus,
             training=training,
+            keeps_best=self._keeps_best,
         )
         compile.compile_model(model, training)
         return model
@@ -250,10 +255,18 @@ class Attempt:
         sets = [samples for samples in (data.train, data.validation, data.test) if samples]
         size = sum(samples.nbytes for samples in sets)
         log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
-        figures = compile.check_labels(model, spec.training, data.train.labels)
-        names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
-        callbacks.check_figures(spec.training.callbacks, names)
         return data
+
+    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
+        """Checks loss, metrics and what is monitored beside the data, and returns what tells the best epoch."""
+        training = self._job.spec.training
+        figures = compile.check_labels(model, training, data.train.labels)
+
+        def validated(names: Iterable[str]) -> list[str]:
+            return [*names, *(f"val_{name}" for name in names if data.validation is not None)]
+
+        callbacks.check_figures(training.callbacks, validated(figures))
+        return monitor_of(training, model, validated(history.figures(figures)))
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
         keep = self._job.spec.training.checkpoint.keep
@@ -265,78 +278,78 @@ class Attempt:
         bucket = buckets.results if name == self._job.spec.results.bucket else buckets.named(name)
         return bucket, folder.strip("/")
 
-    def _evaluate(self, model: keras.Model, test: Samples, *, epoch: int) -> dict[str, float]:
+    def _test(self, model: keras.Model, test: Samples | None, name: str, *, epoch: int) -> dict[str, float] | None:
+        """Returns the figures of a model on the test set, if there is one."""
+        if test is None:
+            return None
         training = self._job.spec.training
-        with self._watchdog.watched(training.stall_seconds):
-            return loop.evaluate(
+        with self._stages.stage("test"), self._watchdog.watched(training.stall_seconds):
+            figures = loop.evaluate(
                 model, test, batch_size=training.batch_size, on_step=lambda: self._watchdog.at(epoch, 0)
             )
+        told = "  ".join(f"{key} {figure(value)}" for key, value in figures.items())
+        log.info("Test  %s%s", told, "" if name == MODEL else f"  ({name})")
+        return figures
 
     def _store(
         self,
         model: keras.Model,
-        data: DataSets,
-        epochs: Sequence[Epoch],
-        test: dict[str, float] | None,
+        left: Sequence[models.Model],
+        trained: Trained,
+        written: HistoryWriter,
+        outcome: Outcome,
         *,
+        data_digests: Mapping[str, str],
         attempt: int,
-        reason: str,
     ) -> None:
         assert self._attempts is not None  # noqa: S101 - the storage was found in order
         assert self._results is not None  # noqa: S101
         results, scratch, metadata = self._results, self._scratch, self._job.metadata
+        test = left[0].test
         self._attempts.check()
         self._reporter.update(stage="Storing", test=test and history.reported(test))
         with self._stages.stage("results"):
-            model.save(scratch / MODEL)
-            uri = results.store(scratch / MODEL, MODEL)
-            (scratch / HISTORY).write_text(history.table(epochs), encoding="utf-8")
-            results.store(scratch / HISTORY, HISTORY)
-            curves.draw(epochs, scratch / CURVES, title=f"{metadata.namespace}/{metadata.name}")
-            results.store(scratch / CURVES, CURVES)
+            stored = models.store(left, model, results, scratch)
+            written.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
+            log.info("%s", outcome.message)  # the last line of the log that is stored
             results.store(scratch / LOG, LOG)
         content = {
             "job": {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid},
             "attempt": attempt,
             "started": self._started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": reason,
-            "epochs": len(epochs),
-            "metrics": dict(epochs[-1].metrics),
-            "best": best.dump() if (best := history.best(epochs)) else None,
+            "reason": outcome.reason,
+            "epochs": len(trained.epochs),
+            "metrics": dict(trained.epochs[-1].metrics),
+            "best": trained.best.dump() if trained.best else None,
             "test": test,
+            "models": [
+                {
+                    "name": one.name,
+                    "epoch": one.epoch,
+                    "sha256": there.sha256,
+                    "weights": one.weights,
+                    "metrics": one.metrics,
+                    "test": one.test,
+                }
+                for one, there in zip(left, stored, strict=True)
+            ],
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
             "checkpoints": self._costs.dump(),
-            "digests": {"data": data.digests, "model": sha256(scratch / MODEL)},
+            "digests": {"data": data_digests, "model": stored[0].sha256},
             "versions": versions(),
             "spec": self._job.spec.model_dump(mode="json"),
         }
         (scratch / SUMMARY).write_bytes(to_json(content))
         results.store(scratch / SUMMARY, SUMMARY)
-        self._reporter.update(stage="Done", artifacts=Artifacts(uri=results.uri(), model=uri, log=results.uri(LOG)))
+        artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
+        self._reporter.update(stage="Done", artifacts=artifacts, models=stored)
 
 
 def versions() -> dict[str, str]:
     """Returns the versions of what a result depends on."""
     packages = {"epochal": "epochal-trainer"} | {name: name for name in ("keras", keras.config.backend(), "numpy")}
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}
-
-
-def _outcome(epochs: Sequence[Epoch], test: dict[str, float] | None, *, of: int | None) -> Outcome:
-    """Returns what came out.
-
-    Args:
-        epochs: The epochs.
-        test: Figures on the test set.
-        of: How many epochs there were to be, if it was finished early.
-    """
-    figures = test or epochs[-1].metrics
-    where = "on the test set" if test else "in the last epoch"
-    text = ", ".join(f"{name} {figure(value)}" for name, value in list(figures.items())[:8])
-    if of is not None:
-        early = f"{len(epochs)} of {of} epochs trained, finished early on request (spec.finish)"
-        return Outcome(FINISHED_EARLY, f"{early}; {where}: {text}")
-    return Outcome(COMPLETED, f"{len(epochs)} epoch{'s' if len(epochs) != 1 else ''} trained; {where}: {text}")

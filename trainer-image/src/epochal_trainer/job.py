@@ -12,6 +12,9 @@ from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
+_LATER = {"monitor", "precision"}
+"""Fields of spec.training that came later: a run of before one of them trained the very same as one without it."""
+
 
 def read(path: Path, results: Path | None = None) -> TrainingJob:
     """Reads a TrainingJob.
@@ -48,7 +51,7 @@ def digest(job: TrainingJob) -> str:
     """Returns the SHA-256 in hex of what is trained: network, data and training."""
     training = job.spec.training
     # A run of before these fields trained the very same.
-    later: dict[str, Any] = dict.fromkeys({"precision"} - training.model_fields_set, True)
+    later: dict[str, Any] = dict.fromkeys(_LATER - training.model_fields_set, True)
     if training.continue_from is not None and "from_" not in training.continue_from.model_fields_set:
         later["continue_from"] = {"from_"}
     content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude={"training": later})

@@ -1,17 +1,17 @@
 """Which transitions of a TrainingJob are Events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition
-from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status
+from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 from epochal_api.trainingjob import Metadata
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure, last_failure
-from epochal_operator.trainingjob.progress_status import duration
+from epochal_operator.trainingjob.progress_status import duration, short
 from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
 
 
@@ -147,8 +147,24 @@ def _result(after: Status, figures: ReportedStatus) -> str:
         took = datetime.fromisoformat(after.completion_time) - datetime.fromisoformat(after.start_time)
         words.append(f"in {duration(took.total_seconds())}")
     text = " ".join(words) + (", finished early as spec.finish asked" if is_early else "")
+    if figures.results and figures.results.models:
+        return f"{text}. {_models(figures.results.models, figures)}. Results: {figures.results.uri}"
     if figures.display and figures.display.metric:
         text += f", {figures.display.metric}"
-    if figures.results and figures.results.model:
+    if figures.results and figures.results.model:  # as a trainer tells that does not say which epochs models hold
         text += f". The model: {figures.results.model}"
     return text
+
+
+def _models(models: Sequence[StoredModel], figures: ReportedStatus) -> str:
+    """Returns which epoch each model holds, what that is worth, and whether a better one is not there."""
+    best, count = figures.best, figures.progress.epoch if figures.progress else 0
+    worth = {count: (figures.metrics or {}).get(best.metric)} | {best.epoch: best.value} if best else {}
+    words = []
+    for one in models:
+        value = f" ({best.metric} {short(value)})" if best and (value := worth.get(one.epoch)) else ""
+        is_best = ", the best" if best and count > 1 and one.epoch == best.epoch else ""
+        words.append(f"{one.name} holds epoch {one.epoch}{is_best}{value}")
+    if best and all(one.epoch != best.epoch for one in models):
+        words.append(f"epoch {best.epoch} was better ({best.metric} {short(best.value)}), but is not there")
+    return "; ".join(words)

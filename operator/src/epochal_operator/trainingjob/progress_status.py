@@ -1,21 +1,36 @@
 """From a trainer's report to the part of the status that it fills, ready to read."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from epochal_api import report as reports
 from epochal_api.condition import timestamp
 from epochal_api.report import Report, Values
-from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, ReportedStatus, Status, Stored, Waiting
+from epochal_api.status import (
+    MAX_MODELS,
+    MAX_NAMES,
+    Best,
+    Display,
+    NetworkSize,
+    Progress,
+    ReportedStatus,
+    Status,
+    Stored,
+    StoredModel,
+    Waiting,
+)
 
 from epochal_operator.trainingjob.pods import clean
 
 MAX_NAMES_BYTES = 1980
 """As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
-MAX_URI_BYTES = 2048
-"""No URI is longer: a key of S3 has 1,024 bytes at most."""
+MAX_URI_BYTES = 1100
+"""No URI is longer: a bucket's name has 63 characters at most, and a key of S3 1,024 bytes."""
+MAX_MODELS_BYTES = 2560
+"""Of the models' URIs as JSON, two of which take less in any bucket; then of their figures, as far as there is room."""
 _WATCHED = ("val_loss", "loss")
+"""What is watched where a trainer does not say what tells the best epoch: before it had any, or one of before."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -33,8 +48,9 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
         Every field of the status that comes from reports: numbers that are not whole are strings of six digits. Figures
         are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
     """
-    names = _names(report.metrics or (), known=_known_names(before))
-    told = _told(report, now, _names(report.test or (), known=names))
+    watched = _watched(report.best.metric if report.best else None)
+    names = _names(report.metrics or (), known=_known_names(before), first=watched)
+    told = _told(report, now, _names(report.test or (), known=names, first=watched))
     loads = report.stage == "Loading" or report.attempt == 0
     return _with_what_was_reached(told, before) if loads and before else told
 
@@ -44,9 +60,14 @@ def _known_names(before: ReportedStatus | None) -> list[str]:
     return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
 
 
-def _names(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Returns the known names and as many more as there may be, losses before others."""
-    more = sorted(set(names) - set(known), key=lambda name: (name not in _WATCHED, name))
+def _watched(monitored: str | None) -> tuple[str, ...]:
+    """Returns the figures to watch, what tells the best epoch before losses."""
+    return (monitored, *_WATCHED) if monitored else _WATCHED
+
+
+def _names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> list[str]:
+    """Returns the known names and as many more as there may be, some before others."""
+    more = sorted(set(names) - set(known), key=lambda name: (name not in first, name))
     result: list[str] = []
     left = MAX_NAMES_BYTES
     for name in dict.fromkeys((*known, *more)):
@@ -86,11 +107,13 @@ def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
     return ReportedStatus(
         progress=progress,
         metrics=metrics,
-        best=best and Best(epoch=best.epoch, metric=best.metric, value=f"{best.value:.6g}"),
+        best=best and Best(epoch=best.epoch, metric=best.metric, mode=best.mode, value=f"{best.value:.6g}"),
         test=_figures(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
-        results=report.artifacts and _stored(report.artifacts),
-        display=_display(progress, metrics, eta=None if left is None else duration(left)),
+        results=report.artifacts and _stored(report.artifacts, report.models, names),
+        display=_display(
+            progress, metrics, best.metric if best else None, eta=None if left is None else duration(left)
+        ),
     )
 
 
@@ -108,7 +131,9 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
     if now.finish_after_epoch is None:  # It has not been told yet.
         now = now.model_copy(update={"finish_after_epoch": was.finish_after_epoch})
     fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
-    return ReportedStatus(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
+    best: Best | None = fields["best"]
+    display = _display(now, fields["metrics"], best.metric if best else None, eta=None)
+    return ReportedStatus(**fields | {"progress": now, "display": display})
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
@@ -170,10 +195,29 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored(told: reports.Artifacts) -> Stored | None:
+def _stored(told: reports.Artifacts, models: Sequence[reports.StoredModel] | None, names: list[str]) -> Stored | None:
     texts = (told.uri, told.model, told.log)
     uri, model, log = (text if text and len(text.encode()) <= MAX_URI_BYTES else None for text in texts)
-    return Stored(uri=uri, model=model, log=log) if uri else None
+    if not uri:
+        return None
+    return Stored(uri=uri, model=model, log=log, models=_models(uri, models or (), names) or None)
+
+
+def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
+    """Returns the models in a folder of results: where each lies follows from its name. Each name counts once."""
+    found: dict[str, StoredModel] = {}
+    left = MAX_MODELS_BYTES
+    for one in told[:MAX_MODELS]:
+        uri = f"{folder.rstrip('/')}/{one.name}"
+        left -= _json_size(uri)
+        if left >= 0 and len(uri.encode()) <= MAX_URI_BYTES:
+            found[one.name] = StoredModel(name=one.name, uri=uri, epoch=one.epoch, sha256=one.sha256)
+    for one in told[:MAX_MODELS]:
+        test = _figures(one.test, names) or {}
+        left -= sum(_json_size(name) + _json_size(text) for name, text in test.items())
+        if test and left >= 0 and one.name in found:
+            found[one.name] = found[one.name].model_copy(update={"test": test})
+    return list(found.values())
 
 
 def _percent(report: Report) -> int:
@@ -192,15 +236,17 @@ def _figures(values: Values | None, names: Iterable[str]) -> dict[str, str] | No
     return {name: f"{value:.6g}" for name, value in values.items() if name in kept}
 
 
-def _display(progress: Progress, metrics: Mapping[str, str] | None, *, eta: str | None) -> Display:
+def _display(
+    progress: Progress, metrics: Mapping[str, str] | None, monitored: str | None, *, eta: str | None
+) -> Display:
     metric = None
     if metrics:
-        name = next((name for name in _WATCHED if name in metrics), next(iter(metrics)))
-        metric = f"{name} {_short(metrics[name])}"
+        name = next((name for name in _watched(monitored) if name in metrics), next(iter(metrics)))
+        metric = f"{name} {short(metrics[name])}"
     return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)
 
 
-def _short(figure: str) -> str:
+def short(figure: str) -> str:
     """Returns a figure in four digits; one that is no number, as another version may have written it, as it is."""
     try:
         return f"{float(figure):.4g}"

@@ -242,6 +242,46 @@ def test_that_it_was_finished_early_is_told_with_the_result() -> None:
     assert told.note.startswith("Trained 4 of 10 epochs in 1m, finished early as spec.finish asked, val_loss 0.0436")
 
 
+DIGEST = "0" * 64
+ONE, OTHER = (
+    {"name": f"{name}.keras", "epoch": epoch, "sha256": DIGEST} for name, epoch in (("model", 10), ("best", 2))
+)
+
+
+@pytest.mark.parametrize(
+    ("models", "changes", "said"),
+    [
+        (
+            [ONE, OTHER],
+            {},
+            "model.keras holds epoch 10 (val_loss 0.0436); best.keras holds epoch 2, the best (val_loss 0.0312)",
+        ),
+        (
+            [ONE],
+            {},
+            "model.keras holds epoch 10 (val_loss 0.0436); epoch 2 was better (val_loss 0.0312), but is not there",
+        ),
+        ([ONE | {"epoch": 2}], {}, "model.keras holds epoch 2, the best (val_loss 0.0312)"),
+        (
+            [ONE | {"epoch": 3}, OTHER],
+            {},
+            "model.keras holds epoch 3; best.keras holds epoch 2, the best (val_loss 0.0",
+        ),
+        ([ONE], {"best": None}, "model.keras holds epoch 10. Results"),
+    ],
+)
+def test_the_end_says_which_model_holds_what(models: list[dict[str, Any]], changes: dict[str, Any], said: str) -> None:
+    job, observed = COMPLETE
+    artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
+    best = {"epoch": 2, "metric": "val_loss", "mode": "Min", "value": 0.0312}
+    figures = reported_status(
+        report(**{"epoch": 10, "artifacts": artifacts, "models": models, "best": best} | changes), NOW
+    )
+    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    assert told.note.startswith(f"Trained 10 epochs in 1m. {said}")
+    assert told.note.endswith(". Results: s3://results/x/")
+
+
 def test_a_storage_without_tls_is_told_of_once() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http(nothing, queued, "http://minio:9000")

@@ -12,6 +12,7 @@ from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.trainingjob.progress_status import (
+    MAX_URI_BYTES,
     duration,
     final_status,
     finished_early,
@@ -98,6 +99,88 @@ def test_the_figure_to_watch(metrics: dict[str, float] | None, shown: str | None
     display = reported_status(report(metrics=metrics), NOW).display
     assert display is not None
     assert display.metric == shown
+
+
+@pytest.mark.parametrize(
+    ("monitored", "metrics", "shown"),
+    [
+        ("val_accuracy", {"loss": 1.0, "val_loss": 2.0, "val_accuracy": 0.5}, "val_accuracy 0.5"),
+        ("val_accuracy", {"loss": 1.0, "val_loss": 2.0}, "val_loss 2"),
+        ("loss", {"loss": 1.0, "val_loss": 2.0}, "loss 1"),
+    ],
+)
+def test_what_tells_the_best_epoch_is_the_figure_to_watch(
+    monitored: str, metrics: dict[str, float], shown: str
+) -> None:
+    best = {"epoch": 2, "metric": monitored, "mode": "Max", "value": 0.75}
+    status = reported_status(report(metrics=metrics, best=best), NOW)
+    assert status.display is not None
+    assert status.display.metric == shown
+    loads = report(**FRESH | {"stage": "Loading"})
+    later = reported_status(loads, NOW, status).display
+    assert later is not None
+    assert later.metric == shown
+
+
+def test_the_best_epoch_says_which_values_are_better() -> None:
+    best = {"epoch": 2, "metric": "val_loss", "mode": "Max", "value": 0.75}
+    assert reported_status(report(best=best), NOW).dump()["best"] == best | {"value": "0.75"}
+
+
+def test_what_tells_the_best_epoch_is_told_however_many_figures_there_are() -> None:
+    figures = {f"m{number:02}{'n' * 40}": 1.0 for number in range(63)} | {"zz": 0.5}
+    status = reported_status(report(metrics=figures, best={"epoch": 1, "metric": "zz", "value": 0.5}), NOW)
+    assert status.best is not None
+    assert (status.metrics or {})["zz"] == "0.5"
+
+
+DIGEST = "0" * 64
+MODELS = [
+    {"name": "model.keras", "epoch": 10, "sha256": DIGEST},
+    {"name": "best.keras", "epoch": 2, "sha256": DIGEST, "test": {"loss": 0.5, "unheard_of": 1.0}},
+]
+
+
+@pytest.mark.parametrize("uri", ["s3://results/a/", "s3://results/a"])
+def test_models_lie_in_the_folder_of_results(uri: str) -> None:
+    told = report(artifacts={"uri": uri}, models=MODELS, test={"loss": 0.25})
+    results = reported_status(told, NOW).dump()["results"]
+    assert results["models"] == [
+        {"name": "model.keras", "uri": "s3://results/a/model.keras", "epoch": 10, "sha256": DIGEST},
+        {
+            "name": "best.keras",
+            "uri": "s3://results/a/best.keras",
+            "epoch": 2,
+            "sha256": DIGEST,
+            "test": {"loss": "0.5"},
+        },
+    ]
+
+
+@pytest.mark.parametrize("models", [None, []])
+def test_a_trainer_that_tells_of_no_models_has_none(models: list[Any] | None) -> None:
+    results = reported_status(report(artifacts=ARTIFACTS, models=models), NOW).dump()["results"]
+    assert results == ARTIFACTS
+    assert "results" not in reported_status(report(models=MODELS), NOW).dump()  # which lie nowhere
+
+
+def test_figures_of_a_model_give_way_to_where_it_lies() -> None:
+    figures = {f"m{number:02}{'n' * 20}": 1.0 for number in range(30)}
+    models = [{**MODELS[0], "name": f"{name}.keras", "test": figures} for name in "ab"]
+    told = report(artifacts={"uri": f"s3://results/{'f' * 600}/"}, models=models, test=figures)
+    results = reported_status(told, NOW).results
+    assert results is not None
+    assert [(one.name, one.test is not None) for one in results.models or []] == [("a.keras", True), ("b.keras", False)]
+
+
+def test_a_model_counts_once_and_only_where_its_place_can_be_told() -> None:
+    twice = report(artifacts=ARTIFACTS, models=[MODELS[0], {**MODELS[0], "epoch": 3}])
+    results = reported_status(twice, NOW).results
+    assert results is not None
+    assert [one.epoch for one in results.models or []] == [3]
+    far = reported_status(report(artifacts={"uri": "s3://" + "n" * (MAX_URI_BYTES - 8)}, models=MODELS), NOW).results
+    assert far is not None
+    assert far.models is None
 
 
 @pytest.mark.parametrize(
@@ -317,27 +400,36 @@ def test_the_longest_figures_fit(filling: str) -> None:
 FILLINGS = ["\U0001f600", "<", "\U0001f600" + "a" * 99]
 
 
-def most_told(filling: str) -> dict[str, Any]:
+FOLDERS = [MAX_URI_BYTES, MAX_URI_BYTES - len("/model.keras")]
+"""Bytes of the longest folder, and of the longest in which models have a place."""
+
+
+def most_told(filling: str, folder: int) -> dict[str, Any]:
     """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
     text = (filling * 4096).encode()[:4096].decode(errors="ignore")
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
-    artifacts = dict.fromkeys(("uri", "model", "log"), text.encode()[:2048].decode())
+    artifacts = dict.fromkeys(("model", "log"), text.encode()[:MAX_URI_BYTES].decode(errors="ignore"))
+    artifacts["uri"] = text.encode()[:folder].decode(errors="ignore")
     waiting = WAITING | {"message": text}
-    told = reported_status(report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts), NOW)
+    models = [{"name": f"{name}.keras", "epoch": 1, "sha256": DIGEST, "test": test} for name in ("model", *"abcde")]
+    full = report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts, models=models)
+    told = reported_status(full, NOW)
     before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
     return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("filling", FILLINGS)
-def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str) -> None:
-    assert len(written(most_told(filling))) <= 144 * 1024
+def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str, folder: int) -> None:
+    assert len(written(most_told(filling, folder))) <= 144 * 1024
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("filling", FILLINGS)
-def test_no_training_job_takes_more_than_320_kib(filling: str) -> None:
+def test_no_training_job_takes_more_than_320_kib(filling: str, folder: int) -> None:
     """Its spec and its labels are as large as they may be, and were refused in as many words as there may be."""
-    before = most_told(filling) | {"conditions": []}
+    before = most_told(filling, folder) | {"conditions": []}
     refusal = refused(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}

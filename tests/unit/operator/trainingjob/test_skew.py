@@ -35,6 +35,7 @@ NEW: dict[str, Any] = OLD | {
     "shards": [1, 2],
     "network": {"parameters": 58954, "layers": 14, "trainable": 58000},
     "best": {"epoch": 2, "metric": "val_loss", "value": 0.0436, "step": 7},
+    "models": [{"name": "model.keras", "epoch": 3, "sha256": "0" * 64, "quantized": True}],
 }
 """A report as a trainer of a later version may send it."""
 

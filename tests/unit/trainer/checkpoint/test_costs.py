@@ -14,9 +14,13 @@ def test_checkpoints_are_summed_up_and_what_one_costs_is_known(monkeypatch: pyte
             now, cpu = now + 10 * seconds, cpu + 3 * seconds
     with pytest.raises(OSError, match="full"), costs.writing(size=100):
         raise OSError("full")
-    assert costs.dump() == {"taken": 2, "bytes": 200, "captureSeconds": 3.0, "writeSeconds": 30.0}
+    assert costs.dump() == {"taken": 2, "bytes": 200, "captureSeconds": 3.0, "writeSeconds": 30.0, "bestSeconds": 0.0}
     assert costs.seconds(cores=2) == 1.5 + 4.5 / 2
     for _ in range(3):
         with costs.capturing():
             now += 4.0
     assert costs.seconds(cores=2) == 4.0 + 4.5 / 2
+    with costs.keeping_best():
+        now += 5.0
+    assert costs.dump()["bestSeconds"] == 5.0
+    assert costs.seconds(cores=2) == 4.0 + 4.5 / 2  # the weights are kept whether or not a checkpoint is taken

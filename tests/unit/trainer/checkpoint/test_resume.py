@@ -14,14 +14,14 @@ import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.checkpoint import Facts, Models, Position, Snapshot, Start, Store, check_fit, find, fitted
-from epochal_trainer.checkpoint.best import BestModel
+from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import FinishedEpoch
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.reporting.history import best
+from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.storage import FolderBucket
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -382,12 +382,12 @@ def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])
-def test_figures_of_another_loss_are_no_measure(tmp_path: Path, make: Make, loss: str) -> None:
+def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Make, loss: str) -> None:
     facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
     store(tmp_path, "lab/old/1").write(make(4, facts=facts))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
-    assert (best(start.snapshot.history) is not None) == (loss == "mse")
+    assert best(start.snapshot.history, Monitor("loss")) is None
     store(tmp_path, "lab/new/2").write(start.snapshot)
     own = found(tmp_path, training(uri=URI))
     assert own is not None

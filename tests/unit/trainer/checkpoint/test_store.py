@@ -1,12 +1,15 @@
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from epochal_trainer.checkpoint import Snapshot, Store
+from epochal_trainer.checkpoint import Kept, Snapshot, Store
 from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.storage import Credentials, FolderBucket, S3Bucket
@@ -219,6 +222,78 @@ def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, ma
         if path.read_text() == "2 epochs":
             path.write_text("3 epochs")
     assert epoch_of(opened().newest()) == 1
+
+
+def kept(epoch: int) -> Kept:
+    """Returns weights of an epoch, each of its number."""
+    array = np.full((2, 3), epoch, "float32")
+    described = VariableState(path="dense/0", shape=(2, 3), dtype="float32")
+    return Kept(epoch, [described], {"best/0": array}, of_model=True)
+
+
+def with_best(snapshot: Snapshot, best: Kept) -> Snapshot:
+    """Returns a checkpoint of a training whose best epoch was this one."""
+    state = best.state(snapshot.state.position)
+    return replace(snapshot.changed(best=state), best=None if state.own else best)
+
+
+def best_of(snapshot: Snapshot | None) -> tuple[int, str] | None:
+    if snapshot is None or snapshot.best is None:
+        return None
+    return snapshot.best.epoch, snapshot.best.digest()
+
+
+def test_the_best_weights_are_stored_once_and_go_with_the_last_that_needs_them(
+    opened: Any, folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded: list[str] = []
+    upload = FolderBucket.upload
+
+    def counted(bucket: FolderBucket, path: Path, key: str, **more: Any) -> None:
+        uploaded.extend([key] if "/files/" in key else [])
+        upload(bucket, path, key, **more)
+
+    monkeypatch.setattr(FolderBucket, "upload", counted)
+    store, second, fifth = opened(), kept(2), kept(5)
+    store.write(with_best(make(2), second))  # its own weights are these
+    assert not (folder / "files").exists()
+    found = opened().newest()
+    assert found is not None
+    assert (found.state.best.epoch, found.state.best.own, found.best) == (2, True, None)
+    for epoch in (3, 4):
+        store.write(with_best(make(epoch), second))
+        found = opened().newest()
+        assert best_of(found) == (2, second.digest())
+        assert found.held == found.size + second.size
+    assert len(uploaded) == 1
+    store.write(with_best(make(5), fifth))
+    assert list((folder / "files").iterdir())  # the one before needs them yet
+    store.write(with_best(make(5, step=3), fifth))
+    assert best_of(opened().newest()) == (5, fifth.digest())
+    assert len(uploaded) == len(set(uploaded)) == 2
+    assert [path.name for path in (folder / "files").iterdir()] == [uploaded[1].rsplit("/", 1)[1]]
+
+
+@pytest.mark.parametrize("harm", [damage, Path.unlink])
+def test_a_checkpoint_is_no_good_without_the_best_weights(
+    opened: Any, folder: Path, make: Make, harm: Callable[[Path], object]
+) -> None:
+    store = opened()
+    store.write(with_best(make(2), kept(2)))
+    store.write(with_best(make(3), kept(2)))
+    (file,) = (folder / "files").iterdir()
+    harm(file)
+    assert epoch_of(opened().newest()) == 2
+
+
+def test_a_checkpoint_that_names_no_file_for_the_best_weights_is_no_good(
+    opened: Any, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened()
+    store.write(make(1))
+    store.write(replace(with_best(make(3), kept(2)), best=None))
+    assert epoch_of(opened().newest()) == 1
+    assert "it lacks the weights of the best epoch" in caplog.text
 
 
 def begun(folder: Path, pod: str = "") -> Attempts:

@@ -218,3 +218,27 @@ def test_a_training_that_is_stopped_leaves_averaged_weights_too(
     undisturbed, *_ = weights(2)
     for ended in (weights(9, swap, stop), weights(9, stop, swap), weights(2, swap)):
         np.testing.assert_allclose(ended[0], undisturbed, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("found", "epoch"),
+    [
+        ([], None),
+        ([{"restore_best_weights": True, "best_epoch": 2, "best_weights": [1]}], 3),
+        ([{"restore_best_weights": True, "best_epoch": 0, "best_weights": None}], None),
+        ([{"restore_best_weights": False, "best_epoch": 2}], None),
+        (
+            [
+                {"restore_best_weights": True, "best_epoch": 2, "best_weights": [1]},
+                {"restore_best_weights": True, "best_epoch": 4, "best_weights": [1]},
+            ],
+            5,
+        ),
+    ],
+    ids=str,
+)
+def test_the_epoch_whose_weights_were_put_back(found: list[dict[str, Any]], epoch: int | None) -> None:
+    early = [keras.callbacks.EarlyStopping() for _ in found]
+    for callback, attributes in zip(early, found, strict=True):
+        vars(callback).update({"best_weights": None} | attributes)
+    assert callbacks.restored_epoch([keras.callbacks.TerminateOnNaN(), *early]) == epoch

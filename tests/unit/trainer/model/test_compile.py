@@ -29,7 +29,7 @@ def test_names_and_objects(model: keras.Model) -> None:
     )
     compile_model(model, spec)
     assert model.optimizer.momentum == 0.9
-    names = check_labels(model, spec, np.eye(3, dtype="float32"))
+    names = list(check_labels(model, spec, np.eye(3, dtype="float32")))
     assert names == ["loss", "accuracy", "top_k_categorical_accuracy", "top_k_categorical_accuracy_2"]
     figures = model.evaluate(np.zeros((3, 4)), np.eye(3), verbose=0, return_dict=True)
     assert sorted(figures) == sorted(names)

@@ -35,6 +35,18 @@ def test_optimizer_and_copies_count_before_they_are_allocated(fields: dict[str, 
         network.build(described, seed=1, memory=need * 4 * MIB - 1, gpus=gpus, training=training)
 
 
+@pytest.mark.parametrize(("gpus", "need"), [(0, 4), (1, 2)])
+def test_the_copy_of_the_best_weights_counts(gpus: int, need: int) -> None:
+    layers = [{"layer": "Dense", "units": 1024, "use_bias": False}]
+    described = Network.model_validate({"input": {"shape": [1024]}, "layers": layers})
+    training = Training.model_validate({"loss": "mse", "optimizer": "SGD"})
+    memory = need * 4 * MIB
+    network.build(described, seed=1, memory=memory, gpus=gpus, training=training, keeps_best=True)
+    with pytest.raises(Failure, match=r"the best weights, kept for best.keras 0.0 GiB, but there are"):
+        network.build(described, seed=1, memory=memory - 1, gpus=gpus, training=training, keeps_best=True)
+    network.build(described, seed=1, memory=memory - 1, gpus=gpus, training=training)
+
+
 @pytest.mark.parametrize(("optimizer", "need"), [("SGD", 2), ("Adam", 6)])
 @pytest.mark.parametrize(
     "embedding",

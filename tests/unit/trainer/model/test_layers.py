@@ -1,14 +1,20 @@
 """Every layer of Keras that needs no code works, with the arguments that Keras documents."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
+from epochal_trainer.checkpoint import digest
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import keras_objects, network
+from epochal_trainer.training import models
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 GIB = 1 << 30
 ROW, SIGNAL, IMAGE, VOLUME = [6], [12, 4], [8, 8, 3], [6, 6, 6, 2]
@@ -104,7 +110,7 @@ def build(shape: list[int], *layers: dict[str, Any], dtype: str = "float32") -> 
 
 @pytest.mark.filterwarnings("ignore:Layer 'flatten_1' .* was passed an input with a mask:UserWarning")
 @pytest.mark.parametrize("name", names())
-def test_every_layer_works(name: str) -> None:
+def test_every_layer_works(name: str, tmp_path: Path) -> None:
     dtype = "int32" if name == "HashedCrossing" else "float32"
     layers = [{"layer": name, **arguments_of(name)}, {"layer": "Flatten"}, {"layer": "Dense", "units": 2}]
     model = build(shape_of(name), *layers, dtype=dtype)
@@ -114,6 +120,9 @@ def test_every_layer_works(name: str) -> None:
     model(batch, training=False)
     for weight, value in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, value, "validation must leave weights alone: it keeps no copy of them")
+    evaluated = digest(model)
+    model.save(tmp_path / "model.keras")
+    assert models.digest_of(tmp_path / "model.keras", model) == evaluated, "a file must hold all that was evaluated"
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

@@ -1,14 +1,11 @@
 import csv
 import io
-import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from epochal_api.report import Report
 from epochal_trainer.reporting.history import (
     Epoch,
-    best,
     figures,
     line,
     reported,
@@ -38,6 +35,8 @@ def test_a_report_holds_the_losses_and_as_many_other_figures_as_it_can() -> None
     assert list(told) == [name for name in every if name in told]
     assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(told)
     assert len(told) == 64
+    assert "f1_score_99" not in told
+    assert "f1_score_99" in reported(every, first="f1_score_99")
     assert reported({"loss": 1.0}) == {"loss": 1.0}
 
 
@@ -46,24 +45,6 @@ def test_whatever_a_figure_is_called_the_operator_takes_it() -> None:
     assert told == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
     report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": told}
     assert Report.model_validate(report).metrics == told
-
-
-@pytest.mark.parametrize(
-    ("epochs", "expected"),
-    [
-        ([], None),
-        ([epoch(1, loss=3.0), epoch(2, loss=1.0), epoch(3, loss=2.0)], (2, "loss", 1.0)),
-        ([epoch(1, loss=3.0, val_loss=1.0), epoch(2, loss=1.0, val_loss=2.0)], (1, "val_loss", 1.0)),
-        ([epoch(1, loss=1.0), epoch(2, loss=1.0)], (1, "loss", 1.0)),
-        ([epoch(1, loss=math.nan)], None),
-        ([replace(epoch(1, loss=0.1), comparable=False)], None),
-        ([replace(epoch(1, val_loss=0.1, loss=0.1), comparable=False), epoch(2, loss=5.0)], (2, "loss", 5.0)),
-        ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], (2, "loss", 5.0)),
-    ],
-)
-def test_best(epochs: list[Epoch], expected: tuple[int, str, float] | None) -> None:
-    found = best(epochs)
-    assert (found and (found.epoch, found.metric, found.value)) == expected
 
 
 @pytest.mark.parametrize(

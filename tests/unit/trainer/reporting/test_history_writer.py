@@ -7,6 +7,7 @@ import pytest
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.history_writer import FIRST_CURVES, INTERVAL, HistoryWriter
 from epochal_trainer.reporting.results import Results
@@ -61,9 +62,16 @@ def storage(tmp_path: Path) -> Storage:
     return Storage(tmp_path / "bucket")
 
 
+LOSS = Monitor("loss")
+
+
+def writing(folder: Path, storage: Storage, clock: Clock, check: Callable[[], None] = lambda: None) -> HistoryWriter:
+    return HistoryWriter(Results(storage, "r", check), folder, title="n/j", monitor=LOSS, clock=clock)
+
+
 @pytest.fixture
 def writer(tmp_path: Path, storage: Storage, clock: Clock) -> Iterator[HistoryWriter]:
-    with HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock) as running:
+    with writing(tmp_path, storage, clock) as running:
         yield running
 
 
@@ -93,8 +101,9 @@ def test_curves_are_drawn_as_seldom_as_drawing_takes_long(
     drawn: list[int] = []
     cpu = 0.0
 
-    def draw(drawing: list[Epoch], path: Path, *, title: str) -> None:
+    def draw(drawing: list[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
         nonlocal cpu
+        assert monitor is LOSS
         cpu += 0.5
         drawn.append(len(drawing))
         path.write_text(title)
@@ -128,7 +137,7 @@ def test_a_storage_that_fails_is_told_once_and_tried_again(
 
 def test_a_storage_that_does_not_answer_holds_nobody_up(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     storage.go_on.clear()
-    writer = HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock)
+    writer = writing(tmp_path, storage, clock)
     with suppress(ZeroDivisionError), writer:
         writer.put(epochs(1))
         writer.put(epochs(2))
@@ -139,7 +148,7 @@ def test_a_storage_that_does_not_answer_holds_nobody_up(tmp_path: Path, storage:
 
 def test_nothing_is_on_its_way_once_it_is_over(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     storage.go_on.clear()
-    with HistoryWriter(Results(storage, "r", lambda: None), tmp_path, "n/j", clock) as writer:
+    with writing(tmp_path, storage, clock) as writer:
         writer.put(epochs(1))
         while not clock.looked.wait(10) or writer._waiting:
             pass
@@ -160,7 +169,7 @@ def test_who_is_told_to_stop_stores_no_more(writer: HistoryWriter, storage: Stor
 def test_nothing_is_stored_over_the_history_of_a_later_attempt(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     earlier, later = (Attempts(storage, "r", pod) for pod in ("earlier", "later"))
     earlier.begin("spec")
-    with HistoryWriter(Results(storage, "r", earlier.check), tmp_path, "n/j", clock) as writer:
+    with writing(tmp_path, storage, clock, earlier.check) as writer:
         writer.put(epochs(2))
         storage.tried()
         later.begin("spec")
@@ -172,3 +181,13 @@ def test_nothing_is_stored_over_the_history_of_a_later_attempt(tmp_path: Path, s
     assert storage.stored == [("r/history.csv", 2)]
     with pytest.raises(Failure, match="attempt 2 of pod later has begun since"):
         earlier.check()
+
+
+def test_what_counts_is_stored_once_it_is_over(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+    with writing(tmp_path, storage, clock) as writer:
+        pass
+    writer.store_last(epochs(3))
+    assert storage.stored == [("r/history.csv", 3), ("r/curves.png", 0)]
+    storage.error = refused("ResultsNotWritable", "no room left")
+    with pytest.raises(Failure, match="no room left"):
+        writer.store_last(epochs(3))

@@ -1,14 +1,19 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
-from epochal_trainer.lib.failures import Failure
+from epochal_api.pod import NOT_RETRIED
+from epochal_trainer.lib.failures import Failure, bad_data, refused
 from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.curves import draw
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results, to_json
 from epochal_trainer.storage import FolderBucket
+from epochal_trainer.storage.bucket import sha256
+from matplotlib.axes import Axes
 
 
 def test_a_folder_is_stored_with_its_folders(tmp_path: Path) -> None:
@@ -44,5 +49,92 @@ def test_json_holds_no_number_that_json_does_not_have() -> None:
 def test_curves_are_drawn(tmp_path: Path, count: int) -> None:
     names = ("loss", "val_loss", "accuracy", "val_accuracy", "auc")
     epochs = [Epoch(number, 1.0, None, dict.fromkeys(names, 1 / number)) for number in range(1, count + 1)]
-    draw(epochs, tmp_path / "curves.png", title="n/j")
+    draw(epochs, tmp_path / "curves.png", title="n/j", monitor=Monitor("loss"))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "marked"),
+    [(Monitor("val_accuracy", "Max"), [("accuracy", 2)]), (Monitor("val_loss"), [("loss", 3)]), (Monitor("auc"), [])],
+)
+def test_the_best_epoch_is_marked_where_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: Monitor, marked: list[tuple[str, int]]
+) -> None:
+    found: list[tuple[str, int]] = []
+
+    def mark(axes: Axes, epoch: int, **line: str) -> None:
+        assert line["label"] == f"best: epoch {epoch}"
+        (name,) = [name for name in ("loss", "accuracy", "auc") if name in str(axes.lines[-1].get_gid())]
+        found.append((name, epoch))
+
+    plot = Axes.plot
+
+    def tagged(axes: Axes, *points: Any, **line: Any) -> Any:
+        lines = plot(axes, *points, **line)
+        lines[-1].set_gid(names[len(drawn)])
+        drawn.append(1)
+        return lines
+
+    names, drawn = ["loss", "val_loss", "accuracy", "val_accuracy"], list[int]()
+    monkeypatch.setattr(Axes, "axvline", mark)
+    monkeypatch.setattr(Axes, "plot", tagged)
+    rows = [(3.0, 0.1), (2.0, 0.9), (1.0, 0.5)]
+    epochs = [
+        Epoch(number, 1.0, None, {"loss": loss, "val_loss": loss, "accuracy": accuracy, "val_accuracy": accuracy})
+        for number, (loss, accuracy) in enumerate(rows, 1)
+    ]
+    draw(epochs, tmp_path / "curves.png", title="n/j", monitor=monitor)
+    assert found == marked
+
+
+class Other(FolderBucket):
+    """Gives back something else than was stored."""
+
+    error: Failure | None = None
+
+    def download(self, _: str, path: Path) -> str:
+        if self.error is not None:
+            raise self.error
+        path.write_text("theirs")
+        return sha256(path)
+
+
+def test_what_was_stored_is_read_back_in_the_place_of_what_it_was_stored_from(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_text("mine")
+    (tmp_path / "bucket").mkdir()
+    results = Results(FolderBucket(tmp_path / "bucket"), "n/j/u", check=lambda: None)
+    results.store(path, "model.keras")
+    assert results.read_back("model.keras", path) == sha256(path)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (None, "gives something else: its SHA-256 is .* instead of .* Spec, data and training are in order: the sto"),
+        (bad_data("ObjectNotFound", "it is not there"), "gives something else: it is not there"),
+        (bad_data("ObjectChanged", "it has changed"), "gives something else: it has changed"),
+    ],
+)
+def test_a_storage_that_gives_back_something_else_is_told_and_tried_again(
+    tmp_path: Path, error: Failure | None, message: str
+) -> None:
+    bucket = Other(tmp_path)
+    bucket.error = error
+    (tmp_path / "model.keras").write_text("mine")
+    results = Results(bucket, "n/j/u", check=lambda: None)
+    results.store(tmp_path / "model.keras", "model.keras")
+    with pytest.raises(Failure, match=message) as caught:
+        results.read_back("model.keras", tmp_path / "model.keras")
+    assert caught.value.reason == "StorageError"
+    assert caught.value.exit_code not in NOT_RETRIED
+
+
+def test_what_may_not_be_read_is_the_storages_own_words(tmp_path: Path) -> None:
+    bucket = Other(tmp_path)
+    bucket.error = refused("CredentialsRefused", "may not be read")
+    (tmp_path / "model.keras").write_text("mine")
+    with pytest.raises(Failure, match="may not be read") as caught:
+        Results(bucket, "n/j/u", check=lambda: None).read_back("model.keras", tmp_path / "model.keras")
+    assert caught.value.reason == "CredentialsRefused"

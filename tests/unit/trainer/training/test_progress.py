@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.training.progress import Progress
 
 
@@ -45,6 +46,7 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
         epochs=2,
         steps=5,
         stopping=stopping,
+        monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         checkpointer=checkpointer,  # type: ignore[arg-type]

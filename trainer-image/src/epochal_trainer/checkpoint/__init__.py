@@ -1,6 +1,7 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
-from epochal_trainer.checkpoint.best import Models
+from epochal_trainer.checkpoint.best import BestWeights, Kept, digest
+from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
@@ -13,10 +14,12 @@ from epochal_trainer.checkpoint.writer import Writer
 
 __all__ = [
     "BeforeValidation",
+    "BestWeights",
     "Checkpointer",
     "Costs",
     "Facts",
     "Files",
+    "Kept",
     "Models",
     "Position",
     "Snapshot",
@@ -24,6 +27,7 @@ __all__ = [
     "Store",
     "Writer",
     "check_fit",
+    "digest",
     "find",
     "fitted",
 ]

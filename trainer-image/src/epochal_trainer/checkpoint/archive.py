@@ -1,7 +1,8 @@
 """A checkpoint as one file: a zip of `state.json` and arrays, stored as they are. Reading it trusts nothing in it."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import ml_dtypes
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from epochal_trainer.checkpoint.state import FORMAT, State
+from epochal_trainer.checkpoint.state import FORMAT, State, VariableState
 from epochal_trainer.data.samples import Array
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
@@ -45,10 +46,18 @@ def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
     bits = {name: array.dtype.name for name, array in arrays.items() if _foreign(array.dtype)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_STATE, state.model_copy(update={"bits": bits}).model_dump_json())
-        for name, array in arrays.items():
-            plain = array.view(_carrier(array.dtype)) if name in bits else array
-            with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
-                npy.write(file, plain)
+        _put(archive, arrays)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes arrays alone, which are described elsewhere: the same arrays give the same bytes.
+
+    Args:
+        path: The file.
+        arrays: The arrays by name.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        _put(archive, arrays)
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
@@ -64,22 +73,48 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
         Unreadable: If it is no checkpoint, or damaged.
         Failure: CheckpointTooNew, if a later version wrote it.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = _names(archive, path.stat().st_size)
-            state = parse(archive.read(_STATE))
-            arrays = {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names if name.endswith(_ARRAY)}
-    except (Failure, Unreadable):
-        raise
-    except Exception as error:  # what zipfile and NumPy raise for damage has no end
-        if of_the_machine(error):
-            raise
-        raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
-    for name, kind in state.bits.items():
-        if name not in arrays:
-            raise Unreadable(f"it lacks the array {name}")
-        arrays[name] = arrays[name].view(_known(kind, arrays[name].dtype))
+    with _damage_named(), zipfile.ZipFile(path) as archive:
+        names = _names(archive, path.stat().st_size)
+        state = parse(archive.read(_STATE))
+        arrays = _taken(archive, names)
+    _set_types(arrays, state.bits)
     return state, arrays
+
+
+def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str, Array]:
+    """Reads arrays alone, as `read` does.
+
+    Args:
+        path: The file.
+        described: What it must hold, by name.
+
+    Raises:
+        Unreadable: If it does not hold that, or is damaged.
+    """
+    with _damage_named(), zipfile.ZipFile(path) as archive:
+        arrays = _taken(archive, _names(archive, path.stat().st_size))
+    _set_types(arrays, {name: each.dtype for name, each in described.items() if _of_ml_dtypes(each.dtype)})
+    check(arrays, described)
+    return {name: arrays[name] for name in described}
+
+
+def check(arrays: Mapping[str, Array], described: Mapping[str, VariableState]) -> None:
+    """Makes sure that arrays are what is said of them.
+
+    Args:
+        arrays: The arrays by name.
+        described: What is said of some of them.
+
+    Raises:
+        Unreadable: If one is missing, or is of another shape or type.
+    """
+    for name, should in described.items():
+        array = arrays.get(name)
+        if array is None or (array.shape, array.dtype.name) != (should.shape, should.dtype):
+            found = "nothing" if array is None else f"shape {array.shape} and type {array.dtype}"
+            raise Unreadable(
+                f"the value of {should.path} has {found}, and should have shape {should.shape} and type {should.dtype}"
+            )
 
 
 def parse(text: bytes) -> State:
@@ -107,6 +142,38 @@ def too_new(found: int) -> Failure:
         f"the checkpoints there have format {found}, and this trainer reads format {FORMAT}: a later version of "
         "Epochal wrote them, so use its image",
     )
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    """Tells a file that is damaged from a machine that is in trouble."""
+    try:
+        yield
+    except (Failure, Unreadable):
+        raise
+    except Exception as error:  # what zipfile and NumPy raise for damage has no end
+        if of_the_machine(error):
+            raise
+        raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
+
+
+def _put(archive: zipfile.ZipFile, arrays: Mapping[str, Array]) -> None:
+    for name, array in arrays.items():
+        plain = array.view(_carrier(array.dtype)) if _foreign(array.dtype) else array
+        with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
+            npy.write(file, plain)
+
+
+def _taken(archive: zipfile.ZipFile, names: Sequence[str]) -> dict[str, Array]:
+    return {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names if name.endswith(_ARRAY)}
+
+
+def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
+    """Gives arrays that are stored as bits their types, by name."""
+    for name, kind in bits.items():
+        if name not in arrays:
+            raise Unreadable(f"it lacks the array {name}")
+        arrays[name] = arrays[name].view(_known(kind, arrays[name].dtype))
 
 
 def _names(archive: zipfile.ZipFile, held: int) -> list[str]:

@@ -1,129 +1,191 @@
-"""The best weights of another training: a model among its results, where its last epoch is not its best one."""
+"""The weights of the best epoch so far: kept in the host's memory, and with checkpoints, so that no kill loses them.
 
+They are those that validation computed with, which its figures are of.
+"""
+
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Any
 
-from pydantic import Field, ValidationError
+import keras
+import numpy as np
 
+from epochal_trainer import backend
+from epochal_trainer.checkpoint import archive, variables
+from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import Count, Part, Sha256
-from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
-from epochal_trainer.reporting.results import MODEL, SUMMARY
-from epochal_trainer.storage import Bucket
+from epochal_trainer.checkpoint.state import BestState, Position, VariableState
+from epochal_trainer.data.samples import Array
+from epochal_trainer.storage.faults import room_for
 
-FIELD = "spec.training.continueFrom.from"
-_BEST = "best.keras"
+_GROUP = "best"
 
 
-class BestModel(NamedTuple):
-    """A model with the best weights of a training.
+class Kept:
+    """The weights of an epoch. What is told of them stays; the arrays may be used for another epoch's after `spare`.
 
     Args:
-        epoch: The epoch that it holds.
-        uri: Where it lies.
-        file: A copy of it.
+        epoch: The epoch, counted from 1.
+        described: The weights, in the order of the model's.
+        arrays: Their values, by the names best/INDEX.
+        of_model: Whether the model itself held them when that epoch had ended, as a checkpoint of then does.
+        copy: A file that holds them, if there is one.
     """
 
-    epoch: int
-    uri: str
-    file: Copy
+    def __init__(
+        self,
+        epoch: int,
+        described: Sequence[VariableState],
+        arrays: dict[str, Array],
+        *,
+        of_model: bool = False,
+        copy: Copy | None = None,
+    ) -> None:
+        self.epoch = epoch
+        self.arrays = arrays
+        self._described = described
+        self._of_model = of_model
+        self._copy = copy
+        self._awaited = False
 
-
-class _Model(Part):
-    name: str
-    epoch: Annotated[int, Field(ge=1)]
-    sha256: Sha256
-
-
-class _BestEpoch(Part):
-    epoch: Count
-
-
-class _Summary(Part):
-    models: list[_Model] | None = None
-    best: _BestEpoch | None = None
-
-
-class Models:
-    """The models among the results of a training.
-
-    Args:
-        bucket: The bucket.
-        folder: The folder of the results, without a slash at its end.
-        scratch: Folder for a copy.
-    """
-
-    def __init__(self, bucket: Bucket, folder: str, scratch: Path) -> None:
-        self._bucket = bucket
-        self._folder = folder
-        self._scratch = scratch
-
-    def best(self, last: int) -> BestModel | None:
-        """Returns the model with the best weights.
+    @classmethod
+    def read(cls, state: BestState, copy: Copy) -> "Kept":
+        """Reads the weights that belong to a checkpoint.
 
         Args:
-            last: The last epoch of the training, as its checkpoint has it.
-
-        Returns:
-            The model; None if the last epoch is the best one.
+            state: What the checkpoint says of them.
+            copy: The file.
 
         Raises:
-            Failure: InvalidTraining, if the best weights were not kept; DamagedData, if they are not what was stored;
-                or whatever is the matter with the bucket.
+            Unreadable: If it does not hold them.
         """
-        summary = self._summary()
-        if summary.models is None:
-            raise self._lacks("an earlier version of Epochal stored these results, without the best weights")
-        by_name = {model.name: model for model in summary.models if model.name in {_BEST, MODEL}}
-        wanted = by_name.get(_BEST)
-        if wanted is None and summary.best is not None and summary.best.epoch != last:
-            wanted = next((model for model in by_name.values() if model.epoch == summary.best.epoch), None)
-            if wanted is None:
-                raise self._lacks(
-                    f"epoch {summary.best.epoch} was its best one, and the weights of that were not kept "
-                    "(its spec.results.best)"
-                )
-        if wanted is None or wanted.epoch >= last:
-            return None
-        return BestModel(wanted.epoch, self._uri(wanted.name), self._fetch(wanted))
+        arrays = archive.read_arrays(copy.path, _by_name(state.variables))
+        return cls(state.epoch, state.variables, arrays, copy=copy)
 
-    def _summary(self) -> _Summary:
-        try:
-            return _Summary.model_validate_json(self._bucket.get(f"{self._folder}/{SUMMARY}"))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "it"
-            found = f"{self._uri(SUMMARY)} cannot be read: {where}: {first['msg']}"
-            raise bad_data("DamagedData", f"{FIELD}: {found}") from error
-        except Failure as failure:
-            if failure.reason != "ObjectNotFound":
-                raise
-            raise self._lacks("there is no summary.json, so it did not come to its end") from failure
+    @property
+    def size(self) -> int:
+        """Bytes that they take."""
+        return sum(array.nbytes for array in self.arrays.values())
 
-    def _fetch(self, model: _Model) -> Copy:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(dir=self._scratch, suffix=".keras")  # Keras goes by the name.
-        os.close(handle)
-        copy = Copy(Path(path))
-        try:
-            found = self._bucket.download(f"{self._folder}/{model.name}", copy.path)
-        except Failure as failure:
-            if failure.reason != "ObjectNotFound":
-                raise
-            raise self._lacks(f"{self._uri(model.name)} is gone") from failure
-        if found != model.sha256:
-            says = f"and {SUMMARY} beside it says {model.sha256}"
-            raise bad_data("DamagedData", f"{FIELD}: {self._uri(model.name)} has the SHA-256 {found}, {says}")
-        return copy
+    def state(self, position: Position) -> BestState:
+        """Returns what a checkpoint that is taken now says of them: unless it holds them, it waits for a file."""
+        own = self._of_model and position == Position(epoch=self.epoch)
+        self._awaited |= not own
+        return BestState(epoch=self.epoch, own=own, variables=list(self._described))
 
-    def _lacks(self, why: str) -> Failure:
-        return bad_spec(
-            "InvalidTraining",
-            f"{FIELD}: found Best, but the best weights of the training in {self._uri('')} are not there: {why}. "
-            "Write from: Last",
-        )
+    def file(self, folder: Path) -> Copy:
+        """Returns a file that holds them, written at the first call. For the thread that writes checkpoints alone.
 
-    def _uri(self, name: str) -> str:
-        return self._bucket.uri(f"{self._folder}/{name}")
+        Args:
+            folder: Folder for it.
+
+        Raises:
+            Failure: ScratchFull.
+        """
+        if self._copy is None:
+            handle, name = tempfile.mkstemp(dir=folder)
+            os.close(handle)
+            copy = Copy(Path(name))
+            with room_for(copy.path, archive.size(self.arrays), "the weights of the best epoch"):
+                archive.write_arrays(copy.path, self.arrays)
+            self._copy = copy
+        return self._copy
+
+    def spare(self) -> dict[str, Array]:
+        """Returns the arrays, to be used for another epoch's: none if a checkpoint waits for them to be in a file."""
+        return {} if self._awaited and self._copy is None else self.arrays
+
+    def fitted(self, model: keras.Model) -> "Kept":
+        """Returns them in the order of a model's weights.
+
+        Raises:
+            Different: If the model has others.
+        """
+        arrays = dict(self.arrays)
+        described = variables.arrange(self._described, model.weights, _GROUP, arrays)
+        return Kept(self.epoch, described, arrays, copy=self._copy if described == self._described else None)
+
+    def give_to(self, model: keras.Model) -> None:
+        """Makes them the weights of a model that they fit."""
+        variables.assign(model.weights, _GROUP, self.arrays)
+
+    def digest(self) -> str:
+        """Returns what `digest` would for a model that has them."""
+        return _digest(self.arrays[name] for name in _by_name(self._described))
+
+
+class BestWeights:
+    """Keeps the weights of the best epoch so far, in memory that is used again.
+
+    Args:
+        model: The model.
+        callbacks: The user's callbacks.
+        costs: Takes what that costs.
+    """
+
+    def __init__(self, model: keras.Model, callbacks: Sequence[Any], costs: Costs) -> None:
+        self.kept: Kept | None = None
+        self._model = model
+        self._callbacks = callbacks
+        self._costs = costs
+
+    def take(self, epoch: int) -> None:
+        """Takes the weights of an epoch that has ended.
+
+        Args:
+            epoch: The epoch, counted from 1.
+        """
+        with self._costs.keeping_best():
+            weights, found = self._model.weights, _validated(self._model, self._callbacks)
+            spare = self.kept.spare() if self.kept is not None else {}
+            arrays = dict(variables.values(found, _GROUP, spare))
+            of_model = all(one is other for one, other in zip(weights, found, strict=True))
+            self.kept = Kept(epoch, variables.describe(weights), arrays, of_model=of_model)
+
+    def resume(self, state: BestState | None, kept: Kept | None) -> None:
+        """Takes over what a checkpoint says, once it was given back to the model.
+
+        Args:
+            state: What it says of the best weights.
+            kept: Those that came with it, if they are not its own.
+        """
+        if state is not None and state.own:
+            self.take(state.epoch)
+        else:
+            self.kept = kept
+
+
+def digest(model: keras.Model) -> str:
+    """Returns the SHA-256 of a model's weights: of their types, shapes and values, in their order."""
+    return _digest(backend.current().value(weight) for weight in model.weights)
+
+
+def _digest(values: Iterable[Array]) -> str:
+    found = hashlib.sha256()
+    for value in values:
+        found.update(f"{value.dtype.name}{value.shape}".encode())
+        found.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def _by_name(described: Sequence[VariableState]) -> Mapping[str, VariableState]:
+    return {variables.name(_GROUP, index): each for index, each in enumerate(described)}
+
+
+def _validated(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
+    """Returns for each weight of a model the variable that it was validated with, once an epoch has ended.
+
+    SwapEMAWeights puts averages in the place of weights for that, and may have taken them out again.
+    """
+    averages: dict[int, Any] = {}
+    swaps = (callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights))
+    if any(not swap._ema_weights_in_model for swap in swaps):  # noqa: SLF001
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        for one in getattr(optimizer, "optimizers", [optimizer]):
+            if one.use_ema:
+                pairs = zip(one._trainable_variables, one._model_variables_moving_average, strict=True)  # noqa: SLF001
+                averages |= {id(weight): average for weight, average in pairs}
+    return [averages.get(id(weight), weight) for weight in model.weights]

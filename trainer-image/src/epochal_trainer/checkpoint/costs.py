@@ -25,6 +25,8 @@ class Costs:
     """How long writing them took, beside the training."""
     captures: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     """How long the training stood still for each of the latest."""
+    best_seconds: float = 0.0
+    """How long the training stood still to keep the weights of epochs that were the best so far."""
     writes: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     """Seconds of a core that writing each of the latest took beside it."""
 
@@ -35,6 +37,13 @@ class Costs:
         yield
         self.captures.append(time.monotonic() - began)
         self.capture_seconds += self.captures[-1]
+
+    @contextmanager
+    def keeping_best(self) -> Iterator[None]:
+        """Measures how the weights of an epoch are kept, which is done whether or not a checkpoint is taken."""
+        began = time.monotonic()
+        yield
+        self.best_seconds += time.monotonic() - began
 
     @contextmanager
     def writing(self, size: int) -> Iterator[None]:
@@ -61,4 +70,5 @@ class Costs:
             "bytes": self.bytes,
             "captureSeconds": round(self.capture_seconds, 3),
             "writeSeconds": round(self.write_seconds, 3),
+            "bestSeconds": round(self.best_seconds, 3),
         }

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from epochal_api.training import Checkpoint
 
+from epochal_trainer.checkpoint.best import BestWeights
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
@@ -58,6 +59,7 @@ class Checkpointer:
         facts: What an epoch's batches follow from.
         attempt: The attempt.
         versions: Versions of what the result depends on.
+        best: Keeps the weights of the best epoch; None to keep none.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Checkpointer:
         facts: Facts,
         attempt: int,
         versions: Mapping[str, str],
+        best: BestWeights | None = None,
     ) -> None:
         self._policy = policy
         self._model = model
@@ -82,6 +85,7 @@ class Checkpointer:
         self._facts = facts
         self._attempt = attempt
         self._versions = versions
+        self._best = best
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
@@ -125,6 +129,16 @@ class Checkpointer:
         """Returns what validation, about to begin, will change."""
         return BeforeValidation(self._model, self._callbacks)
 
+    def resume(self, snapshot: Snapshot) -> None:
+        """Takes over what a checkpoint kept, once it was given back to the model."""
+        if self._best is not None:
+            self._best.resume(snapshot.state.best, snapshot.best)
+
+    def keep_best(self, epoch: int) -> None:
+        """Keeps the weights of an epoch that has ended, and is the best so far."""
+        if self._best is not None:
+            self._best.take(epoch)
+
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
         """Returns the state of the training as it is now, to be stored: one that waits to be written gives way to it.
 
@@ -152,6 +166,7 @@ class Checkpointer:
                 attempt=self._attempt,
                 files=files,
                 versions=self._versions,
+                best=self._best.kept if self._best else None,
                 spare=self._writer.make_room(),
             )
         self._last_epoch = len(history)

@@ -9,7 +9,7 @@ import keras
 from epochal_api.training import Training
 
 from epochal_trainer.checkpoint import learned, slots, variables
-from epochal_trainer.checkpoint.best import FIELD, BestModel, Models
+from epochal_trainer.checkpoint.best_model import FIELD, BestModel, Models
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
 from epochal_trainer.checkpoint.store import Store
@@ -102,11 +102,10 @@ def find(
             f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
             f"write {trained + epochs} to train {epochs} {more} more",
         )
-    history = snapshot.state.history[:trained]
-    if snapshot.state.facts.loss != training.loss.dump():
-        history = [epoch.model_copy(update={"comparable": False}) for epoch in history]
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history)
-    return Start(goes_on, own=False, where=store.uri, best=best)
+    # What is best is told of this training's own epochs: others were judged by another monitor, loss or data perhaps.
+    history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history[:trained]]
+    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history, best=None)
+    return Start(replace(goes_on, best=None), own=False, where=store.uri, best=best)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -156,6 +155,10 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     if lacking and state.facts.data != facts.data:
         advice = "give the layer what it learned there, or the same data"
         raise _mismatch(start, f"there nothing, here {lacking[0]}, learned from other data: {advice}", changed)
+    try:
+        best = start.snapshot.best and start.snapshot.best.fitted(model)
+    except Different as error:
+        raise _mismatch(start, str(error), changed) from error
     position, seconds = state.position, state.seconds
     if position.begun:
         same_loss = start.own or state.facts.loss == facts.loss
@@ -174,7 +177,7 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
     callbacks = [_arranged(each, order) for each in (state.callbacks if start.own else _callbacks(state, facts))]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
-    return replace(start, snapshot=snapshot)
+    return replace(start, snapshot=replace(snapshot, best=best))
 
 
 def _fitted_variables(

@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from epochal_trainer.checkpoint import learned, randomness, values, variables
+from epochal_trainer.checkpoint import archive, learned, randomness, values, variables
 from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.checkpoint.best import Kept
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
 from epochal_trainer.data.samples import Array
@@ -26,11 +27,13 @@ class Snapshot:
         state: All of it but the arrays and files.
         arrays: The arrays by name.
         files: Copies of the files that the training had written by then, by path.
+        best: The weights of the best epoch, where `state.best` says that they are not among the arrays.
     """
 
     state: State
     arrays: dict[str, Array]
     files: Mapping[str, Copy] = field(default_factory=dict)
+    best: Kept | None = None
 
     @classmethod
     def of(
@@ -45,6 +48,7 @@ class Snapshot:
         attempt: int,
         files: Mapping[str, Copy],
         versions: Mapping[str, str],
+        best: Kept | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
         """Takes the state of a training.
@@ -59,6 +63,7 @@ class Snapshot:
             attempt: The attempt.
             files: Copies of the files that were written.
             versions: Versions of what the result depends on.
+            best: The weights of the best epoch so far.
             spare: Arrays of a checkpoint that is needed no more, to copy into.
 
         Returns:
@@ -93,13 +98,19 @@ class Snapshot:
             callbacks=states,
             random=randomness.state(arrays),
             versions=dict(versions),
+            best=best.state(position) if best else None,
         )
-        return cls(state, arrays, files)
+        return cls(state, arrays, files, best if state.best and not state.best.own else None)
 
     @property
     def size(self) -> int:
         """Bytes that its arrays take."""
         return sum(array.nbytes for array in self.arrays.values())
+
+    @property
+    def held(self) -> int:
+        """Bytes that it takes in memory."""
+        return self.size + (self.best.size if self.best else 0)
 
     @property
     def history(self) -> list[Epoch]:
@@ -117,14 +128,7 @@ class Snapshot:
             Unreadable: If not, saying why.
         """
         for group, members in self.state.variables.items():
-            for index, described in enumerate(members):
-                array = self.arrays.get(variables.name(group, index))
-                if array is None or (array.shape, array.dtype.name) != (described.shape, described.dtype):
-                    found = "nothing" if array is None else f"shape {array.shape} and type {array.dtype}"
-                    raise Unreadable(
-                        f"the value of {described.path} has {found}, and should have shape {described.shape} and type "
-                        f"{described.dtype}"
-                    )
+            archive.check(self.arrays, {variables.name(group, index): each for index, each in enumerate(members)})
         generators = self.state.variables.get(variables.RANDOM, [])
         if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
             raise Unreadable("the state of Keras' seed generator is not that of one")

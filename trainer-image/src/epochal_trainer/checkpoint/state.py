@@ -9,6 +9,8 @@ from epochal_trainer.data import Order
 from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
+BEST_FILE = "best.zip"
+"""The file with the weights of the best epoch, among those of a checkpoint."""
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -67,6 +69,7 @@ class FinishedEpoch(Part):
     learning_rate: float | None = None
     metrics: dict[Text, float]
     comparable: bool = True
+    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not."""
 
     @classmethod
     def of(cls, epoch: Epoch) -> "FinishedEpoch":
@@ -118,6 +121,17 @@ class FileState(Part):
     size: Count
 
 
+class BestState(Part):
+    """The weights of the best epoch so far."""
+
+    epoch: Annotated[int, Field(ge=1, le=2**53)]
+    """The epoch, counted from 1."""
+    own: bool
+    """Whether the checkpoint's own weights are these; else the file BEST_FILE holds them, as the arrays best/INDEX."""
+    variables: Annotated[list[VariableState], FailFast()]
+    """What they are the values of."""
+
+
 class State(Part):
     """All of a checkpoint but its arrays and files.
 
@@ -148,6 +162,8 @@ class State(Part):
     bits: dict[Text, Text] = {}
     """Types of the arrays that are stored as bits, since NumPy's own format does not know them: bfloat16, ..."""
     files: dict[Text, FileState] = {}
-    """Files by path relative to the results: those of the user's callbacks, and the log."""
+    """Files by path relative to the results: those of the user's callbacks, the log, and BEST_FILE."""
+    best: BestState | None = None
+    """The weights of the best epoch so far; None where there are none, or in a checkpoint of before they were kept."""
     versions: dict[Text, Text] = {}
     """Versions of what the result depends on."""

@@ -14,9 +14,10 @@ from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from epochal_trainer.checkpoint import archive
 from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.checkpoint.best import Kept
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import FORMAT, Count, FileState, Part, Sha256
+from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, Count, FileState, Part, Sha256, State
 from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
@@ -138,12 +139,14 @@ class Store:
         """
         state = snapshot.state
         self._scratch.mkdir(parents=True, exist_ok=True)
-        for copy in snapshot.files.values():
+        best = {BEST_FILE: snapshot.best.file(self._scratch)} if snapshot.best else {}
+        copies = {**snapshot.files, **best}
+        for copy in copies.values():
             # What an earlier attempt has stored, that one may delete yet, if its node was given up and it lives.
             if copy.sha256 not in self._uploaded:
                 self._bucket.upload(copy.path, f"{self._prefix}{_FILES}{copy.sha256}")
                 self._uploaded.add(copy.sha256)
-        files = {path: FileState(sha256=copy.sha256, size=copy.size) for path, copy in snapshot.files.items()}
+        files = {path: FileState(sha256=copy.sha256, size=copy.size) for path, copy in copies.items()}
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "checkpoint"
             with room_for(path, archive.size(snapshot.arrays), "a checkpoint"):
@@ -158,7 +161,7 @@ class Store:
                 step=at.step,
                 attempt=state.attempt,
                 time=state.time,
-                files=sorted({copy.sha256 for copy in snapshot.files.values()}),
+                files=sorted({copy.sha256 for copy in copies.values()}),
             )
             self._bucket.upload(path, self._prefix + entry.key)
         if (failure := self._superseded()) is not None:
@@ -223,7 +226,7 @@ class Store:
             os.close(handle)
             copies[name] = Copy(Path(target))
             self._fetch(_FILES + file.sha256, Path(target), file.sha256)
-        return Snapshot(state, arrays, copies)
+        return Snapshot(state, arrays, copies, _best(state, copies))
 
     def _fetch(self, name: str, path: Path, digest: str) -> None:
         for _ in range(_TRIES):
@@ -253,3 +256,17 @@ class Store:
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)
+
+
+def _best(state: State, copies: dict[str, Copy]) -> Kept | None:
+    """Returns the weights of the best epoch that came with a checkpoint, out of its files.
+
+    Raises:
+        Unreadable: If the checkpoint names them, and they are not there.
+    """
+    copy = copies.pop(BEST_FILE, None)
+    if state.best is None or state.best.own:
+        return None
+    if copy is None:
+        raise Unreadable("it lacks the weights of the best epoch")
+    return Kept.read(state.best, copy)

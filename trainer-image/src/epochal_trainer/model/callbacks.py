@@ -99,6 +99,24 @@ class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
             self._swap._finalize_ema_values()  # noqa: SLF001
 
 
+def restored_epoch(callbacks: Sequence[Any]) -> int | None:
+    """Returns the epoch whose weights callbacks have put back into a model as its training ended, if they have.
+
+    Args:
+        callbacks: The callbacks of a training that is over.
+
+    Returns:
+        The epoch, counted from 1: of several, that of the last one.
+    """
+    found = [
+        callback.best_epoch + 1
+        for callback in callbacks
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights
+        if callback.best_weights is not None
+    ]
+    return found[-1] if found else None
+
+
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
     """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
 

@@ -50,7 +50,7 @@ def optimizer_slots(training: Training) -> int:
     return sum(tuple(variable.shape) == (2, 3) for variable in _optimizer(training, [weight]).variables)
 
 
-def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> list[str]:
+def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Checks that loss and metrics take the labels beside what the network gives.
 
     Args:
@@ -59,7 +59,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
         labels: Labels of shape (samples, ...), at least one.
 
     Returns:
-        The names that the figures of an epoch will have.
+        Figures such as an epoch will have, by the names that Keras gives them.
 
     Raises:
         Failure: InvalidTraining, naming the field and both shapes.
@@ -83,14 +83,15 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
             attempt(f"spec.training.metrics[{index}]", spec, metric)
     try:
         model.compute_loss(x=None, y=labels, y_pred=outputs)
-        names = list(model.compute_metrics(x=None, y=labels, y_pred=outputs))
+        metrics = model.compute_metrics(x=None, y=labels, y_pred=outputs)
+        figures = {name: keras.ops.convert_to_numpy(value) for name, value in metrics.items()}
     except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:
         message = f"spec.training.metrics: {keras_objects.explain(error)} ({shapes})"
         raise bad_spec("InvalidTraining", message) from error
     model.reset_metrics()
-    return names
+    return figures
 
 
 def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:

@@ -24,6 +24,7 @@ class Footprint:
         optimizer: What the optimizer keeps.
         checkpoint: A copy of weights and optimizer on the host, on its way to the bucket.
         callbacks: Weights that callbacks keep on the host, and their copy in a checkpoint.
+        best: The weights of the best epoch, kept on the host.
     """
 
     weights: int
@@ -31,15 +32,19 @@ class Footprint:
     optimizer: int = 0
     checkpoint: int = 0
     callbacks: int = 0
+    best: int = 0
 
     @classmethod
-    def of(cls, model: keras.Model, training: Training | None, *, slots: int = 0) -> "Footprint":
+    def of(
+        cls, model: keras.Model, training: Training | None, *, slots: int = 0, keeps_best: bool = False
+    ) -> "Footprint":
         """Counts what a training takes.
 
         Args:
             model: The model; its variables need no values.
             training: How it is trained; None to count weights and gradients alone.
             slots: Variables that the optimizer keeps for each weight.
+            keeps_best: Whether the weights of the best epoch are kept.
         """
         trained = count_bytes(model.trainable_variables)
         weights = trained + count_bytes(model.non_trainable_variables)
@@ -50,8 +55,15 @@ class Footprint:
         if training is None:
             return cls(weights, gradients)
         optimizer = slots * trained
-        best = sum(callback.arguments.get("restore_best_weights") is True for callback in training.callbacks)
-        return cls(weights, gradients, optimizer, weights + optimizer, callbacks=2 * best * weights)
+        restoring = sum(callback.arguments.get("restore_best_weights") is True for callback in training.callbacks)
+        return cls(
+            weights,
+            gradients,
+            optimizer,
+            checkpoint=weights + optimizer,
+            callbacks=2 * restoring * weights,
+            best=weights if keeps_best else 0,
+        )
 
     def fits(self, memory: int, gpus: int) -> bool:
         """Whether it may fit.
@@ -61,7 +73,7 @@ class Footprint:
             gpus: GPUs to train on; 0 to train on the host.
         """
         training = self.weights + self.gradients + self.optimizer
-        copies = self.checkpoint + self.callbacks
+        copies = self.checkpoint + self.callbacks + self.best
         if gpus:
             return training <= gpus * _MOST_GPU_MEMORY and copies <= memory
         return training + copies <= memory
@@ -73,6 +85,7 @@ class Footprint:
             "the optimizer": self.optimizer,
             "the copy for a checkpoint": self.checkpoint,
             "the best weights, kept by callbacks": self.callbacks,
+            "the best weights, kept for best.keras": self.best,
         }
         return "; ".join(f"{name} {size / 2**30:,.1f} GiB" for name, size in parts.items() if size)
 

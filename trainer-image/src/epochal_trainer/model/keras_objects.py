@@ -217,6 +217,11 @@ def _unknown(module: ModuleType, name: str) -> str:
 
 
 def _alternatives(name: str, known: Sequence[str]) -> str:
+    return did_you_mean(name, known) or f"; it has {', '.join(known)}"[:1000]
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Returns which of the known names may have been meant, as the end of a sentence; nothing if none is like it."""
     by_lower = {each.lower(): each for each in known}
     close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
-    return f"; did you mean {' or '.join(close)}?" if close else f"; it has {', '.join(known)}"[:1000]
+    return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -91,6 +91,7 @@ def build(
     others: int = 0,
     gpus: int = 0,
     training: Training | None = None,
+    keeps_best: bool = False,
 ) -> keras.Model:
     """Builds the network.
 
@@ -103,6 +104,7 @@ def build(
         gpus: GPUs to train it on; 0 to train it on the host.
         training: How it is to be trained: in which precision, and with what beside it in memory. None to compute in
             float32 and to count weights and gradients alone.
+        keeps_best: Whether the weights of the best epoch are kept beside it.
 
     Returns:
         The model, built, with one input of shape (batch, *network.input.shape) and one output.
@@ -117,7 +119,7 @@ def build(
     # Built twice: in a stateless scope variables have shapes but no values, which costs milliseconds at any size.
     with keras.StatelessScope(initialize_variables=False):
         sketch = _connect(network, nodes, precision)
-    footprint = Footprint.of(sketch, training, slots=slots)
+    footprint = Footprint.of(sketch, training, slots=slots, keeps_best=keeps_best)
     if not footprint.fits(memory, gpus):
         found = _too_large(sketch, nodes, footprint, memory)
         if footprint.fits(memory + others, gpus):

@@ -4,26 +4,30 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from epochal_api.report import BestEpoch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from epochal_trainer.reporting.history import Epoch, best
+from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.history import Epoch
 
 MOST_PANELS = 12
 _TRAIN = "#1f6fb4"
 _VALIDATION = "#d9601a"
 
 
-def draw(epochs: Sequence[Epoch], path: Path, *, title: str) -> None:
+def draw(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
     """Draws a panel per figure, with training and validation in each.
 
     Args:
         epochs: The epochs, at least one.
         path: PNG file to write.
         title: Heading of the whole.
+        monitor: What tells the best epoch, which is marked in its panel.
     """
+    top = best(epochs, monitor)
     names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MOST_PANELS]
     columns = min(len(names), 2 if len(names) <= 4 else 3)  # noqa: PLR2004
     rows = math.ceil(len(names) / columns)
@@ -34,19 +38,18 @@ def draw(epochs: Sequence[Epoch], path: Path, *, title: str) -> None:
     for axes in panels[len(names) :]:
         axes.set_axis_off()
     for axes, name in zip(panels, names, strict=False):
-        _panel(axes, epochs, name)
+        _panel(axes, epochs, name, top if monitor.metric.removeprefix("val_") == name else None)
     figure.savefig(path, dpi=130)
 
 
-def _panel(axes: Axes, epochs: Sequence[Epoch], name: str) -> None:
+def _panel(axes: Axes, epochs: Sequence[Epoch], name: str, top: BestEpoch | None) -> None:
     for key, label, color in ((name, "train", _TRAIN), (f"val_{name}", "validation", _VALIDATION)):
         points = [(epoch.number, epoch.metrics[key]) for epoch in epochs if key in epoch.metrics]
         if points:
             numbers, values = zip(*points, strict=True)
             marker = "o" if len(points) <= 30 else ""  # noqa: PLR2004
             axes.plot(numbers, values, color=color, marker=marker, markersize=4, label=f"{label}  {values[-1]:.4g}")
-    top = best(epochs)
-    if top is not None and top.metric.removeprefix("val_") == name:
+    if top is not None:
         axes.axvline(top.epoch, color="0.6", linewidth=1, linestyle=":", label=f"best: epoch {top.epoch}")
     axes.set_title(name.replace("_", " "), fontsize=11)
     axes.set_xlabel("epoch")

@@ -1,13 +1,12 @@
-"""The epochs so far, and what follows from them: the best, the time left, the line in the log, the table."""
+"""The epochs so far, and what follows from them: the time left, the line in the log, the table."""
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from epochal_api.report import MAX_NAME, BestEpoch
+from epochal_api.report import MAX_NAME
 from epochal_api.text import printable
 
 from epochal_trainer.lib.text import duration, figure
@@ -25,7 +24,7 @@ class Epoch:
         seconds: How long it took, with its validation.
         learning_rate: The optimizer's at its end, where it has one.
         metrics: Its figures by name, those of validation with `val_` before theirs.
-        comparable: Whether its loss is the one that is trained with now.
+        comparable: Whether it may be the best: it is of this training, and its loss the one that is trained with now.
     """
 
     number: int
@@ -57,30 +56,24 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: result[name] for name in names}
 
 
-def reported(figures: Mapping[str, float]) -> dict[str, float]:
+def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
     """Returns as many figures as a report holds: losses first, those of validation before those of training.
 
-    Their names, which a spec may give as it likes, are made such that the operator takes them: see MetricName.
+    Args:
+        figures: Figures by name, see `reported_name`.
+        first: One that is there in any case: what is monitored.
     """
-    named = ((" ".join(printable(name, instead=" ").split())[:MAX_NAME], value) for name, value in figures.items())
+    named = ((reported_name(name), value) for name, value in figures.items())
     figures = {name: value for name, value in named if name}
-    names = sorted(figures, key=lambda name: (name not in {"loss", "val_loss"}, not name.startswith("val_")))
+    before = frozenset({"loss", "val_loss", reported_name(first)})
+    names = sorted(figures, key=lambda name: (name not in before, not name.startswith("val_")))
     kept = frozenset(names[:MOST_FIGURES])
     return {name: value for name, value in figures.items() if name in kept}
 
 
-def best(epochs: Sequence[Epoch]) -> BestEpoch | None:
-    """Returns the epoch with the lowest loss: of validation where there is one, else of training.
-
-    Those of another loss are no measure, and left out.
-    """
-    epochs = [epoch for epoch in epochs if epoch.comparable]
-    metric = "val_loss" if any("val_loss" in epoch.metrics for epoch in epochs) else "loss"
-    candidates = [epoch for epoch in epochs if math.isfinite(epoch.metrics.get(metric, math.nan))]
-    if not candidates:
-        return None
-    lowest = min(candidates, key=lambda epoch: epoch.metrics[metric])
-    return BestEpoch(epoch=lowest.number, metric=metric, value=lowest.metrics[metric])
+def reported_name(name: str) -> str:
+    """Returns the name of a figure, which a spec may give as it likes, such that the operator takes it: MetricName."""
+    return " ".join(printable(name, instead=" ").split())[:MAX_NAME]
 
 
 def seconds_left(

@@ -12,6 +12,7 @@ from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.reporting import curves, history
+from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import CURVES, HISTORY, Results
 
@@ -35,13 +36,23 @@ class HistoryWriter:
         results: Takes the files.
         folder: Folder for them on their way.
         title: Heading of the curves.
+        monitor: What tells the best epoch.
         clock: Seconds on a clock that never jumps.
     """
 
-    def __init__(self, results: Results, folder: Path, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        results: Results,
+        folder: Path,
+        *,
+        title: str,
+        monitor: Monitor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._results = results
         self._folder = folder
         self._title = title
+        self._monitor = monitor
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: Sequence[Epoch] = ()
@@ -72,6 +83,15 @@ class HistoryWriter:
             self._waiting = tuple(epochs)
             self._changed.notify()
 
+    def store_last(self, epochs: Sequence[Epoch]) -> None:
+        """Stores the history of a training that is over: this is what counts.
+
+        Raises:
+            Failure: As Results.store.
+        """
+        self._results.store(self._write_table(epochs), HISTORY)
+        self._results.store(self._draw_curves(epochs), CURVES)
+
     def _run(self) -> None:
         priority.lower()
         while epochs := self._due():
@@ -97,13 +117,22 @@ class HistoryWriter:
         return ()
 
     def _store(self, epochs: Sequence[Epoch]) -> None:
-        (self._folder / HISTORY).write_text(history.table(epochs), encoding="utf-8")
-        self._results.upload(self._folder / HISTORY, HISTORY, self._check_open)
+        self._results.upload(self._write_table(epochs), HISTORY, self._check_open)
         if not self._closed and self._clock() >= self._next_curves:
             began = time.thread_time()
-            curves.draw(epochs, self._folder / CURVES, title=self._title)  # Keras has imported matplotlib by now
+            path = self._draw_curves(epochs)  # Keras has imported matplotlib by now
             self._next_curves = self._clock() + (time.thread_time() - began) / MOST_DRAWING
-            self._results.upload(self._folder / CURVES, CURVES, self._check_open)
+            self._results.upload(path, CURVES, self._check_open)
+
+    def _write_table(self, epochs: Sequence[Epoch]) -> Path:
+        path = self._folder / HISTORY
+        path.write_text(history.table(epochs), encoding="utf-8")
+        return path
+
+    def _draw_curves(self, epochs: Sequence[Epoch]) -> Path:
+        path = self._folder / CURVES
+        curves.draw(epochs, path, title=self._title, monitor=self._monitor)
+        return path
 
     def _check_open(self) -> None:
         if self._closed:

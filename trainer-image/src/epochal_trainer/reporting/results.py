@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
+from epochal_trainer.storage.bucket import sha256
+from epochal_trainer.storage.faults import not_as_stored
 
 log = logging.getLogger(__name__)
 
 MODEL = "model.keras"
+BEST_MODEL = "best.keras"
+"""The model of the best epoch, where MODEL holds another one."""
 HISTORY = "history.csv"
 CURVES = "curves.png"
 LOG = "training.log"
@@ -22,6 +27,8 @@ CHECKPOINTS = "checkpoints"
 ATTEMPTS = "attempts"
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
+_ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
+"""What may be the matter with an object of a bucket that is in order."""
 
 
 class Results:
@@ -73,6 +80,33 @@ class Results:
             self._check()
 
         self._bucket.upload(path, f"{self._folder}/{name}", before=before)
+
+    def read_back(self, name: str, path: Path) -> str:
+        """Reads what was stored a moment ago, in the place of the file that it was stored from.
+
+        Args:
+            name: Its name in the folder.
+            path: The file.
+
+        Returns:
+            The content's SHA-256 in hex.
+
+        Raises:
+            Failure: StorageError, if it is something else; as `check`, or as the bucket.
+        """
+        written = sha256(path)
+        path.unlink()  # the local disk need not hold it twice
+        found = ""
+        try:
+            if (there := self._bucket.download(f"{self._folder}/{name}", path)) == written:
+                return written
+            found = f"its SHA-256 is {there} instead of {written}"
+        except Failure as failure:
+            if failure.reason not in _ANOTHER:
+                raise
+            found = failure.message
+        self._check()
+        raise not_as_stored(self.uri(name), found)
 
     def store_folder(self, path: Path, name: str) -> None:
         """Stores all files of a folder, if there is one.

@@ -1,6 +1,7 @@
 """What can go wrong with any bucket, and how it is said."""
 
 import difflib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,22 @@ def object_changed(uri: str) -> Failure:
     return bad_data(
         "ObjectChanged", f"{uri} changed while it was read: write data before the job starts, or to new keys"
     )
+
+
+def not_as_stored(uri: str, found: str) -> Failure:
+    """Returns the failure of an object that a storage does not give back as it took it.
+
+    It is tried again: what was trained is in a checkpoint, and may be stored as it should be the next time.
+
+    Args:
+        uri: The object.
+        found: What was found.
+    """
+    message = (
+        f"{uri} was stored a moment ago, and reading it back gives something else: {found}. Spec, data and training "
+        "are in order: the storage, or a proxy before it, changes what it holds, or another program writes there"
+    )
+    return Failure("StorageError", message, os.EX_TEMPFAIL)
 
 
 def bounded(data: bytes, uri: str) -> bytes:

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from epochal_api.pod import GRACE_SECONDS
+from epochal_api.report import BestEpoch
 from epochal_api.training import Training
 
 from epochal_trainer import checkpoint
@@ -16,6 +17,7 @@ from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import described_optimizer
 from epochal_trainer.reporting import history
+from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.reporter import Reporter
@@ -39,16 +41,23 @@ _ASK_SECONDS = 5.0
 """How long a training that begins waits for its operator to say whether it is to go on at all."""
 
 
-class Fitted(NamedTuple):
-    """What a training has come to.
+@dataclass(frozen=True)
+class Trained:
+    """What a training has come to, beside the model.
 
     Args:
         epochs: The epochs, those before this attempt too.
         finished_early: Whether it was finished early, as it was asked to.
+        holds: The epoch whose weights the model holds.
+        best: The best epoch.
+        kept: The weights of that epoch, if they were kept.
     """
 
     epochs: Sequence[Epoch]
     finished_early: bool
+    holds: int
+    best: BestEpoch | None
+    kept: checkpoint.Kept | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Fitting:
         versions: Versions of what the result depends on.
         costs: Takes what checkpoints cost.
         finish: Says whether to finish early.
+        monitor: What tells the best epoch.
+        keeps_best: Whether the weights of the best epoch are kept.
     """
 
     training: Training
@@ -74,6 +85,8 @@ class Fitting:
     versions: Mapping[str, str]
     costs: checkpoint.Costs
     finish: Finish
+    monitor: Monitor
+    keeps_best: bool
 
     def run(
         self,
@@ -85,7 +98,7 @@ class Fitting:
         store: checkpoint.Store,
         attempt: int,
         on_epoch: Callable[[Sequence[Epoch]], None],
-    ) -> Fitted:
+    ) -> Trained:
         """Trains, and returns once the last checkpoint is stored.
 
         Args:
@@ -122,13 +135,15 @@ class Fitting:
         def on_epoch_end(epochs: Sequence[Epoch]) -> None:
             scalars.write(epochs[-1])
             on_epoch(epochs)
-            self.reporter.update(**_reached(epochs))
+            self.reporter.update(**_reached(epochs, self.monitor))
 
         writer = checkpoint.Writer(store.write, self.costs)
+        weights = checkpoint.BestWeights(model, callbacks, self.costs) if self.keeps_best else None
         progress = Progress(
             epochs=training.epochs,
             steps=order.steps,
             stopping=self.stopping,
+            monitor=self.monitor,
             on_epoch=on_epoch_end,
             on_step=self.watchdog.at,
             checkpointer=checkpoint.Checkpointer(
@@ -141,6 +156,7 @@ class Fitting:
                 facts=facts,
                 attempt=attempt,
                 versions=self.versions,
+                best=weights,
             ),
             ends_on_nan=training.terminate_on_nan,
             finish=self.finish,
@@ -155,7 +171,8 @@ class Fitting:
             progress.resume(start.snapshot)
             log.info("Going on from %s", start)
         self.reporter.position = progress.position
-        self.reporter.update(stage="Training", **{**reached_before(start), "steps_per_epoch": order.steps})
+        before = reached_before(start, self.monitor)
+        self.reporter.update(stage="Training", **{**before, "steps_per_epoch": order.steps})
         self.reporter.settle(_ASK_SECONDS)
         with self.stopping.deferred():
             try:
@@ -187,7 +204,15 @@ class Fitting:
             log.info("Finished early on request (spec.finish), after epoch %d of %d", trained, training.epochs)
         elif trained < training.epochs:
             log.info("Stopped early, after epoch %d of %d", trained, training.epochs)
-        return Fitted(progress.history, progress.finished_early)
+        found = best(progress.history, self.monitor)
+        kept = weights.kept if weights else None
+        return Trained(
+            progress.history,
+            finished_early=progress.finished_early,
+            holds=user_callbacks.restored_epoch(callbacks) or trained,
+            best=found,
+            kept=kept if kept and found and kept.epoch == found.epoch else None,
+        )
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
         """Puts back what was written until a checkpoint was taken. The log is that of one training only."""
@@ -204,24 +229,27 @@ class Fitting:
         self.stopping.check()  # Nobody has looked since the last step: another attempt stores what is trained.
 
 
-def reached_before(start: checkpoint.Start | None) -> dict[str, Any]:
+def reached_before(start: checkpoint.Start | None, monitor: Monitor | None = None) -> dict[str, Any]:
     """Returns what was reached before this attempt, as fields of a report: no status runs backwards.
+
+    Which epoch is the best is told once it is known what tells it: with the data.
 
     Args:
         start: What is gone on from, if anything.
+        monitor: What tells the best epoch; None while that is not known.
     """
     if start is None:
         return {}
     state, epochs = start.snapshot.state, start.snapshot.history
     at = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
-    return at | (_reached(epochs) if epochs else {})
+    return at | (_reached(epochs, monitor) if epochs else {})
 
 
-def _reached(epochs: Sequence[Epoch]) -> dict[str, Any]:
+def _reached(epochs: Sequence[Epoch], monitor: Monitor | None) -> dict[str, Any]:
     last = epochs[-1]
     return {
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
-        "metrics": history.reported(last.metrics),
-        "best": history.best(epochs),
+        "metrics": history.reported(last.metrics, monitor.metric if monitor else "loss"),
+        "best": best(epochs, monitor) if monitor else None,
     }

@@ -71,7 +71,7 @@ def fit(
                 model.reset_metrics()
                 everything.on_epoch_begin(finished)
             start.restore(model, callbacks)
-            progress.resume(start)
+            progress.restored(start)
             if position.begun:
                 _finish_epoch(model, everything, position, steps=order.steps, batches=batches, validation=held_out)
                 finished += 1

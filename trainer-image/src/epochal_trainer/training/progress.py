@@ -13,6 +13,7 @@ from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
+from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 
@@ -36,6 +37,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         epochs: Epochs in all.
         steps: Steps of an epoch.
         stopping: Says whether to stop.
+        monitor: What tells the best epoch.
         on_epoch: Called with the epochs so far when one has ended.
         on_step: Called with the finished epochs and the finished steps of the running one, at each step, of validation
             too.
@@ -54,6 +56,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         epochs: int,
         steps: int,
         stopping: Stopping,
+        monitor: Monitor,
         on_epoch: Callable[[Sequence[Epoch]], None],
         on_step: Callable[[int, int], None],
         checkpointer: Checkpointer | None = None,
@@ -68,6 +71,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._epochs = epochs
         self._steps = steps
         self._stopping = stopping
+        self._monitor = monitor
         self._on_epoch = on_epoch
         self._on_step = on_step
         self._checkpointer = checkpointer
@@ -75,6 +79,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._finish = finish or Finish()
         self._least = least
         self._step = 0
+        self._is_best = False
         self._began = time.monotonic()
         self._next_line = math.inf
         self._before_validation: BeforeValidation | None = None
@@ -100,6 +105,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         """Ends the training at the end of the epoch that it goes on from, if it is to be finished by then."""
         self._end_if_asked()
         return self.finished_early
+
+    def restored(self, snapshot: Snapshot) -> None:
+        """Takes over from a checkpoint that was given back to the model and the callbacks just now."""
+        self.resume(snapshot)
+        if self._checkpointer is not None:
+            self._checkpointer.resume(snapshot)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """See keras.callbacks.Callback."""
@@ -161,18 +172,20 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._step = 0
         self._on_step(len(self.history), 0)
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
-        best = history.best(self.history)
-        is_best = best is not None and best.epoch == epoch + 1
+        found = best(self.history, self._monitor)
+        self._is_best = found is not None and found.epoch == epoch + 1
         self._end_if_asked()
         left = 0.0 if self.finished_early else seconds * (self._epochs - epoch - 1)
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=is_best))
+        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=self._is_best))
         self._on_epoch(self.history)
 
     def _on_epoch_over(self) -> None:
-        """Takes a checkpoint, now that the user's callbacks have seen the epoch."""
+        """Keeps weights and takes a checkpoint, now that the user's callbacks have seen the epoch."""
         if self._checkpointer is None:
             return
         epoch = len(self.history)
+        if self._is_best:
+            self._checkpointer.keep_best(epoch)
         if self._checkpointer.due_after(epoch) or epoch == self._epochs or self.model.stop_training:
             taken = self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
             self._checkpointer.store(taken.changed(finished_early=self.finished_early))

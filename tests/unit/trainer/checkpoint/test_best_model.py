@@ -1,0 +1,79 @@
+"""Which model holds the best weights of a training, and what is said where none does."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_trainer.checkpoint import Models
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.storage import FolderBucket
+
+CONTENT = b"weights"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def model(name: str, epoch: int, sha256: str = DIGEST) -> dict[str, Any]:
+    return {"name": name, "epoch": epoch, "sha256": sha256, "metrics": {"val_loss": 0.5}}
+
+
+BEST, LAST, RESTORED = model("best.keras", 9), model("model.keras", 20), model("model.keras", 9)
+
+
+def results(tmp_path: Path, summary: Any, *files: str) -> Models:
+    folder = tmp_path / "bucket/lab/old/1"
+    folder.mkdir(parents=True)
+    if summary is not None:
+        (folder / "summary.json").write_text(summary if isinstance(summary, str) else json.dumps(summary))
+    for name in files:
+        (folder / name).write_bytes(CONTENT)
+    return Models(FolderBucket(tmp_path / "bucket"), "lab/old/1", tmp_path / "scratch")
+
+
+@pytest.mark.parametrize(
+    ("models", "best", "found"),
+    [
+        ([LAST, BEST], 9, (9, "best.keras")),
+        ([LAST], 20, None),
+        ([LAST], None, None),
+        ([RESTORED], 9, (9, "model.keras")),
+        ([LAST, model("best.keras", 20)], 20, None),
+        ([LAST, BEST, model("../../x", 3)], 9, (9, "best.keras")),
+    ],
+    ids=["another epoch", "the last", "none is known", "restored", "the last, twice", "a model of another name"],
+)
+def test_the_best_model_is_found(
+    tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None
+) -> None:
+    summary = {"models": models, "best": best and {"epoch": best, "metric": "val_loss", "value": 0.1}, "epochs": 20}
+    one = results(tmp_path, summary, "best.keras", "model.keras").best(20)
+    assert (one and (one.epoch, one.uri.rsplit("/", 1)[1])) == found
+    if one is not None:
+        assert one.file.path.read_bytes() == CONTENT
+        assert one.file.path.suffix == ".keras"
+
+
+@pytest.mark.parametrize(
+    ("summary", "files", "reason", "message"),
+    [
+        (None, [], "InvalidTraining", "no summary.json, so it did not come to its end. Write from: Last"),
+        ({"epochs": 20}, [], "InvalidTraining", "an earlier version of Epochal stored these results"),
+        (
+            {"models": [LAST], "best": {"epoch": 9}},
+            ["model.keras"],
+            "InvalidTraining",
+            r"epoch 9 was its best one, .* not kept \(its spec.results.best\). Write from: Last",
+        ),
+        ({"models": [LAST, BEST]}, [], "InvalidTraining", "best.keras is gone. Write from: Last"),
+        ({"models": [model("best.keras", 9, "0" * 64)]}, ["best.keras"], "DamagedData", f"has the SHA-256 {DIGEST}"),
+        ("{", [], "DamagedData", "summary.json cannot be read"),
+        ({"models": [{"name": "best.keras", "epoch": 0}]}, [], "DamagedData", "models.0.epoch"),
+    ],
+    ids=["none", "an earlier version", "not kept", "gone", "another one", "damaged", "an epoch that is none"],
+)
+def test_what_is_not_there_is_said(tmp_path: Path, summary: Any, files: list[str], reason: str, message: str) -> None:
+    with pytest.raises(Failure, match=message) as caught:
+        results(tmp_path, summary, *files).best(20)
+    assert caught.value.reason == reason
+    assert "spec.training.continueFrom.from" in caught.value.message

@@ -1,0 +1,50 @@
+"""Which epoch is the best, and what is told of it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.history import Epoch
+
+LOSS, VAL_LOSS, ACCURACY = Monitor("loss"), Monitor("val_loss"), Monitor("val_accuracy", "Max")
+
+
+def epoch(number: int, **metrics: float) -> Epoch:
+    return Epoch(number, 1.5, 0.001, metrics)
+
+
+def another(one: Epoch) -> Epoch:
+    """Returns an epoch as that of another training, or of another loss."""
+    return replace(one, comparable=False)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "monitor", "expected"),
+    [
+        ([], LOSS, None),
+        ([epoch(1, loss=3.0), epoch(2, loss=1.0), epoch(3, loss=2.0)], LOSS, (2, "loss", "Min", 1.0)),
+        ([epoch(1, loss=3.0, val_loss=1.0), epoch(2, loss=1.0, val_loss=2.0)], VAL_LOSS, (1, "val_loss", "Min", 1.0)),
+        ([epoch(1, val_accuracy=0.2), epoch(2, val_accuracy=0.9)], ACCURACY, (2, "val_accuracy", "Max", 0.9)),
+        ([epoch(1, loss=1.0), epoch(2, loss=1.0)], LOSS, (1, "loss", "Min", 1.0)),
+        ([epoch(1, val_accuracy=0.5), epoch(2, val_accuracy=0.5)], ACCURACY, (1, "val_accuracy", "Max", 0.5)),
+        ([epoch(1, loss=math.nan)], LOSS, None),
+        ([epoch(1, loss=math.inf), epoch(2, loss=5.0)], Monitor("loss", "Max"), (2, "loss", "Max", 5.0)),
+        ([epoch(1, loss=1.0)], VAL_LOSS, None),
+        ([another(epoch(1, loss=0.1))], LOSS, None),
+        ([another(epoch(1, loss=0.1)), epoch(2, loss=5.0)], LOSS, (2, "loss", "Min", 5.0)),
+        ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], LOSS, (2, "loss", "Min", 5.0)),
+    ],
+)
+def test_best(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
+    found = best(epochs, monitor)
+    assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
+)
+def test_whatever_it_is_called_the_operator_takes_it(name: str, told: str) -> None:
+    found = best([epoch(1, **{name: 0.5})], Monitor(name))
+    assert found is not None
+    assert found.metric == told

@@ -1,0 +1,147 @@
+"""The models that a training leaves: which epoch each holds, what it is worth, and that it is what is stored."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from epochal_api.report import StoredModel
+
+from epochal_trainer import checkpoint
+from epochal_trainer.lib.text import figure
+from epochal_trainer.reporting import history
+from epochal_trainer.reporting.best import Monitor
+from epochal_trainer.reporting.results import BEST_MODEL, MODEL, Results
+from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.training.fitting import Trained
+
+_MOST_FIGURES = 8
+"""Figures of a test that a sentence tells."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that a training leaves.
+
+    Args:
+        name: Its file.
+        epoch: The epoch whose weights it holds.
+        weights: The digest of these.
+        metrics: The figures of that epoch.
+        test: Its figures on the test set, if there is one.
+    """
+
+    name: str
+    epoch: int
+    weights: str
+    metrics: Mapping[str, float]
+    test: Mapping[str, float] | None
+
+
+def evaluated(
+    model: keras.Model,
+    trained: Trained,
+    *,
+    folder: Path,
+    stages: Stages,
+    evaluate: Callable[[str], Mapping[str, float] | None],
+) -> list[Model]:
+    """Evaluates what a training leaves, and saves each as a file.
+
+    Args:
+        model: What was trained. In the end it holds the weights of the last one.
+        trained: What the training has come to.
+        folder: Takes the files.
+        stages: Measures where the time goes.
+        evaluate: Returns the figures of the model on the test set, if there is one; takes the name of its file.
+
+    Returns:
+        model.keras, as Keras' fit has left it; then best.keras, if the weights of the best epoch are others.
+    """
+
+    def saved(name: str, epoch: int, weights: str) -> Model:
+        test = evaluate(name)
+        with stages.stage("results"):
+            model.save(folder / name)
+        return Model(name, epoch, weights, trained.epochs[epoch - 1].metrics, test)
+
+    last, kept = checkpoint.digest(model), trained.kept
+    if kept is None:
+        return [saved(MODEL, trained.holds, last)]
+    best = kept.digest()
+    if best == last:
+        return [saved(MODEL, kept.epoch, last)]
+    left = saved(MODEL, trained.holds, last)
+    kept.give_to(model)
+    return [left, saved(BEST_MODEL, kept.epoch, best)]
+
+
+def store(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
+    """Stores models, and makes sure of each that what is stored is what was evaluated.
+
+    Args:
+        models: The models, whose files are there.
+        model: The model that they were saved from, to read them back into.
+        results: Takes them.
+        folder: Holds the files.
+
+    Returns:
+        What is stored.
+
+    Raises:
+        Failure: StorageError, if the storage gives back something else; or whatever is the matter with it.
+        RuntimeError: If the file does not hold the weights, which is nobody's fault but the trainer's, or Keras'.
+    """
+    stored = []
+    for one in models:
+        path = folder / one.name
+        results.store(path, one.name)
+        sha256 = results.read_back(one.name, path)
+        if (found := digest_of(path, model)) != one.weights:
+            raise RuntimeError(
+                f"{results.uri(one.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
+                f"{one.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
+            )
+        test = history.reported(one.test) if one.test and one.name != MODEL else None
+        stored.append(StoredModel(name=one.name, epoch=one.epoch, sha256=sha256, test=test))
+    return stored
+
+
+def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epochs: int, keeps_best: bool) -> str:
+    """Returns what a training has left, for people.
+
+    Args:
+        models: The models.
+        trained: What the training has come to.
+        monitor: What tells the best epoch.
+        epochs: How many epochs there were to be.
+        keeps_best: Whether the weights of the best epoch are kept.
+    """
+    count, best = len(trained.epochs), trained.best
+    parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
+    if trained.finished_early:
+        parts = [f"{count} of {epochs} epochs trained, finished early on request (spec.finish)"]
+    for one in models:
+        is_best = count > 1 and best is not None and one.epoch == best.epoch
+        figures = [f"{monitor.metric} {figure(one.metrics[monitor.metric])}"] if monitor.metric in one.metrics else []
+        tested = [f"{name} {figure(value)}" for name, value in list((one.test or {}).items())[:_MOST_FIGURES]]
+        figures += [f"on the test set {', '.join(tested)}"] if tested else []
+        worth = f" ({'; '.join(figures)})" if figures else ""
+        parts.append(f"{one.name} holds epoch {one.epoch}{', the best' if is_best else ''}{worth}")
+    if best is not None and all(one.epoch != best.epoch for one in models):
+        why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
+        parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
+    return "; ".join(parts)
+
+
+def digest_of(path: Path, model: keras.Model) -> str:
+    """Returns the digest of the weights in a file.
+
+    Args:
+        path: The file.
+        model: The model that it was saved from, which holds its weights from then on.
+    """
+    for weight in model.weights:
+        weight.assign(keras.ops.zeros_like(weight))  # or what the file lacks would pass for what it holds
+    model.load_weights(path)
+    return checkpoint.digest(model)
