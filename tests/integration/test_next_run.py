@@ -148,22 +148,18 @@ def test_an_attempt_whose_place_was_taken_stores_no_results(
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
-def test_a_run_that_is_to_be_finished_says_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stopped(folder, monkeypatch)
-    capsys.readouterr()
+def test_a_run_that_is_to_be_finished_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, finish=True, callbacks=[NEVER_BETTER]) == 0
     found = summary(folder)
-    assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (2, "FinishedEarly", 3)
+    assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (1, "FinishedEarly", 3)
     out = capsys.readouterr().out.splitlines()
-    assert "Done: 2 of 3 epochs trained, finished early on request (spec.finish); on the test set" in out[-1]
+    assert "Done: 1 of 3 epochs trained, finished early on request (spec.finish); model.keras holds" in out[-1]
     log = (results(folder) / "training.log").read_text()
-    assert "Finished early on request (spec.finish), after epoch 2 of 3" in log
+    assert "Finished early on request (spec.finish), after epoch 1 of 3" in log
 
     again = {"uri": "s3://results/lab/tiny/1/"}
     assert train_job(folder, "2", finish=True, epochs=9, callbacks=[NEVER_BETTER], continueFrom=again) == 0
-    assert summary(folder, "2")["epochs"] == 3, "of its own it trains one epoch at least"
+    assert summary(folder, "2")["epochs"] == 2, "of its own it trains one epoch at least"
     assert train_job(folder, "3", epochs=3, callbacks=[NEVER_BETTER], continueFrom=again) == 0
     assert (summary(folder, "3")["epochs"], summary(folder, "3")["reason"]) == (3, "Completed")
 
@@ -203,6 +199,22 @@ def test_the_best_model_lies_beside_the_last_one(folder: Path, capsys: pytest.Ca
     assert said.startswith("4 epochs trained; model.keras holds epoch 4 (loss ")
     assert "; best.keras holds epoch 1, the best (loss " in said
     assert capsys.readouterr().out.rstrip().endswith(f"Done: {said}")
+
+
+def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_job(folder, epochs=4, monitor=WORST) == 0
+    best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
+    assert train_job(folder, "2", epochs=1, continueFrom=best) == 64
+    assert "spec.training.epochs: found 1, and 1 were trained in" in capsys.readouterr().out
+    assert train_job(folder, "2", epochs=3, monitor=WORST, continueFrom=best) == 0
+    assert summary(folder, "2")["epochs"] == 3
+    assert summary(folder, "2")["best"]["epoch"] > 1, "what is best is told of its own epochs"
+    rows = (results(folder, "2") / "history.csv").read_text().splitlines()
+    assert rows[1] == (results(folder) / "history.csv").read_text().splitlines()[1]
+
+    assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
+    assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
+    assert "epoch 1 was its best one, and the weights of that were not kept" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epochal_operator.runtime.metadata import FIELDS
-from epochal_operator.runtime.spans import Span, Text, is_shallow
+from epochal_operator.runtime.spans import Nesting, Span, Text
 
 Object = dict[str, Any]
 
@@ -68,6 +68,7 @@ class Reader:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
+        self._nesting = Nesting(bounds.part_levels)
 
     def read(self, data: bytes) -> Any:
         """Reads an answer of the API server: an object, a list of objects, or a line of a watch.
@@ -85,7 +86,7 @@ class Reader:
         """
         if self._within_bounds(data):
             return json.loads(data)
-        text = Text(data, self._bounds.part_levels)
+        text = Text(data, self._nesting)
         start = text.skip(0)
         if not text.is_object(start):
             _within_depth(text, text.span(start))
@@ -118,7 +119,7 @@ class Reader:
         return json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(thing)}}).encode()
 
     def _within_bounds(self, data: bytes) -> bool:
-        return len(data) <= self._bounds.part_bytes and is_shallow(data, self._bounds.part_levels)
+        return len(data) <= self._bounds.part_bytes and self._nesting.end(data) is not None
 
     def _object(self, text: Text, start: int) -> Object:
         """Reads an object of the API."""

@@ -46,17 +46,39 @@ class Span(NamedTuple):
         return self.end - self.start
 
 
+class Nesting:
+    """How many lists and objects may be within each other.
+
+    Args:
+        levels: Their number.
+    """
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+        self._shallow = _shallow(levels)
+
+    def end(self, data: bytes, start: int = 0) -> int | None:
+        """Returns where a list or object ends that begins there; None if it has more levels, or there is none.
+
+        Args:
+            data: The text. That takes about as long as reading it.
+            start: Where it begins.
+        """
+        found = self._shallow.match(data, start)
+        return found.end() if found else None
+
+
 class Text:
     """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
 
     Args:
         data: The text.
-        levels: Levels of lists and objects that a value may have: of one that has more is told how many.
+        nesting: How deep values may be: of one that is deeper is told how deep.
     """
 
-    def __init__(self, data: bytes, levels: int) -> None:
+    def __init__(self, data: bytes, nesting: Nesting) -> None:
         self.data = data
-        self.levels = levels
+        self._nesting = nesting
         self._known: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
@@ -88,8 +110,8 @@ class Text:
         self._known[start] = Span(start, position + 1, 1)
 
     def is_too_deep(self, span: Span) -> bool:
-        """Returns whether a value has more levels than it may."""
-        return span.depth > self.levels
+        """Returns whether a value is deeper than it may be."""
+        return span.depth > self._nesting.levels
 
     def span(self, start: int) -> Span:
         """Returns where a value ends that begins there."""
@@ -103,8 +125,8 @@ class Text:
     def _found(self, start: int) -> Span:
         if found := _PLAIN.match(self.data, start):
             return Span(start, found.end(), 0)
-        if found := _shallow(self.levels).match(self.data, start):
-            return Span(start, found.end(), 1)
+        if (end := self._nesting.end(self.data, start)) is not None:
+            return Span(start, end, 1)
         if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
             return deep
         raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
@@ -130,8 +152,3 @@ class Text:
                 if depth == 0:
                     return self._known[start]
         return None
-
-
-def is_shallow(data: bytes, levels: int) -> bool:
-    """Returns whether a list or object of so many levels at most begins a text; about as fast as reading it."""
-    return _shallow(levels).match(data) is not None
