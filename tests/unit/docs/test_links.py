@@ -1,4 +1,4 @@
-"""Every link in a document that leads to a file or to a heading of the same document leads somewhere."""
+"""Every link in a document that leads to a file, or to a heading of a document, leads somewhere."""
 
 import re
 from pathlib import Path
@@ -20,15 +20,17 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
-def dead(document: Path) -> list[str]:
-    text = document.read_text()
-    anchors = {anchor(heading) for heading in HEADING.findall(text)}
+def anchors(document: Path) -> set[str]:
+    return {anchor(heading) for heading in HEADING.findall(document.read_text())}
 
+
+def dead(document: Path) -> list[str]:
     def leads_nowhere(link: str) -> bool:
         path, _, fragment = link.partition("#")
-        return not (document.parent / path).exists() if path else fragment not in anchors
+        target = document.parent / path if path else document
+        return not target.exists() or (fragment != "" and fragment not in anchors(target))
 
-    return [link for link in LINK.findall(text) if "://" not in link and leads_nowhere(link)]
+    return [link for link in LINK.findall(document.read_text()) if "://" not in link and leads_nowhere(link)]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
@@ -45,3 +47,10 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
     document = tmp_path / "a.md"
     document.write_text("# One, two\n[a](a.md) [b](b.md) [c](#one-two) [d](#three) [e](https://example.com/x)\n")
     assert dead(document) == ["b.md", "#three"]
+
+
+def test_a_dead_link_to_a_heading_of_another_document_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# One, two\n")
+    document = tmp_path / "b.md"
+    document.write_text("[a](a.md#one-two) [b](a.md#three)\n")
+    assert dead(document) == ["a.md#three"]

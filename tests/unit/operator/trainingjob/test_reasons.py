@@ -71,18 +71,6 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
             assert row["Fault"] == (known.fault or ""), word
 
 
-def test_the_readme_names_no_reason_that_there_is_not() -> None:
-    words = {word for word, _ in documented("README.md")}
-    assert len(words) > 20
-    assert words <= set(Reason)
-
-
-def test_the_readme_tells_of_every_reason_that_a_user_must_mend() -> None:
-    words = {word for word, _ in documented("README.md")}
-    by_itself = {Reason.SUPERSEDED}
-    assert {one for one in Reason if one.effect.stalls} | trainers_reasons() - by_itself <= words
-
-
 @pytest.mark.parametrize("word", ["ImagePullBackOff", "NameConflict"])
 def test_a_known_word_is_a_reason(word: str) -> None:
     assert as_reason(word) is Reason(word)

@@ -1,0 +1,109 @@
+"""What the documents have a newcomer type works as it stands there, from data in a bucket to a model that predicts."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+from urllib.error import HTTPError
+
+import numpy as np
+import pytest
+
+from tests.kit.buckets import SECRET
+from tests.kit.documents import blocks, run
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import kubectl, wait
+
+SECONDS = 480
+pytestmark = pytest.mark.timeout(SECONDS + 120)
+README, DATA, MODELS = "README.md", "docs/data.md", "docs/models.md"
+FIRST = "A first TrainingJob"
+REACH = "Reach MinIO from a laptop"
+PAGES = [
+    *blocks(DATA, "sh", under=REACH),
+    *blocks(DATA, "sh", "python", under="Into the bucket"),
+    *blocks(README, "sh", under=FIRST),
+    *blocks("docs/status.md", "sh"),
+    *blocks(MODELS, "sh", "python"),
+]
+"""In the order in which a newcomer comes by them."""
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The kubeconfig of a newcomer who is at home in an empty namespace."""
+    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
+    shutil.copy(os.environ["KUBECONFIG"], file)
+    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
+    kubectl("delete", "secret", SECRET, "--namespace", namespace.name)
+    return file
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("newcomer")
+
+
+@pytest.fixture(scope="module")
+def printed(kubeconfig: str, folder: Path) -> dict[str, str]:
+    """What all of it printed, by the heading that it stands under."""
+    told: dict[str, str] = {}
+    for part, text in zip(PAGES, run(PAGES, folder, timeout=SECONDS, KUBECONFIG=kubeconfig), strict=True):
+        told[part.heading] = told.get(part.heading, "") + text
+    return told
+
+
+def test_a_first_training_ends_well(printed: dict[str, str]) -> None:
+    assert printed[FIRST].count("trainingjob.epochal.dev/digits condition met") == 2
+    assert "Completed" in printed[FIRST]
+    assert "condition met" in printed["In scripts"]
+
+
+def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
+    predicted = [int(digit) for digit in re.findall(r"\d", printed["Predict with it"])]
+    assert (predicted == np.load(folder / "data/digits.npz")["y_test"]).mean() > 0.9
+
+
+def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder: Path) -> None:
+    command = ["kubectl", "port-forward", "--namespace", "minio", "service/minio", "9000"]
+
+    def fetched() -> bytes:
+        try:
+            with urllib.request.urlopen(printed["Give it to a colleague"].strip()) as answer:
+                return bytes(answer.read())
+        except HTTPError:
+            raise
+        except OSError:
+            return b""  # Nothing listens there yet.
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            assert wait("the address", fetched, seconds=30) == (folder / "model.keras").read_bytes()
+        finally:
+            process.terminate()
+
+
+def test_runs_are_compared_the_best_one_first(printed: dict[str, str]) -> None:
+    header, *rows = printed["Compare runs"].partition("NAME")[2].splitlines()
+    assert header.split() == ["STATE", "RATE", "BATCH", "EPOCH", "METRIC", "BEST", "ACCURACY"]
+    assert [row.split()[:4] for row in rows] == [
+        ["digits", "Complete", "0.003", "32"],
+        ["digits-slow", "Complete", "0.0001", "32"],
+    ]
+
+
+def test_its_log_is_read_from_where_a_failed_ones_lies_too(printed: dict[str, str], namespace: Namespace) -> None:
+    assert "Epoch 1/8" in printed["Read the log"]
+    assert printed["Read the log"].splitlines()[-1] == namespace.status()["results"]["log"]
+
+
+def test_waiting_ends_for_a_training_that_fails_too(printed: dict[str, str], namespace: Namespace) -> None:
+    namespace.apply(digits("wrong", data__train={"object": "digits.npy"}))
+    lines = "".join(part.text for part in blocks(README, "sh", under=FIRST)).splitlines()
+    waits = [line.replace("tj/digits", "tj/wrong") for line in lines if line.startswith("kubectl wait ")]
+    commands = [[*shlex.split(line, comments=True), "--namespace", namespace.name] for line in waits]
+    assert [subprocess.run(command, check=False, timeout=180).returncode for command in commands] == [0, 1]
+    assert namespace.status("wrong")["state"] == "Failed"

@@ -1,0 +1,104 @@
+"""What the documents have a newcomer type works as it stands there: all of it that needs no cluster."""
+
+import hashlib
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from epochal_trainer.data.formats.npz import choose
+from PIL import Image
+
+from tests.kit.documents import Block, blocks, run
+from tests.kit.s3_server import Service
+
+SECONDS = 150
+KEY = "vision/digits/5f0c6a52/model.keras"
+DATA, MODELS = "docs/data.md", "docs/models.md"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the README was followed, where it needs no cluster."""
+    folder = tmp_path_factory.mktemp("trained")
+    run(blocks("README.md", "sh", under="Try a TrainingJob in two minutes, without a cluster"), folder, timeout=SECONDS)
+    return folder
+
+
+@pytest.fixture
+def service(trained: Path) -> Iterator[Service]:
+    """A storage with the model in it, as a training on a cluster would leave it."""
+    service = Service()
+    (model,) = trained.rglob("model.keras")
+    for key, content in ((KEY, model.read_bytes()), (KEY.replace("model.keras", "training.log"), b"Epoch 1/8\n")):
+        service.objects[key] = content
+        service.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    yield service
+    service.stop()
+
+
+def followed(parts: list[Block], service: Service, folder: Path, trained: Path) -> list[str]:
+    """Runs blocks that go by a storage at localhost:9000."""
+    (folder / "data").symlink_to(trained / "data")
+    there = [part._replace(text=part.text.replace("localhost:9000", f"127.0.0.1:{service.port}")) for part in parts]
+    assert there != parts
+    folder_uri = f"s3://digits-results/{KEY}"
+    return run(
+        there,
+        folder,
+        timeout=SECONDS,
+        AWS_ACCESS_KEY_ID="reader",
+        AWS_SECRET_ACCESS_KEY="not-a-secret",
+        MODEL=folder_uri,
+        LOG=folder_uri.replace("model.keras", "training.log"),
+    )
+
+
+def test_a_training_needs_no_cluster(trained: Path) -> None:
+    assert {"model.keras", "history.csv", "training.log"} <= {file.name for file in trained.rglob("results/**/*")}
+
+
+def test_data_come_into_a_bucket(service: Service, trained: Path, tmp_path: Path) -> None:
+    followed(blocks(DATA, "python", under="Into the bucket"), service, tmp_path, trained)
+    assert service.objects["digits.npz"] == (trained / "data/digits.npz").read_bytes()
+    made = [asked for asked in service.asked if asked.method == "PUT" and not asked.key]
+    assert len(made) == 1
+
+
+def test_a_model_predicts(service: Service, trained: Path, tmp_path: Path) -> None:
+    (printed,) = followed(blocks(MODELS, "python", under="Predict with it"), service, tmp_path, trained)
+    predicted = [int(digit) for digit in re.findall(r"\d", printed)]
+    assert (predicted == np.load(trained / "data/digits.npz")["y_test"]).mean() > 0.9
+
+
+def test_a_model_is_given_away_by_its_address(service: Service, trained: Path, tmp_path: Path) -> None:
+    (printed,) = followed(blocks(MODELS, "python", under="Give it to a colleague"), service, tmp_path, trained)
+    with urllib.request.urlopen(printed.strip()) as answer:
+        assert answer.read() == service.objects[KEY]
+    assert "X-Amz-Expires=86400" in printed
+
+
+def test_a_log_is_read(service: Service, trained: Path, tmp_path: Path) -> None:
+    (printed,) = followed(blocks(MODELS, "python", under="Read the log"), service, tmp_path, trained)
+    assert printed.strip() == "Epoch 1/8"
+
+
+def test_arrays_and_folders_of_images_become_npz(tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (40, 50), (number, 0, 0)).save(tmp_path / "pictures" / name / f"{number}.png")
+    _, printed = run(blocks(DATA, "python", under="Arrays to npz"), tmp_path, timeout=SECONDS)
+    assert "['cats', 'dogs']" in printed
+
+    iris, pictures = (np.load(tmp_path / f"{name}.npz") for name in ("iris", "pictures"))
+    for role in ("train", "test"):
+        features, labels = choose(iris, role, "iris.npz")
+        assert features.endswith(role)
+        assert len(iris[features]) == len(iris[labels])
+    assert (iris["x_train"].shape, iris["x_test"].shape) == ((120, 4), (30, 4))
+    features, labels = choose(pictures, "train", "pictures.npz")
+    assert (pictures[features].shape, pictures[features].dtype) == ((6, 32, 32, 3), np.uint8)
+    assert sorted(pictures[labels]) == [0, 0, 0, 1, 1, 1]

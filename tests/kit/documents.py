@@ -1,0 +1,83 @@
+"""The code in the documents, for tests that run what a reader would copy: document and test cannot drift apart."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+_PART = re.compile(r"^#+ (?P<heading>[^\n]*)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PRELUDE = """set -euo pipefail
+trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
+uv() { shift; "$@"; }
+"""
+"""The environment that `uv run` would make is there already; what runs in the background ends with the script."""
+_END = "-- end of a block --\n"
+
+
+class Block(NamedTuple):
+    """A fenced block of code.
+
+    Args:
+        heading: The heading above it.
+        language: What it is written in.
+        text: Its lines.
+    """
+
+    heading: str
+    language: str
+    text: str
+
+
+def blocks(document: str, *languages: str, under: str | None = None) -> list[Block]:
+    """Returns blocks of a document, in order.
+
+    Args:
+        document: Path of the document from the root of the repository.
+        languages: Those to return; all if none is named.
+        under: Heading of those to return; None for all.
+
+    Raises:
+        LookupError: If there is none.
+    """
+    found, heading = [], ""
+    for part in _PART.finditer((ROOT / document).read_text()):
+        if part["heading"] is not None:
+            heading = part["heading"]
+        elif (not languages or part["language"] in languages) and under in (None, heading):
+            found.append(Block(heading, part["language"], part["text"]))
+    if not found:
+        raise LookupError(f"{document} has no block of {languages or 'code'} under {under or 'any heading'}")
+    return found
+
+
+def run(parts: Iterable[Block], folder: Path, *, timeout: float, **environment: str) -> list[str]:
+    """Runs blocks of shell and Python as a reader at the root of the repository would, one after another in one shell.
+
+    Args:
+        parts: The blocks.
+        folder: Folder to run them in, with the examples at the same place as in the repository.
+        timeout: Seconds that they may take.
+        environment: Variables of the environment.
+
+    Returns:
+        What each printed.
+    """
+    (folder / "manifests").symlink_to(ROOT / "manifests")
+    texts = [part.text if part.language == "sh" else f"python - <<'END'\n{part.text}END\n" for part in parts]
+    script = _PRELUDE + "".join(f"{text}echo '{_END.strip()}'\n" for text in texts)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", script],
+        check=False,
+        capture_output=True,
+        cwd=folder,
+        env=os.environ | {"PATH": path} | environment,
+        text=True,
+        timeout=timeout,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout.split(_END)[: len(texts)]

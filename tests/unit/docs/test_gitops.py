@@ -1,0 +1,176 @@
+"""What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it.
+
+How they read it:
+https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks
+https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
+"""
+
+from typing import Any, NamedTuple
+
+import cel
+import pytest
+import yaml
+from epochal_api.status import STATES, Status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.status import refused, status
+from lupa.lua51 import LuaRuntime
+
+from tests.kit.documents import blocks
+from tests.unit.operator.objects import (
+    COMPLETE,
+    FAILED,
+    NOW,
+    SUSPENDED,
+    at,
+    child,
+    document,
+    failed,
+    having_reported,
+    pod,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    waits,
+)
+
+PAGE = "docs/gitops.md"
+CONFIG_MAP, KUSTOMIZATION = (yaml.safe_load(block.text) for block in blocks(PAGE, "yaml"))
+HEALTH = CONFIG_MAP["data"]["resource.customizations.health.epochal.dev_TrainingJob"]
+(EXPRESSIONS,) = KUSTOMIZATION["spec"]["healthCheckExprs"]
+NO_LIBRARIES = ("debug", "io", "math", "os", "string")
+"""What a script of Argo CD's does not have."""
+Object = dict[str, Any]
+
+
+class Health(NamedTuple):
+    """How a TrainingJob is.
+
+    Args:
+        argo_cd: For Argo CD.
+        flux: For Flux.
+        argo_cd_in_all: For Argo CD where it waits for the whole training.
+        flux_in_all: For Flux likewise.
+    """
+
+    argo_cd: str
+    flux: str
+    argo_cd_in_all: str
+    flux_in_all: str
+
+
+BEFORE = Health("Progressing", "InProgress", "Progressing", "InProgress")
+UNDER_WAY = Health("Healthy", "Current", "Progressing", "InProgress")
+TO_MEND = Health("Degraded", "InProgress", "Degraded", "InProgress")
+WAITS_AS_TOLD = Health("Suspended", "Current", "Suspended", "Current")
+DONE = Health("Healthy", "Current", "Healthy", "Current")
+WRONG = Health("Degraded", "Failed", "Degraded", "Failed")
+
+
+def not_ready(of: Status, reason: str) -> Status:
+    """Returns a status whose condition Ready is False for a reason."""
+    changed = {"status": "False", "reason": reason}
+    conditions = [one.model_copy(update=changed) if one.type == "Ready" else one for one in of.conditions or []]
+    return of.model_copy(update={"conditions": conditions})
+
+
+JOB = training_job()
+UNREACHABLE = having_reported(stage="Loading", waiting={"reason": "EndpointUnreachable", "since": at(-5)})
+SEEN: dict[str, tuple[Status, Health]] = {
+    "nothing yet": (Status(), BEFORE),
+    "before its Job": (status(JOB, seen()), BEFORE),
+    "in a queue": (status(JOB, seen(child())), UNDER_WAY),
+    "starting": (status(JOB, seen(child(), pod())), UNDER_WAY),
+    "running": (status(JOB, seen(child(), running())), UNDER_WAY),
+    "waiting for its storage": (
+        not_ready(status(UNREACHABLE, seen(child(), running())), "StorageUnavailable"),
+        TO_MEND,
+    ),
+    "storing": (status(having_reported(stage="Storing"), seen(child(), running())), UNDER_WAY),
+    "restarting": (status(JOB, seen(child(), failed())), UNDER_WAY),
+    "an image that cannot be pulled": (
+        not_ready(status(JOB, seen(child(), waits("ErrImagePull"))), "ImagePullBackOff"),
+        TO_MEND,
+    ),
+    "a quota": (not_ready(status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
+    "a Job that is refused": (status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
+    "suspended": (status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),
+    "suspended without a Job": (status(SUSPENDED, seen()), WAITS_AS_TOLD),
+    "complete": (status(JOB, seen(COMPLETE, succeeded())), DONE),
+    "failed": (status(JOB, seen(FAILED, failed())), WRONG),
+    "a spec that is refused": (refused(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
+}
+
+
+def argo_cd(served: Object, script: str = HEALTH) -> Any:
+    """Returns what Argo CD finds, by the Lua that it speaks."""
+    lua = LuaRuntime()
+    names = lua.globals()
+    for library in NO_LIBRARIES:
+        names[library] = None
+    names.obj = lua.table_from(served, recursive=True)
+    return lua.execute(script)
+
+
+def flux(served: Object, current: str = EXPRESSIONS["current"]) -> str:
+    """Returns what Flux finds. While an expression cannot be evaluated, it waits."""
+    generation = served["metadata"]["generation"]
+    if served.get("status", {}).get("observedGeneration", generation) != generation:
+        return "InProgress"
+    for expression, found in ((EXPRESSIONS["failed"], "Failed"), (current, "Current")):
+        try:
+            holds = cel.evaluate(expression, served)
+        except (LookupError, RuntimeError, ValueError):
+            break
+        assert isinstance(holds, bool)
+        if holds:
+            return found
+    return "InProgress"
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+IN_ALL_ARGO_CD = replaced(HEALTH, "elseif is.Ready then", "elseif is.Complete then")
+IN_ALL_FLUX = replaced(EXPRESSIONS["current"], "'Ready'", "'Complete'")
+
+
+def health(served: Object) -> Health:
+    return Health(
+        argo_cd(served)["status"],
+        flux(served),
+        argo_cd(served, IN_ALL_ARGO_CD)["status"],
+        flux(served, IN_ALL_FLUX),
+    )
+
+
+@pytest.mark.parametrize(("of", "expected"), SEEN.values(), ids=SEEN)
+def test_every_state_has_its_health(of: Status, expected: Health) -> None:
+    assert health(document(of.dump())) == expected
+
+
+def test_every_state_is_looked_at() -> None:
+    assert {of.state for of, _ in SEEN.values()} - {None} == set(STATES)
+
+
+def test_what_epochal_has_not_looked_at_is_not_ready() -> None:
+    assert health(document()) == BEFORE
+
+
+@pytest.mark.parametrize("before", ["running", "failed", "complete"])
+def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+    of, _ = SEEN[before]
+    assert health(document(of.dump(), generation=2)) == BEFORE
+
+
+def test_argo_cd_shows_why() -> None:
+    of, _ = SEEN["a spec that is refused"]
+    assert argo_cd(document(of.dump()))["message"] == "spec.network: no"
+    assert argo_cd(document())["message"] == "Epochal has not looked at it yet"
+
+
+def test_the_expressions_are_for_training_jobs() -> None:
+    served = document()
+    assert (EXPRESSIONS["apiVersion"], EXPRESSIONS["kind"]) == (served["apiVersion"], served["kind"])
