@@ -62,6 +62,12 @@ def test_an_older_trainer_reads_what_does_not_name_a_precision() -> None:
     assert "default" not in precision
 
 
+@pytest.mark.parametrize("path", ["data.shuffle", "data.validation.stratify", "training.classWeight"])
+def test_an_older_trainer_reads_what_does_not_name_what_came_later(path: str) -> None:
+    (node,) = [node for found, node in SPEC if found == f"spec.{path}"]
+    assert "default" not in node
+
+
 def test_every_field_but_three_is_immutable() -> None:
     messages = [rule["message"] for rule in schema()["x-kubernetes-validations"]]
     frozen = {message.split()[0] for message in messages if "cannot change" in message}

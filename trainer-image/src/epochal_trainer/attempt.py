@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,17 @@ from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data import DataSets, Samples, check_features, check_labels, load
+from epochal_trainer.data import (
+    DataSets,
+    Samples,
+    check_features,
+    check_labels,
+    check_weights,
+    load,
+    weighted_by_class,
+)
 from epochal_trainer.data.memory import Memory, available, capacity
+from epochal_trainer.data.weights import DTYPE as WEIGHT
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, figure, readable
@@ -49,6 +58,8 @@ from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 10
+"""Classes whose weights the log shows."""
 _NO_GPU = """
 ================================================================================
   GPUs asked for: %d    GPUs that Keras sees: %d
@@ -205,21 +216,28 @@ class Attempt:
     def _load(self, bucket: Bucket, model: keras.Model, *, held: int) -> DataSets:
         spec = self._job.spec
         began = time.monotonic()
-        data = load(spec.data, bucket, self._scratch, Memory(held=held))
+        memory = Memory(held=held)
+        data = load(spec.data, bucket, self._scratch, memory, training=spec.training)
 
         def checked(samples: Samples) -> Samples:
             samples = check_features(samples, spec.network.input.shape)
             ignored = spec.training.loss.arguments.get("ignore_class")
             check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
             check_indices(samples, network.graph(spec.network))
-            return samples
+            return check_weights(samples, model.output.shape[1:])
 
-        data = DataSets(
-            checked(data.train),
-            checked(data.validation) if data.validation else None,
-            checked(data.test) if data.test else None,
-            data.digests,
+        data = replace(
+            data,
+            train=checked(data.train),
+            validation=checked(data.validation) if data.validation else None,
+            test=checked(data.test) if data.test else None,
         )
+        if (wanted := spec.training.class_weight) is not None:
+            memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
+            train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
+            data = replace(data, train=train, class_weights=by_class)
+            shown = [f"{number}: {weight:g}" for number, weight in by_class.items()]
+            log.info("Weights of classes: %s%s", ", ".join(shown[:_SHOWN]), ", …" if len(shown) > _SHOWN else "")
         for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
             if samples is not None:
                 log.info("Data for %-11s %s", role + ":", samples.describe())
@@ -280,6 +298,7 @@ class Attempt:
             "metrics": dict(epochs[-1].metrics),
             "best": best.dump() if (best := history.best(epochs)) else None,
             "test": test,
+            "data": data.dump(),
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
             "checkpoints": self._costs.dump(),

@@ -4,8 +4,10 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
+from epochal_api.model import Model
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 
 from epochal_trainer.lib.failures import bad_spec
@@ -45,9 +47,18 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 def digest(job: TrainingJob) -> str:
     """Returns the SHA-256 in hex of what is trained: network, data and training."""
-    later = {"precision"} - job.spec.training.model_fields_set  # a run of before this field trained the very same
-    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude={"training": later})
+    spec = job.spec
+    data = _unset(spec.data, "shuffle")
+    if spec.data.validation is not None:
+        data["validation"] = _unset(spec.data.validation, "stratify")
+    later = {"data": data, "training": _unset(spec.training, "class_weight", "precision")}
+    content = spec.model_dump_json(include={"network", "data", "training"}, exclude=later)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _unset(model: Model, *names: str) -> dict[str, Any]:
+    """Returns which of the fields that came later are not set: a run of before them trained the very same."""
+    return {name: True for name in names if name not in model.model_fields_set}
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:

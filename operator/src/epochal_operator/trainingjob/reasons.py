@@ -121,6 +121,7 @@ class Reason(StrEnum):
     INVALID_CERTIFICATE_AUTHORITY = "InvalidCertificateAuthority"
     UNKNOWN_FORMAT = "UnknownFormat"
     MISSING_ARRAYS = "MissingArrays"
+    UNREAD_ARRAYS = "UnreadArrays"
     TRUNCATED_DATA = "TruncatedData"
     DAMAGED_DATA = "DamagedData"
     UNSAFE_PICKLE = "UnsafePickle"

@@ -276,6 +276,15 @@ def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
     assert float(here.optimizer.learning_rate) == float(np.float32(1e-5))
 
 
+def test_figures_of_other_weights_of_classes_are_no_measure(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update={"loss": {"name": "mse"}})))
+    spec = training(uri=URI)
+    same, other = (found(tmp_path, each) for each in (spec, spec.model_copy(update={"class_weight": {"0": "2"}})))
+    assert same is not None
+    assert other is not None
+    assert (best(same.snapshot.history) is None, best(other.snapshot.history) is None) == (False, True)
+
+
 @pytest.mark.parametrize("loss", ["mse", "mae"])
 def test_figures_of_another_loss_are_no_measure(tmp_path: Path, make: Make, loss: str) -> None:
     facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
@@ -291,7 +300,16 @@ def test_figures_of_another_loss_are_no_measure(tmp_path: Path, make: Make, loss
 
 
 @pytest.mark.parametrize(
-    "change", [{"samples": 12}, {"batch_size": 5}, {"seed": 8}, {"loss": {"name": "mae"}}, {}], ids=str
+    "change",
+    [
+        {"samples": 12},
+        {"batch_size": 5},
+        {"seed": 8},
+        {"division": {"shuffle": True, "stratify": False, "seed": 7}},
+        {"loss": {"name": "mae"}},
+        {},
+    ],
+    ids=str,
 )
 def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
@@ -304,6 +322,29 @@ def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog:
 def test_other_data_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
     fitted(taken(model(), own=True), model(), FACTS.model_copy(update={"data": {"a": "1" * 64}}), VERSIONS)
     assert "The data have changed" in caplog.text
+
+
+DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "told"),
+    [
+        ({"division": None}, {"division": {}}, False),
+        ({"division": None}, {"division": None, "samples": 12}, False),
+        ({"division": DRAWN}, {"division": DRAWN, "seed": 9}, False),
+        ({"division": {}}, {"division": {}, "samples": 8}, True),
+        ({"division": {}}, {"division": DRAWN}, True),
+        ({"division": DRAWN}, {"division": {**DRAWN, "seed": 8}}, True),
+        ({"division": {}}, {"division": DRAWN, "data": {"a": "1" * 64}}, False),
+    ],
+)
+def test_validating_on_what_was_trained_on_is_told(
+    caplog: pytest.LogCaptureFixture, there: dict[str, Any], here: dict[str, Any], *, told: bool
+) -> None:
+    start = taken(model(), facts=FACTS.model_copy(update=there))
+    fitted(start, model(), FACTS.model_copy(update=here), VERSIONS)
+    assert ("may hold samples that were trained on there" in caplog.text) == told
 
 
 EARLY = {"callback": "EarlyStopping", "patience": 3}

@@ -8,7 +8,13 @@ from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
-from epochal_trainer.model.compile import check_labels, compile_model, described_optimizer, optimizer_slots
+from epochal_trainer.model.compile import (
+    check_labels,
+    compile_model,
+    described_loss,
+    described_optimizer,
+    optimizer_slots,
+)
 
 
 @pytest.fixture
@@ -50,6 +56,11 @@ def test_faults_name_the_field(model: keras.Model, fields: dict[str, Any], messa
     with pytest.raises(Failure, match=re.escape(message)) as caught:
         compile_model(model, training(**fields))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_weights_of_classes_are_a_part_of_the_loss() -> None:
+    assert described_loss(training()) == {"name": "SparseCategoricalCrossentropy"}
+    assert described_loss(training(classWeight={"1": 2}))["class_weight"] == {"1": "2"}
 
 
 def built(training: Training, *layers: dict[str, Any]) -> keras.Model:

@@ -15,6 +15,7 @@ from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.variables import Different
 from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.model.compile import described_loss
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def find(own: Store, training: Training, other: Callable[[str], Store]) -> Start
             "must be greater than that, since it counts those",
         )
     history = snapshot.state.history
-    if snapshot.state.facts.loss != training.loss.dump():
+    if snapshot.state.facts.loss != described_loss(training):
         history = [epoch.model_copy(update={"comparable": False}) for epoch in history]
     return Start(snapshot.changed(stop_training=False, history=history), own=False, where=store.uri)
 
@@ -131,6 +132,13 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
+    same = state.facts.data.items() & facts.data.items()
+    if same and facts.division is not None and state.facts.trained != facts.trained:
+        log.warning(
+            "The part of the training set to validate on is another one than where the checkpoint was written, and "
+            "may hold samples that were trained on there, which its figures then are too good for: keep seed, split, "
+            "stratify and shuffle as they were."
+        )
     found = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     if variables.OPTIMIZER not in found:
         log.info("The optimizer is not described as it was there: it starts anew.")
@@ -147,8 +155,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         metrics = _of_epoch(state, facts, variables.groups(model)[variables.METRICS], arrays) if same_loss else None
         if metrics is None:
             log.warning(
-                "Samples, batch size, seed, loss or metrics are not those of the checkpoint, from the middle of epoch "
-                "%d: that epoch begins anew.",
+                "Samples, those to validate on, batch size, seed, loss or metrics are not those of the checkpoint, "
+                "from the middle of epoch %d: that epoch begins anew.",
                 position.epoch + 1,
             )
             position, seconds = Position(epoch=position.epoch), 0.0
@@ -188,7 +196,7 @@ def _of_epoch(
     state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
     """Returns the metrics of the running epoch; None if it cannot be gone on with."""
-    if state.facts.order != facts.order:
+    if state.facts.order != facts.order or state.facts.trained != facts.trained:
         return None
     try:
         return variables.arrange(state.variables.get(variables.METRICS, []), metrics, variables.METRICS, arrays)

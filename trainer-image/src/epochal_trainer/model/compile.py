@@ -40,6 +40,12 @@ def described_optimizer(training: Training) -> dict[str, Any]:
     return {"name": _SCALED, "inner_optimizer": described} if _scales(training) else described
 
 
+def described_loss(training: Training) -> dict[str, Any]:
+    """Returns the loss as a TrainingJob would describe it, with the weights of classes, which are a part of it."""
+    described = training.loss.dump()
+    return described if training.class_weight is None else described | {"class_weight": training.class_weight}
+
+
 def optimizer_slots(training: Training) -> int:
     """Returns how many variables the optimizer keeps for each weight, such as the two moments of Adam.
 

@@ -14,7 +14,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer.data import DataSets
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
-from epochal_trainer.model.compile import described_optimizer
+from epochal_trainer.model.compile import described_loss, described_optimizer
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.reporter import Reporter
@@ -90,7 +90,7 @@ class Fitting:
         training = self.training
         order = data.train.order(batch_size=training.batch_size, seed=training.seed)
         facts = checkpoint.Facts(
-            loss=training.loss.dump(),
+            loss=described_loss(training),
             callbacks=user_callbacks.described(training.callbacks),
             samples=order.samples,
             batch_size=order.batch_size,
@@ -98,6 +98,7 @@ class Fitting:
             seed=order.seed,
             optimizer=described_optimizer(training),
             data=data.digests,
+            division=data.division,
         )
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
