@@ -146,3 +146,27 @@ def test_explain_reads_well() -> None:
     text = kubectl("explain", "tj.spec.data")
     assert "Bucket that holds the data." in text
     assert "Format of the objects." in text
+
+
+def test_whole_numbers_and_weights_are_what_they_were_written_as(namespace: Namespace, store: Minio) -> None:
+    """The API server writes 0.0 as 0, and Keras would compute with integers then."""
+    schedule = {"name": "CosineDecay", "initial_learning_rate": 0.0, "decay_steps": 100}
+    warmup = {"warmup_target": 1.0, "warmup_steps": 20}
+    layers = [{"layer": "Rescaling", "scale": 0.0625}, {"layer": "Flatten"}, {"layer": "Dropout", "rate": 0.0}]
+    job = digits(
+        "whole-numbers",
+        training__epochs=1,
+        training__optimizer={"name": "SGD", "learning_rate": schedule | warmup},
+        training__classWeight={"0": 1, "7": "2.5"},
+        data__validation={"split": "0.2", "stratify": True},
+        data__shuffle=True,
+        network__layers=[*layers, {"layer": "Dense", "units": 10, "activation": "softmax"}],
+    )
+    namespace.apply(job)
+    status = namespace.complete("whole-numbers")
+    served = namespace.job("whole-numbers")["spec"]["training"]
+    assert repr(served["optimizer"]["learning_rate"]["initial_learning_rate"]) == "0"
+    assert served["classWeight"] == {"0": 1, "7": "2.5"}
+    summary = json.loads(buckets.objects(store, status["results"]["uri"])["summary.json"])
+    assert summary["data"]["division"] == {"shuffle": True, "stratify": True, "seed": 7}
+    assert (summary["data"]["classWeights"]["7"], summary["data"]["classWeights"]["1"]) == (2.5, 1.0)
