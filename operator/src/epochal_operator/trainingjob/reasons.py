@@ -93,6 +93,13 @@ class Reason(StrEnum):
     PLAIN_HTTP = "PlainHTTP"
     SPEC_IGNORED = "SpecIgnored"
 
+    # Of Events alone: what the trainer warns of, while the training goes on.
+    MISSING_CLASSES = "MissingClasses"
+    SINGLE_CLASS = "SingleClass"
+    ACTIVATION_MISMATCH = "ActivationMismatch"
+    METRIC_MISMATCH = "MetricMismatch"
+    CHANCE_LEVEL = "ChanceLevel"
+
     # Failures that the operator sees.
     CRASHED = "Crashed"
     REPEATED_CRASH = "RepeatedCrash"
