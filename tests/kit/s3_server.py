@@ -160,7 +160,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, answer.encode(), Content_Type="application/xml")
 
     def _list_objects(self, prefix: str, delimiter: str, most: int) -> None:
-        keys, folders = [], {}
+        keys: list[str] = []
+        folders: dict[str, None] = {}
         for key in sorted(self.server.service.objects):
             name, deeper, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else (key, "", "")
             if key.startswith(prefix) and deeper:
