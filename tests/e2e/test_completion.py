@@ -18,9 +18,13 @@ from tests.kit.kubectl import Object, get, kubectl
 CONDITIONS = {"Ready": "True", "Complete": "True", "Failed": "False", "Stalled": "False", "Suspended": "False"}
 
 
+QUIET = {"name": "SparseCategoricalCrossentropy", "from_logits": True}
+"""A loss that the last layer's softmax does not suit, of which nothing fails."""
+
+
 @pytest.fixture(scope="module")
 def finished(namespace: Namespace) -> Object:
-    namespace.apply(digits())
+    namespace.apply(digits(), digits("quiet", training__loss=QUIET, training__epochs=1))
     namespace.complete()
     return namespace.job()
 
@@ -120,6 +124,22 @@ def test_events_tell_the_story_once(namespace: Namespace, finished: Object) -> N
     assert len(reasons) == len(set(reasons)), reasons
     assert [reason for reason in reasons if reason in {"Started", "Completed"}] == ["Started", "Completed"]
     assert reasons[-1] == "Completed"
+
+
+def test_a_quiet_mistake_is_told_everywhere_once(namespace: Namespace, finished: Object, store: Minio) -> None:
+    status = namespace.complete("quiet")
+    (warning,) = status["warnings"]
+    assert warning["reason"] == "ActivationMismatch"
+    assert "spec.network.layers[4] (Dense, " in warning["message"]
+    assert status["warned"] == ["ActivationMismatch"]
+    (event,) = (event for event in namespace.events("quiet") if event["reason"] == "ActivationMismatch")
+    assert (event["type"], event["message"]) == ("Warning", warning["message"])
+    summary = json.loads(buckets.objects(store, status["results"]["uri"])["summary.json"])
+    assert summary["warnings"] == [warning]
+    assert f"Warning, ActivationMismatch: {warning['message']}" in kubectl(
+        "logs", "job/quiet", "--namespace", namespace.name
+    )
+    assert "warnings" not in finished["status"]
 
 
 def test_log_reads_well(namespace: Namespace, finished: Object) -> None:

@@ -106,6 +106,7 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert "may hold samples that were trained on there" not in capsys.readouterr().out
     assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
     assert "may hold samples that were trained on there" in capsys.readouterr().out
+    assert "ValidationSeen" in [one["reason"] for one in summary(folder, "3")["warnings"]]
 
 
 def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(

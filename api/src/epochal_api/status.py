@@ -21,6 +21,10 @@ Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Running", "Storing", "Suspended", "Complete", "Failed")
 MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
+MAX_WARNINGS = 8
+"""Warnings of a training, one of each reason."""
+MAX_WARNING = 512
+"""Characters of a warning."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", STORAGE)
@@ -80,6 +84,15 @@ class Best(StatusModel):
     """The value it reached."""
 
 
+class Warned(StatusModel):
+    """What the trainer warns of: a training that goes on, though it may not do what was meant."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    """What is the matter, in one word, such as MissingClasses."""
+    message: Annotated[Text, Field(max_length=MAX_WARNING)] = ""
+    """What was found and what to do, for people."""
+
+
 class NetworkSize(StatusModel):
     """How large the network is."""
 
@@ -129,6 +142,8 @@ class ReportedStatus(StatusModel):
     """How large the network is."""
     results: Stored | None = None
     """Where the results lie."""
+    warnings: Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None = None
+    """What the trainer warns of, one of each reason. The training goes on, though it may not do what was meant."""
     display: Display | None = None
     """What `kubectl get` shows."""
 
@@ -161,6 +176,8 @@ class Status(ReportedStatus):
     """GPUs that the job asks for."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
+    warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
+    """Reasons of the warnings that Events have told."""
 
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)

@@ -53,6 +53,7 @@ from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
 from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.training import loop
+from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.fitting import STAGING, Fitting, reached_before
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -117,6 +118,7 @@ class Attempt:
         self._watchdog = watchdog
         self._pod = pod
         self._costs = checkpoint.Costs()
+        self._checks = Checks(job.spec, lambda found: reporter.update(warnings=found))
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
         self._results: Results | None = None
@@ -141,6 +143,7 @@ class Attempt:
             user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
+            self._checks.network(model, nodes)
         with stages.stage("storage"):
             opened = buckets()
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
@@ -174,10 +177,17 @@ class Attempt:
                 self._watchdog,
                 versions=versions(),
                 costs=self._costs,
+                checks=self._checks,
             )
+
+            def on_epoch(epochs: Sequence[Epoch]) -> None:
+                written.put(epochs)
+                self._checks.epochs(epochs)
+
             epochs = fitting.run(
-                model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=written.put
+                model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=on_epoch
             )
+            self._checks.epochs(epochs)  # None may have been left to train.
         test = None
         if data.test is not None:
             with stages.stage("test"):
@@ -247,6 +257,7 @@ class Attempt:
         figures = compile.check_labels(model, spec.training, data.train.labels)
         names = [*figures, *(f"val_{name}" for name in figures if data.validation is not None)]
         callbacks.check_figures(spec.training.callbacks, names)
+        self._checks.data(data, model.output.shape[1:])
         return data
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
@@ -302,6 +313,7 @@ class Attempt:
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
             "checkpoints": self._costs.dump(),
+            "warnings": self._checks.dump(),
             "digests": {"data": data.digests, "model": sha256(scratch / MODEL)},
             "versions": versions(),
             "spec": self._job.spec.model_dump(mode="json"),

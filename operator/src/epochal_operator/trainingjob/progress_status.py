@@ -7,14 +7,28 @@ from datetime import UTC, datetime, timedelta
 from epochal_api import report as reports
 from epochal_api.condition import timestamp
 from epochal_api.report import Report, Values
-from epochal_api.status import MAX_NAMES, Best, Display, NetworkSize, Progress, ReportedStatus, Status, Stored, Waiting
+from epochal_api.status import (
+    MAX_NAMES,
+    MAX_WARNINGS,
+    Best,
+    Display,
+    NetworkSize,
+    Progress,
+    ReportedStatus,
+    Status,
+    Stored,
+    Waiting,
+    Warned,
+)
 
 from epochal_operator.trainingjob.pods import clean
 
 MAX_NAMES_BYTES = 1980
 """As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
-MAX_URI_BYTES = 2048
-"""No URI is longer: a key of S3 has 1,024 bytes at most."""
+MAX_URI_BYTES = 1100
+"""No URI is longer: the name of a bucket has 63 bytes at most, and a key of S3 1,024."""
+MAX_URI_SIZE = 2 * MAX_URI_BYTES
+"""Bytes of a URI as JSON, which spells few characters in six."""
 _WATCHED = ("val_loss", "loss")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -34,7 +48,7 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
         are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
     """
     names = _names(report.metrics or (), known=_known_names(before))
-    told = _told(report, now, _names(report.test or (), known=names))
+    told = _told(report, now, _names(report.test or (), known=names), _warnings(report.warnings, before))
     loads = report.stage == "Loading" or report.attempt == 0
     return _with_what_was_reached(told, before) if loads and before else told
 
@@ -62,7 +76,14 @@ def _json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
-def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
+def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
+    """Returns what was warned of so far and now, one of each reason: another attempt may not have come as far again."""
+    known = {one.reason: one for one in (before and before.warnings) or ()}
+    told = {one.reason: Warned(reason=one.reason, message=clean(one.message)) for one in now or ()}
+    return list((known | told).values())[:MAX_WARNINGS] or None
+
+
+def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
     metrics = _figures(report.metrics, names)
@@ -89,6 +110,7 @@ def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
         test=_figures(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
         results=report.artifacts and _stored(report.artifacts),
+        warnings=warnings,
         display=_display(progress, metrics, eta=None if left is None else duration(left)),
     )
 
@@ -105,7 +127,8 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
     if (now.attempt, now.sequence) < (was.attempt, was.sequence):
         now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
     fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
-    return ReportedStatus(**fields | {"progress": now, "display": _display(now, fields["metrics"], eta=None)})
+    fields |= {"progress": now, "warnings": told.warnings}
+    return ReportedStatus(**fields | {"display": _display(now, fields["metrics"], eta=None)})
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
@@ -118,6 +141,7 @@ def final_status(status: ReportedStatus) -> ReportedStatus:
         test=status.test,
         network=status.network,
         results=status.results,
+        warnings=status.warnings,
         display=status.display and status.display.model_copy(update={"eta": None}),
     )
 
@@ -151,8 +175,12 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
 
 def _stored(told: reports.Artifacts) -> Stored | None:
     texts = (told.uri, told.model, told.log)
-    uri, model, log = (text if text and len(text.encode()) <= MAX_URI_BYTES else None for text in texts)
+    uri, model, log = (text if text and _is_uri(text) else None for text in texts)
     return Stored(uri=uri, model=model, log=log) if uri else None
+
+
+def _is_uri(text: str) -> bool:
+    return len(text.encode()) <= MAX_URI_BYTES and _json_size(text) <= MAX_URI_SIZE
 
 
 def _percent(report: Report) -> int:

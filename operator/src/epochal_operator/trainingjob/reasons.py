@@ -93,6 +93,14 @@ class Reason(StrEnum):
     PLAIN_HTTP = "PlainHTTP"
     SPEC_IGNORED = "SpecIgnored"
 
+    # Of Events alone: what the trainer warns of, while the training goes on.
+    MISSING_CLASSES = "MissingClasses"
+    SINGLE_CLASS = "SingleClass"
+    ACTIVATION_MISMATCH = "ActivationMismatch"
+    METRIC_MISMATCH = "MetricMismatch"
+    CHANCE_LEVEL = "ChanceLevel"
+    VALIDATION_SEEN = "ValidationSeen"
+
     # Failures that the operator sees.
     CRASHED = "Crashed"
     REPEATED_CRASH = "RepeatedCrash"

@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data import Samples
-from epochal_trainer.data.classes import NoClasses, classes, listed
+from epochal_trainer.data import classes as module
+from epochal_trainer.data.classes import NoClasses, classes, counts, listed
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 
@@ -50,6 +51,40 @@ def test_labels_that_name_classes(labels: Any, loss: str, found: list[int]) -> N
 def test_labels_that_do_not(labels: Any, loss: str, message: str) -> None:
     with pytest.raises(NoClasses, match=f"^y holds .*{message}"):
         classes(samples(labels), loss)
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "loss", "found"),
+    [
+        ([0, 2, 2], [3], SPARSE, [1, 0, 2]),
+        ([[0], [2]], [3], "sparse_categorical_crossentropy", [1, 0, 1]),
+        (np.array([0, 1], "f4"), [3], SPARSE, [1, 1, 0]),
+        (np.array([True, False, True]), [2], SPARSE, [1, 2]),
+        (np.eye(3)[[1, 1]], [3], ROWS, [0, 2, 0]),
+        ([[0.25, 0.75], [0.5, 0.5]], [2], "CategoricalFocalCrossentropy", [0.75, 1.25]),
+        ([0, 1, 1], [1], BINARY, [1, 2]),
+        ([[0.0], [1.0]], [1], "bce", [1, 1]),
+        ([0.0, 0.3], [1], BINARY, None),
+        (np.eye(3), [3], BINARY, None),
+        (np.zeros((2, 4, 4)), [4, 4, 3], SPARSE, None),
+        ([0, 1], [None], SPARSE, None),
+        ([0, 1], [10**6], SPARSE, None),
+        ([0.5, 2.0], [1], "mse", None),
+        ([[1, 2]], [20, 30], "CTC", None),
+    ],
+)
+def test_samples_of_each_class_are_counted(labels: Any, output: list[int | None], loss: str, found: Any) -> None:
+    result = counts(samples(labels), output, loss)
+    assert result is None if found is None else np.array_equal(np.asarray(result), found)
+
+
+def test_a_label_for_nothing_is_no_class() -> None:
+    assert np.array_equal(counts(samples([0, -1, 255, 2]), [256], SPARSE, -1), np.bincount([0, 255, 2]))  # type: ignore[arg-type]
+
+
+def test_many_labels_are_counted_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 3)
+    assert np.array_equal(counts(samples(np.arange(10) % 4), [4], SPARSE), [3, 3, 2, 2])  # type: ignore[arg-type]
 
 
 def test_only_some_are_shown() -> None:

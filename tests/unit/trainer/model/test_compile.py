@@ -149,6 +149,24 @@ def test_labels_that_do_not_fit(
 
 
 @pytest.mark.parametrize(
+    ("metric", "labels", "suits"),
+    [
+        ("TopKCategoricalAccuracy", np.zeros(2, "int64"), "SparseTopKCategoricalAccuracy"),
+        ("top_k_categorical_accuracy", np.zeros(2, "u1"), "SparseTopKCategoricalAccuracy"),
+    ],
+)
+def test_a_metric_of_other_labels_is_named_with_the_one_that_suits(
+    model: keras.Model, metric: str, labels: np.ndarray[Any, Any], suits: str
+) -> None:
+    spec = training(metrics=["accuracy", metric])
+    compile_model(model, spec)
+    found = f"spec.training.metrics[1] ({metric}): it takes a value for each output, and the labels are class indices: "
+    with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
+        check_labels(model, spec, labels)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+@pytest.mark.parametrize(
     "part",
     [
         "layers.Dense.build",

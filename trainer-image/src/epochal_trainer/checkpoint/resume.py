@@ -109,6 +109,18 @@ def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], ve
     _fitted_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
 
 
+def validates_on_trained(start: Start, facts: Facts) -> bool:
+    """Returns whether samples to validate on may be some that were trained on before.
+
+    Args:
+        start: What was found.
+        facts: As `fitted`.
+    """
+    there = start.snapshot.state.facts
+    same = there.data.items() & facts.data.items()
+    return bool(same) and facts.division is not None and (there.seen or there.trained != facts.trained)
+
+
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
     """Fits what a training goes on from to what it is now, and gives layers what they had learned from data by then.
 
@@ -132,13 +144,6 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
-    same = state.facts.data.items() & facts.data.items()
-    if same and facts.division is not None and state.facts.trained != facts.trained:
-        log.warning(
-            "The part of the training set to validate on is another one than where the checkpoint was written, and "
-            "may hold samples that were trained on there, which its figures then are too good for: keep seed, split, "
-            "stratify and shuffle as they were."
-        )
     found = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     if variables.OPTIMIZER not in found:
         log.info("The optimizer is not described as it was there: it starts anew.")

@@ -56,6 +56,8 @@ class Facts(Part):
 
     division: dict[str, Any] | None = None
     """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
+    seen: bool = False
+    """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 
     @property
     def order(self) -> Order:

@@ -11,6 +11,7 @@ from epochal_trainer.data import division
 from epochal_trainer.data.formats.npz import Role
 from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.objects import check_object
 from epochal_trainer.data.samples import Array, DataSets, Samples, shaped
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import bad_data
@@ -47,7 +48,7 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None,
 
     keys = dict.fromkeys(key for data_set in wanted.values() for key in data_set.keys())  # noqa: SIM118 - no dict
     for key in keys:
-        bucket.stat(data.prefix + key)
+        check_object(bucket, data, key)
     sources, digests = {}, {}
     try:
         for number, key in enumerate(keys):

@@ -21,6 +21,7 @@ from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
 from epochal_trainer.reporting.tensorboard import Scalars
 from epochal_trainer.training import loop
+from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.progress import Progress
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -48,6 +49,7 @@ class Fitting:
         watchdog: Takes each step.
         versions: Versions of what the result depends on.
         costs: Takes what checkpoints cost.
+        checks: Takes what is trained.
     """
 
     training: Training
@@ -57,6 +59,7 @@ class Fitting:
     watchdog: Watchdog
     versions: Mapping[str, str]
     costs: checkpoint.Costs
+    checks: Checks
 
     def run(
         self,
@@ -100,6 +103,9 @@ class Fitting:
             data=data.digests,
             division=data.division,
         )
+        if start is not None and checkpoint.validates_on_trained(start, facts):
+            facts = facts.model_copy(update={"seen": True})
+        self.checks.facts(facts)
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
 
