@@ -20,6 +20,7 @@ from tests.kit.kubectl import Refused, wait
         ({"training__loss": None}, "spec.training.loss: Required value"),
         ({"data__validation": {"split": "1.2"}}, 'must be a fraction between 0 and 1 as a string, such as "0.2"'),
         ({"data__validation": {"split": 0.2}}, "spec.data.validation.split"),
+        ({"data__validation": {"object": "x", "stratify": True}}, "stratify goes with split: a data set of its own is"),
         ({"data__train": {"features": "x"}}, "features and labels go together"),
         (
             {"data__train": {"object": "a", "features": "x", "labels": "y"}},

@@ -21,9 +21,13 @@ CONDITIONS = dict.fromkeys(("Ready", "Complete", "Finished"), "True") | dict.fro
 )
 
 
+QUIET = {"name": "SparseCategoricalCrossentropy", "from_logits": True}
+"""A loss that the last layer's softmax does not suit, of which nothing fails."""
+
+
 @pytest.fixture(scope="module")
 def finished(namespace: Namespace) -> Object:
-    namespace.apply(digits())
+    namespace.apply(digits(), digits("quiet", training__loss=QUIET, training__epochs=1))
     namespace.complete()
     return namespace.job()
 
@@ -154,6 +158,22 @@ def test_events_tell_the_story_once(namespace: Namespace, finished: Object) -> N
     assert reasons[-1] == "Completed"
 
 
+def test_a_quiet_mistake_is_told_everywhere_once(namespace: Namespace, finished: Object, store: Minio) -> None:
+    status = namespace.complete("quiet")
+    (warning,) = status["warnings"]
+    assert warning["reason"] == "ActivationMismatch"
+    assert "spec.network.layers[4] (Dense, " in warning["message"]
+    assert status["warned"] == ["ActivationMismatch"]
+    (event,) = (event for event in namespace.events("quiet") if event["reason"] == "ActivationMismatch")
+    assert (event["type"], event["message"]) == ("Warning", warning["message"])
+    summary = json.loads(buckets.objects(store, status["results"]["uri"])["summary.json"])
+    assert summary["warnings"] == [warning]
+    assert f"Warning, ActivationMismatch: {warning['message']}" in kubectl(
+        "logs", "job/quiet", "--namespace", namespace.name
+    )
+    assert "warnings" not in finished["status"]
+
+
 def test_log_reads_well(namespace: Namespace, finished: Object) -> None:
     log = kubectl("logs", "job/digits", "--namespace", namespace.name)
     for words in ("digits.npz", "8×8", "10 classes", "Conv2D", "5,930", "val_loss", "model.keras"):
@@ -181,3 +201,27 @@ def test_explain_reads_well() -> None:
     text = " ".join(kubectl("explain", "tj.spec.training").split())
     for default in ("Default: 1.", "Default: 32.", "Default: RMSprop", "Default: 0."):
         assert default in text
+
+
+def test_whole_numbers_and_weights_are_what_they_were_written_as(namespace: Namespace, store: Minio) -> None:
+    """The API server writes 0.0 as 0, and Keras would compute with integers then."""
+    schedule = {"name": "CosineDecay", "initial_learning_rate": 0.0, "decay_steps": 100}
+    warmup = {"warmup_target": 1.0, "warmup_steps": 20}
+    layers = [{"layer": "Rescaling", "scale": 0.0625}, {"layer": "Flatten"}, {"layer": "Dropout", "rate": 0.0}]
+    job = digits(
+        "whole-numbers",
+        training__epochs=1,
+        training__optimizer={"name": "SGD", "learning_rate": schedule | warmup},
+        training__classWeight={"0": 1, "7": "2.5"},
+        data__validation={"split": "0.2", "stratify": True},
+        data__shuffle=True,
+        network__layers=[*layers, {"layer": "Dense", "units": 10, "activation": "softmax"}],
+    )
+    namespace.apply(job)
+    status = namespace.complete("whole-numbers")
+    served = namespace.job("whole-numbers")["spec"]["training"]
+    assert repr(served["optimizer"]["learning_rate"]["initial_learning_rate"]) == "0"
+    assert served["classWeight"] == {"0": 1, "7": "2.5"}
+    summary = json.loads(buckets.objects(store, status["results"]["uri"])["summary.json"])
+    assert summary["data"]["division"] == {"shuffle": True, "stratify": True, "seed": 7}
+    assert (summary["data"]["classWeights"]["7"], summary["data"]["classWeights"]["1"]) == (2.5, 1.0)

@@ -48,6 +48,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "InvalidLabels",
         ["out-of-range.npz", "10 at [5]", "from 0 to 9"],
     ),
+    "too-little-memory": (
+        {"resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
+        "OutOfMemory",
+        ["64 MiB", "spec.resources.limits.memory must be more"],
+    ),
     "wrong-credentials": (
         {"storage__secretRef": {"name": "wrong-credentials"}},
         "CredentialsRefused",

@@ -222,10 +222,11 @@ def test_who_may_reads_and_writes(service: Service) -> None:
         (lambda to: to.data(("nobody", "not-the-secret")), "CredentialsRefused", 77, ("accessKey",)),
         (lambda to: to.results(to.reader), "ResultsNotWritable", 77, (RESULTS, "s3:PutObject")),
         (lambda to: to.data(to.user, "no-such-bucket"), "BucketNotFound", 65, ("no-such-bucket",)),
+        (lambda to: to.data(to.user, DATA[:-1]), "BucketNotFound", 65, (f"did you mean {DATA}",)),
         (lambda to: to.results(to.user, "no-such-results"), "BucketNotFound", 65, ("no-such-results",)),
         (lambda to: to.data(to.user, key="digit.npz"), "ObjectNotFound", 65, ("digit.npz", DATA, "digits.npz")),
     ],
-    ids=["wrong-secret", "unknown-key", "reader", "bucket", "results-bucket", "object"],
+    ids=["wrong-secret", "unknown-key", "reader", "bucket", "bucket-like-another", "results-bucket", "object"],
 )
 def test_what_a_server_refuses_is_understood_at_once(
     service: Service, ask: Callable[[Service], None], reason: str, code: int, words: tuple[str, ...]

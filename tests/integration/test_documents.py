@@ -95,10 +95,10 @@ def test_arrays_and_folders_of_images_become_npz(tmp_path: Path) -> None:
 
     iris, pictures = (np.load(tmp_path / f"{name}.npz") for name in ("iris", "pictures"))
     for role in ("train", "test"):
-        features, labels = choose(iris, role, "iris.npz")
+        features, labels, _ = choose(iris, role, "iris.npz")
         assert features.endswith(role)
         assert len(iris[features]) == len(iris[labels])
     assert (iris["x_train"].shape, iris["x_test"].shape) == ((120, 4), (30, 4))
-    features, labels = choose(pictures, "train", "pictures.npz")
+    features, labels, _ = choose(pictures, "train", "pictures.npz")
     assert (pictures[features].shape, pictures[features].dtype) == ((6, 32, 32, 3), np.uint8)
     assert sorted(pictures[labels]) == [0, 0, 0, 1, 1, 1]

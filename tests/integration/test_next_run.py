@@ -37,11 +37,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def train_job(folder: Path, uid: str = "1", *, best: bool | None = None, finish: bool = False, **training: Any) -> int:
+def train_job(
+    folder: Path,
+    uid: str = "1",
+    *,
+    data: dict[str, Any] | None = None,
+    best: bool | None = None,
+    finish: bool = False,
+    **training: Any,
+) -> int:
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
-        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}},
+        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}, **(data or {})},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
         "results": {"bucket": "results"} | ({} if best is None else {"best": best}),
@@ -67,7 +75,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     """Runs the trainer until it is told to stop, as its second epoch ends."""
 
     def stop(_: Any, epoch: int, logs: Any = None) -> None:
@@ -77,7 +85,39 @@ def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as told:
         told.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", stop)
-        assert train_job(folder, callbacks=[NEVER_BETTER]) == 143
+        assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 143
+
+
+def test_weights_and_a_drawn_division_go_on_as_they_were(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = np.argsort(LABELS, kind="stable")
+    weights = np.arange(60) % 4
+    np.savez(folder / "data/tiny.npz", x=FEATURES[order], y=LABELS[order], sample_weight=weights)
+    division = {"validation": {"split": "0.2", "stratify": True}, "shuffle": True}
+    fields: dict[str, Any] = {"data": division, "classWeight": "Balanced", "seed": 3}
+    assert train_job(folder, "whole", callbacks=[NEVER_BETTER], **fields) == 0
+    stopped(folder, monkeypatch, **fields)
+    assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 0
+    whole, resumed = summary(folder, "whole"), summary(folder)
+    assert resumed["attempt"] == 2
+    told = resumed["data"]
+    assert told == whole["data"]
+    assert (told["train"], told["validation"], told["test"]) == (48, 12, 60)
+    assert told["division"] == {"shuffle": True, "stratify": True, "seed": 3}
+    assert sorted(told["classWeights"]) == ["0", "1"]
+    assert all(resumed[name] == whole[name] for name in ("metrics", "best", "test"))
+    models = [keras.saving.load_model(results(folder, uid) / "model.keras") for uid in ("whole", "1")]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+    again = {"uri": "s3://results/lab/tiny/whole/"}
+    capsys.readouterr()
+    assert train_job(folder, "2", epochs=4, continueFrom=again, **fields) == 0
+    assert "may hold samples that were trained on there" not in capsys.readouterr().out
+    assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
+    assert "may hold samples that were trained on there" in capsys.readouterr().out
+    assert "ValidationSeen" in [one["reason"] for one in summary(folder, "3")["warnings"]]
 
 
 def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(

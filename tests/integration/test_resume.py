@@ -68,6 +68,11 @@ def samples(count: int, seed: int) -> Samples:
 TRAIN, VALIDATION = samples(50, 0), samples(20, 1)
 
 
+def weighted(data: Samples) -> Samples:
+    weights = np.random.default_rng(2).uniform(0, 3, len(data)).astype("float32")
+    return replace(data, weights=weights, weights_name="sample_weight")
+
+
 class Recorder(Checkpointer):
     """Takes a checkpoint whenever it could, and keeps all."""
 
@@ -122,6 +127,8 @@ def run(
     written: list[Snapshot] | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
     finish: Finish | None = None,
+    train: Samples = TRAIN,
+    validation: Samples = VALIDATION,
     **fields: Any,
 ) -> Trained:
     """Trains as an attempt does, without its buckets and reports."""
@@ -167,7 +174,7 @@ def run(
     if start is not None:
         files.put_back(start.files)
     try:
-        loop.fit(model, spec, train=TRAIN, validation=VALIDATION, callbacks=user, progress=progress, start=start)
+        loop.fit(model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start)
     finally:
         writer.flush(10)
         writer.close()
@@ -290,6 +297,20 @@ def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_
     for position in positions:
         store.write(one.at(position))
         assert_same(run(tmp_path / f"{position.step}", epochs=2, start=store.newest(), **fields), one)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [Position(epoch=0, step=3, begun=True), Position(epoch=0, step=STEPS, begun=True), Position(epoch=1)],
+    ids=["last step", "validation", "end of an epoch"],
+)
+def test_weights_of_samples_go_on(position: Position, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"layers": DENSE, "train": weighted(TRAIN), "validation": weighted(VALIDATION), "epochs": 2}
+    one = run(tmp_path / "whole", **given)
+    assert one.figures() != run(tmp_path / "plain", layers=DENSE, epochs=2).figures()
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    store.write(one.at(position))
+    assert_same(run(tmp_path / "resumed", start=store.newest(), **given), one)
 
 
 def test_all_generators_of_random_numbers_are_taken() -> None:

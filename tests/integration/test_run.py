@@ -113,6 +113,7 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
     assert summary["checkpoints"]["taken"] >= 1
     assert summary["checkpoints"]["bytes"] > 0
     assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds", "bestSeconds"}
+    assert summary["warnings"] == []
     assert len(summary["digests"]["model"]) == len(summary["digests"]["data"]["tiny.npz"]) == 64
 
     log = (results / "training.log").read_text()
@@ -196,6 +197,76 @@ def test_a_failure_has_a_reason_and_a_code(
     assert "Traceback" not in printed
     stored = list(folder.rglob("training.log"))
     assert len(stored) == (1 if code == 65 else 0)
+
+
+QUIET: dict[str, Any] = {
+    "network": {
+        "input": {"shape": [6]},
+        "layers": [{"layer": "Dense", "units": 2, "kernel_initializer": "zeros"}],
+    },
+    "training": {
+        "epochs": 3,
+        "batchSize": 1,
+        "optimizer": {"name": "SGD", "learning_rate": 1e-30},
+        "loss": {"name": "SparseCategoricalCrossentropy", "from_logits": True},
+        "metrics": ["CategoricalAccuracy"],
+        "callbacks": [{"callback": "ModelCheckpoint", "filepath": "{epoch}.keras"}],
+    },
+}
+"""A network that never learns, and a figure that means nothing."""
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.usefixtures("as_before")
+def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
+    folder: Path, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
+    command(folder, job(**QUIET))
+    folders = Folders(folder / "data", folder / "results")
+    expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
+    with undone(), monkeypatch.context() as told:
+        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        assert run(folder / "job.yaml", folders) == 143
+    first = capsys.readouterr().out
+    assert run(folder / "job.yaml", folders) == 0
+    second = capsys.readouterr().out
+    assert "Going on from" in second
+    for printed in (first, second):
+        assert re.findall(r"Warning, (\w+): ", printed) == expected
+    assert 'spec.data.validation: {split: "0.2", stratify: true}' in second
+    (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
+    assert [one["reason"] for one in summary["warnings"]] == expected
+    last = said(words).report
+    assert last is not None
+    assert [one.dump() for one in last.warnings or []] == summary["warnings"]
+    assert summary["metrics"]["loss"] == pytest.approx(np.log(2))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.usefixtures("as_before")
+def test_a_check_that_breaks_breaks_no_training(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    for check in ("check_last_layer", "check_metrics", "check_classes", "Chance.check"):
+        monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
+    command(folder, job())
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
+    assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
+
+
+@pytest.mark.usefixtures("as_before")
+def test_too_little_memory_ends_it_before_keras_is_imported(
+    folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(folder, job())
+    monkeypatch.setattr("epochal_trainer.lib.cgroups.limit", lambda: 64 * 2**20)
+    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
+    assert said(words).reason == "OutOfMemory"
+    assert "the container may take 64 MiB of memory" in said(words).message
 
 
 @pytest.mark.usefixtures("as_before")

@@ -16,7 +16,7 @@ from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import Results
-from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits, faults, patience, s3
+from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits, faults, near, patience, s3
 from epochal_trainer.storage.s3_errors import SHOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -233,7 +233,7 @@ def test_what_was_never_allowed_fails_at_once(
         bucket.put("attempt", b"1")
     assert "spec.storage.timeoutSeconds" not in caught.value.message
     assert told == []
-    assert len(service.asked) == 1
+    assert [asked.method for asked in service.asked].count("PUT") == 1
 
 
 def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
@@ -252,6 +252,56 @@ def test_what_is_missing_is_never_waited_for(bucket: S3Bucket) -> None:
     with pytest.raises(Failure) as caught:
         bucket.stat("b")
     assert caught.value.reason == "ObjectNotFound"
+
+
+def test_what_is_like_a_missing_key_is_named_after_few_looks(bucket: S3Bucket, service: Service) -> None:
+    service.objects |= {f"images/{number:06}.png": b"" for number in range(3000)}
+    service.objects |= {"mnist/train.npz": b"", "mnist/test.npz": b"", "images/zebra.png": b""}
+    for key, words in {
+        "mnits/trian.npz": "; did you mean mnist/train.npz?",
+        "images/zebar.png": "; did you mean images/zebra.png?",
+        "images": "; it is a folder, which holds 000000.png, 000001.png, 000002.png and more",
+        "other": "; beside it lie images/, mnist/",
+    }.items():
+        service.asked.clear()
+        with pytest.raises(Failure) as caught:
+            bucket.stat(key)
+        assert caught.value.message == f"s3://bucket/{key} at {service.endpoint} does not exist{words}"
+        assert sum(asked.key == "" for asked in service.asked) <= near.LOOKS + 3
+
+
+def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service: Service) -> None:
+    service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
+    with pytest.raises(Failure, match=r"/a at http://[\d.:]+ does not exist$") as caught:
+        bucket.stat("a")
+    assert caught.value.reason == "ObjectNotFound"
+    assert sum(asked.method == "GET" for asked in service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (["bucket-1", "results"], "; did you mean bucket-1?"),
+        (["zoo"], "; there is zoo"),
+        ([], "; there is none"),
+        (None, "name another"),
+    ],
+)
+def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str] | None, words: str) -> None:
+    service.buckets = there or []
+
+    def fault(asked: Asked, handler: Handler) -> bool:
+        listed = handler.path == "/"
+        if not listed or there is None:
+            handler.refuse(403 if listed else 404, "AccessDenied" if listed else "NoSuchBucket", "no")
+        return not listed or there is None
+
+    service.faults = [fault]
+    for ask in (S3Bucket.check, lambda missing: missing.put("a", b"")):
+        with pytest.raises(Failure) as caught:
+            ask(S3Bucket(service.endpoint, "bucket", CREDENTIALS))
+        assert caught.value.reason == "BucketNotFound"
+        assert caught.value.message.endswith(words)
 
 
 def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, told: list[Waiting | None]) -> None:

@@ -1,14 +1,16 @@
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
+from epochal_api.network import Named, Network
 from epochal_api.training import Training
-from epochal_trainer.data import Samples
+from epochal_trainer.backend import tensorflow
+from epochal_trainer.data import Samples, check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
@@ -18,6 +20,7 @@ from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training import loop
 from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
+from sklearn.utils.class_weight import compute_class_weight
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -85,6 +88,50 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     for one, two in zip(first, same, strict=True):
         np.testing.assert_array_equal(one, two)
     assert not np.array_equal(first[0], other[0])
+
+
+PLAIN: list[dict[str, Any]] = [LAYERS[0], LAYERS[3]]
+COUNTS = np.random.default_rng(3).integers(0, 4, 100)
+
+
+@pytest.mark.parametrize("by_class", [None, {"0": "0.5", "2": "3"}, "Balanced"], ids=str)
+@pytest.mark.parametrize("beside", [None, COUNTS], ids=["alone", "sample_weight"])
+def test_weights_are_those_of_a_plain_script(by_class: Any, beside: Any) -> None:
+    """Keras takes either class_weight or sample_weight; a script that has both multiplies them."""
+    names = {"weights": beside, "weights_name": "sample_weight"}
+    data, held_out = replace(samples(), **names), replace(samples(), **names)
+    given = check_weights(data, [3])
+    factors: dict[int, float] = {}
+    if by_class == "Balanced":
+        factors = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=data.labels)))
+    elif by_class is not None:
+        factors = {int(number): float(weight) for number, weight in by_class.items()}
+    if by_class is not None:
+        given, _ = weighted_by_class(given, by_class, Named(name="SparseCategoricalCrossentropy"))
+    model, history, _ = fit(
+        data=given, validation=check_weights(held_out, [3]), layers=PLAIN, metrics=["accuracy"], epochs=2
+    )
+
+    described = Network.model_validate({"input": {"shape": [4]}, "layers": PLAIN})
+    plain = network.build(described, seed=0, memory=1 << 30)
+    plain.compile("Adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    wanted = []
+    for epoch in range(2):
+        rows = tensorflow.order(100, seed=0, epoch=epoch).numpy()
+        weights: dict[str, Any] = {"class_weight": factors or None}
+        if beside is not None:
+            by_label = [factors.get(label, 1.0) for label in data.labels.tolist()]
+            weights = {"sample_weight": (beside * by_label)[rows].astype("float32")}
+        validation = (held_out.features, held_out.labels, *([] if beside is None else [beside.astype("float32")]))
+        features, labels = data.features[rows], data.labels[rows]
+        run = plain.fit(
+            features, labels, batch_size=32, shuffle=False, validation_data=validation, verbose=0, **weights
+        )
+        wanted.append({name: values[0] for name, values in run.history.items()})
+    for found, figures in zip(history, wanted, strict=True):
+        assert dict(found.metrics) == pytest.approx(figures, rel=1e-5)
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
 def test_it_learns() -> None:

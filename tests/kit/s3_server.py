@@ -31,9 +31,11 @@ Fault = Callable[[Asked, "Handler"], bool]
 
 
 class Service:
-    """One bucket, named `bucket`."""
+    """One bucket, named `bucket`, whatever others there are said to be."""
 
     def __init__(self) -> None:
+        self.buckets = ["bucket"]
+        """What a list of the buckets says."""
         self.objects: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
@@ -117,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         address = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
-        _, _, key = unquote(address.path).lstrip("/").partition("/")
+        name, _, key = unquote(address.path).lstrip("/").partition("/")
         service = self.server.service
         with service.lock:
             asked = Asked(self.command, key, query, len(service.asked))
@@ -126,6 +128,9 @@ class Handler(BaseHTTPRequestHandler):
         if any(fault(asked, self) for fault in list(service.faults)):
             return
         body = self.body()
+        if not name:
+            self._list_buckets()
+            return
         with service.lock:
             getattr(self, f"_{self.command.lower()}")(key, query, body)
 
@@ -149,17 +154,33 @@ class Handler(BaseHTTPRequestHandler):
         self.body()
         self.send(status, body, Content_Type="application/xml")
 
+    def _list_buckets(self) -> None:
+        entries = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in self.server.service.buckets)
+        answer = f"<ListAllMyBucketsResult><Buckets>{entries}</Buckets></ListAllMyBucketsResult>"
+        self.send(200, answer.encode(), Content_Type="application/xml")
+
+    def _list_objects(self, prefix: str, delimiter: str, most: int) -> None:
+        keys: list[str] = []
+        folders: dict[str, None] = {}
+        for key in sorted(self.server.service.objects):
+            name, deeper, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else (key, "", "")
+            if key.startswith(prefix) and deeper:
+                folders[f"{prefix}{name}{deeper}"] = None
+            elif key.startswith(prefix):
+                keys.append(key)
+        entries = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
+            "<StorageClass>STANDARD</StorageClass></Contents>"
+            for key in keys[:most]
+        )
+        entries += "".join(f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>" for folder in folders)
+        answer = f"<ListBucketResult><Name>bucket</Name><Prefix></Prefix>{entries}</ListBucketResult>"
+        self.send(200, answer.encode(), Content_Type="application/xml")
+
     def _get(self, key: str, query: dict[str, str], _: bytes) -> None:
         service = self.server.service
         if not key:
-            names = sorted(name for name in service.objects if name.startswith(query.get("prefix", "")))
-            entries = "".join(
-                f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size>"
-                "<StorageClass>STANDARD</StorageClass></Contents>"
-                for name in names
-            )
-            answer = f"<ListBucketResult><Name>bucket</Name><Prefix></Prefix>{entries}</ListBucketResult>"
-            self.send(200, answer.encode(), Content_Type="application/xml")
+            self._list_objects(query.get("prefix", ""), query.get("delimiter", ""), int(query["max-keys"]))
         elif key not in service.objects:
             self.refuse(*NO_KEY)
         elif self.headers.get("If-Match", f'"{self._shown(key)}"') != f'"{self._shown(key)}"':

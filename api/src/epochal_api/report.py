@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from epochal_api.model import Model
-from epochal_api.status import MAX_NAMES, Mode, Stage
+from epochal_api.status import MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
 from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
@@ -37,6 +37,13 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=PRINTABLE_PATTERN)]
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
 
 
 class ProgressModel(Model):
@@ -102,6 +109,15 @@ class Waiting(ProgressModel):
     """When it began to wait."""
 
 
+class Warned(ProgressModel):
+    """What the trainer warns of: a training that goes on, though it may not do what was meant."""
+
+    reason: Reason
+    """What is the matter, in one word, such as MissingClasses."""
+    message: Annotated[str, StringConstraints(max_length=MAX_WARNING)]
+    """What was found and what to do, for people."""
+
+
 class Report(ProgressModel):
     """A trainer's whole latest state: a later report holds all that an earlier one held."""
 
@@ -142,6 +158,9 @@ class Report(ProgressModel):
     """The epoch that it ends after, early, since it was asked to finish."""
     peak_memory: Count | None = None
     """Bytes of memory that the container took at its peak."""
+    warnings: Annotated[Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)] = None
+    """What it warns of, one of each reason. Warnings of another version that do not suit this one take nothing else of
+    the report with them."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -174,13 +193,6 @@ class Position(ProgressModel):
     """Finished steps of the running epoch."""
 
 
-def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
 class Termination(ProgressModel):
     """A trainer's last words.
 
@@ -199,8 +211,13 @@ class Termination(ProgressModel):
     takes neither the reason nor the message with it."""
 
     def encode(self) -> str:
-        """Returns JSON within the bytes that the kubelet keeps: a message too long is cut, then the report dropped."""
-        for length, report in ((len(self.message), self.report), (1024, self.report), (256, None)):
+        """Returns JSON within the bytes that the kubelet keeps.
+
+        What is too long is cut: the report's warnings go first, then the message's end, then the report.
+        """
+        figures = self.report and self.report.model_copy(update={"warnings": None})
+        whole = len(self.message)
+        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (256, None)):
             last = self.model_copy(update={"message": self.message[:length], "report": report})
             text = last.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:

@@ -25,6 +25,10 @@ MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
 MAX_MODELS = 4
 """Models that a status tells of."""
+MAX_WARNINGS = 8
+"""Warnings of a training, one of each reason."""
+MAX_WARNING = 512
+"""Characters of a warning."""
 STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 SPEC_APPLIED = "SpecApplied"
@@ -88,6 +92,15 @@ class Best(StatusModel):
     """Whether the lowest value is the best (Min), or the highest (Max)."""
     value: str
     """The value it reached."""
+
+
+class Warned(StatusModel):
+    """What the trainer warns of: a training that goes on, though it may not do what was meant."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    """What is the matter, in one word, such as MissingClasses."""
+    message: Annotated[Text, Field(max_length=MAX_WARNING)] = ""
+    """What was found and what to do, for people."""
 
 
 class NetworkSize(StatusModel):
@@ -165,6 +178,8 @@ class ReportedStatus(StatusModel):
     """How large the network is."""
     results: Stored | None = None
     """Where the results lie."""
+    warnings: Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None = None
+    """What the trainer warns of, one of each reason. The training goes on, though it may not do what was meant."""
     display: Display | None = None
     """What `kubectl get` shows."""
 
@@ -200,6 +215,8 @@ class Status(ReportedStatus):
     """GPUs that the job asks for."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
+    warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
+    """Reasons of the warnings that Events have told."""
 
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)

@@ -136,12 +136,19 @@ _ONE_WAY = Rule(
     "[has(self.split), has(self.object), has(self.features) || has(self.labels)].filter(given, given).size() == 1",
     "name exactly one of split, object, or features and labels",
 )
+_OF_A_SPLIT = Rule(
+    "!has(self.stratify) || !self.stratify || has(self.split)",
+    "stratify goes with split: a data set of its own is taken as it is",
+)
+
+LaterFlag = Annotated[bool, Field(json_schema_extra={"default": None})]
+"""A field that came later. The API server fills no default in: a trainer of before takes what does not name it."""
 
 
 class Validation(_Objects):
     """What the network is validated on after each epoch: the last part of the training set, or a set of its own."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_WAY, _TOGETHER]))
+    model_config = ConfigDict(json_schema_extra=cel([_ONE_WAY, _TOGETHER, _OF_A_SPLIT]))
 
     split: (
         Annotated[
@@ -161,12 +168,18 @@ class Validation(_Objects):
         ]
         | None
     ) = None
-    """Fraction of the training set to validate on, as a string such as "0.166": its last part, before shuffling."""
+    """Fraction of the training set to validate on, as a string such as "0.166": its last part, in the order of the
+    data, unless stratify or data.shuffle say otherwise."""
+    stratify: LaterFlag = False
+    """Whether each class gives its share to a split, drawn by training.seed. It needs labels that name a class for each
+    sample: class indices, one-hot rows, or 0 and 1. Default: false."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if [self.split is not None, self.object is not None, self.features is not None].count(True) != 1:
             raise ValueError(_ONE_WAY.message)
+        if self.stratify and self.split is None:
+            raise ValueError(_OF_A_SPLIT.message)
         return self
 
     @property
@@ -190,6 +203,10 @@ class Data(Model):
     """Data set to train on."""
     validation: Validation | None = None
     """What to validate on after each epoch. Default: nothing."""
+    shuffle: LaterFlag = False
+    """Whether the samples of the training set are put into an order drawn by training.seed before validation.split
+    takes the last part of them: for data sorted by class. Without a split it changes nothing. In each epoch the batches
+    are drawn in a new order either way. Default: false."""
     test: DataSet | None = None
     """Data set that the trained network is evaluated on once, at the end."""
 

@@ -1,10 +1,12 @@
 """How a network is trained, how far it may be thrown back, and what it goes on from."""
 
-from typing import Annotated, Literal, Self
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.model import PRESERVE, Model, ObjectName, Rule, cel
 from epochal_api.network import Callback, Named, NameOrObject
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -73,6 +75,39 @@ class Monitor(Model):
     """Whether the lowest is the best (Min), or the highest (Max). Default: what Keras says of the metric."""
 
 
+BALANCED = "Balanced"
+MAX_CLASSES = 10_000
+"""Classes that weights can be given to."""
+MAX_WEIGHT = 1e9
+"""The largest weight of a class or of a sample: sums of the largest are still numbers in float32."""
+_CLASS = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_WEIGHT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
+_MAX_DIGITS = 32
+_SHOWN = 40
+
+
+def _class_weights(value: Any) -> Any:
+    """Returns weights of classes with classes and weights as text, however YAML or JSON wrote the numbers."""
+    if value is None or value == BALANCED:
+        return value
+    if not isinstance(value, Mapping) or not 1 <= len(value) <= MAX_CLASSES:
+        raise ValueError(f"must be {BALANCED}, or a map of 1 to {MAX_CLASSES:,} class indices to weights")
+    weights = {str(number): str(weight) for number, weight in value.items()}
+    for number, weight in weights.items():
+        if not _CLASS.fullmatch(number):
+            raise ValueError(f"must name classes by their indices, 0, 1, …, found {number!r:.{_SHOWN}}")
+        if len(weight) > _MAX_DIGITS or not _WEIGHT.fullmatch(weight) or float(weight) > MAX_WEIGHT:
+            must = f"a number from 0 to {MAX_WEIGHT:,.0f}, as an integer or as text"
+            raise ValueError(f"the weight of class {number} must be {must}, found {weight!r:.{_SHOWN}}")
+    return weights
+
+
+ClassWeight = Annotated[
+    Literal["Balanced"] | dict[str, str], BeforeValidator(_class_weights), WithJsonSchema({PRESERVE: True})
+]
+"""Balanced, or a map. A schema of the API server has no type for either-or."""
+
+
 class Training(Model):
     """How the network is trained."""
 
@@ -87,9 +122,14 @@ class Training(Model):
     """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
     metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
     """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
+    class_weight: ClassWeight | None = None
+    """What a sample of each class counts in the loss of training, as Keras' class_weight: a map of class indices to
+    weights, such as {"0": 1, "7": "2.5"}, in which a class that is not named counts 1; or Balanced, by which all
+    classes count the same: SAMPLES / (CLASSES * SAMPLES OF THE CLASS). It multiplies the weights of samples that an npz
+    holds as sample_weight. Validation and test do not use it. Default: all samples count 1."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of the weights, of the order of samples and of every random layer: same seed, same image, same result.
-    Default: 0."""
+    """Seed of the weights, of the order of samples, of a validation part that is drawn, and of every random layer: same
+    seed, same image, same result. Default: 0."""
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
         # The API server fills no default in: a trainer of before this field takes what it does not name.

@@ -62,6 +62,12 @@ def test_an_older_trainer_reads_what_does_not_name_a_field_that_is_new(field: st
     assert "default" not in found
 
 
+@pytest.mark.parametrize("path", ["data.shuffle", "data.validation.stratify", "training.classWeight"])
+def test_an_older_trainer_reads_what_does_not_name_what_came_later(path: str) -> None:
+    (node,) = [node for found, node in SPEC if found == f"spec.{path}"]
+    assert "default" not in node
+
+
 @pytest.mark.parametrize(
     ("field", "default"), [("epochs", 1), ("batchSize", 32), ("optimizer", {"name": "RMSprop"}), ("seed", 0)]
 )

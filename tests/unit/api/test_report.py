@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from epochal_api.report import MAX_TERMINATION_BYTES, Position, Report, Termination, decode_termination
+from epochal_api.report import MAX_TERMINATION_BYTES, Position, Report, Termination, Warned, decode_termination
+from epochal_api.status import MAX_WARNING, MAX_WARNINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -46,6 +47,37 @@ def test_a_newer_trainers_report_is_read_without_what_it_adds() -> None:
 def test_a_waiting_trainer_tells_since_when_by_any_clock(since: str) -> None:
     with pytest.raises(ValidationError, match="since"):
         Report.model_validate(REPORT.dump() | {"waiting": {"reason": "EndpointUnreachable", "since": since}})
+
+
+WARNED = [Warned(reason="MissingClasses", message="no nines")]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [{"reason": "MissingClasses", "message": "m" * (MAX_WARNING + 1)}],
+        [{"reason": "missing classes", "message": ""}],
+        [{"reason": "R", "message": ""}] * (MAX_WARNINGS + 1),
+        {"MissingClasses": "no nines"},
+        7,
+    ],
+)
+def test_warnings_of_another_version_take_nothing_with_them(odd: object) -> None:
+    assert Report.model_validate(REPORT.dump() | {"warnings": odd}) == REPORT
+    read = Report.model_validate(REPORT.dump() | {"warnings": [{"reason": "MissingClasses", "message": "no nines"}]})
+    assert read.warnings == WARNED
+
+
+def test_warnings_are_the_first_to_be_left_out_of_last_words() -> None:
+    warnings = [Warned(reason=f"R{number}", message="m" * MAX_WARNING) for number in range(MAX_WARNINGS)]
+    report = REPORT.model_copy(update={"warnings": warnings})
+    last = decode_termination(Termination(reason="NonFiniteLoss", message="m" * 1500, report=report).encode())
+    assert last is not None
+    assert (last.message, last.report) == ("m" * 1500, REPORT)
+    short = REPORT.model_copy(update={"warnings": WARNED})
+    kept = decode_termination(Termination(reason="Completed", message="done", report=short).encode())
+    assert kept is not None
+    assert kept.report == short
 
 
 @given(st.text(max_size=MAX_TERMINATION_BYTES), st.integers(0, 64))

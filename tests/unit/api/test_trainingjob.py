@@ -67,6 +67,22 @@ def test_a_dumped_job_reads_as_the_same_job() -> None:
     assert parse(job.dump()) == job
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("Balanced", "Balanced"),
+        ({"0": 1, "12": "2.5"}, {"0": "1", "12": "2.5"}),
+        ({0: 1, 12: 2.5}, {"0": "1", "12": "2.5"}),
+        ({"0": "0", "1": ".5", "2": 1e-05}, {"0": "0", "1": ".5", "2": "1e-05"}),
+    ],
+)
+def test_weights_of_classes_are_read_as_text(given: Any, read: Any) -> None:
+    job = parse(changed("training.classWeight", given))
+    assert job.spec.training.class_weight == read
+    assert job.dump()["spec"]["training"]["classWeight"] == read
+    assert parse(job.dump()) == job
+
+
 def test_nan_is_written_as_keras_writes_it() -> None:
     job = parse(changed("training.terminateOnNaN", value=False))
     assert job.spec.training.terminate_on_nan is False
@@ -104,6 +120,16 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("data.validation", {"split": "1.5"}, "spec.data.validation.split: String should match pattern"),
         ("data.validation", {"split": "0.0"}, "spec.data.validation.split: String should match pattern"),
         ("data.validation", {"split": "0.1", "object": "v"}, "spec.data.validation: name exactly one of split"),
+        ("data.validation", {"object": "v", "stratify": True}, "spec.data.validation: stratify goes with split"),
+        ("training.classWeight", "balanced", "classWeight: must be Balanced, or a map of 1 to 10,000 class"),
+        ("training.classWeight", {}, "spec.training.classWeight: must be Balanced, or a map"),
+        ("training.classWeight", {"cat": 1}, "classWeight: must name classes by their indices, 0, 1, …, found 'cat'"),
+        ("training.classWeight", {"-1": 1}, "must name classes by their indices, 0, 1, …, found '-1'"),
+        ("training.classWeight", {"1": -1}, "the weight of class 1 must be a number from 0 to 1,000,000,000"),
+        ("training.classWeight", {"1": "nan"}, "must be a number from 0 to 1,000,000,000, as an integer or as text"),
+        ("training.classWeight", {"1": "1e10"}, "the weight of class 1 must be a number from 0 to"),
+        ("training.classWeight", {"1": True}, "the weight of class 1 must be a number from 0 to"),
+        ("training.classWeight", {"1": [1]}, "the weight of class 1 must be a number from 0 to"),
         ("storage.endpoint", "minio:9000", "spec.storage.endpoint: String should match pattern"),
         ("storage.endpoint", "http://user:secret@minio:9000", "spec.storage.endpoint: String should match pattern"),
         ("storage.endpoint", "http://minio\x1b[31m:9000", "spec.storage.endpoint: String should match pattern"),

@@ -61,6 +61,23 @@ def test_a_run_of_an_earlier_version_is_the_same(tmp_path: Path) -> None:
     assert jobs.digest(jobs.read(path)) == "8de90bb9fbe1a166c63cdd78bc1bfb836f3c8a7577fe46648e41d981d9155aec"
 
 
+def test_what_is_trained_differs_by_what_came_later(tmp_path: Path) -> None:
+    path, split = tmp_path / "job.json", {"split": "0.2"}
+    plain, with_split = JOB["spec"], {**JOB["spec"], "data": {**JOB["spec"]["data"], "validation": split}}
+    specs: list[dict[str, Any]] = [
+        plain,
+        {**plain, "training": {"loss": "mse", "classWeight": "Balanced"}},
+        {**plain, "data": {**plain["data"], "shuffle": True}},
+        with_split,
+        {**with_split, "data": {**plain["data"], "validation": {**split, "stratify": True}}},
+    ]
+    digests = set()
+    for spec in specs:
+        path.write_text(json.dumps({**JOB, "spec": spec}))
+        digests.add(jobs.digest(jobs.read(path)))
+    assert len(digests) == len(specs)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +17,17 @@ from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data import DataSets, Samples, check_features, check_labels, load
+from epochal_trainer.data import (
+    DataSets,
+    Samples,
+    check_features,
+    check_labels,
+    check_weights,
+    load,
+    weighted_by_class,
+)
 from epochal_trainer.data.memory import Memory, available, capacity
+from epochal_trainer.data.weights import DTYPE as WEIGHT
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, figure, readable
@@ -30,6 +39,7 @@ from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import (
@@ -44,11 +54,14 @@ from epochal_trainer.reporting.results import (
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
 from epochal_trainer.training import loop, models
+from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.fitting import STAGING, Fitting, Trained, reached_before
 from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 10
+"""Classes whose weights the log shows."""
 _NO_GPU = """
 ================================================================================
   GPUs asked for: %d    GPUs that Keras sees: %d
@@ -122,6 +135,7 @@ class Attempt:
         self._pod = pod
         self._keeps_best = job.spec.results.best and job.spec.training.epochs > 1
         self._costs = checkpoint.Costs()
+        self._checks = Checks(job.spec, lambda found: reporter.update(warnings=found))
         self._started = datetime.now(UTC)
         self._attempts: Attempts | None = None
         self._results: Results | None = None
@@ -146,6 +160,7 @@ class Attempt:
             user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
+            self._checks.network(model, nodes)
         with stages.stage("storage"):
             opened = buckets()
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
@@ -189,10 +204,17 @@ class Attempt:
                 finish=self._finish,
                 monitor=monitor,
                 keeps_best=self._keeps_best,
+                checks=self._checks,
             )
+
+            def on_epoch(epochs: Sequence[Epoch]) -> None:
+                written.put(epochs)
+                self._checks.epochs(epochs)
+
             trained = fitting.run(
-                model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=written.put
+                model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=on_epoch
             )
+            self._checks.epochs(trained.epochs)  # None may have been left to train.
 
         def evaluate(name: str) -> Mapping[str, float] | None:
             return self._test(model, data.test, name, epoch=len(trained.epochs))
@@ -201,7 +223,7 @@ class Attempt:
         sentence = models.sentence(left, trained, monitor, epochs=spec.training.epochs, keeps_best=self._keeps_best)
         outcome = Outcome(FINISHED_EARLY if trained.finished_early else COMPLETED, sentence)
         with self._stopping.deferred():
-            self._store(model, left, trained, written, outcome, data_digests=data.digests, attempt=attempt)
+            self._store(model, left, trained, written, outcome, data=data, attempt=attempt)
         log.info("Time: %s", stages)
         return outcome
 
@@ -234,21 +256,28 @@ class Attempt:
     def _load(self, bucket: Bucket, model: keras.Model, *, held: int) -> DataSets:
         spec = self._job.spec
         began = time.monotonic()
-        data = load(spec.data, bucket, self._scratch, Memory(held=held))
+        memory = Memory(held=held)
+        data = load(spec.data, bucket, self._scratch, memory, training=spec.training)
 
         def checked(samples: Samples) -> Samples:
             samples = check_features(samples, spec.network.input.shape)
             ignored = spec.training.loss.arguments.get("ignore_class")
             check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
             check_indices(samples, network.graph(spec.network))
-            return samples
+            return check_weights(samples, model.output.shape[1:])
 
-        data = DataSets(
-            checked(data.train),
-            checked(data.validation) if data.validation else None,
-            checked(data.test) if data.test else None,
-            data.digests,
+        data = replace(
+            data,
+            train=checked(data.train),
+            validation=checked(data.validation) if data.validation else None,
+            test=checked(data.test) if data.test else None,
         )
+        if (wanted := spec.training.class_weight) is not None:
+            memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
+            train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
+            data = replace(data, train=train, class_weights=by_class)
+            shown = [f"{number}: {weight:g}" for number, weight in by_class.items()]
+            log.info("Weights of classes: %s%s", ", ".join(shown[:_SHOWN]), ", …" if len(shown) > _SHOWN else "")
         for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
             if samples is not None:
                 log.info("Data for %-11s %s", role + ":", samples.describe())
@@ -266,6 +295,7 @@ class Attempt:
             return [*names, *(f"val_{name}" for name in names if data.validation is not None)]
 
         callbacks.check_figures(training.callbacks, validated(figures))
+        self._checks.data(data, model.output.shape[1:])
         return monitor_of(training, model, validated(history.figures(figures)))
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
@@ -299,7 +329,7 @@ class Attempt:
         written: HistoryWriter,
         outcome: Outcome,
         *,
-        data_digests: Mapping[str, str],
+        data: DataSets,
         attempt: int,
     ) -> None:
         assert self._attempts is not None  # noqa: S101 - the storage was found in order
@@ -336,10 +366,12 @@ class Attempt:
                 }
                 for one, there in zip(left, stored, strict=True)
             ],
+            "data": data.dump(),
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
             "checkpoints": self._costs.dump(),
-            "digests": {"data": data_digests, "model": stored[0].sha256},
+            "warnings": self._checks.dump(),
+            "digests": {"data": data.digests, "model": stored[0].sha256},
             "versions": versions(),
             "spec": self._job.spec.model_dump(mode="json"),
         }

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from epochal_api.model import Model
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
-_LATER = {"monitor", "precision"}
+_LATER = ("class_weight", "monitor", "precision")
 """Fields of spec.training that came later: a run of before one of them trained the very same as one without it."""
 
 
@@ -49,13 +50,21 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 def digest(job: TrainingJob) -> str:
     """Returns the SHA-256 in hex of what is trained: network, data and training."""
-    training = job.spec.training
-    # A run of before these fields trained the very same.
-    later: dict[str, Any] = dict.fromkeys(_LATER - training.model_fields_set, True)
-    if training.continue_from is not None and "from_" not in training.continue_from.model_fields_set:
-        later["continue_from"] = {"from_"}
-    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude={"training": later})
+    spec = job.spec
+    training = _unset(spec.training, *_LATER)
+    if spec.training.continue_from is not None:
+        training["continue_from"] = _unset(spec.training.continue_from, "from_")
+    data = _unset(spec.data, "shuffle")
+    if spec.data.validation is not None:
+        data["validation"] = _unset(spec.data.validation, "stratify")
+    later = {"data": data, "training": training}
+    content = spec.model_dump_json(include={"network", "data", "training"}, exclude=later)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _unset(model: Model, *names: str) -> dict[str, Any]:
+    """Returns which of the fields that came later are not set: a run of before them trained the very same."""
+    return {name: True for name in names if name not in model.model_fields_set}
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:

@@ -155,6 +155,7 @@ class _Run:
             finish=finish,
         )
         reporter.start()
+        backend.check_memory(job.spec.framework, cgroups.limit())
         backend.choose(job.spec.framework)
         with logs.without_greetings(self._scratch / "stderr"):
             with stages.stage("import"):

@@ -61,6 +61,7 @@ def _events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
 ) -> Iterator[Event]:
     yield from _outages(before, after, figures)
+    yield from _warnings(before, after, figures)
     generation = str(metadata.generation)
     applied, was_applied = (get_condition(one.conditions, SPEC_APPLIED) for one in (after, before))
     if applied and applied.status == "False" and (was_applied is None or was_applied.status != "False"):
@@ -98,6 +99,15 @@ def _outages(before: Status, after: Status, figures: ReportedStatus) -> Iterator
         yield _event(
             Reason.STORAGE_AVAILABLE, "The trainer goes on: its storage answers again.", was.last_transition_time
         )
+
+
+def _warnings(before: Status, after: Status, figures: ReportedStatus) -> Iterator[Event]:
+    """Yields what the trainer warns of, each once: what was told is in the status."""
+    new = frozenset(after.warned or ()) - frozenset(before.warned or ())
+    for one in figures.warnings or ():
+        if one.reason in new:
+            # Whatever word a trainer has left, and beside whatever else is told for the same reason.
+            yield Event("Warning", as_reason(one.reason), one.message, "warning")
 
 
 def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Event]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from epochal_api.pod import NOT_RETRIED, ExitCode
+from epochal_api.pod import LEAST_MEMORY, NOT_RETRIED, ExitCode
 from epochal_api.report import FINISHED_EARLY, UNFINISHED, Position, Report, Termination, decode_termination
 
 from epochal_operator.runtime.conditions import condition_of
@@ -154,7 +154,8 @@ def _out_of_memory(pod: Object) -> str:
     peak = words.report.peak_memory if words and words.report else None
     seen = f", and it had taken {_bytes(peak)} when that was last looked at" if peak else ""
     where = f" {place}" if (place := _where(pod)) else ""
-    return f"The trainer was killed{where}, because it took too much memory: {bound}{seen}."
+    least = "" if words else f" It was killed as it began, and takes {_bytes(LEAST_MEMORY)} before it reads any data."
+    return f"The trainer was killed{where}, because it took too much memory: {bound}{seen}.{least}"
 
 
 def _taken_away(pod: Object) -> StatusCause | None:

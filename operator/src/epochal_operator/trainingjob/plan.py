@@ -191,7 +191,10 @@ def changes_child(action: Action) -> bool:
 
 def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
     """Returns what is left to do once there is nothing to do about the Job."""
-    actions = _writes(metadata, before, after, _figures(before, after, observed), observed)
+    figures = _figures(before, after, observed)
+    if not finished(before):
+        after = after.model_copy(update={"warned": [one.reason for one in figures.warnings or ()] or None})
+    actions = _writes(metadata, before, after, figures, observed)
     if not actions and (left := _time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
     times = [] if _over(after) else [_look_again(observed), _look_at_others_again(observed)]

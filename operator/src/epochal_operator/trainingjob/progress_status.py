@@ -10,6 +10,7 @@ from epochal_api.report import Report, Values
 from epochal_api.status import (
     MAX_MODELS,
     MAX_NAMES,
+    MAX_WARNINGS,
     Best,
     Display,
     NetworkSize,
@@ -19,6 +20,7 @@ from epochal_api.status import (
     Stored,
     StoredModel,
     Waiting,
+    Warned,
 )
 
 from epochal_operator.trainingjob.pods import clean
@@ -26,7 +28,9 @@ from epochal_operator.trainingjob.pods import clean
 MAX_NAMES_BYTES = 1980
 """As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
 MAX_URI_BYTES = 1100
-"""No URI is longer: a bucket's name has 63 characters at most, and a key of S3 1,024 bytes."""
+"""No URI is longer: the name of a bucket has 63 bytes at most, and a key of S3 1,024."""
+MAX_URI_SIZE = 2 * MAX_URI_BYTES
+"""Bytes of a URI as JSON, which spells few characters in six."""
 MAX_MODELS_BYTES = 2560
 """Of the models' URIs as JSON, two of which take less in any bucket; then of their figures, as far as there is room."""
 _WATCHED = ("val_loss", "loss")
@@ -50,7 +54,7 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
     """
     watched = _watched(report.best.metric if report.best else None)
     names = _names(report.metrics or (), known=_known_names(before), first=watched)
-    told = _told(report, now, _names(report.test or (), known=names, first=watched))
+    told = _told(report, now, _names(report.test or (), known=names, first=watched), _warnings(report.warnings, before))
     loads = report.stage == "Loading" or report.attempt == 0
     return _with_what_was_reached(told, before) if loads and before else told
 
@@ -83,7 +87,14 @@ def _json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
-def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
+def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
+    """Returns what was warned of so far and now, one of each reason: another attempt may not have come as far again."""
+    known = {one.reason: one for one in (before and before.warnings) or ()}
+    told = {one.reason: Warned(reason=one.reason, message=clean(one.message)) for one in now or ()}
+    return list((known | told).values())[:MAX_WARNINGS] or None
+
+
+def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
     metrics = _figures(report.metrics, names)
@@ -111,6 +122,7 @@ def _told(report: Report, now: datetime, names: list[str]) -> ReportedStatus:
         test=_figures(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
         results=report.artifacts and _stored(report.artifacts, report.models, names),
+        warnings=warnings,
         display=_display(
             progress, metrics, best.metric if best else None, eta=None if left is None else duration(left)
         ),
@@ -131,9 +143,10 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
     if now.finish_after_epoch is None:  # It has not been told yet.
         now = now.model_copy(update={"finish_after_epoch": was.finish_after_epoch})
     fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
+    fields |= {"progress": now, "warnings": told.warnings}
     best: Best | None = fields["best"]
     display = _display(now, fields["metrics"], best.metric if best else None, eta=None)
-    return ReportedStatus(**fields | {"progress": now, "display": display})
+    return ReportedStatus(**fields | {"display": display})
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
@@ -146,6 +159,7 @@ def final_status(status: ReportedStatus) -> ReportedStatus:
         test=status.test,
         network=status.network,
         results=status.results,
+        warnings=status.warnings,
         display=status.display and status.display.model_copy(update={"eta": None}),
     )
 
@@ -197,7 +211,7 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
 
 def _stored(told: reports.Artifacts, models: Sequence[reports.StoredModel] | None, names: list[str]) -> Stored | None:
     texts = (told.uri, told.model, told.log)
-    uri, model, log = (text if text and len(text.encode()) <= MAX_URI_BYTES else None for text in texts)
+    uri, model, log = (text if text and _is_uri(text) else None for text in texts)
     if not uri:
         return None
     return Stored(uri=uri, model=model, log=log, models=_models(uri, models or (), names) or None)
@@ -210,7 +224,7 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
     for one in told[:MAX_MODELS]:
         uri = f"{folder.rstrip('/')}/{one.name}"
         left -= _json_size(uri)
-        if left >= 0 and len(uri.encode()) <= MAX_URI_BYTES:
+        if left >= 0 and _is_uri(uri):
             found[one.name] = StoredModel(name=one.name, uri=uri, epoch=one.epoch, sha256=one.sha256)
     for one in told[:MAX_MODELS]:
         test = _figures(one.test, names) or {}
@@ -218,6 +232,10 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
         if test and left >= 0 and one.name in found:
             found[one.name] = found[one.name].model_copy(update={"test": test})
     return list(found.values())
+
+
+def _is_uri(text: str) -> bool:
+    return len(text.encode()) <= MAX_URI_BYTES and _json_size(text) <= MAX_URI_SIZE
 
 
 def _percent(report: Report) -> int:

@@ -116,6 +116,14 @@ class Reason(StrEnum):
     PLAIN_HTTP = "PlainHTTP"
     SPEC_CHANGED = "SpecChanged", Effect(event="Normal", fault=None)
 
+    # Of Events alone: what the trainer warns of, while the training goes on.
+    MISSING_CLASSES = "MissingClasses"
+    SINGLE_CLASS = "SingleClass"
+    ACTIVATION_MISMATCH = "ActivationMismatch"
+    METRIC_MISMATCH = "MetricMismatch"
+    CHANCE_LEVEL = "ChanceLevel"
+    VALIDATION_SEEN = "ValidationSeen"
+
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH
     REPEATED_CRASH = "RepeatedCrash", _CRASH
@@ -144,6 +152,7 @@ class Reason(StrEnum):
     INVALID_CERTIFICATE_AUTHORITY = "InvalidCertificateAuthority"
     UNKNOWN_FORMAT = "UnknownFormat"
     MISSING_ARRAYS = "MissingArrays"
+    UNREAD_ARRAYS = "UnreadArrays"
     TRUNCATED_DATA = "TruncatedData"
     DAMAGED_DATA = "DamagedData"
     UNSAFE_PICKLE = "UnsafePickle"

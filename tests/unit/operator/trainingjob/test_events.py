@@ -224,6 +224,43 @@ def test_an_outage_of_the_storage_is_told_once(
     assert [(one.type, one.reason, one.key) for one in found] == expected
 
 
+MISSING = {"reason": "MissingClasses", "message": "no nines"}
+CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
+
+
+def warning(*warnings: dict[str, str]) -> ReportedStatus:
+    return reported_status(report(warnings=warnings), NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "figures", "warned", "expected"),
+    [
+        (None, warning(), None, []),
+        (None, warning(MISSING, CHANCE), ["MissingClasses", "ChanceLevel"], [MISSING, CHANCE]),
+        (["MissingClasses"], warning(MISSING, CHANCE), ["MissingClasses", "ChanceLevel"], [CHANCE]),
+        (["MissingClasses"], warning(MISSING | {"message": "no tens"}), ["MissingClasses"], []),
+        (["MissingClasses"], warning(MISSING), ["MissingClasses"], []),
+    ],
+)
+def test_a_warning_is_told_once(
+    told: list[str] | None, figures: ReportedStatus, warned: list[str] | None, expected: list[dict[str, str]]
+) -> None:
+    was = status(*RUNNING).model_copy(update={"warned": told})
+    now = status(training_job(was), RUNNING[1]).model_copy(update={"warned": warned})
+    found = events(METADATA, was, now, RUNNING[1], figures)
+    assert [(one.type, one.reason, one.note) for one in found] == [
+        ("Warning", one["reason"], one["message"]) for one in expected
+    ]
+
+
+def test_a_warning_takes_the_place_of_no_other_event() -> None:
+    job, observed = COMPLETE
+    figures = warning({"reason": "Completed", "message": "not really"})
+    now = status(job, observed).model_copy(update={"warned": ["Completed"]})
+    told = {(one.reason, one.key) for one in events(METADATA, Status(), now, observed, figures)}
+    assert len(told) == 2
+
+
 def test_the_result_is_told() -> None:
     job, observed = COMPLETE
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}

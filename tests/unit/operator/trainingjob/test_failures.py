@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from epochal_api.pod import LEAST_MEMORY
 from epochal_operator.trainingjob.failures import crashed, ending, failure, last_failure, last_report, no_more_follows
 
 from tests.unit.operator.objects import (
@@ -242,6 +243,14 @@ def test_a_lack_of_memory_says_where_how_much_there_may_be_and_how_much_there_wa
         "The trainer was killed after step 210 of epoch 3, because it took too much memory: its limit is 4Gi "
         "(spec.resources.limits.memory), and it had taken 3.84 GiB when that was last looked at."
     )
+
+
+def test_who_is_killed_for_memory_before_any_word_is_told_what_it_takes_to_begin() -> None:
+    least = f"It was killed as it began, and takes {LEAST_MEMORY // 2**20} MiB before it reads any data."
+    for one, says in ((failed(code=137, reason="OOMKilled"), True), (killed(reason="OOMKilled", place=None), False)):
+        cause = failure(one)
+        assert cause is not None
+        assert cause.message.endswith(least) == says
 
 
 def test_nothing_failed() -> None:

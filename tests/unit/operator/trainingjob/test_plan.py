@@ -261,6 +261,50 @@ def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> N
     assert (ApplyReportedStatus in found) is news
 
 
+MISSING = {"reason": "MissingClasses", "message": "no nines"}
+CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
+
+
+def told(actions: Sequence[Action]) -> list[str]:
+    """Returns the reasons of the Events that are told, before the status that goes with them."""
+    *before, last = actions
+    assert isinstance(last, ApplyStatus)
+    return [one.event.reason for one in before if isinstance(one, EmitEvent)]
+
+
+def test_a_warning_is_told_once_whoever_wrote_it_and_whoever_leads() -> None:
+    observed = seen(child(), running())
+    before = status(training_job(), observed)
+    for warnings, new in (([MISSING], ["MissingClasses"]), ([MISSING, CHANCE], ["ChanceLevel"])):
+        figures = reported_status(report(warnings=warnings), NOW, before)
+        before = Status(**dict(leaders_part(before)) | dict(figures))
+        actions = plan(training_job(before), observed, INSTALLATION).actions
+        assert told(actions) == new
+        before = Status(**dict(applied_status(actions)) | dict(figures))
+        assert before.warned == [one["reason"] for one in warnings]
+        assert plan(training_job(before), observed, INSTALLATION).actions == ()
+    restarted = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0), NOW, before)
+    before = Status(**dict(leaders_part(before)) | dict(restarted))
+    assert told((*plan(training_job(before), observed, INSTALLATION).actions, ApplyStatus(before))) == []
+
+
+def test_a_warning_in_last_words_is_told_with_the_end() -> None:
+    last = report(sequence=9, stage="Done", warnings=[CHANCE])
+    observed = seen(COMPLETE, succeeded(message=last_words("Completed", "", last)))
+    actions = plan(training_job(), observed, INSTALLATION).actions
+    assert told(actions) == ["ChanceLevel", "Completed"]
+    figures = next(action.status for action in actions if isinstance(action, ApplyReportedStatus))
+    after = Status(**dict(applied_status(actions)) | dict(figures))
+    assert plan(training_job(after), observed, INSTALLATION).actions == ()
+
+
+def test_what_has_ended_is_told_of_no_more() -> None:
+    ended = Status(**dict(DONE) | dict(reported_status(report(stage="Done", warnings=[CHANCE]), NOW)))
+    assert not [
+        action for action in plan(training_job(ended), seen(), INSTALLATION).actions if isinstance(action, EmitEvent)
+    ]
+
+
 def test_a_storage_without_tls_is_told_of_before_the_status() -> None:
     job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
     told, written = plan(job, seen(child(job)), INSTALLATION).actions
@@ -762,10 +806,19 @@ class World(RuleBasedStateMachine):
         epoch=st.integers(0, 10),
         stage=st.sampled_from(["Loading", "Training", "Storing", "Done"]),
         waits=st.booleans(),
+        warnings=st.lists(st.sampled_from([MISSING, CHANCE]), max_size=2),
     )
-    def a_report_comes(self, attempt: int, sequence: int, epoch: int, stage: str, waits: bool) -> None:  # noqa: FBT001
+    def a_report_comes(  # noqa: PLR0917 - a rule's arguments
+        self,
+        attempt: int,
+        sequence: int,
+        epoch: int,
+        stage: str,
+        waits: bool,  # noqa: FBT001
+        warnings: list[dict[str, str]],
+    ) -> None:
         waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
-        one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting)
+        one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting, warnings=warnings)
         if not is_news(one, {"status": self.status.dump()}):
             return
         before = self.status.progress

@@ -13,6 +13,7 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.trainingjob.progress_status import (
     MAX_URI_BYTES,
+    MAX_URI_SIZE,
     duration,
     final_status,
     finished_early,
@@ -304,6 +305,38 @@ def test_what_a_loading_attempt_reads_back_counts_once_it_is_further() -> None:
     assert status.metrics == {"loss": "0.0368123", "val_loss": "0.0436"}
 
 
+MISSING = {"reason": "MissingClasses", "message": "no nines"}
+CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "expected"),
+    [
+        (None, None, None),
+        (None, [MISSING, CHANCE], [MISSING, CHANCE]),
+        ([MISSING], None, [MISSING]),
+        ([MISSING, CHANCE], [MISSING], [MISSING, CHANCE]),
+        ([MISSING], [CHANCE, MISSING | {"message": "no tens"}], [MISSING | {"message": "no tens"}, CHANCE]),
+        ([], [MISSING | {"message": "a\x1bb"}], [MISSING | {"message": "a b"}]),
+    ],
+)
+@pytest.mark.parametrize("stage", ["Loading", "Training", "Done"])
+def test_what_was_warned_of_stays(before: Any, told: Any, expected: Any, stage: str) -> None:
+    known = reported_status(report(warnings=before, epoch=5), NOW) if before is not None else None
+    status = reported_status(report(warnings=told, stage=stage, attempt=2), NOW, known)
+    for one in (status, final_status(status)):
+        assert one.dump().get("warnings") == expected
+
+
+def test_warnings_are_bounded_whatever_attempts_call_them() -> None:
+    status = ReportedStatus()
+    for attempt in range(1, 6):
+        told = [{"reason": f"Reason{attempt}{number}", "message": "m" * 512} for number in range(8)]
+        status = reported_status(report(warnings=told, attempt=attempt), NOW, status)
+    assert [one.reason for one in status.warnings or []] == [f"Reason1{number}" for number in range(8)]
+    assert Status.model_validate(status.dump()).warnings == status.warnings
+
+
 COUNT = st.integers(0, 2**53)
 FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9), st.floats(), max_size=4)
 
@@ -408,12 +441,19 @@ def most_told(filling: str, folder: int) -> dict[str, Any]:
     """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
     text = (filling * 4096).encode()[:4096].decode(errors="ignore")
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
-    artifacts = dict.fromkeys(("model", "log"), text.encode()[:MAX_URI_BYTES].decode(errors="ignore"))
+    fitting = (text.encode()[:size].decode(errors="ignore") for size in range(MAX_URI_BYTES, 0, -1))
+    uri = next(one for one in fitting if len(written(one)) <= MAX_URI_SIZE)
+    artifacts = dict.fromkeys(("model", "log"), uri)
     artifacts["uri"] = text.encode()[:folder].decode(errors="ignore")
     waiting = WAITING | {"message": text}
     models = [{"name": f"{name}.keras", "epoch": 1, "sha256": DIGEST, "test": test} for name in ("model", *"abcde")]
-    full = report(metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts, models=models)
+    warnings = [{"reason": f"{'R' * 126}{number:02}", "message": text[:512]} for number in range(8)]
+    full = report(
+        metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts, models=models, warnings=warnings
+    )
     told = reported_status(full, NOW)
+    assert told.results is not None
+    assert told.results.model == uri
     before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
     return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()

@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from epochal_api.status import MAX_WARNINGS
 from epochal_operator.trainingjob.reasons import Effect, Foreign, Reason, as_reason, effect
 
 ROOT = Path(__file__).parents[4]
@@ -13,6 +14,8 @@ OPERATOR = ROOT / "operator" / "src" / "epochal_operator"
 TRAINER = ROOT / "trainer-image" / "src" / "epochal_trainer"
 FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused": 0, "Meaning": 1}
 """Functions of the trainer that make a failure, and which of their arguments is its reason."""
+WARNS = {"warned": 0}
+"""The same for warnings."""
 WORD = re.compile(r"`([A-Z]\w+)`")
 
 
@@ -21,12 +24,12 @@ def nodes(folder: Path) -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(file.read_text(), str(file)))
 
 
-def trainers_reasons() -> set[str]:
-    """Returns the reasons that stand in the trainer's code, wherever it makes a failure."""
+def trainers_reasons(makers: Mapping[str, int] = FAILS) -> set[str]:
+    """Returns the reasons that stand in the trainer's code, wherever it makes a failure, or something else."""
     found = set()
     for node in nodes(TRAINER):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAILS:
-            reason = node.args[FAILS[node.func.id]]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in makers:
+            reason = node.args[makers[node.func.id]]
             if isinstance(reason, ast.Constant):
                 found.add(str(reason.value))
     return found
@@ -48,6 +51,12 @@ def test_the_trainer_fails_for_known_reasons_only() -> None:
     found = trainers_reasons()
     assert len(found) > 20
     assert found <= set(Reason)
+
+
+def test_the_trainer_warns_for_known_reasons_only_and_the_status_has_room_for_all() -> None:
+    found = trainers_reasons(WARNS)
+    assert 0 < len(found) <= MAX_WARNINGS
+    assert {one: Reason(one).effect.event for one in found} == dict.fromkeys(found, "Warning")
 
 
 def test_every_reason_is_given_somewhere() -> None:

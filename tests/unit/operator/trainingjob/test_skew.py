@@ -34,6 +34,7 @@ OLD: dict[str, Any] = {
 NEW: dict[str, Any] = OLD | {
     "shards": [1, 2],
     "network": {"parameters": 58954, "layers": 14, "trainable": 58000},
+    "warnings": [{"reason": "MissingClasses", "message": "no nines", "part": "test"}],
     "best": {"epoch": 2, "metric": "val_loss", "value": 0.0436, "step": 7},
     "models": [{"name": "model.keras", "epoch": 3, "sha256": "0" * 64, "quantized": True}],
 }

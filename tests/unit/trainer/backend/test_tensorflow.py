@@ -36,6 +36,15 @@ def test_every_epoch_holds_each_sample_once_with_its_label(
     assert rest == pairs[epoch * steps + step :]
 
 
+def test_weights_go_along() -> None:
+    places = np.arange(7)
+    arrays = places.reshape(-1, 1), places, places.astype("float32") / 2
+    batches = [*shuffled(*arrays, batch_size=3, seed=1).since(0, 0, until=2), *in_order(*arrays, batch_size=3)]
+    assert len(batches) == 3 * 3
+    for _, labels, weights in batches:
+        np.testing.assert_array_equal(weights, labels.numpy() / 2)
+
+
 def test_features_keep_their_type() -> None:
     batches = shuffled(np.zeros((4, 2), "uint8"), np.zeros(4, "int16"), batch_size=2, seed=0).since(0, 0, until=1)
     assert [spec.dtype for spec in batches.element_spec] == [tf.uint8, tf.int16]

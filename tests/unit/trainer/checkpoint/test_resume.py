@@ -13,7 +13,18 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Facts, Models, Position, Snapshot, Start, Store, check_fit, find, fitted
+from epochal_trainer.checkpoint import (
+    Facts,
+    Models,
+    Position,
+    Snapshot,
+    Start,
+    Store,
+    check_fit,
+    find,
+    fitted,
+    validates_on_trained,
+)
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import FinishedEpoch
@@ -396,7 +407,16 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
 
 
 @pytest.mark.parametrize(
-    "change", [{"samples": 12}, {"batch_size": 5}, {"seed": 8}, {"loss": {"name": "mae"}}, {}], ids=str
+    "change",
+    [
+        {"samples": 12},
+        {"batch_size": 5},
+        {"seed": 8},
+        {"division": {"shuffle": True, "stratify": False, "seed": 7}},
+        {"loss": {"name": "mae"}},
+        {},
+    ],
+    ids=str,
 )
 def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
@@ -409,6 +429,31 @@ def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog:
 def test_other_data_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
     fitted(taken(model(), own=True), model(), FACTS.model_copy(update={"data": {"a": "1" * 64}}), VERSIONS)
     assert "The data have changed" in caplog.text
+
+
+DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "told"),
+    [
+        ({"division": None}, {"division": {}}, False),
+        ({"division": None}, {"division": None, "samples": 12}, False),
+        ({"division": DRAWN}, {"division": DRAWN, "seed": 9}, False),
+        ({"division": {}}, {"division": {}, "samples": 8}, True),
+        ({"division": {}}, {"division": DRAWN}, True),
+        ({"division": DRAWN}, {"division": {**DRAWN, "seed": 8}}, True),
+        ({"division": {}}, {"division": DRAWN, "data": {"a": "1" * 64}}, False),
+        ({"division": {}, "seen": True}, {"division": {}}, True),
+        ({"division": {}, "seen": True}, {"division": None}, False),
+        ({"division": {}, "seen": True}, {"division": {}, "data": {"a": "1" * 64}}, False),
+    ],
+)
+def test_whether_it_may_validate_on_what_was_trained_on(
+    there: dict[str, Any], here: dict[str, Any], *, told: bool
+) -> None:
+    start = taken(model(), facts=FACTS.model_copy(update=there))
+    assert validates_on_trained(start, FACTS.model_copy(update=here)) == told
 
 
 EARLY = {"callback": "EarlyStopping", "patience": 3}

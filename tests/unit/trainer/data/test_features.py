@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from epochal_trainer.data import Samples, check_features
@@ -16,6 +18,48 @@ def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], wanted: list
     found = check_features(given, wanted)
     assert found.features.shape == (5, *wanted)
     assert np.shares_memory(found.features, given.features)
+
+
+def test_an_axis_that_is_added_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        check_features(samples(5, 28, 28), [28, 28, 1])
+        check_features(samples(5, 28, 28, 1), [28, 28, 1])
+    assert caplog.messages == [
+        "images: a sample is 28×28, and the network takes 28×28×1: an axis of 1 is added",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "advice"),
+    [
+        (
+            (5, 28, 28),
+            [28, 28, 3],
+            "no axis of channels, so write spec.network.input.shape: [28, 28, 1]: an axis of 1 is",
+        ),
+        ((5, 28, 28, 1), [28, 28], "write spec.network.input.shape: [28, 28, 1], since layers such as Conv2D need the"),
+        (
+            (5, 784),
+            [28, 28, 1],
+            "write spec.network.input.shape: [784], and {layer: Reshape, target_shape: [28, 28, 1]} as the first layer",
+        ),
+        (
+            (5, 3, 32, 32),
+            [32, 32, 3],
+            "write spec.network.input.shape: [3, 32, 32], and {layer: Permute, dims: [2, 3, 1]} as the first layer",
+        ),
+        (
+            (5, 27, 28),
+            [28, 28, 1],
+            "must be the same (a trailing axis of 1 is added by itself), so write spec.network.inp",
+        ),
+        ((5,), [4], "they must be the same$"),
+    ],
+)
+def test_it_is_said_what_to_write(shape: tuple[int, ...], wanted: list[int], advice: str) -> None:
+    with pytest.raises(Failure) as caught:
+        check_features(samples(*shape), wanted)
+    assert re.search(re.escape(advice).replace(r"\$", "$"), caught.value.message), caught.value.message
 
 
 @pytest.mark.parametrize(

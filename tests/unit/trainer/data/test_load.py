@@ -1,6 +1,7 @@
 import gzip
 import pickle
 import struct
+import tracemalloc
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -9,17 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.storage import Data
-from epochal_trainer.data import DataSets, Memory, Samples, load
-from epochal_trainer.data.load import split
+from epochal_api.training import Training
+from epochal_trainer.data import DataSets, Memory, load
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
-from hypothesis import given
-from hypothesis import strategies as st
-from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
 X = np.arange(20 * 3 * 3, dtype="u1").reshape(20, 3, 3)
 Y = np.arange(20, dtype="u1") % 10
 Load = Callable[..., DataSets]
+TRAINING = Training.model_validate({"loss": "SparseCategoricalCrossentropy", "seed": 7})
 
 
 @pytest.fixture
@@ -32,7 +31,8 @@ def bucket(tmp_path: Path) -> FolderBucket:
 @pytest.fixture
 def read(bucket: FolderBucket, tmp_path: Path) -> Load:
     def call(**data: Any) -> DataSets:
-        found = load(Data.model_validate({"bucket": "any", **data}), bucket, tmp_path / "scratch", Memory(10**6))
+        described = Data.model_validate({"bucket": "any", **data})
+        found = load(described, bucket, tmp_path / "scratch", Memory(10**6), training=TRAINING)
         assert not list((tmp_path / "scratch").iterdir())
         return found
 
@@ -95,6 +95,34 @@ def test_arrays_that_cannot_be_trained_on(
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("weights", "reason", "message"),
+    [
+        (np.ones(19), "LengthMismatch", r"train.npz\[sample_weight\] is 19, and train.npz\[y\] holds 20 samples"),
+        (np.float32(1), "LengthMismatch", r"is a single value, and .*there must be a weight for each"),
+        (np.where(Y == 9, np.nan, Y), "NonFiniteData", r"train.npz\[sample_weight\] holds nan at \[9\]"),
+    ],
+)
+def test_weights_are_one_for_each_sample(
+    bucket: FolderBucket, read: Load, weights: Any, reason: str, message: str
+) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y, sample_weight=weights)
+    with pytest.raises(Failure, match=message) as caught:
+        read(train={"object": "train.npz"})
+    assert caught.value.reason == reason
+
+
+def test_arrays_that_no_part_of_the_job_reads(bucket: FolderBucket, read: Load) -> None:
+    npz(bucket.root / "all.npz", x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5])
+    npz(bucket.root / "other.npz", x=X, y=Y)
+    with pytest.raises(Failure, match=r"all.npz holds x_test, y_test, which no part of this job reads") as caught:
+        read(train={"object": "all.npz"}, validation={"split": "0.2"})
+    assert caught.value.reason == "UnreadArrays"
+    found = read(train={"object": "other.npz"}, test={"object": "all.npz"})
+    assert found.test is not None
+    assert len(found.test) == 5
+
+
 def test_the_first_value_that_is_not_finite_is_found_in_large_arrays(bucket: FolderBucket, tmp_path: Path) -> None:
     x = np.zeros((3000, 1000), "f4")
     x[2500, 7] = -np.inf
@@ -102,7 +130,7 @@ def test_the_first_value_that_is_not_finite_is_found_in_large_arrays(bucket: Fol
     npz(bucket.root / "train.npz", x=x, y=np.zeros(3000))
     data = Data.model_validate({"bucket": "any", "train": {"object": "train.npz"}})
     with pytest.raises(Failure, match=r"holds -inf at \[2500, 7\]"):
-        load(data, bucket, tmp_path / "scratch")
+        load(data, bucket, tmp_path / "scratch", training=TRAINING)
 
 
 def test_one_idx_object_is_not_enough(bucket: FolderBucket, read: Load) -> None:
@@ -125,9 +153,10 @@ def test_features_of_their_own_are_idx(bucket: FolderBucket, read: Load) -> None
 def test_all_sets_together_stay_within_the_budget(bucket: FolderBucket, tmp_path: Path) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y)
     one = {"bucket": "any", "train": {"object": "train.npz"}}
-    load(Data.model_validate(one), bucket, tmp_path / "scratch", Memory(200))
+    two = {**one, "test": {"object": "train.npz"}}
+    load(Data.model_validate(one), bucket, tmp_path / "scratch", Memory(200), training=TRAINING)
     with pytest.raises(Failure, match=r"train.npz\[x\] takes 180 bytes in memory, and only 50 are left") as caught:
-        load(Data.model_validate({**one, "test": {"object": "train.npz"}}), bucket, tmp_path / "scratch", Memory(250))
+        load(Data.model_validate(two), bucket, tmp_path / "scratch", Memory(250), training=TRAINING)
     assert caught.value.reason == "DataTooLarge"
     assert not list((tmp_path / "scratch").iterdir())
 
@@ -139,17 +168,40 @@ def test_a_split_is_the_last_part(bucket: FolderBucket, read: Load) -> None:
     np.testing.assert_array_equal(found.train.features, X[:16])
     np.testing.assert_array_equal(found.validation.features, X[16:])
     np.testing.assert_array_equal(found.validation.labels, Y[16:])
+    assert found.division == {}
 
 
-@given(count=st.integers(2, 70_000), fraction=st.floats(0.001, 0.999))
-def test_a_split_is_rounded_as_keras_does(count: int, fraction: float) -> None:
-    whole = Samples(np.arange(count), np.zeros(count), "x", "y")
+def test_weights_are_divided_along(bucket: FolderBucket, read: Load) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y, sample_weight=Y * 2.0)
+    found = read(train={"object": "train.npz"}, validation={"split": "0.5", "stratify": True}, shuffle=True)
+    assert found.division == {"shuffle": True, "stratify": True, "seed": 7}
+    for samples in (found.train, found.validation):
+        assert samples is not None
+        assert samples.weights is not None
+        assert sorted(samples.labels) == list(range(10))
+        np.testing.assert_array_equal(samples.weights, samples.labels * 2.0)
+        np.testing.assert_array_equal(samples.features[:, 0, 0] // 9 % 10, samples.labels)
+
+
+def test_only_a_split_is_drawn(bucket: FolderBucket, read: Load) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y)
+    found = read(train={"object": "train.npz"}, validation={"object": "train.npz"}, shuffle=True)
+    assert found.division is None
+    assert found.validation is not None
+    for samples in (found.train, found.validation):
+        np.testing.assert_array_equal(samples.features, X)
+
+
+def test_another_order_takes_no_memory_that_stays(bucket: FolderBucket, tmp_path: Path) -> None:
+    x = np.zeros((4000, 1000), "u1")
+    npz(bucket.root / "train.npz", x=x, y=np.zeros(4000, "u1"))
+    described = {"bucket": "any", "train": {"object": "train.npz"}, "validation": {"split": "0.2"}, "shuffle": True}
+    tracemalloc.start()
     try:
-        wanted = train_validation_split((whole.features,), fraction)
-    except ValueError:
-        with pytest.raises(Failure, match="leaves one part without any") as caught:
-            split(whole, fraction)
-        assert caught.value.reason == "EmptyData"
-    else:
-        for part, (features,) in zip(split(whole, fraction), wanted, strict=True):
-            np.testing.assert_array_equal(part.features, features)
+        found = load(Data.model_validate(described), bucket, tmp_path / "scratch", training=TRAINING)
+        left, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.train.features.shape == (3200, 1000)
+    assert left < 1.1 * x.nbytes
+    assert peak < 2.2 * x.nbytes

@@ -20,3 +20,18 @@ IMAGES = np.zeros((60_000, 28, 28), "u1")
 )
 def test_describes_in_a_line(features: Array, labels: Array, line: str) -> None:
     assert Samples(features, labels, "images", "labels").describe() == line
+
+
+def test_weights_are_described_and_counted() -> None:
+    samples = Samples(np.zeros((4, 2), "u1"), np.arange(4, dtype="u1"), "x", "y", np.array([0, 1, 0.5, 2], "f4"), "w")
+    assert samples.describe() == "x: 4 × 2 uint8, 4 classes, weights from 0 to 2"
+    assert samples.nbytes == 8 + 4 + 16
+
+
+@pytest.mark.parametrize("rows", [slice(1, 3), np.array([1, 2])])
+def test_samples_are_taken_with_all_that_belongs_to_them(rows: slice | Array) -> None:
+    samples = Samples(np.arange(4), np.arange(4) + 10, "x", "y", np.arange(4) + 20, "w")
+    taken = samples.taken(rows)
+    assert taken.weights is not None
+    assert [taken.features.tolist(), taken.labels.tolist(), taken.weights.tolist()] == [[1, 2], [11, 12], [21, 22]]
+    assert (taken.features_name, taken.labels_name, taken.weights_name) == ("x", "y", "w")

@@ -45,7 +45,7 @@ def zipped() -> bytes:
 
 FORMATS: dict[str, tuple[bytes, Callable[[Source, Memory], Any]]] = {
     "idx": (b"\0\0\x08\2" + bytes([0, 0, 0, 100]) * 2 + X.tobytes(), idx.read),
-    "npz": (zipped(), lambda source, memory: npz.read(source, "train", memory)),
+    "npz": (zipped(), lambda source, memory: npz.read(source, ["train"], memory)),
     "pickle": (pickle.dumps((X, Y)), pickled.read),
 }
 

@@ -8,7 +8,13 @@ from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
-from epochal_trainer.model.compile import check_labels, compile_model, described_optimizer, optimizer_slots
+from epochal_trainer.model.compile import (
+    check_labels,
+    compile_model,
+    described_loss,
+    described_optimizer,
+    optimizer_slots,
+)
 
 
 @pytest.fixture
@@ -50,6 +56,11 @@ def test_faults_name_the_field(model: keras.Model, fields: dict[str, Any], messa
     with pytest.raises(Failure, match=re.escape(message)) as caught:
         compile_model(model, training(**fields))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_weights_of_classes_are_a_part_of_the_loss() -> None:
+    assert described_loss(training()) == {"name": "SparseCategoricalCrossentropy"}
+    assert described_loss(training(classWeight={"1": 2}))["class_weight"] == {"1": "2"}
 
 
 def built(training: Training, *layers: dict[str, Any]) -> keras.Model:
@@ -135,6 +146,24 @@ def test_labels_that_do_not_fit(
     with pytest.raises(Failure, match=re.escape(message) + r".*a network that gives \(None, 3\)") as caught:
         check_labels(model, spec, labels)
     assert caught.value.reason == "InvalidTraining"
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "suits"),
+    [
+        ("TopKCategoricalAccuracy", np.zeros(2, "int64"), "SparseTopKCategoricalAccuracy"),
+        ("top_k_categorical_accuracy", np.zeros(2, "u1"), "SparseTopKCategoricalAccuracy"),
+    ],
+)
+def test_a_metric_of_other_labels_is_named_with_the_one_that_suits(
+    model: keras.Model, metric: str, labels: np.ndarray[Any, Any], suits: str
+) -> None:
+    spec = training(metrics=["accuracy", metric])
+    compile_model(model, spec)
+    found = f"spec.training.metrics[1] ({metric}): it takes a value for each output, and the labels are class indices: "
+    with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
+        check_labels(model, spec, labels)
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
 @pytest.mark.parametrize(

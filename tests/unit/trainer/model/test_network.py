@@ -286,3 +286,37 @@ def test_arguments_that_are_nested_too_deep(depth: int) -> None:
         build([4], layer)
     assert caught.value.reason == "InvalidNetwork"
     assert len(caught.value.message) < 2000
+
+
+CONV = {"layer": "Conv2D", "filters": 2, "kernel_size": 3}
+POOL = {"layer": "MaxPooling2D", "pool_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "message"),
+    [
+        (
+            [28, 28],
+            [CONV],
+            "spec.network.layers[0] (Conv2D, 'conv2d_0') got (None, 28, 28): Conv2D takes one axis more, the last: an ",
+        ),
+        (
+            [28, 28],
+            [CONV],
+            "write spec.network.input.shape: [28, 28, 1]. To data without it, an axis of 1 is added by itself",
+        ),
+        ([28, 28], [POOL], "write spec.network.input.shape: [28, 28, 1]"),
+        ([10], [LSTM], "write spec.network.input.shape: [10, 1]"),
+        ([10], [{"layer": "SimpleRNN", "units": 3}], "write spec.network.input.shape: [10, 1]"),
+        (
+            [28, 28],
+            [{"layer": "Rescaling", "scale": 0.5}, CONV],
+            "put {layer: Reshape, target_shape: [28, 28, 1]} before it, or that axis into spec.network.input.shape",
+        ),
+        ([28], [CONV], "got (None, 28): Input 0 "),
+    ],
+)
+def test_a_missing_axis_is_named(shape: list[int], layers: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(Failure, match=re.escape(message)) as caught:
+        build(shape, *layers)
+    assert caught.value.reason == "InvalidNetwork"

@@ -80,6 +80,24 @@ def test_a_missing_object_comes_with_advice(bucket: FolderBucket, tmp_path: Path
     assert not (tmp_path / "down").exists()
 
 
+def test_a_look_shows_one_level(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("a/b/one", "a/c", "ab", "a/.unfinished-x"):
+        bucket.put(key, b"")
+    assert bucket.entries("") == ["a/", "ab"]
+    assert bucket.entries("a") == ["a/", "ab"]
+    assert bucket.entries("a/") == ["a/b/", "a/c"]
+    assert bucket.entries("a/b") == ["a/b/"]
+    assert bucket.entries("ab/") == bucket.entries("nothing/here") == []
+    monkeypatch.setattr("epochal_trainer.storage.near.MOST", 1)
+    assert len(bucket.entries("")) == 1
+
+
+def test_a_folder_like_a_missing_one_is_named(bucket: FolderBucket) -> None:
+    with pytest.raises(Failure, match=r"bukcet is not a folder: name one that exists; did you mean bucket\?") as caught:
+        FolderBucket(bucket.root.parent / "bukcet").check()
+    assert caught.value.reason == "BucketNotFound"
+
+
 def test_a_missing_folder_is_a_missing_bucket(tmp_path: Path) -> None:
     for call in (FolderBucket(tmp_path / "none").check, lambda: FolderBucket(tmp_path / "none").keys("")):
         with pytest.raises(Failure, match="none is not a folder") as caught:

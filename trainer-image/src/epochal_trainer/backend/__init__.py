@@ -11,9 +11,12 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
-from epochal_trainer.backend.interface import Backend, Batches
+from epochal_api.pod import LEAST_MEMORY
 
-__all__ = ["OUT_OF_MEMORY", "Backend", "Batches", "choose", "current"]
+from epochal_trainer.backend.interface import Backend, Batches
+from epochal_trainer.lib.failures import bad_spec
+
+__all__ = ["OUT_OF_MEMORY", "Backend", "Batches", "check_memory", "choose", "current"]
 
 OUT_OF_MEMORY = frozenset({"ResourceExhaustedError"})
 """Classes of frameworks' own errors for it, by their names: who tells them apart may not have imported any."""
@@ -23,6 +26,25 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
     "tensorflow": {"TF_CPP_MIN_LOG_LEVEL": "3"},
 }
 """What a framework reads when it is imported."""
+
+
+def check_memory(framework: str, limit: int | None) -> None:
+    """Makes sure that a framework can be imported: where it cannot, the kernel kills without a word, again and again.
+
+    Args:
+        framework: Its name, as spec.framework has it.
+        limit: Bytes of memory that this container may take; None if there is no limit.
+
+    Raises:
+        Failure: OutOfMemory.
+    """
+    if limit is not None and limit < LEAST_MEMORY:
+        raise bad_spec(
+            "OutOfMemory",
+            f"the container may take {limit / 2**20:,.0f} MiB of memory, and Keras with {framework} alone takes "
+            f"{LEAST_MEMORY / 2**20:,.0f} MiB before any data are read: spec.resources.limits.memory must be more than "
+            "that. 512Mi is enough for a small network and few data; a GPU takes more",
+        )
 
 
 def choose(framework: str) -> None:

@@ -13,7 +13,7 @@ class Batches(Protocol):
     """The batches of a training, one epoch after the other, so that none waits at an epoch's start."""
 
     def since(self, epoch: int, step: int, *, until: int) -> Any:
-        """Returns all batches from a step of an epoch on: pairs (features, labels), in a form that Keras' fit takes.
+        """Returns all batches from a step of an epoch on: tuples of parts of arrays, in a form that Keras' fit takes.
 
         Args:
             epoch: The epoch, counted from 0.
@@ -30,22 +30,20 @@ class Backend(Protocol):
     INVALID: tuple[type[Exception], ...]
     """Errors of a step that cannot be computed for what goes into it."""
 
-    def shuffled(self, features: NDArray[Any], labels: NDArray[Any], *, batch_size: int, seed: int) -> Batches:
+    def shuffled(self, *arrays: NDArray[Any], batch_size: int, seed: int) -> Batches:
         """Returns arrays in batches to train on, in an order that follows from seed and epoch, whatever came before.
 
         Args:
-            features: Features of shape (samples, ...).
-            labels: Labels of shape (samples, ...).
+            arrays: Features, labels and, where there are any, weights, each of shape (samples, ...).
             batch_size: Samples per batch; the last of an epoch holds the rest.
             seed: Seed of the order.
         """
 
-    def in_order(self, features: NDArray[Any], labels: NDArray[Any], *, batch_size: int) -> Any:
+    def in_order(self, *arrays: NDArray[Any], batch_size: int) -> Any:
         """Returns arrays in batches to evaluate on, in their order, in a form that Keras' evaluate takes.
 
         Args:
-            features: Features of shape (samples, ...).
-            labels: Labels of shape (samples, ...).
+            arrays: Features, labels and, where there are any, weights, each of shape (samples, ...).
             batch_size: Samples per batch; the last holds the rest.
         """
 

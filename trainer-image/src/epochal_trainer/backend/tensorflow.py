@@ -31,9 +31,9 @@ _ADAPTED_AT_ONCE = 1024
 class _Shuffled:
     """Arrays in the machine's memory, in batches to train on."""
 
-    def __init__(self, features: Array, labels: Array, *, batch_size: int, seed: int) -> None:
-        self._arrays = _in_memory(features), _in_memory(labels)
-        self._samples = len(features)
+    def __init__(self, *arrays: Array, batch_size: int, seed: int) -> None:
+        self._arrays = tuple(map(_in_memory, arrays))
+        self._samples = len(arrays[0])
         self._batch_size = batch_size
         self._seed = seed
 
@@ -56,12 +56,12 @@ class _Shuffled:
         return _taken(self._arrays, chosen, tf.gather)
 
 
-def shuffled(features: Array, labels: Array, *, batch_size: int, seed: int) -> _Shuffled:
+def shuffled(*arrays: Array, batch_size: int, seed: int) -> _Shuffled:
     """See Backend."""
-    return _Shuffled(features, labels, batch_size=batch_size, seed=seed)
+    return _Shuffled(*arrays, batch_size=batch_size, seed=seed)
 
 
-def in_order(features: Array, labels: Array, *, batch_size: int) -> tf.data.Dataset:
+def in_order(*arrays: Array, batch_size: int) -> tf.data.Dataset:
     """See Backend. Types are those that Keras makes of arrays."""
 
     def tensor(array: Array) -> tf.Tensor:
@@ -70,8 +70,8 @@ def in_order(features: Array, labels: Array, *, batch_size: int) -> tf.data.Data
     def sliced(array: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
         return array[begin : begin + batch_size]
 
-    begins = tf.data.Dataset.range(0, len(features), batch_size)
-    return _taken((tensor(features), tensor(labels)), begins, sliced)
+    begins = tf.data.Dataset.range(0, len(arrays[0]), batch_size)
+    return _taken(tuple(map(tensor, arrays)), begins, sliced)
 
 
 def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any]:
@@ -108,11 +108,11 @@ def _in_memory(array: Array) -> tf.Tensor:
 
 
 def _taken(
-    arrays: tuple[tf.Tensor, tf.Tensor], places: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    arrays: tuple[tf.Tensor, ...], places: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
     """Returns what is taken out of arrays at one place after the other."""
 
-    def batch(place: tf.Tensor, arrays: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    def batch(place: tf.Tensor, arrays: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         return tuple(take(array, place) for array in arrays)
 
     options = tf.data.Options()

@@ -5,7 +5,7 @@ from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
-from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted
+from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted, validates_on_trained
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.store import Store
@@ -30,4 +30,5 @@ __all__ = [
     "digest",
     "find",
     "fitted",
+    "validates_on_trained",
 ]

@@ -123,6 +123,18 @@ def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], ve
     _fitted_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
 
 
+def validates_on_trained(start: Start, facts: Facts) -> bool:
+    """Returns whether samples to validate on may be some that were trained on before.
+
+    Args:
+        start: What was found.
+        facts: As `fitted`.
+    """
+    there = start.snapshot.state.facts
+    same = there.data.items() & facts.data.items()
+    return bool(same) and facts.division is not None and (there.seen or there.trained != facts.trained)
+
+
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
     """Fits what a training goes on from to what it is now, and gives layers what they had learned from data by then.
 
@@ -165,8 +177,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         metrics = _of_epoch(state, facts, variables.groups(model)[variables.METRICS], arrays) if same_loss else None
         if metrics is None:
             log.warning(
-                "Samples, batch size, seed, loss or metrics are not those of the checkpoint, from the middle of epoch "
-                "%d: that epoch begins anew.",
+                "Samples, those to validate on, batch size, seed, loss or metrics are not those of the checkpoint, "
+                "from the middle of epoch %d: that epoch begins anew.",
                 position.epoch + 1,
             )
             position, seconds = Position(epoch=position.epoch), 0.0
@@ -242,7 +254,7 @@ def _of_epoch(
     state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
     """Returns the metrics of the running epoch; None if it cannot be gone on with."""
-    if state.facts.order != facts.order:
+    if state.facts.order != facts.order or state.facts.trained != facts.trained:
         return None
     try:
         return variables.arrange(state.variables.get(variables.METRICS, []), metrics, variables.METRICS, arrays)

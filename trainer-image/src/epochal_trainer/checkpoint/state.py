@@ -51,14 +51,25 @@ class Facts(Part):
     data: dict[Text, Sha256]
     """SHA-256 by key of every object that was read."""
     loss: dict[str, Any] | None = None
-    """The loss, as the TrainingJob describes it; None in a checkpoint of before this was written."""
+    """The loss, as the TrainingJob describes it, weights of classes too; None in a checkpoint of before this was
+    written."""
     callbacks: list[dict[str, Any]] | None = None
     """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None likewise."""
+
+    division: dict[str, Any] | None = None
+    """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
+    seen: bool = False
+    """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 
     @property
     def order(self) -> Order:
         """What the batches of an epoch follow from."""
         return Order(self.samples, self.batch_size, self.seed)
+
+    @property
+    def trained(self) -> tuple[int, dict[str, Any]]:
+        """What tells which samples of the same data are trained on."""
+        return self.samples, self.division or {}
 
 
 class FinishedEpoch(Part):

@@ -1,5 +1,7 @@
 """Whether features fit the network's input."""
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,6 +9,8 @@ import numpy as np
 
 from epochal_trainer.data.samples import Samples, shaped
 from epochal_trainer.lib.failures import bad_data
+
+log = logging.getLogger(__name__)
 
 
 def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
@@ -25,10 +29,34 @@ def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
     shape, wanted = samples.element_spec[0].shape, tuple(input_shape)
     if shape == wanted:
         return samples
+    found = shaped(shape) or "a single value"
     if (*shape, 1) == wanted:
+        log.info(
+            "%s: a sample is %s, and the network takes %s: an axis of 1 is added",
+            samples.features_name,
+            found,
+            shaped(wanted),
+        )
         return replace(samples, features=samples.features[..., np.newaxis])
     raise bad_data(
         "ShapeMismatch",
-        f"a sample in {samples.features_name} is {shaped(shape) or 'a single value'}, and spec.network.input.shape "
-        f"says {shaped(wanted)}: they must be the same (a trailing axis of 1 is added by itself; Reshape does more)",
+        f"a sample in {samples.features_name} is {found}, and spec.network.input.shape says {shaped(wanted)}: "
+        f"{_advice(shape, wanted)}",
     )
+
+
+def _advice(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Returns what to write where samples have another shape than the network takes."""
+    takes = f"write spec.network.input.shape: {[*shape]}"
+    if (*wanted, 1) == shape:
+        return f"{takes}, since layers such as Conv2D need the axis of the channels"
+    if len(shape) == len(wanted) > 2 and (*shape[1:], shape[0]) == wanted:  # noqa: PLR2004 - an image has channels
+        order = [*range(2, len(shape) + 1), 1]
+        return f"{takes}, and {{layer: Permute, dims: {order}}} as the first layer, which moves the channels to the end"
+    if shape and shape == wanted[:-1]:
+        added = f"write spec.network.input.shape: {[*shape, 1]}: an axis of 1 is added"
+        return f"the data have no axis of channels, so {added}"
+    if math.prod(shape) == math.prod(wanted):
+        return f"{takes}, and {{layer: Reshape, target_shape: {[*wanted]}}} as the first layer"
+    must = "they must be the same"
+    return f"{must} (a trailing axis of 1 is added by itself), so {takes}" if shape else must

@@ -47,13 +47,18 @@ def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str
     Raises:
         Failure: InvalidLabels.
     """
-    name, output = loss.lower().replace("_", ""), tuple(output_shape)
+    name, output = normalized(loss), tuple(output_shape)
     if name in INDICES:
         _check_indices(samples, output, loss, ignored)
     elif name in ROWS | PROBABILITIES | VALUES:
         _check_shape(samples, output, loss, rows=name in ROWS)
         if name in ROWS | PROBABILITIES:
             _check_range(samples, loss)
+
+
+def normalized(loss: str) -> str:
+    """Returns the name of a loss as the sets here have it, whether it is that of a class or of a function."""
+    return loss.lower().replace("_", "")
 
 
 def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, ignored: int | None) -> None:

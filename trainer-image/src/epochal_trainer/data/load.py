@@ -1,15 +1,17 @@
 """Brings the data sets of a TrainingJob into memory."""
 
 from collections.abc import Callable
-from math import floor
 from pathlib import Path
 
 import numpy as np
 from epochal_api.storage import Data, DataSet
+from epochal_api.training import Training
 
+from epochal_trainer.data import division
 from epochal_trainer.data.formats.npz import Role
 from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.objects import check_object
 from epochal_trainer.data.samples import Array, DataSets, Samples, shaped
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import bad_data
@@ -19,7 +21,7 @@ BLOCK = 1024**2
 """Elements that are looked through at a time."""
 
 
-def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None) -> DataSets:
+def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None, *, training: Training) -> DataSets:
     """Downloads the data sets, reads them and checks that they are whole.
 
     Args:
@@ -27,13 +29,15 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None)
         bucket: Where they lie.
         folder: Where copies may be written; they are gone when this returns.
         memory: What all arrays together may take. Default: see Memory.
+        training: What they are for: it draws what is drawn.
 
     Returns:
         The data sets, the validation set split off if it is a part of the training set.
 
     Raises:
-        Failure: The bucket's; EmptyData, LengthMismatch, NonFiniteData; or those of the formats: UnknownFormat,
-            MissingArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData, DataTooLarge.
+        Failure: The bucket's; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the formats:
+            UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData,
+            DataTooLarge.
     """
     memory = memory or Memory()
     wanted: dict[Role, DataSet] = {"train": data.train}
@@ -44,62 +48,44 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None)
 
     keys = dict.fromkeys(key for data_set in wanted.values() for key in data_set.keys())  # noqa: SIM118 - no dict
     for key in keys:
-        bucket.stat(data.prefix + key)
+        check_object(bucket, data, key)
     sources, digests = {}, {}
     try:
         for number, key in enumerate(keys):
             sources[key] = Source(key, folder / f"data-{number}")
             digests[data.prefix + key] = bucket.download(data.prefix + key, sources[key].path)
-        found = {role: _checked(_read(data, sources, role, each, memory)) for role, each in wanted.items()}
+        found: dict[Role, Samples] = {}
+        for role in wanted:
+            if role not in found:
+                read = _read(data, sources, role, wanted, memory)
+                found |= {each: _checked(samples) for each, samples in read.items()}
     finally:
         for source in sources.values():
             source.path.unlink(missing_ok=True)
 
-    train, held_out = found["train"], found.get("validation")
-    if data.validation and data.validation.split is not None:
-        train, held_out = split(train, float(data.validation.split))
-    return DataSets(train, held_out, found.get("test"), digests)
+    train, held_out = found.pop("train"), found.get("validation")
+    if data.validation and (fraction := data.validation.split) is not None:
+        drawn = {"shuffle": data.shuffle, "stratify": data.validation.stratify}
+        train, held_out = division.divide(train, float(fraction), training=training, **drawn)
+    return DataSets(train, held_out, found.get("test"), digests, division.described(data, training))
 
 
-def split(samples: Samples, fraction: float) -> tuple[Samples, Samples]:
-    """Splits off the last part of a data set, exactly as Keras' validation_split does.
-
-    Args:
-        samples: The whole.
-        fraction: How much of it to split off, above 0 and below 1.
-
-    Returns:
-        What is left, and the part; both are views.
-
-    Raises:
-        Failure: EmptyData, if one of them is empty.
-    """
-    at = floor(len(samples) * (1.0 - fraction))
-    if at in (0, len(samples)):
-        raise bad_data(
-            "EmptyData",
-            f"spec.data.validation.split {fraction} of the {len(samples):,} samples in {samples.features_name} "
-            "leaves one part without any: name another fraction",
-        )
-
-    def part(begin: int, end: int) -> Samples:
-        names = samples.features_name, samples.labels_name
-        return Samples(samples.features[begin:end], samples.labels[begin:end], *names)
-
-    return part(0, at), part(at, len(samples))
-
-
-def _read(data: Data, sources: dict[str, Source], role: Role, data_set: DataSet, memory: Memory) -> Samples:
+def _read(
+    data: Data, sources: dict[str, Source], role: Role, wanted: dict[Role, DataSet], memory: Memory
+) -> dict[Role, Samples]:
+    """Reads a data set, and what else lies in the same object."""
+    data_set = wanted[role]
     if data_set.object is not None:
         source = sources[data_set.object]
         name = format_of(source, data.format)
-        if (read := FORMATS[name].data_set) is None:
+        if (read := FORMATS[name].data_sets) is None:
             advice = f"name two objects in spec.data.{role}, features and labels"
             raise bad_data("MissingArrays", f"{source.name} is {name} and holds one array: {advice}")
-        return read(source, role, memory)
+        here = [other for other, each in wanted.items() if each.object == data_set.object]
+        return read(source, here, memory, wanted.keys() - here)
     features, labels = (sources[key] for key in data_set.keys())  # noqa: SIM118 - no dict
     of_features, of_labels = (_array_reader(source, data, role) for source in (features, labels))
-    return Samples(of_features(features, memory), of_labels(labels, memory), features.name, labels.name)
+    return {role: Samples(of_features(features, memory), of_labels(labels, memory), features.name, labels.name)}
 
 
 def _array_reader(source: Source, data: Data, role: Role) -> Callable[[Source, Memory], Array]:
@@ -128,6 +114,14 @@ def _checked(samples: Samples) -> Samples:
         )
     _check_finite(samples.features_name, samples.features)
     _check_finite(samples.labels_name, samples.labels)
+    if samples.weights is not None:
+        if samples.weights.shape[:1] != samples.labels.shape[:1]:
+            raise bad_data(
+                "LengthMismatch",
+                f"{samples.weights_name} is {shaped(samples.weights.shape) or 'a single value'}, and "
+                f"{samples.labels_name} holds {len(samples.labels):,} samples: there must be a weight for each",
+            )
+        _check_finite(samples.weights_name, samples.weights)
     return samples
 
 

@@ -6,7 +6,11 @@ from epochal_trainer.lib import cgroups
 from epochal_trainer.lib.failures import bad_data, node_full
 
 SHARE = 0.3
-"""Part of the memory left that data may fill: TensorFlow keeps two further copies, and training takes the rest."""
+"""Part of the memory left that data may fill: TensorFlow keeps two further copies, and training takes the rest.
+
+Dividing the training set may take a copy of it in another order, which is let go before those come, and takes no more
+than they will.
+"""
 
 
 class Memory:

@@ -1,6 +1,7 @@
 """Data sets in memory: arrays of features and labels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,12 +26,16 @@ class Samples(Dataset):
         labels: What should come out: class indices, one-hot rows or values, shape (samples, …).
         features_name: Where the features came from: an object's key, with the array's name where it holds several.
         labels_name: Where the labels came from.
+        weights: What each sample counts in the loss, shape (samples, …); None if all count the same.
+        weights_name: Where the weights came from.
     """
 
     features: Array
     labels: Array
     features_name: str
     labels_name: str
+    weights: Array | None = None
+    weights_name: str = ""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -43,21 +48,36 @@ class Samples(Dataset):
     @property
     def nbytes(self) -> int:
         """Bytes that it takes."""
-        return self.features.nbytes + self.labels.nbytes
+        return sum(array.nbytes for array in self._arrays)
+
+    @property
+    def _arrays(self) -> tuple[Array, ...]:
+        """What goes into a batch, as Keras takes it."""
+        return (self.features, self.labels) if self.weights is None else (self.features, self.labels, self.weights)
+
+    def taken(self, rows: slice | Array) -> "Samples":
+        """Returns some of the samples: views of them for a slice, else copies.
+
+        Args:
+            rows: Which, as NumPy takes it.
+        """
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, features=self.features[rows], labels=self.labels[rows], weights=weights)
 
     def describe(self) -> str:
         """Describes it in a line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
         spec, _ = self.element_spec
         shape = " × ".join(part for part in (f"{len(self):,}", shaped(spec.shape)) if part)
-        return f"{self.features_name}: {shape} {spec.dtype}, {_labels(self.labels)}"
+        weights = "" if self.weights is None else f", weights from {self.weights.min():g} to {self.weights.max():g}"
+        return f"{self.features_name}: {shape} {spec.dtype}, {_labels(self.labels)}{weights}"
 
     def shuffled(self, order: Order) -> Batches:
         """See Dataset."""
-        return backend.current().shuffled(self.features, self.labels, batch_size=order.batch_size, seed=order.seed)
+        return backend.current().shuffled(*self._arrays, batch_size=order.batch_size, seed=order.seed)
 
     def in_order(self, batch_size: int) -> Any:
         """See Dataset."""
-        return backend.current().in_order(self.features, self.labels, batch_size=batch_size)
+        return backend.current().in_order(*self._arrays, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -69,12 +89,26 @@ class DataSets:
         validation: What to validate on after each epoch, if anything.
         test: What to evaluate on at the end, if anything.
         digests: SHA-256 in hex by key of every object that was read.
+        division: How the validation part was drawn, see division.described; None if it is no part of the training set.
+        class_weights: What a sample of each class counts in the loss of training, if that was asked for.
     """
 
     train: Samples
     validation: Samples | None
     test: Samples | None
     digests: dict[str, str]
+    division: dict[str, Any] | None = None
+    class_weights: Mapping[int, float] = field(default_factory=dict)
+
+    def dump(self) -> dict[str, Any]:
+        """Returns for summary.json what was trained on, as JSON-ready values."""
+        return {
+            "train": len(self.train),
+            "validation": len(self.validation) if self.validation is not None else None,
+            "test": len(self.test) if self.test is not None else None,
+            "division": self.division,
+            "classWeights": {str(number): weight for number, weight in self.class_weights.items()},
+        }
 
 
 def shaped(shape: tuple[int, ...]) -> str:

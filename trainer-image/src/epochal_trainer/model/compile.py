@@ -10,6 +10,7 @@ from epochal_api.training import Training
 
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
+from epochal_trainer.model.metrics import what_suits
 
 _BY_SHAPE = frozenset({"accuracy", "acc", "crossentropy", "ce"})
 """Metrics for which Keras picks a class once it knows the shapes of labels and outputs."""
@@ -38,6 +39,12 @@ def described_optimizer(training: Training) -> dict[str, Any]:
     """Returns the optimizer as a TrainingJob would describe it, with the scaling of the loss that precision adds."""
     described = training.optimizer.dump()
     return {"name": _SCALED, "inner_optimizer": described} if _scales(training) else described
+
+
+def described_loss(training: Training) -> dict[str, Any]:
+    """Returns the loss as a TrainingJob would describe it, with the weights of classes, which are a part of it."""
+    described = training.loss.dump()
+    return described if training.class_weight is None else described | {"class_weight": training.class_weight}
 
 
 def optimizer_slots(training: Training) -> int:
@@ -69,18 +76,19 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     shapes = f"with labels of shape {('samples', *labels.shape[1:])} and type {labels.dtype}"
     shapes += f", and a network that gives {tuple(model.output.shape)}"
 
-    def attempt(field: str, spec: Named, call: Callable[..., Any]) -> None:
+    def attempt(field: str, spec: Named, call: Callable[..., Any], advice: str | None = None) -> None:
         try:
             call(labels, outputs)
         except keras_objects.NOT_THE_JOB:
             raise
         except Exception as error:
-            raise _fault(field, spec, f"{keras_objects.explain(error)} ({shapes})") from error
+            raise _fault(field, spec, f"{advice or keras_objects.explain(error)} ({shapes})") from error
 
     attempt("spec.training.loss", training.loss, _loss(training.loss))
     for index, (spec, metric) in enumerate(zip(training.metrics, _metrics(training.metrics), strict=True)):
         if callable(metric):
-            attempt(f"spec.training.metrics[{index}]", spec, metric)
+            advice = what_suits(spec.name, labels.shape[1:], model.output.shape[1:])
+            attempt(f"spec.training.metrics[{index}]", spec, metric, advice)
     try:
         model.compute_loss(x=None, y=labels, y_pred=outputs)
         metrics = model.compute_metrics(x=None, y=labels, y_pred=outputs)

@@ -23,6 +23,7 @@ import keras
 from epochal_api.network import Layer, Named
 
 from epochal_trainer import backend
+from epochal_trainer.model.floats import as_float, floats
 
 WRAPPED = "wrapped"
 """Stands for the argument of wrapper layers that Keras calls `layer`."""
@@ -140,6 +141,7 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
 def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
     converted = {_argument(kind, key): _convert(key, value) for key, value in arguments.items()}
     _check_names(kind, converted)
+    converted = {key: as_float(value) if key in floats(kind) else value for key, value in converted.items()}
     try:
         return kind(**converted)
     except NOT_THE_JOB:

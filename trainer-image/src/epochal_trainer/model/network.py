@@ -177,7 +177,8 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
     except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:  # Keras and TensorFlow raise all kinds for shapes that do not fit
-        raise bad_spec("InvalidNetwork", f"{node} got {got}: {keras_objects.explain(error)}") from error
+        message = _missing_axis(layer, node, inputs) or keras_objects.explain(error)
+        raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}") from error
     if not isinstance(output, keras.KerasTensor):
         found = f"{len(output)} outputs" if isinstance(output, Sequence) else type(output).__name__
         message = f"it gives {found}, but must give one: leave out arguments such as return_state"
@@ -186,6 +187,28 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
         message = f"it gives the empty shape {tuple(output.shape)}: its input is too small for it"
         raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}")
     return output
+
+
+def _missing_axis(layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) -> str | None:
+    """Returns what to do about an input that lacks one axis, as images without their channels do; None if it does not.
+
+    Keras says as much in words of its own: which numbers of axes it counted.
+    """
+    wanted = keras.tree.flatten(layer.input_spec)
+    if len(inputs) != 1 or len(wanted) != 1 or wanted[0] is None:
+        return None
+    shape = tuple(inputs[0].shape)
+    if len(shape) + 1 != (wanted[0].ndim or wanted[0].min_ndim):
+        return None
+    lacks = f"{node.layer.layer} takes one axis more, the last: an image's channels, or what a series has at each step"
+    if None in shape[1:]:
+        return lacks
+    more = [*shape[1:], 1]
+    if node.takes == [-1]:
+        return f"{lacks}: write spec.network.input.shape: {more}. To data without it, an axis of 1 is added by itself"
+    return (
+        f"{lacks}: put {{layer: Reshape, target_shape: {more}}} before it, or that axis into spec.network.input.shape"
+    )
 
 
 def _apply(layer: keras.layers.Layer, inputs: Sequence[Any]) -> Any:

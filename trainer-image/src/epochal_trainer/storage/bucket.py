@@ -45,6 +45,19 @@ class Bucket(Protocol):
     def keys(self, prefix: str) -> list[str]:
         """Returns the keys that begin with a prefix, sorted."""
 
+    def entries(self, prefix: str) -> list[str]:
+        """Returns some keys that begin with a prefix, and in the place of all that lie deeper their folders.
+
+        Args:
+            prefix: What they begin with.
+
+        Returns:
+            At most near.MOST, sorted; a folder ends with a slash.
+
+        Raises:
+            Failure: As `check`; CredentialsRefused, if it may not be looked at.
+        """
+
     def get(self, key: str) -> bytes:
         """Returns the content of a small object.
 

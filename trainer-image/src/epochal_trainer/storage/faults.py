@@ -1,6 +1,5 @@
 """What can go wrong with any bucket, and how it is said."""
 
-import difflib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,26 +10,16 @@ from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_
 
 SMALL_BYTES = 64 * 1024**2
 """What an object may hold that is read into memory as a whole."""
-NAMED = 3
-"""How many keys a message names."""
 
 
-def not_found(uri: str, key: str, present: list[str]) -> Failure:
+def not_found(uri: str, advice: str | None) -> Failure:
     """Returns the failure of an object that is not there.
 
     Args:
         uri: Where it should be.
-        key: Its key.
-        present: The keys beside it.
+        advice: What to do about it, if what lies near may be looked at.
     """
-    if near := difflib.get_close_matches(key, present, n=NAMED):
-        advice = f"did you mean {' or '.join(near)}?"
-    elif present:
-        more = f" and {len(present) - NAMED:,} more" if len(present) > NAMED else ""
-        advice = f"beside it lie {', '.join(sorted(present)[:NAMED])}{more}"
-    else:
-        advice = "nothing lies beside it"
-    return bad_data("ObjectNotFound", f"{uri} does not exist; {advice}")
+    return bad_data("ObjectNotFound", f"{uri} does not exist" + (f"; {advice}" if advice else ""))
 
 
 def object_changed(uri: str) -> Failure:

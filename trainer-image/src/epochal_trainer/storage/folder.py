@@ -5,9 +5,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from epochal_trainer.lib.failures import Failure, bad_data, refused
+from epochal_trainer.storage import near
 from epochal_trainer.storage.bucket import ObjectInfo, sha256
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 
@@ -33,7 +35,10 @@ class FolderBucket:
     def check(self) -> None:
         """See Bucket."""
         if not self.root.is_dir():
-            raise bad_data("BucketNotFound", f"{self.root} is not a folder: name one that exists")
+            beside = FolderBucket(self.root.parent).entries("")
+            folders = [one.rstrip("/") for one in beside if one.endswith("/")]
+            advice = f"name one that exists; {near.among(self.name, folders)}"
+            raise bad_data("BucketNotFound", f"{self.root} is not a folder: {advice}")
         if not os.access(self.root, os.R_OK | os.X_OK):
             raise refused("CredentialsRefused", f"{self.root} may not be read: change its permissions")
 
@@ -60,6 +65,20 @@ class FolderBucket:
             if not file.startswith(UNFINISHED)
         )
         return sorted(key for key in found if key.startswith(prefix))
+
+    def entries(self, prefix: str) -> list[str]:
+        """See Bucket."""
+        folder = prefix.rpartition("/")[0]
+        place = f"{folder}/" if folder else ""
+        try:
+            with os.scandir(self._path(folder) if folder else self.root) as found:
+                names = (f"{place}{one.name}{'/' if one.is_dir() else ''}" for one in found)
+                shown = (name for name in names if not name.removeprefix(place).startswith(UNFINISHED))
+                return sorted(islice((name for name in shown if name.startswith(prefix)), near.MOST))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except PermissionError:
+            raise _not_readable(self.root / folder) from None
 
     def get(self, key: str) -> bytes:
         """See Bucket."""
@@ -105,9 +124,10 @@ class FolderBucket:
         return self.root / key
 
     def _not_found(self, key: str) -> Failure:
-        folder = key.rpartition("/")[0]
-        near = self.keys(f"{folder}/" if folder else "") if self.root.is_dir() else []
-        return not_found(self.uri(key), key, near)
+        try:
+            return not_found(self.uri(key), near.advise(key, self.entries))
+        except Failure:  # It may not be looked at.
+            return not_found(self.uri(key), None)
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[None]:

@@ -12,14 +12,16 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 from epochal_api.pod import ExitCode
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
+from epochal_trainer.storage import near
 from epochal_trainer.storage.bucket import ObjectInfo, sha256
 from epochal_trainer.storage.credentials import Credentials
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
@@ -39,8 +41,6 @@ TRIES = 3
 PART_BYTES = 16 * 1024**2
 CHUNK_BYTES = 1024**2
 CONNECTIONS = 4
-SIMILAR = 200
-"""Keys that are looked through for one that is like a missing one."""
 MD5_HEX = 32
 
 
@@ -175,6 +175,15 @@ class S3Bucket:
 
         return self._ask("list", prefix, ask)
 
+    def entries(self, prefix: str) -> list[str]:
+        """See Bucket."""
+
+        def ask() -> list[str]:
+            found = self._client.list_objects(self.name, prefix=prefix)
+            return sorted(entry.object_name for entry in islice(found, near.MOST) if entry.object_name)
+
+        return self._ask("list", prefix, ask)
+
     def get(self, key: str) -> bytes:
         """See Bucket."""
 
@@ -244,7 +253,7 @@ class S3Bucket:
             found = failure(error, request, self._credentials.hidden)
             if found is None:
                 raise
-            raise found from error
+            raise (self._named_others(found) if found.reason == "BucketNotFound" else found) from error
         self._allowed.add(verb)
         return result
 
@@ -341,19 +350,19 @@ class S3Bucket:
         self._ask("read", key, ask, patience)
 
     def _not_found(self, key: str) -> Failure:
-        folder = key.rpartition("/")[0]
-        prefix = f"{folder}/" if folder else ""
+        where = f"{self.uri(key)} at {self.endpoint}"
         try:
-            near = self._ask(
-                "list", prefix, lambda: list(islice(self._client.list_objects(self.name, prefix=prefix), SIMILAR))
-            )
+            return not_found(where, near.advise(key, self.entries))
         except Failure as error:
-            return (
-                error
-                if error.reason == "BucketNotFound"
-                else bad_data("ObjectNotFound", f"{self.uri(key)} does not exist")
-            )
-        return not_found(f"{self.uri(key)} at {self.endpoint}", key, [entry.object_name or "" for entry in near])
+            return error if error.reason == "BucketNotFound" else not_found(where, None)
+
+    def _named_others(self, found: Failure) -> Failure:
+        """Returns the failure of a bucket that is not there, with those that are, if the credentials may list them."""
+        try:
+            names = [bucket.name for bucket in self._client.list_buckets()]
+        except (MinioException, HTTPError, ParseError, ValueError):
+            return found
+        return Failure(found.reason, f"{found.message}; {near.among(self.name, names)}", found.exit_code)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

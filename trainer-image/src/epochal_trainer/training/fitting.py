@@ -15,7 +15,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer.data import DataSets
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
-from epochal_trainer.model.compile import described_optimizer
+from epochal_trainer.model.compile import described_loss, described_optimizer
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.finish import Finish
@@ -24,6 +24,7 @@ from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
 from epochal_trainer.reporting.tensorboard import Scalars
 from epochal_trainer.training import loop
+from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.progress import Progress
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -75,6 +76,7 @@ class Fitting:
         finish: Says whether to finish early.
         monitor: What tells the best epoch.
         keeps_best: Whether the weights of the best epoch are kept.
+        checks: Takes what is trained.
     """
 
     training: Training
@@ -87,6 +89,7 @@ class Fitting:
     finish: Finish
     monitor: Monitor
     keeps_best: bool
+    checks: Checks
 
     def run(
         self,
@@ -120,7 +123,7 @@ class Fitting:
         training = self.training
         order = data.train.order(batch_size=training.batch_size, seed=training.seed)
         facts = checkpoint.Facts(
-            loss=training.loss.dump(),
+            loss=described_loss(training),
             callbacks=user_callbacks.described(training.callbacks),
             samples=order.samples,
             batch_size=order.batch_size,
@@ -128,7 +131,11 @@ class Fitting:
             seed=order.seed,
             optimizer=described_optimizer(training),
             data=data.digests,
+            division=data.division,
         )
+        if start is not None and checkpoint.validates_on_trained(start, facts):
+            facts = facts.model_copy(update={"seen": True})
+        self.checks.facts(facts)
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
 
@@ -197,19 +204,22 @@ class Fitting:
             finally:
                 writer.close()
         self.reporter.position = dict
-        trained = len(progress.history)
-        self.reporter.update(step=0, seconds_left=None, finish_after_epoch=trained if progress.finished_early else None)
         scalars.close()
-        if progress.finished_early:
-            log.info("Finished early on request (spec.finish), after epoch %d of %d", trained, training.epochs)
-        elif trained < training.epochs:
-            log.info("Stopped early, after epoch %d of %d", trained, training.epochs)
-        found = best(progress.history, self.monitor)
-        kept = weights.kept if weights else None
+        return self._trained(progress, callbacks, weights.kept if weights else None)
+
+    def _trained(self, progress: Progress, callbacks: Sequence[Any], kept: checkpoint.Kept | None) -> Trained:
+        """Reports and returns what the training has come to."""
+        epochs, early, ended = progress.history, progress.finished_early, len(progress.history)
+        self.reporter.update(step=0, seconds_left=None, finish_after_epoch=ended if early else None)
+        if early:
+            log.info("Finished early on request (spec.finish), after epoch %d of %d", ended, self.training.epochs)
+        elif ended < self.training.epochs:
+            log.info("Stopped early, after epoch %d of %d", ended, self.training.epochs)
+        found = best(epochs, self.monitor)
         return Trained(
-            progress.history,
-            finished_early=progress.finished_early,
-            holds=user_callbacks.restored_epoch(callbacks) or trained,
+            epochs,
+            finished_early=early,
+            holds=user_callbacks.restored_epoch(callbacks) or ended,
             best=found,
             kept=kept if kept and found and kept.epoch == found.epoch else None,
         )

@@ -10,7 +10,7 @@ import pytest
 from epochal_trainer.data.formats import npz
 from epochal_trainer.data.formats.npz import Role
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given
@@ -41,6 +41,10 @@ def npy(header: str, data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
 
 
+def read(source: Source, memory: Memory) -> Samples:
+    return npz.read(source, ["train"], memory)["train"]
+
+
 @given(
     x=st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(max_dims=4, max_side=4))),
     compressed=st.booleans(),
@@ -57,7 +61,7 @@ def test_reads_what_numpy_wrote(
     gzipped: bool,
 ) -> None:
     content = encode(compressed=compressed, x=np.asfortranarray(x) if fortran else x, y=Y)
-    found = npz.read(source(gzip.compress(content) if gzipped else content), "train", memory())
+    found = read(source(gzip.compress(content) if gzipped else content), memory())
     np.testing.assert_array_equal(found.features, x)
     np.testing.assert_array_equal(found.labels, Y)
     assert found.features.dtype.isnative
@@ -77,7 +81,7 @@ def test_reads_what_numpy_wrote(
     ],
 )
 def test_chooses_by_name(names: str, role: Role, chosen: str) -> None:
-    assert npz.choose(names.split(), role, "file") == tuple(chosen.split())
+    assert npz.choose(names.split(), role, "file")[:2] == tuple(chosen.split())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_every_cut_is_noticed(
     content = encode(compressed=compressed, x=X, y=Y)
     for length in range(len(content)):
         with pytest.raises(Failure, check=lambda failure: failure.reason == "TruncatedData"):
-            npz.read(source(content[:length]), "train", memory())
+            read(source(content[:length]), memory())
 
 
 @given(data=st.data())
@@ -107,7 +111,7 @@ def test_a_changed_byte_never_gives_other_numbers(
     position = data.draw(st.integers(0, len(content) - 1))
     content[position] ^= data.draw(st.integers(1, 255))
     try:
-        found = npz.read(source(bytes(content)), "train", memory())
+        found = read(source(bytes(content)), memory())
     except Failure:
         return
     np.testing.assert_array_equal(found.features, X)
@@ -129,7 +133,7 @@ def test_arrays_of_no_numbers_are_refused(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], array: Array, what: str
 ) -> None:
     with pytest.raises(Failure, match=rf"file\[x\] holds {what}") as caught:
-        npz.read(source(encode(x=array, y=Y)), "train", memory())
+        read(source(encode(x=array, y=Y)), memory())
     assert caught.value.reason == "UnsupportedType"
 
 
@@ -152,7 +156,7 @@ def test_a_header_that_lies_is_damage(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], content: bytes, compression: int
 ) -> None:
     with pytest.raises(Failure) as caught:
-        npz.read(source(zipped("x", content, compression)), "train", memory())
+        read(source(zipped("x", content, compression)), memory())
     assert caught.value.reason == "DamagedData"
 
 
@@ -166,7 +170,7 @@ def test_a_bomb_is_refused_before_it_is_expanded(
     tracemalloc.start()
     try:
         with pytest.raises(Failure, match=r"takes .* bytes in memory") as caught:
-            npz.read(file, "train", memory())
+            read(file, memory())
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
@@ -180,7 +184,7 @@ def test_a_member_that_claims_more_than_deflate_can_hold_is_damage(
     directory = content.index(b"PK\x01\x02")
     content[directory + 24 : directory + 28] = (30_000_128).to_bytes(4, "little")
     with pytest.raises(Failure, match="more than its part of the file can hold") as caught:
-        npz.read(source(bytes(content)), "train", memory())
+        read(source(bytes(content)), memory())
     assert caught.value.reason == "DamagedData"
 
 
@@ -193,7 +197,7 @@ def test_a_directory_without_end_is_not_read(source: Callable[[bytes], Source], 
     tracemalloc.start()
     try:
         with pytest.raises(Failure, match=r"its directory takes 1,120,000 bytes") as caught:
-            npz.read(content, "train", memory())
+            read(content, memory())
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
@@ -206,7 +210,7 @@ def test_a_compression_that_numpy_does_not_use_is_not_undone(
 ) -> None:
     content = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}", b"123")
     with pytest.raises(Failure, match="compressed in a way that numpy never does") as caught:
-        npz.read(source(zipped("x", content, compression)), "train", memory())
+        read(source(zipped("x", content, compression)), memory())
     assert caught.value.reason == "DamagedData"
 
 
@@ -229,7 +233,7 @@ def test_a_message_holds_no_whole_header(
     source: Callable[[bytes], Source], memory: Callable[[], Memory], header: str, reason: str
 ) -> None:
     with pytest.raises(Failure) as caught:
-        npz.read(source(zipped("x", npy(header))), "train", memory())
+        read(source(zipped("x", npy(header))), memory())
     assert caught.value.reason == reason
     assert len(caught.value.message) < 600
 
@@ -237,5 +241,82 @@ def test_a_message_holds_no_whole_header(
 def test_long_names_are_cut(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
     names: dict[str, Any] = {f"{number}{'x' * 5_000}": Y for number in range(50)}
     with pytest.raises(Failure, match="it must hold x_train and y_train") as caught:
-        npz.read(source(encode(**names)), "train", memory())
+        read(source(encode(**names)), memory())
     assert len(caught.value.message) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("suffix", "weights"), [("", "sample_weight"), ("_train", "sample_weight_train")], ids=["one set", "several"]
+)
+def test_weights_lie_beside_the_data(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], suffix: str, weights: str
+) -> None:
+    arrays: dict[str, Any] = {f"x{suffix}": X, f"y{suffix}": Y, weights: Y / 2}
+    found = read(source(encode(**arrays)), memory())
+    assert found.weights is not None
+    np.testing.assert_array_equal(found.weights, [0, 0.5, 1])
+    assert (found.features_name, found.weights_name) == (f"file[x{suffix}]", f"file[{weights}]")
+
+
+def test_all_that_is_read_of_a_file_is_read_at_once(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory]
+) -> None:
+    arrays: dict[str, Any] = {"x_train": X, "y_train": Y, "x_test": X[:2], "y_test": Y[:2], "sample_weight_test": Y[:2]}
+    found = npz.read(source(encode(**arrays)), ["train", "test"], memory())
+    assert {role: len(samples) for role, samples in found.items()} == {"train": 3, "test": 2}
+    assert (found["train"].weights is None, found["test"].weights is None) == (True, False)
+
+
+ALL = "x_train y_train x_test y_test"
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "elsewhere"),
+    [
+        ("x y", ["train", "test"], []),
+        ("x y sample_weight", ["train"], []),
+        (ALL, ["train", "test"], []),
+        (ALL + " sample_weight_train", ["train", "test"], ["validation"]),
+        (ALL, ["test"], ["train"]),
+        (ALL + " sample_weight_test x_val", ["train"], ["validation", "test"]),
+    ],
+)
+def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
+    names: str, roles: list[Role], elsewhere: list[Role]
+) -> None:
+    chosen = {role: npz.choose(names.split(), role, "file") for role in roles}
+    npz.check_unread(names.split(), chosen, "file", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "message"),
+    [
+        ("x y weight", ["train"], r"weight, which .*spec.data.train reads x, y, sample_weight, .*rename weight to sam"),
+        ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight, if that is"),
+        ("x y ids names", ["train"], "ids, names, which .*: save the file without what no part of the job is to read"),
+        ("x y features labels", ["train"], "features, labels, which no part of this job reads"),
+        (ALL, ["train"], "x_test, y_test, which .*: name file as spec.data.test.object, to read x_test and y_test, or"),
+        (ALL + " x_val y_val", ["train", "test"], "x_val, y_val, .*: name file as spec.data.validation.object, to"),
+        (
+            ALL + " sample_weight",
+            ["train", "test"],
+            "sample_weight, .*: rename sample_weight to sample_weight_test or sample_weight_train",
+        ),
+        (ALL + " x y", ["train", "test"], "x, y, which no part"),
+    ],
+)
+def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role], message: str) -> None:
+    chosen = {role: npz.choose(names.split(), role, "file") for role in roles}
+    with pytest.raises(Failure, match=f"file holds {message}") as caught:
+        npz.check_unread(names.split(), chosen, "file")
+    assert (caught.value.reason, caught.value.exit_code) == ("UnreadArrays", 65)
+
+
+def test_nothing_is_read_of_a_file_with_more_than_is_read(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory]
+) -> None:
+    budget = memory()
+    before = budget.left
+    with pytest.raises(Failure, match=r"file holds weights, which no part"):
+        read(source(encode(x=X, y=Y, weights=Y)), budget)
+    assert budget.left == before

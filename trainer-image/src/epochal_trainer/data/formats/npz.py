@@ -1,10 +1,12 @@
 """The npz format of numpy: a zip archive of arrays, as numpy.savez writes it."""
 
+import difflib
+import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
-from typing import Any, BinaryIO, Literal, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,21 +16,34 @@ from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import bad_data, of_the_machine
 
+log = logging.getLogger(__name__)
+
 Role: TypeAlias = Literal["train", "validation", "test"]
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-OWN: dict[Role, tuple[str, str]] = {
-    "train": ("x_train", "y_train"),
-    "validation": ("x_val", "y_val"),
-    "test": ("x_test", "y_test"),
+
+class Names(NamedTuple):
+    """Names of the arrays of a data set."""
+
+    features: str
+    labels: str
+    weights: str
+
+
+OWN: dict[Role, Names] = {
+    "train": Names("x_train", "y_train", "sample_weight_train"),
+    "validation": Names("x_val", "y_val", "sample_weight_val"),
+    "test": Names("x_test", "y_test", "sample_weight_test"),
 }
-COMMON = (("x", "y"), ("features", "labels"))
+COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_DIRECTORY = 1024**2
 """Bytes of the archive's directory, enough for thousands of arrays: a directory takes ten times as much in memory."""
 end_of: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
 """What the standard library itself goes by: it reads as much of a directory as is said here."""
 DIRECTORY_SIZE = 5
 NAMED = 20
+RENAMED = 3
+"""Arrays that a message says other names for."""
 SHOWN = 100
 """Characters of an array's name in a message."""
 
@@ -38,27 +53,40 @@ def is_npz(head: bytes) -> bool:
     return head.startswith(ZIP)
 
 
-def read(source: Source, role: Role, memory: Memory) -> Samples:
-    """Reads a data set out of an npz file; other arrays in it are not touched.
+def read(
+    source: Source, roles: Sequence[Role], memory: Memory, elsewhere: Collection[Role] = ()
+) -> dict[Role, Samples]:
+    """Reads data sets out of an npz file.
 
     Args:
         source: The file.
-        role: What the data set is for, which decides between x_train, x_val and x_test where these are there.
+        roles: What is read from it, which decides between x_train, x_val and x_test where these are there.
         memory: What the arrays may take.
+        elsewhere: What is read from other objects: the file may hold arrays for it, which are left.
 
     Returns:
-        Features and labels, in this machine's byte order.
+        Features, labels and, where there are any, weights, in this machine's byte order.
 
     Raises:
-        Failure: MissingArrays, UnsupportedType, TruncatedData, DamagedData or DataTooLarge.
+        Failure: MissingArrays, UnreadArrays, UnsupportedType, TruncatedData, DamagedData or DataTooLarge.
     """
     try:
         with source.seekable(memory) as file, _archive(source, file) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            x, y = choose(members, role, source.name)
-            features = _array(source, archive, members[x], f"{source.name}[{x}]", memory)
-            labels = _array(source, archive, members[y], f"{source.name}[{y}]", memory)
-            return Samples(features, labels, f"{source.name}[{x}]", f"{source.name}[{y}]")
+            chosen = {role: choose(members, role, source.name) for role in roles}
+            check_unread(members, chosen, source.name, elsewhere)
+
+            def samples(names: Names) -> Samples:
+                found = {
+                    f"{source.name}[{name}]": _array(source, archive, members[name], f"{source.name}[{name}]", memory)
+                    for name in names
+                    if name in members
+                }
+                (x, features), (y, labels), *rest = found.items()
+                weights_name, weights = rest[0] if rest else ("", None)
+                return Samples(features, labels, x, y, weights, weights_name)
+
+            return {role: samples(names) for role, names in chosen.items()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         if of_the_machine(error):
             raise
@@ -67,7 +95,7 @@ def read(source: Source, role: Role, memory: Memory) -> Samples:
         raise source.truncated("an array in it has no end", "must be whole") from error
 
 
-def choose(names: Iterable[str], role: Role, source_name: str) -> tuple[str, str]:
+def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
     """Chooses the arrays of a data set by their names.
 
     Args:
@@ -76,19 +104,63 @@ def choose(names: Iterable[str], role: Role, source_name: str) -> tuple[str, str
         source_name: The file, for messages.
 
     Returns:
-        The names of features and labels.
+        The names of features and labels, and that of weights, which may be there.
 
     Raises:
         Failure: MissingArrays.
     """
     known = set(names)
-    pairs = (OWN[role], *COMMON)
-    for pair in pairs:
-        if known.issuperset(pair):
-            return pair
-    wanted = ", or ".join(f"{x} and {y}" for x, y in pairs)
-    found = ", ".join(name[:SHOWN] for name in sorted(known)[:NAMED]) or "nothing"
+    sets = (OWN[role], *COMMON)
+    for each in sets:
+        if known.issuperset((each.features, each.labels)):
+            return each
+    wanted = ", or ".join(f"{each.features} and {each.labels}" for each in sets)
+    found = _listed(known) or "nothing"
     raise bad_data("MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {wanted}")
+
+
+def check_unread(
+    names: Iterable[str], chosen: Mapping[Role, Names], source_name: str, elsewhere: Collection[Role] = ()
+) -> None:
+    """Refuses arrays that no part of a job reads: whoever stored them may believe that they count.
+
+    Args:
+        names: Of all arrays in the file.
+        chosen: The names of what is read, by what it is for.
+        source_name: The file, for messages.
+        elsewhere: What is read from other objects: that arrays for it are left here is what the job says.
+
+    Raises:
+        Failure: UnreadArrays, naming them, those that are read, and what to do.
+    """
+    read = {name for each in chosen.values() for name in each}
+    unread = set(names) - read
+    if left := unread & {name for role in elsewhere for name in OWN[role]}:
+        log.info("%s: %s are left, since spec.data names other objects for that.", source_name, _listed(left))
+        unread -= left
+    if not unread:
+        return
+    reads = "; ".join(f"spec.data.{role} reads {', '.join(each)}" for role, each in chosen.items())
+    advice = [
+        f"name {source_name} as spec.data.{role}.object, to read {each.features} and {each.labels}"
+        for role, each in OWN.items()
+        if role not in chosen and unread.issuperset((each.features, each.labels))
+    ]
+    advice += [
+        f"rename {name} to {' or '.join(close)}, if that is what it is"
+        for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
+        if (close := difflib.get_close_matches(name, sorted(read - set(names))))
+    ]
+    advice.append("save the file without what no part of the job is to read")
+    raise bad_data(
+        "UnreadArrays",
+        f"{source_name} holds {_listed(unread)}, which no part of this job reads ({reads}, where it is there): "
+        f"{', or '.join(advice)}",
+    )
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(name[:SHOWN] for name in sorted(names)[:NAMED])
 
 
 def _archive(source: Source, file: BinaryIO) -> zipfile.ZipFile:

@@ -1,6 +1,6 @@
 """The formats there are, and which one a file has, by its first bytes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from epochal_trainer.data.formats import idx, npz, pickled
@@ -15,23 +15,29 @@ HEAD = 8
 
 @dataclass(frozen=True)
 class Format:
-    """A format. A file of it holds a whole data set or a single array.
+    """A format. A file of it holds whole data sets or a single array.
 
     Args:
         begins: Returns whether a file of it may begin with these bytes, HEAD at most.
-        data_set: Reads a file that holds features and labels.
+        data_sets: Reads what a file is named for, features and labels of each; the last argument is what other files
+            are named for.
         array: Reads a file that holds either.
     """
 
     begins: Callable[[bytes], bool]
-    data_set: Callable[[Source, Role, Memory], Samples] | None = None
+    data_sets: Callable[[Source, Sequence[Role], Memory, Collection[Role]], dict[Role, Samples]] | None = None
     array: Callable[[Source, Memory], Array] | None = None
+
+
+def _pickled(source: Source, roles: Sequence[Role], memory: Memory, _: Collection[Role]) -> dict[Role, Samples]:
+    """Reads a pickle, which holds one data set, whatever it is for."""
+    return {role: pickled.read(source, memory) for role in roles}
 
 
 FORMATS = {
     "idx": Format(idx.is_idx, array=idx.read),
-    "npz": Format(npz.is_npz, data_set=npz.read),
-    "pickle": Format(pickled.is_pickle, data_set=lambda source, _, memory: pickled.read(source, memory)),
+    "npz": Format(npz.is_npz, data_sets=npz.read),
+    "pickle": Format(pickled.is_pickle, data_sets=_pickled),
 }
 """The formats by their names in spec.data.format, in the order in which a file is tried."""
 OTHERS = {

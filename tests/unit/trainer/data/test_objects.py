@@ -1,0 +1,88 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from epochal_api.storage import Data
+from epochal_trainer.data.objects import check_object
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.storage import FolderBucket
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> FolderBucket:
+    (tmp_path / "bucket").mkdir()
+    found = FolderBucket(tmp_path / "bucket")
+    for key in ("mnist/train.npz", "pets/cats/1.PNG", "pets/dogs/2.png", "flat/1.jpeg", "papers/a.txt", "empty/"):
+        (found.root / key).parent.mkdir(parents=True, exist_ok=True)
+        if not key.endswith("/"):
+            (found.root / key).write_bytes(b"x")
+    return found
+
+
+def data(prefix: str = "") -> Data:
+    return Data.model_validate({"bucket": "any", "prefix": prefix, "train": {"object": "any"}})
+
+
+def missing(bucket: FolderBucket, key: str, prefix: str = "") -> Failure:
+    with pytest.raises(Failure) as caught:
+        check_object(bucket, data(prefix), key)
+    assert (caught.value.reason, caught.value.exit_code) == ("ObjectNotFound", 65)
+    return caught.value
+
+
+def test_an_object_that_is_there(bucket: FolderBucket) -> None:
+    check_object(bucket, data("mnist/"), "train.npz")
+
+
+@pytest.mark.parametrize("key", ["pets", "pets/", "pets/cats", "flat"])
+def test_a_folder_of_images_says_what_to_do(bucket: FolderBucket, key: str) -> None:
+    message = missing(bucket, key).message
+    assert "it is a folder, which holds " in message
+    assert (
+        "spec.data must name objects, each idx, npz or pickle, and folders of images are not read: put them" in message
+    )
+    assert 'numpy.savez("train.npz", x=IMAGES, y=LABELS), x of shape (samples, height, width, channels)' in message
+
+
+def test_another_folder_says_what_an_object_must_be(bucket: FolderBucket) -> None:
+    message = missing(bucket, "papers").message
+    assert message.endswith("it is a folder, which holds a.txt. spec.data must name objects, each idx, npz or pickle")
+
+
+def test_a_prefix_without_its_slash_is_named(bucket: FolderBucket) -> None:
+    message = missing(bucket, "train.npz", prefix="mnist").message
+    assert message.endswith("spec.data.prefix is put before each key as it is: write mnist/ if it is a folder")
+
+
+@pytest.mark.parametrize(("prefix", "key"), [("mnits/", "train.npz"), ("mnits/", "trian.npz"), ("", "mnist/tain.npz")])
+def test_a_wrong_prefix_is_looked_past(bucket: FolderBucket, prefix: str, key: str) -> None:
+    assert missing(bucket, key, prefix).message.endswith("does not exist; did you mean mnist/train.npz?")
+
+
+def test_an_empty_object_that_stands_for_a_folder_is_a_folder(
+    bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Marker:
+        size = 0
+
+    monkeypatch.setattr(bucket, "stat", lambda _: Marker())
+    message = missing(bucket, "pets/").message
+    assert "pets is a folder. spec.data must name objects" in message
+
+
+def test_what_may_not_be_looked_at_is_missing_all_the_same(
+    bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = missing(bucket, "papers").message.partition(". ")[0]
+
+    def refuse(_: Any) -> list[str]:
+        raise refused("CredentialsRefused", "no")
+
+    found = Failure("ObjectNotFound", before, 65)
+
+    def stat(_: Any) -> None:
+        raise found
+
+    monkeypatch.setattr(bucket, "entries", refuse)
+    monkeypatch.setattr(bucket, "stat", stat)
+    assert missing(bucket, "papers") is found

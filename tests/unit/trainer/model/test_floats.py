@@ -1,0 +1,302 @@
+"""What Keras takes as 0.0 and 1.0 it takes as 0 and 1, which the API server makes of them: whatever the class."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_trainer.model import callbacks, keras_objects
+from epochal_trainer.model.floats import as_float, floats
+from epochal_trainer.model.keras_objects import build
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+MODULES: Sequence[ModuleType] = (
+    keras.layers,
+    keras.optimizers,
+    keras.optimizers.schedules,
+    keras.losses,
+    keras.metrics,
+    keras.callbacks,
+    keras.initializers,
+    keras.regularizers,
+    keras.constraints,
+)
+REFUSED = {*keras_objects._REFUSED, *callbacks._REFUSED, *callbacks._ALWAYS}
+
+Make = Callable[[], Any]
+REQUIRED: Mapping[str, Make] = {
+    "activation": lambda: "relu",
+    "axes": lambda: 1,
+    "backup_dir": lambda: "backup",
+    "boundaries": lambda: [1, 2],
+    "cell": lambda: keras.layers.GRUCell(2),
+    "cells": lambda: [keras.layers.GRUCell(2)],
+    "decay_rate": lambda: 0.5,
+    "decay_steps": lambda: 4,
+    "dims": lambda: [1],
+    "equation": lambda: "ab,bc->ac",
+    "factor": lambda: 0.5,
+    "filename": lambda: "log.csv",
+    "filepath": lambda: "best.keras",
+    "filters": lambda: 2,
+    "first_decay_steps": lambda: 4,
+    "head_dim": lambda: 2,
+    "height": lambda: 4,
+    "height_factor": lambda: 0.5,
+    "initial_learning_rate": lambda: 0.5,
+    "inner_optimizer": keras.optimizers.SGD,
+    "input_dim": lambda: 4,
+    "kernel_size": lambda: 1,
+    "key_dim": lambda: 2,
+    "layer": lambda: keras.layers.Dense(2),
+    "layers": list,
+    "n": lambda: 2,
+    "num_bins": lambda: 3,
+    "num_classes": lambda: 2,
+    "num_heads": lambda: 1,
+    "num_key_value_heads": lambda: 1,
+    "num_query_heads": lambda: 1,
+    "num_tokens": lambda: 4,
+    "output_dim": lambda: 2,
+    "output_shape": lambda: 2,
+    "output_size": lambda: 1,
+    "precision": lambda: 0.5,
+    "rate": lambda: 0.5,
+    "recall": lambda: 0.5,
+    "scale": lambda: 0.5,
+    "sensitivity": lambda: 0.5,
+    "specificity": lambda: 0.5,
+    "stddev": lambda: 0.5,
+    "target_class_ids": lambda: [0],
+    "target_shape": lambda: [-1],
+    "units": lambda: 2,
+    "values": lambda: [0.5, 0.25, 0.125],
+    "width": lambda: 4,
+    "width_factor": lambda: 0.5,
+}
+"""Arguments that have no default."""
+FURTHER: Mapping[str, Mapping[str, Make]] = {
+    "Bidirectional": {"layer": lambda: keras.layers.GRU(2)},
+    "Discretization": {"bin_boundaries": lambda: [0.25, 0.5]},
+    "GroupNormalization": {"groups": lambda: 1},
+    "IntegerLookup": {"vocabulary": lambda: [1, 2]},
+    "Normalization": {"mean": lambda: 0.5, "variance": lambda: 0.5},
+}
+"""Arguments that a class needs besides."""
+NO_FLOATS = re.compile(
+    r"name|dtype|seed|layers?|cells?|inner_optimizer|backup_dir|equation|vocabulary|weights|(.*_)?(activation|ax[ei]s)"
+    r"|.*(initializer|regularizer|constraint|_format|filename|filepath|_shape|_dim|_size|_rank|_axes|_ids|_tokens)"
+    r"|num_.*|units|filters|strides|dims|n|height|width|groups|lora_.*|size|quantization_config"
+)
+"""Arguments that are no floats: what TensorFlow makes of a size of 0 may end the process."""
+
+
+def classes() -> Iterator[tuple[ModuleType, str]]:
+    seen: set[type] = set()
+    for module in MODULES:
+        for name, kind in keras_objects._classes(module).items():
+            if name not in REFUSED and kind not in seen:
+                seen.add(kind)
+                yield module, name
+
+
+def parameters(kind: type) -> dict[str, inspect.Parameter]:
+    """Returns the parameters of a class, and those of its bases as far as it hands arguments on to them."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in kind.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        of_base = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        named = [each for each in of_base if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+        # What a base needs it is given by the class.
+        optional = [each for each in named if each.default is not each.empty]
+        found = {each.name: each for each in (optional if found else named)} | found
+        if not any(each.kind is each.VAR_KEYWORD for each in of_base):
+            break
+    return found
+
+
+def number(default: Any) -> bool:
+    return isinstance(default, int | float) and not isinstance(default, bool)
+
+
+def numbers(kind: type) -> Iterator[tuple[str, Any]]:
+    """Yields the arguments that may be floats, or lists of them, at 0.0 and at 1.0."""
+    shared = (
+        parameters(keras.Optimizer) if issubclass(kind, keras.Optimizer) and kind is not keras.optimizers.SGD else {}
+    )
+    for name, parameter in parameters(kind).items():
+        default = None if parameter.default is parameter.empty else parameter.default
+        if NO_FLOATS.fullmatch(name) or name in shared:
+            continue
+        if default is None or isinstance(default, float) or (number(default) and name in floats(kind)):
+            yield name, 0.0
+            yield name, 1.0
+        if default is None or (isinstance(default, tuple | list) and all(map(number, default))):
+            yield name, [0.0, 1.0]
+
+
+def as_served(value: Any) -> Any:
+    """Returns what the API server makes of numbers."""
+    return [int(each) for each in value] if isinstance(value, list) else int(value)
+
+
+def required(kind: type) -> dict[str, Any]:
+    needed = {name: REQUIRED[name] for name, each in parameters(kind).items() if each.default is each.empty}
+    return {name: make() for name, make in {**needed, **FURTHER.get(kind.__name__, {})}.items()}
+
+
+IMAGES = np.random.default_rng(0).random((2, 4, 4, 3), "float32")
+SEQUENCES = IMAGES[:, 0]
+ROWS = np.array([[0.75, 0.25], [0.5, 0.5]], "float32")
+ONE_HOT = np.array([[1, 0], [0, 1]], "float32")
+INPUTS: Sequence[tuple[Any, ...]] = (
+    (IMAGES[:, :, 0, 0],),
+    (SEQUENCES,),
+    (IMAGES,),
+    (np.stack([IMAGES, IMAGES], axis=1),),
+    (np.array([[0, 1, 2, 3]]),),
+    ([SEQUENCES, SEQUENCES],),
+    (SEQUENCES, SEQUENCES),
+    (ROWS, [ROWS, ROWS]),
+    (ROWS, [ROWS]),
+)
+FIGURES: Sequence[tuple[Any, ...]] = (
+    (ONE_HOT, ROWS),
+    (np.array([0, 1]), ROWS),
+    (ONE_HOT[:, :1], ROWS[:, :1]),
+    (ROWS,),
+)
+
+
+def optimized(optimizer: Any) -> Any:
+    weight = keras.Variable(ROWS)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor(ONE_HOT)], [weight])
+    return weight
+
+
+def measured(metric: Any, *figures: Any) -> Any:
+    metric.update_state(*figures)
+    return metric.result()
+
+
+def no_use(_: Any) -> Any:
+    return []
+
+
+def called(*given: Any, **named: Any) -> Callable[[Any], Any]:
+    return lambda made: made(*given, **named)
+
+
+def fed(*figures: Any) -> Callable[[Any], Any]:
+    return lambda made: measured(made, *figures)
+
+
+USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
+    keras.layers: [called(*each, training=True) for each in INPUTS],
+    keras.losses: [called(*each) for each in FIGURES],
+    keras.metrics: [fed(*each) for each in FIGURES],
+    keras.optimizers: [optimized],
+    keras.optimizers.schedules: [lambda made: made(keras.ops.cast(3, "int64"))],
+    keras.initializers: [called((4, 4))],
+    keras.regularizers: [called(ROWS)],
+    keras.constraints: [called(ROWS)],
+}
+"""What objects of a module may be for."""
+
+
+def outcome(make: Make, use: Callable[[Any], Any]) -> list[Any] | None:
+    """Returns what comes out of an object of Keras; None if it cannot be made, or not be used."""
+    keras.utils.set_random_seed(1)
+    try:
+        return [np.asarray(each) for each in keras.tree.flatten(use(make()))]
+    except Exception:  # noqa: BLE001 - Keras raises all kinds
+        return None
+
+
+@cache
+def use_of(module: ModuleType, name: str) -> Callable[[Any], Any] | None:
+    """Returns the first use that an object of a class can be put to."""
+    kind = getattr(module, name)
+    return next((use for use in USES.get(module, ()) if outcome(lambda: kind(**required(kind)), use) is not None), None)
+
+
+@pytest.mark.parametrize(("module", "name"), list(classes()), ids=lambda value: getattr(value, "__name__", value))
+def test_whole_numbers_stand_for_floats(module: ModuleType, name: str) -> None:
+    kind = getattr(module, name)
+    written_as = list(numbers(kind))
+    use = (use_of(module, name) if written_as else None) or no_use
+    for argument, written in written_as:
+        served = as_served(written)
+        if isinstance(parameters(kind)[argument].default, float):
+            # The default says it: what is built is the very same, and need not be put to use.
+            one = outcome(lambda: kind(**{**required(kind), argument: written}), no_use)  # noqa: B023
+            other = outcome(lambda: build(module, name, {**required(kind), argument: served}), no_use)  # noqa: B023
+            assert one == other, (argument, served)
+            continue
+        wanted = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
+        where = f"{name}({argument}={served})"
+        if argument in floats(kind) and wanted is not None:
+            build(module, name, {**required(kind), argument: served})  # the very same, which needs no other try
+            continue
+        as_it_is = outcome(lambda: kind(**{**required(kind), argument: served}), use)  # noqa: B023
+        if argument in floats(kind):
+            assert as_it_is is None, f"{where} would do, and becomes a float"
+        elif wanted is not None:
+            assert as_it_is is not None, f"{where} would do if it became a float"
+            for one, other in zip(as_it_is, wanted, strict=True):
+                np.testing.assert_array_equal(one, other, where)
+
+
+def test_most_classes_are_put_to_use() -> None:
+    unused = [
+        name
+        for module, name in classes()
+        if {argument for argument, _ in numbers(getattr(module, name))} & floats(getattr(module, name))
+        and module is not keras.callbacks
+        and use_of(module, name) is None
+    ]
+    assert " ".join(unused) == "MelSpectrogram StringLookup TextVectorization ConvLSTM3D"
+
+
+@pytest.mark.parametrize(
+    ("kind", "some", "others"),
+    [
+        (keras.optimizers.Adam, {"learning_rate", "beta_1", "weight_decay", "clipnorm"}, {"ema_overwrite_frequency"}),
+        (keras.layers.Dropout, {"rate"}, {"seed", "noise_shape", "name"}),
+        (keras.layers.RandomZoom, {"height_factor", "fill_value"}, {"seed"}),
+        (keras.layers.LSTM, {"dropout", "recurrent_dropout"}, {"units"}),
+        (keras.optimizers.schedules.CosineDecay, {"initial_learning_rate", "warmup_target"}, {"decay_steps"}),
+        (keras.optimizers.schedules.PiecewiseConstantDecay, {"values"}, {"boundaries"}),
+        (keras.metrics.Precision, {"thresholds"}, {"top_k", "class_id"}),
+        (keras.callbacks.ReduceLROnPlateau, {"factor", "min_lr"}, {"patience", "cooldown"}),
+    ],
+)
+def test_floats_are_told_by_defaults_and_docstrings(kind: type, some: set[str], others: set[str]) -> None:
+    assert floats(kind) >= some
+    assert not floats(kind) & others
+
+
+def test_a_schedule_that_begins_at_zero_and_a_beta_that_is_whole() -> None:
+    schedule = {"name": "CosineDecay", "initial_learning_rate": 0, "decay_steps": 10, "warmup_target": 1}
+    optimizer = build(keras.optimizers, "SGD", {"learning_rate": {**schedule, "warmup_steps": 5}})
+    assert float(optimizer.learning_rate) == 0
+    assert type(build(keras.metrics, "FBetaScore", {"beta": 2}).beta) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [(1, 1.0), (0.5, 0.5), ([0, [1]], [0.0, [1.0]]), (True, True), ("1", "1"), (None, None), (10**400, 10**400)],
+)
+def test_only_integers_become_floats(value: Any, wanted: Any) -> None:
+    found = as_float(value)
+    assert found == wanted
+    assert type(found) is type(wanted)

@@ -1,0 +1,76 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.training.chance import Chance
+
+SPARSE, BINARY = "SparseCategoricalCrossentropy", "BinaryCrossentropy"
+TEN = np.full(10, 100)
+RARE = np.array([950, 50])
+LN_10, ENTROPY = math.log(10), -(0.95 * math.log(0.95) + 0.05 * math.log(0.05))
+
+
+def chance(counts: Any = TEN, *, epochs: int = 20, steps: int = 100, loss: str = SPARSE) -> Chance:
+    found = Chance.of(counts, loss, epochs=epochs, steps=steps)
+    assert found is not None
+    return found
+
+
+def history(*losses: float) -> list[Epoch]:
+    return [Epoch(number, 1.0, 0.01, {"loss": loss}) for number, loss in enumerate(losses, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "of", "warns"),
+    [
+        ([2.31, 2.303, 2.3026], chance(), True),
+        ([14.2, 2.304, 2.301], chance(), True),
+        ([2.303, 2.303], chance(), False),
+        ([2.303, 2.303, 2.25], chance(), False),
+        ([2.303, 1.2, 2.303], chance(), False),
+        ([2.303, 2.303, 2.303, 0.1], chance(), True),
+        ([2.31, 2.1, 0.4, 2.303, 2.303], chance(), False),
+        ([math.nan] * 3, chance(), False),
+        ([2.303], chance(epochs=1), True),
+        ([2.303, 2.303], chance(epochs=2), True),
+        ([2.303], chance(epochs=1, steps=99), False),
+        ([2.303] * 9, chance(steps=10), False),
+        ([2.303] * 10, chance(steps=10), True),
+        ([2.0, 2.0, *[2.303] * 8], chance(steps=10), True),
+        ([ENTROPY] * 3, chance(RARE), True),
+        ([math.log(2)] * 3, chance(RARE, loss=BINARY), True),
+        ([0.4] * 3, chance(RARE), False),
+        ([0.0] * 3, chance(np.array([5, 0])), False),
+    ],
+)
+def test_a_loss_that_stays_where_guessing_gets_it(losses: list[float], of: Chance, warns: bool) -> None:  # noqa: FBT001
+    told = list(of.check(history(*losses)))
+    assert [one.reason for one in told] == (["ChanceLevel"] if warns else [])
+    assert told == list(of.check(history(*losses, 0.01))) or not warns, "what came later changes nothing of it"
+
+
+@pytest.mark.parametrize(("loss", "warns"), [(1.012, False), (1.009, True), (0.991, True), (0.988, False)])
+def test_how_near_is_near(loss: float, warns: bool) -> None:  # noqa: FBT001
+    assert bool(list(chance().check(history(*[loss * LN_10] * 3)))) == warns
+
+
+def test_it_says_what_guessing_gets() -> None:
+    (one,) = chance().check(history(2.31, 2.303, 2.3026))
+    assert one.message.startswith(
+        "the loss is 2.303 after epoch 3, which is what guessing among 10 classes gets (ln 10 = 2.303): nothing is "
+    )
+    (other,) = chance(RARE).check(history(*[ENTROPY] * 3))
+    assert other.message.startswith("the loss is 0.1985 after epoch 3, which is what the same answer for every sample ")
+
+
+@pytest.mark.parametrize(
+    ("counts", "loss"), [(None, SPARSE), (TEN, "mse"), (TEN, "CategoricalFocalCrossentropy"), (np.array([5]), SPARSE)]
+)
+def test_what_guessing_gets_is_not_always_known(counts: Any, loss: str) -> None:
+    assert Chance.of(counts, loss, epochs=3, steps=100) is None
+
+
+def test_epochs_without_a_loss_are_passed_over() -> None:
+    assert list(chance().check([Epoch(number, 1.0, None, {}) for number in (1, 2, 3)])) == []

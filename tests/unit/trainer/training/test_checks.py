@@ -1,0 +1,92 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.report import Warned
+from epochal_api.training import Training
+from epochal_api.trainingjob import TrainingJobSpec
+from epochal_trainer.checkpoint import Facts
+from epochal_trainer.data import DataSets, Samples
+from epochal_trainer.data.division import divide
+from epochal_trainer.model import network
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.training.checks import Checks
+
+STUCK = [Epoch(number, 1.0, 0.01, {"loss": 1.0986}) for number in (1, 2, 3)]
+
+
+def spec(**training: Any) -> TrainingJobSpec:
+    document = {
+        "storage": {"secretRef": {"name": "none"}},
+        "data": {"bucket": "data", "train": {"object": "a.npz"}, "validation": {"split": "0.2"}},
+        "network": {"input": {"shape": [4]}, "layers": [{"layer": "Dense", "units": 3}]},
+        "training": {"epochs": 9, "batchSize": 1, "loss": "SparseCategoricalCrossentropy", **training},
+        "results": {"bucket": "results"},
+    }
+    return TrainingJobSpec.model_validate(document)
+
+
+def sets(labels: Any, weights: Any = None) -> DataSets:
+    whole = Samples(np.zeros((len(labels), 4)), np.asarray(labels), "a.npz[x]", "a.npz[y]", weights)
+    return DataSets(*divide(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
+
+
+@pytest.fixture
+def told() -> list[Sequence[Warned]]:
+    return []
+
+
+def reasons(checks: Checks) -> list[str]:
+    return [str(one["reason"]) for one in checks.dump()]
+
+
+def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
+    job = spec(metrics=["CategoricalAccuracy"])
+    checks = Checks(job, told.append)
+    checks.network(network.build(job.network, seed=1, memory=1 << 30), network.graph(job.network))
+    checks.data(sets(np.arange(300) // 100), (3,))
+    for number in (1, 2, 3):
+        checks.epochs(STUCK[:number])
+    assert reasons(checks) == ["ActivationMismatch", "MetricMismatch", "MissingClasses", "ChanceLevel"]
+    assert "stratify: true" in checks.dump()[2]["message"]
+    assert [len(each) for each in told] == [1, 2, 3, 4]
+
+
+def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> None:
+    checks = Checks(spec(), told.append)
+    checks.epochs(STUCK)  # before it is known what guessing gets
+    checks.data(sets(np.arange(300) % 3), (3,))
+    checks.epochs([Epoch(number, 1.0, 0.01, {"loss": 1 / number}) for number in (1, 2, 3)])
+    assert (told, checks.dump()) == ([], [])
+
+
+@pytest.mark.parametrize("drawn", [{"shuffle": True}, {"validation": {"split": "0.2", "stratify": True}}], ids=str)
+def test_a_part_that_was_drawn_is_not_to_be_drawn(drawn: dict[str, Any], told: list[Sequence[Warned]]) -> None:
+    job = spec()
+    data = job.data.model_validate(job.data.model_dump(by_alias=True, exclude_none=True) | drawn)
+    checks = Checks(job.model_copy(update={"data": data}), told.append)
+    checks.data(sets(np.arange(300) // 100), (3,))
+    assert reasons(checks) == ["MissingClasses"]
+    assert "stratify" not in checks.dump()[0]["message"]
+
+
+def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequence[Warned]]) -> None:
+    checks = Checks(spec(), told.append)
+    checks.data(sets(np.arange(300) % 3, np.ones(300)), (3,))
+    checks.epochs(STUCK)
+    assert told == []
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warned]], *, seen: bool) -> None:
+    checks = Checks(spec(), told.append)
+    checks.facts(Facts(samples=4, batch_size=2, steps=2, seed=1, optimizer={}, data={}, seen=seen))
+    assert reasons(checks) == (["ValidationSeen"] if seen else [])
+
+
+def test_the_first_epochs_of_another_training_are_its_own(told: list[Sequence[Warned]]) -> None:
+    checks = Checks(spec(continueFrom={"name": "first"}), told.append)
+    checks.data(sets(np.arange(300) % 3), (3,))
+    checks.epochs(STUCK)
+    assert told == []

@@ -1,0 +1,92 @@
+"""What a training is looked at for of which nothing fails: quiet mistakes are warned of."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+from epochal_api.report import Warned
+from epochal_api.trainingjob import TrainingJobSpec
+
+from epochal_trainer.checkpoint import Facts
+from epochal_trainer.data import DataSets
+from epochal_trainer.data.parts import check_classes, parts
+from epochal_trainer.lib.warned import warned
+from epochal_trainer.model.last_layer import check_last_layer
+from epochal_trainer.model.metrics import check_metrics
+from epochal_trainer.model.network import Node
+from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.warnings import Warnings
+from epochal_trainer.training.chance import Chance
+
+
+class Checks:
+    """Looks at each part of a training once it is there.
+
+    Args:
+        spec: What is trained.
+        report: Takes all warnings so far, whenever there is a new one.
+    """
+
+    def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[Warned]], None]) -> None:
+        self._spec = spec
+        self._warnings = Warnings(report)
+        self._chance: Chance | None = None
+
+    def network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
+        """Looks at the network.
+
+        Args:
+            model: The model, built.
+            nodes: Its layers, in order.
+        """
+        self._warnings.take(lambda: check_last_layer(model, nodes, self._spec.training.loss))
+
+    def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
+        """Looks at the data.
+
+        Args:
+            data: The data sets, which fit network and loss.
+            output_shape: Shape of the network's output for one sample; None for an axis of any size.
+        """
+        shape, metrics = data.train.labels.shape[1:], self._spec.training.metrics
+        self._warnings.take(lambda: check_metrics(metrics, shape, output_shape))
+        self._warnings.take(lambda: self._classes(data, output_shape))
+
+    def facts(self, facts: Facts) -> None:
+        """Looks at what is trained, and from where on.
+
+        Args:
+            facts: What a checkpoint will say of it.
+        """
+        self._warnings.take(lambda: _check_seen(facts))
+
+    def epochs(self, epochs: Sequence[Epoch]) -> None:
+        """Looks at the epochs so far, from the first one on."""
+        if self._chance is not None:
+            self._warnings.take(partial(self._chance.check, epochs))
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Returns all warnings for the summary."""
+        return self._warnings.dump()
+
+    def _classes(self, data: DataSets, output_shape: Sequence[int | None]) -> Iterator[Warned]:
+        spec, training = self._spec.data, self._spec.training
+        found = parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
+        steps = data.train.order(batch_size=training.batch_size, seed=training.seed).steps
+        # First epochs of another training were told of there; what guessing gets where samples weigh is not known.
+        if training.continue_from is None and data.train.weights is None:
+            self._chance = Chance.of(found[0].counts, training.loss.name, epochs=training.epochs, steps=steps)
+        split = spec.validation.split if spec.validation else None
+        mixed = spec.shuffle or (spec.validation is not None and spec.validation.stratify)
+        yield from check_classes(found, split=split, mixed=mixed)
+
+
+def _check_seen(facts: Facts) -> Iterator[Warned]:
+    if facts.seen:
+        yield warned(
+            "ValidationSeen",
+            "the part of the training set to validate on is another one than where the checkpoint to go on from was "
+            "written, and may hold samples that were trained on there, which its figures then are too good for: keep "
+            "training.seed, validation.split, stratify and data.shuffle as they were",
+        )
