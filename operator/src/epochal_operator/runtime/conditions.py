@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api.condition import Condition
 
-MAX_MESSAGE = 8192
+MAX_MESSAGE = 7168
 """Bytes of a condition's message."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")

@@ -441,10 +441,12 @@ def most_told(filling: str, folder: int) -> dict[str, Any]:
     """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
     text = (filling * 4096).encode()[:4096].decode(errors="ignore")
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
-    fitting = (text.encode()[:size].decode(errors="ignore") for size in range(MAX_URI_BYTES, 0, -1))
-    uri = next(one for one in fitting if len(written(one)) <= MAX_URI_SIZE)
-    artifacts = dict.fromkeys(("model", "log"), uri)
-    artifacts["uri"] = text.encode()[:folder].decode(errors="ignore")
+
+    def uri(size: int) -> str:
+        shorter = (text.encode()[:length].decode(errors="ignore") for length in range(size, 0, -1))
+        return next(one for one in shorter if len(written(one)) <= MAX_URI_SIZE)
+
+    artifacts = {"uri": uri(folder)} | dict.fromkeys(("model", "log"), uri(MAX_URI_BYTES))
     waiting = WAITING | {"message": text}
     models = [{"name": f"{name}.keras", "epoch": 1, "sha256": DIGEST, "test": test} for name in ("model", *"abcde")]
     warnings = [{"reason": f"{'R' * 126}{number:02}", "message": text[:512]} for number in range(8)]
@@ -453,7 +455,7 @@ def most_told(filling: str, folder: int) -> dict[str, Any]:
     )
     told = reported_status(full, NOW)
     assert told.results is not None
-    assert told.results.model == uri
+    assert told.results.model == artifacts["model"]
     before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
     return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
