@@ -73,6 +73,7 @@ def test_kubectl_get_shows_what_a_person_wants_to_know(namespace: Namespace, fin
         "METRIC",
         "ETA",
         "AGE",
+        "REASON",
         "ATTEMPT",
         "GPUS",
         "PARAMETERS",

@@ -283,7 +283,7 @@ def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service
     [
         (["bucket-1", "results"], "; did you mean bucket-1?"),
         (["zoo"], "; there is zoo"),
-        ([], "; there is none"),
+        ([], "; these credentials are shown no bucket at all"),
         (None, "name another"),
     ],
 )

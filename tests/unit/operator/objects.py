@@ -91,7 +91,8 @@ def pod(
         spec["nodeName"] = node
     status: dict[str, Any] = {"phase": phase, "conditions": []}
     if trainer:
-        status["containerStatuses"] = [{"name": CONTAINER, "state": trainer}]
+        made = {"containerID": "containerd://1"} if {"running", "terminated"} & set(trainer) else {}
+        status["containerStatuses"] = [{"name": CONTAINER, "state": trainer} | made]
     return {"metadata": metadata, "spec": spec, "status": status}
 
 
@@ -104,6 +105,13 @@ def failed(name: str = "digits-1", code: int = 1, message: str = "", reason: str
     """Returns a pod whose trainer ended with an exit code."""
     ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": at(-10)}
     return pod(name, "Failed", terminated=ended, **options)
+
+
+def never_ran(name: str = "digits-1") -> dict[str, Any]:
+    """Returns a pod that was told to end before its container was made, as a kubelet tells it."""
+    one = failed(name, 137, reason="ContainerStatusUnknown")
+    del one["status"]["containerStatuses"][0]["containerID"]
+    return one
 
 
 def without_container(reason: str, message: str) -> dict[str, Any]:

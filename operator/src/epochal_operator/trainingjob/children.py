@@ -56,7 +56,8 @@ class Observed:
         held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
         refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
             admission policy, as the server says.
-        overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began.
+        overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began;
+            None where that cannot be told.
         replacing: Whether its Job is about to give way to another one, of the spec as it is now.
         continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
         others: Its children beside the Job.
@@ -69,7 +70,7 @@ class Observed:
     blocked: StatusCause | None = None
     held_until: datetime | None = None
     refusal: str | None = None
-    overtaken: bool = False
+    overtaken: bool | None = None
     replacing: bool = False
     continue_from: str | None = None
     others: tuple[Seen, ...] = ()

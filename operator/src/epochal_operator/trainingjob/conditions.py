@@ -59,9 +59,10 @@ def _of_phase(phase: Phase) -> Iterator[_Value]:
 
 def _applied(before: Status, observed: Observed) -> Iterator[_Value]:
     """Yields the condition SpecApplied; none before a change of the spec has come too late."""
-    if observed.overtaken:
+    told = get_condition(before.conditions, SPEC_APPLIED)
+    if observed.overtaken or (observed.overtaken is None and told is not None and told.status == "False"):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _TOO_LATE)
-    elif get_condition(before.conditions, SPEC_APPLIED) is not None:
+    elif told is not None:
         yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "It is trained as its spec is now.")
 
 

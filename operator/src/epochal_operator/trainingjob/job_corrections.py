@@ -1,7 +1,7 @@
 """How often a Job was put right, and when to do so again: whoever else holds its fields would undo it without end."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ class Correction:
         writers: Who had set it otherwise; none if that was not looked at.
         refusal: What the API server said if it refused.
         kind: The kind of the child that it is about.
+        spec: What the fields were set to.
     """
 
     job_uid: str
@@ -39,6 +40,7 @@ class Correction:
     writers: tuple[str, ...] = ()
     refusal: str | None = None
     kind: str = "Job"
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def due(self) -> datetime:
@@ -49,6 +51,10 @@ class Correction:
         """Returns whether it still says anything of a Job."""
         fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
         return fresh and (self.job_uid, self.generation) == (job_uid, generation)
+
+    def stands(self, child: Mapping[str, Any]) -> bool:
+        """Returns whether it was done, and nobody has undone it: what is to be done next need not wait."""
+        return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
     def blocks(self, now: datetime) -> StatusCause | None:
         """Returns what is to be told of it, if anything is."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_api.status import ReportedStatus, Status
+from epochal_api.status import SPEC_APPLIED, ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
-from epochal_operator.runtime.conditions import is_true
+from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import (
@@ -134,6 +134,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     if job.metadata.deletion_timestamp is not None:
         return Plan()
     if not finished(before):
+        observed = _without_its_spec(before, observed)
         try:
             step = _child_step(job, observed, installation)
             if observed.child is not None or step is not None:  # What the Job needs is there before it.
@@ -234,12 +235,29 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         return None
     if _is_to_be_replaced(job, observed, installation):
         step = _replacement_step(child, observed)
-        changed = not is_as_written(job, child)
+        changed = is_as_written(job, child) is False
         return replace(step, told=spec_changed(job.metadata)) if isinstance(step, Delete) and changed else step
     if _out_of_queue(job):
         return _delete(child, "is suspended, and gives back its place in the queue")
     spec = changes(job, child)
     return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
+
+
+def _without_its_spec(before: Status, observed: Observed) -> Observed:
+    """Returns what is seen, with what is in the way of another Job where the spec is not the one that was trained.
+
+    That one went along with the Job alone: by another one the checkpoints would be trained on as nobody meant it.
+    """
+    applied = get_condition(before.conditions, SPEC_APPLIED)
+    if observed.child is not None or observed.blocked or applied is None or applied.status != "False":
+        return observed
+    return replace(observed, blocked=StatusCause(Reason.SPEC_LOST, _SPEC_LOST))
+
+
+_SPEC_LOST = (
+    "Its Job is gone, and with it the spec that it was trained by, which was changed too late (condition SpecApplied). "
+    "Create a new TrainingJob, whose spec.training.continueFrom.uri is status.results.uri of this one."
+)
 
 
 def _is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Installation) -> bool:

@@ -69,13 +69,17 @@ def started(pod: Object) -> bool:
 def ran_since(pod: Object) -> str | None:
     """Returns since when a container of a pod has run, or ran (RFC 3339), or None if none ever did.
 
-    One that has ended since its program could not be started never ran: its image is not a trainer's.
+    One that has ended since its program could not be started never ran: its image is not a trainer's. Nor did one that
+    was never made, as whose state a kubelet says ContainerStatusUnknown once its pod has ended.
     """
-    state = trainer(pod).get("state", {})
+    container = trainer(pod)
+    state = container.get("state", {})
     ended = state.get("terminated", {})
+    since: str | None = (state.get("running") or ended).get("startedAt")
     if not started(pod) or ended.get("reason") in _NEVER_RAN:
         return None
-    since: str = (state.get("running") or ended).get("startedAt") or pod["metadata"].get("creationTimestamp") or ""
+    if "running" in state or container.get("containerID"):
+        return since or pod["metadata"].get("creationTimestamp") or ""
     return since
 
 

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
     JOB_REJECTED = "JobRejected", Effect(stalls=True, look_again_seconds=60)
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
+    SPEC_LOST = "SpecLost", _STALLS
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
     CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _GOES_ON

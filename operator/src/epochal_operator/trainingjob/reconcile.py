@@ -199,10 +199,11 @@ class Reconciler:
         if child is None and (name := predecessor_name(document)):
             before = predecessor(name, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
             blocked, continue_from = blocked or blocked_before(before), before.uri
-        pods, correction = self._pods(key), None
+        pods, held_until = self._pods(key), None
         if child is not None:
             correction = self._correction(JOB.resource, key, child["metadata"]["uid"], generation, now)
             blocked = correction.blocks(now) if correction else None
+            held_until = correction.due if correction and not correction.stands(child) else None
         blocked = blocked or next((one.blocked for one in others if one.blocked), None)
         observed = Observed(
             now,
@@ -210,7 +211,7 @@ class Reconciler:
             own_pods(child, pods),
             orphans(child, pods, uid),
             blocked,
-            correction.due if correction else None,
+            held_until,
             continue_from=continue_from,
             others=others,
         )
@@ -310,13 +311,14 @@ class Reconciler:
     async def _correct(self, key: Key, action: Patch | Delete, planned: Object) -> None:
         """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
         now, refusal, resource, generation = self._clock(), None, action.resource, planned["generation"]
-        before = self._correction(resource, key, action.uid, generation, now)
+        before, spec = self._correction(resource, key, action.uid, generation, now), dict(getattr(action, "spec", {}))
+        if before is not None and before.spec != spec:
+            before = None  # That was another step, which nobody has undone.
         who = before.writers if before else ()
         if before is not None and isinstance(action, Patch):
             who = writers(await self._kube.get(resource, *key), action.spec, LEADER_MANAGER)
         try:
             if isinstance(action, Patch):
-                spec = dict(action.spec)
                 self._put(resource, await self._patch(resource, key, {"spec": spec}, action.uid))
                 _log.info("changed its %s: %s", resource.kind, spec)
             else:
@@ -334,7 +336,7 @@ class Reconciler:
         fields = tuple(f"spec.{field}" for field in action.spec) if isinstance(action, Patch) else ("its deletion",)
         times = before.times + 1 if before else 1
         self._corrections[resource, key] = Correction(
-            action.uid, generation, times, now, fields, who, refusal, resource.kind
+            action.uid, generation, times, now, fields, who, refusal, resource.kind, spec
         )
 
     def _correction(self, resource: Resource, key: Key, uid: str, generation: int, now: datetime) -> Correction | None:

@@ -76,3 +76,10 @@ def test_nobody_is_known_to_have_removed_a_field() -> None:
     job = {"metadata": {"managedFields": [entry("epochal", "suspend")]}, "spec": {"suspend": True}}
     (who,) = writers(job, ["activeDeadlineSeconds"], "epochal")
     assert who == "Somebody whom the API server does not name"
+
+
+def test_what_nobody_has_undone_holds_nothing_up() -> None:
+    suspended, going = ({"spec": {"suspend": value}} for value in (True, False))
+    assert made(spec={"suspend": True}).stands(suspended)
+    assert not made(spec={"suspend": True}).stands(going)
+    assert not made(spec={"suspend": True}, refusal="no").stands(suspended)

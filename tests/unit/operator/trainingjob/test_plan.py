@@ -48,6 +48,7 @@ from tests.unit.operator.objects import (
     going,
     killed,
     last_words,
+    never_ran,
     pod,
     read,
     report,
@@ -431,6 +432,29 @@ def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> Non
     assert steps(again, patched) == []
     made_anew = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
     assert is_true(made_anew.conditions, "SpecApplied")
+
+
+def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
+    """Its image was missing when the Job was suspended: a kubelet says of its container that it has ended."""
+    gives_way = seen(child(SUSPENDED), never_ran())
+    assert steps(CHANGED, gives_way) == [Delete]
+    evicted = seen(child(), never_ran())
+    assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
+
+
+def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> None:
+    """A change of the spec came too late, and then somebody deleted the Job, or a queue took it back."""
+    patched = seen(child(), running())
+    before = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
+    told = get_condition(before.conditions, "SpecApplied")
+    assert told is not None
+    assert told.status == "False"
+    after = applied_status(plan(training_job(before, backoffLimit=9, generation=2), seen(), INSTALLATION).actions)
+    ready, still = (get_condition(after.conditions, kind) for kind in ("Ready", "SpecApplied"))
+    assert ready is not None
+    assert still is not None
+    assert (ready.status, ready.reason, still.status) == ("False", "SpecLost", "False")
+    assert is_true(after.conditions, "Stalled")
 
 
 def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:

@@ -362,7 +362,9 @@ class S3Bucket:
             names = [bucket.name for bucket in self._client.list_buckets()]
         except (MinioException, HTTPError, ParseError, ValueError):
             return found
-        return Failure(found.reason, f"{found.message}; {near.among(self.name, names)}", found.exit_code)
+        # Some storages show whose credentials these are nothing but what is theirs.
+        advice = near.among(self.name, names) if names else "these credentials are shown no bucket at all"
+        return Failure(found.reason, f"{found.message}; {advice}", found.exit_code)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
