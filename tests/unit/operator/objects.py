@@ -109,7 +109,7 @@ def failed(name: str = "digits-1", code: int = 1, message: str = "", reason: str
 
 def never_ran(name: str = "digits-1") -> dict[str, Any]:
     """Returns a pod that was told to end before its container was made, as a kubelet tells it."""
-    one = failed(name, 137, reason="ContainerStatusUnknown")
+    one: dict[str, Any] = failed(name, 137, reason="ContainerStatusUnknown")
     del one["status"]["containerStatuses"][0]["containerID"]
     return one
 

@@ -78,7 +78,8 @@ async def test_a_second_kind_owns_waits_writes_a_status_and_has_series(server: F
         train(server, "trial", labels={LABEL: "search"}, annotations={NOTE: "warm"})
         await until(lambda: status(server).get("trials") == 1)
         assert status(server)["notes"] == ["warm"]
-        assert registry.get_sample_value("epochal_sweep_trials", {"namespace": "vision", "name": "search"}) == 1
+        labels = {"namespace": "vision", "name": "search"}
+        await until(lambda: registry.get_sample_value("epochal_sweep_trials", labels) == 1)  # once it is told of it
         server.objects.delete("pods", "vision", "search-0", grace=0)
         await until(lambda: pods(server) and pods(server) != [made])
         await until(lambda: status(server, "trainingjobs", "trial").get("state") == "Suspended")

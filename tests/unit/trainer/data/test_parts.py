@@ -40,6 +40,8 @@ ALL = [5] * 10
         (held(training=ALL, validation=[1] * 10, test=[2] * 10), {}),
         (held(training=[3, 0], validation=[1, 0]), {"SingleClass": ["training.npz[y] to train on are of class 0"]}),
         (held(training=[3]), {}),
+        (held(training=[3, 0], test=None), {"SingleClass": ["training.npz[y] to train on are of class 0"]}),
+        (held(training=None, test=[3, 0]), {}),
         (held(training=[0, 9]), {"SingleClass": ["are of class 1: a network that says so whatever it sees is never"]}),
         (
             held(training=[6] * 8 + [0, 0], validation=[0] * 8 + [6, 6]),

@@ -91,6 +91,14 @@ def test_one_is_left_where_no_weights_were_kept(tmp_path: Path) -> None:
     assert [(one.name, one.epoch) for one in left] == [("model.keras", 1)]
 
 
+def test_a_file_of_merged_weights_is_no_other_one(tmp_path: Path) -> None:
+    """Keras stores the weights of LoRA as one with the kernel, and reads none of them back."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, lora_rank=2, name="adapted")])
+    left, _ = evaluated(model, trained(), tmp_path)
+    results = Results(FolderBucket(tmp_path), "n/j/u", check=lambda: None)
+    assert [one.epoch for one in models.store(left, model, results, tmp_path)] == [3]
+
+
 @pytest.mark.parametrize("lacks", [False, True])
 def test_what_a_file_lacks_is_not_taken_for_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lacks: bool

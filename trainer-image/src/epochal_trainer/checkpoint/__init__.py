@@ -1,6 +1,6 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
-from epochal_trainer.checkpoint.best import BestWeights, Kept, digest
+from epochal_trainer.checkpoint.best import BestWeights, Kept, digest, merged
 from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
@@ -30,5 +30,6 @@ __all__ = [
     "digest",
     "find",
     "fitted",
+    "merged",
     "validates_on_trained",
 ]

@@ -163,6 +163,12 @@ def digest(model: keras.Model) -> str:
     return _digest(backend.current().value(weight) for weight in model.weights)
 
 
+def merged(model: keras.Model) -> str:
+    """Returns which layers are stored with other weights than they have, as LoRA is: the same function, if rounded."""
+    layers = model._flatten_layers()  # noqa: SLF001 - wrappers hold layers, too
+    return ", ".join(layer.name for layer in layers if getattr(layer, "lora_enabled", False))
+
+
 def _digest(values: Iterable[Array]) -> str:
     found = hashlib.sha256()
     for value in values:

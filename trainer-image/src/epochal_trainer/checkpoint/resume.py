@@ -9,6 +9,7 @@ import keras
 from epochal_api.training import Training
 
 from epochal_trainer.checkpoint import learned, slots, variables
+from epochal_trainer.checkpoint.best import merged
 from epochal_trainer.checkpoint.best_model import FIELD, BestModel, Models
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
@@ -238,6 +239,12 @@ def _tell_of_optimizer(start: Start, kept: slots.Kept | None, *, starts_anew: bo
 
 def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
     """Puts the weights of a model that was stored in place of those of a checkpoint, in the order of a model's."""
+    if layers := merged(model):
+        raise bad_spec(
+            "InvalidTraining",
+            f"{FIELD}: found Best, but Keras stores weights of LoRA as one with those that they change ({layers}), and "
+            "they would never change again. Write from: Last",
+        )
     network = keras.Model(model.inputs, model.outputs)  # The same layers, without optimizer and metrics.
     try:
         network.load_weights(best.file.path)

@@ -54,7 +54,7 @@ def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> I
         mixed: Whether that was drawn from all over the training set.
     """
     held = [(part, part.counts > 0) for part in parts if part.counts is not None]
-    if len(held) < len(parts):
+    if not held or held[0][0] is not parts[0]:
         return
     train, trained = held[0]
     if trained.size > 1 and trained.sum() == 1:
@@ -63,6 +63,8 @@ def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> I
             f"all labels in {train.source} to train on are of class {int(np.argmax(trained))}: a network that says so "
             "whatever it sees is never wrong. Are these the labels, and are these all of the data?",
         )
+    if len(held) < len(parts):
+        return
     known = np.logical_or.reduce([found for _, found in held])
     lacking = [(part, classes) for part, found in held if (classes := np.flatnonzero(known & ~found)).size]
     if not lacking:

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -124,7 +124,10 @@ def build(
         found = _too_large(sketch, nodes, footprint, memory)
         if footprint.fits(memory + others, gpus):
             raise node_full(found)
-        raise bad_spec("InvalidNetwork", f"{found}. Make the network smaller, or raise spec.resources.limits.memory")
+        todo = "Make the network smaller, or raise spec.resources.limits.memory"
+        if replace(footprint, best=0).fits(memory, gpus):
+            todo = "Raise spec.resources.limits.memory, or do without best.keras: spec.results.best: false"
+        raise bad_spec("InvalidNetwork", f"{found}. {todo}")
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     model = _connect(network, nodes, precision)

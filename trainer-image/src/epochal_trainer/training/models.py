@@ -1,5 +1,6 @@
 """The models that a training leaves: which epoch each holds, what it is worth, and that it is what is stored."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.results import BEST_MODEL, MODEL, Results
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.training.fitting import Trained
+
+log = logging.getLogger(__name__)
 
 _MOST_FIGURES = 8
 """Figures of a test that a sentence tells."""
@@ -97,7 +100,9 @@ def store(models: Sequence[Model], model: keras.Model, results: Results, folder:
         path = folder / one.name
         results.store(path, one.name)
         sha256 = results.read_back(one.name, path)
-        if (found := digest_of(path, model)) != one.weights:
+        if merged := checkpoint.merged(model):
+            log.info("%s: Keras stores weights of LoRA as one with those that they change (%s)", one.name, merged)
+        elif (found := digest_of(path, model)) != one.weights:
             raise RuntimeError(
                 f"{results.uri(one.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
                 f"{one.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
