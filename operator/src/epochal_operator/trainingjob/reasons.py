@@ -184,4 +184,10 @@ def as_reason(word: str) -> Reason | Foreign:
 def effect(word: str) -> Effect:
     """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
     reason = as_reason(word)
-    return reason.effect if isinstance(reason, Reason) else _CLUSTER
+    if isinstance(reason, Reason):
+        return reason.effect
+    return _CRASH if word in _OF_JOBS else _CLUSTER
+
+
+_OF_JOBS = frozenset({"BackoffLimitExceeded", "PodFailurePolicy"})
+"""Why a Job has failed that was about what it ran: https://github.com/kubernetes/api/blob/master/batch/v1/types.go."""

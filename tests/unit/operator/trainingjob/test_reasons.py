@@ -89,4 +89,5 @@ def test_a_known_word_is_a_reason(word: str) -> None:
 def test_any_other_word_is_told_of_and_no_more() -> None:
     assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
     assert not isinstance(as_reason("ErrImageNeverPull"), Reason)
+    assert effect("BackoffLimitExceeded").fault == "Crash"  # as a Job says it whose pods are gone
     assert effect("ErrImageNeverPull") == Effect(event="Warning", stalls=False, ready=False, fault="Cluster")
