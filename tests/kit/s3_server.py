@@ -180,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self, key: str, query: dict[str, str], _: bytes) -> None:
         service = self.server.service
         if not key:
-            self._list_objects(query.get("prefix", ""), query.get("delimiter", ""), int(query["max-keys"]))
+            self._list_objects(query.get("prefix", ""), query.get("delimiter", ""), int(query.get("max-keys", 1000)))
         elif key not in service.objects:
             self.refuse(*NO_KEY)
         elif self.headers.get("If-Match", f'"{self._shown(key)}"') != f'"{self._shown(key)}"':
