@@ -87,6 +87,16 @@ def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Objec
     namespace.apply(*jobs)
 
 
+def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
+    """Comes first, before it is trained to its end."""
+    namespace.wait_epoch(2, "disturbed", seconds=300)
+    kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
+    status = namespace.complete("disturbed", seconds=300)
+    assert status["attempt"] == 2
+    assert "Going on from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
+    assert status["test"] == namespace.complete("plain", seconds=300)["test"]
+
+
 def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace) -> None:
     status = namespace.wait_state("Waiting", "Failed", name="nowhere", seconds=180)
     assert status["state"] == "Waiting", namespace.describe("nowhere")
@@ -96,15 +106,6 @@ def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Name
     kubectl("wait", "--for=condition=Finished", "tj/nowhere", "--namespace", namespace.name, "--timeout=120s")
     finished = namespace.condition("Finished", "nowhere")
     assert (finished["reason"], finished["message"]) == ("Failed", "It has ended: EndpointUnreachable.")
-
-
-def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
-    namespace.wait_epoch(2, "disturbed", seconds=300)
-    kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
-    status = namespace.complete("disturbed", seconds=300)
-    assert status["attempt"] == 2
-    assert "Going on from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
-    assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])
