@@ -142,11 +142,12 @@ def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped(folder, monkeypatch)
-    for path in (results(folder) / "checkpoints").glob("*.zip"):
+    damaged = [*(results(folder) / "checkpoints").glob("*.zip")]  # one or two: a busy machine takes them less often
+    for path in damaged:
         path.write_bytes(path.read_bytes()[:-1])
     before = files(results(folder) / "checkpoints")
     assert train_job(folder, callbacks=[NEVER_BETTER]) == 65
-    assert "CheckpointDamaged: there are 2 checkpoints in " in capsys.readouterr().out
+    assert f"CheckpointDamaged: there are {len(damaged)} checkpoints in " in capsys.readouterr().out
     assert files(results(folder) / "checkpoints") == before
 
 
