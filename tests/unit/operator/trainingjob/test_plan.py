@@ -483,6 +483,8 @@ def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
     assert steps(CHANGED, seen(of_before, pod())) == [Patch]
     ran = applied_status(plan(CHANGED, seen(of_before, running()), INSTALLATION).actions)
     assert get_condition(ran.conditions, "SpecApplied") is None, "nobody knows"
+    of_before["spec"]["suspend"] = True
+    assert applied(CHANGED, seen(of_before), Delete).told is None, "nobody knows"
 
 
 def test_the_event_of_a_change_says_what_is_done() -> None:
