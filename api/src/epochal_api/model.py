@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 CEL = "x-kubernetes-validations"
@@ -55,6 +55,10 @@ def cel(rules: Sequence[Rule], **extra: Any) -> dict[str, Any]:
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
+
+LATER: Any = Field(json_schema_extra={"default": None})
+"""Marks a field that came later and has a default, which the API server does not fill in: an operator or a trainer of
+before it, which would refuse the field, takes what does not name it."""
 
 QUANTITY_PATTERN = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 

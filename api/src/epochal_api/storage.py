@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.model import LATER, Model, ObjectName, Rule, cel
 from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -141,9 +141,6 @@ _OF_A_SPLIT = Rule(
     "stratify goes with split: a data set of its own is taken as it is",
 )
 
-LaterFlag = Annotated[bool, Field(json_schema_extra={"default": None})]
-"""A field that came later. The API server fills no default in: a trainer of before takes what does not name it."""
-
 
 class Validation(_Objects):
     """What the network is validated on after each epoch: the last part of the training set, or a set of its own."""
@@ -170,7 +167,7 @@ class Validation(_Objects):
     ) = None
     """Fraction of the training set to validate on, as a string such as "0.166": its last part, in the order of the
     data, unless stratify or data.shuffle say otherwise."""
-    stratify: LaterFlag = False
+    stratify: Annotated[bool, LATER] = False
     """Whether each class gives its share to a split, drawn by training.seed. It needs labels that name a class for each
     sample: class indices, one-hot rows, or 0 and 1. Default: false."""
 
@@ -203,7 +200,7 @@ class Data(Model):
     """Data set to train on."""
     validation: Validation | None = None
     """What to validate on after each epoch. Default: nothing."""
-    shuffle: LaterFlag = False
+    shuffle: Annotated[bool, LATER] = False
     """Whether the samples of the training set are put into an order drawn by training.seed before validation.split
     takes the last part of them: for data sorted by class. Without a split it changes nothing. In each epoch the batches
     are drawn in a new order either way. Default: false."""
@@ -218,11 +215,7 @@ class Results(Model):
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
     """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/."""
-    best: Annotated[
-        bool,
-        # The API server fills no default in: a trainer of before this field takes what it does not name.
-        Field(json_schema_extra={"default": None}),
-    ] = True
+    best: Annotated[bool, LATER] = True
     """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
     training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""
 

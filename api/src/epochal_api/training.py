@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from epochal_api.model import PRESERVE, Model, ObjectName, Rule, cel
+from epochal_api.model import LATER, PRESERVE, Model, ObjectName, Rule, cel
 from epochal_api.network import Callback, Named, NameOrObject
+from epochal_api.status import Mode
 from epochal_api.text import PRINTABLE_PATTERN
 
 URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
@@ -49,11 +50,7 @@ class ContinueFrom(Model):
     ) = None
     """Folder of another TrainingJob's results, as its status.results.uri says, such as s3://results/vision/mnist/UID/.
     It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
-    from_: Annotated[
-        Literal["Last", "Best"],
-        # The API server fills no default in: a trainer of before this field takes what it does not name.
-        Field(alias="from", json_schema_extra={"default": None}),
-    ] = "Last"
+    from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
     """Which weights to go on from. Last: those of its last epoch, with the state of the optimizer and of the callbacks,
     as if it had gone on. Best: those of its best epoch, from its results; epochs count from that one, and optimizer and
     callbacks begin anew, since their state belongs to other weights. Where its last epoch is its best, Best is Last.
@@ -71,7 +68,7 @@ class Monitor(Model):
 
     metric: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
     """Name of a figure, as in status.metrics: such as val_loss, or val_accuracy where accuracy is a metric."""
-    mode: Literal["Min", "Max"] | None = None
+    mode: Mode | None = None
     """Whether the lowest is the best (Min), or the highest (Max). Default: what Keras says of the metric."""
 
 
@@ -130,11 +127,7 @@ class Training(Model):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of the weights, of the order of samples, of a validation part that is drawn, and of every random layer: same
     seed, same image, same result. Default: 0."""
-    precision: Annotated[
-        Literal["float32", "mixed_bfloat16", "mixed_float16"],
-        # The API server fills no default in: a trainer of before this field takes what it does not name.
-        Field(json_schema_extra={"default": None}),
-    ] = "float32"
+    precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], LATER] = "float32"
     """Types to compute with, Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
     mixed_float16 are faster on GPUs that have them; with mixed_float16 the loss is scaled, as Keras' LossScaleOptimizer
     does it. The last layer computes in float32, unless it has a dtype of its own."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.model import LATER, Model, ObjectName, Rule, cel
 from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
 from epochal_api.status import Status, read_status
@@ -63,8 +63,7 @@ class TrainingJobSpec(Model):
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
     """Whether the job waits: true frees its pods and resources, false starts it (again)."""
-    # The API server fills no default in: an operator of before this field would refuse what it does not know.
-    finish: Annotated[bool, Field(json_schema_extra={"default": None})] = False
+    finish: Annotated[bool, LATER] = False
     """Whether to finish early: true ends the training after the epoch that runs, or the first one if none has been
     finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer learns it
     from the answer to its next report. It may be taken back until the trainer has acted on it. A job that waits, for a

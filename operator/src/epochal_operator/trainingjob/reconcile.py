@@ -311,7 +311,8 @@ class Reconciler:
     async def _correct(self, key: Key, action: Patch | Delete, planned: Object) -> None:
         """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
         now, refusal, resource, generation = self._clock(), None, action.resource, planned["generation"]
-        before, spec = self._correction(resource, key, action.uid, generation, now), dict(getattr(action, "spec", {}))
+        before = self._correction(resource, key, action.uid, generation, now)
+        spec = dict(action.spec) if isinstance(action, Patch) else {}
         if before is not None and before.spec != spec:
             before = None  # That was another step, which nobody has undone.
         who = before.writers if before else ()
@@ -333,7 +334,7 @@ class Reconciler:
                 return
         except (Invalid, Forbidden) as error:
             refusal = error.message
-        fields = tuple(f"spec.{field}" for field in action.spec) if isinstance(action, Patch) else ("its deletion",)
+        fields = tuple(f"spec.{field}" for field in spec) or ("its deletion",)
         times = before.times + 1 if before else 1
         self._corrections[resource, key] = Correction(
             action.uid, generation, times, now, fields, who, refusal, resource.kind, spec

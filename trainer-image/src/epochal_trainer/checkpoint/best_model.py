@@ -10,11 +10,10 @@ from pydantic import Field, ValidationError
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import Count, Part, Sha256
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
-from epochal_trainer.reporting.results import MODEL, SUMMARY
+from epochal_trainer.reporting.results import BEST_MODEL, MODEL, SUMMARY
 from epochal_trainer.storage import Bucket
 
 FIELD = "spec.training.continueFrom.from"
-_BEST = "best.keras"
 
 
 class BestModel(NamedTuple):
@@ -76,8 +75,8 @@ class Models:
         summary = self._summary()
         if summary.models is None:
             raise self._lacks("an earlier version of Epochal stored these results, without the best weights")
-        by_name = {model.name: model for model in summary.models if model.name in {_BEST, MODEL}}
-        wanted = by_name.get(_BEST)
+        by_name = {model.name: model for model in summary.models if model.name in {BEST_MODEL, MODEL}}
+        wanted = by_name.get(BEST_MODEL)
         if wanted is None and summary.best is not None and summary.best.epoch != last:
             wanted = next((model for model in by_name.values() if model.epoch == summary.best.epoch), None)
             if wanted is None:
