@@ -83,7 +83,6 @@ def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Objec
     jobs = [job("plain", http, **TRAINING), job("encrypted", https, **TRAINING), job("disturbed", https, **TRAINING)]
     jobs.append(job("early", https | {"caConfigMapRef": {"name": "coming"}}))
     jobs.append(job("missing-key", https | {"caConfigMapRef": {"name": CA, "key": "no-such-key"}, "timeoutSeconds": 3}))
-    jobs.append(job("nowhere", http | {"endpoint": NOWHERE, "timeoutSeconds": 30}))
     namespace.apply(*jobs)
 
 
@@ -97,7 +96,9 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
     assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 
-def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace) -> None:
+def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace, http: Object) -> None:
+    """Applied here: it waits for half a minute only, which nobody must miss."""
+    namespace.apply(job("nowhere", http | {"endpoint": NOWHERE, "timeoutSeconds": 30}))
     status = namespace.wait_state("Waiting", "Failed", name="nowhere", seconds=180)
     assert status["state"] == "Waiting", namespace.describe("nowhere")
     ready = namespace.condition("Ready", "nowhere")
