@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_api.status import SPEC_APPLIED, ReportedStatus, Status
+from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
 
-from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import (
@@ -19,6 +19,7 @@ from epochal_operator.trainingjob.children import (
     has_begun,
     lacks_pods,
 )
+from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.events import events, plain_http, spec_changed
 from epochal_operator.trainingjob.failures import ending, last_report
 from epochal_operator.trainingjob.job import (
@@ -248,8 +249,7 @@ def _without_its_spec(before: Status, observed: Observed) -> Observed:
 
     That one went along with the Job alone: by another one the checkpoints would be trained on as nobody meant it.
     """
-    applied = get_condition(before.conditions, SPEC_APPLIED)
-    if observed.child is not None or observed.blocked or applied is None or applied.status != "False":
+    if observed.child is not None or observed.blocked or not is_spec_ignored(before):
         return observed
     return replace(observed, blocked=StatusCause(Reason.SPEC_LOST, _SPEC_LOST))
 
