@@ -38,6 +38,7 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 from epochal_operator.trainingjob.status import (
     begun,
     finished,
+    is_refused,
     leaders_part,
     refused,
     reports_part,
@@ -172,13 +173,17 @@ def refuse(
         return Plan()
     # Older rules let it start, so it ends by them. What nobody has changed another version wrote, and understands.
     stays = _started(before, observed) or (has_begun(observed) and metadata.generation <= 1)
+    observed = _without_its_spec(before, observed)
     if child is not None and stays:
         if not suspend and _is_held_back(child) and not _going(child) and not _held(observed):
             return Plan((Patch(JOBS, child["metadata"]["uid"], {"suspend": False}),))
+        if _is_overtaken(metadata, before):
+            observed = replace(observed, overtaken=True)
         after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
-    elif child is None and before.start_time is not None:  # A version that understands it makes another Job.
-        waits = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, message))
-        after = begun(metadata, before, waits, suspend=suspend)
+    elif child is None and before.start_time is not None:
+        if not is_spec_ignored(before):  # A version that understands it makes another Job.
+            observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, message))
+        after = begun(metadata, before, observed, suspend=suspend)
     elif child is not None and not _held(observed) and (step := _replacement_step(child, observed)):
         return Plan((step,))
     else:
@@ -346,6 +351,18 @@ def _writes(
 def _started(before: Status, observed: Observed) -> bool:
     """Returns whether a container of a TrainingJob has run, be it while nobody was there to say so."""
     return before.start_time is not None or before.progress is not None or first_run(observed) is not None
+
+
+def _is_overtaken(metadata: Metadata, before: Status) -> bool:
+    """Returns whether the spec of a TrainingJob that has begun was changed too late, where it breaks the rules.
+
+    Such a spec compares to nothing. But none is changed any more once a status has said that a container has run, so a
+    change that comes to light with that is one that came too late, unless it was taken for good before: then the rules
+    are other ones now, as another version has.
+    """
+    if before.start_time is not None or metadata.generation <= 1:
+        return False
+    return before.observed_generation != metadata.generation or is_refused(before)
 
 
 def _compared(job: TrainingJob, observed: Observed, installation: Installation) -> Observed:

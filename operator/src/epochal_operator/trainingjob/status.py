@@ -22,8 +22,17 @@ def finished(status: Status) -> bool:
     Args:
         status: Its status.
     """
+    return _end(status) is not None and not is_refused(status)
+
+
+def is_refused(status: Status) -> bool:
+    """Returns whether the spec of a TrainingJob was refused before a container of it had run.
+
+    Args:
+        status: Its status.
+    """
     end = _end(status)
-    return end is not None and (end.reason != Reason.INVALID_SPEC or status.start_time is not None)
+    return end is not None and end.reason == Reason.INVALID_SPEC and status.start_time is None
 
 
 def status(job: TrainingJob, observed: Observed) -> Status:

@@ -11,6 +11,7 @@ import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
+from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.job import QUEUE_LABEL, WRITTEN_ANNOTATION, batch_job
 from epochal_operator.trainingjob.plan import (
     Action,
@@ -455,6 +456,37 @@ def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> Non
     assert still is not None
     assert (ready.status, ready.reason, still.status) == ("False", "SpecLost", "False")
     assert is_true(after.conditions, "Stalled")
+
+
+@pytest.mark.parametrize(
+    ("before", "generation", "told"),
+    [
+        (Status(), 2, True),
+        (Status(observed_generation=1), 2, True),
+        (applied_status(refuse(CHANGED.metadata, Status(), "no", seen(), None).actions), 2, True),
+        (Status(), 1, False),
+        (Status(observed_generation=2), 2, False),
+        (Status(observed_generation=1, start_time=at(-60)), 2, False),
+    ],
+)
+def test_a_change_that_came_too_late_is_told_though_it_breaks_a_rule(
+    before: Status,
+    generation: int,
+    told: bool,  # noqa: FBT001
+) -> None:
+    """Rules that only the operator knows: what has begun goes on, whatever its spec says by now."""
+    graph = {"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]}
+    broken = document(before.dump(), generation=generation, network=graph)
+    started = seen(child(startTime=at(-60)), running())
+    actions = make_plan(broken, started, INSTALLATION).actions
+    after = applied_status(actions)
+    assert (after.state, is_spec_ignored(after)) == ("Running", told)
+    assert ("SpecIgnored" in [one.event.reason for one in actions if isinstance(one, EmitEvent)]) is told
+    again = broken | {"status": after.dump()}
+    assert make_plan(again, started, INSTALLATION).actions == ()
+    ready = get_condition(applied_status(make_plan(again, seen(), INSTALLATION).actions).conditions, "Ready")
+    assert ready is not None
+    assert ready.reason == ("SpecLost" if told else "InvalidSpec")
 
 
 def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:
