@@ -184,6 +184,15 @@ class ReportedStatus(StatusModel):
     """What `kubectl get` shows."""
 
 
+class ContinuedFrom(StatusModel):
+    """What a TrainingJob goes on from that names another one."""
+
+    name: Annotated[str, Field(max_length=253)]
+    """The TrainingJob that it names, which may be gone by now."""
+    uri: Annotated[str, Field(max_length=2048)]
+    """Folder of that one's results."""
+
+
 class Status(ReportedStatus):
     """How far a TrainingJob has come."""
 
@@ -215,6 +224,8 @@ class Status(ReportedStatus):
     """GPUs that the job asks for."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
+    continued_from: ContinuedFrom | None = None
+    """What it goes on from, where spec.training.continueFrom names a TrainingJob: found once, when that had ended."""
     warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
     """Reasons of the warnings that Events have told."""
 

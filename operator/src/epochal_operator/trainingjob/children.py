@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
+from epochal_api.status import ContinuedFrom
 from epochal_api.trainingjob import GROUP, KIND
 
 from epochal_operator.runtime.conditions import condition_of
@@ -59,7 +60,7 @@ class Observed:
         overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began;
             None where that cannot be told.
         replacing: Whether its Job is about to give way to another one, of the spec as it is now.
-        continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
+        continued_from: The results of the TrainingJob that it names to go on from, once that has ended.
         others: Its children beside the Job.
     """
 
@@ -72,7 +73,7 @@ class Observed:
     refusal: str | None = None
     overtaken: bool | None = None
     replacing: bool = False
-    continue_from: str | None = None
+    continued_from: ContinuedFrom | None = None
     others: tuple[Seen, ...] = ()
 
 

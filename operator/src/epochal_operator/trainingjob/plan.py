@@ -116,7 +116,7 @@ class Plan:
     """What to do, in this order.
 
     Args:
-        actions: The steps. One that changes a child stands alone: what follows depends on what comes of it.
+        actions: The steps. One that changes a child is the last: what follows depends on what comes of it.
         requeue_after: Seconds after which to look again, if nothing else gives reason to.
     """
 
@@ -135,6 +135,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     before = job.status or Status()
     if job.metadata.deletion_timestamp is not None:
         return Plan()
+    step = None
     if not finished(before):
         observed = _without_its_spec(before, observed)
         try:
@@ -147,10 +148,12 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         except InvalidTrainingJob as error:
             ttl, suspend = job.spec.ttl_seconds_after_finished, job.spec.suspend
             return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
-        if step is not None:
+        if step is not None and observed.continued_from in {None, before.continued_from}:
             return Plan((step,))
     after = status(job, observed)
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
+    if step is not None:  # What it goes on from is remembered before its Job is there: the other one may go any time.
+        return Plan((*todo.actions, step))
     told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
     return replace(todo, actions=(*told, *todo.actions))
 
@@ -234,7 +237,7 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
     child = observed.child
     if child is None:
         # Made whether or not something is in the way: what breaks the rules is refused first.
-        body = batch_job(job, installation, observed.continue_from)
+        body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
         return None if observed.blocked or observed.orphans or _out_of_queue(job) else Create(JOBS, body)
     if _going(child) or ending(child, observed.pods) or _held(observed):

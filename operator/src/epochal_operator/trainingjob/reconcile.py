@@ -25,8 +25,7 @@ from epochal_operator.trainingjob.children import (
     own_pods,
     refusal,
 )
-from epochal_operator.trainingjob.continue_from import blocked_by as blocked_before
-from epochal_operator.trainingjob.continue_from import predecessor, predecessor_name
+from epochal_operator.trainingjob.continue_from import predecessor_name, resolve
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
 from epochal_operator.trainingjob.owned import CHILDREN, JOB, Child
@@ -195,10 +194,13 @@ class Reconciler:
         child, blocked = self._child(JOB, key), in_the_way.get(JOB.resource)
         if child is not None and (found := blocked_by(child, uid)):
             child, blocked = None, found
-        continue_from = None
+        continued_from = None
         if child is None and (name := predecessor_name(document)):
-            before = predecessor(name, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
-            blocked, continue_from = blocked or blocked_before(before), before.uri
+            source = resolve(name, document, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
+            if isinstance(source, StatusCause):
+                blocked = blocked or source
+            else:
+                continued_from = source
         pods, held_until = self._pods(key), None
         if child is not None:
             correction = self._correction(JOB.resource, key, child["metadata"]["uid"], generation, now)
@@ -212,7 +214,7 @@ class Reconciler:
             orphans(child, pods, uid),
             blocked,
             held_until,
-            continue_from=continue_from,
+            continued_from=continued_from,
             others=others,
         )
         last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None

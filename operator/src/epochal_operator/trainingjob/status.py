@@ -43,9 +43,9 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         observed: Its children.
 
     Returns:
-        All fields but those that come from reports. It depends on the status so far in four ways: what has finished
-        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start and the
-        attempts are remembered, and a condition keeps the time of its change.
+        All fields but those that come from reports. It depends on the status so far in five ways: what has finished
+        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start, the
+        attempts and what it goes on from are remembered, and a condition keeps the time of its change.
     """
     spec = job.spec
     desired = Desired(spec.suspend, queued=spec.scheduling.queue_name is not None)
@@ -89,6 +89,7 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
         attempt=attempt or None,
         gpus=gpus,
         job_name=child["metadata"]["name"] if child else None,
+        continued_from=observed.continued_from or before.continued_from,
     )
 
 
@@ -120,6 +121,7 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
         completion_time=failed.completion_time,
         attempt=before.attempt,
         gpus=before.gpus,
+        continued_from=before.continued_from,
     )
 
 

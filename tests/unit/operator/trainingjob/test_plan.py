@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import ReportedStatus, Status
+from epochal_api.status import ContinuedFrom, ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
 from epochal_operator.trainingjob.conditions import is_spec_ignored
@@ -391,8 +391,17 @@ def test_a_job_that_goes_on_from_itself_is_refused(blocked: StatusCause | None) 
 
 def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
-    uri = "s3://results/vision/first/1234/"
-    assert applied(job, seen(continue_from=uri), Create).body == batch_job(job, INSTALLATION, uri)
+    found = ContinuedFrom(name="first", uri="s3://results/vision/first/1234/")
+    waits = seen(continued_from=found)
+    actions = plan(job, waits, INSTALLATION).actions
+    assert [type(one) for one in actions] == [ApplyStatus, Create], "the other one may be gone a moment later"
+    assert applied(job, waits, Create).body == batch_job(job, INSTALLATION, found.uri)
+    after = applied_status(actions)
+    assert after.continued_from == found
+    remembers = training_job(after, training=SPEC["training"] | {"continueFrom": {"name": "first"}})
+    assert steps(remembers, waits) == [Create]
+    assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
+    assert applied_status(refuse(job.metadata, after, "no", seen(), None).actions).continued_from == found
     begun = child(job, startTime=at(-9))
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
 

@@ -161,6 +161,10 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     assert (await state(SECOND))[:2] == ("Queued", "Queued")
     assert server.jobs["second"] == job
 
+    store.remove(JOBS, server.jobs.pop("second"))
+    assert (await state(SECOND))[:2] == ("Queued", "Queued"), "it remembers where the results are"
+    assert server.jobs["second"]["spec"]["template"] == job["spec"]["template"]
+
 
 class Replaced(ApiServer):
     """Somebody deletes the TrainingJob and makes it anew at the moment that an Event of its end is told."""
