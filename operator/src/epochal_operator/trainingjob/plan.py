@@ -353,7 +353,7 @@ def _writes(
 
 def _started(before: Status, observed: Observed) -> bool:
     """Returns whether a container of a TrainingJob has run, be it while nobody was there to say so."""
-    return before.start_time is not None or before.progress is not None or first_run(observed) is not None
+    return before.start_time is not None or before.progress is not None or first_run(before, observed) is not None
 
 
 def _is_overtaken(metadata: Metadata, before: Status) -> bool:

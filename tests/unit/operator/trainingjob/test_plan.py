@@ -452,6 +452,26 @@ def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
     assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
 
 
+def test_pods_that_never_ran_count_for_nothing_once_they_are_gone_either() -> None:
+    """A job whose image is missing is suspended: its Job counts the pod as failed, which goes once it is counted."""
+    status = Status()
+    for observed in (
+        seen(child(SUSPENDED), pod(waiting={"reason": "ImagePullBackOff"})),
+        seen(child(SUSPENDED), never_ran()),
+        seen(child(SUSPENDED, failed=1)),
+    ):
+        actions = plan(training_job(status, suspend=True), observed, INSTALLATION).actions
+        status = applied_status(actions) if actions else status
+        assert status.start_time is None
+    gone = seen(child(SUSPENDED, failed=1))
+    assert steps(training_job(status, suspend=True, backoffLimit=9, generation=2), gone) == [Delete]
+    another = seen(child(SUSPENDED, uid="another", failed=1))
+    ran = applied_status(plan(training_job(status, suspend=True), another, INSTALLATION).actions)
+    assert (ran.start_time, ran.unstarted) == (at(0), None)
+    refused = applied_status(refuse(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod()), None).actions)
+    assert refused.unstarted == status.unstarted
+
+
 def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> None:
     """A change of the spec came too late, and then somebody deleted the Job, or a queue took it back."""
     patched = seen(child(), running())
@@ -734,7 +754,7 @@ class World(RuleBasedStateMachine):
             case Delete():
                 assert self.child is not None
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
-                started = self.status.start_time is not None or first_run(self.observed()) is not None
+                started = self.status.start_time is not None or first_run(self.status, self.observed()) is not None
                 assert unqueued or not started
                 lives = any(alive(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
