@@ -43,6 +43,10 @@ class Seen:
     blocked: StatusCause | None = None
     held_until: datetime | None = None
 
+    def is_held(self, now: datetime) -> bool:
+        """Returns whether it is left as it is for now."""
+        return self.held_until is not None and now < self.held_until
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -75,6 +79,16 @@ class Observed:
     replacing: bool = False
     continued_from: ContinuedFrom | None = None
     others: tuple[Seen, ...] = ()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its Job is left as it is for now."""
+        return self.held_until is not None and self.now < self.held_until
+
+
+def is_going(child: Object) -> bool:
+    """Returns whether a child is being deleted."""
+    return child["metadata"].get("deletionTimestamp") is not None
 
 
 def lacks_pods(observed: Observed) -> float | None:

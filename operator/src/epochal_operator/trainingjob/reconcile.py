@@ -16,6 +16,18 @@ from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import PODS, Key, Resource, key_of
+from epochal_operator.trainingjob.actions import (
+    Action,
+    ApplyReportedStatus,
+    ApplyStatus,
+    Create,
+    Delete,
+    DeleteTrainingJob,
+    EmitEvent,
+    Patch,
+    Plan,
+    changes_child,
+)
 from epochal_operator.trainingjob.children import (
     Observed,
     Seen,
@@ -29,20 +41,7 @@ from epochal_operator.trainingjob.continue_from import predecessor_name, resolve
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, writers
 from epochal_operator.trainingjob.owned import CHILDREN, JOB, Child
-from epochal_operator.trainingjob.plan import (
-    Action,
-    ApplyReportedStatus,
-    ApplyStatus,
-    Create,
-    Delete,
-    DeleteTrainingJob,
-    EmitEvent,
-    Patch,
-    Plan,
-    changes_child,
-    plan,
-    refuse,
-)
+from epochal_operator.trainingjob.plan import plan, refuse
 from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import clean
