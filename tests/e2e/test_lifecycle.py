@@ -97,7 +97,7 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
     assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
     assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
 
-    # It is corrected in place, twice: the second mistake is found by the node.
+    # It is corrected in place, twice: the second mistake is found by the node, whose pod is gone by then.
     limits = {"nvidia.com/gpu": None, "memory": "3Gi"}
     namespace.patch({"image": "localhost/no-such-image:1", "resources": {"limits": limits}}, "five-gpus")
     wait(
@@ -105,8 +105,11 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
         lambda: "no-such-image" in namespace.condition("Ready", "five-gpus").get("message", ""),
         seconds=60,
     )
+    namespace.patch({"suspend": True}, "five-gpus")
+    namespace.wait_state("Suspended", name="five-gpus", seconds=60)
+    wait("its pod to be gone", lambda: left(namespace, "pods", "five-gpus") == [], seconds=60)
     assert "startTime" not in namespace.status("five-gpus")
-    namespace.patch({"image": None}, "five-gpus")
+    namespace.patch({"image": None, "suspend": False}, "five-gpus")
     namespace.complete("five-gpus")
     assert [event["reason"] for event in namespace.events("five-gpus")].count("SpecChanged") == 2
     assert namespace.condition("SpecApplied", "five-gpus") == {}
