@@ -159,8 +159,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
-    found, kept = _fitted_variables(start, model, facts.optimizer, versions, arrays)
-    _tell_of_optimizer(start, kept, starts_anew=variables.OPTIMIZER not in found)
+    found, carried = _fitted_variables(start, model, facts.optimizer, versions, arrays)
+    _tell_of_optimizer(start, carried, starts_anew=variables.OPTIMIZER not in found)
     try:
         lacking = learned.restore(model, state.variables.get(variables.LEARNED, []), arrays)
     except ValueError as error:
@@ -199,7 +199,7 @@ def _fitted_variables(
     optimizer: Mapping[str, Any],
     versions: Mapping[str, str],
     arrays: dict[str, Array],
-) -> tuple[dict[str, list[VariableState]], slots.Kept | None]:
+) -> tuple[dict[str, list[VariableState]], slots.Carried | None]:
     """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`.
 
     Returns:
@@ -208,7 +208,7 @@ def _fitted_variables(
     state = start.snapshot.state
     same = start.own or (start.best is None and state.facts.optimizer == optimizer)
     keeps_rate = not same and start.best is None and _but_rate(state.facts.optimizer) == _but_rate(optimizer)
-    here, there, kept = variables.groups(model), state.variables, None
+    here, there, carried = variables.groups(model), state.variables, None
     found = {variables.RANDOM: there.get(variables.RANDOM, [])}
     group = variables.MODEL
     try:
@@ -218,23 +218,23 @@ def _fitted_variables(
             if start.own:
                 found[group] = variables.arrange(there.get(group, []), here[group], group, arrays)
             else:
-                kept = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
-                found[group] = kept.described
+                carried = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
+                found[group] = carried.described
     except Different as error:
         raise _mismatch(start, str(error), _changed(state.versions, versions), group) from error
-    return found, kept
+    return found, carried
 
 
-def _tell_of_optimizer(start: Start, kept: slots.Kept | None, *, starts_anew: bool) -> None:
+def _tell_of_optimizer(start: Start, carried: slots.Carried | None, *, starts_anew: bool) -> None:
     """Logs what of the optimizer does not go over."""
     if start.best is not None:
         log.info("These are its best weights, not its last ones: the optimizer and the callbacks start anew.")
     elif starts_anew:
         log.info("The optimizer is not described as it was there: it starts anew.")
-    if kept is not None and kept.anew:
-        log.info("Trainable now, and not there: the optimizer starts anew for %s.", ", ".join(kept.anew))
-    if kept is not None and kept.frozen:
-        log.info("Trainable there, and not now: what the optimizer kept for %s is left out.", ", ".join(kept.frozen))
+    if carried is not None and carried.anew:
+        log.info("Trainable now, and not there: the optimizer starts anew for %s.", ", ".join(carried.anew))
+    if carried is not None and carried.frozen:
+        log.info("Trainable there, and not now: what the optimizer kept for %s is left out.", ", ".join(carried.frozen))
 
 
 def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
