@@ -174,6 +174,7 @@ class Fitting:
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
+            self.checks.start(start.snapshot.lost)
             self._put_back(start, files, scalars)
             progress.resume(start.snapshot)
             log.info("Going on from %s", start)
