@@ -231,6 +231,23 @@ def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> 
     assert_same(run(tmp_path / "resumed", start=start), whole)
 
 
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_without_the_best_weights_it_goes_on_and_keeps_the_best_of_those_that_are_there(
+    whole: Trained, tmp_path: Path, epoch: int
+) -> None:
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    taken = whole.at(Position(epoch=epoch))
+    assert taken.best is not None
+    store.write(taken)
+    (tmp_path / "job/checkpoints/files" / taken.best.file(tmp_path).sha256).unlink()
+    start = store.newest()
+    assert start is not None
+    assert start.lost == 1
+    best = max(whole.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
+    expected = replace(whole, best=(best, digest_after(best, tmp_path / "as it was")))
+    assert_same(run(tmp_path / "resumed", start=start), expected)
+
+
 def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path: Path) -> None:
     assert whole.best is not None
     epoch, kept = whole.best

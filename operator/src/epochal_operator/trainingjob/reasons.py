@@ -125,6 +125,7 @@ class Reason(StrEnum):
     METRIC_MISMATCH = "MetricMismatch"
     CHANCE_LEVEL = "ChanceLevel"
     VALIDATION_SEEN = "ValidationSeen"
+    BEST_LOST = "BestLost"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

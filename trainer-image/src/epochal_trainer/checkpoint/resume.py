@@ -81,7 +81,7 @@ def find(
         )
     store = other(training.continue_from.uri)
     try:
-        snapshot = store.newest()
+        snapshot = store.newest(best=False)
     except Failure as failure:
         raise Failure(failure.reason, f"{_FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
@@ -105,8 +105,8 @@ def find(
         )
     # What is best is told of this training's own epochs: others were judged by another monitor, loss or data perhaps.
     history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history[:trained]]
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history, best=None)
-    return Start(replace(goes_on, best=None), own=False, where=store.uri, best=best)
+    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history)
+    return Start(goes_on, own=False, where=store.uri, best=best)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:

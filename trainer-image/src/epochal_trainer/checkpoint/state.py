@@ -80,7 +80,8 @@ class FinishedEpoch(Part):
     learning_rate: float | None = None
     metrics: dict[Text, float]
     comparable: bool = True
-    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not."""
+    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not. Nor
+    may those from before the best weights were lost."""
 
     @classmethod
     def of(cls, epoch: Epoch) -> "FinishedEpoch":

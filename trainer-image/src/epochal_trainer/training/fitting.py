@@ -179,6 +179,7 @@ class Fitting:
             log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
+            self.checks.start(start.snapshot.lost)
             self._put_back(start, files, scalars)
             progress.resume(start.snapshot)
             log.info("Going on from %s", start)
