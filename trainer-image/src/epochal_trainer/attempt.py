@@ -174,6 +174,7 @@ class Attempt:
             start = checkpoint.find(
                 store,
                 spec.training,
+                jobs.recipe(job),
                 lambda uri: self._store_of(*self._place(uri, opened)),
                 lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
             )
@@ -205,6 +206,7 @@ class Attempt:
                 monitor=monitor,
                 keeps_best=self._keeps_best,
                 checks=self._checks,
+                recipe=jobs.recipe(job),
             )
 
             def on_epoch(epochs: Sequence[Epoch]) -> None:

@@ -111,7 +111,13 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (ENDED_EARLY, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
         (training_job(), seen(COMPLETE, SAYS_EARLY), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
         (STOPPED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "StoppedAfterEpoch"),
-        (training_job(), seen(COMPLETE, SAYS_STOPPED), "Complete", {"Ready", "Complete", "Finished"}, "StoppedAfterEpoch"),
+        (
+            training_job(),
+            seen(COMPLETE, SAYS_STOPPED),
+            "Complete",
+            {"Ready", "Complete", "Finished"},
+            "StoppedAfterEpoch",
+        ),
         (
             having_reported(finishAfterEpoch=4),
             seen(COMPLETE),

@@ -79,6 +79,7 @@ class Fitting:
         monitor: What tells the best epoch.
         keeps_best: Whether the weights of the best epoch are kept.
         checks: Takes what is trained.
+        recipe: Digest of all that the epochs follow from.
     """
 
     training: Training
@@ -92,6 +93,7 @@ class Fitting:
     monitor: Monitor
     keeps_best: bool
     checks: Checks
+    recipe: str
 
     def run(
         self,
@@ -134,6 +136,7 @@ class Fitting:
             optimizer=described_optimizer(training),
             data=data.digests,
             division=data.division,
+            recipe=self.recipe,
         )
         if start is not None and checkpoint.validates_on_trained(start, facts):
             facts = facts.model_copy(update={"seen": True})
