@@ -13,7 +13,7 @@ from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
-_LATER = ("class_weight", "monitor", "precision")
+_LATER = ("class_weight", "monitor", "precision", "stop_after_epoch")
 """Fields of spec.training that came later: a run of before one of them trained the very same as one without it."""
 
 
@@ -59,6 +59,13 @@ def digest(job: TrainingJob) -> str:
         data["validation"] = _unset(spec.data.validation, "stratify")
     later = {"data": data, "training": training}
     content = spec.model_dump_json(include={"network", "data", "training"}, exclude=later)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def recipe(job: TrainingJob) -> str:
+    """Returns the SHA-256 in hex of all that the epochs of a training follow from: trained by parts, it is the same."""
+    by_part = {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}
+    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=by_part, exclude_defaults=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

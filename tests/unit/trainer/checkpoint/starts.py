@@ -7,6 +7,7 @@ from epochal_trainer.checkpoint import Facts, Models, Start, Store, find
 from epochal_trainer.storage import FolderBucket
 
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
+RECIPE = "1" * 64
 URI = "s3://results/lab/old/1/"
 
 
@@ -27,6 +28,7 @@ def found(tmp_path: Path, spec: Training) -> Start | None:
     return find(
         store(tmp_path, "lab/new/2"),
         spec,
+        RECIPE,
         lambda uri: store(tmp_path, folder(uri)),
         lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
     )

@@ -33,7 +33,7 @@ from epochal_trainer.model import network
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.storage import FolderBucket
 
-from tests.unit.trainer.checkpoint.starts import FACTS, URI, found, store, training
+from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, store, training
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -142,7 +142,9 @@ def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -
         (tmp_path / "kept").rename(path)
     (uri,) = set(re.findall(r"s3://\S+/(?=[\s,])", caught.value.message))
     spec = training(uri=uri)
-    start = find(opened("lab/new/2"), spec, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")), none)
+    start = find(
+        opened("lab/new/2"), spec, RECIPE, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")), none
+    )
     assert start is not None
     assert start.snapshot.state.time == snapshot.state.time
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from epochal_api.training import Training
 from epochal_trainer.checkpoint import Snapshot
+from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.best import Monitor, best
 
-from tests.unit.trainer.checkpoint.starts import FACTS, URI, found, store, training
+from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, store, training
 
 Make = Callable[..., Snapshot]
 
@@ -74,3 +75,20 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
     assert own is not None
     assert own.snapshot.history == start.snapshot.history
     assert [epoch.number for epoch in own.snapshot.history] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("facts", "same"),
+    [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False), ({}, False)],
+    ids=["the same", "another", "not known"],
+)
+def test_what_was_best_stays_so_in_the_same_training_alone(
+    tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
+) -> None:
+    best = BestState(epoch=4, own=True, variables=[])
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    state = start.snapshot.state
+    assert (start.same, state.best is not None) == (same, same)
+    assert [epoch.comparable for epoch in state.history] == [same] * 4

@@ -340,7 +340,7 @@ def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
 
     monkeypatch.setattr(FolderBucket, "download", counted)
     everyone = [number + 1 for number in range(epoch)]
-    assert of_the_best(opened().newest(best=False)) == (epoch, None, None, everyone, None)
+    assert of_the_best(opened().newest(lambda _: False)) == (epoch, None, None, everyone, None)
     assert len(fetched) == 1
 
 

@@ -70,6 +70,9 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
+        if start.same:
+            start = replace(start, snapshot=start.snapshot.incomparable(), same=False)
+            state = start.snapshot.state
     found, carried = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     _tell_of_optimizer(start, carried, starts_anew=variables.OPTIMIZER not in found)
     try:

@@ -7,7 +7,7 @@ from epochal_api.training import Training
 
 from epochal_trainer.checkpoint.best_model import BestModel, Models
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import Position
+from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.lib.failures import Failure, bad_spec
 
@@ -23,12 +23,14 @@ class Start:
         own: Whether it is this training's own; else it is another's.
         where: Where the results lie that it belongs to.
         best: The model whose weights it takes, if those are not the ones of the snapshot.
+        same: Whether it is the same training, under another name: its epochs are as good as this one's own.
     """
 
     snapshot: Snapshot
     own: bool
     where: str
     best: BestModel | None = None
+    same: bool = False
 
     def __str__(self) -> str:
         state = self.snapshot.state
@@ -42,13 +44,14 @@ class Start:
 
 
 def find(
-    own: Store, training: Training, other: Callable[[str], Store], models: Callable[[str], Models]
+    own: Store, training: Training, recipe: str, other: Callable[[str], Store], models: Callable[[str], Models]
 ) -> Start | None:
     """Looks for what a training goes on from.
 
     Args:
         own: Its own checkpoints.
         training: How it is to be trained.
+        recipe: Digest of all that its epochs follow from.
         other: Opens the checkpoints of the training whose results lie at a URI.
         models: Opens the models of that training likewise.
 
@@ -70,9 +73,14 @@ def find(
             f"{FIELD}.name: found {training.continue_from.name!r}, which only a cluster can look up; outside of one "
             "give uri, the folder of the other training's results",
         )
+    wants_best = training.continue_from.from_ == "Best"
+
+    def is_same(facts: Facts) -> bool:
+        return facts.recipe == recipe and not wants_best
+
     store = other(training.continue_from.uri)
     try:
-        snapshot = store.newest(best=False)
+        snapshot = store.newest(lambda state: is_same(state.facts))
     except Failure as failure:
         raise Failure(failure.reason, f"{FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
@@ -82,7 +90,6 @@ def find(
             "results, as its status.results.uri says",
         )
     trained = snapshot.state.position.epoch
-    wants_best = training.continue_from.from_ == "Best"
     best = models(training.continue_from.uri).best(trained) if wants_best else None
     if best is not None:
         trained = best.epoch
@@ -94,7 +101,12 @@ def find(
             f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
             f"write {trained + epochs} to train {epochs} {more} more",
         )
-    # What is best is told of this training's own epochs: others were judged by another monitor, loss or data perhaps.
-    history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history[:trained]]
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history)
-    return Start(goes_on, own=False, where=store.uri, best=best)
+    if training.stop_after_epoch is not None and training.stop_after_epoch <= trained:
+        raise bad_spec(
+            "InvalidTraining",
+            f"spec.training.stopAfterEpoch: found {training.stop_after_epoch}, and {trained} epochs were trained in "
+            f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
+        )
+    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
+    same = is_same(snapshot.state.facts)
+    return Start(goes_on if same else goes_on.incomparable(), own=False, where=store.uri, best=best, same=same)

@@ -58,6 +58,8 @@ class Facts(Part):
 
     division: dict[str, Any] | None = None
     """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
+    recipe: Sha256 | None = None
+    """Digest of all that the epochs follow from, see job.recipe; None in a checkpoint of before this was written."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.best import Kept
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, BestState, Count, FileState, Part, Sha256
+from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, BestState, Count, FileState, Part, Sha256, State
 from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
@@ -93,14 +93,15 @@ class Store:
         """Where the results lie that the checkpoints belong to, which spec.training.continueFrom names."""
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
-    def newest(self, *, best: bool = True) -> Snapshot | None:
+    def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
         """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
 
         What nothing points to is used only if nothing else can be. One that is in order but for the file with the best
         weights is used without them: see Snapshot.without_best.
 
         Args:
-            best: Whether the best weights are wanted, which are in a file that may be as large as the checkpoint.
+            wants_best: Returns whether the best weights are wanted, which are in a file that may be as large as the
+                checkpoint.
 
         Returns:
             The checkpoint, with copies of its files; None if there is none.
@@ -115,7 +116,7 @@ class Store:
         for index, entry in enumerate(chain(pointed, self._beside(pointed))):
             uri = self._bucket.uri(self._prefix + entry.key)
             try:
-                snapshot = self._read(entry, best=best)
+                snapshot = self._read(entry, wants_best)
             except Unreadable as error:
                 log.warning("The checkpoint %s cannot be used: %s", uri, error)
                 faults.append(f"{uri}: {error}")
@@ -219,7 +220,7 @@ class Store:
         """Returns the names of all objects in the folder, relative to it."""
         return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
-    def _read(self, entry: Entry, *, best: bool) -> Snapshot:
+    def _read(self, entry: Entry, wants_best: Callable[[State], bool]) -> Snapshot:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "checkpoint"
             self._fetch(entry.key, path, entry.digest)
@@ -227,8 +228,10 @@ class Store:
         Snapshot(state, arrays).check()
         copies = {name: self._copy(file) for name, file in state.files.items() if name != BEST_FILE}
         snapshot = Snapshot(state, arrays, copies)
-        if not best or state.best is None or state.best.own:
-            return snapshot if best else snapshot.changed(best=None)
+        if not wants_best(state):
+            return snapshot.changed(best=None)
+        if state.best is None or state.best.own:
+            return snapshot
         try:
             return replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
         except Unreadable as error:
