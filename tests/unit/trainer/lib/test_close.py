@@ -7,7 +7,7 @@ from epochal_trainer.lib.close import MOST, close
     [
         ("Dens", ["Dense", "Conv2D"], ["Dense"]),
         ("dense", ["Dense", "DENSE", "Conv2D"], ["Dense", "DENSE"]),
-        ("Mnist", ["mnist", "MNIST-2"], ["mnist", "MNIST-2"]),
+        ("Mnist", ["mnist", "MNIST-2"], ["mnist"]),
         ("zzzz", ["Dense"], []),
         ("dense", ["EinsumDense", "Dense"], ["Dense"]),
         ("f1", ["AUC", "F1Score", "FBetaScore"], ["F1Score"]),

@@ -57,7 +57,7 @@ def test_wrong_optimizers(spec: Named, message: str) -> None:
     [
         ({"activation": "sofmax"}, "did you mean softmax"),
         ({"kernel_initializer": "glorot_unifrom"}, "did you mean glorot_uniform"),
-        ({"kernel_regularizer": "L3"}, "did you mean L"),
+        ({"kernel_regularizer": "L1L3"}, "did you mean L1L2"),
     ],
 )
 def test_what_keras_does_not_know_by_its_name_may_have_been_meant_otherwise(
