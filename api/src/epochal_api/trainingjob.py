@@ -112,7 +112,8 @@ def immutable(field: str) -> str:
     """
     return (
         f"spec.{field} cannot change once a container of the job has run, or it has ended. What still can: {_STILL}. "
-        "To train otherwise, create a new TrainingJob; with spec.training.continueFrom it goes on from this one"
+        "To train otherwise, delete it, whose results stay, and apply it again; or create one of another name, which "
+        "goes on from this one with spec.training.continueFrom"
     )
 
 

@@ -18,12 +18,14 @@ class Predecessor(NamedTuple):
         name: Its name.
         state: Its state, or None if there is no such TrainingJob.
         uri: Folder of its results, if it has any.
+        untrained: Whether it has failed before its training began: there is no checkpoint among its results.
         circle: TrainingJobs that go on from each other, the first one again at the end, if it waits for such.
     """
 
     name: str
     state: State | None = None
     uri: str | None = None
+    untrained: bool = False
     circle: tuple[str, ...] = ()
 
 
@@ -67,11 +69,16 @@ def predecessor(name: str, find: Find) -> Predecessor:
         return Predecessor(name)
     status = _status(document)
     uri = status.results.uri if status.results else None
-    return Predecessor(name, status.state or "Queued", uri, _circle(name, find))
+    return Predecessor(name, status.state or "Queued", uri, _is_untrained(status), _circle(name, find))
 
 
 def _status(document: Object) -> Status:
     return read_status(Status, document.get("status"))
+
+
+def _is_untrained(status: Status) -> bool:
+    told = status.progress
+    return status.state == "Failed" and told is not None and told.stage == "Loading" and told.epoch == told.step == 0
 
 
 _BEGUN = frozenset(STATES) - {"Queued"}
@@ -116,10 +123,11 @@ def results(before: Predecessor) -> ContinuedFrom | StatusCause:
             Reason.CONTINUE_FROM_UNFINISHED,
             f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
         )
-    if before.uri is None:
+    if before.uri is None or before.untrained:
+        lacks = "has failed before its training began" if before.untrained else f"is {state} and has stored no results"
         return StatusCause(
             Reason.CONTINUE_FROM_FAILED,
-            f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
+            f"It cannot go on from the TrainingJob {name}, which {lacks}: name another "
             f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
         )
     return ContinuedFrom(name=name, uri=before.uri)

@@ -43,6 +43,18 @@ def test_which_one_it_names(spec: dict[str, Any], name: str | None) -> None:
         (document({"state": "Running", "results": {"uri": URI}}), Predecessor("first", "Running", URI)),
         (document({"state": "Complete", "results": {"uri": URI}}), Predecessor("first", "Complete", URI)),
         (document({"state": "Failed"}, spec=None), Predecessor("first", "Failed")),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Loading"}}),
+            Predecessor("first", "Failed", URI, untrained=True),
+        ),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Loading", "epoch": 1}}),
+            Predecessor("first", "Failed", URI),
+        ),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Training"}}),
+            Predecessor("first", "Failed", URI),
+        ),
         (document({"state": "Failed", "attempt": "of another version"}), Predecessor("first", "Failed")),
     ],
 )
@@ -91,7 +103,8 @@ def test_a_long_row_of_those_that_wait_is_no_circle() -> None:
         (Predecessor("first", "Running", URI), "ContinueFromUnfinished", "the TrainingJob first, which is Running."),
         (Predecessor("first", "Suspended", URI), "ContinueFromUnfinished", "which is Suspended."),
         (Predecessor("first", "Failed"), "ContinueFromFailed", "first, which is Failed and has stored no results"),
-        (Predecessor("first", "Queued", None, ("a", "b", "a")), "ContinueFromCircular", "start: a -> b -> a (spec"),
+        (Predecessor("first", "Failed", URI, untrained=True), "ContinueFromFailed", "has failed before its training"),
+        (Predecessor("first", "Queued", circle=("a", "b", "a")), "ContinueFromCircular", "start: a -> b -> a (spec"),
     ],
 )
 def test_why_it_cannot_go_on_yet(before: Predecessor, reason: str, says: str) -> None:

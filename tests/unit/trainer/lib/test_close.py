@@ -7,8 +7,10 @@ from epochal_trainer.lib.close import MOST, close
     [
         ("Dens", ["Dense", "Conv2D"], ["Dense"]),
         ("dense", ["Dense", "DENSE", "Conv2D"], ["Dense", "DENSE"]),
-        ("Mnist", ["mnist", "MNIST-2"], ["mnist", "MNIST-2"]),
+        ("Mnist", ["mnist", "MNIST-2"], ["mnist"]),
         ("zzzz", ["Dense"], []),
+        ("dense", ["EinsumDense", "Dense"], ["Dense"]),
+        ("f1", ["AUC", "F1Score", "FBetaScore"], ["F1Score"]),
         ("Dense", [], []),
         ("", ["a"], []),
         ("ab1", ["ab2", "ab3", "ab4", "ab5"], ["ab5", "ab4", "ab3"]),

@@ -53,6 +53,26 @@ def test_wrong_optimizers(spec: Named, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ({"activation": "sofmax"}, "did you mean softmax"),
+        ({"kernel_initializer": "glorot_unifrom"}, "did you mean glorot_uniform"),
+        ({"kernel_regularizer": "L1L3"}, "did you mean L1L2"),
+    ],
+)
+def test_what_keras_does_not_know_by_its_name_may_have_been_meant_otherwise(
+    arguments: dict[str, str], meant: str
+) -> None:
+    with pytest.raises(InvalidObject, match=meant):
+        build(keras.layers, "Dense", {"units": 2, **arguments})
+
+
+def test_the_accuracy_that_suits_is_named_first() -> None:
+    with pytest.raises(InvalidObject, match="did you mean accuracy or Accuracy"):
+        named(keras.metrics, Named(name="acuracy"))
+
+
+@pytest.mark.parametrize(
     "value", [1, {"name": "Zeros"}, {"layer": "Danse"}, [{"layer": "Dense", "unit": 1}], "x" * 5_000]
 )
 def test_long_names_of_arguments_are_cut(value: object) -> None:

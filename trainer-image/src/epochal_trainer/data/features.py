@@ -53,7 +53,7 @@ def _advice(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if len(shape) == len(wanted) > 2 and (*shape[1:], shape[0]) == wanted:  # noqa: PLR2004 - an image has channels
         order = [*range(2, len(shape) + 1), 1]
         return f"{takes}, and {{layer: Permute, dims: {order}}} as the first layer, which moves the channels to the end"
-    if shape and shape == wanted[:-1]:
+    if shape and len(shape) == len(wanted) - 1 and (wanted[-1] == 1 or shape == wanted[:-1]):
         added = f"write spec.network.input.shape: {[*shape, 1]}: an axis of 1 is added"
         return f"the data have no axis of channels, so {added}"
     if math.prod(shape) == math.prod(wanted):

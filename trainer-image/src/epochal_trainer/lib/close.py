@@ -14,6 +14,8 @@ _CUTOFF = 0.6
 def close(name: str, known: Iterable[str]) -> list[str]:
     """Returns the known names that are most like one, in whichever case, the likest first; MOST at most.
 
+    If one differs in case alone, no other one is; if none is like it, those that begin like it are.
+
     Args:
         name: The name.
         known: Names that there are.
@@ -21,5 +23,8 @@ def close(name: str, known: Iterable[str]) -> list[str]:
     by_lower: dict[str, list[str]] = defaultdict(list)
     for each in known:
         by_lower[each.lower()].append(each)
+    if same := by_lower.get(name.lower()):
+        return same[:MOST]
     found = difflib.get_close_matches(name.lower(), by_lower, n=MOST, cutoff=_CUTOFF)
+    found = found or sorted(each for each in by_lower if name and each.startswith(name.lower()))
     return list(chain.from_iterable(by_lower[each] for each in found))[:MOST]

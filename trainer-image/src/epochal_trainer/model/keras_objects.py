@@ -25,6 +25,8 @@ from epochal_trainer import backend
 from epochal_trainer.lib.close import close
 from epochal_trainer.model.floats import as_float, floats
 
+ACCURACY = "accuracy"
+"""The metric that Keras makes one of its classes of, whichever suits loss and labels."""
 WRAPPED = "wrapped"
 """Stands for the argument of wrapper layers that Keras calls `layer`."""
 
@@ -61,6 +63,14 @@ LEARNED: Mapping[str, str] = {
 
 NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().FAULTS)
 """Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
+_IDENTIFIED: Mapping[str, ModuleType] = {
+    "activation": keras.activations,
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+"""Where Keras looks for what it calls so in "Could not interpret activation function identifier: sofmax"."""
+_UNKNOWN = re.compile(rf"Could not interpret ({'|'.join(_IDENTIFIED)})(?: function)? identifier: ([\w.]{{1,100}})")
 _SHOWN = 100
 """Characters of an argument or of its name that a message repeats."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -148,7 +158,8 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:  # Keras raises all kinds for arguments that it does not like
         given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
-        raise InvalidObject(f"{kind.__name__}({given}): {explain(error)}") from error
+        said = explain(error)
+        raise InvalidObject(f"{kind.__name__}({given}): {said}{_meant(said)}") from error
 
 
 def explain(error: Exception) -> str:
@@ -157,6 +168,17 @@ def explain(error: Exception) -> str:
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
+
+
+def _meant(said: str) -> str:
+    """Returns which name of Keras may have been meant by one that it says it does not know."""
+    unknown = _UNKNOWN.search(said)
+    return did_you_mean(unknown[2], _names(_IDENTIFIED[unknown[1]])) if unknown else ""
+
+
+def _names(module: ModuleType) -> list[str]:
+    """Returns what Keras looks up by name in a module: functions have names of their own, beside classes."""
+    return [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
 
 
 def _argument(kind: type, key: str) -> str:
@@ -215,7 +237,10 @@ def _find(module: ModuleType, name: str) -> type | None:
 
 
 def _unknown(module: ModuleType, name: str) -> str:
-    return f"{module.__name__} has no {name!r}{_alternatives(name, sorted(set(_classes(module)) - set(_REFUSED)))}"
+    # Which of its accuracies suits, Keras finds out by itself.
+    suits = [ACCURACY] if module is keras.metrics else []
+    known = [*suits, *sorted(set(_classes(module)) - set(_REFUSED))]
+    return f"{module.__name__} has no {name!r}{_alternatives(name, known)}"
 
 
 def _alternatives(name: str, known: Sequence[str]) -> str:
