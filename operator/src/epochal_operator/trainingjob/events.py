@@ -12,6 +12,7 @@ from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import failure, last_failure
+from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_status import duration, short
 from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
 
@@ -61,7 +62,7 @@ def spec_changed(metadata: Metadata) -> Event:
 def _events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
 ) -> Iterator[Event]:
-    yield from _outages(before, after, figures)
+    yield from _outages(before, after, observed, figures)
     yield from _warnings(before, after, figures)
     generation = str(metadata.generation)
     applied = get_condition(after.conditions, SPEC_APPLIED)
@@ -87,13 +88,13 @@ def _events(
         yield from _arrivals(ready, generation, observed)
 
 
-def _outages(before: Status, after: Status, figures: ReportedStatus) -> Iterator[Event]:
+def _outages(before: Status, after: Status, observed: Observed, figures: ReportedStatus) -> Iterator[Event]:
     """Yields that the storage is waited for, once for each outage, and that it no longer is."""
     now, was = get_condition(after.conditions, STORAGE), get_condition(before.conditions, STORAGE)
     if now is None or (was and was.status == now.status and was.message == now.message):
         return
     waiting = figures.progress.waiting if figures.progress else None
-    if now.status == "False" and waiting:
+    if now.status == "False" and waiting and any(map(alive, observed.pods)):  # Else it does not go on by itself.
         note = f"The trainer waits for its storage, and goes on by itself. {now.reason}: {now.message}"
         yield _event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif now.status == "True" and was and was.status != "True" and after.state not in {"Complete", "Failed"}:

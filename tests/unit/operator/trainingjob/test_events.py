@@ -178,6 +178,7 @@ def waiting(since: str, message: str = "no answer", stage: str = "Training") -> 
     return reported_status(report(stage=stage, waiting=told), NOW)
 
 
+GAVE_UP = (training_job(), seen(child(), failed("a", 64, last_words("EndpointUnreachable", "tried for 30s"))))
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
 GOES_ON = reported_status(report(sequence=6), NOW)
 
@@ -209,6 +210,9 @@ GOES_ON = reported_status(report(sequence=6), NOW)
             [("Warning", "Restarting", "attempt 1")],
         ),
         (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
         (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
         (GOES_ON, GOES_ON, RUNNING[1], []),
     ],
