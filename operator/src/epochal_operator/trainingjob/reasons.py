@@ -139,6 +139,7 @@ class Reason(StrEnum):
     # Failures that the operator or the trainer sees. Only the first heals when the spec changes.
     INVALID_SPEC = "InvalidSpec", _STALLS
     OUT_OF_MEMORY = "OutOfMemory", _CRASH
+    MEMORY_LIMIT_TOO_LOW = "MemoryLimitTooLow"
     SCRATCH_FULL = "ScratchFull", _CRASH
 
     # Failures that the trainer sees.
