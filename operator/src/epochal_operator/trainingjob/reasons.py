@@ -91,7 +91,7 @@ class Reason(StrEnum):
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     SCHEDULING_GATED = "SchedulingGated", _GOES_ON
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
-    INVALID_IMAGE_NAME = "InvalidImageName"
+    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER

@@ -88,6 +88,8 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
         (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),
         (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
+        (training_job(), seen(child(), waits("InvalidImageName")), "Starting", {"Stalled"}, "InvalidImageName"),
+        (training_job(), seen(child(), going(waits("InvalidImageName"), 60)), "Starting", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
@@ -260,7 +262,49 @@ def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
 def test_a_job_that_waits_for_a_queue_names_it() -> None:
     ready = get_condition(status(QUEUED, seen(child(QUEUED))).conditions, "Ready")
     assert ready is not None
-    assert ready.message == "It waits until Kueue (queue gpus) lets its Job run."
+    assert ready.message == (
+        "It waits until Kueue (queue gpus) lets its Job run. If this lasts: is Kueue installed, and is there a LocalQueue "
+        "gpus in this namespace (spec.scheduling.queueName)?"
+    )
+
+
+def test_a_job_that_another_manager_lets_run_names_that() -> None:
+    managed = child(SUSPENDED)
+    managed["spec"]["managedBy"] = "example.com/controller"
+    ready = get_condition(status(training_job(), seen(managed)).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "It waits until example.com/controller lets its Job run."
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "message"),
+    [
+        ({}, "The pod digits-1 waits for the scheduler."),
+        (
+            {"schedulerName": "volcano"},
+            "The pod digits-1 waits for the scheduler. If this lasts: does a scheduler volcano run here "
+            "(spec.scheduling.schedulerName)?",
+        ),
+    ],
+)
+def test_a_scheduler_that_may_not_be_there_is_named(scheduling: dict[str, str], message: str) -> None:
+    job = training_job(scheduling=scheduling)
+    ready = get_condition(status(job, seen(child(), pod(node=None))).conditions, "Ready")
+    assert ready is not None
+    assert (ready.reason, ready.message) == ("Queued", message)
+
+
+@pytest.mark.parametrize(
+    ("job", "names"),
+    [
+        (training_job(), "imageRegistry and trainerImage of Epochal's chart: must"),
+        (training_job(image="example.com/mine:1"), "spec.image: must"),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_the_specs_or_the_charts(job: TrainingJob, names: str) -> None:
+    ready = get_condition(status(job, seen(child(), waits("ErrImagePull"))).conditions, "Ready")
+    assert ready is not None
+    assert names in ready.message
 
 
 def test_a_pod_that_is_taken_away_says_why() -> None:

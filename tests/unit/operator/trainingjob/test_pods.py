@@ -41,20 +41,12 @@ def held(reason: str, message: str) -> dict[str, Any]:
             StatusCause(Reason.UNSCHEDULABLE, "The pod cannot be scheduled: 0/1 nodes are available"),
         ),
         (
-            waits("CreateContainerConfigError", 'secret "nope" not found'),
-            StatusCause(Reason.CREATE_CONTAINER_CONFIG_ERROR, 'The trainer cannot start: secret "nope" not found'),
+            waits("CreateContainerError", "no device"),
+            StatusCause(Reason.CREATE_CONTAINER_ERROR, "The trainer cannot start: no device"),
         ),
         (
-            waits("ErrImagePull", "not found"),
-            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: not found"),
-        ),
-        (
-            waits("ImagePullBackOff", "later"),
-            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: later"),
-        ),
-        (
-            waits("InvalidImageName"),
-            StatusCause(Reason.INVALID_IMAGE_NAME, "The trainer cannot start: InvalidImageName"),
+            waits("CreateContainerError"),
+            StatusCause(Reason.CREATE_CONTAINER_ERROR, "The trainer cannot start: CreateContainerError"),
         ),
         (
             waits("ErrImageNeverPull", "not there"),
@@ -76,6 +68,15 @@ def held(reason: str, message: str) -> dict[str, Any]:
 )
 def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None:
     assert waiting(one) == cause
+
+
+def test_an_image_that_is_not_there_is_named() -> None:
+    one = waits("ErrImagePull", "not\x1bfound")
+    one["status"]["containerStatuses"][0]["image"] = "example.com/trainer:1\x07"
+    cause = waiting(one, own_image=True)
+    assert cause is not None
+    assert cause.message.startswith("The trainer cannot start: not found. spec.image: ")
+    assert "found 'example.com/trainer:1'" in cause.message
 
 
 @pytest.mark.parametrize(
