@@ -160,8 +160,8 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         (
             "resources.limits",
             {"memory": "281Mi"},
-            "spec.resources.limits: memory must be at least 282Mi, which Keras with TensorFlow takes before it reads any "
-            "data, found '281Mi'",
+            "spec.resources.limits: memory must be at least 282Mi, which Keras with TensorFlow takes before it reads "
+            "any data, found '281Mi'",
         ),
         ("resources.limits", {"memory": 700}, "found '700'; did you forget the unit, such as Mi or Gi?"),
         ("resources.limits", {"memory": "512m"}, "found '512m'; did you forget the unit, such as Mi or Gi?"),

@@ -45,14 +45,14 @@ def cannot_start(word: str, said: str, image: str, *, own_image: bool | None) ->
 def _remedy(reason: str, said: str, image: str, whose: str) -> str:
     if reason == Reason.IMAGE_PULL_BACK_OFF:
         return (
-            f"{whose}: must name an image that there is, in a registry that the node reaches, found {image!r}. Where the "
-            "registry asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
+            f"{whose}: must name an image that there is, in a registry that the node reaches, found {image!r}. Where "
+            "that asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
         )
     if reason == Reason.INVALID_IMAGE_NAME:
         return f"{whose}: must be a name such as registry.example.com/team/trainer:1.0, found {image!r}."
     if found := _SECRET.search(said) or _KEY.search(said):
         return (
-            f"spec.storage.secretRef: the Secret {found[1]} must exist in the TrainingJob's namespace and have the keys "
-            "accessKey and secretKey."
+            f"spec.storage.secretRef: the Secret {found[1]} must exist in the TrainingJob's namespace and have the "
+            "keys accessKey and secretKey."
         )
     return ""

@@ -263,8 +263,8 @@ def test_a_job_that_waits_for_a_queue_names_it() -> None:
     ready = get_condition(status(QUEUED, seen(child(QUEUED))).conditions, "Ready")
     assert ready is not None
     assert ready.message == (
-        "It waits until Kueue (queue gpus) lets its Job run. If this lasts: is Kueue installed, and is there a LocalQueue "
-        "gpus in this namespace (spec.scheduling.queueName)?"
+        "It waits until Kueue (queue gpus) lets its Job run. If this lasts: is Kueue installed, and is there a "
+        "LocalQueue gpus in this namespace (spec.scheduling.queueName)?"
     )
 
 

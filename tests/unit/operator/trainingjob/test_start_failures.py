@@ -5,12 +5,12 @@ from epochal_operator.trainingjob.reasons import Foreign, Reason
 from epochal_operator.trainingjob.start_failures import cannot_start
 
 SECRET = (
-    "spec.storage.secretRef: the Secret minio-creds must exist in the TrainingJob's namespace and have the keys accessKey "
-    "and secretKey."
+    "spec.storage.secretRef: the Secret minio-creds must exist in the TrainingJob's namespace and have the keys "
+    "accessKey and secretKey."
 )
 PULL = (
-    "must name an image that there is, in a registry that the node reaches, found 'example.com/trainer:1'. Where the "
-    "registry asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
+    "must name an image that there is, in a registry that the node reaches, found 'example.com/trainer:1'. Where "
+    "that asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
 )
 NAME = "must be a name such as registry.example.com/team/trainer:1.0, found 'example.com/trainer:1'."
 
