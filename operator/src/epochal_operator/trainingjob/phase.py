@@ -17,6 +17,7 @@ from epochal_operator.trainingjob.failures import (
     no_more_follows,
 )
 from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
+from epochal_operator.trainingjob.own_fields import in_its_own_fields
 from epochal_operator.trainingjob.pods import alive, clean, ends_by, lost, running, waiting
 from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
@@ -166,7 +167,8 @@ def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | No
     if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
         return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_if_it_lasts(child)}")
     if observed.refusal:
-        return StatusCause(Reason.POD_REFUSED, clean(f"Its pod cannot be created: {observed.refusal}"))
+        said = in_its_own_fields(clean(observed.refusal))
+        return StatusCause(Reason.POD_REFUSED, f"Its pod cannot be created: {said}")
     return None if observed.pods else StatusCause(Reason.QUEUED, "Its Job has no pod yet.")
 
 

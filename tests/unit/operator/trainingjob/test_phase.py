@@ -240,11 +240,18 @@ def test_the_scheduler_is_quoted() -> None:
 
 @pytest.mark.parametrize("pods", [(), (failed(),)])
 def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
-    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="exceeded quota: gpus"))
+    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="denied by a policy"))
     ready = get_condition(result.conditions, "Ready")
     assert result.state == "Queued"
     assert ready is not None
-    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: denied by a policy")
+
+
+def test_why_there_is_no_pod_is_told_in_fields_of_the_spec() -> None:
+    refusal = 'pods "digits-1" is forbidden: no PriorityClass with name high was found'
+    ready = get_condition(status(training_job(), seen(child(startTime=at(-9)), refusal=refusal)).conditions, "Ready")
+    assert ready is not None
+    assert f"{refusal}. spec.scheduling.priorityClassName: must be a PriorityClass" in ready.message
 
 
 def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
