@@ -11,6 +11,7 @@ from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import immutable
 from epochal_operator.trainingjob.job import batch_job
 
+from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT
 from tests.unit.operator.objects import INSTALLATION, training_job
 
@@ -221,6 +222,16 @@ def test_selectors_find_the_operator(render: Render) -> None:
     monitor = rendered.one("ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= rendered.one("Service")["metadata"]["labels"].items()
     assert monitor["endpoints"] == [{"port": "metrics", "interval": "15s", "honorLabels": True}]
+
+
+def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
+    (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
+    service = render().one("Service")
+    assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
+    ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
+    assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
 
 
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:

@@ -1,0 +1,25 @@
+"""What docs/operations.md has whoever runs Epochal copy."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.kit.documents import blocks
+
+(SCRAPE,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+(JOB,) = yaml.safe_load(SCRAPE.text)["scrape_configs"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_the_scrape_config(tmp_path: Path) -> None:
+    file = tmp_path / "prometheus.yml"
+    file.write_text(SCRAPE.text)
+    check = subprocess.run(["promtool", "check", "config", file], capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stderr
+
+
+def test_labels_of_training_jobs_win_over_those_of_the_target() -> None:
+    assert JOB["honor_labels"] is True
