@@ -1,5 +1,6 @@
 """Which transitions are Events."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -133,6 +134,36 @@ def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -
     now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
     found = events(METADATA, was, now, observed, ReportedStatus())
     assert [(one.type, one.reason) for one in found] == expected
+
+
+RESUMED_JOB = child(startTime=at(-9))
+"""A Job that was suspended and resumed 9 seconds ago, while its pod of before still ended."""
+OF_BEFORE = going(failed("a", 143))
+QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(-9))
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(RESUMED_JOB, OF_BEFORE), []),
+        (seen(RESUMED_JOB, going(failed("a", 137))), []),
+        (seen(RESUMED_JOB, OF_BEFORE, running("b", age=5)), ["Started"]),
+        (seen(RESUMED_JOB, pod("b", age=5)), []),
+        (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
+        (seen(RESUMED_JOB, going(failed("a", 143, age=5))), ["Restarting"]),
+        (seen(child(startTime=at(-99)), OF_BEFORE), ["Restarting"]),
+        (seen(child(startTime=at(-99)), pod("b", age=5)), ["Restarting"]),
+        (seen(QUEUED_JOB, OF_BEFORE), ["Restarting"]),
+    ],
+)
+def test_a_suspension_that_was_taken_back_before_the_pod_had_ended_is_no_warning(
+    observed: Any, expected: list[str]
+) -> None:
+    told = reported_status(report(), NOW - timedelta(seconds=30))
+    was = status(training_job(told), STOPPING[1])
+    now = status(training_job(Status(**dict(was) | dict(told))), observed)
+    found = events(METADATA, Status(**dict(was) | dict(told)), now, observed, told)
+    assert [one.reason for one in found] == expected
 
 
 def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
