@@ -1,6 +1,7 @@
 """Where a TrainingJob is in its life, as its children show: its state in one word, and why."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
@@ -18,7 +19,7 @@ from epochal_operator.trainingjob.failures import (
 )
 from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
 from epochal_operator.trainingjob.own_fields import in_its_own_fields
-from epochal_operator.trainingjob.pods import alive, clean, ends_by, lost, running, waiting
+from epochal_operator.trainingjob.pods import STUCK_SECONDS, alive, clean, ends_by, lost, running, stuck_at, waiting
 from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
@@ -148,7 +149,7 @@ def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
     name = pod["metadata"]["name"]
     if alive(pod):
         ends = _on_its_way_out(pod, observed, suspend=desired.suspend)
-        result = _of_living(desired, before, pod)
+        result = _of_living(desired, before, pod, observed.now)
         return result if ends is None else result._replace(cause=ends, stalled=False)
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
@@ -179,12 +180,16 @@ def _if_it_lasts(child: Mapping[str, Any]) -> str:
     return f" If this lasts: {there}" if queue else ""
 
 
-def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any]) -> Phase:
+def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
         return _of_trainer(name, node, reported_since(before, since))
     if (cause := waiting(pod, own_image=desired.own_image)) is not None:
         return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls)
+    if node and (late := stuck_at(pod)) is not None and late <= now:
+        unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"
+        why = f"What is in the way: kubectl describe pod {name}"
+        return Phase("Starting", StatusCause(Reason.POD_NOT_READY, f"{unready} {STUCK_SECONDS:.0f} s. {why}"))
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
     if desired.scheduler:

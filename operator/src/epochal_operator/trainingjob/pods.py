@@ -18,6 +18,8 @@ MAX_MESSAGE = 4096
 """Bytes of a message that come from elsewhere: a log's end, another component's error."""
 LOST_SECONDS = 15.0
 """How long after a pod was to end at the latest its node may take to say that it has."""
+STUCK_SECONDS = 120.0
+"""How long a node may take to make volumes and network of a pod ready: it pulls no image meanwhile."""
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
@@ -105,6 +107,18 @@ def lost_at(pod: Object) -> datetime | None:
     """Returns when a pod that is ending counts as lost with its node, or None if it is not ending."""
     deadline = ends_by(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
+
+
+def stuck_at(pod: Object) -> datetime | None:
+    """Returns when a pod counts as stuck whose node has not made it ready for containers, or None if it has.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
+    """
+    unready = condition_of(pod, "PodReadyToStartContainers", "False")
+    since = unready and unready.get("lastTransitionTime")
+    if not since or not alive(pod) or started(pod) or not pod["spec"].get("nodeName"):
+        return None
+    return datetime.fromisoformat(since) + timedelta(seconds=STUCK_SECONDS)
 
 
 def lost(pod: Object, now: datetime) -> bool:

@@ -95,6 +95,7 @@ class Reason(StrEnum):
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
+    POD_NOT_READY = "PodNotReadyToStart", _CLUSTER
     NODE_LOST = "NodeLost", _CLUSTER._replace(trainer_runs=True)
     STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, trainer_runs=True)
 

@@ -29,6 +29,7 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    unready,
     unscheduled,
     waits,
 )
@@ -83,6 +84,8 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), unready(-119)), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), unready(-120)), "Starting", set(), "PodNotReadyToStart"),
         (training_job(), seen(child(), unscheduled("Insufficient cpu")), "Queued", {"Ready"}, "Unschedulable"),
         (training_job(), seen(child(startTime=at(-9)), refusal="quota"), "Queued", set(), "PodRefused"),
         (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
@@ -228,6 +231,15 @@ def test_a_training_that_is_about_to_finish_says_when() -> None:
     over = get_condition(status(ENDED_EARLY, seen(COMPLETE, succeeded())).conditions, "Complete")
     assert over is not None
     assert "finished early, after epoch 4 of 10, as spec.finish asked" in over.message
+
+
+def test_a_node_that_does_not_make_a_pod_ready_is_named_and_what_to_do() -> None:
+    ready = get_condition(status(training_job(), seen(child(), unready(-300))).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == (
+        "The node node-1 has not made the volumes and the network of the pod digits-1 ready for 120 s. What is in the "
+        "way: kubectl describe pod digits-1"
+    )
 
 
 def test_the_scheduler_is_quoted() -> None:

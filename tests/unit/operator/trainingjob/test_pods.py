@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 from epochal_operator.trainingjob import pods
-from epochal_operator.trainingjob.pods import LOST_SECONDS, alive, in_order, lost, lost_at, started, waiting
+from epochal_operator.trainingjob.pods import (
+    LOST_SECONDS,
+    STUCK_SECONDS,
+    alive,
+    in_order,
+    lost,
+    lost_at,
+    started,
+    stuck_at,
+    waiting,
+)
 from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 
 from tests.unit.operator.objects import (
@@ -17,6 +27,7 @@ from tests.unit.operator.objects import (
     running,
     succeeded,
     true,
+    unready,
     unscheduled,
     waits,
     without_container,
@@ -148,3 +159,13 @@ def test_when_a_pod_that_is_ending_counts_as_lost() -> None:
     assert lost_at(going(running(), 60)) == NOW + timedelta(seconds=60 + LOST_SECONDS)
     assert lost_at(running()) is None
     assert lost_at(going(failed(), 60)) is None
+
+
+def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
+    assert stuck_at(unready(-5)) == NOW + timedelta(seconds=STUCK_SECONDS - 5)
+    ready = unready(-5)
+    ready["status"]["conditions"][0]["status"] = "True"
+    ended = unready(-5)
+    ended["status"] |= failed()["status"] | {"conditions": ended["status"]["conditions"]}
+    for other in (ready, ended, pod(), waits("ContainerCreating"), running(), failed()):
+        assert stuck_at(other) is None
