@@ -40,8 +40,6 @@ FAILURES_PER_SECOND = 1
 """Reports of one address that may turn out to be refused: of any more, the API server is not asked whose they are."""
 ADDRESSES = 10_000
 """Addresses whose failures are kept."""
-UNSERVED = 1_000
-"""Namespaces that are not served of which the log tells, each once."""
 BODY_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 LATE_SECONDS = 15.0
@@ -155,11 +153,9 @@ class ProgressEndpoint:
         self, kube: Kube, metrics: ReportMetrics, writes_per_second: float, namespaces: tuple[str, ...] = ()
     ) -> None:
         self._kube = kube
-        self._namespaces = namespaces
-        self._unserved = set[str]()
         self._metrics = metrics
         self._auth = PodAuth(kube, TOKEN_AUDIENCE)
-        self._access = ReporterAccess(kube)
+        self._access = ReporterAccess(kube, namespaces)
         self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
         self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
         self._budget = Budget(writes_per_second)
@@ -242,24 +238,12 @@ class ProgressEndpoint:
         # By pod and not by path: nobody can use up what another pod may send.
         if wait := self._rate.wait(identity.pod_uid or identity.username):
             raise Refusal(429, f"at most {PER_SECOND} report a second, and {BURST} at once", wait)
-        self._check_served(identity.namespace)
+        if not self._access.serves(identity.namespace):
+            raise Refusal(403, f"the namespace {identity.namespace} is not served (watchNamespaces of Epochal's chart)")
         owner = await self._access.job(identity)
         if owner is None or (identity.namespace, owner.name) != (namespace, name):
             raise _forbidden()
         return identity.pod_uid, owner
-
-    def _check_served(self, namespace: str) -> None:
-        """Makes sure that a namespace is served: of any other, the API server would not tell whose a pod is."""
-        if not self._namespaces or namespace in self._namespaces:
-            return
-        if namespace not in self._unserved and len(self._unserved) < UNSERVED:
-            self._unserved.add(namespace)
-            _log.warning(
-                "reports from the namespace %s are refused, which is not served (watchNamespaces of the chart): its "
-                "trainings go on to their end, and their statuses stay as they are",
-                namespace,
-            )
-        raise Refusal(403, f"the namespace {namespace} is not served (watchNamespaces of Epochal's chart)")
 
     async def _apply(self, report: Report, job: Object) -> None:
         metadata = job["metadata"]
