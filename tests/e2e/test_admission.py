@@ -69,6 +69,15 @@ def test_a_limit_whose_unit_was_forgotten_fails_without_a_pod(namespace: Namespa
     assert namespace.pods("no-unit") == []
 
 
+def test_a_resource_that_there_is_not_is_told_in_the_fields_of_the_spec(namespace: Namespace) -> None:
+    namespace.apply(digits("bare-gpu", resources={"limits": {"gpu": 1}}))
+    wait("the refusal", lambda: namespace.condition("Ready", "bare-gpu").get("reason") == "JobRejected", seconds=20)
+    message = namespace.condition("Ready", "bare-gpu")["message"]
+    assert "spec.resources.limits[gpu]: " in message
+    assert "spec.template" not in message
+    assert message.endswith("Did you mean nvidia.com/gpu, in spec.resources.limits?")
+
+
 def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> None:
     layers = [{"layer": "Dense", "units": 10, "name": f"layer_{index}_{'x' * 100}"} for index in range(1000)]
     namespace.apply(digits("too-large", network__layers=layers))

@@ -101,6 +101,7 @@ def test_a_missing_secret_is_named_and_the_job_starts_once_it_is_there(namespace
     assert namespace.status("no-secret")["state"] == "Starting"
     ready = namespace.condition("Ready", "no-secret")
     assert (ready["status"], ready["reason"]) == ("False", "CreateContainerConfigError")
+    assert "spec.storage.secretRef: the Secret later must exist" in ready["message"]
     wide = kubectl("get", "tj", "no-secret", "--namespace", namespace.name, "--output", "wide")
     assert "REASON" in wide
     assert "CreateContainerConfigError" in wide

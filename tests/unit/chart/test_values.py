@@ -36,7 +36,7 @@ Render = Callable[..., Any]
         ({"metricLabels": ["te am"]}, "at '/metricLabels/0'"),
         ({"metricLabels": ["a' || 'a"]}, "at '/metricLabels/0'"),
         *(
-            ({"metricLabels": ["team", label]}, f"metricLabels: must hold labels that are anybody's to give, found {label},")
+            ({"metricLabels": ["team", label]}, f"metricLabels: must hold labels that are anybody's to give, found {label}")
             for label in ("job-name", "app.kubernetes.io/name", "epochal.dev/trainingjob")
         ),
         ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which are both called label_a_b"),
@@ -103,7 +103,7 @@ def test_requests_up_to_their_limits_pass(render: Render, requests: Any, limits:
             {"requests": {"cpu": "200m"}, "limits": {"cpu": "0.1"}},
             "resources.requests.cpu: must be at most resources.limits.cpu, found 200m and 0.1",
         ),
-        ({"limits": {"cpu": "50m"}}, "resources.requests.cpu: must be at most resources.limits.cpu, found 100m and 50m"),
+        ({"limits": {"cpu": "50m"}}, "requests.cpu: must be at most resources.limits.cpu, found 100m and 50m"),
         ({"requests": {"memory": "1Gi"}, "limits": {"memory": "1G"}}, "resources.requests.memory: must be at most"),
         (
             {"requests": {"memory": 0}, "limits": {"memory": 512}},

@@ -15,7 +15,10 @@ _OWN = (
 )
 """Where fields of a TrainingJob stand in its Job, or in a pod, and where they stand in it."""
 _REMEDIES = (
-    (re.compile(r"\bresources\.(?:limits|requests)\[gpus?\]"), "Did you mean nvidia.com/gpu, in spec.resources.limits?"),
+    (
+        re.compile(r"\bresources\.(?:limits|requests)\[gpus?\]"),
+        "Did you mean nvidia.com/gpu, in spec.resources.limits?",
+    ),
     (
         re.compile(r"error looking up service account"),
         "spec.serviceAccountName: must be a ServiceAccount of the TrainingJob's namespace.",
@@ -28,7 +31,10 @@ _REMEDIES = (
         re.compile(r"RuntimeClass \S+ not found"),
         "spec.scheduling.runtimeClassName: must be a RuntimeClass of the cluster (kubectl get runtimeclasses).",
     ),
-    (re.compile(r"failed quota: .*must specify"), "spec.resources: must say how much it takes of what the quota counts."),
+    (
+        re.compile(r"failed quota: .*must specify"),
+        "spec.resources: must say how much it takes of what the quota counts.",
+    ),
     (
         re.compile(r"exceeded quota: .*requested: \S*(?:limits\.|requests\.|cpu=|memory=|storage=)"),
         "It waits until others give back as much of the quota as spec.resources asks for, or until that asks for less.",

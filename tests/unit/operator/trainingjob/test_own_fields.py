@@ -44,7 +44,7 @@ def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
             "spec.scheduling.runtimeClassName: must be",
         ),
         (
-            'pods "a" is forbidden: exceeded quota: b, requested: pods=1,requests.cpu=1, used: requests.cpu=4, limited: 4',
+            'pods "a" is forbidden: exceeded quota: b, requested: pods=1,requests.cpu=1, used: pods=1,requests.cpu=4',
             "It waits until others give back as much of the quota as spec.resources asks for",
         ),
         (

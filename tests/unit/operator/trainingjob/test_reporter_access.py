@@ -104,7 +104,7 @@ async def test_the_api_server_is_asked_once() -> None:
 async def test_a_yes_holds_for_a_minute(seconds: float, asked: int) -> None:
     now = [0.0]
     cluster = Cluster()
-    known = ReporterAccess(cast("Kube", cluster), lambda: now[0])
+    known = ReporterAccess(cast("Kube", cluster), clock=lambda: now[0])
     assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
     cluster.asked.clear()
     cluster.pods.clear()
