@@ -1,5 +1,6 @@
 """Suspend and resume, deletion, deadlines, time to live, GPUs."""
 
+import time
 from typing import Any
 
 from tests.kit.jobs import Namespace, digits
@@ -25,6 +26,16 @@ def test_suspend_frees_the_pod_and_resume_finishes_the_job(namespace: Namespace)
     status = namespace.complete("pause")
     assert status["progress"]["epoch"] == 60
     assert namespace.condition("Suspended", "pause")["status"] == "False"
+
+
+def test_one_that_is_suspended_as_its_container_begins_does_not_train_on(namespace: Namespace) -> None:
+    """Three moments: one of them mostly comes before Python can take a signal."""
+    for tenths in (3, 4, 5):
+        name = f"at-once-{tenths}"
+        namespace.apply(digits(name, **LONG))
+        time.sleep(tenths / 10)
+        namespace.patch({"suspend": True}, name)
+        namespace.wait_state("Suspended", name=name, seconds=60)
 
 
 def test_a_job_born_suspended_has_no_pod_until_it_is_resumed(namespace: Namespace) -> None:
