@@ -36,7 +36,7 @@ Render = Callable[..., Any]
         ({"metricLabels": ["te am"]}, "at '/metricLabels/0'"),
         ({"metricLabels": ["a' || 'a"]}, "at '/metricLabels/0'"),
         *(
-            ({"metricLabels": ["team", label]}, f"metricLabels: must hold labels that are anybody's to give, found {label}")
+            ({"metricLabels": ["team", label]}, f"must hold labels that are anybody's to give, found {label}, by which")
             for label in ("job-name", "app.kubernetes.io/name", "epochal.dev/trainingjob")
         ),
         ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which are both called label_a_b"),

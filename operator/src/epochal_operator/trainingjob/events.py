@@ -155,7 +155,7 @@ _TOLD_TO_END = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
 
 
 def _went_on_after(time: str | None, child: Mapping[str, Any]) -> bool:
-    """Returns whether a Job was suspended and goes on since a time (RFC 3339): what ended then ended as it was asked to.
+    """Returns whether a Job was suspended and goes on since a time (RFC 3339): what ran then ended as it was asked to.
 
     A Job starts anew when it is resumed, and at no other time. Where a queue starts and stops it, nobody asked for it.
     """
