@@ -97,6 +97,12 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
     return cannot_start(word, said, image, own_image=own_image)
 
 
+def lacks_image(pod: Object) -> bool:
+    """Returns whether a pod does not start since its image is not there, or cannot be."""
+    cause = waiting(pod)
+    return cause is not None and cause.reason in {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME}
+
+
 def ends_by(pod: Object) -> datetime | None:
     """Returns by when a pod that was told to end has to have ended, or None if it was not told."""
     deadline = pod["metadata"].get("deletionTimestamp")

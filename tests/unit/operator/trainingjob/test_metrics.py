@@ -232,7 +232,7 @@ def test_a_new_job_counts_from_nothing() -> None:
 def test_what_a_job_does_not_say_is_an_empty_label() -> None:
     store = store_for([training_jobs(lambda: INSTALLATION, instance="test")])
     store.put(TRAINING_JOBS, document())
-    ((labels, _),) = samples(list(store.objects(TRAINING_JOBS)))["epochal_trainingjob_info"]
+    ((labels, _),) = samples(store.objects(TRAINING_JOBS))["epochal_trainingjob_info"]
     assert (labels["queue"], labels["framework"]) == ("", "")
 
 
