@@ -29,9 +29,7 @@ class ReporterAccess:
         clock: Returns the time in seconds.
     """
 
-    def __init__(
-        self, kube: Kube, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, kube: Kube, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
         self._namespaces = namespaces
         self._unserved = set[str]()

@@ -85,8 +85,8 @@ def compared(job: TrainingJob, observed: Observed, installation: Installation) -
 def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
     """Returns whether a Job is of another spec than the TrainingJob has now, and has not run a container yet.
 
-    For what has changed in the installation alone none gives up its place in the scheduler's queue, unless that is of no
-    use: its image may be what was mended.
+    For what has changed in the installation alone none gives up its place in the scheduler's queue, unless that is of
+    no use: its image may be what was mended.
 
     Args:
         job: The TrainingJob with its status so far.

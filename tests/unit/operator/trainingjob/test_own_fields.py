@@ -30,8 +30,7 @@ def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
     ("said", "remedy"),
     [
         (
-            'spec.template.spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource '
-            "type or fully qualified",
+            'spec.template.spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource',
             "Did you mean nvidia.com/gpu, in spec.resources.limits?",
         ),
         (

@@ -295,14 +295,16 @@ def test_a_job_that_another_manager_lets_run_names_that() -> None:
     assert ready.message == "It waits until example.com/controller lets its Job run."
 
 
+UNSCHEDULED = "The pod digits-1 waits for the scheduler."
+
+
 @pytest.mark.parametrize(
     ("scheduling", "message"),
     [
-        ({}, "The pod digits-1 waits for the scheduler."),
+        ({}, UNSCHEDULED),
         (
             {"schedulerName": "volcano"},
-            "The pod digits-1 waits for the scheduler. If this lasts: does a scheduler volcano run here "
-            "(spec.scheduling.schedulerName)?",
+            f"{UNSCHEDULED} If this lasts: does a scheduler volcano run here (spec.scheduling.schedulerName)?",
         ),
     ],
 )

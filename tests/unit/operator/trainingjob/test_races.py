@@ -306,8 +306,9 @@ async def test_a_job_that_is_refused_is_told_in_the_fields_of_its_training_job(w
     world.server.faults.append(Fault("create", "jobs", status=422, message=said))
     world.tell()
     await world.reconcile()
-    assert 'is invalid: spec.resources.limits[gpu]: Invalid value: "gpu". Did you mean nvidia.com/gpu' in (
-        world.condition("Ready")["message"]
+    assert (
+        'is invalid: spec.resources.limits[gpu]: Invalid value: "gpu". Did you mean nvidia.com/gpu'
+        in (world.condition("Ready")["message"])
     )
 
 
