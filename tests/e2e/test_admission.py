@@ -59,6 +59,25 @@ def test_a_network_that_is_no_graph_fails_without_a_pod(namespace: Namespace) ->
     assert namespace.pods("no-graph") == []
 
 
+def test_a_limit_whose_unit_was_forgotten_fails_without_a_pod(namespace: Namespace) -> None:
+    namespace.apply(digits("no-unit", resources={"limits": {"memory": "700"}}))
+    assert namespace.finish("no-unit", seconds=20)["state"] == "Failed"
+    failed = namespace.condition("Failed", "no-unit")
+    assert failed["reason"] == "InvalidSpec"
+    assert "spec.resources.limits: memory must be at least 282Mi" in failed["message"]
+    assert "found '700'; did you forget the unit, such as Mi or Gi?" in failed["message"]
+    assert namespace.pods("no-unit") == []
+
+
+def test_a_resource_that_there_is_not_is_told_in_the_fields_of_the_spec(namespace: Namespace) -> None:
+    namespace.apply(digits("bare-gpu", resources={"limits": {"gpu": 1}}))
+    wait("the refusal", lambda: namespace.condition("Ready", "bare-gpu").get("reason") == "JobRejected", seconds=20)
+    message = namespace.condition("Ready", "bare-gpu")["message"]
+    assert "spec.resources.limits[gpu]: " in message
+    assert "spec.template" not in message
+    assert message.endswith("Did you mean nvidia.com/gpu, in spec.resources.limits?")
+
+
 def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> None:
     layers = [{"layer": "Dense", "units": 10, "name": f"layer_{index}_{'x' * 100}"} for index in range(1000)]
     namespace.apply(digits("too-large", network__layers=layers))

@@ -1,18 +1,28 @@
 """What the job's pods take and where they may run."""
 
 import re
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
+from epochal_api.pod import LEAST_MEMORY
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
 LabelText = Annotated[str, StringConstraints(max_length=63)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 ResourceList = Annotated[dict[LabelKey, Quantity], Field(max_length=32)]
+_MIB = 2**20
+
+
+def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
+    limit = limits.get("memory")
+    if limit is not None and (found := number_of(limit)) < LEAST_MEMORY:
+        takes = f"{LEAST_MEMORY // _MIB}Mi, which Keras with TensorFlow takes before it reads any data"
+        unit = "; did you forget the unit, such as Mi or Gi?" if found < _MIB else ""
+        raise ValueError(f"memory must be at least {takes}, found {limit!r}{unit}")
+    return limits
 
 
 class Resources(Model):
@@ -20,20 +30,15 @@ class Resources(Model):
 
     requests: ResourceList = {}
     """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
-    limits: ResourceList = {}
-    """What the worker may not exceed. GPUs are asked for here: {nvidia.com/gpu: 1}."""
+    limits: Annotated[ResourceList, AfterValidator(_enough_memory)] = {}
+    """What the worker may not exceed, such as {memory: 4Gi}; of memory at least 282Mi, which Keras takes before it
+    reads any data. GPUs are asked for here: {nvidia.com/gpu: 1}."""
 
     @property
     def gpus(self) -> int:
         """How many GPUs (or slices of one) the worker asks for; no more than an integer of the API can say."""
         asked = sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
         return min(asked, 2**63 - 1)
-
-    @property
-    def most_memory(self) -> Decimal | None:
-        """Bytes of memory that the worker may take; None where it has no limit of its own."""
-        limit = self.limits.get("memory")
-        return None if limit is None else number_of(limit)
 
 
 class Toleration(Model):

@@ -73,7 +73,7 @@ class ConfigMapKeyRef(Model):
     name: ObjectName
     """Name of the ConfigMap."""
     key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "ca.crt"
-    """Key of the ConfigMap that holds PEM certificates."""
+    """Key of the ConfigMap that holds PEM certificates. Default: ca.crt."""
 
 
 class Storage(Model):
@@ -82,13 +82,14 @@ class Storage(Model):
     endpoint: Endpoint | None = None
     """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one Epochal was installed with."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
-    """Region that requests are signed for."""
+    """Region that requests are signed for. Default: us-east-1."""
     secret_ref: SecretRef
     """Secret with the credentials of both buckets."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
     """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
-    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails."""
+    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails. Default:
+    3600."""
 
 
 _TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")
@@ -193,9 +194,10 @@ class Data(Model):
     bucket: Bucket
     """Bucket that holds the data."""
     prefix: Prefix = ""
-    """Put before the key of every object, as it is: end it with a slash for a folder."""
+    """Put before the key of every object, as it is: end it with a slash for a folder. Default: nothing."""
     format: Literal["auto", "idx", "npz", "pickle"] = "auto"
-    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped."""
+    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped.
+    Default: auto."""
     train: DataSet
     """Data set to train on."""
     validation: Validation | None = None
@@ -214,7 +216,7 @@ class Results(Model):
     bucket: Bucket
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
-    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/."""
+    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/. Default: none."""
     best: Annotated[bool, LATER] = True
     """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
     training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""

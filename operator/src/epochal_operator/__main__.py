@@ -60,7 +60,9 @@ class Operator:
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
-            endpoint = ProgressEndpoint(self._kube, self._report_metrics, self._config.status_writes_per_second)
+            endpoint = ProgressEndpoint(
+                self._kube, self._report_metrics, self._config.status_writes_per_second, self._config.namespaces
+            )
             reports = Server(endpoint.routes(), progress, self._certificate.context)
             routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
             group.create_task(Server(routes, http).run())

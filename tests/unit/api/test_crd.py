@@ -26,6 +26,11 @@ SPEC = list(nodes(schema()["properties"]["spec"], "spec"))
 STATUS = list(nodes(schema()["properties"]["status"], "status"))
 
 
+def said(node: dict[str, Any]) -> str:
+    """Returns the description of a field, in one line."""
+    return " ".join(node["description"].split())
+
+
 @pytest.mark.parametrize(("path", "node"), SPEC + STATUS)
 def test_node_is_structural(path: str, node: dict[str, Any]) -> None:
     assert "type" in node or node.keys() & {"x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"}
@@ -75,7 +80,19 @@ def test_defaults_are_explained(field: str, default: object) -> None:
     (found,) = [node for path, node in SPEC if path == f"spec.training.{field}"]
     assert found["default"] == default
     word = default["name"] if isinstance(default, dict) else default
-    assert f"Default: {word}" in " ".join(found["description"].split())
+    assert f"Default: {word}" in said(found)
+
+
+def test_every_default_is_said_where_kubectl_explains_a_field() -> None:
+    """It prints none of its own. What is empty, and a part of several fields, has none worth a word."""
+    plain = [(path, node) for path, node in SPEC if isinstance(node.get("default"), str | int)]
+    assert len(plain) > 10
+    assert [path for path, node in plain if "Default: " not in said(node)] == []
+
+
+def test_what_finish_does_to_one_that_has_ended_is_said() -> None:
+    (node,) = [node for path, node in SPEC if path == "spec.finish"]
+    assert "On one that has ended it does nothing." in said(node)
 
 
 def test_what_an_enumeration_may_be_is_said() -> None:

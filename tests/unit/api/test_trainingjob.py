@@ -157,12 +157,40 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "-1Gi"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "1e1.5"}, "spec.resources.limits.memory: String should match pattern"),
+        ("resources.limits", {"memory": "281Mi"}, "spec.resources.limits: memory must be at least 282Mi, which Keras"),
+        ("resources.limits", {"memory": 700}, "found '700'; did you forget the unit, such as Mi or Gi?"),
+        ("resources.limits", {"memory": "512m"}, "found '512m'; did you forget the unit, such as Mi or Gi?"),
     ],
 )
 def test_an_error_names_the_field(path: str, value: Any, message: str) -> None:
     with pytest.raises(InvalidTrainingJob) as caught:
         parse(changed(path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {},
+        {"requests": {"memory": "64Mi"}},
+        {"limits": {"cpu": "100m"}},
+        *({"limits": {"memory": memory}} for memory in ("282Mi", "0.3Gi", "3e8", 2**30, "1G")),
+    ],
+)
+def test_as_much_memory_as_the_framework_takes_is_enough(resources: dict[str, Any]) -> None:
+    assert parse(changed("resources", resources)).spec.resources.limits.keys() == resources.get("limits", {}).keys()
+
+
+@pytest.mark.parametrize("memory", ["6Mi", "281Mi", "0.25Gi", "1e8"])
+def test_less_memory_than_the_framework_takes_is_refused(memory: str) -> None:
+    with pytest.raises(InvalidTrainingJob, match="memory must be at least 282Mi"):
+        parse(changed("resources", {"limits": {"memory": memory}}))
+
+
+def test_the_unit_is_asked_for_where_it_was_forgotten_alone() -> None:
+    with pytest.raises(InvalidTrainingJob) as caught:
+        parse(changed("resources", {"limits": {"memory": "64Mi"}}))
+    assert str(caught.value).endswith("which Keras with TensorFlow takes before it reads any data, found '64Mi'")
 
 
 def test_names_of_layers_differ() -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import immutable
 from epochal_operator.trainingjob.job import batch_job
 
+from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT
 from tests.unit.operator.objects import INSTALLATION, training_job
 
@@ -221,6 +224,34 @@ def test_selectors_find_the_operator(render: Render) -> None:
     monitor = rendered.one("ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= rendered.one("Service")["metadata"]["labels"].items()
     assert monitor["endpoints"] == [{"port": "metrics", "interval": "15s", "honorLabels": True}]
+
+
+def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) -> None:
+    (block,) = blocks("docs/operations.md", "sh", under="Two installations side by side")
+    install, *options = shlex.split(block.text.replace("\\\n", " "))
+    assert (install, options.pop(0)) == ("helm", "install")
+    command = [helm, "template", "--kube-version=1.34.0", *options]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    objects = [one for one in yaml.safe_load_all(second) if one]
+    first = render(watchNamespaces=["vision"], watchWarning={"enabled": False}).objects
+
+    def names(of: list[Any]) -> set[tuple[str, str, str]]:
+        return {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in of}
+
+    assert names(objects) & names(first) == set()
+    (container,) = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert "--namespaces=speech" in container["args"]
+    assert "nobody serves" not in second
+
+
+def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
+    (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
+    service = render().one("Service")
+    assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
+    ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
+    assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
 
 
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:

@@ -23,6 +23,7 @@ from epochal_operator.trainingjob.actions import (
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job_corrections import Correction, Corrections, writers
+from epochal_operator.trainingjob.own_fields import in_its_own_fields
 from epochal_operator.trainingjob.owned import Child
 from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -248,7 +249,8 @@ def rejected(resource: Resource, error: ApiError) -> StatusCause:
         resource: The child's resource.
         error: What it said.
     """
-    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its {resource.kind}: {clean(error.message)}")
+    said = in_its_own_fields(clean(error.message))
+    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its {resource.kind}: {said}")
 
 
 def _bears_name(child: Object, key: Key) -> bool:

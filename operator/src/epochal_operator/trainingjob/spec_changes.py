@@ -14,7 +14,7 @@ from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import ending
 from epochal_operator.trainingjob.job import is_as_written, outdated, starter
 from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.pods import alive
+from epochal_operator.trainingjob.pods import alive, lacks_image
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import is_refused
 
@@ -85,7 +85,8 @@ def compared(job: TrainingJob, observed: Observed, installation: Installation) -
 def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
     """Returns whether a Job is of another spec than the TrainingJob has now, and has not run a container yet.
 
-    For what has changed in the installation alone none gives up its place in the scheduler's queue.
+    For what has changed in the installation alone none gives up its place in the scheduler's queue, unless that is of
+    no use: its image may be what was mended.
 
     Args:
         job: The TrainingJob with its status so far.
@@ -95,7 +96,15 @@ def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Instal
     child = observed.child
     if child is None or started(job.status or Status(), observed) or not outdated(job, child, installation):
         return False
-    return not has_begun(observed) or is_as_written(job, child) is not True
+    return not has_begun(observed) or is_as_written(job, child) is not True or not _may_start(child, observed)
+
+
+def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
+    """Returns whether a container of a Job may start as things are, as far as its image and its suspension tell."""
+    living = [pod for pod in observed.pods if alive(pod)]
+    if not living:
+        return starter(child) is not None or not child["spec"].get("suspend")
+    return not any(map(lacks_image, living))
 
 
 def replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | None:

@@ -49,7 +49,12 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         change.
     """
     spec = job.spec
-    desired = Desired(spec.suspend, queued=spec.scheduling.queue_name is not None)
+    desired = Desired(
+        spec.suspend,
+        queued=spec.scheduling.queue_name is not None,
+        own_image=spec.image is not None,
+        scheduler=spec.scheduling.scheduler_name,
+    )
     return _derived(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed)
 
 

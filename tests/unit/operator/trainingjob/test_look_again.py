@@ -25,6 +25,7 @@ from tests.unit.operator.objects import (
     seen,
     succeeded,
     training_job,
+    unready,
 )
 from tests.unit.operator.planned import steps
 
@@ -72,6 +73,13 @@ def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> 
 )
 def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
     assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(-100, 20), (-120, None), (-500, None)])
+def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck(
+    since: float, seconds: float | None
+) -> None:
+    assert plan(training_job(), seen(child(), unready(since)), INSTALLATION).requeue_after == seconds
 
 
 def test_a_job_that_is_held_is_looked_at_again() -> None:

@@ -31,6 +31,7 @@ from tests.unit.operator.objects import (
     running,
     seen,
     training_job,
+    waits,
 )
 from tests.unit.operator.planned import applied, applied_status, steps
 
@@ -168,6 +169,20 @@ def test_a_change_of_the_installation_is_no_change_of_the_spec() -> None:
     for generation in (1, 2):
         waits = plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
         assert [type(one) for one in waits.actions] == [ApplyStatus], "it keeps its place in the scheduler's queue"
+
+
+@pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
+def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_for_it(word: str) -> None:
+    mended = replace(INSTALLATION, trainer_image="example.com/epochal-trainer:test")
+    stuck = seen(child(startTime=at(-60)), waits(word))
+    known = Status.model_validate({"unstarted": {"jobUid": "job-uid", "pods": ["uid-of-digits-1"]}})
+    ended = seen(child(SUSPENDED, failed=1))
+    assert [type(one) for one in plan(training_job(), stuck, mended).actions] == [Patch]
+    assert [type(one) for one in plan(training_job(known), ended, mended).actions] == [Delete]
+    assert steps(training_job(), stuck) == [EmitEvent, ApplyStatus]
+    own = training_job(image="example.com/mine:1")
+    stuck_too = seen(child(own, startTime=at(-60)), waits(word))
+    assert [type(one) for one in plan(own, stuck_too, mended).actions] == [EmitEvent, ApplyStatus]
 
 
 def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
