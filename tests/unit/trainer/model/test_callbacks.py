@@ -137,6 +137,19 @@ def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
         callbacks.check_figures(specs(described), ["loss", "accuracy"])
 
 
+@pytest.mark.parametrize(
+    ("monitor", "figures", "ends"),
+    [
+        ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_mae; did you mean val_mae or .*\?$"),
+        ("val_mae", ["loss", "mae"], "but the figures are loss, mae; val_ figures need spec.data.validation$"),
+        ("zzz", ["loss", "val_loss"], "but the figures are loss, val_loss$"),
+    ],
+)
+def test_what_may_have_been_meant_is_said(monitor: str, figures: list[str], ends: str) -> None:
+    with pytest.raises(Failure, match=ends):
+        callbacks.check_figures(specs({"callback": "EarlyStopping", "monitor": monitor}), figures)
+
+
 def test_monitors_that_are_there() -> None:
     described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
     callbacks.check_figures(specs(*described), ["loss", "val_loss"])
