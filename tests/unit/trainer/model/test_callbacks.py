@@ -140,7 +140,7 @@ def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("monitor", "figures", "ends"),
     [
-        ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_mae; did you mean val_mae or .*\?$"),
+        ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_loss, val_mae; did you mean val_mae.*\?$"),
         ("val_mae", ["loss", "mae"], "but the figures are loss, mae; val_ figures need spec.data.validation$"),
         ("zzz", ["loss", "val_loss"], "but the figures are loss, val_loss$"),
     ],

@@ -13,6 +13,7 @@ from epochal_trainer.data import (
     Samples,
     check_features,
     check_labels,
+    check_part,
     check_weights,
     load,
     weighted_by_class,
@@ -44,21 +45,19 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         Failure: If they cannot be read, or do not fit, naming what was found and what must hold.
     """
     began = time.monotonic()
-    data = load(spec.data, bucket, scratch, memory, training=spec.training)
 
-    def checked(samples: Samples) -> Samples:
+    # Of whole sets: where something does not fit, its place in the object is told, and no way to divide it is blamed.
+    def fit(samples: Samples) -> Samples:
         samples = check_features(samples, spec.network.input.shape)
         ignored = spec.training.loss.arguments.get("ignore_class")
         check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
         check_indices(samples, network.graph(spec.network))
         return check_weights(samples, model.output.shape[1:])
 
-    data = replace(
-        data,
-        train=checked(data.train),
-        validation=checked(data.validation) if data.validation else None,
-        test=checked(data.test) if data.test else None,
-    )
+    data = load(spec.data, bucket, scratch, memory, training=spec.training, fit=fit)
+    if spec.data.validation is not None and spec.data.validation.split is not None:
+        for part, samples in (("training", data.train), ("validation", data.validation)):
+            check_part(samples, part)
     if (wanted := spec.training.class_weight) is not None:
         memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
         train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
