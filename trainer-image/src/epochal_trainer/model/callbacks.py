@@ -119,6 +119,17 @@ def restored_epoch(callbacks: Sequence[Any]) -> int | None:
     return found[-1] if found else None
 
 
+def leaves_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
+    """Whether a training leaves averaged weights, which no epoch was validated with.
+
+    Args:
+        optimizer: The keras.optimizers.Optimizer.
+        callbacks: The callbacks of the training.
+    """
+    averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
+    return averages and not any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
+
+
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
     """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
 
