@@ -8,7 +8,7 @@ from epochal_api.storage import Data, DataSet
 from epochal_api.training import Training
 
 from epochal_trainer.data import division
-from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.objects import check_object
