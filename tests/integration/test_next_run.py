@@ -286,8 +286,9 @@ def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
 def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    still = {"optimizer": {"name": "SGD", "learning_rate": 0}, "metrics": ["accuracy"], "monitor": {"metric": "accuracy"}}
-    assert train_job(folder, epochs=3, **still) == 0
+    still = {"name": "SGD", "learning_rate": 0}
+    fields: dict[str, Any] = {"metrics": ["accuracy"], "monitor": {"metric": "accuracy"}}
+    assert train_job(folder, epochs=3, optimizer=still, **fields) == 0
     assert [(one["name"], one["epoch"]) for one in summary(folder)["models"]] == [("model.keras", 3)]
     assert summary(folder)["best"]["epoch"] == 1
     assert "; model.keras holds epoch 3, as good as epoch 1, the best (accuracy " in capsys.readouterr().out

@@ -67,7 +67,8 @@ def test_the_api_server_says_what_a_bucket_is_called_by(field: str) -> None:
 
 def test_it_is_said_what_is_counted_anew() -> None:
     (node,) = [node for path, node in SPEC if path == "spec.training.continueFrom.from"]
-    assert "an EarlyStopping that has ended it waits for its whole patience anew" in " ".join(node["description"].split())
+    told = " ".join(node["description"].split())
+    assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
 
 
 def test_committed_crd_is_current() -> None:

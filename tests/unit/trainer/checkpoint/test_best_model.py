@@ -43,7 +43,16 @@ def results(tmp_path: Path, summary: Any, *files: str) -> Models:
         ([model("model.keras", 20, val_loss=0.1)], 9, None),
         ([model("model.keras", 15, val_loss=0.1)], 9, (15, "model.keras")),
     ],
-    ids=["another epoch", "the last", "none is known", "restored", "the last, twice", "a model of another name", "the last is as good", "restored, as good"],
+    ids=[
+        "another epoch",
+        "the last",
+        "none is known",
+        "restored",
+        "the last, twice",
+        "a model of another name",
+        "the last is as good",
+        "restored, as good",
+    ],
 )
 def test_the_best_model_is_found(
     tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None

@@ -61,7 +61,8 @@ def test_a_part_in_which_nothing_counts_is_refused() -> None:
     check_part(None, "validation")
     check_part(samples(), "training")
     check_part(samples(weights=np.arange(6)), "training")
-    with pytest.raises(Failure, match="^sample_weight holds zeros alone in the training part: .* Use stratify") as caught:
+    message = "^sample_weight holds zeros alone in the training part: .* Use stratify"
+    with pytest.raises(Failure, match=message) as caught:
         check_part(samples(weights=np.zeros(6)), "training")
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
 

@@ -255,3 +255,23 @@ def test_the_epoch_whose_weights_were_put_back(found: list[dict[str, Any]], epoc
     for callback, attributes in zip(early, found, strict=True):
         vars(callback).update({"best_weights": None} | attributes)
     assert callbacks.restored_epoch([keras.callbacks.TerminateOnNaN(), *early]) == epoch
+
+
+NAN = {"callback": "TerminateOnNaN"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "described", "averages"),
+    [
+        (keras.optimizers.SGD(), [], False),
+        (keras.optimizers.SGD(use_ema=True), [], True),
+        (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(use_ema=True)), [NAN], True),
+        (keras.optimizers.SGD(use_ema=True), [{"callback": "SwapEMAWeights", "swap_on_epoch": True}], False),
+    ],
+    ids=["no averages", "averages", "of a scaled loss", "swapped"],
+)
+def test_weights_that_no_epoch_was_validated_with(
+    tmp_path: Path, optimizer: Any, described: list[dict[str, Any]], *, averages: bool
+) -> None:
+    built = callbacks.build(specs(*described), folder=tmp_path)
+    assert callbacks.leaves_averages(optimizer, built) is averages

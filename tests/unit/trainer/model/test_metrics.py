@@ -127,4 +127,5 @@ def test_all_metrics_that_mean_nothing_are_told_at_once() -> None:
 
 def test_accuracy_of_numbers_is_told() -> None:
     (one,) = check_metrics([metric("mae"), metric("accuracy")], np.array([0.5, 3.25]), (1,))
-    assert one.message == f"spec.training.metrics[1] (accuracy): {NUMBERS}. What it computes of other labels means nothing"
+    means = "What it computes of other labels means nothing"
+    assert one.message == f"spec.training.metrics[1] (accuracy): {NUMBERS}. {means}"

@@ -106,8 +106,8 @@ def test_where_keras_does_not_know_what_is_better_the_mode_is_asked_for(
 @pytest.mark.parametrize(
     ("monitor", "told"),
     [
-        ({"metric": "val_accuracy", "mode": "Min"}, "found Min, and the best val_accuracy is the highest to Keras.* Write Max"),
-        ({"metric": "loss", "mode": "Max"}, "found Max, and the best loss is the lowest to Keras.*the highest. Write Min"),
+        ({"metric": "val_accuracy", "mode": "Min"}, "found Min, and the best val_accuracy is the highest .* Write Max"),
+        ({"metric": "loss", "mode": "Max"}, "found Max, and the best loss is the lowest .*the highest. Write Min"),
         ({"metric": "val_accuracy", "mode": "Max"}, None),
         ({"metric": "val_accuracy"}, None),
         (None, None),

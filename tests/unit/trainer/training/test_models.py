@@ -188,8 +188,8 @@ BOTH = [left("model.keras", 3), left("best.keras", 2)]
             BOTH,
             {"epochs": CONTINUED, "before": BEFORE},
             (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); best.keras holds epoch 2, the best of epochs "
-                "2-3 (val_loss 0.25); epoch 1 of the training before (val_loss 0.125) was better: s3://results/old/"
+                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); best.keras holds epoch 2, the best of "
+                "epochs 2-3 (val_loss 0.25); epoch 1 of the training before (val_loss 0.125) was better: s3://results/old/"
             ),
         ),
         (

@@ -69,6 +69,7 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
 def test_the_log_calls_no_epoch_the_best_that_is_not(
     caplog: pytest.LogCaptureFixture, before: float | None, ends: str
 ) -> None:
+    found = Before(epoch=1, metric="loss", mode="Min", value=before or 0.0, where="s3://results/old/")
     progress = Progress(
         epochs=4,
         steps=5,
@@ -76,7 +77,7 @@ def test_the_log_calls_no_epoch_the_best_that_is_not(
         monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
-        before=before and Before(epoch=1, metric="loss", mode="Min", value=before, where="s3://results/old/"),  # type: ignore[arg-type]
+        before=found if before is not None else None,
     )
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")

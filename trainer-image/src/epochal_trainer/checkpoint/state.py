@@ -77,8 +77,8 @@ class Facts(Part):
     recipe: Sha256 | None = None
     """Digest of all that the epochs follow from, see job.recipe; None in a checkpoint of before this was written."""
     before: Before | None = None
-    """The best epoch of the trainings that this one went on from, where its figures are comparable; None in a checkpoint
-    of before this was written."""
+    """The best epoch of the trainings that this one went on from, where its figures are comparable; None in a
+    checkpoint of before this was written, too."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 

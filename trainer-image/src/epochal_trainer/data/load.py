@@ -44,9 +44,9 @@ def load(
         The data sets, the validation set split off if it is a part of the training set.
 
     Raises:
-        Failure: The bucket's; that of `fit`; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the formats:
-            UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData,
-            DataTooLarge.
+        Failure: The bucket's; those of `fit`; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the
+            formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData,
+            DamagedData, DataTooLarge.
     """
     memory = memory or Memory()
     wanted: dict[Role, DataSet] = {"train": data.train}

@@ -127,7 +127,7 @@ def leaves_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
         callbacks: The callbacks of the training.
     """
     averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
-    return averages and not any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
+    return bool(averages) and not any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
 
 
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:

@@ -40,8 +40,8 @@ def compile_model(model: keras.Model, training: Training) -> None:
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, auto_scale_loss=False)
     if constant_rate(optimizer) == 0:
         log.warning(
-            "spec.training.optimizer.learning_rate is 0: no weight is trained, and all epochs come to the same. Write a "
-            "rate above 0, such as 0.001."
+            "spec.training.optimizer.learning_rate is 0: no weight is trained, and all epochs come to the same. Write "
+            "a rate above 0, such as 0.001."
         )
 
 

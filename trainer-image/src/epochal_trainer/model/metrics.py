@@ -145,7 +145,8 @@ def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequen
     if suits := _OF_INDICES.get(name):
         return f"it takes a value for each output, and the labels are class indices: use {suits}"
     if name in _SPARSE and metric.arguments.get("sparse_y_pred") is not False:
-        return "it takes a class for what the network gives, and that is a value for each class: add sparse_y_pred: false"
+        takes = "it takes a class for what the network gives, and that is a value for each class"
+        return f"{takes}: add sparse_y_pred: false"
     if name not in _OF_ROWS_ALONE:
         return None
     y = "y[..., 0]" if len(labels) == len(output) else "y"

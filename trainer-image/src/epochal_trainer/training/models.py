@@ -59,7 +59,7 @@ def evaluated(
         evaluate: Returns the figures of the model on the test set, if there is one; takes the name of its file.
 
     Returns:
-        model.keras, as Keras' fit has left it; then best.keras, if the weights of the best epoch are others, and better.
+        model.keras, as Keras' fit has left it; then best.keras, if the best epoch has other weights, and was better.
     """
 
     def saved(name: str, epoch: int, weights: str) -> Model:

@@ -96,7 +96,7 @@ def test_says_which_names_are_missing(names: str, role: Role) -> None:
 @pytest.mark.parametrize(
     ("names", "role", "advice"),
     [
-        ("x_train y_train x_valid y_valid", "validation", "features and labels: rename x_valid to x_val and y_valid to y_v"),
+        ("x_train y_train x_valid y_valid", "validation", "labels: rename x_valid to x_val and y_valid to y_val$"),
         ("X_train Y_train", "train", "features and labels: rename X_train to x_train and Y_train to y_train$"),
         ("features targets", "train", "features and labels: rename features to x and targets to y$"),
         ("arr_0 arr_1", "train", r"features and labels: name them as you save them, numpy.savez\(FILE, x=…, y=…\)$"),
@@ -322,7 +322,7 @@ def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
         (
             ALL + " X_valid y_valid",
             ["train", "test"],
-            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.validation.obj",
+            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.validation.o",
         ),
     ],
 )
@@ -334,9 +334,9 @@ def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role],
 
 
 def test_no_other_object_is_named_for_what_the_spec_has_one_for() -> None:
-    chosen = {"train": npz.choose(ALL.split(), "train", "file")}
+    chosen: dict[Role, npz.Names] = {"train": npz.choose(ALL.split(), "train", "file")}
     with pytest.raises(Failure, match="holds x_valid, y_valid, which") as caught:
-        npz.check_unread([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])  # type: ignore[arg-type]
+        npz.check_unread([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
     assert "spec.data.validation.object" not in caught.value.message
 
 

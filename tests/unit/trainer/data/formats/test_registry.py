@@ -67,7 +67,8 @@ def test_of_a_table_it_is_said_how_to_make_arrays(
     file = whole.removeprefix("sets/")
     assert caught.value.reason == "UnknownFormat"
     assert caught.value.message == (
-        f"{whole} looks like CSV: it must be idx, npz or pickle, each plain or gzipped. Where the last column is the label: "
+        f"{whole} looks like CSV: it must be idx, npz or pickle, each plain or gzipped. Where the last column is the "
+        "label: "
         f'table = numpy.loadtxt("{file}", delimiter={how}), then '
         f'numpy.savez("{name.removeprefix("sets/").split(".")[0]}.npz", x=table[:, :-1], y=table[:, -1].astype(int))'
     )

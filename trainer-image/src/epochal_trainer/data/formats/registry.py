@@ -78,7 +78,8 @@ def format_of(source: Source, wanted: str) -> str:
     must = f"{either(FORMATS)}, each plain or gzipped" if wanted == "auto" else f"{wanted}, as spec.data.format says"
     looks = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
     if looks is None and _is_table(source.name, head):
-        raise bad_data("UnknownFormat", f"{source.name} looks like CSV: it must be {must}. {_of_table(source.name, head)}")
+        todo = _of_table(source.name, head)
+        raise bad_data("UnknownFormat", f"{source.name} looks like CSV: it must be {must}. {todo}")
     looks = looks or f"a file that begins with {head!r}"
     raise bad_data("UnknownFormat", f"{source.name} looks like {looks}: it must be {must}")
 
