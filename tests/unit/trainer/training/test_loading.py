@@ -75,6 +75,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], r
 
 
 DRAWN = [{}, {"shuffle": True}, {"validation": {"split": "0.5", "stratify": True}}]
+TWICE = {"test": {"object": "a.npz"}}
+"""The same arrays for another part."""
 
 
 @pytest.mark.parametrize("data", DRAWN, ids=str)
@@ -108,15 +110,16 @@ def test_one_hot_rows_are_divided_by_class(tmp_path: Path) -> None:
     assert found.labels.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("data", DRAWN, ids=str)
-def test_of_an_array_that_is_divided_an_axis_is_added_once(
+@pytest.mark.parametrize("data", [*DRAWN, TWICE], ids=str)
+def test_an_axis_that_is_added_to_an_array_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
 ) -> None:
     with caplog.at_level("INFO"):
         found = read(tmp_path, data=data, shape=(4, 1))
     assert found.validation is not None
     assert found.train.features.shape[1:] == found.validation.features.shape[1:] == (4, 1)
-    assert len([line for line in caplog.messages if "an axis of 1 is added" in line]) == 1
+    (told,) = (line for line in caplog.messages if "an axis of 1 is added" in line)
+    assert told == "a.npz[x]: a sample is 4, and the network takes 4×1: an axis of 1 is added"
 
 
 @pytest.mark.parametrize("at", [0, 8])

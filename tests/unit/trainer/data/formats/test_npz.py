@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data.formats import npz
-from epochal_trainer.data.formats.npz_names import Role
+from epochal_trainer.data.formats.npz_names import Names, Role
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import Source
@@ -334,7 +334,7 @@ def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role],
 
 
 def test_no_other_object_is_named_for_what_the_spec_has_one_for() -> None:
-    chosen: dict[Role, npz.Names] = {"train": npz.choose(ALL.split(), "train", "file")}
+    chosen: dict[Role, Names] = {"train": npz.choose(ALL.split(), "train", "file")}
     with pytest.raises(Failure, match="holds x_valid, y_valid, which") as caught:
         npz.check_unread([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
     assert "spec.data.validation.object" not in caught.value.message
