@@ -46,8 +46,7 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         Failure: If they cannot be read, or do not fit, naming what was found and what must hold.
     """
     began = time.monotonic()
-
-    added = {}
+    added: dict[str, str] = {}
 
     # Of whole sets: where something does not fit, its place in the object is told, and no way to divide it is blamed.
     def fit(samples: Samples) -> Samples:
