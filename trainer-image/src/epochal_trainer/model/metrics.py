@@ -77,21 +77,21 @@ def what_suits(
         output: Shape of the network's output for one sample; None for an axis of any size.
         numbers: Whether labels are numbers that are no classes, see `are_numbers`.
     """
-    name = metric.name.lower().replace("_", "")
     if not output:
         return None
+    name, axes = metric.name.lower().replace("_", ""), len(output) - len(labels)
+    suits = None
     if numbers and name in _OF_CLASSES:
-        return "it compares classes, and the labels hold other numbers than 0 and 1: use mae, mse or their like"
-    if metric.name == "Accuracy":
-        return "it counts outputs that are the very number of their label, which no probability is: use accuracy"
-    if output[-1] == 1:
-        return _for_one(metric, name, labels)
-    if len(labels) == len(output) - 1 or (len(labels) == len(output) and labels[-1] == 1):
-        return _for_indices(metric, name, labels, output)
-    if len(labels) == len(output):
-        suits = _OF_ROWS.get(name) or (None if "sparse_y_true" in metric.arguments else _SPARSE.get(name))
-        return suits and f"it takes class indices, and the labels are one-hot rows: use {suits}"
-    return None
+        suits = "it compares classes, and the labels hold other numbers than 0 and 1: use mae, mse or their like"
+    elif metric.name == "Accuracy":
+        suits = "it counts outputs that are the very number of their label, which no probability is: use accuracy"
+    elif output[-1] == 1:
+        suits = _for_one(metric, name, labels)
+    elif axes == 1 or (axes == 0 and labels[-1] == 1):
+        suits = _for_indices(metric, name, labels, output)
+    elif axes == 0:
+        suits = _for_rows(metric, name)
+    return suits
 
 
 def are_numbers(labels: np.ndarray[Any, Any], output: Sequence[int | None]) -> bool:
@@ -154,3 +154,9 @@ def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequen
         f"it takes one-hot rows, and the labels are class indices: save y as numpy.eye({output[-1] or 'CLASSES'})[{y}] "
         "and use the loss CategoricalCrossentropy, or take the metric SparseCategoricalAccuracy (accuracy) instead"
     )
+
+
+def _for_rows(metric: Named, name: str) -> str | None:
+    """Returns what suits one-hot rows."""
+    suits = _OF_ROWS.get(name) or (None if "sparse_y_true" in metric.arguments else _SPARSE.get(name))
+    return suits and f"it takes class indices, and the labels are one-hot rows: use {suits}"
