@@ -63,8 +63,10 @@ def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> No
             INDICES,
             [7, 7, 10],
             SPARSE,
-            r"one label for each sample, and .* takes 7×7 class indices with an output of 7×7×10. Is "
-            r"\{layer: Flatten\} or \{layer: GlobalAveragePooling2D\} missing before the last Dense\?$",
+            (
+                r"one label .* takes 7×7 class indices with an output of 7×7×10. Is \{layer: Flatten\} or "
+                r"\{layer: GlobalAveragePooling2D\} missing before the last Dense\?$"
+            ),
         ),
         (ONE_HOT, [None, 10], ROWS, r"10 labels .* output of \?×10. Is .* \{layer: GlobalAveragePooling1D\} missing"),
         ([0.5, 2.0], [7, 1], "mse", "one label .* output of 7×1. Is .* missing before the last Dense"),

@@ -19,6 +19,7 @@ LABELS = np.array([0, 1, 2, 2, 2, 1, 0, 2, 1, 0])
 def read(
     folder: Path,
     labels: Any = LABELS,
+    *,
     width: int = 4,
     data: Any = None,
     weights: Any = None,

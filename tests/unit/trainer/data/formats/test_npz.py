@@ -322,7 +322,7 @@ def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
         (
             ALL + " X_valid y_valid",
             ["train", "test"],
-            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.validation.o",
+            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.valid",
         ),
     ],
 )

@@ -67,7 +67,7 @@ def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in sorted(there):
         right = meant(name)
-        if right in wanted and right not in there and right not in found.values():
+        if right is not None and right in wanted and right not in there and right not in found.values():
             found[name] = right
     return found
 
