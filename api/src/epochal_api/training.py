@@ -105,8 +105,15 @@ ClassWeight = Annotated[
 """Balanced, or a map. A schema of the API server has no type for either-or."""
 
 
+_STOPS_WITHIN = Rule(
+    "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be one of epochs"
+)
+
+
 class Training(Model):
     """How the network is trained."""
+
+    model_config = ConfigDict(json_schema_extra=cel([_STOPS_WITHIN]))
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """How many times to go through the training set. Default: 1."""
@@ -143,6 +150,16 @@ class Training(Model):
     """Seconds without a step after which the trainer counts as hanging and is started again."""
     checkpoint: Checkpoint = Checkpoint()
     """When the state of the training is stored."""
+    stop_after_epoch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Epoch to stop after, of epochs in all: checkpoint and models are stored, and the job is Complete with the reason
+    StoppedAfterEpoch. Learning rates and callbacks see epochs in full, so one that names its results in continueFrom,
+    and is the same otherwise, goes on as if the training had never stopped. Default: none."""
     continue_from: ContinueFrom | None = None
     """Another training to go on from. Its epochs count: with epochs: 30, one of 20 epochs is trained for 10 more.
     Layers may be frozen or set free (trainable): the optimizer keeps its state of what is trained in both."""
+
+    @model_validator(mode="after")
+    def _stops_within(self) -> Self:
+        if self.stop_after_epoch is not None and self.stop_after_epoch > self.epochs:
+            raise ValueError(f"{_STOPS_WITHIN.message}, found {self.stop_after_epoch} of {self.epochs}")
+        return self

@@ -13,7 +13,7 @@ from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
-_LATER = ("class_weight", "monitor", "precision")
+_LATER = ("class_weight", "monitor", "precision", "stop_after_epoch")
 """Fields of spec.training that came later: a run of before one of them trained the very same as one without it."""
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from epochal_api.kind import Metadata
 from epochal_api.status import SPEC_APPLIED, ReportedStatus, Status
-from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
+from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event

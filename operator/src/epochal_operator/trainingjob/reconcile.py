@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from epochal_api.kind import MAX_SECONDS, Metadata
 from epochal_api.status import Status, read_status
-from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
+from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.events import Event, event_object
