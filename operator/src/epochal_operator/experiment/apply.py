@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import rejected, report_failed
 from epochal_operator.experiment.ledger import Created, Exhausted, Failed, encode
 from epochal_operator.experiment.ledger import Event as Told
+from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
 from epochal_operator.experiment.plan import (
     Action,
@@ -24,7 +25,7 @@ from epochal_operator.experiment.plan import (
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION
+from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION, place_of
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
@@ -34,12 +35,15 @@ from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
-from epochal_operator.runtime.resource import JOBS, Key, Object, Resource
+from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
+from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, writers
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 REJECTED = "Rejected"
 """Why a trial has failed that the API server does not take."""
+RACES = 3
+"""Conflicts over a new TrainingJob that may be chance: a quota that others change answers so."""
 AT_ONCE = 8
 """TrainingJobs of an Experiment that are written at once."""
 
@@ -95,6 +99,8 @@ class Applier:
         self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
         self._instance = instance
         self._clock = clock
+        self._corrections: dict[Key, Correction] = {}
+        self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
 
     async def apply(
@@ -116,6 +122,35 @@ class Applier:
         for action in actions:
             await self._do(document, wanted, observed, action, found)
 
+    def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
+        """Returns which TrainingJobs are not to be put right before a time, and what is to be told of it.
+
+        Args:
+            document: The Experiment.
+            jobs: Its TrainingJobs.
+        """
+        now, held, told = self._clock(), dict[Place, datetime](), None
+        for place, job in jobs.items() if self._corrections else ():
+            last = self._corrections.get(key_of(job))
+            if last is None or not last.concerns(job["metadata"]["uid"], document["metadata"]["generation"], now):
+                continue
+            if not last.stands(job) and now < last.due:
+                held[place] = last.due
+                told = told or _undone(job["metadata"]["name"], last)
+        return held, told
+
+    def forget(self, key: Key) -> None:
+        """Forgets an Experiment that is gone.
+
+        Args:
+            key: Its namespace and name.
+        """
+        self.importance.pop(key, None)
+        self._failures.pop(key, None)
+        for one in [one for one in self._corrections if one.namespace == key.namespace]:
+            if place_of(one.name, key.name) is not None:
+                del self._corrections[one]
+
     async def refresh(self, key: Key) -> None:
         """Reads an Experiment anew: the API server knows of a change that has not been told yet.
 
@@ -136,7 +171,7 @@ class Applier:
             case Append():
                 await self._append(document, observed, action.events)
             case Ask() if wanted is not None:
-                await self._ask(document, wanted, observed, action, found)
+                await self._ask(document, wanted, observed, action)
             case CreateReport() if wanted is not None:
                 await self._create_report(document, wanted, action, found)
             case DeleteReport():
@@ -189,77 +224,100 @@ class Applier:
         )
         self._put(EXPERIMENTS, written)
 
-    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask, found: Hindrances) -> None:
+    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
-        metadata, known = document["metadata"], len(observed.events)
-        question = request(wanted.spec, wanted.template, observed.events, action.trials, importance=action.importance)
+        key, known = key_of(document), len(observed.events)
+        asked = action.importance is not None
+        question = request(wanted.spec, wanted.template, observed.events, action.trials, importance=asked)
+        answer, failure = Response(), "the search has suggested nothing"
         try:
             async with self._asking:
-                answer: Response = await self._ask_search(question)
+                answer = await self._ask_search(question)
         except SearchFailed as error:
-            _log.warning("nothing is suggested: %s", error)
-            if action.trials:
-                found.hindered = StatusCause(
-                    Reason.SEARCH_FAILED, f"Nothing is suggested, an error of Epochal: {error}"
-                )
-            answer = Response()
-            if action.trials:
-                return
-        if action.importance:
-            shares = dict(answer.importance)
-            self.importance[Key(metadata["namespace"], metadata["name"])] = Importance(known, shares)
+            failure = str(error)
+            _log.warning("nothing is suggested: %s", failure)
+        if action.importance is not None:
+            self.importance[key] = Importance(action.importance, dict(answer.importance))
         events: list[Told] = [Created(one.trial, dict(one.parameters), known) for one in answer.suggestions]
         if answer.exhausted and not observed.exhausted:
             events.append(Exhausted(known))
         if events:
             await self._append(document, observed, (*observed.news, *events))
-        elif action.trials and not answer.exhausted:
-            found.hindered = StatusCause(Reason.SEARCH_FAILED, "Nothing is suggested, an error of Epochal.")
+        elif action.trials:
+            cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
+            self._failures[key] = (self._clock() + timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0), cause)
+
+    def failure(self, key: Key) -> StatusCause | None:
+        """Returns that an Experiment's search has failed just now, if it has.
+
+        Args:
+            key: Its namespace and name.
+        """
+        until, cause = self._failures.get(key, (None, None))
+        return cause if until is not None and self._clock() < until else None
 
     async def _write_trial(self, document: Object, action: Create | Suspend, found: Hindrances) -> Failed | None:
         """Creates or suspends a TrainingJob; returns that it has failed if the API server will never take it."""
         if isinstance(action, Suspend):
-            await self._suspend(action, found)
+            await self._suspend(document, action)
             return None
-        body = action.body
-        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        name = action.body["metadata"]["name"]
         try:
-            made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
-            _log.info("created %s", name)
+            made = await self._create(action.body)
         except Invalid as error:
             await self._emit(rejected(name, error.message), document)
             return Failed(*action.place, "", REJECTED)
-        except (Forbidden, NotFound) as error:
+        except (Forbidden, NotFound, Conflict) as error:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
-        except Conflict as error:
-            if error.reason != ALREADY_EXISTS:
-                found.blocked[action.place] = StatusCause(
-                    Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}"
-                )
-                return None
-            made = await self._kube.get(TRAINING_JOBS, namespace, name)
-            if controller_uid(made) != document["metadata"]["uid"]:
-                found.blocked[action.place] = _taken(made, document)
-                return None
-        labels = body["metadata"]["labels"]
-        if (made["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) != labels[EXPERIMENT_LABEL]:
-            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": labels}})
-        self._put(TRAINING_JOBS, made)
+        if controller_uid(made) != document["metadata"]["uid"]:
+            found.blocked[action.place] = _taken(made, document)
+        elif not _bears_label(made, action.body):
+            message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
+        else:
+            self._put(TRAINING_JOBS, made)
         return None
 
-    async def _suspend(self, action: Suspend, found: Hindrances) -> None:
-        job, word = action.job["metadata"], "suspend" if action.suspend else "resume"
+    async def _create(self, body: Object) -> Object:
+        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to."""
+        metadata = body["metadata"]
+        for left in range(RACES, -1, -1):
+            try:
+                made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
+                _log.info("created %s", metadata["name"])
+                break
+            except Conflict as error:
+                if error.reason == ALREADY_EXISTS:
+                    made = await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"])
+                    break
+                if not left:
+                    raise
+        if controller_uid(made) != controller_uid(body) or _bears_label(made, body):
+            return made
+        return await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": metadata["labels"]}})
+
+    async def _suspend(self, document: Object, action: Suspend) -> None:
+        """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
+        key, metadata, spec = key_of(action.job), document["metadata"], {"suspend": action.suspend}
+        now, refusal, who = self._clock(), None, tuple[str, ...]()
+        uid, generation = action.job["metadata"]["uid"], metadata["generation"]
+        before = self._corrections.get(key)
+        if before is None or not before.concerns(uid, generation, now) or before.spec != spec:
+            before = None
+        else:
+            who = writers(await self._kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
-            made = await self._patch(TRAINING_JOBS, action.job, {"spec": {"suspend": action.suspend}})
+            self._put(TRAINING_JOBS, await self._patch(TRAINING_JOBS, action.job, {"spec": spec}))
         except NotFound:
             self._term.wrote(self._store.remove(TRAINING_JOBS, action.job))
             return
         except (Invalid, Forbidden) as error:
-            message = f"The API server refuses to {word} {job['name']}: {error.message}"
-            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
-            return
-        self._put(TRAINING_JOBS, made)
+            refusal = error.message
+        times = before.times + 1 if before else 1
+        self._corrections[key] = Correction(
+            uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec
+        )
 
     async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
@@ -324,6 +382,12 @@ class Applier:
         self._term.wrote(self._store.put(resource, thing))
 
 
+def _bears_label(job: Object, like: Object) -> bool:
+    """Returns whether a TrainingJob is found by the label that it was given."""
+    name = (like["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
+
+
 def _taken(thing: Object, document: Object) -> StatusCause:
     """Returns why the name of a trial's TrainingJob cannot be had."""
     name, metadata = thing["metadata"]["name"], document["metadata"]
@@ -333,6 +397,17 @@ def _taken(thing: Object, document: Object) -> StatusCause:
         return StatusCause(Reason.CLEANUP, message)
     message = f"The TrainingJob {name} is somebody else's: delete it, or create an Experiment of another name."
     return StatusCause(Reason.NAME_CONFLICT, message)
+
+
+def _undone(name: str, last: Correction) -> StatusCause | None:
+    """Returns what is to be told of a TrainingJob that cannot be put right, or does not stay so."""
+    if last.refusal is not None:
+        return StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses to change {name}: {last.refusal}")
+    if last.times <= TOLERATED:
+        return None
+    who = ", ".join(last.writers)
+    message = f"{who} and Epochal overwrite each other's spec.suspend of {name}: stop {who} from changing it."
+    return StatusCause(Reason.FIELD_CONFLICT, message)
 
 
 def _identity(metadata: Object) -> tuple[Any, ...]:

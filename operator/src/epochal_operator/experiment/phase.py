@@ -127,8 +127,8 @@ def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]
 
 def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
     """Returns what is in the way, of new trials or of all that there are."""
-    if observed.hindered is not None:
-        return observed.hindered
+    if found := observed.hindered or observed.undone:
+        return found
     if observed.blocked:
         return observed.blocked[min(observed.blocked)]
     if jobs and all(condition_of(job, "Ready", "False") for job in jobs):

@@ -14,12 +14,12 @@ from epochal_operator.experiment.events import events
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
-from epochal_operator.experiment.observed import Observed, Place, Wanted
+from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
 from epochal_operator.experiment.reasons import effect
 from epochal_operator.experiment.report import CreateReport, DeleteReport, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
-from epochal_operator.experiment.status import is_ended, refused, results_uri, status
+from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.runtime.conditions import condition_of
@@ -44,11 +44,11 @@ class Ask:
 
     Args:
         trials: Numbers of the new trials.
-        importance: Whether to ask how much each parameter matters, too.
+        importance: What there is to ask how much each parameter matters, too; None if nothing is.
     """
 
     trials: tuple[int, ...]
-    importance: bool = False
+    importance: Occasion | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
         if job is None and place not in observed.blocked:
             missing.append(trial)
-        elif job is not None and place not in observed.blocked and _is_wrong(job, suspend=waits):
+        elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))
     if waits or now.ended or observed.hindered is not None:
         return tuple(steps)
@@ -225,20 +225,19 @@ def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
     """Returns what is to be asked of the search, if anything."""
     count = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
     first = observed.trials[-1].number + 1 if observed.trials else 0
-    importance = _matters(spec, before, now, observed)
+    importance = _occasion(spec, before, now, observed)
     return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
 
 
-def _matters(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> bool:
-    """Returns whether to ask how much each parameter matters: at each new best, and at the end."""
-    if len(spec.parameters) < 2 or (observed.importance and observed.importance.known == len(observed.events)):  # noqa: PLR2004
-        return False
+def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:
+    """Returns what there is to ask how much each parameter matters, if it was not asked then."""
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
-    if not ranked:
-        return False
-    worth = (ranked[0].number, f"{value(ranked[0]):.10g}")
-    new = before.best is None or (before.best.trial, before.best.value) != worth
-    return new or (now.ended and not is_ended(before))
+    if len(spec.parameters) <= 1 or not ranked:
+        return None
+    found = Occasion(ranked[0].number, shown(value(ranked[0])), now.ended)
+    is_new = before.best is None or (before.best.trial, before.best.value) != found[:2]
+    was_asked = observed.importance is not None and observed.importance.occasion == found
+    return found if (is_new or (now.ended and not is_ended(before))) and not was_asked else None
 
 
 def _report_step(
@@ -257,11 +256,12 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
-    if now.ended:
+    if now.state == "Complete":
         return None
     causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
     times = [effect(cause.reason).look_again_seconds for cause in causes]
-    due = deadline(spec, before.start_time)
+    times += [(time - observed.now).total_seconds() for time in observed.held.values()]
+    due = None if now.ended else deadline(spec, before.start_time)
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
 

@@ -73,6 +73,7 @@ class Reason(StrEnum):
     TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
+    FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
     SEARCH_FAILED = "SearchFailed", Effect(fault="Cluster", look_again_seconds=30)
 

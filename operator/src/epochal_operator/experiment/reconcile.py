@@ -142,9 +142,10 @@ class Reconciler:
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs)
         warm: tuple[Warm, ...] | str = () if ledger.events else self._warm(key, wanted)
-        hindered = found.hindered
+        hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, str):
             hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
+        held, undone = self._applier.held(document, jobs)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
@@ -155,6 +156,8 @@ class Reconciler:
             jobs=jobs,
             report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),
             blocked=dict(found.blocked),
+            held=held,
+            undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
             importance=self._applier.importance.get(key),
@@ -175,8 +178,9 @@ class Reconciler:
         return tuple(known)
 
     def _forget(self, key: Key) -> None:
-        for known in (self._specs, self._ledgers, self._applier.importance):
-            known.pop(key, None)
+        self._specs.pop(key, None)
+        self._ledgers.pop(key, None)
+        self._applier.forget(key)
 
 
 def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:

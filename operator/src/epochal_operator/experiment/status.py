@@ -129,7 +129,7 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
     return RankedTrial(
         trial=trial.number,
         job_name=name,
-        value=f"{last.value:.10g}",
+        value=shown(last.value),
         epoch=last.epoch,
         parameters=dict(trial.parameters),
         uri=_uri(spec, metadata.namespace, name, last.uid) if last.uid else None,
@@ -148,6 +148,11 @@ def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str |
         return None
     name = trial_name(metadata.name, trial.number, len(trial.rungs) - 1)
     return _uri(spec, metadata.namespace, name, trial.rungs[-1].uid)
+
+
+def shown(value: float | None) -> str:
+    """Returns what a trial is worth, as a status has it: numbers that are not whole are texts there."""
+    return "" if value is None else f"{value:.10g}"
 
 
 def bounded(made: ExperimentStatus) -> ExperimentStatus:
