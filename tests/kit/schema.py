@@ -13,7 +13,7 @@ _LIBRARY = {"split": lambda text, separator: text.split(separator)}
 """Functions of Kubernetes that are not of CEL itself."""
 
 
-def complaints(schema: Object, value: Any, old: Any = None) -> list[str]:
+def complaints(schema: Object, value: Any, old: Any | None = None) -> list[str]:
     """Returns what the rules of a schema have against a value, each with the place it is said of.
 
     Args:
@@ -33,13 +33,19 @@ def with_defaults(schema: Object, value: Any) -> Any:
                 for name, part in schema.get("properties", {}).items()
                 if name not in value and "default" in part
             }
-            parts = {**schema.get("properties", {})}
-            rest = schema.get("additionalProperties", {})
-            return {name: with_defaults(parts.get(name, rest), part) for name, part in {**left_out, **value}.items()}
+            return {name: with_defaults(_part(schema, name), part) for name, part in {**left_out, **value}.items()}
         case list():
-            return [with_defaults(schema.get("items", {}), part) for part in value]
+            return [with_defaults(_part(schema, None), part) for part in value]
         case _:
             return value
+
+
+def _part(schema: Object, name: str | None) -> Object:
+    """Returns the schema of a field; None is for the items of a list."""
+    part: Object = schema.get("items", {})
+    if name is not None:
+        part = schema.get("properties", {}).get(name) or schema.get("additionalProperties", {})
+    return part
 
 
 def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
@@ -52,10 +58,9 @@ def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
     match value:
         case dict():
             before = old if isinstance(old, dict) else {}
-            parts, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
             for name, part in value.items():
-                found += _complaints(parts.get(name, rest), part, before.get(name), f"{place}.{name}")
+                found += _complaints(_part(schema, name), part, before.get(name), f"{place}.{name}")
         case list():
             for index, part in enumerate(value):
-                found += _complaints(schema.get("items", {}), part, None, f"{place}[{index}]")
+                found += _complaints(_part(schema, None), part, None, f"{place}[{index}]")
     return found
