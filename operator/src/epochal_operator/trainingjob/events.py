@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition
+from epochal_api.kind import Metadata
 from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
-from epochal_api.trainingjob import Metadata
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event

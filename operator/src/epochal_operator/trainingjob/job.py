@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal_api import pod
+from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.training import ContinueFrom
-from epochal_api.trainingjob import (
-    API_VERSION,
-    GROUP,
-    KIND,
-    MAX_SPEC_BYTES,
-    MUTABLE,
-    InvalidTrainingJob,
-    TrainingJob,
-    TrainingJobSpec,
-)
+from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
 
 from epochal_operator.trainingjob.pod_template import CONTAINER, Installation, given, pod_spec
 

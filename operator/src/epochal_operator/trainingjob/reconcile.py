@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from epochal_api.kind import MAX_SECONDS, Metadata
 from epochal_api.status import Status, read_status
-from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
+from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
