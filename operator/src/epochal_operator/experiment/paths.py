@@ -41,6 +41,12 @@ class Place:
     value: Any
     holders: tuple[tuple[Any, str | int], ...]
 
+    @property
+    def is_set(self) -> bool:
+        """Whether something stands there, be it null; a field of the schema that is null is one that is not there."""
+        holder, step = self.holders[-1]
+        return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
+
     def overlaps(self, other: "Place") -> bool:
         """Whether one of the two places lies within the other, or is it."""
         shared = min(len(self.steps), len(other.steps))
