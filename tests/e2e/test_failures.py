@@ -53,6 +53,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "OutOfMemory",
         ["64 MiB", "spec.resources.limits.memory must be more"],
     ),
+    "no-memory-to-begin": (
+        {"resources": {"requests": {"cpu": "100m", "memory": "24Mi"}, "limits": {"memory": "24Mi"}}},
+        "OutOfMemory",
+        ["its limit is 24Mi (spec.resources.limits.memory)", "killed as it began, and takes 282 MiB"],
+    ),
     "wrong-credentials": (
         {"storage__secretRef": {"name": "wrong-credentials"}},
         "CredentialsRefused",

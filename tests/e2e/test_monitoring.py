@@ -135,6 +135,32 @@ def test_a_job_that_waits_for_its_next_try_is_not_stuck(tmp_path: Path) -> None:
     check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
+QUEUED, SILENT = {state("Queued"): "1x720"}, {state("Running"): "1x720"}
+FAILS_AFTER_RESTARTS = {
+    f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x700",
+    state("Starting"): "1x20 _x700",
+    reason("Restarting"): "1x20 _x700",
+    state("Failed"): "_x21 1x699",
+    reason("Crashed", "Crash"): "_x21 1x699",
+    COMPLETION: "_x21 1260x699",
+}
+ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
+    "an hour without a node": (QUEUED | {reason("Unschedulable"): "1x720"}, {55: 0, 65: 1}),
+    "an hour in a queue": (QUEUED | {reason("WaitingForAdmission"): "1x720"}, {55: 0, 65: 1}),
+    "another one that trains for long": (QUEUED | {reason("ContinueFromUnfinished"): "1x720"}, {55: 0, 65: 0, 600: 0}),
+    "a Job that others stop": (QUEUED | {reason("FieldConflict", "Cluster"): "1x720"}, {10: 1, 65: 1}),
+    "a node that is lost": (SILENT | {reason("NodeLost", "Cluster"): "1x720"}, {10: 1, 40: 1}),
+    "crashes until it fails": (FAILS_AFTER_RESTARTS, {15: 1, 25: 1, 70: 1, 600: 0}),
+}
+"""What is told by one alert at most: series by the minute, and alerts by the minute."""
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
+    series, told = ALONE[what]
+    check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+
+
 @pytest.fixture(scope="module")
 def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     namespace.apply(digits())

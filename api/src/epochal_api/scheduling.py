@@ -1,11 +1,12 @@
 """What the job's pods take and where they may run."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
@@ -27,6 +28,12 @@ class Resources(Model):
         """How many GPUs (or slices of one) the worker asks for; no more than an integer of the API can say."""
         asked = sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
         return min(asked, 2**63 - 1)
+
+    @property
+    def most_memory(self) -> Decimal | None:
+        """Bytes of memory that the worker may take; None where it has no limit of its own."""
+        limit = self.limits.get("memory")
+        return None if limit is None else number_of(limit)
 
 
 class Toleration(Model):

@@ -193,18 +193,23 @@ class Applier:
         trials = [action for action in actions if isinstance(action, Create | Suspend)]
         if any(isinstance(action, Create) for action in trials):
             await self._check_current(document)
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots, errors = asyncio.Semaphore(AT_ONCE), list[BaseException]()
 
         async def write(action: Create | Suspend) -> Failed | None:
             async with slots:
-                return await self._write_trial(document, action, found)
+                if errors or found.hindered:
+                    return None
+                try:
+                    return await self._write_trial(document, action, found)
+                except BaseException as error:  # what is under way ends, and nothing else begins
+                    errors.append(error)
+                    return None
 
-        results = await asyncio.gather(*map(write, trials), return_exceptions=True)
-        if events := tuple(result for result in results if isinstance(result, Failed)):
+        results = await asyncio.gather(*map(write, trials))
+        if events := tuple(result for result in results if result is not None):
             await self._append(document, observed, (*observed.news, *events))
-        for result in results:  # once all has ended: nothing is cut off in the middle
-            if isinstance(result, BaseException):
-                raise result
+        if errors:
+            raise errors[0]
 
     async def _check_current(self, document: Object) -> None:
         """Raises Conflict if an Experiment has changed: a watch may be late, and what was decided is decided anew."""

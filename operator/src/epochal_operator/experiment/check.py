@@ -51,7 +51,9 @@ def _path_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{where} leads nowhere: {error}"
                 continue
             for other, other_path, other_place in found:
-                if place.overlaps(other_place) and not _exclude(parameter, other):
+                if place.renames(other_place) or other_place.renames(place):
+                    yield f"{where} must not be searched along with {other_path}: one of them renames what both lie in"
+                elif place.overlaps(other_place) and not _exclude(parameter, other):
                     both = "to the same place as" if place.steps == other_place.steps else "within one another with"
                     yield f"{where} must not lead {both} {other_path} of parameter {other.name}"
             found.append((parameter, path, place))

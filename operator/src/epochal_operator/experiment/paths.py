@@ -18,6 +18,8 @@ Object = dict[str, Any]
 
 MAX_NAMES = 20
 """Names that a message lists."""
+_CALLED = ("name", "callback")
+"""What says what an item of a list is called."""
 _PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
 
 
@@ -40,6 +42,18 @@ class Place:
     schema: Mapping[str, Any]
     value: Any
     holders: tuple[tuple[Any, str | int], ...]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether something stands there, be it null; a field of the schema that is null is one that is not there."""
+        holder, step = self.holders[-1]
+        return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
+
+    def renames(self, other: "Place") -> bool:
+        """Whether the place is what an item of a list is called by, and the other one lies in that item."""
+        *item, key = self.steps
+        named = bool(item) and isinstance(item[-1], int) and key in _CALLED
+        return named and len(other.steps) > len(item) and list(other.steps[: len(item)]) == item
 
     def overlaps(self, other: "Place") -> bool:
         """Whether one of the two places lies within the other, or is it."""
@@ -220,7 +234,7 @@ def _names(item: Any) -> list[str]:
         return [item]
     if not isinstance(item, Mapping):
         return []
-    return [item[key] for key in ("name", "callback") if isinstance(item.get(key), str)]
+    return [item[key] for key in _CALLED if isinstance(item.get(key), str)]
 
 
 def _items(node: list[Any]) -> str:

@@ -124,7 +124,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
         for path in parameter.paths:
             place = paths.find(template, path)
             written.add(place.steps)
-            if domain.read(place.value) != active[parameter.name]:
+            if not place.is_set or domain.read(place.value) != active[parameter.name]:
                 made = paths.put(made, path, value_at(place, domain, active[parameter.name]))
     for parameter in space.parameters:
         if parameter.name in active:
@@ -172,7 +172,9 @@ def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, 
 
 
 def _read(domain: Domain, template: Mapping[str, Any], filled: Mapping[str, Any], path: str) -> str | None:
-    value = paths.get(template, path)
-    if value is None:  # the API server fills in no default where a field came later
-        value = paths.get(filled, path)
-    return None if value is None and not domain.contains("null") else domain.read(value)
+    place = paths.find(template, path)
+    # The API server fills in no default where a field came later.
+    value = paths.get(filled, path) if place.value is None and place.schema else place.value
+    if value is None and not (place.is_set and domain.contains("null")):
+        return None
+    return domain.read(value)

@@ -48,6 +48,16 @@ def conditions(
     return with_finished(keep_times(before.conditions, changed))
 
 
+def is_spec_ignored(of: Status) -> bool:
+    """Returns whether a TrainingJob is trained by another spec than it has, which was changed too late.
+
+    Args:
+        of: Its status.
+    """
+    told = get_condition(of.conditions, SPEC_APPLIED)
+    return told is not None and told.status == "False"
+
+
 def _of_phase(phase: Phase) -> Iterator[_Value]:
     suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
     yield "Ready", "True" if phase.ready else "False", phase.cause
@@ -59,10 +69,9 @@ def _of_phase(phase: Phase) -> Iterator[_Value]:
 
 def _applied(before: Status, observed: Observed) -> Iterator[_Value]:
     """Yields the condition SpecApplied; none before a change of the spec has come too late."""
-    told = get_condition(before.conditions, SPEC_APPLIED)
-    if observed.overtaken or (observed.overtaken is None and told is not None and told.status == "False"):
+    if observed.overtaken or (observed.overtaken is None and is_spec_ignored(before)):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _TOO_LATE)
-    elif told is not None:
+    elif get_condition(before.conditions, SPEC_APPLIED) is not None:
         yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "It is trained as its spec is now.")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.status import STATES, State, Status, read_status
+from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -37,6 +37,22 @@ def predecessor_name(document: Object) -> str | None:
     for field in ("spec", "training", "continueFrom", "name"):
         node = node.get(field) if isinstance(node, Mapping) else None
     return node if isinstance(node, str) else None
+
+
+def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:
+    """Returns what a TrainingJob goes on from, or why it cannot yet.
+
+    What was found once stays so for as long as the name does: the other one may be gone when the Job is made anew.
+
+    Args:
+        name: Name of the TrainingJob that it goes on from.
+        document: The TrainingJob itself as JSON.
+        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
+    """
+    known = _status(document).continued_from
+    if known is not None and known.name == name:
+        return known
+    return results(predecessor(name, find))
 
 
 def predecessor(name: str, find: Find) -> Predecessor:
@@ -80,8 +96,8 @@ def _awaited(document: Object | None) -> str | None:
     return predecessor_name(document)
 
 
-def blocked_by(before: Predecessor) -> StatusCause | None:
-    """Returns why a TrainingJob cannot go on from another one yet, or None if it can."""
+def results(before: Predecessor) -> ContinuedFrom | StatusCause:
+    """Returns the results of another TrainingJob to go on from, or why there are none yet."""
     name, state = before.name, before.state
     if state is None:
         return StatusCause(
@@ -106,4 +122,4 @@ def blocked_by(before: Predecessor) -> StatusCause | None:
             f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
             f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
         )
-    return None
+    return ContinuedFrom(name=name, uri=before.uri)

@@ -10,6 +10,7 @@ from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, St
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import failure, last_failure
 from epochal_operator.trainingjob.progress_status import duration, short
 from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
@@ -63,8 +64,8 @@ def _events(
     yield from _outages(before, after, figures)
     yield from _warnings(before, after, figures)
     generation = str(metadata.generation)
-    applied, was_applied = (get_condition(one.conditions, SPEC_APPLIED) for one in (after, before))
-    if applied and applied.status == "False" and (was_applied is None or was_applied.status != "False"):
+    applied = get_condition(after.conditions, SPEC_APPLIED)
+    if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield _event(Reason.SPEC_IGNORED, applied.message, generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):

@@ -84,7 +84,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         "spec": {
             **given(**_steered(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
-            "backoffLimit": spec.backoff_limit,
+            "backoffLimit": _backoff_limit(spec),
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": _failure_policy(),
             "template": {
@@ -205,6 +205,15 @@ def _digest(job: TrainingJob) -> str:
     # Without defaults: a newer schema that has more of them changes no spec.
     fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def _backoff_limit(spec: TrainingJobSpec) -> int:
+    """Returns how many crashes are tried again: none where no try can do with so little memory.
+
+    The trainer says so itself, unless it is killed before it has come so far.
+    """
+    most = spec.resources.most_memory
+    return 0 if most is not None and most < pod.LEAST_MEMORY else spec.backoff_limit
 
 
 def _failure_policy() -> Object:

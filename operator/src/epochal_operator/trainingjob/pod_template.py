@@ -56,6 +56,9 @@ def pod_spec(job: TrainingJob, installation: Installation) -> Object:
         "serviceAccountName": spec.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # The kernel drops a signal that the first process of a namespace has no handler for yet, and Python takes a
+        # moment to have one: a trainer told to end as it began would train on until it is killed.
+        "shareProcessNamespace": True,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,

@@ -143,6 +143,20 @@ def test_places_that_overlap() -> None:
     assert not name.overlaps(other)
 
 
+@pytest.mark.parametrize(
+    ("path", "other", "renames"),
+    [
+        ("network.layers[conv1].name", "network.layers[conv1].filters", True),
+        ("network.layers[conv1].name", "network.layers[1].rate", False),
+        ("network.layers[conv1].filters", "network.layers[conv1].name", False),
+        ("training.callbacks[0].callback", "training.callbacks[0].patience", True),
+        ("training.optimizer.name", "training.optimizer.learning_rate", False),
+    ],
+)
+def test_what_an_item_is_called_by(path: str, other: str, *, renames: bool) -> None:
+    assert find(TEMPLATE, path).renames(find(TEMPLATE, other)) is renames
+
+
 KEYS = st.text("abcdefgh_", min_size=1, max_size=6)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ARGUMENTS = st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=3), max_size=4)

@@ -253,6 +253,12 @@ def test_who_is_killed_for_memory_before_any_word_is_told_what_it_takes_to_begin
         assert cause.message.endswith(least) == says
 
 
+@pytest.mark.parametrize(("memory", "ends"), [("32Mi", True), ("275Mi", True), ("282Mi", False)])
+def test_who_is_killed_for_memory_is_not_followed_where_no_try_can_do(memory: str, ends: bool) -> None:  # noqa: FBT001
+    one = child(training_job(resources={"limits": {"memory": memory}}))
+    assert no_more_follows(one, (failed(code=137, reason="OOMKilled"),)) is ends
+
+
 def test_nothing_failed() -> None:
     assert last_failure(()) is None
     assert last_failure((running(), succeeded("b"))) is None

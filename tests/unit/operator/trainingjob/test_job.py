@@ -114,6 +114,25 @@ def test_it_cannot_go_on_from_itself() -> None:
         batch_job(job, INSTALLATION)
 
 
+@pytest.mark.parametrize(
+    ("limits", "backoff"),
+    [
+        ({}, 7),
+        ({"cpu": "100m"}, 7),
+        ({"memory": "6Mi"}, 0),
+        ({"memory": "281Mi"}, 0),
+        ({"memory": "282Mi"}, 7),
+        ({"memory": 2**30}, 7),
+        ({"memory": "0.25Gi"}, 0),
+        ({"memory": "1e8"}, 0),
+        ({"memory": "1G"}, 7),
+    ],
+    ids=str,
+)
+def test_what_has_too_little_memory_to_begin_is_not_tried_again(limits: dict[str, Any], backoff: int) -> None:
+    assert made(backoffLimit=7, resources={"limits": limits})["spec"]["backoffLimit"] == backoff
+
+
 def test_the_job_says_how_failures_count() -> None:
     spec = made(backoffLimit=7, activeDeadlineSeconds=60)["spec"]
     assert (spec["parallelism"], spec["completions"], spec["backoffLimit"]) == (1, 1, 7)

@@ -5,8 +5,9 @@ from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
-from epochal_trainer.checkpoint.resume import Start, check_fit, find, fitted, validates_on_trained
+from epochal_trainer.checkpoint.resume import check_fit, fitted, validates_on_trained
 from epochal_trainer.checkpoint.snapshot import Snapshot
+from epochal_trainer.checkpoint.start import Start, find
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.validation import BeforeValidation

@@ -12,7 +12,6 @@ itself an object of Keras, a mapping says so:
 Names are all that is looked up: nothing here imports a module, opens a file, or runs code that the TrainingJob brings.
 """
 
-import difflib
 import inspect
 import re
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ import keras
 from epochal_api.network import Layer, Named
 
 from epochal_trainer import backend
+from epochal_trainer.lib.close import close
 from epochal_trainer.model.floats import as_float, floats
 
 WRAPPED = "wrapped"
@@ -224,6 +224,5 @@ def _alternatives(name: str, known: Sequence[str]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Returns which of the known names may have been meant, as the end of a sentence; nothing if none is like it."""
-    by_lower = {each.lower(): each for each in known}
-    close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    near = close(name, known)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

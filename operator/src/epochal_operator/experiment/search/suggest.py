@@ -219,7 +219,8 @@ def _importance(request: Request, space: Space) -> dict[str, float]:
             continue
         study = optuna.create_study(direction="maximize" if request.maximize else "minimize")
         study.add_trials(_trial(space, known.parameters, value=value) for known, value in values)
-        return optuna.importance.get_param_importances(study)
+        shares = optuna.importance.get_param_importances(study)
+        return {name: float(share) for name, share in shares.items()}
     return {}
 
 

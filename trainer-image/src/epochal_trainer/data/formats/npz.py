@@ -1,6 +1,5 @@
 """The npz format of numpy: a zip archive of arrays, as numpy.savez writes it."""
 
-import difflib
 import logging
 import struct
 import zipfile
@@ -14,6 +13,7 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
+from epochal_trainer.lib.close import close
 from epochal_trainer.lib.failures import bad_data, of_the_machine
 
 log = logging.getLogger(__name__)
@@ -147,9 +147,9 @@ def check_unread(
         if role not in chosen and unread.issuperset((each.features, each.labels))
     ]
     advice += [
-        f"rename {name} to {' or '.join(close)}, if that is what it is"
+        f"rename {name} to {' or '.join(near)}, if that is what it is"
         for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
-        if (close := difflib.get_close_matches(name, sorted(read - set(names))))
+        if (near := close(name, sorted(read - set(names))))
     ]
     advice.append("save the file without what no part of the job is to read")
     raise bad_data(
