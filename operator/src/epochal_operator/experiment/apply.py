@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ from epochal_operator.experiment.plan import (
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION, place_of
+from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
@@ -36,7 +37,7 @@ from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
-from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, writers
+from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, Corrections, writers
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -99,7 +100,7 @@ class Applier:
         self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
         self._instance = instance
         self._clock = clock
-        self._corrections: dict[Key, Correction] = {}
+        self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
 
@@ -130,11 +131,12 @@ class Applier:
             jobs: Its TrainingJobs.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
-        for place, job in jobs.items() if self._corrections else ():
-            last = self._corrections.get(key_of(job))
-            if last is None or not last.concerns(job["metadata"]["uid"], document["metadata"]["generation"], now):
-                continue
-            if not last.stands(job) and now < last.due:
+        corrections, generation = self._corrections.get(key_of(document)), document["metadata"]["generation"]
+        if corrections is None:
+            return held, told
+        for place, job in jobs.items():
+            last = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
+            if last is not None and not last.stands(job) and now < last.due:
                 held[place] = last.due
                 told = told or _undone(job["metadata"]["name"], last)
         return held, told
@@ -145,11 +147,8 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        self.importance.pop(key, None)
-        self._failures.pop(key, None)
-        for one in [one for one in self._corrections if one.namespace == key.namespace]:
-            if place_of(one.name, key.name) is not None:
-                del self._corrections[one]
+        for known in (self.importance, self._failures, self._corrections):
+            known.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
         """Reads an Experiment anew: the API server knows of a change that has not been told yet.
@@ -304,13 +303,13 @@ class Applier:
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
-        key, metadata, spec = key_of(action.job), document["metadata"], {"suspend": action.suspend}
-        now, refusal, who = self._clock(), None, tuple[str, ...]()
-        uid, generation = action.job["metadata"]["uid"], metadata["generation"]
-        before = self._corrections.get(key)
-        if before is None or not before.concerns(uid, generation, now) or before.spec != spec:
-            before = None
-        else:
+        key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
+        uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
+        corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
+        before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
+        if before is not None and before.spec != spec:
+            before = None  # That was another step, which nobody has undone.
+        if before is not None:
             who = writers(await self._kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
             self._put(TRAINING_JOBS, await self._patch(TRAINING_JOBS, action.job, {"spec": spec}))
@@ -320,9 +319,8 @@ class Applier:
         except (Invalid, Forbidden) as error:
             refusal = error.message
         times = before.times + 1 if before else 1
-        self._corrections[key] = Correction(
-            uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec
-        )
+        done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
+        corrections.note(TRAINING_JOBS, key, done)
 
     async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
