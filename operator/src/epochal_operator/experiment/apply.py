@@ -62,11 +62,13 @@ class Hindrances:
         blocked: What is in the way of TrainingJobs.
         hindered: What is in the way of all new ones.
         unreported: Whether the Job that writes the report cannot be made now.
+        told: Whether the status was written, and is not as it was written.
     """
 
     blocked: dict[Place, StatusCause] = field(default_factory=dict)
     hindered: StatusCause | None = None
     unreported: bool = False
+    told: bool = False
 
 
 class Applier:
@@ -81,6 +83,7 @@ class Applier:
 
     Attributes:
         importance: How much the parameters of each Experiment matter, as far as that was asked.
+        report_told: The Job of each Experiment's report of which an Event has told that it has failed.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Applier:
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
+        self.report_told: dict[Key, str] = {}
 
     async def apply(
         self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
@@ -147,7 +151,7 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        for known in (self.importance, self._failures, self._corrections):
+        for known in (self.importance, self.report_told, self._failures, self._corrections):
             known.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
@@ -179,6 +183,8 @@ class Applier:
                 await self._apply_status(document, action)
             case EmitEvent():
                 await self._emit(action.event, document)
+                if action.event.reason == Reason.REPORT_FAILED:
+                    self.report_told[key_of(document)] = action.event.key
             case DeleteExperiment():
                 await self._delete(EXPERIMENTS, document)
                 _log.info("deleted: its ttlSecondsAfterFinished is over")

@@ -88,6 +88,8 @@ class Observed:
         importance: How much each parameter matters, if that was asked since this process began.
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
         unreported: Whether the Job that writes the report cannot be made now.
+        report_told: The Job of which an Event has told that it has failed.
+        told: Whether the status was written, and is not as it was written: others hold a field of it.
     """
 
     now: datetime
@@ -105,6 +107,8 @@ class Observed:
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
     unreported: bool = False
+    report_told: str = ""
+    told: bool = False
 
     @property
     def running(self) -> tuple[Trial, ...]:

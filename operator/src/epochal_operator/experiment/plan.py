@@ -10,14 +10,14 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events
+from epochal_operator.experiment.events import events, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
 from epochal_operator.experiment.reasons import effect
-from epochal_operator.experiment.report import CreateReport, DeleteReport, is_over, report_step
+from epochal_operator.experiment.report import CreateReport, DeleteReport, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
@@ -131,20 +131,21 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     now = phase(spec, before.start_time, observed)
     after = status(metadata, spec, before, now, observed)
-    writes = _writes(spec, before, after)
-    if observed.trials and not (before.trials and before.trials.created):
+    writes = () if observed.told else _writes(spec, before, after)
+    if observed.trials and not (before.trials and before.trials.created) and writes:
         return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
-    step = None if observed.unreported else _report_step(spec, now, observed)
-    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed)
-    if not todo and step is not None and not isinstance(step, float):
+    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
+    step = None if todo or observed.unreported else _report_step(spec, now, observed)
+    if step is not None and not isinstance(step, float):
         todo = (step,)
-    if todo or writes:
-        return Plan(todo or writes)
-    left = _time_to_live(spec, before, observed)
-    if left is not None and left <= 0:
+    if todo:
+        return Plan((*_report_failure(observed), *todo))
+    waits = isinstance(step, float) and observed.report is not None and not has_failed(observed.report)
+    life = None if waits else _time_to_live(spec, before, observed)
+    if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [step if isinstance(step, float) else None, left, _look_again(spec, before, now, observed)]
-    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+    times = [step if isinstance(step, float) else None, life, _look_again(spec, before, now, observed)]
+    return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
 def refuse(document: Object, message: str, now: datetime) -> Plan:
@@ -245,6 +246,15 @@ def _report_step(
 ) -> Append | CreateReport | DeleteReport | float | None:
     step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
     return Append(step) if isinstance(step, tuple) else step
+
+
+def _report_failure(observed: Observed) -> tuple[Action, ...]:
+    """Returns that the report of before is not written, unless that was told."""
+    job = observed.report
+    if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
+        return ()
+    message = str((condition_of(job, "Failed") or {}).get("message", ""))
+    return (EmitEvent(report_failed(job["metadata"]["uid"], message)),)
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
