@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import rejected, report_failed
-from epochal_operator.experiment.ledger import Created, Exhausted, Failed, encode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
@@ -26,7 +26,7 @@ from epochal_operator.experiment.plan import (
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION
+from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
@@ -54,6 +54,10 @@ AskSearch = Callable[[Request], Any]
 """Asks for suggestions."""
 
 
+class LedgerRefused(Exception):
+    """The API server does not take the ledger; the message has its words."""
+
+
 @dataclass
 class Hindrances:
     """What has come in the way in the course of one reconcile: the next one tries again.
@@ -61,12 +65,14 @@ class Hindrances:
     Args:
         blocked: What is in the way of TrainingJobs.
         hindered: What is in the way of all new ones.
+        unnoted: Whether the API server does not take the ledger.
         unreported: Whether the Job that writes the report cannot be made now.
         told: Whether the status was written, and is not as it was written.
     """
 
     blocked: dict[Place, StatusCause] = field(default_factory=dict)
     hindered: StatusCause | None = None
+    unnoted: bool = False
     unreported: bool = False
     told: bool = False
 
@@ -198,23 +204,25 @@ class Applier:
         trials = [action for action in actions if isinstance(action, Create | Suspend)]
         if any(isinstance(action, Create) for action in trials):
             await self._check_current(document)
-        slots, errors = asyncio.Semaphore(AT_ONCE), list[BaseException]()
+        slots, stops = asyncio.Semaphore(AT_ONCE), False
 
         async def write(action: Create | Suspend) -> Failed | None:
+            nonlocal stops
             async with slots:
-                if errors or found.hindered:
+                if stops or found.hindered:
                     return None
                 try:
                     return await self._write_trial(document, action, found)
-                except BaseException as error:  # what is under way ends, and nothing else begins
-                    errors.append(error)
-                    return None
+                except BaseException:
+                    stops = True  # What is under way ends, and nothing else begins.
+                    raise
 
-        results = await asyncio.gather(*map(write, trials))
-        if events := tuple(result for result in results if result is not None):
+        results = await asyncio.gather(*map(write, trials), return_exceptions=True)
+        if events := tuple(result for result in results if isinstance(result, Failed)):
             await self._append(document, observed, (*observed.news, *events))
-        if errors:
-            raise errors[0]
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _check_current(self, document: Object) -> None:
         """Raises Conflict if an Experiment has changed: a watch may be late, and what was decided is decided anew."""
@@ -229,9 +237,12 @@ class Applier:
         text = await asyncio.to_thread(encode, (*observed.events, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
-        written = await self._kube.patch(
-            EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
-        )
+        try:
+            written = await self._kube.patch(
+                EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
+            )
+        except (Invalid, Forbidden) as error:
+            raise LedgerRefused(error.message) from None
         self._put(EXPERIMENTS, written)
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
@@ -255,7 +266,8 @@ class Applier:
             await self._append(document, observed, (*observed.news, *events))
         elif action.trials:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            self._failures[key] = (self._clock() + timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0), cause)
+            pause = timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0)
+            self._failures[key] = (self._clock() + pause, cause)
 
     def failure(self, key: Key) -> StatusCause | None:
         """Returns that an Experiment's search has failed just now, if it has.

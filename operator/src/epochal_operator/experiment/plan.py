@@ -16,7 +16,7 @@ from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
-from epochal_operator.experiment.reasons import effect
+from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.experiment.report import CreateReport, DeleteReport, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
@@ -126,7 +126,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     new = (*observed.warm, *observed.news)
-    if any(map(is_due, new)):
+    if any(map(is_due, new)) and not observed.unnoted:
         return Plan((Append(new),))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     now = phase(spec, before.start_time, observed)
@@ -134,6 +134,8 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     writes = () if observed.told else _writes(spec, before, after)
     if observed.trials and not (before.trials and before.trials.created) and writes:
         return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
+    if observed.unnoted:
+        return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
     todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
     step = None if todo or observed.unreported else _report_step(spec, now, observed)
     if step is not None and not isinstance(step, float):
