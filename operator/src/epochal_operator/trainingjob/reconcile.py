@@ -13,6 +13,7 @@ from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.actions import Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
@@ -24,7 +25,6 @@ from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reasons import StatusCause
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
-from epochal_operator.trainingjob.trim import whole
 
 Object = Mapping[str, Any]
 
