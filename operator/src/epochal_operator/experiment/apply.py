@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,7 +50,7 @@ AT_ONCE = 8
 
 _log = logging.getLogger(__name__)
 
-AskSearch = Callable[[Request], Any]
+AskSearch = Callable[[Request], Awaitable[Response]]
 """Asks for suggestions."""
 
 
