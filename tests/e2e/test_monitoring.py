@@ -54,7 +54,8 @@ SERIES: dict[str, dict[str, str]] = {
     "EpochalTrainingJobRestarts": {f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x580"},
     "EpochalTrainingJobQueued": {state("Queued"): "1x70 _x530", reason("Unschedulable"): "1x70 _x530"},
     "EpochalExperimentTrialsFail": {
-        trials("failed"): "0x5 3x595",
+        trials("failed"): "0x5 2x595",
+        trials("diverged"): "0x5 1x595",
         trials("running"): "2x600",
         f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x600",
     },

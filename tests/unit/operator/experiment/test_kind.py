@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.kind import experiments, experiments_of
-from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS, place_of
+from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.resource import JOBS, Key
 from epochal_operator.runtime.store import Change, Source
@@ -69,20 +69,3 @@ def test_trials_are_found_beside_what_training_jobs_need() -> None:
     assert known["metadata"]["annotations"]["epochal.dev/known"] == "3"
     assert known["status"] == one["status"]
     assert known["metadata"]["ownerReferences"] == one["metadata"]["ownerReferences"]
-
-
-@pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("search-0-r0", (0, 0)),
-        ("search-12-r3", (12, 3)),
-        ("search-012-r3", None),
-        ("search-1-r", None),
-        ("search-1-r0x", None),
-        ("search", None),
-        ("searches-1-r0", None),
-        ("research-1-r0", None),
-    ],
-)
-def test_trial_and_rung_are_told_by_the_name(name: str, place: Any) -> None:
-    assert place_of(name, "search") == place

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.observe import is_due, jobs_of, observe
+from epochal_operator.experiment.observe import is_due, jobs_of, observe, place_of
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
@@ -152,3 +152,20 @@ def test_that_a_training_job_is_there_is_not_written_by_itself() -> None:
     assert not is_due(started(1))
     assert is_due(finished(1, "0.5"))
     assert is_due(created(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("search-0-r0", (0, 0)),
+        ("search-12-r3", (12, 3)),
+        ("search-012-r3", None),
+        ("search-1-r", None),
+        ("search-1-r0x", None),
+        ("search", None),
+        ("searches-1-r0", None),
+        ("research-1-r0", None),
+    ],
+)
+def test_trial_and_rung_are_told_by_the_name(name: str, place: Any) -> None:
+    assert place_of(name, "search") == place
