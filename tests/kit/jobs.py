@@ -50,9 +50,11 @@ def search(name: str = "search", template: Object | None = None, **changes: Any)
         changes: Fields of the spec.
     """
     spec = digits(**({"training__epochs": 1, "training__callbacks": None} | (template or {})))["spec"]
-    spec = {"objective": {"metric": "val_loss", "goal": "Minimize"}, "search": {"method": "None"}} | changes | {
-        "template": {"spec": spec}
-    }
+    spec = (
+        {"objective": {"metric": "val_loss", "goal": "Minimize"}, "search": {"method": "None"}}
+        | changes
+        | {"template": {"spec": spec}}
+    )
     return {"apiVersion": DIGITS["apiVersion"], "kind": "Experiment", "metadata": {"name": name}, "spec": spec}
 
 
