@@ -88,9 +88,9 @@ shell: | $(UV) ## Open a shell where the local cluster can be reached
 kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 	@$(CLUSTER) kubeconfig
 
-manifests: .venv/synced ## Generate the CRD and install.yaml
-	$(PYTHON) -m epochal_api.crd > manifests/crds/trainingjobs.epochal.dev.yaml
-	cp manifests/crds/trainingjobs.epochal.dev.yaml charts/epochal/files/
+manifests: .venv/synced ## Generate the CRDs and install.yaml
+	$(PYTHON) -m epochal_api.crd manifests/crds
+	cp manifests/crds/*.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml
 

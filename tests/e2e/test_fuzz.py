@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from epochal_api.crd import schema
+from epochal_api.kind import API_VERSION
 from epochal_api.text import PRINTABLE_PATTERN
-from epochal_api.trainingjob import API_VERSION, KIND, PLURAL
+from epochal_api.trainingjob import KIND, PLURAL, TrainingJob
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ from tests.kit.kubectl import Object, items, wait
 
 SECONDS = 60 * float(os.environ.get("EPOCHAL_FUZZ_MINUTES", "1"))
 FIELD = re.compile(r'\b(spec|metadata|ObjectMeta\.name)\b|unknown field "')
-SPEC = schema()["properties"]["spec"]
+SPEC = schema(TrainingJob)["properties"]["spec"]
 REFUSED = {400, 422}
 LONGEST = 12
 """Items and characters of what is made where the schema allows more: what is longer is among the hostile values."""

@@ -1,78 +1,101 @@
-"""Generates the CustomResourceDefinition from the models.
+"""Generates the CustomResourceDefinitions from the models.
 
-Run `python -m epochal_api.crd` to print it as YAML. What a structural schema may hold:
+Run `python -m epochal_api.crd FOLDER` to write them there as YAML. What a structural schema may hold:
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
-from epochal_api.trainingjob import GROUP, KIND, PLURAL, VERSION, TrainingJob
+from epochal_api import experiment, trainingjob
+from epochal_api.experiment import Experiment
+from epochal_api.kind import GROUP, VERSION
+from epochal_api.model import Model
+from epochal_api.trainingjob import TrainingJob
 
-_COLUMNS: list[dict[str, Any]] = [
-    {"name": "State", "type": "string", "jsonPath": ".status.state", "description": "The state in one word."},
-    {
-        "name": "Epoch",
-        "type": "string",
-        "jsonPath": ".status.display.epoch",
-        "description": "Finished epochs of all.",
-    },
-    {
-        "name": "Metric",
-        "type": "string",
-        "jsonPath": ".status.display.metric",
-        "description": "The figure to watch.",
-    },
-    {
-        "name": "ETA",
-        "type": "string",
-        "jsonPath": ".status.display.eta",
-        "description": "Time left, as of the last report.",
-    },
-    {
-        "name": "Age",
-        "type": "date",
-        "jsonPath": ".metadata.creationTimestamp",
-        "description": "Time since creation.",
-    },
-    {
-        "name": "Reason",
-        "type": "string",
-        "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
-        "priority": 1,
-        "description": "Why it is where it is.",
-    },
-    {
-        "name": "Attempt",
-        "type": "integer",
-        "jsonPath": ".status.attempt",
-        "priority": 1,
-        "description": "1 + the restarts.",
-    },
-    {
-        "name": "GPUs",
-        "type": "integer",
-        "jsonPath": ".status.gpus",
-        "priority": 1,
-        "description": "GPUs asked for.",
-    },
-    {
-        "name": "Parameters",
-        "type": "integer",
-        "jsonPath": ".status.network.parameters",
-        "priority": 1,
-        "description": "Weights of the network.",
-    },
-    {
-        "name": "Model",
-        "type": "string",
-        "jsonPath": ".status.results.model",
-        "priority": 1,
-        "description": "The model's URI.",
-    },
-]
+
+class Column(NamedTuple):
+    """A column of `kubectl get`.
+
+    Args:
+        name: Its heading.
+        type: Its type: string, integer or date.
+        path: Where its value stands in the object.
+        description: What it tells.
+        wide: Whether only `-o wide` shows it.
+    """
+
+    name: str
+    type: str
+    path: str
+    description: str
+    wide: bool = False
+
+    def dump(self) -> dict[str, Any]:
+        """Returns the column as the definition has it."""
+        priority = {"priority": 1} if self.wide else {}
+        column = {"name": self.name, "type": self.type, "jsonPath": self.path}
+        return {**column, **priority, "description": self.description}
+
+
+class Kind(NamedTuple):
+    """A kind of the API.
+
+    Args:
+        model: Its model, of the same name.
+        plural: What URLs call it.
+        short: What `kubectl` also calls it.
+        columns: What `kubectl get` shows of it.
+    """
+
+    model: type[Model]
+    plural: str
+    short: str
+    columns: tuple[Column, ...]
+
+
+_STATE = Column("State", "string", ".status.state", "The state in one word.")
+_AGE = Column("Age", "date", ".metadata.creationTimestamp", "Time since creation.")
+_REASON = Column(
+    "Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it is where it is.", wide=True
+)
+
+TRAINING_JOBS = Kind(
+    TrainingJob,
+    trainingjob.PLURAL,
+    "tj",
+    (
+        _STATE,
+        Column("Epoch", "string", ".status.display.epoch", "Finished epochs of all."),
+        Column("Metric", "string", ".status.display.metric", "The figure to watch."),
+        Column("ETA", "string", ".status.display.eta", "Time left, as of the last report."),
+        _AGE,
+        _REASON,
+        Column("Attempt", "integer", ".status.attempt", "1 + the restarts.", wide=True),
+        Column("GPUs", "integer", ".status.gpus", "GPUs asked for.", wide=True),
+        Column("Parameters", "integer", ".status.network.parameters", "Weights of the network.", wide=True),
+        Column("Model", "string", ".status.results.model", "The model's URI.", wide=True),
+    ),
+)
+EXPERIMENTS = Kind(
+    Experiment,
+    experiment.PLURAL,
+    "exp",
+    (
+        _STATE,
+        Column("Trials", "string", ".status.display.trials", "Trials so far of all."),
+        Column("Running", "integer", ".status.trials.running", "Trials that are trained now."),
+        Column("Best", "string", ".status.display.best", "The best value so far."),
+        _AGE,
+        _REASON,
+        Column("Failed", "integer", ".status.trials.failed", "Trials that have failed.", wide=True),
+        Column("Method", "string", ".spec.search.method", "How parameters are chosen.", wide=True),
+    ),
+)
+KINDS = (EXPERIMENTS, TRAINING_JOBS)
 
 
 def _merged(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -112,11 +135,15 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
     return result
 
 
-def schema() -> dict[str, Any]:
-    """Returns the structural OpenAPI schema of a TrainingJob."""
-    raw = TrainingJob.model_json_schema(mode="validation")
+def schema(model: type[Model]) -> dict[str, Any]:
+    """Returns the structural OpenAPI schema of a kind.
+
+    Args:
+        model: Its model.
+    """
+    raw = model.model_json_schema(mode="validation")
     root = _structural(raw, raw.get("$defs", {}))
-    root["description"] = TrainingJob.__doc__
+    root["description"] = model.__doc__
     root["properties"]["metadata"] = {"type": "object"}
     for name in ("apiVersion", "kind"):
         root["properties"][name] = {"type": "string", "description": root["properties"][name]["description"]}
@@ -124,21 +151,27 @@ def schema() -> dict[str, Any]:
     return root
 
 
-def custom_resource_definition() -> dict[str, Any]:
-    """Returns the CustomResourceDefinition as JSON values."""
+def definition_name(kind: Kind) -> str:
+    """Returns what the CustomResourceDefinition of a kind is called; its file is, too."""
+    return f"{kind.plural}.{GROUP}"
+
+
+def custom_resource_definition(kind: Kind) -> dict[str, Any]:
+    """Returns the CustomResourceDefinition of a kind as JSON values."""
+    name = kind.model.__name__
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": definition_name(kind)},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["tj"],
+                "kind": name,
+                "listKind": f"{name}List",
+                "plural": kind.plural,
+                "singular": name.lower(),
+                "shortNames": [kind.short],
                 "categories": ["epochal"],
             },
             "versions": [
@@ -147,8 +180,8 @@ def custom_resource_definition() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": _COLUMNS,
-                    "schema": {"openAPIV3Schema": schema()},
+                    "additionalPrinterColumns": [column.dump() for column in kind.columns],
+                    "schema": {"openAPIV3Schema": schema(kind.model)},
                 }
             ],
         },
@@ -162,11 +195,19 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def main() -> None:
-    """Prints the CustomResourceDefinition as YAML."""
-    text = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
-    sys.stdout.write(f"# Generated by `make manifests` from the models in api/.\n{text}")
+def main(folder: str) -> None:
+    """Writes the CustomResourceDefinitions of all kinds into a folder, a file each.
+
+    Args:
+        folder: Path of the folder.
+    """
+    for kind in KINDS:
+        text = yaml.dump(
+            custom_resource_definition(kind), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True
+        )
+        path = Path(folder, f"{definition_name(kind)}.yaml")
+        path.write_text(f"# Generated by `make manifests` from the models in api/.\n{text}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -48,14 +48,38 @@ class Rule(NamedTuple):
     rule: str
     message: str
 
+    def require(self, *, holds: bool, found: str = "") -> None:
+        """Checks the rule where it is read, as the API server does where it is applied.
+
+        Args:
+            holds: Whether it holds.
+            found: What breaks it, if the message is to tell.
+
+        Raises:
+            ValueError: If it does not hold.
+        """
+        if not holds:
+            raise ValueError(f"{self.message}, found {found}" if found else self.message)
+
 
 def cel(rules: Sequence[Rule], **extra: Any) -> dict[str, Any]:
     """Returns the schema keywords that make the API server check `rules`, along with any `extra` keywords."""
     return {CEL: [rule._asdict() for rule in rules], **extra}
 
 
-def _as_text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
+    """Returns a number as text, for fields that hold text which YAML may give as a number; all else as it is."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
+    """Returns the schema of text that may be written as a whole number."""
+    return {
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "x-kubernetes-int-or-string": True,
+        "pattern": pattern,
+        "maxLength": max_length,
+    }
 
 
 LATER: Any = Field(json_schema_extra={"default": None})
@@ -66,16 +90,9 @@ QUANTITY_PATTERN = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE]
 
 Quantity = Annotated[
     str,
-    BeforeValidator(_as_text),
+    BeforeValidator(as_text),
     StringConstraints(pattern=QUANTITY_PATTERN, max_length=32),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "x-kubernetes-int-or-string": True,
-            "pattern": QUANTITY_PATTERN,
-            "maxLength": 32,
-        }
-    ),
+    WithJsonSchema(text_or_number(pattern=QUANTITY_PATTERN, max_length=32)),
 ]
 """A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
 

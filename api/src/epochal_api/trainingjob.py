@@ -2,20 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from epochal_api.model import LATER, Model, ObjectName, Rule, cel
+from epochal_api.kind import MAX_SECONDS, InvalidObject, Metadata, Seconds, frozen, named, read
+from epochal_api.model import LATER, Model, ObjectName, cel
 from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
 from epochal_api.status import Status, read_status
 from epochal_api.storage import Data, Results, Storage
-from epochal_api.text import printable
 from epochal_api.training import Training
 
-GROUP = "epochal.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "TrainingJob"
 PLURAL = "trainingjobs"
 
@@ -26,9 +23,6 @@ MAX_SPEC_DEPTH = 100
 
 MUTABLE = ("finish", "suspend", "active_deadline_seconds", "ttl_seconds_after_finished")
 """Fields of the spec that may change once a container of the job has run."""
-
-MAX_SECONDS = 10 * 365 * 24 * 3600
-Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
 
 
 class ImagePullSecret(Model):
@@ -80,29 +74,6 @@ class TrainingJobSpec(Model):
     """Where the model and its history go."""
 
 
-class Metadata(Model):
-    """The part of an object's metadata that training depends on."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    name: str
-    """Name of the job."""
-    namespace: str = "default"
-    """Namespace of the job."""
-    labels: Annotated[dict[str, str], BeforeValidator(lambda labels: labels or {})] = {}
-    """Labels of the job."""
-    uid: str = ""
-    """Identity of the job; empty for a file that no API server has taken."""
-    generation: int = 0
-    """Counts changes of the spec."""
-    resource_version: str = ""
-    """Version of the object as read."""
-    creation_timestamp: str = ""
-    """When the API server took it, RFC 3339."""
-    deletion_timestamp: str | None = None
-    """When its deletion began, RFC 3339."""
-
-
 _STILL = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
 
 
@@ -119,16 +90,7 @@ def immutable(field: str) -> str:
     )
 
 
-def _frozen(name: str) -> Rule:
-    field, info = to_camel(name), TrainingJobSpec.model_fields[name]
-    optional = info.default is None
-    same = f"self.spec.{field} == oldSelf.spec.{field}"
-    if optional:
-        same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
-    return Rule(
-        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({same})",
-        immutable(field),
-    )
+_NOT_STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
 
 
 def _read_status(value: Any) -> Any:
@@ -142,11 +104,12 @@ class TrainingJob(Model):
         extra="ignore",
         json_schema_extra=cel(
             [
-                Rule(
-                    "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
-                    "metadata.name must be a DNS label of at most 63 characters (a-z, 0-9, -): pods are named after it",
+                named(63, "pods are named after it"),
+                *(
+                    frozen(TrainingJobSpec, name, _NOT_STARTED, immutable(to_camel(name)))
+                    for name in TrainingJobSpec.model_fields
+                    if name not in MUTABLE
                 ),
-                *(_frozen(name) for name in TrainingJobSpec.model_fields if name not in MUTABLE),
             ]
         ),
     )
@@ -163,11 +126,8 @@ class TrainingJob(Model):
     """How far it has come, as Epochal saw it last."""
 
 
-class InvalidTrainingJob(ValueError):
+class InvalidTrainingJob(InvalidObject):
     """A TrainingJob that breaks the API's rules; the message has a line per field, and can be shown as it is."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
 
 
 def parse(document: Any) -> TrainingJob:
@@ -182,25 +142,4 @@ def parse(document: Any) -> TrainingJob:
     Raises:
         InvalidTrainingJob: If it breaks a rule; the message names each field, what was found and what must hold.
     """
-    if not isinstance(document, dict):
-        raise InvalidTrainingJob(f"must be a TrainingJob, found {type(document).__name__}")
-    if (kind := document.get("kind")) != KIND or document.get("apiVersion") != API_VERSION:
-        found = f"{document.get('apiVersion')}, kind {kind}"
-        raise InvalidTrainingJob(f"must be {API_VERSION}, kind {KIND}; found {found}")
-    try:
-        return TrainingJob.model_validate(document)
-    except ValidationError as error:
-        raise InvalidTrainingJob("\n".join(_lines(error))) from None
-
-
-def _lines(error: ValidationError) -> list[str]:
-    lines = []
-    for fault in error.errors(include_url=False):
-        path = ""
-        for part in fault["loc"]:
-            path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        message = fault["msg"].removeprefix("Value error, ")
-        found = fault["input"]
-        given = "" if isinstance(found, dict | list) else f", found {str(found)[:80]!r}"
-        lines.append(f"{path.lstrip('.')}: {message}{given}")
-    return lines
+    return read(TrainingJob, document, InvalidTrainingJob)

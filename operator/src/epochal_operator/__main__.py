@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from epochal_operator.config import Config, read_config
+from epochal_operator.experiment.kind import experiments
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
@@ -42,7 +44,10 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        self._kinds = (training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),)
+        self._kinds = (
+            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+            experiments(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+        )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
         for kind in self._kinds:
@@ -133,7 +138,9 @@ async def run(config: Config) -> None:
 
 
 def main() -> None:
-    """Runs the operator as the command line says."""
+    """Runs the operator as the command line says; `replay` in front of it runs that in its place."""
+    if sys.argv[1:2] == ["replay"]:  # it computes as searches do, which the operator leaves to other processes
+        os.execv(sys.executable, [sys.executable, "-m", "epochal_operator.experiment.replay", *sys.argv[2:]])  # noqa: S606
     config = read_config(sys.argv[1:])
     logs.configure(config.log_level)
     gc.freeze()  # what is imported stays: looking through it again and again is a third of the time of a start

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.crd import custom_resource_definition, schema
+from epochal_api.crd import EXPERIMENTS, KINDS, TRAINING_JOBS, Kind, custom_resource_definition, definition_name, schema
 from epochal_api.status import CONDITIONS
+from epochal_api.trainingjob import TrainingJob
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,8 +23,8 @@ def nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str,
         yield from nodes(node["additionalProperties"], f"{path}{{}}")
 
 
-SPEC = list(nodes(schema()["properties"]["spec"], "spec"))
-STATUS = list(nodes(schema()["properties"]["status"], "status"))
+def parts(kind: Kind, part: str) -> list[tuple[str, dict[str, Any]]]:
+    return list(nodes(schema(kind.model)["properties"][part], part))
 
 
 def said(node: dict[str, Any]) -> str:
@@ -31,18 +32,24 @@ def said(node: dict[str, Any]) -> str:
     return " ".join(node["description"].split())
 
 
-@pytest.mark.parametrize(("path", "node"), SPEC + STATUS)
+SPEC = parts(TRAINING_JOBS, "spec")
+STATUS = parts(TRAINING_JOBS, "status")
+SPECS = [*SPEC, *parts(EXPERIMENTS, "spec")]
+ALL = [*SPECS, *STATUS, *parts(EXPERIMENTS, "status")]
+
+
+@pytest.mark.parametrize(("path", "node"), ALL)
 def test_node_is_structural(path: str, node: dict[str, Any]) -> None:
     assert "type" in node or node.keys() & {"x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"}
     assert not node.keys() & {"$ref", "title", "const", "propertyNames", "oneOf", "allOf"}
 
 
-@pytest.mark.parametrize(("path", "node"), [(p, n) for p, n in SPEC + STATUS if not p.endswith(("[]", "{}"))])
+@pytest.mark.parametrize(("path", "node"), [(p, n) for p, n in ALL if not p.endswith(("[]", "{}"))])
 def test_field_is_described(path: str, node: dict[str, Any]) -> None:
     assert node["description"].endswith((".", "https://keras.io/api/."))
 
 
-@pytest.mark.parametrize(("path", "node"), SPEC)
+@pytest.mark.parametrize(("path", "node"), SPECS)
 def test_spec_is_bounded(path: str, node: dict[str, Any]) -> None:
     """The API server prices CEL rules by these bounds, and refuses a CRD whose rules could cost too much."""
     match node.get("type"):
@@ -76,9 +83,10 @@ def test_it_is_said_what_is_counted_anew() -> None:
     assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
 
 
-def test_committed_crd_is_current() -> None:
-    committed = yaml.safe_load((ROOT / "manifests" / "crds" / "trainingjobs.epochal.dev.yaml").read_text())
-    assert committed == custom_resource_definition(), "run `make manifests`"
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_committed_crd_is_current(kind: Kind) -> None:
+    committed = yaml.safe_load((ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text())
+    assert committed == custom_resource_definition(kind), "run `make manifests`"
 
 
 @pytest.mark.parametrize("field", ["spec.training.precision", "spec.training.monitor", "spec.results.best"])
@@ -132,7 +140,7 @@ def test_an_operator_of_before_is_not_given_a_field_that_nobody_wrote() -> None:
 def test_what_cannot_change_any_more_says_what_still_can() -> None:
     (message,) = (
         rule["message"]
-        for rule in schema()["x-kubernetes-validations"]
+        for rule in schema(TrainingJob)["x-kubernetes-validations"]
         if rule["message"].startswith("spec.image cannot change once a container of the job has run")
     )
     for field in ("spec.finish", "spec.suspend", "spec.activeDeadlineSeconds", "spec.ttlSecondsAfterFinished"):
@@ -140,9 +148,9 @@ def test_what_cannot_change_any_more_says_what_still_can() -> None:
 
 
 def test_every_field_but_four_is_immutable() -> None:
-    messages = [rule["message"] for rule in schema()["x-kubernetes-validations"]]
+    messages = [rule["message"] for rule in schema(TrainingJob)["x-kubernetes-validations"]]
     frozen = {message.split()[0] for message in messages if "cannot change" in message}
-    fields = {f"spec.{name}" for name in schema()["properties"]["spec"]["properties"]}
+    fields = {f"spec.{name}" for name in schema(TrainingJob)["properties"]["spec"]["properties"]}
     changing = {"finish", "suspend", "ttlSecondsAfterFinished", "activeDeadlineSeconds"}
     assert fields - frozen == {f"spec.{field}" for field in changing}
 
@@ -153,7 +161,7 @@ def test_the_types_of_conditions_are_explained() -> None:
 
 
 def test_why_it_is_where_it_is_is_shown_on_demand() -> None:
-    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
+    columns = custom_resource_definition(TRAINING_JOBS)["spec"]["versions"][0]["additionalPrinterColumns"]
     (reason,) = [column for column in columns if column["name"] == "Reason"]
     assert reason["jsonPath"] == '.status.conditions[?(@.type=="Ready")].reason'
     assert reason["priority"] == 1

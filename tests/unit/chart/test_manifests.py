@@ -4,23 +4,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from epochal_api.crd import custom_resource_definition
+from epochal_api.crd import KINDS, Kind, custom_resource_definition, definition_name
 
 ROOT = Path(__file__).resolve().parents[3]
-FILE = "trainingjobs.epochal.dev.yaml"
+EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 
 Render = Callable[..., Any]
 
 
-def test_chart_holds_the_generated_definition() -> None:
-    held = (ROOT / "charts/epochal/files" / FILE).read_text()
-    assert held == (ROOT / "manifests/crds" / FILE).read_text(), "run make manifests"
+@EACH_KIND
+def test_chart_holds_the_generated_definition(kind: Kind) -> None:
+    file = f"{definition_name(kind)}.yaml"
+    held = (ROOT / "charts/epochal/files" / file).read_text()
+    assert held == (ROOT / "manifests/crds" / file).read_text(), "run make manifests"
 
 
-def test_chart_installs_the_generated_definition(render: Render) -> None:
-    rendered = render().one("CustomResourceDefinition", "trainingjobs.epochal.dev")
-    assert rendered["spec"] == custom_resource_definition()["spec"], "run make manifests"
+@EACH_KIND
+def test_chart_installs_the_generated_definition(render: Render, kind: Kind) -> None:
+    rendered = render().one("CustomResourceDefinition", definition_name(kind))
+    assert rendered["spec"] == custom_resource_definition(kind)["spec"], "run make manifests"
 
 
 def test_install_yaml_is_the_chart_with_its_namespace(render: Render) -> None:

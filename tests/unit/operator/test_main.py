@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from math import inf
 from pathlib import Path
@@ -104,3 +106,10 @@ async def test_a_process_that_reconciles_no_longer_is_not_healthy(
     process.server.faults.append(Fault("create", "jobs", delay=inf))
     process.create("second")
     assert await process.wait_health(503) == "no TrainingJob was reconciled for 0 s\n"
+
+
+def test_what_searches_compute_with_is_never_in_the_operator() -> None:
+    code = "import sys; import epochal_operator.__main__; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "epochal_operator.runtime.controller" in modules
+    assert not {"numpy", "optuna"} & {*modules}

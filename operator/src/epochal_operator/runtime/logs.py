@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
+from epochal_api.kind import GROUP
 from epochal_api.text import printable
-from epochal_api.trainingjob import GROUP
 
 _SECRET = re.compile(
     r"(?P<kept>bearer\s+)\S+"

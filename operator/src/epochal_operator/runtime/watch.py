@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import kopf
-from epochal_api.trainingjob import GROUP
+from epochal_api.kind import GROUP
 
 from epochal_operator.runtime.answers import Part, answers
 from epochal_operator.runtime.informer import Informer, Listing

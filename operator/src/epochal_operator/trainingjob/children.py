@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
+from epochal_api.kind import GROUP
 from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
-from epochal_api.trainingjob import GROUP, KIND
+from epochal_api.trainingjob import KIND
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid

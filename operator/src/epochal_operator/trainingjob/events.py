@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from epochal_api.condition import Condition
+from epochal_api.kind import Metadata
 from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
-from epochal_api.trainingjob import Metadata
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from epochal_api.kind import GROUP
 from epochal_api.status import CONDITIONS
-from epochal_api.trainingjob import GROUP, MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.reader import Bounds

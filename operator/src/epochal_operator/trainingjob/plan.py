@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from epochal_api.kind import Metadata
 from epochal_api.status import ReportedStatus, Status
-from epochal_api.trainingjob import InvalidTrainingJob, Metadata, TrainingJob
+from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
 
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.resource import JOBS

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from epochal_api.kind import MAX_SECONDS, Metadata
 from epochal_api.status import Status, read_status
-from epochal_api.trainingjob import MAX_SECONDS, InvalidTrainingJob, Metadata, parse
+from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.actions import Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
@@ -23,7 +25,6 @@ from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reasons import StatusCause
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
-from epochal_operator.trainingjob.trim import whole
 
 Object = Mapping[str, Any]
 

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from epochal_api.trainingjob import GROUP, KIND
+from epochal_api.kind import GROUP
+from epochal_api.trainingjob import KIND
 
 from epochal_operator.runtime.errors import NotFound
 from epochal_operator.runtime.kube import Kube

@@ -1,6 +1,7 @@
 """The resources that a TrainingJob has to do with: its own, those of what it owns, and whom it names."""
 
-from epochal_api.trainingjob import GROUP, KIND, PLURAL, VERSION
+from epochal_api.kind import GROUP, VERSION
+from epochal_api.trainingjob import KIND, PLURAL
 
 from epochal_operator.runtime.kind import Owned, Reference
 from epochal_operator.runtime.resource import PODS, Key, Object, Resource

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
+from epochal_api.kind import Metadata
 from epochal_api.status import CONDITIONS, ReportedStatus, Status
-from epochal_api.trainingjob import Metadata, TrainingJob
+from epochal_api.trainingjob import TrainingJob
 
 from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
 from epochal_operator.trainingjob.children import Observed, first_run, unstarted

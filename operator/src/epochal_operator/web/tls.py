@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from epochal_api.trainingjob import GROUP
+from epochal_api.kind import GROUP
 
 from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
 from epochal_operator.runtime.kube import Kube, Object

@@ -17,6 +17,7 @@ from epochal_api.crd import schema
 from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
+from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.resource import Resource
@@ -634,7 +635,7 @@ async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture
 
 
 async def test_an_earlier_crd_holds_of_a_report_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
-    known = copy.deepcopy(schema()["properties"]["status"])
+    known = copy.deepcopy(schema(TrainingJob)["properties"]["status"])
     del known["properties"]["progress"]["properties"]["metricNames"]
     cluster = Cluster()
     async with FakeApiServer("vision", objects=Objects("vision", statuses={"trainingjobs": known})) as server:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from epochal_api.crd import schema
+from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.errors import Conflict
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.kube import Kube
@@ -102,7 +103,7 @@ class World:
 
 def earlier_crd() -> Objects:
     """Returns the objects of a cluster whose CRD knows less of the status than this operator."""
-    known = copy.deepcopy(schema()["properties"]["status"])
+    known = copy.deepcopy(schema(TrainingJob)["properties"]["status"])
     for part, field in ((known["properties"]["progress"], "metricNames"), (known, "network"), (known, "gpus")):
         del part["properties"][field]
     del known["properties"]["conditions"]["items"]["properties"]["observedGeneration"]

@@ -1,0 +1,1 @@
+"""The kind Experiment: a search of hyper-parameters whose trials are TrainingJobs."""

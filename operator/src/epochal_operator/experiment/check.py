@@ -1,0 +1,130 @@
+"""What must hold of an Experiment beyond its schema: that its parameters lead somewhere, and that trials are valid."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from epochal_api.experiment import MAX_TRIALS, ExperimentSpec
+from epochal_api.kind import API_VERSION
+from epochal_api.parameter import Parameter
+from epochal_api.training import Training
+from epochal_api.trainingjob import KIND, InvalidTrainingJob, parse
+
+from epochal_operator.experiment import paths
+from epochal_operator.experiment.domains import Floats
+from epochal_operator.experiment.space import InvalidSpace, Space
+from epochal_operator.experiment.trial_job import value_at
+
+MAX_FAULTS = 16
+"""Faults that are told at once."""
+
+
+def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
+    """Returns the space of an Experiment whose trials are all valid, as far as can be told without Keras.
+
+    It builds a trial for each end of each range and each value: once for a spec is enough.
+
+    Args:
+        spec: The Experiment's spec.
+        template: Its template's spec, as JSON.
+
+    Raises:
+        InvalidSpace: If they are not; the message has a line per fault, which names the parameter.
+    """
+    space = Space.of(spec.parameters)
+    if faults := [*_path_faults(space, template), *_metric_faults(spec)]:
+        raise InvalidSpace(faults[:MAX_FAULTS])
+    faults = [*_value_faults(space, template), *_initial_faults(spec, space, template), *_grid_faults(spec, space)]
+    if faults:
+        raise InvalidSpace(faults[:MAX_FAULTS])
+    return space
+
+
+def _path_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
+    """Yields which paths lead nowhere, or to where another parameter goes, too."""
+    found: list[tuple[Parameter, str, paths.Place]] = []
+    for parameter in space.parameters:
+        for path in parameter.paths:
+            where = f"parameter {parameter.name}: path {path}"
+            try:
+                place = paths.find(template, path)
+            except paths.NoSuchPlace as error:
+                yield f"{where} leads nowhere: {error}"
+                continue
+            for other, other_path, other_place in found:
+                if place.renames(other_place) or other_place.renames(place):
+                    yield f"{where} must not be searched along with {other_path}: one of them renames what both lie in"
+                elif place.overlaps(other_place) and not _exclude(parameter, other):
+                    both = "to the same place as" if place.steps == other_place.steps else "within one another with"
+                    yield f"{where} must not lead {both} {other_path} of parameter {other.name}"
+            found.append((parameter, path, place))
+
+
+def _exclude(one: Parameter, other: Parameter) -> bool:
+    """Whether two parameters never count both."""
+    if one.when is None or other.when is None or one.when.parameter != other.when.parameter:
+        return False
+    return not set(one.when.values) & set(other.when.values)
+
+
+def _value_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
+    """Yields which values the schema of a TrainingJob refuses."""
+    for parameter in space.parameters:
+        domain = space.domains[parameter.name]
+        for path in parameter.paths:
+            place = paths.find(template, path)
+            if not place.schema:  # an argument of Keras: anything may stand there
+                continue
+            if isinstance(domain, Floats) and place.schema.get("type") == "integer":
+                yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
+                continue
+            for value in domain.probes():
+                made = paths.put(template, path, value_at(place, domain, value))
+                if refused := _refusal(made):
+                    yield f"parameter {parameter.name}: the value {value} is refused: {refused}"
+                    break
+
+
+def _initial_faults(spec: ExperimentSpec, space: Space, template: Mapping[str, Any]) -> Iterator[str]:
+    """Yields which trials to begin with have values that are none of their parameters'."""
+    for index, trial in enumerate(spec.initial_trials):
+        for name, value in trial.items():
+            if space.domains[name].parse(value) is None and value != "null":
+                kind = "number" if isinstance(space.domains[name], Floats) else "whole number"
+                yield f"initialTrials[{index}]: parameter {name} must be a {kind}, found {value!r}"
+                continue
+            for parameter in (one for one in space.parameters if one.name == name):
+                for path in parameter.paths:
+                    place = paths.find(template, path)
+                    made = paths.put(template, path, value_at(place, space.domains[name], value))
+                    if refused := _refusal(made) if place.schema else "":
+                        yield f"initialTrials[{index}]: parameter {name}: the value {value} is refused: {refused}"
+
+
+def _refusal(spec: Mapping[str, Any]) -> str:
+    """Returns why a TrainingJob of a spec is refused; empty if it is not."""
+    try:
+        parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
+    except InvalidTrainingJob as error:
+        return str(error).replace("\n", "; ")
+    return ""
+
+
+def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
+    if spec.search.method == "Grid" and space.size is not None and space.size > MAX_TRIALS:
+        counts = ", ".join(f"{name} {domain.size}" for name, domain in space.domains.items())
+        yield f"parameters have {space.size} combinations ({counts}), a Grid must have {MAX_TRIALS} at most"
+
+
+def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
+    """Yields why no epoch has the figure to judge by, where that can be told without Keras."""
+    metric, template = spec.objective.metric, spec.template.spec
+    if metric.startswith("val_") and template.data.validation is None:
+        yield f"objective.metric: {metric} is a figure of a validation part: template.spec.data.validation must be set"
+    if metric.removeprefix("val_") != "loss" and not _may_have_more(template.training):
+        must = "must be loss or val_loss, since template.spec.training.metrics names no metric"
+        yield f"objective.metric: {must}; found {metric!r}"
+
+
+def _may_have_more(training: Training) -> bool:
+    """Whether an epoch has more figures than the loss: its metrics, or what callbacks add to them."""
+    return bool(training.metrics or training.callbacks)

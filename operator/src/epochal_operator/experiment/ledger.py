@@ -1,0 +1,233 @@
+r"""The ledger: all that an Experiment has observed, in the order in which it became known.
+
+It only grows. Everything else about an Experiment (what becomes of its trials, what is suggested, its status) follows
+from its spec, its ledger and the TrainingJobs that there are. It travels in an annotation as text:
+
+    kubectl get exp NAME -o jsonpath='{.metadata.annotations.epochal\.dev/trials}' | base64 -d | gunzip
+"""
+
+import base64
+import binascii
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from epochal_api.kind import GROUP
+
+LEDGER_ANNOTATION = f"{GROUP}/trials"
+"""Annotation of an Experiment: its ledger."""
+MAX_TEXT = 200 * 1024
+"""Bytes of a ledger as text: an object's annotations hold 256 KiB in all."""
+MAX_LINES = 16 * 1024**2
+"""Bytes of its lines, many more than fit in such a text unless somebody means harm."""
+_GZIP = 16 + zlib.MAX_WBITS
+_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class Created:
+    """A trial was decided upon.
+
+    Args:
+        trial: Its number.
+        parameters: Its parameters, as text.
+        known: Events of the ledger that were known when it was suggested: the first ones.
+    """
+
+    trial: int
+    parameters: Mapping[str, str]
+    known: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A TrainingJob of a rung of a trial is there.
+
+    Args:
+        trial: The trial.
+        rung: The rung, counted from 0.
+        uid: The TrainingJob.
+    """
+
+    trial: int
+    rung: int
+    uid: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A rung of a trial is complete.
+
+    Args:
+        trial: The trial.
+        rung: The rung.
+        epoch: Its last epoch, counted from the trial's first one.
+        value: What the trial is worth by then.
+        uid: The TrainingJob.
+        seconds: How long it took.
+        ended: Whether the trial does not go on: all its epochs are trained, or a callback has ended it.
+    """
+
+    trial: int
+    rung: int
+    epoch: int
+    value: str | None
+    uid: str
+    seconds: int
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """The loss of a trial is no number any more.
+
+    Args:
+        trial: The trial.
+        rung: The rung.
+        uid: The TrainingJob.
+    """
+
+    trial: int
+    rung: int
+    uid: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A trial has failed, or the API server has refused it.
+
+    Args:
+        trial: The trial.
+        rung: The rung.
+        uid: The TrainingJob; empty if there is none.
+        reason: Why, in one word.
+    """
+
+    trial: int
+    rung: int
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The checkpoints of a trial are given up: it never goes on.
+
+    Args:
+        trial: The trial.
+    """
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class Warm:
+    """A trial of another Experiment is known from the beginning.
+
+    Args:
+        experiment: The other Experiment.
+        trial: Its number there.
+        parameters: Its parameters, as text.
+        value: What it was worth.
+        epoch: Its last epoch.
+    """
+
+    experiment: str
+    trial: int
+    parameters: Mapping[str, str]
+    value: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """There is nothing left to suggest that was not tried.
+
+    Args:
+        known: Events of the ledger that were known by then.
+    """
+
+    known: int
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Something that another version of Epochal has observed, which this one does not understand.
+
+    Args:
+        line: Its line of the ledger.
+    """
+
+    line: str
+
+
+Event = Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
+_KINDS: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
+}
+_TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
+
+
+def encode(events: Sequence[Event]) -> str:
+    """Returns a ledger as text: gzipped lines of JSON, in base64.
+
+    Args:
+        events: What was observed.
+    """
+    text = "".join(f"{_line(event)}\n" for event in events)
+    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
+
+
+def decode(text: str) -> tuple[Event, ...]:
+    """Returns the events of a ledger; of one that is damaged, those that can be read.
+
+    Args:
+        text: The ledger as text.
+    """
+    return tuple(event for line in _lines(text) if (event := _event(line)) is not None)
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, Unread):
+        return event.line
+    return json.dumps({"event": type(event).__name__} | vars(event), separators=(",", ":"))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yields the whole lines of a ledger, as far as it can be read."""
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        lines = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES)
+    except (binascii.Error, ValueError, zlib.error):
+        return
+    *whole, _ = lines.decode(errors="replace").split("\n")
+    yield from whole
+
+
+def _event(line: str) -> Event | None:
+    """Returns what a line tells; nothing if it is damaged."""
+    try:
+        given = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(given, dict):
+        return None
+    kind = _KINDS.get(str(given.get("event")))
+    if kind is None:
+        return Unread(line)
+    types = _TYPES[kind.__name__]
+    if not all(_is(given.get(name), wanted) for name, wanted in types.items()):
+        return None
+    made: Event = kind(**{name: given[name] for name in types})
+    return made
+
+
+def _is(value: object, wanted: Any) -> bool:
+    if wanted is int:
+        return type(value) is int and value >= 0
+    if wanted == Mapping[str, str]:
+        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    return isinstance(value, wanted)

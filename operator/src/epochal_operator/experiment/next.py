@@ -1,0 +1,100 @@
+"""What comes next in a search: which trials go on, how many new ones there are, and when it is over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from epochal_api.experiment import ExperimentSpec
+
+from epochal_operator.experiment.schedule import Promotion, promotions
+from epochal_operator.experiment.trials import Trial, best, finite, value
+
+End = Literal[
+    "Completed", "TargetReached", "FinishedEarly", "SearchExhausted", "TooManyFailedTrials", "AllTrialsDiverged"
+]
+"""Why a search is over: the last two are failures."""
+FAILURES: frozenset[End] = frozenset({"TooManyFailedTrials", "AllTrialsDiverged"})
+
+
+@dataclass(frozen=True)
+class Next:
+    """What to begin now.
+
+    Args:
+        promote: Trials that go on, by rungs.
+        create: How many new trials to begin.
+    """
+
+    promote: tuple[Promotion, ...] = ()
+    create: int = 0
+
+
+def decide(spec: ExperimentSpec, trials: Sequence[Trial], running: int, *, exhausted: bool = False) -> Next:
+    """Returns what to do with the slots that are free: trials go on before new ones begin.
+
+    Args:
+        spec: What is searched.
+        trials: The trials so far.
+        running: Slots that are taken.
+        exhausted: Whether there is nothing left to suggest.
+    """
+    free = spec.parallelism - running
+    if spec.suspend or free <= 0 or failure(spec, trials) or stop(spec, trials):
+        return Next()
+    left = 0 if exhausted else max(0, limit(spec) - len(trials))
+    promote = promotions(trials, spec, closed=not left)[:free]
+    return Next(tuple(promote), min(left, free - len(promote)))
+
+
+def end(spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = False) -> End | None:
+    """Returns why a search is over, or None while it goes on.
+
+    Args:
+        spec: What is searched.
+        trials: The trials so far.
+        exhausted: Whether there is nothing left to suggest.
+    """
+    if failed := failure(spec, trials):
+        return failed
+    if any(one.state == "Running" for one in trials):
+        return None
+    if stopped := stop(spec, trials):
+        return stopped
+    full = len(trials) >= limit(spec)
+    if not (full or exhausted) or promotions(trials, spec, closed=True):
+        return None
+    return "Completed" if full else "SearchExhausted"
+
+
+def stop(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
+    """Returns why nothing more is begun, though there would be more to try.
+
+    Args:
+        spec: What is searched.
+        trials: The trials so far.
+    """
+    target, maximize = finite(spec.objective.target), spec.objective.goal == "Maximize"
+    worth = next((value(one) for one in best(trials, maximize=maximize)), None)
+    if target is not None and worth is not None and (worth >= target if maximize else worth <= target):
+        return "TargetReached"
+    return "FinishedEarly" if spec.finish else None
+
+
+def failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
+    """Returns why a search has failed, or None if it has not.
+
+    Args:
+        spec: What is searched.
+        trials: The trials so far.
+    """
+    failed, diverged = (sum(one.state == state for one in trials) for state in ("Failed", "Diverged"))
+    if failed > spec.max_failed_trials:
+        return "TooManyFailedTrials"
+    if diverged > spec.max_failed_trials and not any(one.rungs or one.state == "Failed" for one in trials):
+        return "AllTrialsDiverged"
+    return None
+
+
+def limit(spec: ExperimentSpec) -> int:
+    """Returns how many trials there are in all."""
+    return 1 if spec.search.method == "None" else spec.max_trials

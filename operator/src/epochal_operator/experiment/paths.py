@@ -1,0 +1,262 @@
+"""Places within the spec of a TrainingJob: training.optimizer.learning_rate, network.layers[conv1].filters.
+
+A key follows a dot, or stands in brackets; an item of a list is found by its name (of a callback, its class) or by its
+index. A path leads to what is there, to a field that the schema has, or to an argument of a class of Keras.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from epochal_api.model import PRESERVE
+from epochal_api.trainingjob import TrainingJobSpec
+
+Object = dict[str, Any]
+
+MAX_NAMES = 20
+"""Names that a message lists."""
+_CALLED = ("name", "callback")
+"""What says what an item of a list is called."""
+_PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
+
+
+class NoSuchPlace(ValueError):
+    """A path leads nowhere; the message says how far it leads, and what is there."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads.
+
+    Args:
+        steps: Keys and indices on the way: the same for two paths to the same place.
+        schema: JSON schema of the place; empty where anything may stand, as in arguments of Keras.
+        value: What stands there, else the schema's default, else None.
+        holders: The objects and lists on the way, each with the step taken in it.
+    """
+
+    steps: tuple[str | int, ...]
+    schema: Mapping[str, Any]
+    value: Any
+    holders: tuple[tuple[Any, str | int], ...]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether something stands there, be it null; a field of the schema that is null is one that is not there."""
+        holder, step = self.holders[-1]
+        return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
+
+    def renames(self, other: "Place") -> bool:
+        """Whether the place is what an item of a list is called by, and the other one lies in that item."""
+        *item, key = self.steps
+        named = bool(item) and isinstance(item[-1], int) and key in _CALLED
+        return named and len(other.steps) > len(item) and list(other.steps[: len(item)]) == item
+
+    def overlaps(self, other: "Place") -> bool:
+        """Whether one of the two places lies within the other, or is it."""
+        shared = min(len(self.steps), len(other.steps))
+        return self.steps[:shared] == other.steps[:shared]
+
+
+def find(spec: Mapping[str, Any], path: str) -> Place:
+    """Returns where a path leads.
+
+    Args:
+        spec: The spec of a TrainingJob as JSON.
+        path: The path.
+
+    Raises:
+        NoSuchPlace: If it leads nowhere.
+    """
+    node: Any = spec
+    schema = _schema()
+    holders: list[tuple[Any, str | int]] = []
+    so_far = ""
+    for key, item in _parts(path):
+        where = so_far or "spec"
+        node = _holder(node, schema)
+        step: str | int
+        match node:
+            case Mapping():
+                step = key or item
+                schema = _field(node, schema, step, where)
+                inner = node.get(step)
+            case list() if item:
+                step = _index(node, item, where)
+                schema = _resolved(schema.get("items", {}))
+                inner = node[step]
+            case list():
+                raise NoSuchPlace(f"{where} is a list: choose one of its items, such as {where}[0]{_items(node)}")
+            case None:
+                raise NoSuchPlace(f"{where} is not set in the template, so it has no {key or item}")
+            case _:
+                raise NoSuchPlace(f"{where} is {str(node)!r:.80}, which has no {key or item}")
+        holders.append((node, step))
+        node = schema.get("default") if inner is None else inner
+        so_far += f"[{item}]" if item else f".{key}" if so_far else key
+    return Place(tuple(step for _, step in holders), schema, node, tuple(holders))
+
+
+def get(spec: Mapping[str, Any], path: str) -> Any:
+    """Returns what stands at a place, else the schema's default, else None.
+
+    Args:
+        spec: The spec of a TrainingJob as JSON.
+        path: The path of the place.
+
+    Raises:
+        NoSuchPlace: If it leads nowhere.
+    """
+    return find(spec, path).value
+
+
+def put(spec: Mapping[str, Any], path: str, value: Any) -> Object:
+    """Returns a spec with a value at a place; an optimizer that is a name alone becomes an object.
+
+    Args:
+        spec: The spec of a TrainingJob as JSON; it stays as it is.
+        path: The path of the place.
+        value: The value, as JSON.
+
+    Raises:
+        NoSuchPlace: If it leads nowhere.
+    """
+    made = value
+    for holder, step in reversed(find(spec, path).holders):
+        copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
+        copy[step] = made
+        made = copy
+    return dict(made)
+
+
+def without(spec: Mapping[str, Any], path: str) -> Object:
+    """Returns a spec that has nothing at a place.
+
+    Args:
+        spec: The spec of a TrainingJob as JSON; it stays as it is.
+        path: The path of the place, a field or an argument.
+
+    Raises:
+        NoSuchPlace: If it leads nowhere.
+    """
+    place = find(spec, path)
+    holder, step = place.holders[-1]
+    rest = {key: value for key, value in holder.items() if key != step}
+    return put(spec, parent, rest) if (parent := parent_of(path)) else rest
+
+
+def parent_of(path: str) -> str:
+    """Returns the path of what a place lies in; empty for the spec itself."""
+    last = list(_PART.finditer(f".{path}"))[-1]
+    return path[: last.start() - 1] if last.start() else ""
+
+
+def class_at(spec: Mapping[str, Any], path: str) -> str | None:
+    """Returns the class of Keras that an argument belongs to, if it is one's.
+
+    Args:
+        spec: The spec of a TrainingJob as JSON.
+        path: The path of the argument.
+    """
+    holder, _ = find(spec, path).holders[-1]
+    if not isinstance(holder, Mapping):
+        return None
+    return next((str(holder[key]) for key in ("layer", "callback", "name") if key in holder), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns what may have been meant by a name, else what there is, as the end of a sentence."""
+    names = list(known)
+    by_lower = {each.lower(): each for each in names}
+    close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"; there is {', '.join(names[:MAX_NAMES])}{more}" if names else ""
+
+
+def _parts(path: str) -> list[tuple[str, str]]:
+    """Returns the parts of a path: each a key, or what stands in brackets."""
+    parts, end = [], 0
+    dotted = f".{path}"
+    while end < len(dotted):
+        part = _PART.match(dotted, end)
+        if part is None:
+            must = "must be fields with dots between them and items in brackets, such as network.layers[0].units"
+            raise NoSuchPlace(f"{must}; found {path!r:.300}")
+        parts.append((part[1] or "", part[2] or ""))
+        end = part.end()
+    return parts
+
+
+def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
+    """Returns what has fields or items: of a name alone the object that it stands for."""
+    if isinstance(node, str) and _is_open(schema) and "type" not in schema:
+        return {"name": node}
+    if node is None and (_is_open(schema) or schema.get("type") == "object"):
+        return {}
+    return node
+
+
+def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """Returns the schema of a field that an object has or may have."""
+    fields = schema.get("properties", {})
+    if key in fields:
+        return _resolved(fields[key])
+    others = schema.get("additionalProperties")
+    if isinstance(others, Mapping):
+        return _resolved(others)
+    if _is_open(schema) or not schema:
+        return {}
+    raise NoSuchPlace(f"{where} has no field {key}{did_you_mean(key, {**fields, **node})}")
+
+
+def _index(node: list[Any], item: str, where: str) -> int:
+    found = [index for index, one in enumerate(node) if item in _names(one)]
+    if len(found) > 1:
+        raise NoSuchPlace(f"{where} has {len(found)} items called {item}: choose by index, such as {where}[{found[0]}]")
+    if found:
+        return found[0]
+    if item.isascii() and item.isdecimal():
+        if int(item) < len(node):
+            return int(item)
+        raise NoSuchPlace(f"{where} has {len(node)} items, so there is no [{item}]: indices begin with 0")
+    names = [name for one in node for name in _names(one)]
+    raise NoSuchPlace(f"{where} has no item called {item}{did_you_mean(item, names)}")
+
+
+def _names(item: Any) -> list[str]:
+    """Returns what an item of a list is called."""
+    if isinstance(item, str):
+        return [item]
+    if not isinstance(item, Mapping):
+        return []
+    return [item[key] for key in _CALLED if isinstance(item.get(key), str)]
+
+
+def _items(node: list[Any]) -> str:
+    names = [name for one in node for name in _names(one)][:MAX_NAMES]
+    return f", or by name: {', '.join(names)}" if names else ""
+
+
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get(PRESERVE))
+
+
+@cache
+def _schema() -> Mapping[str, Any]:
+    return TrainingJobSpec.model_json_schema()
+
+
+def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a node of the schema with its reference looked up and "or null" left out."""
+    if "$ref" in node:
+        target = _schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+        return _resolved({**target, **{key: value for key, value in node.items() if key != "$ref"}})
+    options = [one for one in node.get("anyOf", []) if one.get("type") != "null"]
+    if len(options) == 1:
+        return _resolved({**options[0], **{key: value for key, value in node.items() if key != "anyOf"}})
+    return node

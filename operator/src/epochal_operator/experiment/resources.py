@@ -1,0 +1,21 @@
+"""The resources that an Experiment has to do with: its own, its trials, and the Job that writes its report."""
+
+from epochal_api.experiment import KIND, PLURAL
+from epochal_api.kind import GROUP, VERSION
+
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
+from epochal_operator.runtime.kind import Owned, Reference
+from epochal_operator.runtime.resource import JOBS, Key, Object, Resource
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+EXPERIMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
+
+
+def _experiment(thing: Object) -> Key | None:
+    name = (thing["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    return Key(thing["metadata"]["namespace"], name) if name else None
+
+
+TRIALS = Reference(TRAINING_JOBS, _experiment)
+"""TrainingJobs by the Experiment whose trials they are."""
+REPORT_JOBS = Owned(JOBS, EXPERIMENT_LABEL)

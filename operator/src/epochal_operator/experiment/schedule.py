@@ -1,0 +1,141 @@
+"""The schedule: how many epochs a trial gets at a time, and which trials get more.
+
+Asynchronous successive halving, https://arxiv.org/abs/1810.05934, and Hyperband as brackets of it,
+https://arxiv.org/abs/1603.06560.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from epochal_api.experiment import MAX_TRIALS, ExperimentSpec, Schedule
+
+from epochal_operator.experiment.trials import Trial
+
+
+class Promotion(NamedTuple):
+    """A trial that goes on.
+
+    Args:
+        trial: Its number.
+        rung: The rung that it comes to.
+    """
+
+    trial: int
+    rung: int
+
+
+def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
+    """Returns the epochs after which trials are compared, the last of which are all.
+
+    A rung that would be less than the square root of the factor below the top is left out.
+
+    Args:
+        schedule: The schedule.
+        epochs: The most that a trial gets.
+    """
+    if schedule.method == "None":
+        return (epochs,)
+    budgets, budget = [], schedule.min_epochs
+    while budget**2 * schedule.factor <= epochs**2:
+        budgets.append(budget)
+        budget *= schedule.factor
+    return (*budgets, epochs)
+
+
+def brackets(schedule: Schedule, epochs: int) -> tuple[tuple[int, ...], ...]:
+    """Returns the ladders of rungs that trials climb: those of Hyperband begin ever later.
+
+    Args:
+        schedule: The schedule.
+        epochs: The most that a trial gets.
+    """
+    ladder = rungs(schedule, epochs)
+    if schedule.method != "Hyperband":
+        return (ladder,)
+    return tuple(ladder[first:] for first in range(len(ladder)))
+
+
+def bracket_of(number: int, schedule: Schedule, epochs: int) -> int:
+    """Returns the bracket of a trial: each gets as many as in Hyperband, evenly spread.
+
+    Args:
+        number: The trial's number.
+        schedule: The schedule.
+        epochs: The most that a trial gets.
+    """
+    count = len(brackets(schedule, epochs))
+    return _order(count, schedule.factor)[number % MAX_TRIALS] if count > 1 else 0
+
+
+def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
+    """Returns the rungs of a trial: its epochs at the end of each.
+
+    Args:
+        number: The trial's number.
+        schedule: The schedule.
+        epochs: The most that a trial gets.
+    """
+    return brackets(schedule, epochs)[bracket_of(number, schedule, epochs)]
+
+
+def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -> list[Promotion]:
+    """Returns the trials that may go on: those of the highest rungs first, and of one rung the best first.
+
+    Of n trials that have finished a rung the best n / factor go on, in place of one that has failed since the next one.
+    Nobody waits for others. The template's own trial always goes on, and counts nowhere: it is what others are compared
+    with.
+
+    Args:
+        trials: The trials.
+        spec: What is searched.
+        closed: Whether no new trials will come: once a rung is complete, at least one goes on.
+    """
+    schedule, epochs = spec.schedule, spec.template.spec.training.epochs
+    of_bracket: dict[int, list[Trial]] = {}
+    found: list[Promotion] = []
+    for trial in trials:
+        if trial.number:
+            of_bracket.setdefault(bracket_of(trial.number, schedule, epochs), []).append(trial)
+        elif _may_go_on(trial):
+            found.append(Promotion(0, len(trial.rungs)))
+    for bracket, those in of_bracket.items():
+        found += _promoted(those, len(brackets(schedule, epochs)[bracket]), spec, closed=closed)
+    return found
+
+
+def _promoted(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, closed: bool) -> list[Promotion]:
+    """Returns the trials of a bracket of so many rungs that go on."""
+    found: list[Promotion] = []
+    for rung in range(count - 1):
+        below = found or any(one.state == "Running" and len(one.rungs) <= rung for one in trials)
+        first = _first(trials, rung, spec, least=1 if closed and not below else 0)
+        ready = (one for one in first if len(one.rungs) == rung + 1 and _may_go_on(one))
+        found = [*(Promotion(one.number, rung + 1) for one in ready), *found]
+    return found
+
+
+def _first(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, least: int) -> list[Trial]:
+    """Returns the best of the trials that have finished a rung, of those that can go on at all."""
+    through = [(value, one) for one in trials if len(one.rungs) > rung and (value := one.rungs[rung].value) is not None]
+    sign = -1 if spec.objective.goal == "Maximize" else 1
+    able = [(sign * value, one.number, one) for value, one in through if one.state not in {"Failed", "Diverged"}]
+    count = max(least, len(through) // spec.schedule.factor)
+    return [one for *_, one in sorted(able, key=lambda each: each[:2])[:count]]
+
+
+def _may_go_on(trial: Trial) -> bool:
+    return trial.state == "Paused" and not trial.dropped
+
+
+@lru_cache
+def _order(count: int, factor: int) -> tuple[int, ...]:
+    """Returns the brackets of trials one after the other, as often as Hyperband begins trials in each."""
+    weights = [-(-count * factor ** (count - 1 - one) // (count - one)) for one in range(count)]
+    order, owed, total = [], [0] * count, sum(weights)
+    for _ in range(MAX_TRIALS):
+        owed = [one + weight for one, weight in zip(owed, weights, strict=True)]
+        chosen = max(range(count), key=owed.__getitem__)
+        owed[chosen] -= total
+        order.append(chosen)
+    return tuple(order)

@@ -1,0 +1,1 @@
+"""Which parameters to try next: what is asked, who answers, and the process that it is answered in."""

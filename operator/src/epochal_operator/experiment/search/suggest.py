@@ -1,0 +1,242 @@
+"""Which parameters to try next. Stateless: the same request gets the same answer, in whichever process.
+
+Each suggestion has a sampler of its own, whose seed comes of the search's and of the trial's number; what has been
+suggested in a request counts for what follows as a trial that runs. So the answer to a request for trials 7 and 8 is
+that to one for 7, and then that to one for 8 which knows of 7.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Protocol
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from epochal_operator.experiment.domains import Choice, Domain, Floats, Ints
+from epochal_operator.experiment.grid import combinations
+from epochal_operator.experiment.search.request import Known, Request, Response, Suggestion
+from epochal_operator.experiment.space import Space
+
+ATTEMPTS = 8
+"""Suggestions of parameters that have been tried already after which others are looked for at random."""
+RANDOM_ATTEMPTS = 64
+FEW = 4
+"""Trials that must have come equally far for it to be told how much each parameter matters."""
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class _Chooser(Protocol):
+    def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:
+        """Returns parameters that have not been tried; None if all have."""
+
+    def learn(self, known: Known) -> None:
+        """Takes note of a trial that is there now."""
+
+
+def suggest(request: Request) -> Response:
+    """Returns what to try next.
+
+    Args:
+        request: What to suggest, and all that is known.
+    """
+    space = Space.of(request.parameters)
+    taken = {space.key(known.parameters) for known in request.known if not known.warm}
+    taken |= {space.key(values) for values in request.first}
+    chooser = _chooser(request, space) if request.trials else _Nothing()
+    suggestions: list[Suggestion] = []
+    for trial in request.trials:
+        found = request.first[trial] if trial < len(request.first) else chooser.choose(trial, taken)
+        if found is None:
+            break
+        taken.add(space.key(found))
+        chooser.learn(Known(parameters=found, state="Running"))
+        suggestions.append(Suggestion(trial=trial, parameters=found))
+    return Response(
+        suggestions=tuple(suggestions),
+        exhausted=len(suggestions) < len(request.trials),
+        importance=_importance(request, space) if request.importance else {},
+    )
+
+
+def _chooser(request: Request, space: Space) -> _Chooser:
+    match request.search.method:
+        case "None":
+            return _Nothing()
+        case "Grid":
+            return _Grid(space)
+        case _:
+            return _Sampled(request, space)
+
+
+class _Nothing:
+    """No search: the first trials are all."""
+
+    def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:  # noqa: ARG002
+        return None
+
+    def learn(self, known: Known) -> None:
+        pass
+
+
+class _Grid:
+    """All combinations, one after the other."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._combinations = combinations(space)
+
+    def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:  # noqa: ARG002
+        return _free(self._space, self._combinations, taken)
+
+    def learn(self, known: Known) -> None:
+        pass
+
+
+class _Sampled:
+    """What a sampler of Optuna draws."""
+
+    def __init__(self, request: Request, space: Space) -> None:
+        self._search = request.search
+        self._space = space
+        self._study = _study(maximize=request.maximize)
+        for known in request.known:
+            self.learn(known)
+
+    def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:
+        found = self._draw(trial, taken)
+        if found is None and self._space.size is not None:
+            found = _free(self._space, combinations(self._space, self._anywhere(trial)), taken)
+        return found
+
+    def learn(self, known: Known) -> None:
+        if _teaches(self._space, known):
+            self._study.add_trial(_frozen(self._space, known))
+
+    def _draw(self, trial: int, taken: set[str]) -> dict[str, str] | None:
+        for attempt in range(ATTEMPTS + RANDOM_ATTEMPTS):
+            if attempt == ATTEMPTS and self._space.size is not None:
+                break
+            self._study.sampler = self._sampler(trial, attempt)
+            found = self._ask()
+            if self._space.key(found) not in taken:
+                return found
+        return None
+
+    def _sampler(self, trial: int, attempt: int) -> BaseSampler:
+        seed = _seed(self._search.seed, trial, attempt)
+        if self._search.method == "Random" or attempt >= ATTEMPTS:
+            return RandomSampler(seed=seed)
+        return TPESampler(seed=seed, n_startup_trials=self._search.startup_trials, constant_liar=True)
+
+    def _ask(self) -> dict[str, str]:
+        trial = self._study.ask()
+        found: dict[str, str] = {}
+        for parameter in self._space.parameters:
+            if self._space.counts(parameter, found):
+                found[parameter.name] = _drawn(trial, parameter.name, self._space.domains[parameter.name])
+        # It is not the one to learn from: that has the values as text, as every other process will read them.
+        self._study.tell(trial, state=TrialState.FAIL)
+        return found
+
+    def _anywhere(self, trial: int) -> dict[str, int]:
+        draw = random.Random(_seed(self._search.seed, trial, -1))  # noqa: S311
+        return {name: draw.randrange(domain.size or 1) for name, domain in self._space.domains.items()}
+
+
+def _free(space: Space, found: Iterator[dict[str, str]], taken: set[str]) -> dict[str, str] | None:
+    return next((values for values in found if space.key(values) not in taken), None)
+
+
+def _seed(seed: int, trial: int, attempt: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{trial}/{attempt}".encode()).digest()[:4], "big")
+
+
+def _study(*, maximize: bool) -> optuna.Study:
+    return optuna.create_study(direction="maximize" if maximize else "minimize")
+
+
+def _teaches(space: Space, known: Known) -> bool:
+    return known.state != "Failed" and space.contains(known.parameters)
+
+
+def _frozen(space: Space, known: Known) -> FrozenTrial:
+    """Returns a trial as Optuna knows it."""
+    state = TrialState.PRUNED
+    if known.state == "Complete" and known.values:
+        state = TrialState.COMPLETE
+    elif known.state == "Running" and not known.values:  # with values it is one of the good, which goes on
+        state = TrialState.RUNNING
+    values = () if known.state == "Diverged" else known.values
+    return _trial(
+        space,
+        known.parameters,
+        state=state,
+        value=values[-1][1] if state == TrialState.COMPLETE else None,
+        intermediate_values=dict(values),
+    )
+
+
+def _trial(space: Space, parameters: Mapping[str, str], **outcome: Any) -> FrozenTrial:
+    active = space.active(parameters)
+    return create_trial(
+        params={name: _native(space.domains[name], text) for name, text in active.items()},
+        distributions={name: _distribution(space.domains[name]) for name in active},
+        **outcome,
+    )
+
+
+def _native(domain: Domain, text: str) -> Any:
+    """Returns a value as Optuna has it: what is listed stays text, since it may be a list itself."""
+    return text if isinstance(domain, Choice) else domain.parse(text)
+
+
+@cache
+def _distribution(domain: Domain) -> BaseDistribution:
+    match domain:
+        case Floats(low, high, log, step):
+            return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
+        case Ints(low, high, log, step):
+            return IntDistribution(low, high, log=log, step=step)
+        case Choice(values):
+            return CategoricalDistribution(values)
+
+
+def _drawn(trial: optuna.Trial, name: str, domain: Domain) -> str:
+    match domain:
+        case Floats(low, high, log, step):
+            stepped = None if step is None else float(step)
+            return domain.text(trial.suggest_float(name, float(low), float(high), log=log, step=stepped))
+        case Ints(low, high, log, step):
+            return domain.text(trial.suggest_int(name, low, high, log=log, step=step))
+        case Choice(values):
+            return domain.text(trial.suggest_categorical(name, values))
+
+
+def _importance(request: Request, space: Space) -> dict[str, float]:
+    """Returns how much each parameter matters, by trials that have come equally far, as far as enough have come."""
+    judged = [known for known in request.known if known.values and _teaches(space, known)]
+    for epoch in sorted({epoch for known in judged for epoch, _ in known.values}, reverse=True):
+        values = [(known, value) for known in judged if (value := _value_at(known, epoch)) is not None]
+        if len(values) < FEW or len({value for _, value in values}) == 1:
+            continue
+        study = _study(maximize=request.maximize)
+        study.add_trials(_trial(space, known.parameters, value=value) for known, value in values)
+        shares = optuna.importance.get_param_importances(study)
+        return {name: float(share) for name, share in shares.items()}
+    return {}
+
+
+def _value_at(known: Known, epoch: int) -> float | None:
+    """Returns what a trial was worth when it had been trained for so long, or for good."""
+    found = [value for at, value in known.values if at >= epoch]
+    return found[0] if found else known.values[-1][1] if known.state == "Complete" else None

@@ -1,0 +1,74 @@
+"""Experiments, their ledgers and their trials, as tests need them."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.trials import Rung, Trial
+
+from tests.unit.operator.objects import SPEC
+
+EPOCHS = 9
+
+
+def spec_document(**changes: Any) -> dict[str, Any]:
+    """Returns the spec of an Experiment as JSON."""
+    template = copy.deepcopy(SPEC)
+    template["training"] |= {
+        "epochs": changes.pop("epochs", EPOCHS),
+        "optimizer": {"name": "Adam", "learning_rate": 0.001},
+    }
+    given: dict[str, Any] = {
+        "objective": {"metric": "val_accuracy", "goal": "Maximize"},
+        "search": {"method": "Random"},
+        "schedule": {"method": "ASHA", "minEpochs": 1, "factor": 3},
+        "parallelism": 2,
+        "maxTrials": 6,
+        "parameters": [
+            {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "0.001", "max": "0.1"}}
+        ],
+        "template": {"spec": template},
+    }
+    return given | changes
+
+
+def spec(**changes: Any) -> ExperimentSpec:
+    """Returns the spec of an Experiment; changes are fields as on the wire, and the template's epochs."""
+    return ExperimentSpec.model_validate(spec_document(**changes))
+
+
+def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9), **rest: Any) -> Trial:
+    """Returns a trial that has finished rungs with these values; Paused, unless it has climbed all, or has none."""
+    rungs = tuple(
+        Rung(epoch, worth, f"uid-{number}-{rung}", 60)
+        for rung, (epoch, worth) in enumerate(zip(epochs, values, strict=False))
+    )
+    state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"
+    return Trial(number, {}, 0, **{"rungs": rungs, "state": state} | rest)
+
+
+def created(number: int, parameters: Mapping[str, str] | None = None, known: int = 0) -> Created:
+    """Returns that a trial was decided upon."""
+    return Created(number, parameters or {}, known)
+
+
+def started(number: int, rung: int = 0, uid: str = "") -> Started:
+    """Returns that a rung of a trial has begun."""
+    return Started(number, rung, uid or f"uid-{number}-{rung}")
+
+
+def finished(number: int, value: str | None, rung: int = 0, *, ended: bool = False, epoch: int = 0) -> Finished:
+    """Returns that a rung of a trial is complete."""
+    return Finished(number, rung, epoch or (1, 3, 9)[rung], value, f"uid-{number}-{rung}", 60, ended)
+
+
+def diverged(number: int, rung: int = 0) -> Event:
+    """Returns that a trial has diverged."""
+    return Diverged(number, rung, f"uid-{number}-{rung}")
+
+
+def failed(number: int, rung: int = 0, reason: str = "OutOfMemory") -> Event:
+    """Returns that a trial has failed."""
+    return Failed(number, rung, f"uid-{number}-{rung}", reason)

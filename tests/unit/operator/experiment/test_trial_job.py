@@ -1,0 +1,197 @@
+"""The TrainingJobs of a trial."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from epochal_api.trainingjob import parse as parse_training_job
+from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
+
+from tests.unit.operator.experiment.spaces import (
+    ALL,
+    MOMENTUM,
+    OPTIMIZER,
+    RATE,
+    TEMPLATE,
+    UID,
+    UNITS,
+    document,
+    experiment,
+    space,
+)
+
+SPACE = space()
+OWN = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
+ADAM = {"name": "Adam", "learning_rate": 0.001}
+
+
+def template(**training: Any) -> dict[str, Any]:
+    """Returns a template whose training differs."""
+    return {**copy.deepcopy(TEMPLATE), "training": copy.deepcopy(TEMPLATE["training"]) | training}
+
+
+def made(rung: int = 0, parameters: dict[str, str] = OWN, **given: Any) -> dict[str, Any]:
+    spec = {"objective": {"metric": "accuracy", "goal": "Maximize"}} | given.pop("spec", {})
+    return training_job(
+        document(**spec), experiment(**spec).spec, SPACE, trial=12, rung=rung, parameters=parameters, known=30, **given
+    )
+
+
+def test_what_it_is_and_whose() -> None:
+    found = made()["metadata"]
+    assert (found["name"], found["namespace"]) == ("digits-12-r0", "vision")
+    assert found["labels"] == {
+        "team": "vision",
+        "epochal.dev/experiment": "digits",
+        "epochal.dev/experiment-uid": UID,
+        "epochal.dev/trial": "12",
+        "epochal.dev/rung": "0",
+    }
+    assert json.loads(found["annotations"]["epochal.dev/parameters"]) == OWN
+    assert found["annotations"]["epochal.dev/known"] == "30"
+    (owner,) = found["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("Experiment", "digits", UID, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "training"),
+    [
+        ({}, {}),
+        ({"stop_after": 3}, {"stopAfterEpoch": 3}),
+        (
+            {"rung": 1, "stop_after": 3, "continue_from": "s3://results/vision/digits-12-r0/uid/"},
+            {"stopAfterEpoch": 3, "continueFrom": {"uri": "s3://results/vision/digits-12-r0/uid/"}},
+        ),
+    ],
+)
+def test_each_rung_is_trained_as_all_epochs_are(given: dict[str, Any], training: dict[str, Any]) -> None:
+    found = made(**given)
+    monitor = {"metric": "accuracy", "mode": "Max"}
+    assert found["spec"]["training"] == TEMPLATE["training"] | {"monitor": monitor} | training
+    assert parse_training_job(found).spec.training.epochs == 9
+
+
+def test_goals_and_suspension_are_the_experiments() -> None:
+    found = made(spec={"suspend": True, "objective": {"metric": "loss", "goal": "Minimize"}})
+    assert found["spec"]["suspend"] is True
+    assert found["spec"]["training"]["monitor"] == {"metric": "loss", "mode": "Min"}
+
+
+def test_the_template_stays_as_it_is_written() -> None:
+    before = copy.deepcopy(TEMPLATE)
+    assert trial_spec(TEMPLATE, SPACE, OWN) == TEMPLATE
+    trial_spec(TEMPLATE, SPACE, {"rate": "0.1", "units": "64", "optimizer": "SGD", "momentum": "0.5"})
+    assert before == TEMPLATE
+    written = template(optimizer={"name": "Adam", "learning_rate": 1})
+    assert trial_spec(written, SPACE, {**OWN, "rate": "1.0"})["training"]["optimizer"]["learning_rate"] == 1
+    assert "name" not in trial_spec(template(optimizer="Adam"), space(OPTIMIZER), OWN)["training"]["optimizer"][1:]
+
+
+def test_values_go_where_their_paths_lead() -> None:
+    values = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.5"}
+    found = trial_spec(TEMPLATE, SPACE, values)
+    assert found["training"]["optimizer"] == {"name": "SGD", "learning_rate": 0.01, "momentum": 0.5}
+    assert found["network"]["layers"][1] == {
+        "layer": "Dense",
+        "name": "hidden",
+        "units": 64,
+        "bias_initializer": None,
+    }
+
+
+def test_one_value_goes_to_many_places() -> None:
+    two = space({**UNITS, "paths": ["network.layers[hidden].units", "network.layers[2].units"]})
+    found = trial_spec(TEMPLATE, two, {"units": "48"})
+    assert [layer.get("units") for layer in found["network"]["layers"]] == [None, 48, 48]
+
+
+SPLIT = {"name": "split", "paths": ["data.validation.split"], "float": {"min": "0.1", "max": "0.5"}}
+BATCH = {"name": "batch", "paths": ["training.batchSize"], "values": ["16", "32"]}
+CALLED = {"name": "called", "paths": ["network.layers[hidden].name"], "values": ["1", "hidden"]}
+ANY = {"name": "any", "paths": ["network.layers[hidden].use_bias"], "values": ["true", "null", "[1, 2]", "relu"]}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text", "place", "value"),
+    [
+        (SPLIT, "0.2", ("data", "validation", "split"), "0.2"),
+        (BATCH, "16", ("training", "batchSize"), 16),
+        (CALLED, "1", ("network", "layers", 1, "name"), "1"),
+        (ANY, "true", ("network", "layers", 1, "use_bias"), True),
+        (ANY, "null", ("network", "layers", 1, "use_bias"), None),
+        (ANY, "[1, 2]", ("network", "layers", 1, "use_bias"), [1, 2]),
+        (ANY, "relu", ("network", "layers", 1, "use_bias"), "relu"),
+    ],
+)
+def test_the_place_tells_the_type(
+    parameter: dict[str, Any], text: str, place: tuple[str | int, ...], value: Any
+) -> None:
+    found: Any = trial_spec(TEMPLATE, space(parameter), {parameter["name"]: text})
+    for step in place:
+        found = found[step]
+    assert (found, type(found)) == (value, type(value))
+
+
+SGD = template(optimizer={"name": "SGD", "learning_rate": 0.1, "momentum": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("values", "optimizer"),
+    [
+        ({"optimizer": "SGD", "momentum": "0.5"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.5}),
+        ({"optimizer": "Adam"}, {"name": "Adam", "learning_rate": 0.1}),  # which has no momentum
+        ({"optimizer": "SGD"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.9}),
+    ],
+)
+def test_an_argument_goes_with_the_class_that_has_it(values: dict[str, str], optimizer: dict[str, Any]) -> None:
+    assert trial_spec(SGD, space(MOMENTUM, OPTIMIZER), values)["training"]["optimizer"] == optimizer
+
+
+def test_two_parameters_of_one_place_of_which_one_counts() -> None:
+    slow = {**RATE, "name": "slow", "when": {"parameter": "optimizer", "values": ["Adam"]}}
+    fast = {**RATE, "name": "fast", "when": {"parameter": "optimizer", "values": ["SGD"]}}
+    found = space(slow, fast, OPTIMIZER)
+    made_of = [
+        trial_spec(TEMPLATE, found, {"optimizer": one, "slow": "0.01", "fast": "0.1"}) for one in ("Adam", "SGD")
+    ]
+    assert [one["training"]["optimizer"] for one in made_of] == [
+        {"name": "Adam", "learning_rate": 0.01},
+        {"name": "SGD", "learning_rate": 0.1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameters"),
+    [
+        (TEMPLATE, OWN),
+        (SGD, {"optimizer": "SGD", "rate": "0.1", "momentum": "0.9", "units": "32"}),
+        (template(optimizer="Adam"), {"optimizer": "Adam", "units": "32"}),
+        (template(optimizer={"name": "Adam", "learning_rate": 7}), {**OWN, "rate": "7.0"}),  # outside, but told
+        (template(optimizer={"name": "Adam", "learning_rate": "fast"}), {"optimizer": "Adam", "units": "32"}),
+    ],
+)
+def test_parameters_of_the_template(spec: dict[str, Any], parameters: dict[str, str]) -> None:
+    assert template_parameters(spec, SPACE) == parameters
+
+
+def test_a_parameter_with_two_values_in_the_template_has_none() -> None:
+    two = {**UNITS, "paths": ["network.layers[hidden].units", "network.layers[2].units"]}
+    assert template_parameters(TEMPLATE, space(two)) == {}
+
+
+def test_what_the_template_leaves_out_has_its_default() -> None:
+    precision = {"name": "precision", "paths": ["training.precision"], "values": ["float32", "mixed_bfloat16"]}
+    bias = {"name": "bias", "paths": ["network.layers[hidden].bias_initializer"], "values": ["null", "ones"]}
+    kernel = {"name": "kernel", "paths": ["network.layers[hidden].kernel_initializer"], "values": ["null", "ones"]}
+    assert template_parameters(TEMPLATE, space(kernel)) == {}  # what an argument is then, Keras knows
+    assert template_parameters(TEMPLATE, space(BATCH, precision, bias)) == {
+        "batch": "32",
+        "precision": "float32",
+        "bias": "null",
+    }
+
+
+def test_every_trial_of_a_space_is_valid() -> None:
+    assert len(ALL) == len(SPACE.parameters)
+    parse_training_job(made(parameters={"rate": "0.0001", "units": "16", "optimizer": "SGD", "momentum": "0.5"}))
