@@ -13,7 +13,7 @@ import pytest
 
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, wait
+from tests.kit.kubectl import get, kubectl, wait
 from tests.kit.prometheus import ask, prometheus, query
 
 FILES = Path(__file__).resolve().parents[2] / "charts/epochal/files"
@@ -34,6 +34,10 @@ def condition(kind: str, status: str = "True") -> str:
     return f'epochal_trainingjob_condition{{condition="{kind}", status="{status}", {JOB}}}'
 
 
+def trials(word: str) -> str:
+    return f'epochal_experiment_trials{{state="{word}", {JOB}}}'
+
+
 COMPLETION = f"epochal_trainingjob_completion_time_seconds{{{JOB}}}"
 SERIES: dict[str, dict[str, str]] = {
     "EpochalTrainingJobCrashed": {reason("Crashed", "Crash"): "1x600", COMPLETION: "0x600"},
@@ -49,6 +53,11 @@ SERIES: dict[str, dict[str, str]] = {
     },
     "EpochalTrainingJobRestarts": {f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x580"},
     "EpochalTrainingJobQueued": {state("Queued"): "1x70 _x530", reason("Unschedulable"): "1x70 _x530"},
+    "EpochalExperimentFailing": {
+        trials("failed"): "0x2 1+1x3 4x594",
+        trials("running"): "2x600",
+        f'epochal_experiment_best_value{{metric="val_loss", {JOB}}}': "_x30 0.5x570",
+    },
     "EpochalOperatorDown": {"epochal_leader": "1x10 0x50 1x540"},
     "EpochalReconcileErrors": {'epochal_reconcile_total{result="error"}': "0+60x60 3600x540"},
     "EpochalQueueSlow": {
@@ -98,13 +107,32 @@ def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path:
     told = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
     if alert == "EpochalTrainingJobCrashed":
         del told[0]  # told at once
-    team = ', label_team="vision"' if alert.startswith("EpochalTrainingJob") else ""
+    team = ', label_team="vision"' if alert.startswith(("EpochalTrainingJob", "EpochalExperiment")) else ""
     check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
 
 
 def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:
     series = {reason("EndpointUnreachable", "Cluster"): "1x600", COMPLETION: "0x600"}
     check(series, {10: 1, 55: 1, 65: 0, 10 * HOUR: 0}, 'alertname="EpochalTrainingJobHindered"', tmp_path)
+
+
+ENDED = {f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x720"}
+FAILING: dict[str, tuple[dict[str, str], dict[int, int]]] = {
+    "one trial": ({trials("failed"): "1x720", trials("running"): "2x720"}, {25: 0, 65: 0}),
+    "some that fail, some that diverge": ({trials("failed"): "1x720", trials("diverged"): "1x720"}, {25: 1, 600: 1}),
+    "some that fail, and one that does not": (
+        {trials("failed"): "9x720", f'epochal_experiment_best_value{{metric="val_loss", {JOB}}}': "0.5x720"},
+        {25: 0, 65: 0},
+    ),
+    "one that has ended": ({trials("failed"): "4x720", **ENDED}, {25: 1, 55: 1, 65: 0, 600: 0}),
+}
+"""Experiments with trials that fail: series by the minute, and alerts by the minute."""
+
+
+@pytest.mark.parametrize("what", FAILING)
+def test_an_experiment_is_told_of_if_all_its_trials_fail(what: str, tmp_path: Path) -> None:
+    series, told = FAILING[what]
+    check(series, told, 'alertname="EpochalExperimentFailing"', tmp_path)
 
 
 FAILED = {state("Failed"): "1x720", condition("Failed"): "1x720", condition("Stalled"): "1x720", COMPLETION: "0x720"}
@@ -161,9 +189,22 @@ def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
     check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
+SEARCH: dict[str, Any] = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "Experiment",
+    "metadata": {"name": "search"},
+    "spec": {
+        "objective": {"metric": "val_loss", "goal": "Minimize"},
+        "maxTrials": 1,
+        "search": {"method": "None"},
+        "template": {"spec": digits(training__epochs=1, training__callbacks=[])["spec"]},
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    namespace.apply(digits())
+    namespace.apply(digits(), SEARCH)
     namespace.apply(digits("mistaken", data__train={"object": "missing.npz"}))
     namespace.apply(digits("crashes", backoffLimit=0, training__epochs=100_000, training__callbacks=[]))
     with prometheus(tmp_path_factory.mktemp("prometheus"), [ALERTS]):
@@ -173,6 +214,7 @@ def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) 
         for name in ("crashes", "mistaken"):
             assert namespace.finish(name)["state"] == "Failed"
         namespace.complete()
+        kubectl("wait", "exp/search", "--for=condition=Complete", "--namespace", namespace.name, "--timeout=3m", timeout=200)
         yield
 
 
@@ -204,7 +246,7 @@ def panels() -> dict[str, list[str]]:
 @pytest.mark.usefixtures("_prometheus")
 @pytest.mark.parametrize("title", panels())
 def test_a_panel_of_the_dashboard_shows_something(namespace: Namespace, title: str) -> None:
-    chosen = {"$namespace": namespace.name, "$name": ".*", "$metric": "val_loss", "$__rate_interval": "1m"}
+    chosen = {"$namespace": namespace.name, "$name": ".*", "$experiment": ".*", "$metric": "val_loss", "$__rate_interval": "1m"}
     for expression in panels()[title]:
         filled = re.sub("|".join(map(re.escape, chosen)), lambda found: chosen[found[0]], expression)
         if title == "Since the last report":

@@ -44,9 +44,9 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        kinds = (training_jobs, experiments)
-        self._kinds = tuple(
-            kind(self._installation, instance=config.instance, metric_labels=config.metric_labels) for kind in kinds
+        self._kinds = (
+            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+            experiments(self._installation, instance=config.instance, metric_labels=config.metric_labels),
         )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()

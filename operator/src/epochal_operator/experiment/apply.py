@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import rejected, report_failed
-from epochal_operator.experiment.ledger import Created, Exhausted, Failed, encode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
@@ -25,7 +26,7 @@ from epochal_operator.experiment.plan import (
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION, place_of
+from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
@@ -36,7 +37,7 @@ from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
-from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, writers
+from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, Corrections, writers
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -49,8 +50,12 @@ AT_ONCE = 8
 
 _log = logging.getLogger(__name__)
 
-AskSearch = Callable[[Request], Any]
+AskSearch = Callable[[Request], Awaitable[Response]]
 """Asks for suggestions."""
+
+
+class LedgerRefused(Exception):
+    """The API server does not take the ledger; the message has its words."""
 
 
 @dataclass
@@ -60,12 +65,16 @@ class Hindrances:
     Args:
         blocked: What is in the way of TrainingJobs.
         hindered: What is in the way of all new ones.
+        unnoted: Whether the API server does not take the ledger.
         unreported: Whether the Job that writes the report cannot be made now.
+        told: Whether the status was written, and is not as it was written.
     """
 
     blocked: dict[Place, StatusCause] = field(default_factory=dict)
     hindered: StatusCause | None = None
+    unnoted: bool = False
     unreported: bool = False
+    told: bool = False
 
 
 class Applier:
@@ -80,6 +89,7 @@ class Applier:
 
     Attributes:
         importance: How much the parameters of each Experiment matter, as far as that was asked.
+        report_told: The Job of each Experiment's report of which an Event has told that it has failed.
     """
 
     def __init__(
@@ -99,9 +109,10 @@ class Applier:
         self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
         self._instance = instance
         self._clock = clock
-        self._corrections: dict[Key, Correction] = {}
+        self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
+        self.report_told: dict[Key, str] = {}
 
     async def apply(
         self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
@@ -130,11 +141,12 @@ class Applier:
             jobs: Its TrainingJobs.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
-        for place, job in jobs.items() if self._corrections else ():
-            last = self._corrections.get(key_of(job))
-            if last is None or not last.concerns(job["metadata"]["uid"], document["metadata"]["generation"], now):
-                continue
-            if not last.stands(job) and now < last.due:
+        corrections, generation = self._corrections.get(key_of(document)), document["metadata"]["generation"]
+        if corrections is None:
+            return held, told
+        for place, job in jobs.items():
+            last = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
+            if last is not None and not last.stands(job) and now < last.due:
                 held[place] = last.due
                 told = told or _undone(job["metadata"]["name"], last)
         return held, told
@@ -145,11 +157,8 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        self.importance.pop(key, None)
-        self._failures.pop(key, None)
-        for one in [one for one in self._corrections if one.namespace == key.namespace]:
-            if place_of(one.name, key.name) is not None:
-                del self._corrections[one]
+        for known in (self.importance, self.report_told, self._failures, self._corrections):
+            known.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
         """Reads an Experiment anew: the API server knows of a change that has not been told yet.
@@ -180,6 +189,8 @@ class Applier:
                 await self._apply_status(document, action)
             case EmitEvent():
                 await self._emit(action.event, document)
+                if action.event.reason == Reason.REPORT_FAILED:
+                    self.report_told[key_of(document)] = action.event.key
             case DeleteExperiment():
                 await self._delete(EXPERIMENTS, document)
                 _log.info("deleted: its ttlSecondsAfterFinished is over")
@@ -193,23 +204,25 @@ class Applier:
         trials = [action for action in actions if isinstance(action, Create | Suspend)]
         if any(isinstance(action, Create) for action in trials):
             await self._check_current(document)
-        slots, errors = asyncio.Semaphore(AT_ONCE), list[BaseException]()
+        slots, stops = asyncio.Semaphore(AT_ONCE), False
 
         async def write(action: Create | Suspend) -> Failed | None:
+            nonlocal stops
             async with slots:
-                if errors or found.hindered:
+                if stops or found.hindered:
                     return None
                 try:
                     return await self._write_trial(document, action, found)
-                except BaseException as error:  # what is under way ends, and nothing else begins
-                    errors.append(error)
-                    return None
+                except BaseException:
+                    stops = True  # What is under way ends, and nothing else begins.
+                    raise
 
-        results = await asyncio.gather(*map(write, trials))
-        if events := tuple(result for result in results if result is not None):
+        results = await asyncio.gather(*map(write, trials), return_exceptions=True)
+        if events := tuple(result for result in results if isinstance(result, Failed)):
             await self._append(document, observed, (*observed.news, *events))
-        if errors:
-            raise errors[0]
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _check_current(self, document: Object) -> None:
         """Raises Conflict if an Experiment has changed: a watch may be late, and what was decided is decided anew."""
@@ -224,9 +237,12 @@ class Applier:
         text = await asyncio.to_thread(encode, (*observed.events, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
-        written = await self._kube.patch(
-            EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
-        )
+        try:
+            written = await self._kube.patch(
+                EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
+            )
+        except (Invalid, Forbidden) as error:
+            raise LedgerRefused(error.message) from None
         self._put(EXPERIMENTS, written)
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
@@ -250,7 +266,8 @@ class Applier:
             await self._append(document, observed, (*observed.news, *events))
         elif action.trials:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            self._failures[key] = (self._clock() + timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0), cause)
+            pause = timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0)
+            self._failures[key] = (self._clock() + pause, cause)
 
     def failure(self, key: Key) -> StatusCause | None:
         """Returns that an Experiment's search has failed just now, if it has.
@@ -268,7 +285,7 @@ class Applier:
             return None
         name = action.body["metadata"]["name"]
         try:
-            made = await self._create(action.body)
+            made, is_new = await self._create(action.body)
         except Invalid as error:
             await self._emit(rejected(name, error.message), document)
             return Failed(*action.place, "", REJECTED)
@@ -276,41 +293,53 @@ class Applier:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
         if controller_uid(made) != document["metadata"]["uid"]:
-            found.blocked[action.place] = _taken(made, document)
-        elif not _bears_label(made, action.body):
-            message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
-            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
-        else:
+            if _is_earlier(made, document):
+                message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
+                found.hindered = StatusCause(Reason.CLEANUP, message)
+            else:
+                message = f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
+                found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
+            return None
+        if not _bears_label(made, action.body):
+            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}})
+        if (mangled := _mangled(made, action.body)) is None:
             self._put(TRAINING_JOBS, made)
+            return None
+        found.hindered = mangled
+        if is_new:
+            await self._delete(TRAINING_JOBS, made)
         return None
 
-    async def _create(self, body: Object) -> Object:
-        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to."""
+    async def _create(self, body: Object) -> tuple[Object, bool]:
+        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to, and whether it is new."""
         metadata = body["metadata"]
         for left in range(RACES, -1, -1):
             try:
                 made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
-                _log.info("created %s", metadata["name"])
-                break
             except Conflict as error:
-                if error.reason == ALREADY_EXISTS:
-                    made = await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"])
-                    break
+                if error.reason != ALREADY_EXISTS:
+                    if not left:
+                        raise
+                    continue
+            else:
+                _log.info("created %s", metadata["name"])
+                return made, True
+            try:
+                return await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"]), False
+            except NotFound:  # It is gone meanwhile.
                 if not left:
                     raise
-        if controller_uid(made) != controller_uid(body) or _bears_label(made, body):
-            return made
-        return await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": metadata["labels"]}})
+        raise AssertionError("unreachable")
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
-        key, metadata, spec = key_of(action.job), document["metadata"], {"suspend": action.suspend}
-        now, refusal, who = self._clock(), None, tuple[str, ...]()
-        uid, generation = action.job["metadata"]["uid"], metadata["generation"]
-        before = self._corrections.get(key)
-        if before is None or not before.concerns(uid, generation, now) or before.spec != spec:
-            before = None
-        else:
+        key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
+        uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
+        corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
+        before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
+        if before is not None and before.spec != spec:
+            before = None  # That was another step, which nobody has undone.
+        if before is not None:
             who = writers(await self._kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
             self._put(TRAINING_JOBS, await self._patch(TRAINING_JOBS, action.job, {"spec": spec}))
@@ -320,9 +349,8 @@ class Applier:
         except (Invalid, Forbidden) as error:
             refusal = error.message
         times = before.times + 1 if before else 1
-        self._corrections[key] = Correction(
-            uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec
-        )
+        done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
+        corrections.note(TRAINING_JOBS, key, done)
 
     async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
@@ -387,21 +415,29 @@ class Applier:
         self._term.wrote(self._store.put(resource, thing))
 
 
-def _bears_label(job: Object, like: Object) -> bool:
+def _bears_label(job: Object, body: Object) -> bool:
     """Returns whether a TrainingJob is found by the label that it was given."""
-    name = (like["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    name = body["metadata"]["labels"][EXPERIMENT_LABEL]
     return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
 
 
-def _taken(thing: Object, document: Object) -> StatusCause:
-    """Returns why the name of a trial's TrainingJob cannot be had."""
-    name, metadata = thing["metadata"]["name"], document["metadata"]
-    owner = controller(thing, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
-    if owner is not None and owner.name == metadata["name"]:
-        message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
-        return StatusCause(Reason.CLEANUP, message)
-    message = f"The TrainingJob {name} is somebody else's: delete it, or create an Experiment of another name."
-    return StatusCause(Reason.NAME_CONFLICT, message)
+def _mangled(made: Object, body: Object) -> StatusCause | None:
+    """Returns why a TrainingJob is not what it was created as, if it is not."""
+    name = body["metadata"]["name"]
+    if not _bears_label(made, body):
+        message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+        fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
+        message = f"The CRD of TrainingJobs is of an earlier version, without {fields}: upgrade it."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    return None
+
+
+def _is_earlier(job: Object, document: Object) -> bool:
+    """Returns whether a TrainingJob is a trial of an Experiment of the same name that is gone."""
+    owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    return owner is not None and owner.name == document["metadata"]["name"]
 
 
 def _undone(name: str, last: Correction) -> StatusCause | None:

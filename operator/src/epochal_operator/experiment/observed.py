@@ -87,7 +87,10 @@ class Observed:
         exhausted: Whether there is nothing left to suggest.
         importance: How much each parameter matters, if that was asked since this process began.
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
+        unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
         unreported: Whether the Job that writes the report cannot be made now.
+        report_told: The Job of which an Event has told that it has failed.
+        told: Whether the status was written, and is not as it was written: others hold a field of it.
     """
 
     now: datetime
@@ -104,7 +107,10 @@ class Observed:
     exhausted: bool = False
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
+    unnoted: bool = False
     unreported: bool = False
+    report_told: str = ""
+    told: bool = False
 
     @property
     def running(self) -> tuple[Trial, ...]:

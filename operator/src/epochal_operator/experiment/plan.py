@@ -10,14 +10,14 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events
+from epochal_operator.experiment.events import events, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
-from epochal_operator.experiment.reasons import effect
-from epochal_operator.experiment.report import CreateReport, DeleteReport, is_over, report_step
+from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
@@ -126,25 +126,29 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     new = (*observed.warm, *observed.news)
-    if any(map(is_due, new)):
+    if any(map(is_due, new)) and not observed.unnoted:
         return Plan((Append(new),))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     now = phase(spec, before.start_time, observed)
     after = status(metadata, spec, before, now, observed)
-    writes = _writes(spec, before, after)
-    if observed.trials and not (before.trials and before.trials.created):
+    writes = () if observed.told else _writes(spec, before, after)
+    if observed.trials and not (before.trials and before.trials.created) and writes:
         return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
-    step = None if observed.unreported else _report_step(spec, now, observed)
-    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed)
-    if not todo and step is not None and not isinstance(step, float):
+    if observed.unnoted:
+        return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
+    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
+    step = None if todo or observed.unreported else _report_step(spec, now, observed)
+    if step is not None and not isinstance(step, float):
         todo = (step,)
-    if todo or writes:
-        return Plan(todo or writes)
-    left = _time_to_live(spec, before, observed)
-    if left is not None and left <= 0:
+    if todo:
+        return Plan((*_report_failure(observed), *todo))
+    waits = isinstance(step, float) and observed.report is not None and not has_failed(observed.report)
+    life = None if waits else _time_to_live(spec, before, observed)
+    if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [step if isinstance(step, float) else None, left, _look_again(spec, before, now, observed)]
-    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+    again = RETRY.total_seconds() if observed.unreported else step if isinstance(step, float) else None
+    times = [again, life, _look_again(spec, before, now, observed)]
+    return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
 def refuse(document: Object, message: str, now: datetime) -> Plan:
@@ -189,10 +193,11 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots: a trial in whose way something is takes none."""
+    """Returns what to begin in free slots. A trial whose name is taken has none, unless there are too many of those."""
     if observed.full:
         return Next()
-    taken = sum((one.number, len(one.rungs)) not in observed.blocked for one in observed.running)
+    blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
+    taken = len(observed.running) - min(blocked, spec.parallelism)
     return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
 
 
@@ -245,6 +250,15 @@ def _report_step(
 ) -> Append | CreateReport | DeleteReport | float | None:
     step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
     return Append(step) if isinstance(step, tuple) else step
+
+
+def _report_failure(observed: Observed) -> tuple[Action, ...]:
+    """Returns that the report of before is not written, unless that was told."""
+    job = observed.report
+    if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
+        return ()
+    message = str((condition_of(job, "Failed") or {}).get("message", ""))
+    return (EmitEvent(report_failed(job["metadata"]["uid"], message)),)
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:

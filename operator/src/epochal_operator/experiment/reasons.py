@@ -74,8 +74,9 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
+    LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, look_again_seconds=60)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
-    SEARCH_FAILED = "SearchFailed", Effect(fault="Cluster", look_again_seconds=30)
+    SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
 
     # Of conditions that do not hold.
     PROGRESSING = "Progressing", _SILENT

@@ -16,8 +16,7 @@ import yaml
 from epochal_api.experiment import InvalidExperiment, parse
 from epochal_api.text import printable
 
-from epochal_operator.experiment.ledger import Created, Event, decode
-from epochal_operator.experiment.resources import LEDGER_ANNOTATION
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.suggest import suggest
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from epochal_api.status import Status
 from epochal_api.kind import Metadata
+from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_operator.runtime.resource import JOBS

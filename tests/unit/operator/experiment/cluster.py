@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.experiment.ledger import Created, Event, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
 from epochal_operator.experiment.reconcile import Reconciler
-from epochal_operator.experiment.resources import LEDGER_ANNOTATION
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trials import Trial, fold
 from epochal_operator.runtime.errors import error_of
@@ -149,7 +148,7 @@ class Cluster:
         self.kinds = [KIND, experiments(lambda: INSTALLATION, instance="test")]
         self.store = store_for(self.kinds)
         self.kube = Direct(self.objects, lambda *about: self.refuse(*about))
-        self._reconciler = Reconciler(
+        self.reconciler = Reconciler(
             term(self.kube, self.store), lambda: INSTALLATION, instance="test", ask=self._ask, clock=lambda: self.now
         )
 
@@ -167,7 +166,7 @@ class Cluster:
     async def reconcile(self) -> float | None:
         """Reconciles once."""
         self.tell()
-        return await self._reconciler.reconcile(KEY)
+        return await self.reconciler.reconcile(KEY)
 
     async def settle(self, *, dies_after: int | None = None) -> float | None:
         """Reconciles until there is nothing to be done soon; an operator that is killed is started anew.
@@ -334,8 +333,12 @@ def suggest(request: Request) -> Response:
     return Response(suggestions=tuple(made), importance=importance)
 
 
+def suggest_by_number(request: Request) -> Response:
+    """Suggests what does not depend on what is known, as a random search does."""
+    return suggest(request.model_copy(update={"known": ()}))
+
+
 def worth(optimizer: Any, epoch: int) -> float:
     """Returns what a training has reached: best at a learning rate of 0.01."""
-    rate = float(optimizer.get("learning_rate", 0.001)) if isinstance(optimizer, dict) else 0.001
-    return 0.9 - abs(math.log10(rate) + 2) / 4 + epoch / 100
+    return 0.9 - abs(math.log10(float(optimizer["learning_rate"])) + 2) / 4 + epoch / 100
 

@@ -16,7 +16,7 @@ EPOCHS = 9
 def spec_document(**changes: Any) -> dict[str, Any]:
     """Returns the spec of an Experiment as JSON."""
     template = copy.deepcopy(SPEC)
-    template["training"]["epochs"] = changes.pop("epochs", EPOCHS)
+    template["training"] |= {"epochs": changes.pop("epochs", EPOCHS), "optimizer": {"name": "Adam", "learning_rate": 0.001}}
     given: dict[str, Any] = {
         "objective": {"metric": "val_accuracy", "goal": "Maximize"},
         "search": {"method": "Random"},

@@ -7,6 +7,7 @@ import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import Credentials
+from epochal_trainer.storage.credentials import hiding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,11 @@ def test_credentials_come_from_the_environment() -> None:
         with pytest.raises(Failure, match=r"spec.storage.secretRef") as caught:
             Credentials.of({**environment, missing: ""})
         assert (caught.value.reason, caught.value.exit_code) == ("CredentialsRefused", 77)
+
+
+def test_what_hides_them_hides_nothing_where_there_are_none() -> None:
+    assert hiding({ACCESS_KEY_ENV: "the-access-key", SECRET_KEY_ENV: "the-secret-key"})("the-secret-key") == "***"
+    assert hiding({})("the-secret-key") == "the-secret-key"
 
 
 def test_credentials_show_nowhere() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 
-from epochal_trainer.lib.failures import refused
+from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.storage.s3_errors import CREDENTIALS
 
 SHORTEST = 6
@@ -47,6 +47,14 @@ class Credentials:
         forms = {form for secret in secrets if secret and len(secret) >= SHORTEST for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+
+def hiding(environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Returns what takes the credentials out of a text, if an environment holds any."""
+    try:
+        return Credentials.of(environment).hidden
+    except Failure:
+        return str
 
 
 def _forms(secret: str) -> Iterator[str]:
