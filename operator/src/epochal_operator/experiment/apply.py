@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,7 +50,7 @@ AT_ONCE = 8
 
 _log = logging.getLogger(__name__)
 
-AskSearch = Callable[[Request], Any]
+AskSearch = Callable[[Request], Awaitable[Response]]
 """Asks for suggestions."""
 
 
@@ -285,7 +285,7 @@ class Applier:
             return None
         name = action.body["metadata"]["name"]
         try:
-            made = await self._create(action.body)
+            made, is_new = await self._create(action.body)
         except Invalid as error:
             await self._emit(rejected(name, error.message), document)
             return Failed(*action.place, "", REJECTED)
@@ -293,31 +293,43 @@ class Applier:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
         if controller_uid(made) != document["metadata"]["uid"]:
-            found.blocked[action.place] = _taken(made, document)
-        elif not _bears_label(made, action.body):
-            message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
-            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
-        else:
+            if _is_earlier(made, document):
+                message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
+                found.hindered = StatusCause(Reason.CLEANUP, message)
+            else:
+                message = f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
+                found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
+            return None
+        if not _bears_label(made, action.body):
+            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}})
+        if (mangled := _mangled(made, action.body)) is None:
             self._put(TRAINING_JOBS, made)
+            return None
+        found.hindered = mangled
+        if is_new:
+            await self._delete(TRAINING_JOBS, made)
         return None
 
-    async def _create(self, body: Object) -> Object:
-        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to."""
+    async def _create(self, body: Object) -> tuple[Object, bool]:
+        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to, and whether it is new."""
         metadata = body["metadata"]
         for left in range(RACES, -1, -1):
             try:
                 made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
-                _log.info("created %s", metadata["name"])
-                break
             except Conflict as error:
-                if error.reason == ALREADY_EXISTS:
-                    made = await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"])
-                    break
+                if error.reason != ALREADY_EXISTS:
+                    if not left:
+                        raise
+                    continue
+            else:
+                _log.info("created %s", metadata["name"])
+                return made, True
+            try:
+                return await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"]), False
+            except NotFound:  # It is gone meanwhile.
                 if not left:
                     raise
-        if controller_uid(made) != controller_uid(body) or _bears_label(made, body):
-            return made
-        return await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": metadata["labels"]}})
+        raise AssertionError("unreachable")
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
@@ -403,21 +415,29 @@ class Applier:
         self._term.wrote(self._store.put(resource, thing))
 
 
-def _bears_label(job: Object, like: Object) -> bool:
+def _bears_label(job: Object, body: Object) -> bool:
     """Returns whether a TrainingJob is found by the label that it was given."""
-    name = (like["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    name = body["metadata"]["labels"][EXPERIMENT_LABEL]
     return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
 
 
-def _taken(thing: Object, document: Object) -> StatusCause:
-    """Returns why the name of a trial's TrainingJob cannot be had."""
-    name, metadata = thing["metadata"]["name"], document["metadata"]
-    owner = controller(thing, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
-    if owner is not None and owner.name == metadata["name"]:
-        message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
-        return StatusCause(Reason.CLEANUP, message)
-    message = f"The TrainingJob {name} is somebody else's: delete it, or create an Experiment of another name."
-    return StatusCause(Reason.NAME_CONFLICT, message)
+def _mangled(made: Object, body: Object) -> StatusCause | None:
+    """Returns why a TrainingJob is not what it was created as, if it is not."""
+    name = body["metadata"]["name"]
+    if not _bears_label(made, body):
+        message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+        fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
+        message = f"The CRD of TrainingJobs is of an earlier version, without {fields}: upgrade it."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    return None
+
+
+def _is_earlier(job: Object, document: Object) -> bool:
+    """Returns whether a TrainingJob is a trial of an Experiment of the same name that is gone."""
+    owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    return owner is not None and owner.name == document["metadata"]["name"]
 
 
 def _undone(name: str, last: Correction) -> StatusCause | None:

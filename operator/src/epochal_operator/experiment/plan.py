@@ -17,7 +17,7 @@ from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.report import CreateReport, DeleteReport, has_failed, is_over, report_step
+from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
@@ -146,7 +146,8 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     life = None if waits else _time_to_live(spec, before, observed)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [step if isinstance(step, float) else None, life, _look_again(spec, before, now, observed)]
+    again = RETRY.total_seconds() if observed.unreported else step if isinstance(step, float) else None
+    times = [again, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
@@ -192,10 +193,11 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots: a trial in whose way something is takes none."""
+    """Returns what to begin in free slots. A trial whose name is taken has none, unless there are too many of those."""
     if observed.full:
         return Next()
-    taken = sum((one.number, len(one.rungs)) not in observed.blocked for one in observed.running)
+    blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
+    taken = len(observed.running) - min(blocked, spec.parallelism)
     return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
 
 

@@ -271,29 +271,43 @@ async def test_it_may_take_too_long_and_be_given_more_time() -> None:
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
-@pytest.mark.parametrize("owner", [[], "earlier"])
-async def test_a_name_that_is_taken_is_waited_for_while_others_go_on(owner: Any) -> None:
+async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
     cluster = Cluster(**SMALL)
-    if owner:
-        made = cluster.experiment()
-        owner = [
-            {"apiVersion": made["apiVersion"], "kind": made["kind"], "name": "search", "uid": "e", "controller": True}
-        ]
-    foreign = {"metadata": {"name": "search-1-r0", "ownerReferences": owner}, "spec": {"suspend": True}}
-    cluster.objects.collect = lambda: None  # type: ignore[method-assign]  # there is no such owner
-    cluster.objects.create("trainingjobs", "vision", foreign)
-    after = await cluster.reconcile()
+    cluster.objects.create("trainingjobs", "vision", {"metadata": {"name": "search-1-r0"}, "spec": {"suspend": True}})
+    assert await cluster.reconcile() == 30
     ready = cluster.condition("Ready")
-    assert (ready["status"], ready["reason"], after) == (
-        ("False", "Cleanup", 1) if owner else ("False", "NameConflict", 30)
-    )
-    assert "search-1-r0" in ready["message"]
+    assert (ready["status"], ready["reason"]) == ("False", "NameConflict")
+    assert "search-1-r0 is somebody else's" in ready["message"]
     assert cluster.names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
     assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
-    cluster.work()
-    cluster.now += timedelta(seconds=60)
-    cluster.work()
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["trials"]["created"] == 4
+
+
+async def test_of_names_that_are_taken_not_all_trials_are_decided_upon_at_once() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=2)
+    for number in range(40):
+        foreign = {"metadata": {"name": f"search-{number}-r0"}, "spec": {"suspend": True}}
+        cluster.objects.create("trainingjobs", "vision", foreign)
+    await cluster.settle()
+    assert len(cluster.folded()) == 4
+
+
+async def test_trials_of_an_earlier_experiment_of_its_name_are_waited_for() -> None:
+    cluster = Cluster(**SMALL)
+    kind = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": "search", "uid": "e"}
+    labels = {"epochal.dev/experiment": "search"}
+    for number in range(4):
+        metadata = {"name": f"search-{number}-r0", "labels": labels, "ownerReferences": [kind | {"controller": True}]}
+        cluster.objects.create("trainingjobs", "vision", {"metadata": metadata, "spec": {"suspend": True}})
+    collect, cluster.objects.collect = cluster.objects.collect, lambda: None  # type: ignore[method-assign]
+    assert await cluster.reconcile() == 1
+    assert cluster.condition("Ready")["reason"] == "Cleanup"
+    assert len(cluster.folded()) == 2
+    cluster.objects.collect = collect  # type: ignore[method-assign]
+    collect()
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
 
@@ -512,3 +526,40 @@ async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_agai
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> None:
+    cluster = Cluster(**SMALL)
+    create = cluster.objects.create
+
+    def pruned(resource: str, namespace: str, thing: Any, **options: Any) -> Any:
+        if resource == "trainingjobs":
+            training = {name: value for name, value in thing["spec"]["training"].items() if name != "stopAfterEpoch"}
+            thing = thing | {"spec": thing["spec"] | {"training": training}}
+        return create(resource, namespace, thing, **options)
+
+    cluster.objects.create = pruned  # type: ignore[method-assign]
+    assert await cluster.reconcile() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "without spec.training.stopAfterEpoch: upgrade it" in ready["message"]
+    assert cluster.trials() == []
+    cluster.objects.create = create  # type: ignore[method-assign]
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: jobs") if (verb, resource) == ("create", "jobs") else None
+    )
+    for _ in range(20):
+        after = await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert (cluster.status()["state"], after) == ("Complete", 600)
+    assert "ReportFailed" in cluster.told()
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.objects.list("jobs")

@@ -11,7 +11,7 @@ from epochal_operator.experiment.observed import Importance, Observed, Occasion
 from epochal_operator.experiment.phase import Phase, phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.status import is_ended, refused, results_uri, status
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.trials import Rung, Trial
 
 from tests.unit.operator.experiment.searches import spec, trial
 from tests.unit.operator.experiment.test_observe import job
@@ -143,3 +143,11 @@ def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
 def test_a_phase_without_trials_has_a_status() -> None:
     found = derived([], now=phase(spec(), None, Observed(NOW)))
     assert (found.state, found.best, found.top) == ("Queued", None, None)
+
+
+def test_a_ledger_that_somebody_has_written_is_no_reason_to_fail() -> None:
+    odd = trial(10**8, 0.5, parameters={"x" * 999: "y" * 999, **{str(number): "" for number in range(99)}})
+    rungs = tuple(Rung(one.epoch, one.value, "u" * 9999, one.seconds) for one in odd.rungs * 30)
+    found = derived([odd, trial(1, 0.9, rungs=rungs)])
+    assert [one.uri for one in found.top] == [None, "s3://results/vision/search-100000000-r0/uid-100000000-0/"]
+    assert read_status(ExperimentStatus, found.dump()) == found
