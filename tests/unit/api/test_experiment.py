@@ -10,8 +10,6 @@ import pytest
 import yaml
 from epochal_api.crd import EXPERIMENTS, custom_resource_definition, schema
 from epochal_api.experiment import MUTABLE, Experiment, InvalidExperiment, parse
-from epochal_api.experiment_status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES, ExperimentStatus
-from epochal_api.status import CONDITIONS, read_status
 from pydantic.alias_generators import to_camel
 
 from tests.kit.schema import complaints
@@ -350,24 +348,3 @@ def test_columns_tell_how_far_it_is() -> None:
 def test_it_has_a_short_name_and_the_category_of_all() -> None:
     names = custom_resource_definition(EXPERIMENTS)["spec"]["names"]
     assert (names["shortNames"], names["categories"]) == (["exp"], ["epochal"])
-
-
-def test_a_status_of_another_version_is_read_as_far_as_it_is_understood() -> None:
-    best = {"trial": 12, "jobName": "search-12-r2", "value": "0.99", "parameters": {"rate": "0.1"}, "of": "all"}
-    status = {"state": "Dreaming", "trials": {"created": 3, "asleep": 2}, "best": best, "top": [best, {"trial": 1}]}
-    read = read_status(ExperimentStatus, status)
-    assert read.state is None
-    assert read.trials is not None
-    assert read.trials.created == 3
-    assert read.best is not None
-    assert read.best.parameters == {"rate": "0.1"}
-    assert [one.trial for one in read.top or []] == [12]
-    assert parse({**SMALLEST, "status": status}).status == read
-
-
-def test_states_and_conditions_are_explained() -> None:
-    status = SCHEMA["properties"]["status"]["properties"]
-    assert all(state in status["state"]["description"] for state in EXPERIMENT_STATES)
-    assert status["state"]["enum"] == list(EXPERIMENT_STATES)
-    assert all(name in status["conditions"]["description"] for name in EXPERIMENT_CONDITIONS)
-    assert set(EXPERIMENT_CONDITIONS) <= set(CONDITIONS)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.experiment_report import MAX_TEXT, decode
 from epochal_api.trainingjob import parse
-from epochal_operator.experiment.ledger import Dropped, Event
+from epochal_operator.experiment.ledger import Dropped, Event, Finished
 from epochal_operator.experiment.report_content import best_job, bounded, content, freed
 from epochal_operator.experiment.trials import best, fold
 
@@ -125,6 +125,28 @@ def test_the_best_is_a_trainingjob_ready_to_apply() -> None:
     assert training.stop_after_epoch is None
     assert training.continue_from is None
     assert "suspend" not in made["spec"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [created(10**17, OWN), finished(10**17, "0.99")],
+        [created(10**16, OWN), started(10**16), finished(10**16, "0.99")],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "u" * 999, 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "../../other", 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 10**99, "0.99", "u", 60, ended=False)],
+    ],
+)
+def test_what_somebody_wrote_into_the_ledger_is_no_reason_to_fail(odd: list[Event]) -> None:
+    found = reported([*odd, *LEDGER])
+    assert [one.number for one in found.trials] == [0, 1]
+    assert (found.best, found.omitted) == (1, 1)
+
+
+def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
+    odd = {"rate": "0.001\n\x1b[31m", "units": "x" * 9999, "other" * 99: "text"}
+    (trial,) = reported([created(0, odd)]).trials
+    assert trial.parameters == {"rate": "0.001 [31m", "units": "x" * 256}
 
 
 def test_a_thousand_trials_fit_into_an_annotation() -> None:
