@@ -9,10 +9,13 @@ import pytest
 import yaml
 from epochal_api import experiment, trainingjob
 from epochal_api.crd import KINDS, definition_name
+from epochal_api.experiment import parse
 from epochal_api.pod import TOKEN_AUDIENCE
+from epochal_operator.experiment.report_job import report_job
 from epochal_operator.trainingjob.job import batch_job
 
 from tests.unit.chart.conftest import ROOT
+from tests.unit.operator.experiment.spaces import document
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
@@ -363,7 +366,15 @@ def test_without_tls_there_is_no_default_where_it_is_required(render: Render) ->
     assert render(storage=tls).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")
 
 
-def test_what_the_operator_writes_is_what_its_policy_names(render: Render) -> None:
+@pytest.mark.parametrize(
+    "template",
+    [
+        batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"],
+        report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"],
+    ],
+    ids=["of a trainer", "of a report"],
+)
+def test_what_the_operator_writes_is_what_its_policy_names(render: Render, template: dict[str, Any]) -> None:
     """That the policy holds, only a cluster shows; this shows a change here that was forgotten there."""
     policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
         "ValidatingAdmissionPolicy", "epochal-operator"
@@ -372,7 +383,6 @@ def test_what_the_operator_writes_is_what_its_policy_names(render: Render) -> No
         "request.userInfo.username == 'system:serviceaccount:here:mine'"
     ]
     text = " ".join(rule["expression"] for rule in policy["spec"]["validations"])
-    template = batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"]
     (container,) = template["spec"]["containers"]
     written = {
         *container,

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from epochal_api.experiment import parse
+from epochal_operator.experiment.report_job import report_job
 from epochal_operator.trainingjob.job import batch_job
 
+from tests.unit.operator.experiment.spaces import document
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
@@ -93,6 +96,10 @@ def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: R
         "matchLabels": {"app.kubernetes.io/managed-by": "epochal"},
         "matchExpressions": [{"key": "epochal.dev/experiment-uid", "operator": "Exists"}],
     }
+    labels = report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"]["metadata"]["labels"]
+    assert selector["matchLabels"].items() <= labels.items()
+    assert "epochal.dev/experiment-uid" in labels
+    assert "epochal.dev/experiment-uid" not in trainer_labels()
     dns, _, storage = trainers["spec"]["egress"]
     assert reports["spec"] == trainers["spec"] | {"podSelector": selector, "egress": [dns, storage]}
 

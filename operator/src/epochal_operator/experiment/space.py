@@ -16,8 +16,7 @@ Values = Mapping[str, str]
 
 
 class InvalidSpace(ValueError):
-    """Parameters that cannot be searched; the message has a line per fault, which names the parameter, and can be
-    shown as it is."""
+    """Parameters that cannot be searched; the message names each in a line of its own, and can be shown as it is."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         super().__init__(printable("\n".join(faults)))
