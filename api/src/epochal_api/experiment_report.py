@@ -1,4 +1,4 @@
-"""What is reported of an Experiment: the operator writes it into an annotation, and a Job from there into the bucket."""
+"""What is reported of an Experiment: the operator writes it into an annotation, and a Job from there into a bucket."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ _Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class ReportModel(Model):
-    """A part of a report. What a newer operator adds is passed over: a template may name an image of another version."""
+    """A part of a report. What a newer operator adds is passed over: a template may name an image of any version."""
 
     model_config = ConfigDict(extra="ignore")
 

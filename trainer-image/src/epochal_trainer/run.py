@@ -78,7 +78,9 @@ def run(path: Path, folders: Folders | None) -> int:
     words.prepare()
     hide = hiding(os.environ)
     try:
-        with tempfile.TemporaryDirectory(prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
+        ) as scratch:
             logs.start(Path(scratch) / LOG, hide)
             return _Run(path, folders, scratch=Path(scratch), stopping=stopping, words=words, hide=hide).end()
     except (Terminated, KeyboardInterrupt):

@@ -27,9 +27,7 @@ RESOURCES: Object = {
 """Little, and all of it said: a quota may ask for each of these."""
 
 
-def report_job(
-    experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec, installation: Installation
-) -> Object:
+def report_job(experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec, installation: Installation) -> Object:
     """Returns the batch/v1 Job that writes an Experiment's report, and deletes the checkpoints that are given up.
 
     It runs where trials run, with their image and their credentials. It stays until its Experiment replaces it, by

@@ -149,9 +149,7 @@ def _credentials(storage: Storage) -> list[Object]:
     ]
 
 
-def _volumes(
-    storage: Storage, program: Program, installation: Installation
-) -> tuple[list[Object], list[Object]]:
+def _volumes(storage: Storage, program: Program, installation: Installation) -> tuple[list[Object], list[Object]]:
     """Returns the volumes of a pod and where its container mounts them."""
     (folder,) = {path.rsplit("/", 1)[0] for path in program.files}
     items = [

@@ -1,5 +1,6 @@
 """What is reported of an Experiment."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
     return {number: [uid for _, uid in rungs] for number, rungs in found.items() if rungs}
 
 
-BEST: list[Event] = [created(9), started(9), finished(9, "0.99")]
+BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
 """Another trial, the best."""
 
 
@@ -51,7 +52,10 @@ BEST: list[Event] = [created(9), started(9), finished(9, "0.99")]
         ([created(1), started(1), finished(1, "0.5"), Dropped(1)], ["uid-1-0"]),
         ([created(1), started(1), failed(1)], []),
         ([created(1), started(1), failed(1), Dropped(1)], ["uid-1-0"]),
-        ([created(1), started(1), finished(1, "0.5"), started(1, 1), diverged(1, 1), Dropped(1)], ["uid-1-0", "uid-1-1"]),
+        (
+            [created(1), started(1), finished(1, "0.5"), started(1, 1), diverged(1, 1), Dropped(1)],
+            ["uid-1-0", "uid-1-1"],
+        ),
         ([created(1), failed(1, reason="Rejected")], []),
     ],
 )
@@ -62,12 +66,12 @@ def test_whose_checkpoints_may_go(events: list[Event], expected: list[str]) -> N
 
 def test_a_rung_is_needed_until_the_next_one_has_finished() -> None:
     """Whose TrainingJob is deleted by hand is begun again, and goes on from there."""
-    events = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1), started(1, 2)]
-    assert gone(*BEST, *events) == {1: ["uid-1-0"]}
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
+    assert gone(*BEST, *events, started(1, 2)) == {1: ["uid-1-0"]}
 
 
 def test_the_best_keeps_its_last_rung_whatever_is_said_of_it() -> None:
-    events = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1, ended=True)]
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
     assert gone(*events, Dropped(1)) == {1: ["uid-1-0"]}
 
 
@@ -152,14 +156,19 @@ def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
 def test_a_thousand_trials_fit_into_an_annotation() -> None:
     events: list[Event] = []
     for number in range(1000):
-        values = {"rate": f"0.0{number * 7919 % 10**5:05}", "units": "32", "optimizer": "Adam"}
-        uid = f"{number * 2654435761 % 2**32:08x}-{number * 40503 % 2**16:04x}-4000-8000-{number * 6364136223 % 2**48:012x}"
-        events += [created(number, values), started(number, uid=uid), finished(number, f"0.{number * 104729 % 10**9}")]
+        uid = sha256(str(number).encode()).hexdigest()[:36]
+        values = {"rate": f"0.0{int(uid[:5], 16)}", "units": "32", "optimizer": "Adam"}
+        events += [created(number, values), started(number, uid=uid)]
+        events.append(Finished(number, 0, 1, f"0.{int(uid[5:13], 16)}", uid, 60, ended=False))
     assert len(bounded(reported(events))) < MAX_TEXT
 
 
 def test_where_there_is_no_room_the_worst_are_left_out() -> None:
-    events = [one for number in range(64) for one in (created(number, OWN), started(number), finished(number, f"0.{number + 10}"))]
+    events: list[Event] = [
+        one
+        for number in range(64)
+        for one in (created(number, OWN), started(number), finished(number, f"0.{number + 10}"))
+    ]
     whole = reported(events)
     cut = decode(bounded(whole, most=len(bounded(whole)) * 2 // 3))
     assert cut.omitted == 64 - len(cut.trials) > 0

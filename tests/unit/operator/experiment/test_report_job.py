@@ -13,7 +13,11 @@ from tests.unit.operator.experiment.searches import created, finished, started
 from tests.unit.operator.experiment.spaces import TEMPLATE, UID, document, experiment
 from tests.unit.operator.objects import INSTALLATION, training_job
 
-EVENTS: list[Event] = [created(0, {"rate": "0.001", "units": "32", "optimizer": "Adam"}), started(0), finished(0, "0.9")]
+EVENTS: list[Event] = [
+    created(0, {"rate": "0.001", "units": "32", "optimizer": "Adam"}),
+    started(0),
+    finished(0, "0.9"),
+]
 
 
 def made(*, labels: dict[str, str] | None = None, **template: Any) -> dict[str, Any]:

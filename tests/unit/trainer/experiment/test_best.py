@@ -30,7 +30,9 @@ def test_without_a_best_trial_there_is_none() -> None:
     assert best(report(trial(0))) is None
 
 
-@pytest.mark.parametrize("value", ["1e-3", "1_000", "0x1F", "yes", "on", "y", "n", "null", "~", "1:30", "2026-11-26", ""])
+@pytest.mark.parametrize(
+    "value", ["1e-3", "1_000", "0x1F", "yes", "on", "y", "n", "null", "~", "1:30", "2026-11-26", ""]
+)
 def test_text_stays_text_to_every_reader_of_yaml(value: str) -> None:
     """To Kubernetes 1e-3 is a number, and y is true, whatever PyYAML takes them for."""
     job: dict[str, Any] = copy.deepcopy(JOB)

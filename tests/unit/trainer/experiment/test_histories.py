@@ -19,9 +19,11 @@ def test_a_figure_is_found_by_what_the_status_calls_it() -> None:
     assert parse(b"epoch,seconds,learning_rate,my\tfigure\n1,1,1,0.5\n", "my figure") == ((1, 0.5),)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"seconds\n1\n", b"epoch,loss\n1,2\n", b"\xff\xfe", b"epoch,val_accuracy\nx,1\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"seconds\n1\n", b"epoch,loss\n1,2\n", b"\xff\xfe", b"epoch,val_accuracy\nx,1\n"]
+)
 def test_what_is_no_history_is_said(content: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse(content, "val_accuracy")
 
 

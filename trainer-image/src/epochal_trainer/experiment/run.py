@@ -40,7 +40,9 @@ def run(path: Path, folder: Path | None) -> int:
     stopping.listen()
     code: int = ExitCode.DONE
     try:
-        with tempfile.TemporaryDirectory(prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
+        ) as scratch:
             logs.start(Path(scratch) / LOG, hide)
             log.info("Epochal trainer %s", version("epochal-trainer"))
             report = _read(path)

@@ -53,7 +53,9 @@ REPORTS: dict[str, ExperimentReport] = {
     "one parameter": report(*SMALL.trials, best=1, axes=[RATE]),
     "no parameter": report(SMALL.trials[0], best=0, axes=[]),
     "one name": report(*SMALL.trials, best=1, axes=[OPTIMIZER]),
-    "all the same": report(*(trial(number, "0.5", parameters={"units": "8"}) for number in range(4)), best=0, axes=[UNITS]),
+    "all the same": report(
+        *(trial(number, "0.5", parameters={"units": "8"}) for number in range(4)), best=0, axes=[UNITS]
+    ),
     "a thousand trials, ten parameters": many(1000, importance={axis.name: "0.1" for axis in MANY_AXES}),
     "as large as numbers come": report(trial(0, "1e308"), trial(1, "-1e308"), best=0),
     "words that are formulas elsewhere": report(
@@ -85,7 +87,9 @@ FIGURES: dict[str, Callable[[ExperimentReport, Path], None]] = {
 
 @pytest.mark.parametrize("of", REPORTS.values(), ids=REPORTS)
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_a_picture_is_drawn(of: ExperimentReport, draw: Callable[[ExperimentReport, Path], None], tmp_path: Path) -> None:
+def test_a_picture_is_drawn(
+    of: ExperimentReport, draw: Callable[[ExperimentReport, Path], None], tmp_path: Path
+) -> None:
     draw(of, tmp_path / "figure.png")
     pixels = imread(tmp_path / "figure.png")
     height, width, _ = pixels.shape

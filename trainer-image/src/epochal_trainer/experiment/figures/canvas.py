@@ -19,7 +19,9 @@ GREY = "0.6"
 _LONGEST = 28
 
 
-def canvas(report: ExperimentReport, title: str, *, width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
+def canvas(
+    report: ExperimentReport, title: str, *, width: float = WIDTH, height: float = HEIGHT
+) -> tuple[Figure, Axes]:
     """Returns a figure, and the axes to draw on.
 
     Args:

@@ -86,7 +86,9 @@ class Names:
         """Returns places, and what is written there."""
         step = math.ceil(len(self.names) / _MOST_NAMES)
         return [
-            ((index + 0.5) / len(self.names), plain(name, 18)) for index, name in enumerate(self.names) if not index % step
+            ((index + 0.5) / len(self.names), plain(name, 18))
+            for index, name in enumerate(self.names)
+            if not index % step
         ]
 
 
