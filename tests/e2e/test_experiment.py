@@ -150,6 +150,28 @@ def test_a_promoted_trial_has_the_history_of_one_that_never_stopped(
     assert len(history(store, promoted)) == EPOCHS
 
 
+def with_checkpoints(namespace: Namespace, store: Minio) -> set[str]:
+    """Returns the TrainingJobs of the search whose checkpoints are there."""
+    uris = {name: one["status"]["results"]["uri"] for name, one in trials(namespace).items()}
+    return {name for name, uri in uris.items() if any("checkpoints/" in key for key in buckets.objects(store, uri))}
+
+
+def test_it_leaves_its_report_and_the_checkpoints_of_the_best_alone(
+    namespace: Namespace, searched: Object, store: Minio
+) -> None:
+    best = {searched["best"]["jobName"]}
+    wait("the others' checkpoints to go", lambda: with_checkpoints(namespace, store) == best, seconds=150, every=2)
+    found = buckets.objects(store, searched["results"]["uri"])
+    assert set(found) == {
+        *("trials.csv", "best.yaml"),
+        *("objective.png", "parallel.png", "importance.png", "rungs.png"),
+    }
+    rows = found["trials.csv"].decode().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["number", "0", "1", "2"]
+    applied = kubectl("apply", "--dry-run=server", "--filename", "-", stdin=found["best.yaml"].decode())
+    assert "search-best created" in applied
+
+
 def test_what_is_searched_cannot_change_any_more(namespace: Namespace, searched: Object) -> None:
     with pytest.raises(Refused, match=r"spec.objective cannot change once a trial exists"):
         patch(namespace, objective={"metric": "val_loss"})

@@ -1,4 +1,4 @@
-"""The report of an Experiment as its Job writes it: from what the operator has written down to what lies in the bucket."""
+"""The report of an Experiment as its Job writes it, from what the operator says to what lies in the bucket."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""What is reported of an Experiment: the operator writes it into an annotation, and a Job from there into the bucket."""
+"""What is reported of an Experiment: the operator writes it into an annotation, and a Job from there into a bucket."""
 
 import base64
 import binascii
@@ -25,11 +25,11 @@ _GZIP = 16 + zlib.MAX_WBITS
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]
 _Line = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=256)]
-_Count = Annotated[int, Field(ge=0)]
+_Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class ReportModel(Model):
-    """A part of a report. What a newer operator adds is passed over: a template may name an image of another version."""
+    """A part of a report. What a newer operator adds is passed over: a template may name an image of any version."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -114,7 +114,7 @@ class ExperimentReport(ReportModel):
     trials: list[ReportedTrial] = []
     """Its trials by their numbers."""
     omitted: _Count = 0
-    """Trials of which there was no room to tell: the worst."""
+    """Trials that are not told of: the worst, where there is no room for all."""
     importance: dict[_Line, _Line] = {}
     """How much each parameter matters, of 1 in all, as far as that is known."""
     best: _Count | None = None

@@ -18,6 +18,7 @@ from epochal_api.kind import Metadata
 from epochal_api.parameter import Parameter
 from epochal_api.status import read_status
 from epochal_api.text import printable
+from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger import Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.space import Space
@@ -43,8 +44,12 @@ def content(
     """
     metadata, template = Metadata.model_validate(experiment["metadata"]), spec.template.spec
     trials = fold(events)
-    winner = next(iter(best(trials, maximize=spec.objective.goal == "Maximize")), None)
-    gone = freed(spec, trials, events, kept=winner)
+    ranked = best(trials, maximize=spec.objective.goal == "Maximize")
+    gone = freed(spec, trials, events, kept=ranked[0] if ranked else None)
+    names = [one.name for one in spec.parameters]
+    found = {one.number: _reported(metadata.name, one, gone.get(one.number, []), names) for one in trials}
+    reported = [one for one in found.values() if one is not None]
+    winner = next((one for one in ranked if found[one.number] is not None), None)
     storage = template.storage
     if storage.endpoint is None and endpoint is not None:
         storage = storage.model_copy(update={"endpoint": endpoint})
@@ -58,7 +63,8 @@ def content(
         metric=spec.objective.metric,
         goal=spec.objective.goal,
         axes=[_axis(one) for one in spec.parameters],
-        trials=[_reported(metadata.name, one, gone.get(one.number, [])) for one in trials],
+        trials=reported,
+        omitted=len(trials) - len(reported),
         importance=dict(status.importance or {}),
         best=winner.number if winner else None,
         job=best_job(experiment, spec, winner) if winner else None,
@@ -145,16 +151,32 @@ def _axis(parameter: Parameter) -> Axis:
     return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
 
 
-def _reported(name: str, trial: Trial, gone: Sequence[tuple[int, str]]) -> ReportedTrial:
-    lost = trial.state in {"Failed", "Diverged"} and trial.uids
-    return ReportedTrial(
-        number=trial.number,
-        state=trial.state,
-        parameters={key: printable(text, instead=" ")[:_LONGEST] for key, text in trial.parameters.items()},
-        rungs=[_rung(trial_name(name, trial.number, index), one) for index, one in enumerate(trial.rungs) if one.uid],
-        failed=Folder(job=trial_name(name, trial.number, len(trial.rungs)), uid=trial.uids[-1]) if lost else None,
-        freed=[Folder(job=trial_name(name, trial.number, index), uid=uid) for index, uid in gone],
-    )
+def _reported(
+    name: str, trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]
+) -> ReportedTrial | None:
+    """Returns what is reported of a trial; nothing of one that cannot be: a ledger is anybody's to write."""
+    texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
+    lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
+
+    def job(rung: int) -> str:
+        return trial_name(name, trial.number, rung)
+
+    try:
+        return ReportedTrial(
+            number=trial.number,
+            state=trial.state,
+            parameters={one: _line(text) for one, text in texts.items()},
+            rungs=[_rung(job(index), one) for index, one in enumerate(trial.rungs)],
+            failed=Folder(job=job(len(trial.rungs)), uid=lost) if lost else None,
+            freed=[Folder(job=job(index), uid=uid) for index, uid in gone],
+        )
+    except ValidationError:
+        return None
+
+
+def _line(text: str) -> str:
+    """Returns a text on one line."""
+    return " ".join(printable(text, instead=" ").split())[:_LONGEST]
 
 
 def _rung(job: str, rung: Rung) -> ReportedRung:

@@ -1,11 +1,12 @@
 """What is reported of an Experiment."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from epochal_api.experiment_report import MAX_TEXT, decode
 from epochal_api.trainingjob import parse
-from epochal_operator.experiment.ledger import Dropped, Event
+from epochal_operator.experiment.ledger import Dropped, Event, Finished
 from epochal_operator.experiment.report_content import best_job, bounded, content, freed
 from epochal_operator.experiment.trials import best, fold
 
@@ -34,7 +35,7 @@ def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
     return {number: [uid for _, uid in rungs] for number, rungs in found.items() if rungs}
 
 
-BEST: list[Event] = [created(9), started(9), finished(9, "0.99")]
+BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
 """Another trial, the best."""
 
 
@@ -65,12 +66,12 @@ def test_whose_checkpoints_may_go(events: list[Event], expected: list[str]) -> N
 
 def test_a_rung_is_needed_until_the_next_one_has_finished() -> None:
     """Whose TrainingJob is deleted by hand is begun again, and goes on from there."""
-    events = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1), started(1, 2)]
-    assert gone(*BEST, *events) == {1: ["uid-1-0"]}
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
+    assert gone(*BEST, *events, started(1, 2)) == {1: ["uid-1-0"]}
 
 
 def test_the_best_keeps_its_last_rung_whatever_is_said_of_it() -> None:
-    events = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1, ended=True)]
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
     assert gone(*events, Dropped(1)) == {1: ["uid-1-0"]}
 
 
@@ -130,17 +131,40 @@ def test_the_best_is_a_trainingjob_ready_to_apply() -> None:
     assert "suspend" not in made["spec"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [created(10**17, OWN), finished(10**17, "0.99")],
+        [created(10**16, OWN), started(10**16), finished(10**16, "0.99")],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "u" * 999, 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "../../other", 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 10**99, "0.99", "u", 60, ended=False)],
+    ],
+)
+def test_what_somebody_wrote_into_the_ledger_is_no_reason_to_fail(odd: list[Event]) -> None:
+    found = reported([*odd, *LEDGER])
+    assert [one.number for one in found.trials] == [0, 1]
+    assert (found.best, found.omitted) == (1, 1)
+
+
+def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
+    odd = {"rate": "0.001\n\x1b[31m", "units": "x" * 9999, "other" * 99: "text"}
+    (trial,) = reported([created(0, odd)]).trials
+    assert trial.parameters == {"rate": "0.001 [31m", "units": "x" * 256}
+
+
 def test_a_thousand_trials_fit_into_an_annotation() -> None:
     events: list[Event] = []
     for number in range(1000):
-        values = {"rate": f"0.0{number * 7919 % 10**5:05}", "units": "32", "optimizer": "Adam"}
-        uid = f"{number * 2654435761 % 2**32:08x}-{number * 40503 % 2**16:04x}-4000-8000-{number * 6364136223 % 2**48:012x}"
-        events += [created(number, values), started(number, uid=uid), finished(number, f"0.{number * 104729 % 10**9}")]
+        uid = sha256(str(number).encode()).hexdigest()[:36]
+        values = {"rate": f"0.0{int(uid[:5], 16)}", "units": "32", "optimizer": "Adam"}
+        events += [created(number, values), started(number, uid=uid)]
+        events.append(Finished(number, 0, 1, f"0.{int(uid[5:13], 16)}", uid, 60, ended=False))
     assert len(bounded(reported(events))) < MAX_TEXT
 
 
 def test_where_there_is_no_room_the_worst_are_left_out() -> None:
-    events = [
+    events: list[Event] = [
         one
         for number in range(64)
         for one in (created(number, OWN), started(number), finished(number, f"0.{number + 10}"))

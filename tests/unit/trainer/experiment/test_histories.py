@@ -23,7 +23,7 @@ def test_a_figure_is_found_by_what_the_status_calls_it() -> None:
     "content", [b"", b"\n", b"seconds\n1\n", b"epoch,loss\n1,2\n", b"\xff\xfe", b"epoch,val_accuracy\nx,1\n"]
 )
 def test_what_is_no_history_is_said(content: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse(content, "val_accuracy")
 
 

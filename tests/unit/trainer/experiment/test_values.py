@@ -29,7 +29,7 @@ def test_what_is_too_large_to_draw_is_drawn_at_the_end() -> None:
     ],
 )
 def test_the_best_are_seen_and_none_that_is_far_worse(
-    values: list[float], maximize: bool, sees: list[float], sees_not: list[float]
+    values: list[float], *, maximize: bool, sees: list[float], sees_not: list[float]
 ) -> None:
     low, high = view(values, maximize=maximize)
     assert math.isfinite(low)

@@ -33,13 +33,13 @@ def best(report: ExperimentReport) -> str | None:
     if report.job is None or trial is None:
         return None
     epochs = trial.rungs[-1].epoch if trial.rungs else 0
-    told = [
-        f"# The best of {len(report.trials) + report.omitted} trials of the Experiment "
-        f"{report.namespace}/{report.name}: trial {trial.number},",
-        f"# {report.metric} {trial.value} after {_count(epochs, 'epoch')}. To train it anew, from the beginning:",
-        f"# kubectl apply -f {BEST}",
-    ]
-    return "\n".join(told) + "\n" + _yaml(report.job)
+    count, where = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
+    told = f"""\
+# The best of {count} trials of the Experiment {where}: trial {trial.number},
+# {report.metric} {trial.value} after {_count(epochs, "epoch")}. To train it anew, from the beginning:
+# kubectl apply -f {BEST}
+"""
+    return told + _yaml(report.job)
 
 
 def _yaml(document: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -100,7 +99,7 @@ def parse(content: bytes, metric: str) -> Points:
         ValueError: If it is no history, or has no such figure.
     """
     rows = csv.reader(io.StringIO(content.decode()))
-    names: Sequence[str] = next(rows, ())
+    names = next(rows, [])
     column = next((index for index, name in enumerate(names) if metric in (name, reported_name(name))), None)
     if column is None or names[0] != "epoch":
         raise ValueError(f"it must have the columns epoch and {metric}, found {', '.join(names)[:200] or 'none'}")

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from epochal_api.experiment_report import ExperimentReport
@@ -36,7 +38,7 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
         report: The Experiment.
         bucket: Holds the results of its trials, and takes its own.
         scratch: Folder for files on their way.
-        check: Called between the parts; raises if it is to end.
+        check: Called before each write; raises if it is to end.
 
     Returns:
         What was done, in a sentence.
@@ -44,38 +46,45 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
     Raises:
         Failure: If the bucket does not answer, or takes nothing.
     """
-    results = Results(bucket, report.folder, check)
-
-    def store(name: str, text: str) -> None:
-        (scratch / name).write_text(text, encoding="utf-8")
-        results.store(scratch / name, name)
-
-    def store_drawn(name: str, draw: Callable[[Path], None]) -> None:
-        try:
-            draw(scratch / name)
-        except Exception as error:
-            if lacks_room(error):
-                raise
-            log.exception("%s could not be drawn: the rest goes on", name)
-        else:
-            results.store(scratch / name, name)
-
-    store(TABLE, table(report, lambda folder: bucket.uri(f"{report.trial_folder(folder)}/")))
+    files = _Files(Results(bucket, report.folder, check), scratch)
+    files.store(TABLE, table(report, lambda folder: bucket.uri(f"{report.trial_folder(folder)}/")))
     if (text := best(report)) is not None:
-        store(BEST, text)
+        files.store(BEST, text)
     for name, figure in FIGURES.items():
-        check()
-        store_drawn(name, lambda path, figure=figure: figure(report, path))  # type: ignore[misc]
+        files.store_drawn(name, partial(figure, report))
     found = histories.read(report, bucket)
     for line in found.missing[:_SAID]:
         log.warning("No learning curve of %s", line)
     if len(found.missing) > _SAID:
         log.warning("No learning curves of %d more trials", len(found.missing) - _SAID)
-    store_drawn(RUNGS, lambda path: rungs.draw(report, found, path))
+    files.store_drawn(RUNGS, partial(rungs.draw, report, found))
     if report.omitted:
         log.warning("%d trials, the worst, are left out: there is no room to tell of all", report.omitted)
     freed = free(report, bucket)
     if freed.refusal is not None:
         log.warning("Checkpoints that nobody needs stay: %s", freed.refusal)
-    told = f"{len(report.trials)} trials reported to {results.uri()}"
+    told = f"{len(report.trials)} trials reported to {files.results.uri()}"
     return f"{told}; {freed.objects} objects of checkpoints deleted" if freed.objects else told
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What is written, on its way to the bucket."""
+
+    results: Results
+    scratch: Path
+
+    def store(self, name: str, text: str) -> None:
+        (self.scratch / name).write_text(text, encoding="utf-8")
+        self.results.store(self.scratch / name, name)
+
+    def store_drawn(self, name: str, draw: Callable[[Path], None]) -> None:
+        """Stores a picture; one that cannot be drawn is said, and the rest goes on."""
+        try:
+            draw(self.scratch / name)
+        except Exception as error:
+            if lacks_room(error):
+                raise
+            log.exception("%s could not be drawn", name)
+        else:
+            self.results.store(self.scratch / name, name)

@@ -1,5 +1,6 @@
 """Parallel coordinates: a line for each trial, through its parameters to what it is worth."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from epochal_api.experiment_report import ExperimentReport, ReportedTrial
@@ -90,6 +91,6 @@ def _segments(places: list[float | None]) -> list[list[tuple[int, float]]]:
     """Returns the parts of a line, between gaps."""
     return [
         [(index, left), (index + 1, right)]
-        for index, (left, right) in enumerate(zip(places, places[1:], strict=False))
+        for index, (left, right) in enumerate(pairwise(places))
         if left is not None and right is not None
     ]

@@ -46,8 +46,18 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
                 continue
             epochs, values = zip(*((epoch, clipped(value, limits)) for epoch, value in points), strict=True)
             marker = "o" if len(points) == 1 else ""
-            look = {"linewidth": 0.7, "alpha": 0.6} if thin else {"linewidth": 1.2, "alpha": 0.9}
-            axes.plot(epochs, values, color=color, marker=marker, markersize=3, label=label, zorder=1 + index, **look)
+            width, alpha = (0.7, 0.6) if thin else (1.2, 0.9)
+            axes.plot(
+                epochs,
+                values,
+                color=color,
+                linewidth=width,
+                alpha=alpha,
+                marker=marker,
+                markersize=3,
+                label=label,
+                zorder=1 + index,
+            )
             label = None
     if report.best in curves:
         epochs, values = zip(*((epoch, clipped(value, limits)) for epoch, value in curves[report.best]), strict=True)
