@@ -17,8 +17,7 @@ from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.results import LOG
-from epochal_trainer.storage import Bucket, FolderBucket, Patience
-from epochal_trainer.storage import Credentials
+from epochal_trainer.storage import Bucket, Credentials, FolderBucket, Patience
 from epochal_trainer.storage.service import buckets_of
 
 log = logging.getLogger(__name__)
