@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,7 +76,7 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     words = LastWords()
     words.prepare()
-    hide = _hide(os.environ)
+    hide = Credentials.unchecked(os.environ).hidden
     try:
         with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
             logs.start(Path(scratch) / LOG, hide)
@@ -200,14 +200,6 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     took = f"the container took {readable(most)} at its peak" if most is not None else "its peak is not known"
     may = f"may take {readable(limit)}, as spec.resources says" if limit is not None else "has no limit of its own"
     return CRASHED, "OutOfMemory", f"{said}; {took}, and {may}"
-
-
-def _hide(environment: Mapping[str, str]) -> Callable[[str], str]:
-    """Returns what takes the credentials out of a text, if there are any."""
-    try:
-        return Credentials.of(environment).hidden
-    except Failure:
-        return str
 
 
 def _scratch() -> str | None:
