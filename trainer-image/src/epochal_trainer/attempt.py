@@ -254,6 +254,7 @@ class Attempt:
 
         callbacks.check_figures(training.callbacks, validated(figures))
         self._checks.data(data, model.output.shape[1:])
+        self._checks.monitor(model)
         return monitor_of(training, model, validated(history.figures(figures)))
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:

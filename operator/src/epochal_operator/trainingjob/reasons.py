@@ -126,6 +126,7 @@ class Reason(StrEnum):
     CHANCE_LEVEL = "ChanceLevel"
     VALIDATION_SEEN = "ValidationSeen"
     BEST_LOST = "BestLost"
+    MONITOR_MISMATCH = "MonitorMismatch"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

@@ -86,4 +86,8 @@ def test_explain_keeps_what_matters() -> None:
     assert explain(ValueError(text)) == (
         "Detected at node net/embedding_0/GatherV2: indices[0,0] = 30 is not in [0, 10)"
     )
+    node = "{{function_node __wrapped__LogicalAnd_device_/job:localhost/replica:0/task:0/device:CPU:0}} "
+    assert explain(ValueError(f"{node}Incompatible shapes: [2] vs. [2,4] [Op:LogicalAnd]")) == (
+        "Incompatible shapes: [2] vs. [2,4]"
+    )
     assert explain(KeyError()) == "KeyError"

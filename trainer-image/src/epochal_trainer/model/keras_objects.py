@@ -64,6 +64,8 @@ NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.curre
 _SHOWN = 100
 """Characters of an argument or of its name that a message repeats."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
+"""Where in a program of TensorFlow's own something happened."""
 
 
 class InvalidObject(ValueError):
@@ -99,7 +101,7 @@ def named(module: ModuleType, spec: Named) -> Any:
     Raises:
         InvalidObject: If there is no such class, or an argument is wrong.
     """
-    if _find(module, spec.name) is not None:
+    if has_class(module, spec.name):
         return build(module, spec.name, spec.arguments)
     try:
         found = module.get(spec.name)
@@ -153,7 +155,7 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
 
 def explain(error: Exception) -> str:
     """Returns what an exception of Keras or TensorFlow says, without its dumps of arguments and nodes."""
-    text = _COLOURS.sub("", str(error)).split("Arguments received by")[0].split(" [Op:")[0]
+    text = _NODE.sub("", _COLOURS.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
@@ -208,6 +210,11 @@ def _object(key: str, value: dict[str, Any]) -> Any:
 
 def _classes(module: ModuleType) -> dict[str, type]:
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
+
+
+def has_class(module: ModuleType, name: str) -> bool:
+    """Whether a name is that of a class of a module; else it is one of the short names that Keras knows, if any."""
+    return _find(module, name) is not None
 
 
 def _find(module: ModuleType, name: str) -> type | None:
