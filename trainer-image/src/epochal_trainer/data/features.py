@@ -1,6 +1,5 @@
 """Whether features fit the network's input."""
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +8,6 @@ import numpy as np
 
 from epochal_trainer.data.samples import Samples, shaped
 from epochal_trainer.lib.failures import bad_data
-
-log = logging.getLogger(__name__)
 
 
 def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
@@ -31,12 +28,6 @@ def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
         return samples
     found = shaped(shape) or "a single value"
     if (*shape, 1) == wanted:
-        log.info(
-            "%s: a sample is %s, and the network takes %s: an axis of 1 is added",
-            samples.features_name,
-            found,
-            shaped(wanted),
-        )
         return replace(samples, features=samples.features[..., np.newaxis])
     raise bad_data(
         "ShapeMismatch",

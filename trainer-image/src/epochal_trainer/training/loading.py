@@ -13,11 +13,13 @@ from epochal_trainer.data import (
     Samples,
     check_features,
     check_labels,
+    check_part,
     check_weights,
     load,
     weighted_by_class,
 )
 from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import shaped
 from epochal_trainer.data.weights import DTYPE as WEIGHT
 from epochal_trainer.lib.text import duration, readable
 from epochal_trainer.model import network
@@ -44,21 +46,25 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         Failure: If they cannot be read, or do not fit, naming what was found and what must hold.
     """
     began = time.monotonic()
-    data = load(spec.data, bucket, scratch, memory, training=spec.training)
+    added: dict[str, str] = {}
 
-    def checked(samples: Samples) -> Samples:
-        samples = check_features(samples, spec.network.input.shape)
+    # Of whole sets: where something does not fit, its place in the object is told, and no way to divide it is blamed.
+    def fit(samples: Samples) -> Samples:
+        given, samples = samples, check_features(samples, spec.network.input.shape)
+        if given.features.ndim != samples.features.ndim:
+            added[samples.features_name] = shaped(given.features.shape[1:]) or "a single value"
         ignored = spec.training.loss.arguments.get("ignore_class")
         check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
         check_indices(samples, network.graph(spec.network))
         return check_weights(samples, model.output.shape[1:])
 
-    data = replace(
-        data,
-        train=checked(data.train),
-        validation=checked(data.validation) if data.validation else None,
-        test=checked(data.test) if data.test else None,
-    )
+    data = load(spec.data, bucket, scratch, memory, training=spec.training, fit=fit)
+    for name, found in added.items():
+        takes = shaped(tuple(spec.network.input.shape))
+        log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, found, takes)
+    if spec.data.validation is not None and spec.data.validation.split is not None:
+        for part, samples in (("training", data.train), ("validation", data.validation)):
+            check_part(samples, part)
     if (wanted := spec.training.class_weight) is not None:
         memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
         train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
