@@ -29,6 +29,8 @@ from tests.kit.kubectl import Refused, wait
         ({"data__train": {"object": "../secret"}}, "must be relative and hold no '..' segment"),
         ({"data__train": {"object": "txt.\u202eexe"}}, "spec.data.train.object"),
         ({"storage__endpoint": "http://minio\u202e:9000"}, "must be http://HOST[:PORT]"),
+        ({"data__train": {"object": "s3://demo-data/digits.npz"}}, "must be what follows s3://BUCKET/, since bucket"),
+        ({"data__bucket": "s3://demo-data"}, "must be the name of a bucket alone: lower-case letters, digits,"),
         ({"data__bucket": "No_Bucket"}, "spec.data.bucket"),
         ({"storage__endpoint": "minio:9000"}, "must be http://HOST[:PORT] or https://HOST[:PORT], without a path"),
         ({"network__layers": []}, "spec.network.layers"),

@@ -1,8 +1,8 @@
 """Where the buckets are, and what lies in them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from epochal_api.model import LATER, Model, ObjectName, Rule, cel
 from epochal_api.text import PRINTABLE_PATTERN
@@ -13,34 +13,65 @@ ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
 """Without a user and a password: those belong into a Secret."""
 
 
+_SCHEME = "s3://"
+
+
 def _relative(prefix: str) -> str:
     if prefix.startswith("/") or ".." in prefix.split("/"):
         raise ValueError(f"must be relative and hold no '..' segment, found {prefix!r}")
     return prefix
 
 
+def _within(key: str) -> str:
+    """Refuses a URI where what lies within the bucket must stand."""
+    if key.startswith(_SCHEME):
+        bucket, _, rest = key.removeprefix(_SCHEME).partition("/")
+        todo = f"write {rest}, and bucket: {bucket}" if rest else f"leave it out, and write bucket: {bucket}"
+        raise ValueError(f"{_WITHIN.message}: {todo}, found {key!r}")
+    return key
+
+
+def _name(bucket: Any) -> Any:
+    """Refuses a URI where the name of a bucket must stand."""
+    if isinstance(bucket, str) and bucket.startswith(_SCHEME):
+        name, _, rest = bucket.removeprefix(_SCHEME).partition("/")
+        below = f", and prefix: {rest.rstrip('/')}/ for what lies below it" if rest.strip("/") else ""
+        raise ValueError(f"{_NAME.message}: write {name}{below}, found {bucket!r}")
+    return bucket
+
+
+_WITHIN = Rule(f"!self.startsWith('{_SCHEME}')", "must be what follows s3://BUCKET/, since bucket names the bucket")
+_NAME = Rule(
+    f"self.matches(r'{BUCKET_PATTERN}')",
+    "must be the name of a bucket alone: lower-case letters, digits, dots and hyphens, without s3://",
+)
 Bucket = Annotated[
     str,
+    BeforeValidator(_name),
     StringConstraints(min_length=3, max_length=63, pattern=BUCKET_PATTERN),
+    Field(json_schema_extra=cel([_NAME], pattern=None)),
 ]
 _RELATIVE = cel(
     [
         Rule(
             "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
             "must be relative and hold no '..' segment",
-        )
+        ),
+        _WITHIN,
     ]
 )
 Prefix = Annotated[
     str,
     StringConstraints(max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
+    AfterValidator(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
+    AfterValidator(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Endpoint = Annotated[

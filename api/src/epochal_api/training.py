@@ -52,9 +52,9 @@ class ContinueFrom(Model):
     It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
     from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
     """Which weights to go on from. Last: those of its last epoch, with the state of the optimizer and of the callbacks,
-    as if it had gone on. Best: those of its best epoch, from its results; epochs count from that one, and optimizer and
-    callbacks begin anew, since their state belongs to other weights. Where its last epoch is its best, Best is Last.
-    Default: Last."""
+    as if it had gone on; but an EarlyStopping that has ended it waits for its whole patience anew. Best: those of its
+    best epoch, from its results; epochs count from that one, and optimizer and callbacks begin anew, since their state
+    belongs to other weights. Where its last epoch is its best, or as good, Best is Last. Default: Last."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

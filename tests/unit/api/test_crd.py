@@ -51,6 +51,26 @@ def test_spec_is_bounded(path: str, node: dict[str, Any]) -> None:
             pytest.fail(f"{path}: the Kubernetes API conventions allow no floats")
 
 
+@pytest.mark.parametrize("field", ["data.train.object", "data.test.labels", "data.validation.features", "data.prefix"])
+def test_the_api_server_refuses_a_uri_where_a_key_must_stand(field: str) -> None:
+    (node,) = [node for path, node in SPEC if path == f"spec.{field}"]
+    assert "!self.startsWith('s3://')" in [rule["rule"] for rule in node["x-kubernetes-validations"]]
+
+
+@pytest.mark.parametrize("field", ["data.bucket", "results.bucket"])
+def test_the_api_server_says_what_a_bucket_is_called_by(field: str) -> None:
+    (node,) = [node for path, node in SPEC if path == f"spec.{field}"]
+    (rule,) = node["x-kubernetes-validations"]
+    assert "pattern" not in node
+    assert rule["message"].endswith("without s3://")
+
+
+def test_it_is_said_what_is_counted_anew() -> None:
+    (node,) = [node for path, node in SPEC if path == "spec.training.continueFrom.from"]
+    told = " ".join(node["description"].split())
+    assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
+
+
 def test_committed_crd_is_current() -> None:
     committed = yaml.safe_load((ROOT / "manifests" / "crds" / "trainingjobs.epochal.dev.yaml").read_text())
     assert committed == custom_resource_definition(), "run `make manifests`"
