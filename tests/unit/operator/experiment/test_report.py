@@ -16,7 +16,11 @@ EVENTS: list[Event] = [created(0), created(1), finished(0, "0.5"), finished(1, "
 
 def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
     conditions = [{"type": condition, "status": "True"}] if condition else []
-    metadata = {"name": "search-report", "annotations": {"epochal.dev/known": str(known)}, "creationTimestamp": at(-age)}
+    metadata = {
+        "name": "search-report",
+        "annotations": {"epochal.dev/known": str(known)},
+        "creationTimestamp": at(-age),
+    }
     return {"metadata": metadata, "status": {"conditions": conditions}}
 
 
