@@ -155,10 +155,13 @@ class Cluster:
         """Starts the operator, which knows nothing."""
         self.kinds = [KIND, experiments(lambda: INSTALLATION, instance="test")]
         self.store = store_for(self.kinds)
-        self.kube = Direct(self.objects, lambda *about: self.refuse(*about))
+        self.kube = Direct(self.objects, self._refused)
         self.reconciler = Reconciler(
             term(self.kube, self.store), lambda: INSTALLATION, instance="test", ask=self._ask, clock=lambda: self.now
         )
+
+    def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
+        return self.refuse(verb, resource, name)
 
     def tell(self) -> None:
         """Tells the operator of all objects, as lists do."""

@@ -121,7 +121,8 @@ def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -
 
 
 @pytest.mark.parametrize("annotations", [{}, {"epochal.dev/parameters": "[]", "epochal.dev/known": "3"},
-    {"epochal.dev/parameters": "{", "epochal.dev/known": "3"}, {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
+    {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip
 def test_a_training_job_that_does_not_say_its_parameters_makes_no_trial(annotations: dict[str, str]) -> None:
     one = job()

@@ -8,7 +8,7 @@ import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
-from epochal_operator.runtime.resource import JOBS, PODS, Resource
+from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
@@ -51,16 +51,6 @@ def test_of_image_and_endpoint_it_is_kept_whether_they_are_the_users_own() -> No
     store.put(TRAINING_JOBS, one)
     (kept,) = store.objects(TRAINING_JOBS)
     assert (kept["spec"]["image"], kept["spec"]["storage"]) == (True, {"endpoint": True})
-
-
-def test_what_a_limit_range_has_set_in_a_pod_is_kept() -> None:
-    said = {"kubernetes.io/limit-ranger": "LimitRanger plugin set: memory limit for container trainer"}
-    one = thing(PODS, 1)
-    one["metadata"]["annotations"] = said | {"a": "b"}
-    store = store_for([KIND])
-    store.put(PODS, one)
-    (kept,) = store.objects(PODS)
-    assert kept["metadata"]["annotations"] == said
 
 
 def size(value: Any) -> int:
