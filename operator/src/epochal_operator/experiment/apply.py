@@ -297,7 +297,9 @@ class Applier:
                 message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
                 found.hindered = StatusCause(Reason.CLEANUP, message)
             else:
-                message = f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
+                message = (
+                    f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
+                )
                 found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
             return None
         if not _bears_label(made, action.body):

@@ -132,9 +132,9 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     now = phase(spec, before.start_time, observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
-    if observed.trials and not (before.trials and before.trials.created) and writes:
-        return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
-    if observed.unnoted:
+    is_free = observed.trials and not (before.trials and before.trials.created)
+    if (is_free and writes) or observed.unnoted:
+        # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
         return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
     todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
     step = None if todo or observed.unreported else _report_step(spec, now, observed)
@@ -142,11 +142,18 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
         todo = (step,)
     if todo:
         return Plan((*_report_failure(observed), *todo))
-    waits = isinstance(step, float) and observed.report is not None and not has_failed(observed.report)
+    return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+def _rest(
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, report_in: float | None
+) -> Plan:
+    """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
+    waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
     life = None if waits else _time_to_live(spec, before, observed)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    again = RETRY.total_seconds() if observed.unreported else step if isinstance(step, float) else None
+    again = RETRY.total_seconds() if observed.unreported else report_in
     times = [again, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 

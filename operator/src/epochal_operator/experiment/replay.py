@@ -20,6 +20,7 @@ from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.suggest import suggest
 
+
 class NothingToReplay(ValueError):
     """It cannot be told what was suggested; the message says why."""
 

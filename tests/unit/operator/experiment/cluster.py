@@ -75,7 +75,15 @@ class Direct:
         )
 
     async def apply_status(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, manager: str, status: Any, resource_version: str
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        manager: str,
+        status: Any,
+        resource_version: str,
     ) -> Any:
         wish = {"metadata": {"uid": uid, "resourceVersion": resource_version}, "status": status}
         return self._write(
@@ -147,10 +155,13 @@ class Cluster:
         """Starts the operator, which knows nothing."""
         self.kinds = [KIND, experiments(lambda: INSTALLATION, instance="test")]
         self.store = store_for(self.kinds)
-        self.kube = Direct(self.objects, lambda *about: self.refuse(*about))
+        self.kube = Direct(self.objects, self._refused)
         self.reconciler = Reconciler(
             term(self.kube, self.store), lambda: INSTALLATION, instance="test", ask=self._ask, clock=lambda: self.now
         )
+
+    def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
+        return self.refuse(verb, resource, name)
 
     def tell(self) -> None:
         """Tells the operator of all objects, as lists do."""
@@ -224,7 +235,9 @@ class Cluster:
         for job in self.objects.list("jobs"):
             if not job.get("status"):
                 done = {"conditions": [{"type": "Complete", "status": "True"}]}
-                self.objects.patch("jobs", KEY.namespace, job["metadata"]["name"], {"status": done}, subresource="status")
+                self.objects.patch(
+                    "jobs", KEY.namespace, job["metadata"]["name"], {"status": done}, subresource="status"
+                )
                 busy = True
         return busy
 
@@ -287,7 +300,9 @@ class Cluster:
     def is_over(self) -> bool:
         """Returns whether the Experiment has ended, and its last report is written."""
         reports = self.objects.list("jobs")
-        current = [one for one in reports if one["metadata"]["annotations"]["epochal.dev/known"] == str(len(self.events()))]
+        current = [
+            one for one in reports if one["metadata"]["annotations"]["epochal.dev/known"] == str(len(self.events()))
+        ]
         return self.condition("Finished").get("status") == "True" and bool(current or not self.status().get("best"))
 
     def events(self) -> tuple[Event, ...]:
@@ -341,4 +356,3 @@ def suggest_by_number(request: Request) -> Response:
 def worth(optimizer: Any, epoch: int) -> float:
     """Returns what a training has reached: best at a learning rate of 0.01."""
     return 0.9 - abs(math.log10(float(optimizer["learning_rate"])) + 2) / 4 + epoch / 100
-

@@ -37,7 +37,8 @@ def changed(one: Any, **parts: Any) -> Any:
         (job(), changed(job(), metadata={"deletionTimestamp": "2026-11-25T12:00:00Z"}), True),
         (job(state="Running", progress={"epoch": 1}), job(state="Running", progress={"epoch": 2}), False),
         (job(), changed(job(), metadata={"resourceVersion": "9"}), False),
-        (changed(job(), metadata={"labels": {}}), changed(job(), metadata={"labels": {}}, status={"state": "Failed"}), False),
+        (changed(job(), metadata={"labels": {}}),
+         changed(job(), metadata={"labels": {}}, status={"state": "Failed"}), False),
     ],
 )  # fmt: skip
 def test_an_experiment_is_woken_by_what_matters_of_its_trials(before: Any, after: Any, *, wakes: bool) -> None:

@@ -32,7 +32,9 @@ def job(number: int = 1, rung: int = 0, *, name: str = "", owner: str = "e", uid
     }
 
 
-def complete(number: int = 1, rung: int = 0, reason: str = "StoppedAfterEpoch", *, after: float = 60, **more: Any) -> Any:
+def complete(
+    number: int = 1, rung: int = 0, reason: str = "StoppedAfterEpoch", *, after: float = 60, **more: Any
+) -> Any:
     condition = {"type": "Complete", "status": "True", "reason": reason}
     figures: dict[str, Any] = {
         "progress": {"epoch": (1, 3, 9)[rung]},
@@ -119,7 +121,8 @@ def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -
 
 
 @pytest.mark.parametrize("annotations", [{}, {"epochal.dev/parameters": "[]", "epochal.dev/known": "3"},
-    {"epochal.dev/parameters": "{", "epochal.dev/known": "3"}, {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
+    {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip
 def test_a_training_job_that_does_not_say_its_parameters_makes_no_trial(annotations: dict[str, str]) -> None:
     one = job()

@@ -73,7 +73,7 @@ def test_the_deadline_counts_from_the_start() -> None:
         (
             seen([trial(7, state="Failed", reason="OutOfMemory")]),
             {"maxFailedTrials": 0},
-            "1 trials have failed, more than spec.maxFailedTrials: 0. The last one, trial 7, did for the reason OutOfMemory",
+            "more than spec.maxFailedTrials: 0. The last one, trial 7, did for the reason OutOfMemory",
         ),
         (
             seen([DONE]),

@@ -93,11 +93,11 @@ def test_what_has_happened_is_noted_before_anything_else() -> None:
 
 
 def test_that_a_training_job_is_there_is_noted_with_what_is_next() -> None:
-    assert not [one for one in World([created(0), created(1)], job(0), job(1)).settled().actions]
+    assert World([created(0), created(1)], job(0), job(1)).settled().actions == ()
 
 
 def test_who_goes_on_comes_before_new_ones() -> None:
-    events = [created(0), finished(0, "0.5"), created(1)]
+    events: list[Event] = [created(0), finished(0, "0.5"), created(1)]
     found = World(events, job(1)).plan()
     (made,) = found.actions
     assert isinstance(made, Create)
@@ -107,7 +107,7 @@ def test_who_goes_on_comes_before_new_ones() -> None:
 
 
 def test_the_last_rung_trains_all_epochs() -> None:
-    events = [created(0), finished(0, "0.5"), finished(0, "0.6", 1)]
+    events: list[Event] = [created(0), finished(0, "0.5"), finished(0, "0.6", 1)]
     (made,) = World(events, maxTrials=1).plan().actions
     assert isinstance(made, Create)
     assert "stopAfterEpoch" not in made.body["spec"]["training"]
@@ -125,7 +125,7 @@ def test_trials_wait_as_their_experiment_does(suspend: bool) -> None:  # noqa: F
     one["spec"]["suspend"] = not suspend
     other["spec"]["suspend"] = suspend
     over["spec"]["suspend"] = not suspend
-    events = [created(0), created(1), created(2), started(2), finished(2, "0.5")]
+    events: list[Event] = [created(0), created(1), created(2), started(2), finished(2, "0.5")]
     found = World(events, one, other, over, suspend=suspend, maxTrials=3).plan()
     assert found.actions == (Suspend((0, 0), one, suspend),)
 
@@ -218,7 +218,7 @@ def test_it_is_looked_at_again_when_its_time_is_over() -> None:
 
 
 def test_a_failure_suspends_what_runs_and_begins_nothing() -> None:
-    events = [created(0), created(1), failed(0)]
+    events: list[Event] = [created(0), created(1), failed(0)]
     found = World(events, job(1), maxFailedTrials=0).plan()
     assert found.actions == (Suspend((1, 0), job(1), True),)  # noqa: FBT003
 

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from epochal_operator.experiment.next import FAILURES, End
 from epochal_operator.experiment.reasons import Effect, Reason, effect
@@ -19,7 +20,7 @@ def nodes() -> Iterator[ast.AST]:
 
 def test_every_reason_is_given_somewhere() -> None:
     ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
-    assert {one for one in Reason if one.name not in ours and one not in End.__args__} == set()
+    assert {one for one in Reason if one.name not in ours and one not in get_args(End)} == set()
 
 
 def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
@@ -37,7 +38,7 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
 
 
 def test_every_end_has_its_reason() -> None:
-    assert {Reason(one).effect.ready for one in End.__args__ if one not in FAILURES} == {True}
+    assert {Reason(one).effect.ready for one in get_args(End) if one not in FAILURES} == {True}
     assert {Reason(one).effect.stalls for one in FAILURES} == {True}
 
 

@@ -106,8 +106,12 @@ def test_a_condition_keeps_the_time_of_its_change() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "ready", "stalled"),
-    [(Reason.RUNNING, "True", "False"), (Reason.NAME_CONFLICT, "False", "False"), (Reason.INVALID_SPEC, "False", "True")],
-)  # fmt: skip
+    [
+        (Reason.RUNNING, "True", "False"),
+        (Reason.NAME_CONFLICT, "False", "False"),
+        (Reason.INVALID_SPEC, "False", "True"),
+    ],
+)
 def test_what_conditions_say(reason: Reason, ready: str, stalled: str) -> None:
     found = derived([], now=Phase("Running", StatusCause(reason, "why")))
     said = {one.type: one for one in found.conditions}
