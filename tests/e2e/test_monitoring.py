@@ -198,7 +198,15 @@ def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) 
         for name in ("crashes", "mistaken"):
             assert namespace.finish(name)["state"] == "Failed"
         namespace.complete()
-        kubectl(*"wait --for=condition=Complete --timeout=180s exp/search --namespace".split(), namespace.name)
+        kubectl(
+            "wait",
+            "--for=condition=Complete",
+            "--timeout=180s",
+            "exp/search",
+            "--namespace",
+            namespace.name,
+            timeout=190,
+        )
         yield
 
 

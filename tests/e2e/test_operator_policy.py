@@ -246,9 +246,7 @@ def test_others_are_not_held_by_it(namespace: Namespace, job: Object) -> None:
     kubectl("create", "--filename", "-", "--namespace", namespace.name, "--dry-run=server", stdin=json.dumps(body))
 
 
-OF_EXPERIMENTS = (
-    "ValidatingAdmissionPolicy 'epochal-operator-experiments' with binding 'epochal-operator-experiments' denied request: "
-)
+OF_EXPERIMENTS = DENIED.replace("epochal-operator", "epochal-operator-experiments")
 
 
 @pytest.fixture(scope="module")

@@ -49,11 +49,15 @@ def search(name: str = "search", template: Object | None = None, **changes: Any)
         template: Changes of the template, as `digits` takes them.
         changes: Fields of the spec.
     """
-    spec = digits(**({"training__epochs": 1, "training__callbacks": None} | (template or {})))["spec"]
-    spec = {"objective": {"metric": "val_loss", "goal": "Minimize"}, "search": {"method": "None"}} | changes | {
-        "template": {"spec": spec}
+    of_trials: Object = {"training__epochs": 1, "training__callbacks": None} | (template or {})
+    objective = {"metric": "val_loss", "goal": "Minimize"}
+    spec = {"objective": objective, "search": {"method": "None"}, "template": {"spec": digits(**of_trials)["spec"]}}
+    return {
+        "apiVersion": DIGITS["apiVersion"],
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": spec | changes,
     }
-    return {"apiVersion": DIGITS["apiVersion"], "kind": "Experiment", "metadata": {"name": name}, "spec": spec}
 
 
 def digits_file(folder: Path) -> Path:

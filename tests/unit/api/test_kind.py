@@ -13,7 +13,9 @@ from epochal_api.trainingjob import parse as parse_trainingjob
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 
 
-@pytest.mark.parametrize(("parse", "error"), [(parse_experiment, InvalidExperiment), (parse_trainingjob, InvalidTrainingJob)])
+@pytest.mark.parametrize(
+    ("parse", "error"), [(parse_experiment, InvalidExperiment), (parse_trainingjob, InvalidTrainingJob)]
+)
 def test_what_is_wrong_is_told_by_a_line_for_each_field(parse: Any, error: type[InvalidObject]) -> None:
     kind = parse.__annotations__["return"].__name__
     document = {"apiVersion": "epochal.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": {"\u202e": 1}}
