@@ -110,7 +110,7 @@ def test_the_command_writes_the_report_and_tidies_up(tmp_path: Path, results: Pa
         ("3", "Diverged", ""),
     ]
     assert (rows[1]["units"], rows[1]["rungs"], rows[1]["epochs"], rows[1]["seconds"]) == ("64", "3", "9", "180")
-    assert rows[1]["uri"].endswith("vision/digits-1-r2/uid-1-2/")
+    assert rows[1]["uri"] == str(results / "vision/digits-1-r2/uid-1-2")
     best = yaml.safe_load((results / OWN / "best.yaml").read_text())
     assert parse(best).metadata.name == "digits-best"
     assert best["spec"]["training"]["optimizer"] == {"name": "SGD", "learning_rate": 0.01, "momentum": 0.7}
