@@ -357,9 +357,8 @@ class Applier:
     async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
         text = document["metadata"]["annotations"][LEDGER_ANNOTATION]
-        body: dict[str, Any] = dict(
-            report_job({**document, "spec": wanted.given}, text, wanted.spec, self._installation())
-        )
+        given = {**document, "spec": wanted.given}
+        body = await asyncio.to_thread(report_job, given, text, wanted.spec, self._installation())
         annotations = (body["metadata"].get("annotations") or {}) | {KNOWN_ANNOTATION: str(action.known)}
         body["metadata"] = body["metadata"] | {"annotations": annotations}
         try:

@@ -7,7 +7,7 @@ MOST = 1e30
 """What is larger is drawn as this: a training that has as good as diverged."""
 _TYPICAL = 0.75
 """Share of the values that are seen in any case."""
-_REACH = 4
+_REACH = 2.5
 """How much further than those others are seen."""
 _MARGIN = 0.05
 

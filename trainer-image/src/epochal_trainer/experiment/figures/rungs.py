@@ -40,7 +40,7 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
     thin = len(curves) > _FEW
     for index, level in enumerate(levels):
         color = colors(0.85 * (1 - index / max(1, len(levels) - 1)))
-        label: str | None = f"rung {level - 1}: {sum(rungs[one] == level for one in curves)} trials"
+        label: str | None = f"up to rung {level - 1}: {sum(rungs[one] == level for one in curves)}"
         for one, points in curves.items():
             if rungs[one] != level or one == report.best:
                 continue
