@@ -105,5 +105,5 @@ def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Name
     namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
     wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)
     assert namespace.condition("Stalled", "stuck")["status"] == "True"
-    assert "empty, which is Failed" in namespace.condition("Ready", "stuck")["message"]
+    assert "empty, which has failed before its training began" in namespace.condition("Ready", "stuck")["message"]
     assert namespace.warnings("stuck") == ["ContinueFromFailed"]

@@ -136,7 +136,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
             "metadata.ownerReferences: must name the TrainingJob",
         ),
         (on_pod(hostNetwork=True), f"{POD}: must set none of hostNetwork"),
-        (on_pod(hostPID=True), f"{POD}: must set none of hostNetwork"),
+        (on_pod(hostPID=True, shareProcessNamespace=False), f"{POD}: must set none of hostNetwork"),
         (on_pod(hostIPC=True), f"{POD}: must set none of hostNetwork"),
         (on_pod(nodeName="master"), f"{POD}: must set none of hostNetwork"),
         (on_pod(automountServiceAccountToken=True), f"{POD}.automountServiceAccountToken: must be false"),
