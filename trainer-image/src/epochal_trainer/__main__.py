@@ -75,8 +75,8 @@ def version() -> None:
 
 def main() -> None:
     """Runs the command line."""
-    # Until the run itself takes it. The first process of a container has no default for it, and would not end. Nor would
-    # one by SystemExit: imports run Python in callbacks of weak references, where all that is raised is passed over.
+    # Until the run itself takes it. The first process of a container has no default for it, and would not end. Nor
+    # would one by SystemExit: imports run Python in callbacks of weak references, where what is raised is passed over.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     app()
 
