@@ -134,7 +134,8 @@ def parse(document: Any) -> TrainingJob:
     """Reads a TrainingJob.
 
     Args:
-        document: The object as plain JSON or YAML values.
+        document: The object as plain JSON or YAML values. If its status.startTime tells that it has begun, rules that
+            came later are none for it.
 
     Returns:
         The TrainingJob with all defaults filled in.
@@ -142,4 +143,9 @@ def parse(document: Any) -> TrainingJob:
     Raises:
         InvalidTrainingJob: If it breaks a rule; the message names each field, what was found and what must hold.
     """
-    return read(TrainingJob, document, InvalidTrainingJob)
+    return read(TrainingJob, document, InvalidTrainingJob, begun=_has_begun(document))
+
+
+def _has_begun(document: Any) -> bool:
+    status = document.get("status") if isinstance(document, dict) else None
+    return isinstance(status, dict) and bool(status.get("startTime"))
