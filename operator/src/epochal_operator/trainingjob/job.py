@@ -199,7 +199,7 @@ def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
 
 def _document(job: TrainingJob) -> str:
     """Returns the TrainingJob as its trainer reads it: only what is set, and a null where a Keras argument is null."""
-    metadata, start = job.metadata, job.status.start_time if job.status else None
+    metadata = job.metadata
     return json.dumps(
         {
             "apiVersion": job.api_version,
@@ -207,8 +207,6 @@ def _document(job: TrainingJob) -> str:
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
             # Whether to finish is asked of the operator: the pod would know it as of its creation only.
             "spec": _plain(job.spec, exclude_unset=True, exclude={"finish"}),
-            # Rules that came later are none for what has begun, here as there.
-            **({"status": {"startTime": start}} if start else {}),
         },
         separators=(",", ":"),
     )
