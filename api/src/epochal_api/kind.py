@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from epochal_api.model import Model, Rule
+from epochal_api.model import BEGUN, Model, Rule
 from epochal_api.text import printable
 
 GROUP = "epochal.dev"
@@ -78,13 +78,14 @@ def frozen(spec: type[Model], name: str, free: str, message: str) -> Rule:
 AnyKind = TypeVar("AnyKind", bound=Model)
 
 
-def read(model: type[AnyKind], document: Any, refused: type[InvalidObject]) -> AnyKind:
+def read(model: type[AnyKind], document: Any, refused: type[InvalidObject], *, begun: bool = False) -> AnyKind:
     """Reads an object.
 
     Args:
         model: Its kind.
         document: The object as plain JSON or YAML values.
         refused: The error to raise.
+        begun: Whether it has begun, so that rules that came later are none for it.
 
     Returns:
         The object with all defaults filled in.
@@ -99,7 +100,7 @@ def read(model: type[AnyKind], document: Any, refused: type[InvalidObject]) -> A
         found = f"{document.get('apiVersion')}, kind {kind}"
         raise refused(f"must be {API_VERSION}, kind {name}; found {found}")
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, context={BEGUN: begun})
     except ValidationError as error:
         raise refused("\n".join(_lines(error))) from None
 

@@ -1,11 +1,20 @@
 """The base of every model of the API, and how a model says what only Kubernetes reads."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 CEL = "x-kubernetes-validations"
@@ -85,6 +94,23 @@ def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
 LATER: Any = Field(json_schema_extra={"default": None})
 """Marks a field that came later and has a default, which the API server does not fill in: an operator or a trainer of
 before it, which would refuse the field, takes what does not name it."""
+
+BEGUN = "begun"
+"""Name in the context of a validation: whether what is read has begun."""
+
+
+def later_rule(check: Callable[[Any], Any]) -> AfterValidator:
+    """Returns the validator of a rule that came later: what began without it goes on, since its fields cannot change.
+
+    Args:
+        check: Returns a value as it is, or raises ValueError.
+    """
+
+    def unless_begun(value: Any, info: ValidationInfo) -> Any:
+        return value if info.context and info.context.get(BEGUN) else check(value)
+
+    return AfterValidator(unless_begun)
+
 
 QUANTITY_PATTERN = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 

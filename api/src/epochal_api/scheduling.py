@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, later_rule, number_of
 from epochal_api.pod import LEAST_MEMORY
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
@@ -30,7 +30,7 @@ class Resources(Model):
 
     requests: ResourceList = {}
     """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
-    limits: Annotated[ResourceList, AfterValidator(_enough_memory)] = {}
+    limits: Annotated[ResourceList, later_rule(_enough_memory)] = {}
     """What the worker may not exceed, such as {memory: 4Gi}; of memory at least 282Mi, which Keras takes before it
     reads any data. GPUs are asked for here: {nvidia.com/gpu: 1}."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import LATER, Model, ObjectName, Rule, cel
+from epochal_api.model import LATER, Model, ObjectName, Rule, cel, later_rule
 from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -64,14 +64,14 @@ Prefix = Annotated[
     str,
     StringConstraints(max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
-    AfterValidator(_within),
+    later_rule(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
-    AfterValidator(_within),
+    later_rule(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Endpoint = Annotated[
@@ -216,7 +216,8 @@ class Validation(_Objects):
         """The validation set, or None where it is a split of the training set."""
         if self.split is not None:
             return None
-        return DataSet(object=self.object, features=self.features, labels=self.labels)
+        # As it was read: what has begun may break rules that came later.
+        return DataSet.model_construct(object=self.object, features=self.features, labels=self.labels)
 
 
 class Data(Model):

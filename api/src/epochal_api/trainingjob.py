@@ -130,11 +130,13 @@ class InvalidTrainingJob(InvalidObject):
     """A TrainingJob that breaks the API's rules; the message has a line per field, and can be shown as it is."""
 
 
-def parse(document: Any) -> TrainingJob:
+def parse(document: Any, *, begun: bool = False) -> TrainingJob:
     """Reads a TrainingJob.
 
     Args:
         document: The object as plain JSON or YAML values.
+        begun: Whether it may have begun, so that rules that came later are none for it, as when its status.startTime
+            tells so.
 
     Returns:
         The TrainingJob with all defaults filled in.
@@ -142,4 +144,9 @@ def parse(document: Any) -> TrainingJob:
     Raises:
         InvalidTrainingJob: If it breaks a rule; the message names each field, what was found and what must hold.
     """
-    return read(TrainingJob, document, InvalidTrainingJob)
+    return read(TrainingJob, document, InvalidTrainingJob, begun=begun or _has_begun(document))
+
+
+def _has_begun(document: Any) -> bool:
+    status = document.get("status") if isinstance(document, dict) else None
+    return isinstance(status, dict) and bool(status.get("startTime"))

@@ -223,3 +223,36 @@ def test_another_kind_of_document_is_refused(document: Any) -> None:
 def test_results_have_a_folder_for_each_job(prefix: str, folder: str) -> None:
     results = parse(changed("results", {"bucket": "results", "prefix": prefix})).spec.results
     assert results.folder(namespace="ns", name="job", uid="uid") == folder
+
+
+LATER_RULES: list[tuple[str, Any]] = [
+    ("resources", {"limits": {"memory": "275Mi"}}),
+    ("results", {"bucket": "results", "prefix": "s3://results/vision"}),
+    ("data", {"bucket": "data", "train": {"object": "s3://data/train.npz"}}),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), LATER_RULES)
+def test_what_has_begun_is_taken_by_the_rules_that_it_began_by(field: str, value: Any) -> None:
+    begun = changed(field, value) | {"status": {"startTime": "2026-11-25T12:00:00Z"}}
+    assert parse(begun).spec
+    for status in (None, {}, {"startTime": None}, "x"):
+        with pytest.raises(InvalidTrainingJob, match=f"spec.{field}"):
+            parse(changed(field, value) | {"status": status})
+
+
+def test_the_validation_set_of_what_has_begun_is_taken_as_well() -> None:
+    keys = {"features": "s3://data/x", "labels": "s3://data/y"}
+    begun = changed("data.validation", keys) | {"status": {"startTime": "2026-11-25T12:00:00Z"}}
+    validation = parse(begun).spec.data.validation
+    assert validation is not None
+    assert validation.data_set is not None
+    assert validation.data_set.keys() == [*keys.values()]
+
+
+def test_rules_of_old_are_for_what_has_begun_too() -> None:
+    begun = changed("results", {"bucket": "results", "prefix": "/a"}) | {
+        "status": {"startTime": "2026-11-25T12:00:00Z"}
+    }
+    with pytest.raises(InvalidTrainingJob, match="must be relative"):
+        parse(begun)

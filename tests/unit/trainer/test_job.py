@@ -35,6 +35,16 @@ def test_an_identity_is_kept_or_given(tmp_path: Path) -> None:
     assert len(jobs.read(path).metadata.uid) == len("20261125-104500")
 
 
+def test_what_an_operator_has_taken_is_trained_by_the_rules_that_it_began_by(tmp_path: Path) -> None:
+    path, results = tmp_path / "job.json", {"bucket": "results", "prefix": "s3://results/vision"}
+    spec = {**JOB["spec"], "results": results}
+    path.write_text(json.dumps({**JOB, "metadata": {"name": "tiny", "uid": "u-1"}, "spec": spec}))
+    assert jobs.read(path).spec.results.prefix == "s3://results/vision"
+    path.write_text(json.dumps({**JOB, "spec": spec}))
+    with pytest.raises(Failure, match="must be what follows s3://BUCKET/"):
+        jobs.read(path)
+
+
 @pytest.mark.parametrize("first", ["1-3f0c.json", "1.json"])
 def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path, first: str) -> None:
     path, results = tmp_path / "job.json", tmp_path / "results"

@@ -39,13 +39,19 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise bad_spec("InvalidSpec", f"{path} is neither JSON nor YAML: {error}") from error
     try:
-        job = parse(document)
+        job = parse(document, begun=_has_identity(document))
     except InvalidTrainingJob as error:
         raise bad_spec("InvalidSpec", f"{path} is not a TrainingJob that can be trained:\n{error}") from error
     if job.metadata.uid:
         return job
     uid = (unfinished(job, results) if results else None) or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": uid})})
+
+
+def _has_identity(document: Any) -> bool:
+    """Returns whether an operator has made the pod, which has checked the spec, too, by the rules that it began by."""
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    return isinstance(metadata, dict) and bool(metadata.get("uid"))
 
 
 def digest(job: TrainingJob) -> str:

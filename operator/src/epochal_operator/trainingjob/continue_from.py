@@ -1,9 +1,13 @@
 """The TrainingJob that another one goes on from, where spec.training.continueFrom names it."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from epochal_api import pod
 from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
+from epochal_api.training import URI_PATTERN
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -39,6 +43,42 @@ def predecessor_name(document: Object) -> str | None:
     for field in ("spec", "training", "continueFrom", "name"):
         node = node.get(field) if isinstance(node, Mapping) else None
     return node if isinstance(node, str) else None
+
+
+CONTINUED_URI = "continuedUri"
+"""Field of what is kept of a Job: folder of the results that its training goes on from. No API has it."""
+_MAX_URI = 2048
+
+
+def continued_uri(child: Object) -> str | None:
+    """Returns the folder of results that a Job's training goes on from, or None if from none.
+
+    Args:
+        child: The Job as the API server has it.
+    """
+    metadata = (child["spec"].get("template") or {}).get("metadata") or {}
+    text = (metadata.get("annotations") or {}).get(pod.JOB_ANNOTATION)
+    if not isinstance(text, str) or '"continueFrom"' not in text:
+        return None
+    try:
+        uri = json.loads(text)["spec"]["training"]["continueFrom"]["uri"]
+    except (ValueError, RecursionError, LookupError, TypeError):  # Somebody else has written it.
+        return None
+    return uri if isinstance(uri, str) and len(uri) <= _MAX_URI and re.search(URI_PATTERN, uri) else None
+
+
+def of_its_job(name: str, document: Object, child: Object) -> ContinuedFrom | None:
+    """Returns what a TrainingJob that has begun goes on from, as its Job says: a version that told none had made that.
+
+    Args:
+        name: Name of the TrainingJob that it goes on from.
+        document: The TrainingJob itself as JSON.
+        child: What is kept of its Job, which was built from the spec as it is.
+    """
+    status, uri = _status(document), child.get(CONTINUED_URI)
+    if status.start_time is None or status.continued_from is not None or uri is None:
+        return None
+    return ContinuedFrom(name=name, uri=uri)
 
 
 def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:

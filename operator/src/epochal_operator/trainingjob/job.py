@@ -10,6 +10,7 @@ from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.training import ContinueFrom
 from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
 
+from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.pod_template import CONTAINER, Installation, given, pod_spec
 
 Object = dict[str, Any]
@@ -27,6 +28,9 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 """Label of a Job that Kueue starts and stops: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 """What spec.managedBy of a Job says if it says nothing else than its absence."""
+
+_PODS = 1
+"""Pods of a Job at a time."""
 
 
 class NoStorageEndpoint(InvalidTrainingJob):
@@ -82,6 +86,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             ],
         },
         "spec": {
+            "parallelism": _PODS,
             **given(**_steered(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
@@ -105,9 +110,27 @@ def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
 
     When a Job runs that Kueue manages is Kueue's matter, unless it is to wait.
     """
-    theirs = (set() if job.spec.suspend else {"suspend"}) | {"parallelism"} if starter(child) else set()
-    steered = {name: value for name, value in _steered(job.spec).items() if name not in theirs}
-    return {name: value for name, value in steered.items() if value != child["spec"].get(name)}
+    wanted = _steered(job.spec) | {"parallelism": _PODS}
+    return _changes(wanted, child, "parallelism")
+
+
+def steering(mutable: Mutable, child: Mapping[str, Any]) -> Object:
+    """Returns the same of what may change while a Job runs, whatever the rest of its TrainingJob's spec says.
+
+    Args:
+        mutable: What is wanted.
+        child: The Job.
+    """
+    return _changes(_steered(mutable), child)
+
+
+def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
+    """Returns what differs in a Job's spec, without what is the matter of whoever else starts it, if somebody does."""
+    if starter(child) is None:
+        theirs = ()
+    elif not wanted["suspend"]:
+        theirs += ("suspend",)
+    return {name: value for name, value in wanted.items() if name not in theirs and value != child["spec"].get(name)}
 
 
 def starter(child: Mapping[str, Any]) -> str | None:
@@ -118,9 +141,9 @@ def starter(child: Mapping[str, Any]) -> str | None:
     return None if manager == _JOB_CONTROLLER else manager
 
 
-def _steered(spec: TrainingJobSpec) -> Object:
+def _steered(spec: TrainingJobSpec | Mutable) -> Object:
     """Returns what decides whether a Job's pod runs, and may change while it does; None stands for no such field."""
-    return {"parallelism": 1, "suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
+    return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
 def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:

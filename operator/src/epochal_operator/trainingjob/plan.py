@@ -27,8 +27,17 @@ from epochal_operator.trainingjob.children import Observed, has_begun, is_going
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.events import events, plain_http, spec_changed
 from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job, changes, endpoint, is_as_written, starter
+from epochal_operator.trainingjob.job import (
+    QUEUE_LABEL,
+    NoStorageEndpoint,
+    batch_job,
+    changes,
+    endpoint,
+    is_as_written,
+    steering,
+)
 from epochal_operator.trainingjob.look_again import look_again, time_to_live
+from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_status import final_status, reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -41,6 +50,14 @@ from epochal_operator.trainingjob.spec_changes import (
     without_its_spec,
 )
 from epochal_operator.trainingjob.status import begun, finished, leaders_part, refused, reports_part, status
+
+_NOTHING_SET = Mutable()
+_WAY_OUT = (
+    "It has begun by other rules, so its spec cannot change any more, and its Job is gone: it waits for a version of "
+    "Epochal that takes its spec. Or create a new TrainingJob, whose spec.training.continueFrom.uri is "
+    "status.results.uri of this one."
+)
+_OUT_OF_QUEUE = "is suspended, and gives back its place in the queue"
 
 
 def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
@@ -65,8 +82,9 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         except NoStorageEndpoint as error:
             step, observed = None, replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
-            ttl, suspend = job.spec.ttl_seconds_after_finished, job.spec.suspend
-            return refuse(job.metadata, before, str(error), observed, ttl, suspend=suspend)
+            spec = job.spec
+            mutable = Mutable(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
+            return refuse(job.metadata, before, str(error), observed, mutable)
         if step is not None and observed.continued_from in {None, before.continued_from}:
             return Plan((step,))
     after = status(job, observed)
@@ -78,7 +96,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
 
 
 def refuse(
-    metadata: Metadata, before: Status, message: str, observed: Observed, ttl: int | None, *, suspend: bool = False
+    metadata: Metadata, before: Status, message: str, observed: Observed, mutable: Mutable = _NOTHING_SET
 ) -> Plan:
     """Returns what to do about a TrainingJob that breaks the API's rules.
 
@@ -87,8 +105,7 @@ def refuse(
         before: Its status so far.
         message: What must hold, naming the field.
         observed: Its children: a spec that was changed may have one of before.
-        ttl: Its spec.ttlSecondsAfterFinished.
-        suspend: Its spec.suspend.
+        mutable: What of its spec may still change once it has begun.
     """
     child = observed.child
     if metadata.deletion_timestamp is not None:
@@ -97,20 +114,20 @@ def refuse(
     stays = started(before, observed) or (has_begun(observed) and metadata.generation <= 1)
     observed = without_its_spec(before, observed)
     if child is not None and stays:
-        if not suspend and _is_held_back(child) and not is_going(child) and not observed.is_held:
-            return Plan((Patch(JOBS, child["metadata"]["uid"], {"suspend": False}),))
+        if step := _steering_step(before, observed, child, mutable):
+            return Plan((step,))
         if is_overtaken(metadata, before):
             observed = replace(observed, overtaken=True)
-        after = begun(metadata, before, observed, suspend=child["spec"].get("suspend", False))
+        after = begun(metadata, before, observed, suspend=mutable.suspend)
     elif child is None and before.start_time is not None:
         if not is_spec_ignored(before):  # A version that understands it makes another Job.
-            observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, message))
-        after = begun(metadata, before, observed, suspend=suspend)
+            observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_WAY_OUT}"))
+        after = begun(metadata, before, observed, suspend=mutable.suspend)
     elif child is not None and not observed.is_held and (step := replacement_step(child, observed)):
         return Plan((step,))
     else:
         after = refused(metadata, before, message, observed.now)
-    return _settle(metadata, before, after, observed, ttl)
+    return _settle(metadata, before, after, observed, mutable.ttl_seconds_after_finished)
 
 
 def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
@@ -139,14 +156,20 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         changed = is_as_written(job, child) is False
         return replace(step, told=spec_changed(job.metadata)) if isinstance(step, Delete) and changed else step
     if _out_of_queue(job):
-        return delete(child, "is suspended, and gives back its place in the queue")
+        return delete(child, _OUT_OF_QUEUE)
     spec = changes(job, child)
     return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
 
 
-def _is_held_back(child: Mapping[str, Any]) -> bool:
-    """Returns whether a Job is suspended, and not by somebody else whose matter that is."""
-    return bool(child["spec"].get("suspend")) and starter(child) is None
+def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any], mutable: Mutable) -> Action | None:
+    """Returns the step that brings a Job nearer to what of its spec counts, as the rest of that breaks the rules."""
+    if is_going(child) or ending(child, observed.pods) or observed.is_held:
+        return None
+    # Without it, only the status tells that it has begun.
+    if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):
+        return delete(child, _OUT_OF_QUEUE)
+    spec = steering(mutable, child)
+    return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
 
 
 def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:

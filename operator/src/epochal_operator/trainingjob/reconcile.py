@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from epochal_api.kind import MAX_SECONDS, Metadata
+from epochal_api.kind import Metadata
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
@@ -18,6 +18,7 @@ from epochal_operator.trainingjob.actions import Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.job_corrections import Corrections
+from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.observe import Observer
 from epochal_operator.trainingjob.owned import CHILDREN, Child
 from epochal_operator.trainingjob.plan import plan, refuse
@@ -50,16 +51,8 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
-        spec = document["spec"]
-        suspend = spec.get("suspend") is True
-        return refuse(metadata, status, str(error), observed, _time_to_live(spec), suspend=suspend)
+        return refuse(metadata, status, str(error), observed, Mutable.read(document["spec"]))
     return plan(job, observed, installation)
-
-
-def _time_to_live(spec: Object) -> int | None:
-    """Returns the ttlSecondsAfterFinished of a spec that breaks the API's rules, if that does not break them, too."""
-    seconds = spec.get("ttlSecondsAfterFinished")
-    return seconds if type(seconds) is int and 0 <= seconds <= MAX_SECONDS else None
 
 
 class Reconciler:

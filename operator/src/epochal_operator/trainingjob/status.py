@@ -4,12 +4,12 @@ from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
 from epochal_api.kind import Metadata
-from epochal_api.status import CONDITIONS, ReportedStatus, Status
+from epochal_api.status import CONDITIONS, ContinuedFrom, ReportedStatus, Status
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
 from epochal_operator.trainingjob.children import Observed, first_run, unstarted
-from epochal_operator.trainingjob.conditions import conditions
+from epochal_operator.trainingjob.conditions import conditions, is_spec_ignored
 from epochal_operator.trainingjob.phase import Desired, Phase, phase
 from epochal_operator.trainingjob.pods import started
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -56,7 +56,17 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )
-    return _derived(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed)
+    source = observed.continued_from or _continued_from(job, observed)
+    return _derived(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, source)
+
+
+def _continued_from(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
+    """Returns what a TrainingJob goes on from by its status so far, unless its spec was corrected in time."""
+    before = job.status or Status()
+    known, source = before.continued_from, job.spec.training.continue_from
+    if known is None or observed.overtaken or is_spec_ignored(before):
+        return known
+    return known if source is not None and source.name == known.name else None
 
 
 def begun(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
@@ -66,12 +76,20 @@ def begun(metadata: Metadata, before: Status, observed: Observed, *, suspend: bo
         metadata: Its metadata.
         before: Its status so far.
         observed: Its children. A Job goes on as it is; if there is none, what blocks it says why.
-        suspend: Whether it is to wait: the Job, or else the TrainingJob.
+        suspend: Whether it is to wait.
     """
-    return _derived(metadata, before, Desired(suspend), before.gpus, observed)
+    source = observed.continued_from or before.continued_from
+    return _derived(metadata, before, Desired(suspend), before.gpus, observed, source)
 
 
-def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | None, observed: Observed) -> Status:
+def _derived(  # noqa: PLR0917 - each is a part of what it is derived from
+    metadata: Metadata,
+    before: Status,
+    desired: Desired,
+    gpus: int | None,
+    observed: Observed,
+    continued_from: ContinuedFrom | None,
+) -> Status:
     generation = metadata.generation
     if finished(before):
         return _settled(before, generation)
@@ -96,7 +114,7 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
         attempt=attempt or None,
         gpus=gpus,
         job_name=child["metadata"]["name"] if child else None,
-        continued_from=observed.continued_from or before.continued_from,
+        continued_from=continued_from,
         unstarted=None if start else unstarted(before, observed),
     )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.status import ContinuedFrom, ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.actions import (
@@ -23,6 +24,7 @@ from epochal_operator.trainingjob.actions import (
 )
 from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
 from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
+from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.plan import plan, refuse
 from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_endpoint import is_news
@@ -67,6 +69,7 @@ QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
 QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
 CHANGED = training_job(backoffLimit=9, generation=2)
+AFTER_A_MINUTE = Mutable(ttl_seconds_after_finished=60)
 
 
 def by_kueue(job: Any) -> Any:
@@ -313,14 +316,18 @@ def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     remembers = training_job(after, training=SPEC["training"] | {"continueFrom": {"name": "first"}})
     assert steps(remembers, waits) == [Create]
     assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
-    assert applied_status(refuse(job.metadata, after, "no", seen(), None).actions).continued_from == found
+    assert applied_status(refuse(job.metadata, after, "no", seen()).actions).continued_from == found
     begun = child(job, startTime=at(-9))
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
 
 
 @pytest.mark.parametrize("ttl", [None, 60])
 def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl: int | None) -> None:
-    refused = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", seen(), ttl).actions)
+    refused = applied_status(
+        refuse(
+            training_job().metadata, Status(), "spec.new: unknown", seen(), Mutable(ttl_seconds_after_finished=ttl)
+        ).actions
+    )
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
     assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [Create]
@@ -330,9 +337,9 @@ def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl:
 
 def test_a_refusal_is_told_once_whatever_words_another_version_has_for_it() -> None:
     metadata = training_job().metadata
-    first = applied_status(refuse(metadata, Status(), "spec.a: no", seen(), None).actions)
-    assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9)), None).actions == ()
-    again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9)), None).actions)
+    first = applied_status(refuse(metadata, Status(), "spec.a: no", seen()).actions)
+    assert refuse(metadata, first, "spec.a: no", seen(now=NOW + timedelta(seconds=9))).actions == ()
+    again = applied_status(refuse(metadata, first, "spec.b: no", seen(now=NOW + timedelta(seconds=9))).actions)
     assert again.completion_time == first.completion_time
     ready = get_condition(again.conditions, "Ready")
     assert ready is not None
@@ -349,12 +356,63 @@ def test_what_a_pod_says_after_the_end_counts_no_more() -> None:
 
 def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
     before = Status.model_validate(STARTED | {"gpus": 2, "attempt": 1})
-    actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), 60).actions
+    actions = refuse(training_job().metadata, before, "no", seen(COMPLETE, succeeded()), AFTER_A_MINUTE).actions
     assert [type(one) for one in actions] == [EmitEvent, ApplyStatus]
     after = applied_status(actions)
     assert (after.state, after.gpus, after.completion_time) == ("Complete", 2, at(-3))
-    gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), 60)
+    gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), AFTER_A_MINUTE)
     assert gone.actions == (DeleteTrainingJob(),)
+
+
+def test_one_that_began_before_a_rule_goes_on_with_another_job() -> None:
+    later: dict[str, Any] = {"resources": {"limits": {"memory": "275Mi"}}}
+    (made,) = make_plan(document(STARTED, **later), seen(), INSTALLATION).actions
+    assert isinstance(made, Create)
+    assert '"limits":{"memory":"275Mi"}' in made.body["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
+
+
+LIMITED: dict[str, Any] = {"activeDeadlineSeconds": 5}
+
+
+@pytest.mark.parametrize("before", [STARTED, None])
+@pytest.mark.parametrize(
+    ("spec", "job", "expected"),
+    [
+        ({}, child(), {}),
+        ({"suspend": True}, child(), {"suspend": True}),
+        ({"suspend": True}, child(SUSPENDED), {}),
+        ({}, child(SUSPENDED), {"suspend": False}),
+        (LIMITED, child(), LIMITED),
+        (LIMITED | {"suspend": True}, child(), LIMITED | {"suspend": True}),
+        ({}, child(training_job(**LIMITED)), {"activeDeadlineSeconds": None}),
+        ({"suspend": True}, going(child()), {}),
+        ({"suspend": True}, COMPLETE, {}),
+        ({}, child(QUEUED), {}),
+        (LIMITED, by_kueue(child(QUEUED)), LIMITED),
+    ],
+)
+def test_one_that_began_by_earlier_rules_is_steered_by_what_may_still_change(
+    before: Any, spec: dict[str, Any], job: Any, expected: dict[str, Any]
+) -> None:
+    actions = make_plan(document(before, **spec, new=1), seen(job, running()), INSTALLATION).actions
+    assert [one.spec for one in actions if isinstance(one, Patch)] == ([expected] if expected else [])
+
+
+def test_how_many_pods_one_of_another_version_has_is_its_own_matter() -> None:
+    more = child()
+    more["spec"]["parallelism"] = 4
+    todo = make_plan(document(STARTED, suspend=True, new=1), seen(more, running()), INSTALLATION)
+    assert [one.spec for one in todo.actions if isinstance(one, Patch)] == [{"suspend": True}]
+
+
+def test_one_that_began_by_earlier_rules_gives_back_its_place_in_a_queue_once_it_is_told_that_it_has_begun() -> None:
+    runs = seen(by_kueue(child(QUEUED)), running())
+    raw = document({"startTime": at(-60), "attempt": 1}, suspend=True, new=1, **QUEUE)
+    (deleted,) = make_plan(raw, runs, INSTALLATION).actions
+    assert isinstance(deleted, Delete)
+    assert deleted.uid == "job-uid"
+    untold = make_plan(document(suspend=True, new=1, **QUEUE), runs, INSTALLATION).actions
+    assert not [one for one in untold if isinstance(one, Delete)]
 
 
 @pytest.mark.parametrize(("suspend", "state"), [(False, "Queued"), (True, "Suspended")])
@@ -367,6 +425,7 @@ def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(su
     assert ready is not None
     assert (ready.status, ready.reason, is_true(after.conditions, "Stalled")) == ("False", "InvalidSpec", True)
     assert "spec.new" in ready.message
+    assert "create a new TrainingJob, whose spec.training.continueFrom.uri" in ready.message
     assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
     known = document(after.dump(), **spec | {"suspend": False})
     assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [Create]

@@ -52,12 +52,12 @@ CHANGED = training_job(backoffLimit=9, generation=2)
 )
 def test_a_broken_spec_has_its_job_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
     metadata = training_job(generation=2).metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", observed, None).actions] == expected
+    assert [type(one) for one in refuse(metadata, Status(), "no", observed).actions] == expected
 
 
 def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_schedulers_queue() -> None:
     waits = seen(child(startTime=at(-60)), pod(node=None))
-    after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits, None).actions)
+    after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits).actions)
     assert after.state == "Queued"
 
 
@@ -101,7 +101,7 @@ def test_pods_that_never_ran_count_for_nothing_once_they_are_gone_either() -> No
     another = seen(child(SUSPENDED, uid="another", failed=1))
     ran = applied_status(plan(training_job(status, suspend=True), another, INSTALLATION).actions)
     assert (ran.start_time, ran.unstarted) == (at(0), None)
-    refused = applied_status(refuse(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod()), None).actions)
+    refused = applied_status(refuse(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod())).actions)
     assert refused.unstarted == status.unstarted
 
 
@@ -125,7 +125,7 @@ def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> Non
     [
         (Status(), 2, True),
         (Status(observed_generation=1), 2, True),
-        (applied_status(refuse(CHANGED.metadata, Status(), "no", seen(), None).actions), 2, True),
+        (applied_status(refuse(CHANGED.metadata, Status(), "no", seen()).actions), 2, True),
         (Status(), 1, False),
         (Status(observed_generation=2), 2, False),
         (Status(observed_generation=1, start_time=at(-60)), 2, False),
@@ -204,7 +204,7 @@ def test_the_event_of_a_change_says_what_is_done() -> None:
 
 def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
     started = seen(child(startTime=at(-60)), running())
-    after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
+    after = applied_status(refuse(training_job().metadata, Status(), "no", started).actions)
     assert (after.state, after.start_time) == ("Running", at(-50))
 
 

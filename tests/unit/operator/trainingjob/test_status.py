@@ -20,6 +20,7 @@ from tests.unit.operator.objects import (
     FAILED,
     KINDS,
     NOW,
+    SPEC,
     SUSPENDED,
     at,
     child,
@@ -144,6 +145,30 @@ def test_a_refused_spec_has_failed_until_it_changes() -> None:
     assert (healed.state, healed.completion_time) == ("Queued", None)
     assert not is_true(healed.conditions, "Failed")
     assert not is_true(healed.conditions, "Finished")
+
+
+FIRST = {"name": "first", "uri": "s3://results/vision/first/1/"}
+
+
+@pytest.mark.parametrize(
+    ("source", "overtaken", "kept"),
+    [
+        ({"name": "first"}, False, True),
+        ({"name": "other"}, False, False),
+        ({"uri": "s3://results/elsewhere"}, False, False),
+        (None, False, False),
+        ({"name": "other"}, True, True),
+    ],
+)
+def test_what_it_goes_on_from_is_remembered_while_the_spec_names_it(
+    source: Any,
+    overtaken: bool,  # noqa: FBT001
+    kept: bool,  # noqa: FBT001
+) -> None:
+    """One whose spec was changed too late goes on as it began."""
+    job = training_job({"continuedFrom": FIRST}, training=SPEC["training"] | {"continueFrom": source})
+    found = status(job, seen(child(), overtaken=overtaken)).continued_from
+    assert (found is not None) is kept
 
 
 def test_the_two_parts_of_a_status_make_the_whole() -> None:
