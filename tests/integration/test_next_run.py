@@ -1,5 +1,6 @@
 """Whole runs of the trainer, one after the other, each with what those before it have left."""
 
+import csv
 import json
 import os
 import signal
@@ -256,6 +257,36 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
     assert "epoch 1 was its best one, and the weights of that were not kept" in capsys.readouterr().out
+
+
+def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:
+    fields: dict[str, Any] = {"epochs": 6, "monitor": WORST, "callbacks": [NEVER_BETTER | {"patience": 9}]}
+    assert train_job(folder, "whole", **fields) == 0
+    before: dict[str, Any] = {}
+    for uid, after in (("1", 1), ("2", 3), ("3", None)):
+        assert train_job(folder, uid, stopAfterEpoch=after, **fields, **before) == 0
+        assert summary(folder, uid)["reason"] == ("StoppedAfterEpoch" if after else "Completed")
+        before = {"continueFrom": {"uri": f"s3://results/lab/tiny/{uid}/"}}
+    whole, last = summary(folder, "whole"), summary(folder, "3")
+    assert last["best"] == whole["best"], "the best epoch is one of another part"
+    files = [one["sha256"] for one in last["models"]]  # which hold the time of their writing
+    assert last["models"] == [one | {"sha256": there} for one, there in zip(whole["models"], files, strict=True)]
+    tables = [_without_seconds(results(folder, uid) / "history.csv") for uid in ("whole", "3")]
+    assert tables[0] == tables[1]
+
+    assert train_job(folder, "4", epochs=7, monitor=WORST, continueFrom={"uri": "s3://results/lab/tiny/2/"}) == 0
+    assert summary(folder, "4")["best"]["epoch"] > 3, "of another training only its own epochs count"
+
+
+def test_a_part_that_has_no_epoch_left_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_job(folder, stopAfterEpoch=2) == 0
+    assert train_job(folder, "2", stopAfterEpoch=2, continueFrom={"uri": "s3://results/lab/tiny/1/"}) == 64
+    assert "spec.training.stopAfterEpoch: found 2, and 2 epochs were trained in" in capsys.readouterr().out
+
+
+def _without_seconds(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ class Trained:
     best: tuple[int, str] | None
     """The best epoch, and the digest of the weights that were kept of it."""
     finished_early: bool
+    stopped: bool
 
     def figures(self) -> list[tuple[int, float | None, dict[str, float]]]:
         return [(epoch.number, epoch.learning_rate, dict(epoch.metrics)) for epoch in self.history]
@@ -170,6 +171,7 @@ def run(
         checkpointer=checkpointer,
         ends_on_nan=spec.terminate_on_nan,
         finish=finish,
+        stop_after=spec.stop_after_epoch,
     )
     if start is not None:
         files.put_back(start.files)
@@ -183,8 +185,8 @@ def run(
                 callback.on_train_end()  # which who is told to stop leaves out
     taken = checkpointer.taken if isinstance(checkpointer, Recorder) else []
     kept = (best.kept.epoch, best.kept.digest()) if best.kept else None
-    early = progress.finished_early
-    return Trained(model.get_weights(), progress.history, scratch, taken, digest(model), kept, early)
+    ends = progress.finished_early, progress.stopped
+    return Trained(model.get_weights(), progress.history, scratch, taken, digest(model), kept, *ends)
 
 
 def assert_same(one: Trained, other: Trained) -> None:
@@ -229,6 +231,23 @@ def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> 
     start = store.newest()
     assert start is not None
     assert_same(run(tmp_path / "resumed", start=start), whole)
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_without_the_best_weights_it_goes_on_and_keeps_the_best_of_those_that_are_there(
+    whole: Trained, tmp_path: Path, epoch: int
+) -> None:
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    taken = whole.at(Position(epoch=epoch))
+    assert taken.best is not None
+    store.write(taken)
+    (tmp_path / "job/checkpoints/files" / taken.best.file(tmp_path).sha256).unlink()
+    start = store.newest()
+    assert start is not None
+    assert start.lost == 1
+    best = max(whole.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
+    expected = replace(whole, best=(best, digest_after(best, tmp_path / "as it was")))
+    assert_same(run(tmp_path / "resumed", start=start), expected)
 
 
 def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path: Path) -> None:
@@ -450,6 +469,55 @@ def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Pa
     trained = run(tmp_path, finish=finish, extra=[back])
     assert_same(trained, whole)
     assert not trained.finished_early
+
+
+SCHEDULED: dict[str, Any] = {
+    "optimizer": {
+        "name": "SGD",
+        "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 16},
+    },
+    "callbacks": CALLBACKS[2:],
+}
+
+
+@pytest.mark.parametrize(
+    "fields", [RESTORING, AVERAGED, SCHEDULED], ids=["restored weights", "averaged weights", "scheduled rate"]
+)
+def test_one_that_stops_and_is_gone_on_from_is_the_same_as_one_that_never_stopped(
+    fields: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = run(tmp_path / "whole", epochs=4, **fields)
+    start, stopped = None, None
+    for after in (1, 3):
+        written: list[Snapshot] = []
+        stopped = run(
+            tmp_path / f"rung {after}", epochs=4, start=start, stopAfterEpoch=after, written=written, **fields
+        )
+        assert (stopped.stopped, stopped.finished_early, len(stopped.history)) == (True, False, after)
+        assert not written[-1].state.stop_training, "who goes on from there was never stopped"
+        store = Store(FolderBucket(tmp_path), f"job {after}", tmp_path / "scratch")
+        store.write(written[-1])
+        start = store.newest()
+    last = run(tmp_path / "last", epochs=4, start=start, **fields)
+    assert_same(last, whole)
+    assert not last.stopped
+
+
+def test_one_that_was_killed_before_its_results_were_stored_stops_where_it_had(tmp_path: Path) -> None:
+    written: list[Snapshot] = []
+    stopped = run(tmp_path / "stopped", epochs=4, stopAfterEpoch=2, written=written)
+    store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
+    store.write(written[-1])
+    again = run(tmp_path / "again", epochs=4, stopAfterEpoch=2, start=store.newest())
+    assert_same(again, stopped)
+    assert again.stopped
+
+
+def test_one_that_a_callback_ends_where_it_was_to_stop_has_ended(tmp_path: Path) -> None:
+    ends = [{"callback": "EarlyStopping", "monitor": "loss", "mode": "max", "patience": 1}]
+    ended = run(tmp_path, epochs=4, stopAfterEpoch=2, layers=DENSE, callbacks=[*ends, *CALLBACKS[2:]])
+    assert len(ended.history) == 2
+    assert not ended.stopped
 
 
 class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]

@@ -22,6 +22,8 @@ COMPLETED = "Completed"
 """Reason of last words of a training that is complete."""
 FINISHED_EARLY = "FinishedEarly"
 """Reason of last words of a training that was asked to finish, and has."""
+STOPPED_AFTER_EPOCH = "StoppedAfterEpoch"
+"""Reason of last words of a training that has stopped after the epoch that its spec names, with more to come."""
 
 MAX_REPORT_BYTES = 64 * 1024
 INTERVAL_SECONDS = 5.0
@@ -156,6 +158,8 @@ class Report(ProgressModel):
     """What it waits for, if it cannot go on or cannot store what it has."""
     finish_after_epoch: Count | None = None
     """The epoch that it ends after, early, since it was asked to finish."""
+    stopped_after_epoch: Count | None = None
+    """The epoch that it has stopped after, with more to come, since its spec says so."""
     peak_memory: Count | None = None
     """Bytes of memory that the container took at its peak."""
     warnings: Annotated[Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)] = None

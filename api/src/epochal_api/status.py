@@ -79,6 +79,8 @@ class Progress(StatusModel):
     """What the trainer waits for: a storage that gives no answer, or has no room."""
     finish_after_epoch: int | None = None
     """The epoch that the training ends after, early, since spec.finish asks for it; none where it does not."""
+    stopped_after_epoch: int | None = None
+    """The epoch that the training has stopped after, with more to come, as spec.training.stopAfterEpoch says."""
 
 
 class Best(StatusModel):

@@ -12,6 +12,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from epochal_operator.config import Config, read_config
+from epochal_operator.experiment.kind import experiments
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
@@ -43,7 +44,10 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        self._kinds = (training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),)
+        kinds = (training_jobs, experiments)
+        self._kinds = tuple(
+            kind(self._installation, instance=config.instance, metric_labels=config.metric_labels) for kind in kinds
+        )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
         for kind in self._kinds:

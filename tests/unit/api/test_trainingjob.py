@@ -142,6 +142,7 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("network.layers", [], "spec.network.layers: List should have at least 1 item"),
         ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs name 'nobody'"),
         ("network.input.shape", [0], "spec.network.input.shape[0]: Input should be greater than or equal to 1"),
+        ("training.stopAfterEpoch", 11, "spec.training: stopAfterEpoch must be one of epochs, found 11 of 1"),
         ("training.continueFrom", {}, "spec.training.continueFrom: name either name or uri"),
         ("training.continueFrom", {"name": "a", "uri": "s3://abc/d"}, "continueFrom: name either name or uri"),
         ("training.continueFrom.uri", "s3://results", "spec.training.continueFrom.uri: String should match pattern"),

@@ -78,6 +78,17 @@ def test_what_is_trained_differs_by_what_came_later(tmp_path: Path) -> None:
     assert len(digests) == len(specs)
 
 
+def test_a_training_by_parts_has_one_recipe(tmp_path: Path) -> None:
+    path, digests = tmp_path / "job.json", []
+    whole = {"loss": "mse", "epochs": 9}
+    part = {"stopAfterEpoch": 3, "checkpoint": {"keep": 1}, "continueFrom": {"uri": "s3://results/x/"}}
+    for training in (whole, whole | part, whole | {"seed": 0}, whole | {"seed": 1}, whole | {"epochs": 8}):
+        path.write_text(json.dumps({**JOB, "spec": {**JOB["spec"], "training": training}}))
+        digests.append(jobs.recipe(jobs.read(path)))
+    assert digests[0] == digests[1] == digests[2]
+    assert len(set(digests[2:])) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-from epochal_api.report import COMPLETED, FINISHED_EARLY, Artifacts, Size
+from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
@@ -174,6 +174,7 @@ class Attempt:
             start = checkpoint.find(
                 store,
                 spec.training,
+                jobs.recipe(job),
                 lambda uri: self._store_of(*self._place(uri, opened)),
                 lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
             )
@@ -205,6 +206,7 @@ class Attempt:
                 monitor=monitor,
                 keeps_best=self._keeps_best,
                 checks=self._checks,
+                recipe=jobs.recipe(job),
             )
 
             def on_epoch(epochs: Sequence[Epoch]) -> None:
@@ -221,7 +223,7 @@ class Attempt:
 
         left = models.evaluated(model, trained, folder=self._scratch, stages=stages, evaluate=evaluate)
         sentence = models.sentence(left, trained, monitor, epochs=spec.training.epochs, keeps_best=self._keeps_best)
-        outcome = Outcome(FINISHED_EARLY if trained.finished_early else COMPLETED, sentence)
+        outcome = Outcome(_reason(trained), sentence)
         with self._stopping.deferred():
             self._store(model, left, trained, written, outcome, data=data, attempt=attempt)
         log.info("Time: %s", stages)
@@ -379,6 +381,12 @@ class Attempt:
         results.store(scratch / SUMMARY, SUMMARY)
         artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
         self._reporter.update(stage="Done", artifacts=artifacts, models=stored)
+
+
+def _reason(trained: Trained) -> str:
+    if trained.stopped:
+        return STOPPED_AFTER_EPOCH
+    return FINISHED_EARLY if trained.finished_early else COMPLETED
 
 
 def versions() -> dict[str, str]:

@@ -62,6 +62,13 @@ def digest(job: TrainingJob) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def recipe(job: TrainingJob) -> str:
+    """Returns the SHA-256 in hex of all that the epochs of a training follow from: trained by parts, it is the same."""
+    by_part = {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}
+    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=by_part, exclude_defaults=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def _unset(model: Model, *names: str) -> dict[str, Any]:
     """Returns which of the fields that came later are not set: a run of before them trained the very same."""
     return {name: True for name in names if name not in model.model_fields_set}

@@ -75,15 +75,16 @@ class Trial:
         return self.dropped or self.state not in {"Running", "Paused"}
 
 
-def fold(events: Iterable[Event]) -> tuple[Trial, ...]:
+def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, ...]:
     """Returns the trials that a ledger tells of, by their numbers.
 
     What does not fit is passed over: whatever a ledger holds, it is no reason to stop.
 
     Args:
-        events: The ledger.
+        events: The ledger, or the rest of it.
+        before: The trials that the part before the rest tells of.
     """
-    trials: dict[int, Trial] = {}
+    trials = {trial.number: trial for trial in before}
     for event in events:
         match event:
             case Created(number, parameters, known):

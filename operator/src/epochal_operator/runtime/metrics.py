@@ -1,7 +1,9 @@
 """Metrics: what the operator's own process counts and measures, and the series of the objects of each kind."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,9 +16,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from epochal_operator.runtime.resource import Object
+
+MAX_LABEL_VALUE = 63
+"""Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
 _NO_NAME = re.compile("[^a-zA-Z0-9_]")
 _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -25,6 +31,41 @@ _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 def label_name(label: str) -> str:
     """Returns what an object's label is called in Prometheus, as kube-state-metrics calls it: label_ comes first."""
     return "label_" + _NO_NAME.sub("_", label)
+
+
+def conditions(status: Object) -> dict[str, Object]:
+    """Returns the conditions of a status by their types."""
+    entries = status.get("conditions")
+    found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
+    return {str(entry.get("type")): entry for entry in found}
+
+
+def add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:
+    """Adds a sample, if there is a value."""
+    if value is not None:
+        family.add_metric(labels, value)
+
+
+def part(node: Object, name: str) -> Object:
+    """Returns a part of an object; empty where there is none, or where another version wrote something else there."""
+    found = node.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def number(value: Any) -> float | None:
+    """Returns a value as a number, or None if it is none."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def time(value: Any) -> float | None:
+    """Returns a time as seconds since 1970, or None if it is none."""
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 class ObjectCollector(Collector):

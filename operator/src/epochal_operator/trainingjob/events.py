@@ -1,6 +1,6 @@
 """Which transitions of a TrainingJob are Events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition
@@ -146,17 +146,24 @@ def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
     return Event(effect(reason).event or "Warning", reason, note, key)
 
 
+_EARLY: Mapping[str, str] = {
+    Reason.FINISHED_EARLY: "finished early as spec.finish asked",
+    Reason.STOPPED_AFTER_EPOCH: "stopped there as spec.training.stopAfterEpoch says",
+}
+"""Reasons of Complete for trainings with more epochs to come, and what to say of them."""
+
+
 def _result(after: Status, figures: ReportedStatus) -> str:
     words = ["Trained"]
-    early = get_condition(after.conditions, "Complete")
-    is_early = early is not None and early.reason == Reason.FINISHED_EARLY
+    complete = get_condition(after.conditions, "Complete")
+    early = _EARLY.get(complete.reason) if complete is not None else None
     if figures.progress:
-        of = f" of {figures.progress.epochs}" if is_early else ""
+        of = f" of {figures.progress.epochs}" if early else ""
         words.append(f"{figures.progress.epoch}{of} epochs")
     if after.start_time and after.completion_time:
         took = datetime.fromisoformat(after.completion_time) - datetime.fromisoformat(after.start_time)
         words.append(f"in {duration(took.total_seconds())}")
-    text = " ".join(words) + (", finished early as spec.finish asked" if is_early else "")
+    text = " ".join(words) + (f", {early}" if early else "")
     if figures.results and figures.results.models:
         return f"{text}. {_models(figures.results.models, figures)}. Results: {figures.results.uri}"
     if figures.display and figures.display.metric:

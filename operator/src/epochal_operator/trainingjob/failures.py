@@ -6,7 +6,15 @@ from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from epochal_api.pod import LEAST_MEMORY, NOT_RETRIED, ExitCode
-from epochal_api.report import FINISHED_EARLY, UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_api.report import (
+    FINISHED_EARLY,
+    STOPPED_AFTER_EPOCH,
+    UNFINISHED,
+    Position,
+    Report,
+    Termination,
+    decode_termination,
+)
 
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.pod_template import CONTAINER
@@ -18,7 +26,8 @@ LESS_LOCAL = (
 )
 """What to do about a pod that kept more on its node than it may."""
 
-_SAYS_NOTHING = frozenset({Reason.COMPLETED, FINISHED_EARLY, UNFINISHED})
+_EARLY = frozenset({FINISHED_EARLY, STOPPED_AFTER_EPOCH})
+_SAYS_NOTHING = frozenset({Reason.COMPLETED, UNFINISHED, *_EARLY})
 """Reasons of last words that do not tell why a trainer failed."""
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -114,10 +123,9 @@ def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
 
 
 def early_end(pods: Iterable[Object]) -> StatusCause | None:
-    """Returns what a trainer said that has ended early, as it was asked to, or None if none did."""
-    said = (words.message for words in map(_last_words, pods) if words and words.reason == FINISHED_EARLY)
-    message = next(said, None)
-    return None if message is None else StatusCause(Reason.FINISHED_EARLY, clean(message))
+    """Returns what a trainer said that has ended before its last epoch, as it was told to, or None if none did."""
+    early = next((words for words in map(_last_words, pods) if words and words.reason in _EARLY), None)
+    return None if early is None else StatusCause(Reason(early.reason), clean(early.message))
 
 
 def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:

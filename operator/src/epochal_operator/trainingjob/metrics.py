@@ -11,15 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from epochal_operator.runtime.conditions import FINISHED
-from epochal_operator.runtime.metrics import label_name
+from epochal_operator.runtime.metrics import MAX_LABEL_VALUE, add, conditions, label_name, number, part, time
 from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 Object = Mapping[str, Any]
 
 OTHER = "Other"
 """Stands for all reasons that are not Epochal's."""
-MAX_LABEL_VALUE = 63
-"""Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +50,9 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
     best = gauge("best_metric", "The best figure so far of the metric that the TrainingJob is judged by.", "metric")
     values = [(gauge(name, text), read) for name, text, read in _VALUES]
 
-    def add(job: Object) -> None:
-        spec, status, metadata = _part(job, "spec"), _part(job, "status"), _part(job, "metadata")
-        theirs = _part(metadata, "labels")
+    def add_one(job: Object) -> None:
+        spec, status, metadata = part(job, "spec"), part(job, "status"), part(job, "metadata")
+        theirs = part(metadata, "labels")
         key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
         key += [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
         info.add_metric(
@@ -62,26 +60,26 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
             {
                 "uid": str(metadata.get("uid", "")),
                 "framework": str(spec.get("framework", "")),
-                "queue": str(_part(spec, "scheduling").get("queueName", "")),
+                "queue": str(part(spec, "scheduling").get("queueName", "")),
             },
         )
         if status.get("state") in STATES:
             state.add_metric([*key, status["state"]], 1)
-        found = _conditions(status)
+        found = conditions(status)
         for kind, value in _shown(found):
             condition.add_metric([*key, kind, value], 1)
-        if why := _part(found, "Ready").get("reason"):
+        if why := part(found, "Ready").get("reason"):
             reason.add_metric([*key, *_reason(str(why), job)], 1)
-        for name, text in _part(status, "metrics").items():
-            _add(metric, [*key, name], _number(text))
-        if winner := _part(status, "best"):
-            _add(best, [*key, str(winner.get("metric", ""))], _number(winner.get("value")))
+        for name, text in part(status, "metrics").items():
+            add(metric, [*key, name], number(text))
+        if winner := part(status, "best"):
+            add(best, [*key, str(winner.get("metric", ""))], number(winner.get("value")))
         for family, read in values:
-            _add(family, key, read(job))
+            add(family, key, read(job))
 
     for job in jobs:
         try:
-            add(job)
+            add_one(job)
         except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
             _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
 
@@ -93,92 +91,60 @@ def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetr
     return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=[*labels, *more])
 
 
-def _conditions(status: Object) -> dict[str, Object]:
-    """Returns the conditions of a status by their types."""
-    entries = status.get("conditions")
-    found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
-    return {str(entry.get("type")): entry for entry in found}
-
-
 def _shown(found: Object) -> Iterator[tuple[str, str]]:
     """Yields the conditions that are worth a series, with their statuses."""
     for kind in CONDITIONS:
-        value = _part(found, kind).get("status")
+        value = part(found, kind).get("status")
         if value in _SHOWN.get(kind, ("True",)):
             yield kind, str(value)
 
 
 def _reason(word: str, job: Object) -> tuple[str, str]:
     """Returns a reason and whose fault it is: words that others made are one, so there are only so many series."""
-    reason, spec, progress = as_reason(word), _part(job, "spec"), _progress(job)
+    reason, spec, progress = as_reason(word), part(job, "spec"), _progress(job)
     fault = effect(word).fault or ""
     if reason in _OF_IMAGE and spec.get("image"):
         fault = "User"
     elif reason in _OF_STORAGE and not progress.get("attempt"):  # which is counted in the storage: it was never reached
-        awaited = effect(str(_part(progress, "waiting").get("reason", "")))
-        if _part(spec, "storage").get("endpoint") or awaited.fault == "User":
+        awaited = effect(str(part(progress, "waiting").get("reason", "")))
+        if part(spec, "storage").get("endpoint") or awaited.fault == "User":
             fault = "User"
     return str(reason) if isinstance(reason, Reason) else OTHER, fault
 
 
-def _add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:
-    if value is not None:
-        family.add_metric(labels, value)
-
-
-def _part(node: Object, name: str) -> Object:
-    """Returns a part of an object; empty where there is none, or where another version wrote something else there."""
-    found = node.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _time(value: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
 def _progress(job: Object) -> Object:
-    return _part(_part(job, "status"), "progress")
+    return part(part(job, "status"), "progress")
 
 
 def _epochs(job: Object) -> float | None:
-    return _number(_progress(job).get("epochs") or _part(_part(job, "spec"), "training").get("epochs"))
+    return number(_progress(job).get("epochs") or part(part(job, "spec"), "training").get("epochs"))
 
 
 _VALUES: tuple[tuple[str, str, Callable[[Object], float | None]], ...] = (
-    ("epoch", "Finished epochs.", lambda job: _number(_progress(job).get("epoch", 0))),
+    ("epoch", "Finished epochs.", lambda job: number(_progress(job).get("epoch", 0))),
     ("epochs", "Epochs in all.", _epochs),
-    ("progress_ratio", "Finished part of all steps.", lambda job: (_number(_progress(job).get("percent")) or 0) / 100),
-    ("attempts", "1 + the restarts so far.", lambda job: _number(_part(job, "status").get("attempt"))),
-    ("gpus", "GPUs that the TrainingJob asks for.", lambda job: _number(_part(job, "status").get("gpus"))),
+    ("progress_ratio", "Finished part of all steps.", lambda job: (number(_progress(job).get("percent")) or 0) / 100),
+    ("attempts", "1 + the restarts so far.", lambda job: number(part(job, "status").get("attempt"))),
+    ("gpus", "GPUs that the TrainingJob asks for.", lambda job: number(part(job, "status").get("gpus"))),
     (
         "created_time_seconds",
         "When the TrainingJob was created.",
-        lambda job: _time(_part(job, "metadata").get("creationTimestamp")),
+        lambda job: time(part(job, "metadata").get("creationTimestamp")),
     ),
     (
         "start_time_seconds",
         "When the TrainingJob first started.",
-        lambda job: _time(_part(job, "status").get("startTime")),
+        lambda job: time(part(job, "status").get("startTime")),
     ),
     (
         "completion_time_seconds",
         "When the TrainingJob completed or failed.",
-        lambda job: _time(_part(job, "status").get("completionTime")),
+        lambda job: time(part(job, "status").get("completionTime")),
     ),
     (
         "last_report_time_seconds",
         "When the trainer last reported.",
-        lambda job: _time(_progress(job).get("lastReportTime")),
+        lambda job: time(_progress(job).get("lastReportTime")),
     ),
 )
 

@@ -69,7 +69,7 @@ def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
         return _without_job(desired, observed, waits)
     if end := ending(child, observed.pods):
         failed = end.kind == "Failed"
-        cause = end.cause if failed else _finished_early(before, observed) or end.cause
+        cause = end.cause if failed else _ended_early(before, observed) or end.cause
         return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
     if observed.replacing and blocked is None:
         return Phase(waits, StatusCause(Reason.CREATING, _replaced(observed)))
@@ -100,9 +100,13 @@ def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
 _SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
 
 
-def _finished_early(before: Status, observed: Observed) -> StatusCause | None:
-    """Returns how a training was finished early that is complete, or None if it was not."""
+def _ended_early(before: Status, observed: Observed) -> StatusCause | None:
+    """Returns how a training that is complete has ended before its last epoch, as told, or None if it has not."""
     progress = before.progress
+    if progress is not None and progress.stopped_after_epoch is not None:
+        after = f"after epoch {progress.stopped_after_epoch} of {progress.epochs}"
+        message = f"It has stopped {after}, as spec.training.stopAfterEpoch says, and its results are stored."
+        return StatusCause(Reason.STOPPED_AFTER_EPOCH, message)
     if progress is not None and finished_early(progress):
         after = f"after epoch {progress.epoch} of {progress.epochs}"
         message = f"It was finished early, {after}, as spec.finish asked, and its results are stored."

@@ -114,6 +114,7 @@ def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned
         metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
         finish_after_epoch=report.finish_after_epoch,
+        stopped_after_epoch=report.stopped_after_epoch,
     )
     return ReportedStatus(
         progress=progress,

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, trainer_runs=True)
     COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
     FINISHED_EARLY = "FinishedEarly", Effect(event="Normal", ready=True, fault=None)
+    STOPPED_AFTER_EPOCH = "StoppedAfterEpoch", Effect(event="Normal", ready=True, fault=None)
     SUSPENDING = "Suspending", _GOES_ON
     SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, on_arrival=False)
     STOPPING = "Stopping", _GOES_ON._replace(trainer_runs=True)
@@ -124,6 +125,7 @@ class Reason(StrEnum):
     METRIC_MISMATCH = "MetricMismatch"
     CHANCE_LEVEL = "ChanceLevel"
     VALIDATION_SEEN = "ValidationSeen"
+    BEST_LOST = "BestLost"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

@@ -50,7 +50,7 @@ from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import OWNED_PODS, PROGRESS_MANAGER, TRAINING_JOBS, owned
-from epochal_operator.trainingjob.trim import whole
+from epochal_operator.runtime.spec_text import whole
 
 Object = Mapping[str, Any]
 

@@ -1,6 +1,5 @@
 """What the store keeps of a TrainingJob, its Job and its pods: a spec stays the text that it is."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,30 +9,23 @@ from epochal_operator.runtime import metadata
 from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.spec_text import packed
 from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.pod_template import CONTAINER
 
-_TEXT = "text"
-"""Field of what is kept of a TrainingJob: its spec as JSON."""
 _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
 
 
 def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `whole`.
+    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `spec_text`.
 
     Args:
         thing: The TrainingJob.
         labels: Labels that are kept however many it bears.
     """
     spec = thing["spec"]
-    text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
-    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | {_TEXT: text}
-
-
-def whole(document: Object) -> Object:
-    """Returns a TrainingJob of the store with the whole of its spec."""
-    return {name: value for name, value in document.items() if name != _TEXT} | {"spec": json.loads(document[_TEXT])}
+    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | packed(spec)
 
 
 def job(thing: Object) -> Object:

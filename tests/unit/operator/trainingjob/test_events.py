@@ -279,6 +279,15 @@ def test_that_it_was_finished_early_is_told_with_the_result() -> None:
     assert told.note.startswith("Trained 4 of 10 epochs in 1m, finished early as spec.finish asked, val_loss 0.0436")
 
 
+def test_that_it_has_stopped_where_it_was_to_is_told_with_the_result() -> None:
+    observed = COMPLETE[1]
+    figures = reported_status(report(stage="Done", epoch=4, step=0, stoppedAfterEpoch=4), NOW)
+    before = Status(**dict(figures))
+    (told,) = events(METADATA, before, status(training_job(before), observed), observed, figures)
+    assert (told.type, told.reason) == ("Normal", "StoppedAfterEpoch")
+    assert told.note.startswith("Trained 4 of 10 epochs in 1m, stopped there as spec.training.stopAfterEpoch says, ")
+
+
 DIGEST = "0" * 64
 ONE, OTHER = (
     {"name": f"{name}.keras", "epoch": epoch, "sha256": DIGEST} for name, epoch in (("model", 10), ("best", 2))

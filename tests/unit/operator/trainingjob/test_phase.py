@@ -44,6 +44,8 @@ OUT_OF_QUEUE = training_job(suspend=True, scheduling={"queueName": "gpus"})
 CONFLICT, REFUSED = StatusCause(Reason.FIELD_CONFLICT, "x"), StatusCause(Reason.JOB_REJECTED, "x")
 UNFINISHED = StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x")
 ENDED_EARLY = having_reported(stage="Done", epoch=4, step=0, finishAfterEpoch=4)
+STOPPED = having_reported(stage="Done", epoch=4, step=0, stoppedAfterEpoch=4)
+SAYS_STOPPED = succeeded(message=last_words("StoppedAfterEpoch", "4 of 10 epochs trained"))
 SAYS_EARLY = succeeded(message=last_words("FinishedEarly", "4 of 10 epochs trained"))
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
 
@@ -108,6 +110,14 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (having_reported(finishAfterEpoch=4), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
         (ENDED_EARLY, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
         (training_job(), seen(COMPLETE, SAYS_EARLY), "Complete", {"Ready", "Complete", "Finished"}, "FinishedEarly"),
+        (STOPPED, seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "StoppedAfterEpoch"),
+        (
+            training_job(),
+            seen(COMPLETE, SAYS_STOPPED),
+            "Complete",
+            {"Ready", "Complete", "Finished"},
+            "StoppedAfterEpoch",
+        ),
         (
             having_reported(finishAfterEpoch=4),
             seen(COMPLETE),

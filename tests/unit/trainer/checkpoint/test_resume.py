@@ -27,7 +27,7 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import FinishedEpoch
+from epochal_trainer.checkpoint.state import BestState, FinishedEpoch
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
@@ -40,6 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 Make = Callable[..., Snapshot]
 URI = "s3://results/lab/old/1/"
+RECIPE = "1" * 64
 
 
 def store(tmp_path: Path, folder: str) -> Store:
@@ -59,6 +60,7 @@ def found(tmp_path: Path, spec: Training) -> Start | None:
     return find(
         store(tmp_path, "lab/new/2"),
         spec,
+        RECIPE,
         lambda uri: store(tmp_path, folder(uri)),
         lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
     )
@@ -117,6 +119,23 @@ def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, m
 
 
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("facts", "same"),
+    [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False), ({}, False)],
+    ids=["the same", "another", "not known"],
+)
+def test_what_was_best_stays_so_in_the_same_training_alone(
+    tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
+) -> None:
+    best = BestState(epoch=4, own=True, variables=[])
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    state = start.snapshot.state
+    assert (start.same, state.best is not None) == (same, same)
+    assert [epoch.comparable for epoch in state.history] == [same] * 4
 
 
 VERSIONS = {"epochal": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0"}
@@ -217,7 +236,9 @@ def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -
         (tmp_path / "kept").rename(path)
     (uri,) = set(re.findall(r"s3://\S+/(?=[\s,])", caught.value.message))
     spec = training(uri=uri)
-    start = find(opened("lab/new/2"), spec, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")), none)
+    start = find(
+        opened("lab/new/2"), spec, RECIPE, lambda uri: opened(uri.removeprefix("s3://results/").strip("/")), none
+    )
     assert start is not None
     assert start.snapshot.state.time == snapshot.state.time
 

@@ -274,26 +274,74 @@ def test_the_best_weights_are_stored_once_and_go_with_the_last_that_needs_them(
     assert [path.name for path in (folder / "files").iterdir()] == [uploaded[1].rsplit("/", 1)[1]]
 
 
+def of_the_best(snapshot: Snapshot | None) -> tuple[Any, ...]:
+    """Returns what a checkpoint says of the best weights, which epochs may be the best, and what is lost."""
+    assert snapshot is not None
+    state = snapshot.state
+    may_be = [epoch.number for epoch in state.history if epoch.comparable]
+    own = state.best and (state.best.epoch, state.best.own)
+    return state.position.epoch, own, snapshot.best, may_be, snapshot.lost
+
+
 @pytest.mark.parametrize("harm", [damage, Path.unlink])
-def test_a_checkpoint_is_no_good_without_the_best_weights(
-    opened: Any, folder: Path, make: Make, harm: Callable[[Path], object]
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ({"epoch": 3}, (3, (3, True), None, [3], 2)),  # it holds the weights of the epoch that had just ended
+        ({"epoch": 3, "step": 4}, (3, None, None, [], 2)),
+    ],
+    ids=str,
+)
+def test_without_the_best_weights_a_checkpoint_is_gone_on_from(  # noqa: PLR0917
+    opened: Any,
+    folder: Path,
+    make: Make,
+    harm: Callable[[Path], object],
+    at: dict[str, int],
+    expected: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = opened()
     store.write(with_best(make(2), kept(2)))
-    store.write(with_best(make(3), kept(2)))
+    store.write(with_best(make(**at), kept(2)))
     (file,) = (folder / "files").iterdir()
     harm(file)
-    assert epoch_of(opened().newest()) == 2
+    assert of_the_best(opened().newest()) == expected
+    assert "The weights of epoch 2, the best so far, are lost" in caplog.text
 
 
-def test_a_checkpoint_that_names_no_file_for_the_best_weights_is_no_good(
+def test_a_checkpoint_that_names_no_file_for_the_best_weights_is_gone_on_from(
     opened: Any, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened()
     store.write(make(1))
     store.write(replace(with_best(make(3), kept(2)), best=None))
-    assert epoch_of(opened().newest()) == 1
-    assert "it lacks the weights of the best epoch" in caplog.text
+    assert of_the_best(opened().newest()) == (3, (3, True), None, [3], 2)
+    assert "are lost: the checkpoint names no file with them" in caplog.text
+
+
+def test_an_epoch_that_was_none_of_this_training_does_not_become_the_best(opened: Any, make: Make) -> None:
+    found = with_best(make(3), kept(2))
+    history = [epoch.model_copy(update={"comparable": False}) for epoch in found.state.history]
+    assert of_the_best(found.changed(history=history).without_best())[3] == []
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
+    opened: Any, make: Make, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    opened().write(with_best(make(epoch), kept(2)))
+    fetched: list[str] = []
+    download = FolderBucket.download
+
+    def counted(bucket: FolderBucket, key: str, path: Path) -> str:
+        fetched.append(key)
+        return download(bucket, key, path)
+
+    monkeypatch.setattr(FolderBucket, "download", counted)
+    everyone = [number + 1 for number in range(epoch)]
+    assert of_the_best(opened().newest(lambda _: False)) == (epoch, None, None, everyone, None)
+    assert len(fetched) == 1
 
 
 def begun(folder: Path, pod: str = "") -> Attempts:

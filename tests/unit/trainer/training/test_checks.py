@@ -85,6 +85,14 @@ def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warne
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
 
 
+@pytest.mark.parametrize("lost", [None, 3])
+def test_best_weights_that_are_lost_are_told(told: list[Sequence[Warned]], lost: int | None) -> None:
+    checks = Checks(spec(), told.append)
+    checks.start(lost)
+    assert reasons(checks) == (["BestLost"] if lost else [])
+    assert all("the weights of epoch 3, the best so far" in one["message"] for one in checks.dump())
+
+
 def test_the_first_epochs_of_another_training_are_its_own(told: list[Sequence[Warned]]) -> None:
     checks = Checks(spec(continueFrom={"name": "first"}), told.append)
     checks.data(sets(np.arange(300) % 3), (3,))

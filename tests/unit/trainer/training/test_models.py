@@ -41,7 +41,7 @@ def kept(of: keras.Model, epoch: int = 2) -> Kept:
 
 
 def trained(holds: int = 3, weights: Kept | None = None) -> Trained:
-    return Trained(EPOCHS, finished_early=False, holds=holds, best=best(EPOCHS, MONITOR), kept=weights)
+    return Trained(EPOCHS, finished_early=False, stopped=False, holds=holds, best=best(EPOCHS, MONITOR), kept=weights)
 
 
 def evaluated(model: keras.Model, of: Trained, folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
@@ -173,9 +173,18 @@ BOTH = [left("model.keras", 3), left("best.keras", 2)]
                 "(val_loss 0.25)"
             ),
         ),
+        (
+            BEST,
+            {"stopped": True},
+            (
+                "3 of 9 epochs trained, stopped there (spec.training.stopAfterEpoch); model.keras holds epoch 2, the "
+                "best (val_loss 0.25)"
+            ),
+        ),
     ],
 )
 def test_a_sentence_says_which_model_holds_what(found: list[Model], fields: dict[str, Any], said: str) -> None:
     epochs, top = fields.get("epochs", EPOCHS), fields.get("best", best(EPOCHS, MONITOR))
-    of = Trained(epochs, finished_early=fields.get("finished_early", False), holds=len(epochs), best=top, kept=None)
+    ends = {name: fields.get(name, False) for name in ("finished_early", "stopped")}
+    of = Trained(epochs, **ends, holds=len(epochs), best=top, kept=None)
     assert models.sentence(found, of, MONITOR, epochs=9, keeps_best=fields.get("keeps_best", True)) == said

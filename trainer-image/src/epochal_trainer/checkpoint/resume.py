@@ -32,12 +32,14 @@ class Start:
         own: Whether it is this training's own; else it is another's.
         where: Where the results lie that it belongs to.
         best: The model whose weights it takes, if those are not the ones of the snapshot.
+        same: Whether it is the same training, under another name: its epochs are as good as this one's own.
     """
 
     snapshot: Snapshot
     own: bool
     where: str
     best: BestModel | None = None
+    same: bool = False
 
     def __str__(self) -> str:
         state = self.snapshot.state
@@ -51,13 +53,14 @@ class Start:
 
 
 def find(
-    own: Store, training: Training, other: Callable[[str], Store], models: Callable[[str], Models]
+    own: Store, training: Training, recipe: str, other: Callable[[str], Store], models: Callable[[str], Models]
 ) -> Start | None:
     """Looks for what a training goes on from.
 
     Args:
         own: Its own checkpoints.
         training: How it is to be trained.
+        recipe: Digest of all that its epochs follow from.
         other: Opens the checkpoints of the training whose results lie at a URI.
         models: Opens the models of that training likewise.
 
@@ -79,9 +82,14 @@ def find(
             f"{_FIELD}.name: found {training.continue_from.name!r}, which only a cluster can look up; outside of one "
             "give uri, the folder of the other training's results",
         )
+    wants_best = training.continue_from.from_ == "Best"
+
+    def is_same(facts: Facts) -> bool:
+        return facts.recipe == recipe and not wants_best
+
     store = other(training.continue_from.uri)
     try:
-        snapshot = store.newest()
+        snapshot = store.newest(lambda state: is_same(state.facts))
     except Failure as failure:
         raise Failure(failure.reason, f"{_FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
@@ -91,7 +99,6 @@ def find(
             "results, as its status.results.uri says",
         )
     trained = snapshot.state.position.epoch
-    wants_best = training.continue_from.from_ == "Best"
     best = models(training.continue_from.uri).best(trained) if wants_best else None
     if best is not None:
         trained = best.epoch
@@ -103,10 +110,15 @@ def find(
             f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
             f"write {trained + epochs} to train {epochs} {more} more",
         )
-    # What is best is told of this training's own epochs: others were judged by another monitor, loss or data perhaps.
-    history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history[:trained]]
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=history, best=None)
-    return Start(replace(goes_on, best=None), own=False, where=store.uri, best=best)
+    if training.stop_after_epoch is not None and training.stop_after_epoch <= trained:
+        raise bad_spec(
+            "InvalidTraining",
+            f"spec.training.stopAfterEpoch: found {training.stop_after_epoch}, and {trained} epochs were trained in "
+            f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
+        )
+    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
+    same = is_same(snapshot.state.facts)
+    return Start(goes_on if same else _incomparable(goes_on), own=False, where=store.uri, best=best, same=same)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -159,6 +171,9 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
+        if start.same:
+            start = replace(start, snapshot=_incomparable(start.snapshot), same=False)
+            state = start.snapshot.state
     found, kept = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     _tell_of_optimizer(start, kept, starts_anew=variables.OPTIMIZER not in found)
     try:
@@ -191,6 +206,12 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     callbacks = [_arranged(each, order) for each in (state.callbacks if start.own else _callbacks(state, facts))]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
     return replace(start, snapshot=replace(snapshot, best=best))
+
+
+def _incomparable(snapshot: Snapshot) -> Snapshot:
+    """Returns a snapshot none of whose epochs may be the best: with another monitor, loss or data, they say nothing."""
+    history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history]
+    return replace(snapshot.changed(history=history, best=None), best=None)
 
 
 def _fitted_variables(

@@ -12,7 +12,7 @@ from epochal_trainer.checkpoint import archive, learned, randomness, values, var
 from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.best import Kept
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import CallbackState, Facts, FinishedEpoch, Position, State
+from epochal_trainer.checkpoint.state import BestState, CallbackState, Facts, FinishedEpoch, Position, State
 from epochal_trainer.data.samples import Array
 from epochal_trainer.reporting.history import Epoch
 
@@ -28,12 +28,14 @@ class Snapshot:
         arrays: The arrays by name.
         files: Copies of the files that the training had written by then, by path.
         best: The weights of the best epoch, where `state.best` says that they are not among the arrays.
+        lost: The epoch that was the best one, if its weights are lost.
     """
 
     state: State
     arrays: dict[str, Array]
     files: Mapping[str, Copy] = field(default_factory=dict)
     best: Kept | None = None
+    lost: int | None = None
 
     @classmethod
     def of(
@@ -120,6 +122,22 @@ class Snapshot:
     def changed(self, **fields: Any) -> "Snapshot":
         """Returns this snapshot with other fields in its state."""
         return replace(self, state=self.state.model_copy(update=fields))
+
+    def without_best(self) -> "Snapshot":
+        """Returns this snapshot where the weights of the best epoch so far are lost.
+
+        Only an epoch whose weights are there may be called the best: of those so far that is the last one, if the
+        snapshot was taken at its end and so holds them. All others are out, as those of another training are.
+        """
+        state = self.state
+        assert state.best is not None  # noqa: S101 - there was something to lose
+        held = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
+        history = [
+            epoch.model_copy(update={"comparable": epoch.comparable and epoch.number == held})
+            for epoch in state.history
+        ]
+        best = BestState(epoch=held, own=True, variables=[]) if held else None
+        return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
 
     def check(self) -> None:
         """Makes sure that all of it can be given back, as far as that can be known without a model.

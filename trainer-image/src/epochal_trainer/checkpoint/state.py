@@ -58,6 +58,8 @@ class Facts(Part):
 
     division: dict[str, Any] | None = None
     """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
+    recipe: Sha256 | None = None
+    """Digest of all that the epochs follow from, see job.recipe; None in a checkpoint of before this was written."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 
@@ -80,7 +82,8 @@ class FinishedEpoch(Part):
     learning_rate: float | None = None
     metrics: dict[Text, float]
     comparable: bool = True
-    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not."""
+    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not. Nor
+    may those from before the best weights were lost."""
 
     @classmethod
     def of(cls, epoch: Epoch) -> "FinishedEpoch":

@@ -5,7 +5,8 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from epochal_trainer.checkpoint.archive import Unreadable
 from epochal_trainer.checkpoint.best import Kept
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, Count, FileState, Part, Sha256, State
+from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, BestState, Count, FileState, Part, Sha256, State
 from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
@@ -92,10 +93,15 @@ class Store:
         """Where the results lie that the checkpoints belong to, which spec.training.continueFrom names."""
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
         """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
 
-        What nothing points to is used only if nothing else can be.
+        What nothing points to is used only if nothing else can be. One that is in order but for the file with the best
+        weights is used without them: see Snapshot.without_best.
+
+        Args:
+            wants_best: Returns whether the best weights are wanted, which are in a file that may be as large as the
+                checkpoint.
 
         Returns:
             The checkpoint, with copies of its files; None if there is none.
@@ -110,7 +116,7 @@ class Store:
         for index, entry in enumerate(chain(pointed, self._beside(pointed))):
             uri = self._bucket.uri(self._prefix + entry.key)
             try:
-                snapshot = self._read(entry)
+                snapshot = self._read(entry, wants_best)
             except Unreadable as error:
                 log.warning("The checkpoint %s cannot be used: %s", uri, error)
                 faults.append(f"{uri}: {error}")
@@ -214,19 +220,45 @@ class Store:
         """Returns the names of all objects in the folder, relative to it."""
         return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
-    def _read(self, entry: Entry) -> Snapshot:
+    def _read(self, entry: Entry, wants_best: Callable[[State], bool]) -> Snapshot:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "checkpoint"
             self._fetch(entry.key, path, entry.digest)
             state, arrays = archive.read(path)
         Snapshot(state, arrays).check()
-        copies: dict[str, Copy] = {}
-        for name, file in state.files.items():
-            handle, target = tempfile.mkstemp(dir=self._scratch)
-            os.close(handle)
-            copies[name] = Copy(Path(target))
-            self._fetch(_FILES + file.sha256, Path(target), file.sha256)
-        return Snapshot(state, arrays, copies, _best(state, copies))
+        copies = {name: self._copy(file) for name, file in state.files.items() if name != BEST_FILE}
+        snapshot = Snapshot(state, arrays, copies)
+        if not wants_best(state):
+            return snapshot.changed(best=None)
+        if state.best is None or state.best.own:
+            return snapshot
+        try:
+            return replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
+        except Unreadable as error:
+            log.warning(
+                "The weights of epoch %d, the best so far, are lost: %s. The training goes on from the checkpoint, and "
+                "best.keras will hold the best of the epochs from there on.",
+                state.best.epoch,
+                error,
+            )
+            return snapshot.without_best()
+
+    def _best(self, state: BestState, file: FileState | None) -> Kept:
+        """Returns the weights of the best epoch, which a checkpoint names a file of.
+
+        Raises:
+            Unreadable: If they are not there.
+        """
+        if file is None:
+            raise Unreadable("the checkpoint names no file with them")
+        return Kept.read(state, self._copy(file))
+
+    def _copy(self, file: FileState) -> Copy:
+        handle, target = tempfile.mkstemp(dir=self._scratch)
+        os.close(handle)
+        copy = Copy(Path(target))
+        self._fetch(_FILES + file.sha256, copy.path, file.sha256)
+        return copy
 
     def _fetch(self, name: str, path: Path, digest: str) -> None:
         for _ in range(_TRIES):
@@ -256,17 +288,3 @@ class Store:
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)
-
-
-def _best(state: State, copies: dict[str, Copy]) -> Kept | None:
-    """Returns the weights of the best epoch that came with a checkpoint, out of its files.
-
-    Raises:
-        Unreadable: If the checkpoint names them, and they are not there.
-    """
-    copy = copies.pop(BEST_FILE, None)
-    if state.best is None or state.best.own:
-        return None
-    if copy is None:
-        raise Unreadable("it lacks the weights of the best epoch")
-    return Kept.read(state.best, copy)

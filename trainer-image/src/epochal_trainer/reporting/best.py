@@ -26,7 +26,8 @@ class Monitor:
 def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
     """Returns the best epoch, of several alike the first.
 
-    Only a training's own epochs count, and none of another loss: of those before there are no weights, or no measure.
+    Only a training's own epochs count, none of another loss, and none from before the best weights were lost: of all
+    others there are no weights, or no measure.
 
     Args:
         epochs: The epochs.

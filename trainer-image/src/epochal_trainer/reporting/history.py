@@ -24,7 +24,8 @@ class Epoch:
         seconds: How long it took, with its validation.
         learning_rate: The optimizer's at its end, where it has one.
         metrics: Its figures by name, those of validation with `val_` before theirs.
-        comparable: Whether it may be the best: it is of this training, and its loss the one that is trained with now.
+        comparable: Whether it may be the best: it is of this training, its loss the one that is trained with now, and
+            its weights were not lost.
     """
 
     number: int

@@ -61,6 +61,14 @@ class Checks:
         """
         self._warnings.take(lambda: _check_seen(facts))
 
+    def start(self, lost: int | None) -> None:
+        """Looks at what is gone on from.
+
+        Args:
+            lost: The epoch that was the best one, if its weights are lost.
+        """
+        self._warnings.take(lambda: _check_lost(lost))
+
     def epochs(self, epochs: Sequence[Epoch]) -> None:
         """Looks at the epochs so far, from the first one on."""
         if self._chance is not None:
@@ -89,4 +97,14 @@ def _check_seen(facts: Facts) -> Iterator[Warned]:
             "the part of the training set to validate on is another one than where the checkpoint to go on from was "
             "written, and may hold samples that were trained on there, which its figures then are too good for: keep "
             "training.seed, validation.split, stratify and data.shuffle as they were",
+        )
+
+
+def _check_lost(epoch: int | None) -> Iterator[Warned]:
+    if epoch is not None:
+        yield warned(
+            "BestLost",
+            f"the weights of epoch {epoch}, the best so far, are damaged or gone from the bucket, where nobody but the "
+            "trainer must change what is below checkpoints/: the training goes on from its checkpoint, and what is "
+            "called the best from there on is the best of the epochs whose weights are there",
         )

@@ -49,6 +49,7 @@ class Trained:
     Args:
         epochs: The epochs, those before this attempt too.
         finished_early: Whether it was finished early, as it was asked to.
+        stopped: Whether it has stopped where it was to stop, with more epochs to come.
         holds: The epoch whose weights the model holds.
         best: The best epoch.
         kept: The weights of that epoch, if they were kept.
@@ -56,6 +57,7 @@ class Trained:
 
     epochs: Sequence[Epoch]
     finished_early: bool
+    stopped: bool
     holds: int
     best: BestEpoch | None
     kept: checkpoint.Kept | None
@@ -77,6 +79,7 @@ class Fitting:
         monitor: What tells the best epoch.
         keeps_best: Whether the weights of the best epoch are kept.
         checks: Takes what is trained.
+        recipe: Digest of all that the epochs follow from.
     """
 
     training: Training
@@ -90,6 +93,7 @@ class Fitting:
     monitor: Monitor
     keeps_best: bool
     checks: Checks
+    recipe: str
 
     def run(
         self,
@@ -132,6 +136,7 @@ class Fitting:
             optimizer=described_optimizer(training),
             data=data.digests,
             division=data.division,
+            recipe=self.recipe,
         )
         if start is not None and checkpoint.validates_on_trained(start, facts):
             facts = facts.model_copy(update={"seen": True})
@@ -169,11 +174,15 @@ class Fitting:
             finish=self.finish,
             # Of another training's epochs alone no results are made.
             least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
+            stop_after=training.stop_after_epoch,
         )
         sizes = training.epochs, order.steps, order.batch_size
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
+        if training.stop_after_epoch is not None:
+            log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
+            self.checks.start(start.snapshot.lost)
             self._put_back(start, files, scalars)
             progress.resume(start.snapshot)
             log.info("Going on from %s", start)
@@ -210,8 +219,15 @@ class Fitting:
     def _trained(self, progress: Progress, callbacks: Sequence[Any], kept: checkpoint.Kept | None) -> Trained:
         """Reports and returns what the training has come to."""
         epochs, early, ended = progress.history, progress.finished_early, len(progress.history)
-        self.reporter.update(step=0, seconds_left=None, finish_after_epoch=ended if early else None)
-        if early:
+        self.reporter.update(
+            step=0,
+            seconds_left=None,
+            finish_after_epoch=ended if early else None,
+            stopped_after_epoch=ended if progress.stopped else None,
+        )
+        if progress.stopped:
+            log.info("Stopped after epoch %d of %d (spec.training.stopAfterEpoch)", ended, self.training.epochs)
+        elif early:
             log.info("Finished early on request (spec.finish), after epoch %d of %d", ended, self.training.epochs)
         elif ended < self.training.epochs:
             log.info("Stopped early, after epoch %d of %d", ended, self.training.epochs)
@@ -219,6 +235,7 @@ class Fitting:
         return Trained(
             epochs,
             finished_early=early,
+            stopped=progress.stopped,
             holds=user_callbacks.restored_epoch(callbacks) or ended,
             best=found,
             kept=kept if kept and found and kept.epoch == found.epoch else None,

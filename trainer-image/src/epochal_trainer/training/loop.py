@@ -80,7 +80,7 @@ def fit(
                     if isinstance(callback, KeepAverages):
                         callback.on_epoch_end(finished - 1)
                 progress.last.on_epoch_end(finished - 1)  # which takes a checkpoint
-            if model.stop_training:
+            if model.stop_training or progress.stops_here():
                 finished = training.epochs
         model.fit(
             batches.since(finished, 0, until=training.epochs),

@@ -126,6 +126,8 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
     parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
     if trained.finished_early:
         parts = [f"{count} of {epochs} epochs trained, finished early on request (spec.finish)"]
+    if trained.stopped:
+        parts = [f"{count} of {epochs} epochs trained, stopped there (spec.training.stopAfterEpoch)"]
     for one in models:
         is_best = count > 1 and best is not None and one.epoch == best.epoch
         figures = [f"{monitor.metric} {figure(one.metrics[monitor.metric])}"] if monitor.metric in one.metrics else []

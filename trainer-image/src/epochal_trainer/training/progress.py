@@ -45,9 +45,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         ends_on_nan: Whether a loss that is no number ends the training.
         finish: Says whether to finish early.
         least: Epochs that it is not finished before.
+        stop_after: The epoch after which it stops, as if it were killed right then; None to stop nowhere.
 
     Attributes:
         finished_early: Whether it has been finished early, as it was asked to.
+        stopped: Whether it has stopped where it was to stop, with more epochs to come.
     """
 
     def __init__(
@@ -63,10 +65,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         ends_on_nan: bool = True,
         finish: Finish | None = None,
         least: int = 1,
+        stop_after: int | None = None,
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
         self.finished_early = False
+        self.stopped = False
         self.last = _Last(self._on_epoch_over)
         self._epochs = epochs
         self._steps = steps
@@ -78,6 +82,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._ends_on_nan = ends_on_nan
         self._finish = finish or Finish()
         self._least = least
+        self._stop_after = stop_after or epochs
         self._step = 0
         self._is_best = False
         self._began = time.monotonic()
@@ -105,6 +110,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         """Ends the training at the end of the epoch that it goes on from, if it is to be finished by then."""
         self._end_if_asked()
         return self.finished_early
+
+    def stops_here(self) -> bool:
+        """Stops the training at the end of the epoch that it goes on from, if it was to stop by then."""
+        self._stop_if_due()
+        return self.stopped
 
     def restored(self, snapshot: Snapshot) -> None:
         """Takes over from a checkpoint that was given back to the model and the callbacks just now."""
@@ -175,20 +185,28 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         found = best(self.history, self._monitor)
         self._is_best = found is not None and found.epoch == epoch + 1
         self._end_if_asked()
-        left = 0.0 if self.finished_early else seconds * (self._epochs - epoch - 1)
+        left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
         log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=self._is_best))
         self._on_epoch(self.history)
 
     def _on_epoch_over(self) -> None:
         """Keeps weights and takes a checkpoint, now that the user's callbacks have seen the epoch."""
-        if self._checkpointer is None:
-            return
-        epoch = len(self.history)
+        if self._checkpointer is not None:
+            self._take_checkpoint(self._checkpointer, len(self.history))
+        self._stop_if_due()  # The checkpoint knows nothing of it: who goes on from there was never stopped.
+
+    def _take_checkpoint(self, checkpointer: Checkpointer, epoch: int) -> None:
         if self._is_best:
-            self._checkpointer.keep_best(epoch)
-        if self._checkpointer.due_after(epoch) or epoch == self._epochs or self.model.stop_training:
-            taken = self._checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
-            self._checkpointer.store(taken.changed(finished_early=self.finished_early))
+            checkpointer.keep_best(epoch)
+        if checkpointer.due_after(epoch) or epoch >= self._stop_after or self.model.stop_training:
+            taken = checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
+            checkpointer.store(taken.changed(finished_early=self.finished_early))
+
+    def _stop_if_due(self) -> None:
+        """Stops after the epoch that has just ended, if that is due, and no callback has ended the training with it."""
+        if self._stop_after <= len(self.history) < self._epochs and not self.model.stop_training:
+            self.stopped = True
+            self.model.stop_training = True
 
     def _ends_after(self, epoch: int) -> int | None:
         """Returns the epoch that is to be the last one, early, if that is asked for.
@@ -197,7 +215,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             epoch: The first that may be.
         """
         after = self._finish.after(max(epoch, self._least))
-        return None if after is None else min(after, self._epochs)
+        return None if after is None else min(after, self._stop_after)
 
     def _end_if_asked(self) -> None:
         """Ends the training after the epoch that has just ended, if that is asked for, and there were more to come.
@@ -233,7 +251,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _seconds_left(self) -> float | None:
         return history.seconds_left(
-            epochs=self._ends_after(len(self.history) + 1) or self._epochs,
+            epochs=self._ends_after(len(self.history) + 1) or self._stop_after,
             finished=len(self.history),
             fraction=self._step / self._steps,
             elapsed=time.monotonic() - self._began,

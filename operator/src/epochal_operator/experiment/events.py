@@ -1,0 +1,77 @@
+"""Which transitions of an Experiment are Events."""
+
+from collections.abc import Iterator
+
+from epochal_api.experiment_status import ExperimentStatus, RankedTrial
+
+from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.reasons import Foreign
+
+MAX_PARAMETERS = 8
+"""Parameters that an Event names."""
+
+
+def events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> list[Event]:
+    """Returns what happened to an Experiment between two statuses.
+
+    Args:
+        metric: The objective's metric.
+        before: Its status so far.
+        after: Its status from now on.
+    """
+    return list(_events(metric, before, after))
+
+
+def rejected(job_name: str, message: str) -> Event:
+    """Returns that the API server refuses a trial, which counts as failed.
+
+    Args:
+        job_name: Name of its TrainingJob.
+        message: What the API server said.
+    """
+    return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
+
+
+def report_failed(uid: str, message: str) -> Event:
+    """Returns that the report is not written.
+
+    Args:
+        uid: The Job that was to write it.
+        message: Why, as far as it is known.
+    """
+    note = f"Its report is not written, and is tried again later; the search goes on. {message}"
+    return _event(Reason.REPORT_FAILED, note, uid)
+
+
+def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> Iterator[Event]:
+    if after.best is not None and (before.best is None or _worth(before.best) != _worth(after.best)):
+        yield _event(Reason.NEW_BEST, _best(metric, after.best), "/".join(_worth(after.best)))
+    generation = str(after.observed_generation)
+    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
+        yield _event(Reason.RESUMED, "It is no longer suspended.", generation)
+    ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
+    if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
+        return
+    if effect(ready.reason).event:
+        note = ready.message
+        if after.best is not None and after.state in {"Complete", "Failed"}:
+            note = f"{note} {_best(metric, after.best)}"
+        yield _event(Reason(ready.reason), note, f"{generation}/{ready.message}")
+
+
+def _worth(best: RankedTrial) -> tuple[str, str]:
+    return str(best.trial), best.value
+
+
+def _best(metric: str, best: RankedTrial) -> str:
+    some = [f"{name} {value}" for name, value in list(best.parameters.items())[:MAX_PARAMETERS]]
+    more = ", …" if len(best.parameters) > MAX_PARAMETERS else ""
+    given = f" with {', '.join(some)}{more}" if some else ""
+    template = " (the template as it is written)" if best.trial == 0 else ""
+    return f"The best is trial {best.trial}{template}, {best.job_name}: {metric} {best.value}{given}."
+
+
+def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
+    return Event(effect(reason).event or "Warning", reason, note, key)

@@ -1,0 +1,155 @@
+"""What is observed of the TrainingJobs of an Experiment, and not in its ledger yet."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from epochal_api.experiment import ExperimentSpec, Objective
+
+from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.resources import place_of
+from epochal_operator.experiment.schedule import ladder
+from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trials import Trial, finite
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.reasons import Reason as TrialReason
+
+METRIC_UNAVAILABLE = "MetricUnavailable"
+"""Why a trial has failed that has told nothing of the objective's metric."""
+
+Jobs = Mapping[tuple[int, int], Object]
+"""TrainingJobs by their trials and rungs."""
+
+
+def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int], Object]:
+    """Returns those TrainingJobs that are an Experiment's own, by trial and rung.
+
+    Args:
+        things: TrainingJobs that bear its name in a label, which is anybody's to write.
+        metadata: The Experiment's metadata.
+    """
+    own = (one for one in things if controller_uid(one) == metadata["uid"])
+    return {place: one for one in own if (place := place_of(one["metadata"]["name"], metadata["name"])) is not None}
+
+
+def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
+    """Returns what the TrainingJobs of an Experiment tell that its ledger does not, in the order in which it happened.
+
+    A ledger that is lost is made anew by it, as far as there are TrainingJobs.
+
+    Args:
+        spec: What is searched.
+        trials: The trials that the ledger tells of.
+        jobs: The TrainingJobs.
+    """
+    by_number = {one.number: one for one in trials}
+    found: list[_Told] = []
+    for (number, rung), job in sorted(jobs.items(), key=lambda pair: pair[0]):
+        trial = by_number.get(number)
+        if trial is None:
+            if (event := _created(number, job)) is None:
+                continue
+            found.append(_Told(_time(job, "creationTimestamp"), number, 0, event))
+            trial = by_number[number] = Trial(number, event.parameters, event.known)
+        if trial.state in {"Running", "Paused"} and rung >= len(trial.rungs):
+            found += _told(spec, trial, rung, jobs)
+    return tuple(one.event for one in sorted(found, key=lambda one: one[:3]))
+
+
+def is_due(event: Event) -> bool:
+    """Returns whether something follows from an event. That a TrainingJob is there may be written with what is next."""
+    return not isinstance(event, Started)
+
+
+class _Told(NamedTuple):
+    """An event, and where it belongs among others.
+
+    Args:
+        time: When it happened, RFC 3339.
+        trial: The trial.
+        order: Its place among those of the trial.
+        event: The event.
+    """
+
+    time: str
+    trial: int
+    order: int
+    event: Event
+
+
+def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_Told]:
+    """Yields what the TrainingJob of a rung tells."""
+    number, job = trial.number, jobs[trial.number, rung]
+    epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
+    if rung >= len(epochs):
+        return
+    created, uid = _time(job, "creationTimestamp"), job["metadata"]["uid"]
+    for passed in range(len(trial.rungs), rung):  # Nobody begins a rung before the one below is complete.
+        if (number, passed) not in jobs:
+            lost = Finished(number, passed, epochs[passed], None, "", 0, ended=False)
+            yield _Told(created, number, 2 * passed + 2, lost)
+    if uid not in trial.uids:
+        yield _Told(created, number, 2 * rung + 1, Started(number, rung, uid))
+    if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
+        yield _Told(_time(job, "completionTime") or created, number, 2 * rung + 2, outcome)
+
+
+def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
+    """Returns how the TrainingJob of a rung has ended, if it has."""
+    status, uid = job.get("status") or {}, job["metadata"]["uid"]
+    if failed := condition_of(job, "Failed"):
+        reason = str(failed.get("reason", ""))
+        if reason == TrialReason.NON_FINITE_LOSS:
+            return Diverged(trial, rung, uid)
+        return Failed(trial, rung, uid, reason)
+    complete = condition_of(job, "Complete")
+    if complete is None:
+        return None
+    value = _value(objective, status)
+    if value is None:
+        return Failed(trial, rung, uid, METRIC_UNAVAILABLE)
+    if finite(value) is None:
+        return Diverged(trial, rung, uid)
+    ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
+    return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), ended)
+
+
+def _value(objective: Objective, status: Object) -> str | None:
+    """Returns the figure that a trial is judged by, if it has told it."""
+    best = status.get("best") or {}
+    if objective.strategy == "Best" and best.get("metric") == objective.metric:
+        return str(best["value"]) if "value" in best else None
+    value = (status.get("metrics") or {}).get(objective.metric)
+    return None if value is None else str(value)
+
+
+def _epoch(status: Object) -> int:
+    epoch = (status.get("progress") or {}).get("epoch")
+    return epoch if type(epoch) is int and epoch > 0 else 0
+
+
+def _seconds(status: Object) -> int:
+    try:
+        start, end = (datetime.fromisoformat(status[name]) for name in ("startTime", "completionTime"))
+        return max(0, round((end - start).total_seconds()))
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+def _time(job: Object, field: str) -> str:
+    return str(job["metadata"].get(field) or (job.get("status") or {}).get(field) or "")
+
+
+def _created(number: int, job: Object) -> Created | None:
+    """Returns that a trial was decided upon, as one of its TrainingJobs bears it."""
+    annotations = job["metadata"].get("annotations") or {}
+    try:
+        parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
+    except (KeyError, ValueError):
+        return None
+    if not isinstance(parameters, dict) or known < 0:
+        return None
+    return Created(number, {name: str(text) for name, text in parameters.items()}, known)

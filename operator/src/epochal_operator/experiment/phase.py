@@ -1,0 +1,150 @@
+"""Where an Experiment is, and why: what its state and its conditions say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment_status import ExperimentState
+
+from epochal_operator.experiment.next import end, stop
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.trials import Trial
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.resource import Object
+
+_FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
+_TRAINED = frozenset({"Running", "Storing"})
+_ENDED = frozenset({"Complete", "Failed"})
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Where an Experiment is.
+
+    Args:
+        state: In one word.
+        cause: Why.
+    """
+
+    state: ExperimentState
+    cause: StatusCause
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be done, unless its spec changes."""
+        return self.state in _ENDED
+
+
+def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
+    """Returns where an Experiment is.
+
+    Args:
+        spec: What is searched.
+        start: When it started, RFC 3339.
+        observed: What is seen of it.
+    """
+    if found := _ending(spec, start, observed):
+        return Phase("Failed" if found.reason in _FAILED else "Complete", found)
+    jobs = [job for one in observed.running if (job := observed.job(one)) is not None]
+    if spec.suspend:
+        if any(state_of(job) != "Suspended" for job in jobs):
+            return Phase("Running", StatusCause(Reason.SUSPENDING, "Its trials stop, since spec.suspend is true."))
+        return Phase("Suspended", StatusCause(Reason.SUSPENDED, "spec.suspend is true."))
+    begun = any(one.rungs for one in observed.trials) or any(state_of(job) in _TRAINED for job in jobs)
+    state: ExperimentState = "Running" if begun else "Queued"
+    return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state))
+
+
+def state_of(job: Object) -> str:
+    """Returns the state of a trial's TrainingJob."""
+    return str((job.get("status") or {}).get("state", "Queued"))
+
+
+def is_trained(job: Object | None) -> bool:
+    """Returns whether a trial's TrainingJob trains now."""
+    return job is not None and state_of(job) in _TRAINED
+
+
+def deadline(spec: ExperimentSpec, start: str | None) -> datetime | None:
+    """Returns when an Experiment has taken too long, if that is ever.
+
+    Args:
+        spec: What is searched.
+        start: When it started, RFC 3339.
+    """
+    if start is None or spec.active_deadline_seconds is None:
+        return None
+    return datetime.fromisoformat(start) + timedelta(seconds=spec.active_deadline_seconds)
+
+
+def _ending(spec: ExperimentSpec, start: str | None, observed: Observed) -> StatusCause | None:
+    """Returns how an Experiment has ended, if it has."""
+    trials = observed.trials
+    if found := end(spec, trials, exhausted=observed.exhausted):
+        return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, trials)))
+    if observed.full and not observed.running:
+        return StatusCause(Reason.LEDGER_FULL, _MESSAGES[Reason.LEDGER_FULL].format(count=len(trials)))
+    if (due := deadline(spec, start)) is not None and observed.now >= due:
+        message = f"It took longer than spec.activeDeadlineSeconds: {spec.active_deadline_seconds}. Raised, it goes on."
+        return StatusCause(Reason.DEADLINE_EXCEEDED, message)
+    return None
+
+
+_MESSAGES: Mapping[Reason, str] = {
+    Reason.COMPLETED: "All {count} trials are done.",
+    Reason.TARGET_REACHED: "A trial has reached spec.objective.target: {target}.",
+    Reason.FINISHED_EARLY: "It has finished after {count} trials, since spec.finish is true.",
+    Reason.SEARCH_EXHAUSTED: "All combinations of spec.parameters are tried: {count} trials.",
+    Reason.LEDGER_FULL: (
+        "There is no room to note more than {count} trials in its annotation epochal.dev/trials. For more, create "
+        "a new Experiment; with spec.warmStartFrom it learns from this one."
+    ),
+    Reason.TOO_MANY_FAILED_TRIALS: (
+        "{failed} trials have failed, more than spec.maxFailedTrials: {most}. The last one, {last}, did for the reason "
+        "{why}. Raised, it goes on."
+    ),
+    Reason.ALL_TRIALS_DIVERGED: (
+        "The loss of all {diverged} trials that have ended is no number, and these are more than spec.maxFailedTrials: "
+        "{most}. Search lower learning rates, or raise it."
+    ),
+}
+
+
+def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]:
+    failed = [one for one in trials if one.state == "Failed"]
+    return {
+        "count": len(trials),
+        "target": spec.objective.target,
+        "failed": len(failed),
+        "diverged": sum(one.state == "Diverged" for one in trials),
+        "most": spec.max_failed_trials,
+        "last": f"trial {failed[-1].number}" if failed else "",
+        "why": failed[-1].reason if failed else "",
+    }
+
+
+def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
+    """Returns what is in the way, of new trials or of all that there are."""
+    if observed.hindered is not None:
+        return observed.hindered
+    if observed.blocked:
+        return observed.blocked[min(observed.blocked)]
+    if jobs and all(condition_of(job, "Ready", "False") for job in jobs):
+        name, why = jobs[0]["metadata"]["name"], condition_of(jobs[0], "Ready", "False") or {}
+        if why.get("reason") not in _PASSES:
+            return StatusCause(Reason.TRIALS_NOT_READY, f"{name}: {why.get('reason')}: {why.get('message', '')}")
+    return None
+
+
+_PASSES = frozenset({"Creating", "Cleanup", "Failing"})
+"""Reasons of a TrainingJob that is not ready just now: each comes through these."""
+
+
+def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:
+    if stop(spec, observed.trials):
+        return StatusCause(Reason.FINISHING, "It makes no new trials. What is trained now ends its rung.")
+    if state == "Queued":
+        return StatusCause(Reason.QUEUED, "Its first trials wait, or are about to be made.")
+    return StatusCause(Reason.RUNNING, "Its trials are trained.")

@@ -1,0 +1,279 @@
+"""What to do about an Experiment: the difference between what should be and what is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.kind import Metadata
+from epochal_api.status import read_status
+
+from epochal_operator.experiment.events import events
+from epochal_operator.experiment.ledger import Event as Told
+from epochal_operator.experiment.next import Next, decide
+from epochal_operator.experiment.observe import is_due
+from epochal_operator.experiment.observed import Observed, Place, Wanted
+from epochal_operator.experiment.phase import Phase, deadline, phase
+from epochal_operator.experiment.reasons import effect
+from epochal_operator.experiment.report import CreateReport, DeleteReport, is_over, report_step
+from epochal_operator.experiment.schedule import Promotion, ladder
+from epochal_operator.experiment.status import is_ended, refused, results_uri, status
+from epochal_operator.experiment.trial_job import training_job
+from epochal_operator.experiment.trials import Trial, best, value
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.resource import Object
+
+
+@dataclass(frozen=True)
+class Append:
+    """Add to the ledger.
+
+    Args:
+        events: What was observed.
+    """
+
+    events: tuple[Told, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Have parameters suggested for new trials, and add these to the ledger.
+
+    Args:
+        trials: Numbers of the new trials.
+        importance: Whether to ask how much each parameter matters, too.
+    """
+
+    trials: tuple[int, ...]
+    importance: bool = False
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create the TrainingJob of a rung.
+
+    Args:
+        place: The trial and the rung.
+        body: The TrainingJob.
+    """
+
+    place: Place
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Suspend:
+    """Suspend a trial's TrainingJob, or have it go on.
+
+    Args:
+        place: The trial and the rung.
+        job: The TrainingJob as seen.
+        suspend: Which of both.
+    """
+
+    place: Place
+    job: Object
+    suspend: bool
+
+
+@dataclass(frozen=True)
+class EmitEvent:
+    """Tell what happened."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
+class ApplyStatus:
+    """Apply the status."""
+
+    status: ExperimentStatus
+
+
+@dataclass(frozen=True)
+class DeleteExperiment:
+    """Delete the Experiment: its time to live is over."""
+
+
+Action = Append | Ask | Create | Suspend | CreateReport | DeleteReport | EmitEvent | ApplyStatus | DeleteExperiment
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        actions: The steps. What follows depends on what comes of them.
+        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
+    """Returns what to do about an Experiment.
+
+    Args:
+        document: The Experiment, as JSON.
+        wanted: What its spec asks for.
+        observed: What is seen of it.
+    """
+    metadata = Metadata.model_validate(document["metadata"])
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    new = (*observed.warm, *observed.news)
+    if any(map(is_due, new)):
+        return Plan((Append(new),))
+    spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
+    now = phase(spec, before.start_time, observed)
+    after = status(metadata, spec, before, now, observed)
+    writes = _writes(spec, before, after)
+    if observed.trials and not (before.trials and before.trials.created):
+        return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
+    step = None if observed.unreported else _report_step(spec, now, observed)
+    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed)
+    if not todo and step is not None and not isinstance(step, float):
+        todo = (step,)
+    if todo or writes:
+        return Plan(todo or writes)
+    left = _time_to_live(spec, before, observed)
+    if left is not None and left <= 0:
+        return Plan((DeleteExperiment(),))
+    times = [step if isinstance(step, float) else None, left, _look_again(spec, before, now, observed)]
+    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+
+
+def refuse(document: Object, message: str, now: datetime) -> Plan:
+    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are.
+
+    Args:
+        document: The Experiment, as JSON.
+        message: What must hold, naming the field.
+        now: The time, with a time zone.
+    """
+    metadata = Metadata.model_validate(document["metadata"])
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    before = read_status(ExperimentStatus, document.get("status"))
+    after = refused(metadata, before, message, now)
+    if after == before:
+        return Plan()
+    return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
+
+
+def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:
+    """Returns what is to be done about TrainingJobs: what is to wait, or to go on, and which are to be made."""
+    spec, waits = wanted.spec, wanted.spec.suspend or now.state == "Failed"
+    steps: list[Action] = []
+    missing: list[Trial] = []
+    for trial in observed.running:
+        place, job = (trial.number, len(trial.rungs)), observed.job(trial)
+        if job is None and place not in observed.blocked:
+            missing.append(trial)
+        elif job is not None and place not in observed.blocked and _is_wrong(job, suspend=waits):
+            steps.append(Suspend(place, job, waits))
+    if waits or now.ended or observed.hindered is not None:
+        return tuple(steps)
+    taken = sum(observed.job(trial) is not None for trial in observed.running)
+    begin = [Promotion(one.number, len(one.rungs)) for one in missing[: max(0, spec.parallelism - taken)]]
+    begin += _next(spec, observed).promote
+    by_number = {one.number: one for one in observed.trials}
+    return (
+        *steps,
+        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin if one not in observed.blocked),
+    )
+
+
+def _next(spec: ExperimentSpec, observed: Observed) -> Next:
+    """Returns what to begin in free slots: a trial in whose way something is takes none."""
+    if observed.full:
+        return Next()
+    taken = sum((one.number, len(one.rungs)) not in observed.blocked for one in observed.running)
+    return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
+
+
+def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:
+    """Returns that the TrainingJob of a rung is to be made."""
+    spec = wanted.spec
+    rungs = ladder(trial.number, spec.schedule, spec.template.spec.training.epochs)
+    body = training_job(
+        document,
+        spec,
+        wanted.space,
+        trial=trial.number,
+        rung=rung,
+        parameters=trial.parameters,
+        known=trial.known,
+        stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
+        continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
+    )
+    return Create((trial.number, rung), body)
+
+
+def _is_wrong(job: Object, *, suspend: bool) -> bool:
+    """Returns whether a trial's TrainingJob waits, or does not, as it should not."""
+    over = condition_of(job, "Complete") or condition_of(job, "Failed")
+    going = job["metadata"].get("deletionTimestamp") is not None
+    return not over and not going and job["spec"].get("suspend", False) is not suspend
+
+
+def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
+    """Returns what is to be asked of the search, if anything."""
+    count = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
+    first = observed.trials[-1].number + 1 if observed.trials else 0
+    importance = _matters(spec, before, now, observed)
+    return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
+
+
+def _matters(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> bool:
+    """Returns whether to ask how much each parameter matters: at each new best, and at the end."""
+    if len(spec.parameters) < 2 or (observed.importance and observed.importance.known == len(observed.events)):  # noqa: PLR2004
+        return False
+    ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
+    if not ranked:
+        return False
+    worth = (ranked[0].number, f"{value(ranked[0]):.10g}")
+    new = before.best is None or (before.best.trial, before.best.value) != worth
+    return new or (now.ended and not is_ended(before))
+
+
+def _report_step(
+    spec: ExperimentSpec, now: Phase, observed: Observed
+) -> Append | CreateReport | DeleteReport | float | None:
+    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
+    return Append(step) if isinstance(step, tuple) else step
+
+
+def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
+    """Returns what to write: Events before the status that they go with."""
+    if after == before:
+        return ()
+    return (*map(EmitEvent, events(spec.objective.metric, before, after)), ApplyStatus(after))
+
+
+def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
+    """Returns the seconds after which to look again at what no event will tell of."""
+    if now.ended:
+        return None
+    causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
+    times = [effect(cause.reason).look_again_seconds for cause in causes]
+    due = deadline(spec, before.start_time)
+    times.append((due - observed.now).total_seconds() if due else None)
+    return min((one for one in times if one is not None), default=None)
+
+
+def _time_to_live(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> float | None:
+    """Returns the seconds that an Experiment that has ended may still stay, or None for ever.
+
+    Its report is written first, unless that has failed.
+    """
+    ttl, end = spec.ttl_seconds_after_finished, before.completion_time
+    if ttl is None or end is None or not is_ended(before):
+        return None
+    if observed.report is not None and not is_over(observed.report):
+        return None
+    return (datetime.fromisoformat(end) + timedelta(seconds=ttl) - observed.now).total_seconds()

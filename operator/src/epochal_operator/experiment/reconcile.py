@@ -1,0 +1,211 @@
+"""Reconcile: read an Experiment and its trials, plan, apply, and again until nothing is left to do."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from epochal_api.experiment import InvalidExperiment, parse
+
+from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances
+from epochal_operator.experiment.check import check
+from epochal_operator.experiment.ledger import Event, Finished, Warm, decode
+from epochal_operator.experiment.observe import jobs_of, observe
+from epochal_operator.experiment.observed import Observed, Wanted
+from epochal_operator.experiment.plan import Action, ApplyStatus, EmitEvent, Plan, plan, refuse
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION, REPORT_JOBS, TRIALS
+from epochal_operator.experiment.search.child import ask as ask_child
+from epochal_operator.experiment.space import InvalidSpace
+from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
+from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.runtime.reader import UNREAD
+from epochal_operator.runtime.resource import Key, Object
+from epochal_operator.runtime.spec_text import whole
+from epochal_operator.trainingjob.pod_template import Installation
+
+ROUNDS = 16
+"""More changes in a row than any Experiment takes; what is left then waits a moment."""
+CONFLICTS = 4
+"""More than may be chance: somebody denies with this code, and the queue waits ever longer."""
+MOMENT = 1.0
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """What an Experiment asks for, or why that cannot be read, by uid and generation."""
+
+    version: tuple[str, int]
+    wanted: Wanted | None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    """A ledger that has been read."""
+
+    text: str
+    events: tuple[Event, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    exhausted: bool = False
+
+
+class Reconciler:
+    """Brings Experiments and their trials to what they should be.
+
+    What it remembers of an Experiment is what it would read again: its spec by generation, and its ledger by its text.
+
+    Args:
+        term: What it works with.
+        installation: Returns what fills in where a spec says nothing.
+        instance: Name of this process, for Events.
+        ask: Asks for suggestions.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        term: Term,
+        installation: Callable[[], Installation],
+        *,
+        instance: str,
+        ask: AskSearch = ask_child,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = term.store
+        self._clock = clock
+        self._applier = Applier(term, installation, ask, instance=instance, clock=clock)
+        self._specs: dict[Key, _Spec] = {}
+        self._ledgers: dict[Key, _Ledger] = {}
+
+    async def run(self) -> None:
+        """Has nothing to do beside."""
+        await asyncio.Event().wait()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Reconciles an Experiment.
+
+        Args:
+            key: Its namespace and name.
+
+        Returns:
+            Seconds after which to do it again, or None.
+
+        Raises:
+            ApiError: If the API server does not do its part.
+        """
+        found, conflicts = Hindrances(), 0
+        for _ in range(ROUNDS):
+            document = self._store.get(EXPERIMENTS, key)
+            if document is None:
+                self._forget(key)
+                return None
+            spec = self._spec(key, document)
+            observed = self._observe(key, document, spec.wanted, found)
+            todo = _plan(document, spec, observed)
+            if not todo.actions:
+                return todo.requeue_after
+            try:
+                await self._applier.apply(document, spec.wanted, observed, todo.actions, found)
+                if self._store.get(EXPERIMENTS, key) is document and all(map(_is_told, todo.actions)):
+                    # Somebody else holds a field of the status that should go: written again, it would stay again.
+                    return todo.requeue_after
+            except (Conflict, NotFound):
+                conflicts += 1
+                if conflicts == CONFLICTS:
+                    raise
+                await self._applier.refresh(key)
+        return MOMENT
+
+    def _spec(self, key: Key, document: Object) -> _Spec:
+        version = (document["metadata"]["uid"], document["metadata"]["generation"])
+        known = self._specs.get(key)
+        if known is None or known.version != version:
+            known = self._specs[key] = _read(version, document)
+        return known
+
+    def _ledger(self, key: Key, document: Object) -> _Ledger:
+        text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
+        known = self._ledgers.get(key)
+        if known is None or known.text != text:
+            events = decode(text)
+            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events))
+        return known
+
+    def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
+        now = self._clock()
+        if wanted is None:
+            return Observed(now)
+        ledger, metadata = self._ledger(key, document), document["metadata"]
+        jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
+        news = observe(wanted.spec, ledger.trials, jobs)
+        warm: tuple[Warm, ...] | str = () if ledger.events else self._warm(key, wanted)
+        hindered = found.hindered
+        if isinstance(warm, str):
+            hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
+        reports = self._store.find(REPORT_JOBS, key).values()
+        return Observed(
+            now,
+            events=ledger.events,
+            size=len(ledger.text),
+            news=news,
+            trials=fold(news, ledger.trials) if news else ledger.trials,
+            jobs=jobs,
+            report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),
+            blocked=dict(found.blocked),
+            hindered=hindered,
+            exhausted=ledger.exhausted,
+            importance=self._applier.importance.get(key),
+            warm=warm,
+            unreported=found.unreported,
+        )
+
+    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | str:
+        """Returns what other Experiments know, or which of them is not there."""
+        known: list[Warm] = []
+        for one in wanted.spec.warm_start_from:
+            other = self._store.get(EXPERIMENTS, Key(key.namespace, one.name))
+            if other is None:
+                return f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
+            known += _finished(
+                one.name, decode((other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, ""))
+            )
+        return tuple(known)
+
+    def _forget(self, key: Key) -> None:
+        for known in (self._specs, self._ledgers, self._applier.importance):
+            known.pop(key, None)
+
+
+def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:
+    if spec.wanted is None:
+        return refuse(document, spec.fault, observed.now)
+    return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
+
+
+def _is_told(action: Action) -> bool:
+    return isinstance(action, EmitEvent | ApplyStatus)
+
+
+def _read(version: tuple[str, int], document: Object) -> _Spec:
+    """Reads what an Experiment asks for."""
+    if fault := document.get(UNREAD):
+        return _Spec(version, None, str(fault))
+    given = whole(document)
+    try:
+        spec = parse(given).spec
+        return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
+    except (InvalidExperiment, InvalidSpace) as error:
+        return _Spec(version, None, str(error))
+
+
+def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:
+    """Returns what an Experiment's ledger knows of its trials that have finished a rung."""
+    last = {(one.trial, one.rung): one.value for one in events if isinstance(one, Finished)}
+    return [
+        Warm(name, one.number, dict(one.parameters), text, one.epoch)
+        for one in fold(events)
+        if one.rungs and finite(text := last.get((one.number, len(one.rungs) - 1)) or "") is not None
+    ]

@@ -1,0 +1,125 @@
+"""When an Experiment's report is written, and whose checkpoints are given up for it.
+
+A Job writes it, at most one a minute: after each new best, and at the end. It also deletes what the ledger gives up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from epochal_api.experiment import ExperimentSpec
+
+from epochal_operator.experiment.ledger import Dropped, Event, Finished
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
+from epochal_operator.experiment.trials import Trial, best
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.resource import Object
+
+EVERY = timedelta(seconds=60)
+"""Between two reports."""
+RETRY = timedelta(minutes=10)
+"""After one that has failed."""
+
+
+@dataclass(frozen=True)
+class CreateReport:
+    """Create the Job that writes the report.
+
+    Args:
+        known: Events of the ledger that it knows.
+    """
+
+    known: int
+
+
+@dataclass(frozen=True)
+class DeleteReport:
+    """Delete the Job of the report before.
+
+    Args:
+        job: The Job as seen.
+    """
+
+    job: Object
+
+
+def report_step(
+    spec: ExperimentSpec, observed: Observed, *, ended: bool, complete: bool
+) -> CreateReport | DeleteReport | tuple[Dropped, ...] | float | None:
+    """Returns what is to be done about the report next.
+
+    Args:
+        spec: What is searched.
+        observed: What is seen of the Experiment.
+        ended: Whether the search is over.
+        complete: Whether it has ended well: then nobody is promoted any more.
+
+    Returns:
+        A step; or whose checkpoints are given up first; or the seconds until there is something to be done.
+    """
+    if not is_due(spec, observed, ended=ended):
+        return None
+    job = observed.report
+    if job is None:
+        return given_up(spec, observed.trials, complete=complete) or CreateReport(len(observed.events))
+    if not is_over(job):
+        return None
+    pause = RETRY if has_failed(job) else EVERY
+    left = (datetime.fromisoformat(job["metadata"]["creationTimestamp"]) + pause - observed.now).total_seconds()
+    return left if left > 0 else DeleteReport(job)
+
+
+def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool) -> bool:
+    """Returns whether the report of before lacks something that is to be reported.
+
+    Args:
+        spec: What is searched.
+        observed: What is seen of the Experiment.
+        ended: Whether the search is over.
+    """
+    known = _known(observed.report)
+    ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
+    if not ranked:
+        return False
+    failed = observed.report is not None and has_failed(observed.report)
+    return failed or (known < len(observed.events) if ended else _is_new(ranked[0], observed.events[known:]))
+
+
+def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
+    """Returns the trials whose checkpoints nobody needs any more, and that nobody has said so of.
+
+    Args:
+        spec: What is searched.
+        trials: The trials.
+        complete: Whether nobody is promoted any more.
+    """
+    if spec.retain == "All":
+        return ()
+    kept = {one.number for one in best(trials, maximize=spec.objective.goal == "Maximize")[:1]}
+    useless = {"Complete", "Failed", "Diverged", *(["Paused"] if complete else [])}
+    return tuple(
+        Dropped(one.number) for one in trials if one.state in useless and not one.dropped and one.number not in kept
+    )
+
+
+def is_over(job: Object) -> bool:
+    """Returns whether a Job has ended."""
+    return condition_of(job, "Complete") is not None or has_failed(job)
+
+
+def has_failed(job: Object) -> bool:
+    """Returns whether a Job has failed."""
+    return condition_of(job, "Failed") is not None
+
+
+def _known(job: Object | None) -> int:
+    """Returns how many events of the ledger a report knows."""
+    text = str((job["metadata"].get("annotations") or {}).get(KNOWN_ANNOTATION, "0")) if job is not None else "0"
+    return int(text) if text.isdecimal() else 0
+
+
+def _is_new(trial: Trial, events: Sequence[Event]) -> bool:
+    """Returns whether a trial has become what it is by some events."""
+    last = len(trial.rungs) - 1
+    return any(isinstance(one, Finished) and (one.trial, one.rung) == (trial.number, last) for one in events)

@@ -1,0 +1,63 @@
+"""What the store keeps of an Experiment, its trials and the Job that writes its report."""
+
+from collections.abc import Iterable
+
+from epochal_api.experiment import KIND
+
+from epochal_operator.experiment.resources import LEDGER_ANNOTATION
+from epochal_operator.experiment.trial_job import (
+    EXPERIMENT_LABEL,
+    EXPERIMENT_UID_LABEL,
+    KNOWN_ANNOTATION,
+    PARAMETERS_ANNOTATION,
+    RUNG_LABEL,
+    TRIAL_LABEL,
+)
+from epochal_operator.runtime import metadata
+from epochal_operator.runtime.metadata import some
+from epochal_operator.runtime.reader import UNREAD
+from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.spec_text import packed
+
+MAX_LEDGER = 256 * 1024
+"""Bytes of all annotations of an object."""
+MAX_PARAMETERS = 16 * 1024
+"""Bytes of a trial's parameters: more than any has."""
+_LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
+_TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
+
+
+def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
+    """Returns what is kept of an Experiment; see `spec_text.whole`.
+
+    Args:
+        thing: The Experiment.
+        labels: Labels that are kept however many it bears.
+    """
+    outline = metadata.kept(thing["metadata"], labels=labels)
+    outline["annotations"] = _texts(thing, {LEDGER_ANNOTATION: MAX_LEDGER})
+    kept = some(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
+    return kept | packed(thing["spec"])
+
+
+def trial(thing: Object) -> Object:
+    """Returns what Experiments need of a TrainingJob: nothing, unless it is a trial of one."""
+    labels = thing["metadata"].get("labels") or {}
+    outline = metadata.kept(thing["metadata"], labels=_LABELS, owner=KIND)
+    if EXPERIMENT_LABEL not in labels:
+        return {"metadata": outline}
+    outline["annotations"] = _texts(thing, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
+    status = some(thing.get("status") or {}, _TRIAL_STATUS)
+    return {"metadata": outline, "spec": {"suspend": thing["spec"].get("suspend") is True}, "status": status}
+
+
+def report_job(thing: Object) -> Object:
+    """Returns what is kept of the Job that writes a report."""
+    outline = metadata.kept(thing["metadata"], labels=[EXPERIMENT_LABEL], annotations=[KNOWN_ANNOTATION], owner=KIND)
+    return {"metadata": outline, "spec": {}, "status": thing.get("status") or {}}
+
+
+def _texts(thing: Object, most: dict[str, int]) -> dict[str, str]:
+    """Returns annotations; none that is longer than it can be, of which a part is worth nothing."""
+    found = some(thing["metadata"].get("annotations") or {}, most)
+    return {name: text for name, text in found.items() if len(text) <= most[name]}
