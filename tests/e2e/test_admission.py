@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.kubectl import Refused, wait
+from tests.kit.jobs import DIGITS, Namespace, digits, search
+from tests.kit.kubectl import Refused, get, wait
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ from tests.kit.kubectl import Refused, wait
         ({"data__train": {"object": "../secret"}}, "must be relative and hold no '..' segment"),
         ({"data__train": {"object": "txt.\u202eexe"}}, "spec.data.train.object"),
         ({"storage__endpoint": "http://minio\u202e:9000"}, "must be http://HOST[:PORT]"),
+        ({"data__train": {"object": "s3://demo-data/digits.npz"}}, "must be what follows s3://BUCKET/, since bucket"),
+        ({"data__bucket": "s3://demo-data"}, "must be the name of a bucket alone: lower-case letters, digits,"),
         ({"data__bucket": "No_Bucket"}, "spec.data.bucket"),
         ({"storage__endpoint": "minio:9000"}, "must be http://HOST[:PORT] or https://HOST[:PORT], without a path"),
         ({"network__layers": []}, "spec.network.layers"),
@@ -57,6 +59,25 @@ def test_a_network_that_is_no_graph_fails_without_a_pod(namespace: Namespace) ->
     assert failed["reason"] == "InvalidSpec"
     assert "layers[1] (Dense): inputs name 'nobody'" in failed["message"]
     assert namespace.pods("no-graph") == []
+
+
+def test_a_limit_whose_unit_was_forgotten_fails_without_a_pod(namespace: Namespace) -> None:
+    namespace.apply(digits("no-unit", resources={"limits": {"memory": "700"}}))
+    assert namespace.finish("no-unit", seconds=20)["state"] == "Failed"
+    failed = namespace.condition("Failed", "no-unit")
+    assert failed["reason"] == "InvalidSpec"
+    assert "spec.resources.limits: memory must be at least 282Mi" in failed["message"]
+    assert "found '700'; did you forget the unit, such as Mi or Gi?" in failed["message"]
+    assert namespace.pods("no-unit") == []
+
+
+def test_a_resource_that_there_is_not_is_told_in_the_fields_of_the_spec(namespace: Namespace) -> None:
+    namespace.apply(digits("bare-gpu", resources={"limits": {"gpu": 1}}))
+    wait("the refusal", lambda: namespace.condition("Ready", "bare-gpu").get("reason") == "JobRejected", seconds=20)
+    message = namespace.condition("Ready", "bare-gpu")["message"]
+    assert "spec.resources.limits[gpu]: " in message
+    assert "spec.template" not in message
+    assert message.endswith("Did you mean nvidia.com/gpu, in spec.resources.limits?")
 
 
 def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> None:
@@ -107,3 +128,65 @@ def test_an_argument_exchanged_for_another_is_a_change_too(namespace: Namespace)
 )
 def test_what_does_not_touch_the_training_can(namespace: Namespace, change: dict[str, Any]) -> None:
     namespace.patch(change, "started")
+
+
+RATE: dict[str, Any] = {"name": "rate", "paths": ["training.optimizer.learning_rate"]}
+FREE = {**RATE, "float": {"min": "1e-4", "max": "1e-1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "changes", "message"),
+    [
+        ("a" * 49, {}, {}, "metadata.name must be a DNS label of at most 48 characters"),
+        ("wrong", {}, {"search": {"method": "TPE"}}, "parameters must name at least one, unless search.method is None"),
+        ("wrong", {}, {"parameters": [RATE]}, "give exactly one of float, int and values"),
+        ("wrong", {}, {"parameters": [FREE, FREE]}, "spec.parameters[1]: Duplicate value"),
+        ("wrong", {}, {"parameters": [FREE | {"paths": ["results.bucket"]}]}, "must lead to a field of the template's"),
+        ("wrong", {}, {"parameters": [FREE | {"float": {"min": 0.5, "max": 1}}]}, "must be of type integer,string"),
+        ("wrong", {}, {"parameters": [FREE | {"float": {"min": "2", "max": 1}}]}, "min must be at most max"),
+        ("wrong", {"suspend": True}, {}, "spec.suspend must not be true here"),
+        ("wrong", {"training__stopAfterEpoch": 2}, {}, "stopAfterEpoch must be one of epochs"),
+        ("wrong", {"workers": 2}, {}, 'unknown field "spec.template.spec.workers"'),
+    ],
+)
+def test_a_search_is_refused(
+    namespace: Namespace, name: str, template: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        namespace.apply(search(name, template, **changes))
+    assert message in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def _searched(namespace: Namespace) -> None:
+    namespace.apply(search("searched", {"training__epochs": 1000}))
+
+    def created() -> int:
+        status = get("experiment", "searched", namespace=namespace.name).get("status", {})
+        return int(status.get("trials", {}).get("created", 0))
+
+    wait("a trial", created, seconds=60)
+
+
+@pytest.mark.usefixtures("_searched")
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("spec.template", {"template": {"spec": {"training": {"epochs": 3}}}}),
+        ("spec.template", {"template": {"spec": {"training": {"optimizer": {"name": "Adam", "beta_1": 0.8}}}}}),
+        ("spec.objective", {"objective": {"metric": "loss"}}),
+        ("spec.retain", {"retain": "All"}),
+    ],
+)
+def test_what_is_searched_cannot_change_once_a_trial_exists(
+    namespace: Namespace, field: str, change: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused, match=f"{field} cannot change once a trial exists") as refused:
+        namespace.patch(change, "searched", kind="exp")
+    assert "What still can: spec.parallelism, spec.maxTrials," in str(refused.value)
+
+
+@pytest.mark.usefixtures("_searched")
+@pytest.mark.parametrize("change", [{"maxTrials": 30, "parallelism": 2}, {"ttlSecondsAfterFinished": 1000}])
+def test_what_does_not_touch_what_is_searched_can(namespace: Namespace, change: dict[str, Any]) -> None:
+    namespace.patch(change, "searched", kind="exp")

@@ -64,10 +64,18 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
     sent = json.loads(template["annotations"]["epochal.dev/job"])
     assert sent["spec"]["training"]["continueFrom"] == {"uri": uri}
 
+    source = {"training__epochs": PATIENCE + 3, "training__continueFrom": {"name": "first"}}
+    namespace.apply(digits("third", **source, resources__limits={"nvidia.com/gpu": 5, "memory": "3Gi"}))
+    wait_reason(namespace, "third", "Unschedulable", seconds=20)
+
     uid = get("job", "second", namespace=namespace.name)["metadata"]["uid"]
     kubectl("delete", "tj", "first", "--namespace", namespace.name)
     assert epochs_of(namespace, "second", 2 * PATIENCE + 1)["jobName"] == "second"
     assert get("job", "second", namespace=namespace.name)["metadata"]["uid"] == uid
+
+    # One that is corrected only now goes on from the same results, though nobody of that name is there any more.
+    namespace.patch({"resources": {"limits": {"nvidia.com/gpu": None, "memory": "3Gi"}}}, "third")
+    assert namespace.complete("third")["continuedFrom"] == {"name": "first", "uri": uri}
 
 
 def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:

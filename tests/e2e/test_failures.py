@@ -28,7 +28,9 @@ def _bad_data(store: Minio, namespace: Namespace) -> None:
     store.put_object(BAD, "out-of-range.npz", io.BytesIO(content), len(content))
     keys = {"accessKey": "epochal-root", "secretKey": "not-the-secret"}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong-credentials"}, "stringData": keys}
-    apply(secret, namespace=namespace.name)
+    default = {"type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"memory": "64Mi"}}
+    limits = {"kind": "LimitRange", "apiVersion": "v1", "metadata": {"name": "small"}, "spec": {"limits": [default]}}
+    apply(secret, limits, namespace=namespace.name)
 
 
 WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
@@ -49,9 +51,9 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         ["out-of-range.npz", "10 at [5]", "from 0 to 9"],
     ),
     "too-little-memory": (
-        {"resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
-        "OutOfMemory",
-        ["64 MiB", "spec.resources.limits.memory must be more"],
+        {"resources": {"requests": {"cpu": "100m"}}},
+        "MemoryLimitTooLow",
+        ["64 MiB", "The limit is a default of the namespace, a LimitRange, since the spec names none."],
     ),
     "wrong-credentials": (
         {"storage__secretRef": {"name": "wrong-credentials"}},
@@ -99,6 +101,7 @@ def test_a_missing_secret_is_named_and_the_job_starts_once_it_is_there(namespace
     assert namespace.status("no-secret")["state"] == "Starting"
     ready = namespace.condition("Ready", "no-secret")
     assert (ready["status"], ready["reason"]) == ("False", "CreateContainerConfigError")
+    assert "spec.storage.secretRef: the Secret later must exist" in ready["message"]
     wide = kubectl("get", "tj", "no-secret", "--namespace", namespace.name, "--output", "wide")
     assert "REASON" in wide
     assert "CreateContainerConfigError" in wide

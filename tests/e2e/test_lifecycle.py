@@ -1,5 +1,6 @@
 """Suspend and resume, deletion, deadlines, time to live, GPUs."""
 
+import time
 from typing import Any
 
 from tests.kit.jobs import Namespace, digits
@@ -25,6 +26,16 @@ def test_suspend_frees_the_pod_and_resume_finishes_the_job(namespace: Namespace)
     status = namespace.complete("pause")
     assert status["progress"]["epoch"] == 60
     assert namespace.condition("Suspended", "pause")["status"] == "False"
+
+
+def test_one_that_is_suspended_as_its_container_begins_does_not_train_on(namespace: Namespace) -> None:
+    """Three moments: one of them mostly comes before Python can take a signal."""
+    for tenths in (3, 4, 5):
+        name = f"at-once-{tenths}"
+        namespace.apply(digits(name, **LONG))
+        time.sleep(tenths / 10)
+        namespace.patch({"suspend": True}, name)
+        namespace.wait_state("Suspended", name=name, seconds=60)
 
 
 def test_a_job_born_suspended_has_no_pod_until_it_is_resumed(namespace: Namespace) -> None:
@@ -97,7 +108,7 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
     assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
     assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
 
-    # It is corrected in place, twice: the second mistake is found by the node.
+    # It is corrected in place, twice: the second mistake is found by the node, whose pod is gone by then.
     limits = {"nvidia.com/gpu": None, "memory": "3Gi"}
     namespace.patch({"image": "localhost/no-such-image:1", "resources": {"limits": limits}}, "five-gpus")
     wait(
@@ -105,8 +116,11 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
         lambda: "no-such-image" in namespace.condition("Ready", "five-gpus").get("message", ""),
         seconds=60,
     )
+    namespace.patch({"suspend": True}, "five-gpus")
+    namespace.wait_state("Suspended", name="five-gpus", seconds=60)
+    wait("its pod to be gone", lambda: left(namespace, "pods", "five-gpus") == [], seconds=60)
     assert "startTime" not in namespace.status("five-gpus")
-    namespace.patch({"image": None}, "five-gpus")
+    namespace.patch({"image": None, "suspend": False}, "five-gpus")
     namespace.complete("five-gpus")
     assert [event["reason"] for event in namespace.events("five-gpus")].count("SpecChanged") == 2
     assert namespace.condition("SpecApplied", "five-gpus") == {}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.kit import operator
-from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import get, wait
+from tests.kit.jobs import Namespace, digits, search
+from tests.kit.kubectl import get, kubectl, wait
 from tests.kit.prometheus import ask, prometheus, query
 
 FILES = Path(__file__).resolve().parents[2] / "charts/epochal/files"
@@ -34,6 +34,10 @@ def condition(kind: str, status: str = "True") -> str:
     return f'epochal_trainingjob_condition{{condition="{kind}", status="{status}", {JOB}}}'
 
 
+def trials(of: str) -> str:
+    return f'epochal_experiment_trials{{state="{of}", {JOB}}}'
+
+
 COMPLETION = f"epochal_trainingjob_completion_time_seconds{{{JOB}}}"
 SERIES: dict[str, dict[str, str]] = {
     "EpochalTrainingJobCrashed": {reason("Crashed", "Crash"): "1x600", COMPLETION: "0x600"},
@@ -49,6 +53,12 @@ SERIES: dict[str, dict[str, str]] = {
     },
     "EpochalTrainingJobRestarts": {f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x580"},
     "EpochalTrainingJobQueued": {state("Queued"): "1x70 _x530", reason("Unschedulable"): "1x70 _x530"},
+    "EpochalExperimentTrialsFail": {
+        trials("failed"): "0x5 2x595",
+        trials("diverged"): "0x5 1x595",
+        trials("running"): "2x600",
+        f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x600",
+    },
     "EpochalOperatorDown": {"epochal_leader": "1x10 0x50 1x540"},
     "EpochalReconcileErrors": {'epochal_reconcile_total{result="error"}': "0+60x60 3600x540"},
     "EpochalQueueSlow": {
@@ -98,7 +108,7 @@ def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path:
     told = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
     if alert == "EpochalTrainingJobCrashed":
         del told[0]  # told at once
-    team = ', label_team="vision"' if alert.startswith("EpochalTrainingJob") else ""
+    team = ', label_team="vision"' if alert.startswith(("EpochalTrainingJob", "EpochalExperiment")) else ""
     check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
 
 
@@ -135,9 +145,50 @@ def test_a_job_that_waits_for_its_next_try_is_not_stuck(tmp_path: Path) -> None:
     check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
+QUEUED, SILENT = {state("Queued"): "1x720"}, {state("Running"): "1x720"}
+FAILS_AFTER_RESTARTS = {
+    f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x700",
+    state("Starting"): "1x20 _x700",
+    reason("Restarting"): "1x20 _x700",
+    state("Failed"): "_x21 1x699",
+    reason("Crashed", "Crash"): "_x21 1x699",
+    COMPLETION: "_x21 1260x699",
+}
+ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
+    "an hour without a node": (QUEUED | {reason("Unschedulable"): "1x720"}, {55: 0, 65: 1}),
+    "an hour in a queue": (QUEUED | {reason("WaitingForAdmission"): "1x720"}, {55: 0, 65: 1}),
+    "another one that trains for long": (QUEUED | {reason("ContinueFromUnfinished"): "1x720"}, {55: 0, 65: 0, 600: 0}),
+    "a Job that others stop": (QUEUED | {reason("FieldConflict", "Cluster"): "1x720"}, {10: 1, 65: 1}),
+    "a node that is lost": (SILENT | {reason("NodeLost", "Cluster"): "1x720"}, {10: 1, 40: 1}),
+    "crashes until it fails": (FAILS_AFTER_RESTARTS, {15: 1, 25: 1, 70: 1, 600: 0}),
+}
+"""What is told by one alert at most: series by the minute, and alerts by the minute."""
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
+    series, told = ALONE[what]
+    check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {trials("running"): "4x600"},
+        {'epochal_experiment_best_value{metric="val_loss", namespace="vision", name="mnist"}': "0.5x600"},
+    ],
+)
+def test_a_search_is_no_alert_whose_trials_may_still_end_well_or_of_which_one_has(
+    more: dict[str, str], tmp_path: Path
+) -> None:
+    series = {trials("failed"): "3x600", trials("running"): "0x600"} | more
+    check(series, {10: 0, 10 * HOUR: 0}, 'alertname="EpochalExperimentTrialsFail"', tmp_path)
+
+
 @pytest.fixture(scope="module")
 def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     namespace.apply(digits())
+    namespace.apply(search("search"))
     namespace.apply(digits("mistaken", data__train={"object": "missing.npz"}))
     namespace.apply(digits("crashes", backoffLimit=0, training__epochs=100_000, training__callbacks=[]))
     with prometheus(tmp_path_factory.mktemp("prometheus"), [ALERTS]):
@@ -147,6 +198,15 @@ def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) 
         for name in ("crashes", "mistaken"):
             assert namespace.finish(name)["state"] == "Failed"
         namespace.complete()
+        kubectl(
+            "wait",
+            "--for=condition=Complete",
+            "--timeout=180s",
+            "exp/search",
+            "--namespace",
+            namespace.name,
+            timeout=190,
+        )
         yield
 
 

@@ -11,7 +11,7 @@ from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.pod_template import Installation
 
 from tests.kit import operator
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import Namespace, digits, search
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
@@ -244,3 +244,66 @@ def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> No
 def test_others_are_not_held_by_it(namespace: Namespace, job: Object) -> None:
     body = spoiled(job, lambda changed: changed["metadata"].pop("ownerReferences"))
     kubectl("create", "--filename", "-", "--namespace", namespace.name, "--dry-run=server", stdin=json.dumps(body))
+
+
+OF_EXPERIMENTS = DENIED.replace("epochal-operator", "epochal-operator-experiments")
+
+
+@pytest.fixture(scope="module")
+def searching(namespace: Namespace) -> Object:
+    """An Experiment that waits."""
+    namespace.apply(search("searching", suspend=True))
+    return get("experiment", "searching", namespace=namespace.name)
+
+
+def trial(experiment: Object, name: str = "searching-9-r0", **changes: Any) -> Object:
+    """Returns a trial of an Experiment, with changes of its metadata."""
+    owner = {key: experiment[key] for key in ("apiVersion", "kind")}
+    owner |= {key: experiment["metadata"][key] for key in ("name", "uid")}
+    labels = {"epochal.dev/experiment": experiment["metadata"]["name"]}
+    made = digits(name, suspend=True)
+    made["metadata"] |= {"labels": labels, "ownerReferences": [owner | {"controller": True}]} | changes
+    return made
+
+
+def test_its_trials_pass(namespace: Namespace, searching: Object) -> None:
+    create(namespace, trial(searching))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("searching-9-r0", {"ownerReferences": []}),
+        ("searching-9-r0", {"labels": {}}),
+        ("searching-9-r0", {"labels": {"epochal.dev/experiment": "other"}}),
+        ("other", {}),
+    ],
+)
+def test_it_makes_no_other_trainingjobs(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
+    with pytest.raises(Refused) as refused:
+        create(namespace, trial(searching, name, **changes))
+    assert f"{OF_EXPERIMENTS}metadata.ownerReferences: must name the Experiment" in str(refused.value)
+
+
+def test_it_changes_of_trials_whether_they_are_suspended(namespace: Namespace, searching: Object) -> None:
+    apply(trial(searching, "searching-8-r0"), digits("alone", suspend=True), namespace=namespace.name)
+    patch = ["--type=merge", "--patch"]
+    write(namespace, "patch", "tj", "searching-8-r0", *patch, '{"spec": {"suspend": false}}')
+    with pytest.raises(Refused, match=r"spec: must stay as it is, but for spec\.suspend"):
+        write(namespace, "patch", "tj", "searching-8-r0", *patch, '{"spec": {"backoffLimit": 9}}')
+    with pytest.raises(Refused, match=r"metadata\.ownerReferences: must name the Experiment"):
+        write(namespace, "patch", "tj", "alone", *patch, '{"spec": {"suspend": false}}')
+
+
+@pytest.mark.usefixtures("searching")
+def test_it_changes_of_experiments_its_own_annotations(namespace: Namespace) -> None:
+    patch = ["patch", "exp", "searching", "--type=merge", "--patch"]
+    write(namespace, *patch, '{"metadata": {"annotations": {"epochal.dev/trials": "none"}}}')
+    for change, place in (
+        ({"spec": {"suspend": False}}, "spec, metadata.labels, metadata.finalizers"),
+        ({"metadata": {"labels": {"team": "vision"}}}, "spec, metadata.labels, metadata.finalizers"),
+        ({"metadata": {"annotations": {"team": "vision"}}}, "metadata.annotations"),
+    ):
+        with pytest.raises(Refused) as refused:
+            write(namespace, *patch, json.dumps(change))
+        assert f"{OF_EXPERIMENTS}{place}: must stay as they are" in str(refused.value)

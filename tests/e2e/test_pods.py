@@ -48,6 +48,26 @@ def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace
     namespace.patch({"suspend": True}, "paused")
 
 
+def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: Namespace) -> None:
+    namespace.apply(digits("misnamed", image="localhost/Upper:1"))
+    namespace.apply(digits("unplaced", scheduling__nodeSelector={"no": "such"}))
+    namespace.apply(digits("unranked", scheduling__priorityClassName="no-such"))
+    expected = {
+        "misnamed": ("InvalidImageName", "spec.image: must be a name such as"),
+        "unplaced": ("Unschedulable", "without the labels that spec.scheduling.nodeSelector"),
+        "unranked": ("PodRefused", "spec.scheduling.priorityClassName: must be a PriorityClass"),
+    }
+
+    def told() -> dict[str, str]:
+        return {name: namespace.condition("Ready", name).get("reason", "") for name in expected}
+
+    wait("the reasons", lambda: told() == {name: reason for name, (reason, _) in expected.items()}, seconds=90)
+    for name, (_, words) in expected.items():
+        assert words in namespace.condition("Ready", name)["message"]
+    assert namespace.condition("Stalled", "misnamed")["status"] == "True"
+    kubectl("delete", "tj", *expected, "--namespace", namespace.name)
+
+
 def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> None:
     namespace.apply(digits("imageless", image="localhost/no-such-image:1"))
     wait(

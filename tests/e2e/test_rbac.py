@@ -18,7 +18,7 @@ from epochal_api.pod import progress_path
 from tests.kit import apiserver, buckets, tokens
 from tests.kit.apiserver import MERGE
 from tests.kit.fleet import FINISHED
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import Namespace, digits, search
 from tests.kit.kubectl import Object, apply, items, kubectl, wait
 from tests.kit.process import PORTS, Process, installed_kept_out, token
 from tests.kit.proxy import Call, Proxy
@@ -97,6 +97,20 @@ class World:
         wait(f"the Job of {name}", lambda: self._namespace.status(name).get("jobName"), seconds=SECONDS)
         return name
 
+    def search(self, **changes: Any) -> str:
+        """Applies an Experiment of a new name, whose trial no node takes, and returns that."""
+        self._count += 1
+        name = f"search-{self._count}"
+        self._namespace.apply(search(name, NOWHERE, **changes))
+        return name
+
+    def suspend_trial(self) -> None:
+        """Suspends an Experiment that has a trial."""
+        name = self.search()
+        label = f"epochal.dev/experiment={name}"
+        wait("a trial", lambda: items("trainingjobs", namespace=self._namespace.name, selector=label), seconds=SECONDS)
+        self._namespace.patch({"suspend": True}, name, kind="exp")
+
     def restart(self) -> None:
         """Ends the operator and starts it again."""
         self.process.stop()
@@ -165,10 +179,22 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("trainingjobs.epochal.dev", "get"): (World.job, None),
     Right("trainingjobs.epochal.dev", "list"): (World.restart, None),
     Right("trainingjobs.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("trainingjobs.epochal.dev", "create"): (World.search, None),
+    Right("trainingjobs.epochal.dev", "patch"): (World.suspend_trial, None),
     Right("trainingjobs.epochal.dev", "delete"): (World.expire, None),
     Right("trainingjobs/status.epochal.dev", "patch"): (World.job, None),
     # Checked by admission: what is refused is the Job that may block the deletion of its TrainingJob.
     Right("trainingjobs/finalizers.epochal.dev", "update"): (World.job, Right("jobs.batch", "create")),
+    Right("experiments.epochal.dev", "get"): (World.search, None),
+    Right("experiments.epochal.dev", "list"): (World.restart, None),
+    Right("experiments.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("experiments.epochal.dev", "patch"): (World.search, None),
+    Right("experiments.epochal.dev", "delete"): (
+        lambda world: world.search(finish=True, ttlSecondsAfterFinished=0),
+        None,
+    ),
+    Right("experiments/status.epochal.dev", "patch"): (World.search, None),
+    Right("experiments/finalizers.epochal.dev", "update"): (World.search, Right("trainingjobs.epochal.dev", "create")),
     Right("jobs.batch", "get"): (World.take_name, None),
     Right("jobs.batch", "list"): (World.restart, None),
     Right("jobs.batch", "watch"): (lambda world: world.proxy.cut_watches(), None),

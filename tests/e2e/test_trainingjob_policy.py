@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.kit.jobs import Namespace, digits
+from tests.kit.jobs import Namespace, digits, search
 from tests.kit.kubectl import Refused, apply, kubectl, wait
 
 CHART = Path(__file__).parents[2] / "charts" / "epochal"
@@ -92,6 +92,12 @@ def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str,
     with pytest.raises(Refused) as refused:
         namespace.apply(digits(**(TLS | changes)))
     assert message in str(refused.value)
+
+
+def test_a_template_may_name_no_more(namespace: Namespace) -> None:
+    with pytest.raises(Refused) as refused:
+        namespace.apply(search("named", {"image": "docker.io/other", "storage__endpoint": TLS["storage__endpoint"]}))
+    assert "spec.template.spec.image: must be one that is allowed here" in str(refused.value)
 
 
 @pytest.mark.parametrize(

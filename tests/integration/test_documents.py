@@ -85,15 +85,17 @@ def test_a_log_is_read(service: Service, trained: Path, tmp_path: Path) -> None:
     assert printed.strip() == "Epoch 1/8"
 
 
-def test_arrays_and_folders_of_images_become_npz(tmp_path: Path) -> None:
+def test_arrays_tables_and_folders_of_images_become_npz(tmp_path: Path) -> None:
     for name in ("cats", "dogs"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(3):
             Image.new("RGB", (40, 50), (number, 0, 0)).save(tmp_path / "pictures" / name / f"{number}.png")
-    _, printed = run(blocks(DATA, "python", under="Arrays to npz"), tmp_path, timeout=SECONDS)
+    (tmp_path / "flowers.csv").write_text("length,width,class\n5.5,2.25,0\n6.5,3,2\n")
+    *_, printed = run(blocks(DATA, "python", under="Arrays to npz"), tmp_path, timeout=SECONDS)
     assert "['cats', 'dogs']" in printed
 
-    iris, pictures = (np.load(tmp_path / f"{name}.npz") for name in ("iris", "pictures"))
+    iris, flowers, pictures = (np.load(tmp_path / f"{name}.npz") for name in ("iris", "flowers", "pictures"))
+    assert (flowers["x"].tolist(), flowers["y"].tolist()) == ([[5.5, 2.25], [6.5, 3.0]], [0, 2])
     for role in ("train", "test"):
         features, labels, _ = choose(iris, role, "iris.npz")
         assert features.endswith(role)

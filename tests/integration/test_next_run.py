@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -257,6 +258,43 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
     assert "epoch 1 was its best one, and the weights of that were not kept" in capsys.readouterr().out
+
+
+def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it once the trainer was killed and goes on."""
+    assert train_job(folder, epochs=2, monitor=WORST) == 0
+    again = {"uri": "s3://results/lab/tiny/1/"}
+
+    def kill(_: Any, epoch: int, logs: Any = None) -> None:
+        del logs
+        if epoch == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", kill)
+        assert train_job(folder, "2", epochs=5, monitor=WORST, callbacks=[NEVER_BETTER], continueFrom=again) == 143
+    assert train_job(folder, "2", epochs=5, monitor=WORST, callbacks=[NEVER_BETTER], continueFrom=again) == 0
+    log = (results(folder, "2") / "training.log").read_text().splitlines()
+    assert "; best.keras holds epoch 3, the best of epochs 3-5 (loss " in log[-1]
+    assert re.search(r"; epoch 1 of the training before \(loss [0-9.]+\) was better: .*/lab/tiny/1/?$", log[-1])
+    (line,) = (line for line in log if "Epoch 3/5" in line)
+    assert "best since epoch 3" in line
+
+
+def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = {"name": "SGD", "learning_rate": 0}
+    fields: dict[str, Any] = {"metrics": ["accuracy"], "monitor": {"metric": "accuracy"}}
+    assert train_job(folder, epochs=3, optimizer=still, **fields) == 0
+    assert [(one["name"], one["epoch"]) for one in summary(folder)["models"]] == [("model.keras", 3)]
+    assert summary(folder)["best"]["epoch"] == 1
+    assert "; model.keras holds epoch 3, as good as epoch 1, the best (accuracy " in capsys.readouterr().out
+    best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
+    assert train_job(folder, "2", epochs=4, continueFrom=best) == 0
+    assert "Going on from the end of epoch 3 " in capsys.readouterr().out
 
 
 def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from epochal_api.report import Report, Size, Waiting
+from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
@@ -205,7 +206,8 @@ def asks(steps: float, news: float = 0.0) -> str:
 def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "INTERVAL", 0.1)
+    for each in (module, answers):
+        monkeypatch.setattr(each, "INTERVAL", 0.1)
     operator.says = asks(steps=30)
     reporter = started(operator)
     steps = iter(range(1_000_000))

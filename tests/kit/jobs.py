@@ -41,6 +41,25 @@ def digits(name: str = "digits", **changes: Any) -> Object:
     return job
 
 
+def search(name: str = "search", template: Object | None = None, **changes: Any) -> Object:
+    """Returns an Experiment that trains the job of digits.yaml once, for an epoch, with fields of its spec changed.
+
+    Args:
+        name: Name of the Experiment.
+        template: Changes of the template, as `digits` takes them.
+        changes: Fields of the spec.
+    """
+    of_trials: Object = {"training__epochs": 1, "training__callbacks": None} | (template or {})
+    objective = {"metric": "val_loss", "goal": "Minimize"}
+    spec = {"objective": objective, "search": {"method": "None"}, "template": {"spec": digits(**of_trials)["spec"]}}
+    return {
+        "apiVersion": DIGITS["apiVersion"],
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": spec | changes,
+    }
+
+
 def digits_file(folder: Path) -> Path:
     """Writes digits.npz into a folder and returns its path."""
     subprocess.run([sys.executable, str(EXAMPLES / "digits.py"), str(folder)], check=True)

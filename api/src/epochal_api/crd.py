@@ -86,7 +86,7 @@ EXPERIMENTS = Kind(
     "exp",
     (
         _STATE,
-        Column("Trials", "string", ".status.display.trials", "Ended trials of all."),
+        Column("Trials", "string", ".status.display.trials", "Trials so far of all."),
         Column("Running", "integer", ".status.trials.running", "Trials that are trained now."),
         Column("Best", "string", ".status.display.best", "The best value so far."),
         _AGE,

@@ -1,5 +1,6 @@
 """The Experiment: a search of hyper-parameters whose trials are TrainingJobs."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -8,7 +9,8 @@ from pydantic.alias_generators import to_camel
 from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import GROUP, MAX_SECONDS, InvalidObject, Metadata, Seconds, frozen, named, read
 from epochal_api.model import Model, ObjectName, Rule, cel
-from epochal_api.parameter import Number, Parameter, ParameterName, Value
+from epochal_api.parameter import Number, Parameter, Value
+from epochal_api.scheduling import LabelKey, LabelText
 from epochal_api.status import Mode, read_status
 from epochal_api.text import PRINTABLE_PATTERN
 from epochal_api.trainingjob import TrainingJobSpec
@@ -80,32 +82,33 @@ class Schedule(Model):
     rungs end after 1, 3, 9, … epochs. Default: 3."""
 
 
-_LABELS = Rule(
-    "self.all(key, !key.startsWith('epochal.dev/') && key != 'app.kubernetes.io/managed-by')",
+_LABEL_KEY = r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_LABELS_ARE_VALID = Rule(
+    f"self.all(key, key.matches(r'{_LABEL_KEY}') && self[key].matches(r'{_LABEL_VALUE}'))",
+    "must be labels: names and values of a-z, A-Z, 0-9, -, _ and ., which begin and end with a letter or digit",
+)
+_LABELS_ARE_FREE = Rule(
+    "!self.exists(key, key.startsWith('epochal.dev/') || key == 'app.kubernetes.io/managed-by')",
     "must hold none of epochal.dev/ and no app.kubernetes.io/managed-by: Epochal tells its objects by them",
 )
 
 
-def _free(labels: dict[str, str]) -> dict[str, str]:
-    _LABELS.require(
-        holds=not any(key.startswith(f"{GROUP}/") or key == "app.kubernetes.io/managed-by" for key in labels)
-    )
+def _checked_labels(labels: dict[str, str]) -> dict[str, str]:
+    valid = all(re.fullmatch(_LABEL_KEY, key) and re.fullmatch(_LABEL_VALUE, value) for key, value in labels.items())
+    _LABELS_ARE_VALID.require(holds=valid)
+    own = [key for key in labels if key.startswith(f"{GROUP}/") or key == "app.kubernetes.io/managed-by"]
+    _LABELS_ARE_FREE.require(holds=not own)
     return labels
-
-
-LabelKey = Annotated[
-    str, StringConstraints(max_length=317, pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-]
-LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
 
 
 class TemplateMetadata(Model):
     """Metadata of each trial."""
 
     labels: Annotated[
-        dict[LabelKey, LabelValue],
-        Field(max_length=32, json_schema_extra=cel([_LABELS])),
-        AfterValidator(_free),
+        dict[LabelKey, LabelText],
+        Field(max_length=32, json_schema_extra=cel([_LABELS_ARE_VALID, _LABELS_ARE_FREE])),
+        AfterValidator(_checked_labels),
     ] = {}
     """Labels that each trial's TrainingJob bears, beside epochal.dev/experiment, …/trial and …/rung."""
 
@@ -165,7 +168,7 @@ class Template(Model):
     def _leaves_its_own_to_the_experiment(self) -> Self:
         for part, rules in ((self.spec, _OWN), (self.spec.training, _OWN_OF_TRAINING)):
             for field, rule in rules:
-                rule.require(holds=getattr(part, field) in (None, False))
+                rule.require(holds=getattr(part, field) is None or getattr(part, field) is False)
         return self
 
 
@@ -241,7 +244,7 @@ class ExperimentSpec(Model):
     """Whether to finish early: true makes no new trials; what is trained now ends its rung, and the search is Complete
     with the reason FinishedEarly. Default: false."""
     initial_trials: Annotated[
-        list[Annotated[dict[ParameterName, Value], Field(max_length=MAX_PARAMETERS)]], Field(max_length=64)
+        list[Annotated[dict[str, Value], Field(max_length=MAX_PARAMETERS)]], Field(max_length=64)
     ] = []
     """Parameters to try first, after the template itself: such as [{learningRate: "0.01", filters: 32}]. What one of
     them leaves out is as in the template."""

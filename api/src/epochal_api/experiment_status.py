@@ -79,7 +79,7 @@ class ExperimentDisplay(StatusModel):
     """What `kubectl get` shows, ready to read."""
 
     trials: _Figure | None = None
-    """Ended trials of all that there may be, such as 23/60."""
+    """Trials so far of all that there may be, such as 23/60."""
     best: Annotated[str, Field(max_length=256)] | None = None
     """The best value so far, such as val_accuracy 0.9921."""
 

@@ -1,6 +1,8 @@
 """The base of every model of the API, and how a model says what only Kubernetes reads."""
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -93,6 +95,18 @@ Quantity = Annotated[
     WithJsonSchema(text_or_number(pattern=QUANTITY_PATTERN, max_length=32)),
 ]
 """A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
+
+_SUFFIXED = re.compile(r"(?P<number>.+?)(?P<suffix>[KMGTPE]i|[numkKMGTPE]?)")
+_POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+
+
+def number_of(quantity: str) -> Decimal:
+    """Returns the number that a Quantity stands for, as Kubernetes reads it."""
+    found = _SUFFIXED.fullmatch(quantity)
+    assert found is not None  # noqa: S101 - the model has refused all else
+    suffix = found["suffix"]
+    return Decimal(found["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
+
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 

@@ -67,7 +67,8 @@ class Input(Model):
     shape: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(min_length=1, max_length=8)]
     """Shape of one sample, without the batch axis, such as [28, 28, 1]."""
     dtype: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[a-z0-9]+$")] = "float32"
-    """Type that the network takes: float32 for most, an integer type for tokens that go into an Embedding."""
+    """Type that the network takes: float32 for most, an integer type for tokens that go into an Embedding.
+    Default: float32."""
 
 
 class Network(Model):

@@ -172,7 +172,8 @@ class Parameter(Model):
     """One of these, such as [Adam, SGD], ["0.1", "0.5"] or ["true", "false"]. The place it goes to tells what type it
     has there."""
     when: When | None = None
-    """When it is of any use. Otherwise the template's own value stays, if it has one. Default: always."""
+    """When it is of any use. Otherwise the template's own value stays, if it has one, but for an argument of another
+    class than the trial has there, such as an optimizer's. Default: always."""
 
     @model_validator(mode="after")
     def _one_domain(self) -> Self:

@@ -6,8 +6,11 @@ JOB_ANNOTATION = "epochal.dev/job"
 """Annotation of the pod with the TrainingJob, resolved: JSON, mounted as JOB_FILE."""
 CA_ANNOTATION = "epochal.dev/progress-ca"
 """Annotation of the pod with the certificate authority of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
+REPORT_ANNOTATION = "epochal.dev/report"
+"""Annotation of a pod that writes what an Experiment has found: see experiment_report, mounted as REPORT_FILE."""
 
 JOB_FILE = "/etc/epochal/job.json"
+REPORT_FILE = "/etc/epochal/report"
 PROGRESS_CA_FILE = "/etc/epochal/progress-ca.crt"
 POD_UID_FILE = "/etc/epochal/pod-uid"
 """The pod's own uid: tells its attempt from that of another pod which began at the same time."""
@@ -17,11 +20,12 @@ TERMINATION_FILE = "/dev/termination-log"
 SCRATCH = "/scratch"
 """Folder that may be written: an emptyDir. Nothing else in the pod is writable but /tmp."""
 
-LEAST_MEMORY = 272 * 2**20
+LEAST_MEMORY = 282 * 2**20
 """Bytes of memory that a trainer takes before it reads any data.
 
 In a cgroup of 274 MiB, importing Keras 3.15 with TensorFlow 2.21 for CPUs was killed, and in one of 282 MiB it was not.
-What comes before it takes less than 39 MiB, and the whole of manifests/examples/digits.yaml 310 MiB.
+What comes before it takes less than 39 MiB, and the whole of manifests/examples/digits.yaml 310 MiB: whatever may do
+between the first two, no training does.
 """
 
 GRACE_SECONDS = 120

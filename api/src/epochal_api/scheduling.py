@@ -3,15 +3,26 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
+from epochal_api.pod import LEAST_MEMORY
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
 LabelText = Annotated[str, StringConstraints(max_length=63)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 ResourceList = Annotated[dict[LabelKey, Quantity], Field(max_length=32)]
+_MIB = 2**20
+
+
+def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
+    limit = limits.get("memory")
+    if limit is not None and (found := number_of(limit)) < LEAST_MEMORY:
+        takes = f"{LEAST_MEMORY // _MIB}Mi, which Keras with TensorFlow takes before it reads any data"
+        unit = "; did you forget the unit, such as Mi or Gi?" if found < _MIB else ""
+        raise ValueError(f"memory must be at least {takes}, found {limit!r}{unit}")
+    return limits
 
 
 class Resources(Model):
@@ -19,8 +30,9 @@ class Resources(Model):
 
     requests: ResourceList = {}
     """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
-    limits: ResourceList = {}
-    """What the worker may not exceed. GPUs are asked for here: {nvidia.com/gpu: 1}."""
+    limits: Annotated[ResourceList, AfterValidator(_enough_memory)] = {}
+    """What the worker may not exceed, such as {memory: 4Gi}; of memory at least 282Mi, which Keras takes before it
+    reads any data. GPUs are asked for here: {nvidia.com/gpu: 1}."""
 
     @property
     def gpus(self) -> int:

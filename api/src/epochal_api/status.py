@@ -27,6 +27,8 @@ MAX_MODELS = 4
 """Models that a status tells of."""
 MAX_WARNINGS = 8
 """Warnings of a training, one of each reason."""
+MAX_UNSTARTED = 64
+"""Pods that a status tells of that ended without having run a container."""
 MAX_WARNING = 512
 """Characters of a warning."""
 STORAGE = "StorageAvailable"
@@ -186,6 +188,24 @@ class ReportedStatus(StatusModel):
     """What `kubectl get` shows."""
 
 
+class ContinuedFrom(StatusModel):
+    """What a TrainingJob goes on from that names another one."""
+
+    name: Annotated[str, Field(max_length=253)]
+    """The TrainingJob that it names, which may be gone by now."""
+    uri: Annotated[str, Field(max_length=2048)]
+    """Folder of that one's results."""
+
+
+class Unstarted(StatusModel):
+    """Pods that ended without having run a container."""
+
+    job_uid: Annotated[str, Field(max_length=64)]
+    """Uid of the batch/v1 Job whose they were."""
+    pods: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MAX_UNSTARTED)]
+    """Their uids."""
+
+
 class Status(ReportedStatus):
     """How far a TrainingJob has come."""
 
@@ -217,6 +237,10 @@ class Status(ReportedStatus):
     """GPUs that the job asks for."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
+    continued_from: ContinuedFrom | None = None
+    """What it goes on from, where spec.training.continueFrom names a TrainingJob: found once, when that had ended."""
+    unstarted: Unstarted | None = None
+    """Pods that ended without having run a container, until one has: its Job counts them as it does all that failed."""
     warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
     """Reasons of the warnings that Events have told."""
 

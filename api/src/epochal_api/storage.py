@@ -1,8 +1,8 @@
 """Where the buckets are, and what lies in them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from epochal_api.model import LATER, Model, ObjectName, Rule, cel
 from epochal_api.text import PRINTABLE_PATTERN
@@ -13,34 +13,65 @@ ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
 """Without a user and a password: those belong into a Secret."""
 
 
+_SCHEME = "s3://"
+
+
 def _relative(prefix: str) -> str:
     if prefix.startswith("/") or ".." in prefix.split("/"):
         raise ValueError(f"must be relative and hold no '..' segment, found {prefix!r}")
     return prefix
 
 
+def _within(key: str) -> str:
+    """Refuses a URI where what lies within the bucket must stand."""
+    if key.startswith(_SCHEME):
+        bucket, _, rest = key.removeprefix(_SCHEME).partition("/")
+        todo = f"write {rest}, and bucket: {bucket}" if rest else f"leave it out, and write bucket: {bucket}"
+        raise ValueError(f"{_WITHIN.message}: {todo}, found {key!r}")
+    return key
+
+
+def _name(bucket: Any) -> Any:
+    """Refuses a URI where the name of a bucket must stand."""
+    if isinstance(bucket, str) and bucket.startswith(_SCHEME):
+        name, _, rest = bucket.removeprefix(_SCHEME).partition("/")
+        below = f", and prefix: {rest.rstrip('/')}/ for what lies below it" if rest.strip("/") else ""
+        raise ValueError(f"{_NAME.message}: write {name}{below}, found {bucket!r}")
+    return bucket
+
+
+_WITHIN = Rule(f"!self.startsWith('{_SCHEME}')", "must be what follows s3://BUCKET/, since bucket names the bucket")
+_NAME = Rule(
+    f"self.matches(r'{BUCKET_PATTERN}')",
+    "must be the name of a bucket alone: lower-case letters, digits, dots and hyphens, without s3://",
+)
 Bucket = Annotated[
     str,
+    BeforeValidator(_name),
     StringConstraints(min_length=3, max_length=63, pattern=BUCKET_PATTERN),
+    Field(json_schema_extra=cel([_NAME], pattern=None)),
 ]
 _RELATIVE = cel(
     [
         Rule(
             "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
             "must be relative and hold no '..' segment",
-        )
+        ),
+        _WITHIN,
     ]
 )
 Prefix = Annotated[
     str,
     StringConstraints(max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
+    AfterValidator(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN),
     AfterValidator(_relative),
+    AfterValidator(_within),
     Field(json_schema_extra=_RELATIVE),
 ]
 Endpoint = Annotated[
@@ -73,7 +104,7 @@ class ConfigMapKeyRef(Model):
     name: ObjectName
     """Name of the ConfigMap."""
     key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "ca.crt"
-    """Key of the ConfigMap that holds PEM certificates."""
+    """Key of the ConfigMap that holds PEM certificates. Default: ca.crt."""
 
 
 class Storage(Model):
@@ -82,13 +113,14 @@ class Storage(Model):
     endpoint: Endpoint | None = None
     """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one Epochal was installed with."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
-    """Region that requests are signed for."""
+    """Region that requests are signed for. Default: us-east-1."""
     secret_ref: SecretRef
     """Secret with the credentials of both buckets."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
     """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
-    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails."""
+    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails. Default:
+    3600."""
 
 
 _TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")
@@ -193,9 +225,10 @@ class Data(Model):
     bucket: Bucket
     """Bucket that holds the data."""
     prefix: Prefix = ""
-    """Put before the key of every object, as it is: end it with a slash for a folder."""
+    """Put before the key of every object, as it is: end it with a slash for a folder. Default: nothing."""
     format: Literal["auto", "idx", "npz", "pickle"] = "auto"
-    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped."""
+    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped.
+    Default: auto."""
     train: DataSet
     """Data set to train on."""
     validation: Validation | None = None
@@ -214,7 +247,7 @@ class Results(Model):
     bucket: Bucket
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
-    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/."""
+    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/. Default: none."""
     best: Annotated[bool, LATER] = True
     """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
     training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""

@@ -18,11 +18,11 @@ class Checkpoint(Model):
     """When the state of the training is stored, to go on from there after whatever may happen."""
 
     every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """Epochs between checkpoints."""
+    """Epochs between checkpoints. Default: 1."""
     every_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] | None = None
     """Seconds between checkpoints within an epoch. Default: none but at an epoch's end, and when told to stop."""
     keep: Annotated[int, Field(ge=1, le=100)] = 2
-    """How many checkpoints to keep: the last ones."""
+    """How many checkpoints to keep: the last ones. Default: 2."""
 
 
 _ONE_SOURCE = Rule("has(self.name) != has(self.uri)", "name either name or uri")
@@ -52,9 +52,9 @@ class ContinueFrom(Model):
     It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
     from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
     """Which weights to go on from. Last: those of its last epoch, with the state of the optimizer and of the callbacks,
-    as if it had gone on. Best: those of its best epoch, from its results; epochs count from that one, and optimizer and
-    callbacks begin anew, since their state belongs to other weights. Where its last epoch is its best, Best is Last.
-    Default: Last."""
+    as if it had gone on; but an EarlyStopping that has ended it waits for its whole patience anew. Best: those of its
+    best epoch, from its results; epochs count from that one, and optimizer and callbacks begin anew, since their state
+    belongs to other weights. Where its last epoch is its best, or as good, Best is Last. Default: Last."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -145,9 +145,9 @@ class Training(Model):
     EarlyStopping monitors, else ReduceLROnPlateau, else a ModelCheckpoint with save_best_only, else val_loss, else
     loss. These callbacks go by their own monitor all the same."""
     terminate_on_nan: Annotated[bool, Field(alias="terminateOnNaN")] = True
-    """Whether a loss that is no finite number ends the job, with the reason NonFiniteLoss."""
+    """Whether a loss that is no finite number ends the job, with the reason NonFiniteLoss. Default: true."""
     stall_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = 600
-    """Seconds without a step after which the trainer counts as hanging and is started again."""
+    """Seconds without a step after which the trainer counts as hanging and is started again. Default: 600."""
     checkpoint: Checkpoint = Checkpoint()
     """When the state of the training is stored."""
     stop_after_epoch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -36,7 +36,7 @@ class TrainingJobSpec(Model):
     """What to train, on which data, for how long, and with what."""
 
     framework: Literal["tensorflow"] = "tensorflow"
-    """Keras backend to train with."""
+    """Keras backend to train with. Default: tensorflow."""
     image: Annotated[str, StringConstraints(max_length=512, pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._:/@]*$")] | None = None
     """Trainer image. Default: the one set when Epochal was installed."""
     storage: Storage
@@ -52,20 +52,22 @@ class TrainingJobSpec(Model):
     scheduling: Scheduling = Scheduling()
     """Where the worker may run."""
     service_account_name: ObjectName = "default"
-    """ServiceAccount of the pods. They get no token for the Kubernetes API."""
+    """ServiceAccount of the pods. They get no token for the Kubernetes API. Default: default."""
     image_pull_secrets: Annotated[list[ImagePullSecret], Field(max_length=16)] = []
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
-    """Whether the job waits: true frees its pods and resources, false starts it (again)."""
+    """Whether the job waits: true frees its pods and resources, false starts it (again). Default: false."""
     finish: Annotated[bool, LATER] = False
     """Whether to finish early: true ends the training after the epoch that runs, or the first one if none has been
     finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer learns it
     from the answer to its next report. It may be taken back until the trainer has acted on it. A job that waits, for a
-    node, a queue or since it is suspended, goes on waiting, and is finished once it runs. Default: false."""
+    node, a queue or since it is suspended, goes on waiting, and is finished once it runs. On one that has ended it does
+    nothing. Default: false."""
     active_deadline_seconds: Seconds | None = None
     """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
-    """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once."""
+    """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once. Default:
+    3."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
     """Seconds after the end of its training that it is deleted, its pods too, its results not. Default: never."""
     results: Results
@@ -83,7 +85,8 @@ def immutable(field: str) -> str:
     """
     return (
         f"spec.{field} cannot change once a container of the job has run, or it has ended. What still can: {_STILL}. "
-        "To train otherwise, create a new TrainingJob; with spec.training.continueFrom it goes on from this one"
+        "To train otherwise, delete it, whose results stay, and apply it again; or create one of another name, which "
+        "goes on from this one with spec.training.continueFrom"
     )
 
 

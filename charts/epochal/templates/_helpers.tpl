@@ -29,15 +29,57 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ $name }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
-{{/* Nothing, if no two of a list of labels have the same name in Prometheus. */}}
+{{/* Nothing, if a list of labels holds only what is anybody's to give, and no two with the same name in Prometheus. */}}
 {{- define "epochal.metricLabels" -}}
 {{- $names := dict -}}
 {{- range . -}}
+{{- if regexMatch "^([^/]*\\.)?(kubernetes\\.io|k8s\\.io|epochal\\.dev)/|^(controller-uid|job-name)$" . -}}
+{{- fail (printf "metricLabels: must hold labels that are anybody's to give, found %s, by which Kubernetes or Epochal find pods" .) -}}
+{{- end -}}
 {{- $name := regexReplaceAll "[^a-zA-Z0-9_]" . "_" | printf "label_%s" -}}
 {{- if hasKey $names $name -}}
 {{- fail (printf "metricLabels: must not hold both %s and %s, which are both called %s in Prometheus" (get $names $name) . $name) -}}
 {{- end -}}
 {{- $_ := set $names $name . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Number that a quantity stands for. */}}
+{{- define "epochal.number" -}}
+{{- $text := toString . -}}
+{{- $digits := regexFind "^[0-9.]+" $text -}}
+{{- $suffix := trimPrefix $digits $text -}}
+{{- if regexMatch "^[eE][+-]?[0-9]" $suffix -}}
+{{- float64 $text -}}
+{{- else -}}
+{{- $power := regexFind "[^i]*" $suffix -}}
+{{- $base := ternary 1024.0 1000.0 (hasSuffix "i" $suffix) -}}
+{{- $number := float64 $digits -}}
+{{- range until (index (dict "" 0 "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) $power | default 0 | int) -}}
+{{- $number = mulf $number $base -}}
+{{- end -}}
+{{- range until (index (dict "m" 1 "u" 2 "n" 3) $power | default 0 | int) -}}
+{{- $number = divf $number $base -}}
+{{- end -}}
+{{- $number -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Nothing, if a container's resources are such that it can run as an operator. */}}
+{{- define "epochal.resources" -}}
+{{- $limits := .limits | default dict -}}
+{{- range $name, $request := .requests -}}
+{{- if hasKey $limits $name -}}
+{{- $limit := get $limits $name -}}
+{{- if gt (include "epochal.number" $request | float64) (include "epochal.number" $limit | float64) -}}
+{{- fail (printf "resources.requests.%s: must be at most resources.limits.%s, found %v and %v" $name $name $request $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $limits.memory -}}
+{{- if lt (include "epochal.number" . | float64) 67108864.0 -}}
+{{- fail (printf "resources.limits.memory: must be at least 64Mi, found %v%s" . (ternary ": did you forget the unit, such as Mi?" "" (lt (include "epochal.number" . | float64) 1048576.0))) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -44,9 +44,9 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        kinds = (training_jobs, experiments)
-        self._kinds = tuple(
-            kind(self._installation, instance=config.instance, metric_labels=config.metric_labels) for kind in kinds
+        self._kinds = (
+            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+            experiments(self._installation, instance=config.instance, metric_labels=config.metric_labels),
         )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
@@ -65,7 +65,9 @@ class Operator:
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
-            endpoint = ProgressEndpoint(self._kube, self._report_metrics, self._config.status_writes_per_second)
+            endpoint = ProgressEndpoint(
+                self._kube, self._report_metrics, self._config.status_writes_per_second, self._config.namespaces
+            )
             reports = Server(endpoint.routes(), progress, self._certificate.context)
             routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
             group.create_task(Server(routes, http).run())

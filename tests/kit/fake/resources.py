@@ -39,6 +39,7 @@ class Resource:
 _REGARDING = frozenset(f"regarding.{field}" for field in ("apiVersion", "kind", "name", "namespace", "uid"))
 RESOURCES = (
     Resource("epochal.dev/v1alpha1", "TrainingJob", "trainingjobs", custom=True, has_status=True),
+    Resource("epochal.dev/v1alpha1", "Experiment", "experiments", custom=True, has_status=True),
     Resource("batch/v1", "Job", "jobs", has_status=True, fields=frozenset({"status.successful"})),
     Resource("v1", "Pod", "pods", has_status=True, fields=frozenset({"spec.nodeName", "status.phase"})),
     Resource("v1", "Secret", "secrets", fields=frozenset({"type"})),

@@ -27,6 +27,11 @@ def parts(kind: Kind, part: str) -> list[tuple[str, dict[str, Any]]]:
     return list(nodes(schema(kind.model)["properties"][part], part))
 
 
+def said(node: dict[str, Any]) -> str:
+    """Returns the description of a field, in one line."""
+    return " ".join(node["description"].split())
+
+
 SPEC = parts(TRAINING_JOBS, "spec")
 STATUS = parts(TRAINING_JOBS, "status")
 SPECS = [*SPEC, *parts(EXPERIMENTS, "spec")]
@@ -58,6 +63,26 @@ def test_spec_is_bounded(path: str, node: dict[str, Any]) -> None:
             pytest.fail(f"{path}: the Kubernetes API conventions allow no floats")
 
 
+@pytest.mark.parametrize("field", ["data.train.object", "data.test.labels", "data.validation.features", "data.prefix"])
+def test_the_api_server_refuses_a_uri_where_a_key_must_stand(field: str) -> None:
+    (node,) = [node for path, node in SPEC if path == f"spec.{field}"]
+    assert "!self.startsWith('s3://')" in [rule["rule"] for rule in node["x-kubernetes-validations"]]
+
+
+@pytest.mark.parametrize("field", ["data.bucket", "results.bucket"])
+def test_the_api_server_says_what_a_bucket_is_called_by(field: str) -> None:
+    (node,) = [node for path, node in SPEC if path == f"spec.{field}"]
+    (rule,) = node["x-kubernetes-validations"]
+    assert "pattern" not in node
+    assert rule["message"].endswith("without s3://")
+
+
+def test_it_is_said_what_is_counted_anew() -> None:
+    (node,) = [node for path, node in SPEC if path == "spec.training.continueFrom.from"]
+    told = " ".join(node["description"].split())
+    assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 def test_committed_crd_is_current(kind: Kind) -> None:
     committed = yaml.safe_load((ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text())
@@ -83,7 +108,19 @@ def test_defaults_are_explained(field: str, default: object) -> None:
     (found,) = [node for path, node in SPEC if path == f"spec.training.{field}"]
     assert found["default"] == default
     word = default["name"] if isinstance(default, dict) else default
-    assert f"Default: {word}" in " ".join(found["description"].split())
+    assert f"Default: {word}" in said(found)
+
+
+def test_every_default_is_said_where_kubectl_explains_a_field() -> None:
+    """It prints none of its own. What is empty, and a part of several fields, has none worth a word."""
+    plain = [(path, node) for path, node in SPEC if isinstance(node.get("default"), str | int)]
+    assert len(plain) > 10
+    assert [path for path, node in plain if "Default: " not in said(node)] == []
+
+
+def test_what_finish_does_to_one_that_has_ended_is_said() -> None:
+    (node,) = [node for path, node in SPEC if path == "spec.finish"]
+    assert "On one that has ended it does nothing." in said(node)
 
 
 def test_what_an_enumeration_may_be_is_said() -> None:

@@ -112,6 +112,17 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("training.loss", 5, "spec.training.loss"),
         ("training.loss", "mse\x1b[31m", "spec.training.loss.name: String should match pattern"),
         ("data.bucket", "Data_Bucket", "spec.data.bucket: String should match pattern"),
+        ("data.bucket", "s3://data", "spec.data.bucket: must be the name of a bucket alone: lower-case"),
+        ("data.bucket", "s3://data", "without s3://: write data, found 's3://data'"),
+        ("results.bucket", "s3://results/lab/", "write results, and prefix: lab/ for what lies below it, found"),
+        ("data.train", {"object": "s3://data/a/b.npz"}, "object: must be what follows s3://BUCKET/, since"),
+        ("data.train", {"object": "s3://data/a/b.npz"}, ": write a/b.npz, and bucket: data, found 's3://data/a/b.npz'"),
+        ("data.train", {"features": "s3://data/x", "labels": "y"}, "spec.data.train.features: must be what follows"),
+        ("data.test", {"features": "x", "labels": "s3://data/y"}, "spec.data.test.labels: must be what follows"),
+        ("data.validation", {"object": "s3://data/v.npz"}, "spec.data.validation.object: must be what follows"),
+        ("data.prefix", "s3://data/sets/", "write sets/, and bucket: data, found 's3://data/sets/'"),
+        ("results.prefix", "s3://results/", "results.prefix: must be what follows s3://BUCKET/, since bucket"),
+        ("results.prefix", "s3://results/", ": leave it out, and write bucket: results, found 's3://results/'"),
         ("data.prefix", "/absolute", "spec.data.prefix: must be relative and hold no '..' segment, found '/absolute'"),
         ("data.train", {"object": "../secret"}, "spec.data.train.object: must be relative"),
         ("data.train", {}, "spec.data.train: name either object, or features and labels"),
@@ -157,12 +168,40 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "-1Gi"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "1e1.5"}, "spec.resources.limits.memory: String should match pattern"),
+        ("resources.limits", {"memory": "281Mi"}, "spec.resources.limits: memory must be at least 282Mi, which Keras"),
+        ("resources.limits", {"memory": 700}, "found '700'; did you forget the unit, such as Mi or Gi?"),
+        ("resources.limits", {"memory": "512m"}, "found '512m'; did you forget the unit, such as Mi or Gi?"),
     ],
 )
 def test_an_error_names_the_field(path: str, value: Any, message: str) -> None:
     with pytest.raises(InvalidTrainingJob) as caught:
         parse(changed(path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {},
+        {"requests": {"memory": "64Mi"}},
+        {"limits": {"cpu": "100m"}},
+        *({"limits": {"memory": memory}} for memory in ("282Mi", "0.3Gi", "3e8", 2**30, "1G")),
+    ],
+)
+def test_as_much_memory_as_the_framework_takes_is_enough(resources: dict[str, Any]) -> None:
+    assert parse(changed("resources", resources)).spec.resources.limits.keys() == resources.get("limits", {}).keys()
+
+
+@pytest.mark.parametrize("memory", ["6Mi", "281Mi", "0.25Gi", "1e8"])
+def test_less_memory_than_the_framework_takes_is_refused(memory: str) -> None:
+    with pytest.raises(InvalidTrainingJob, match="memory must be at least 282Mi"):
+        parse(changed("resources", {"limits": {"memory": memory}}))
+
+
+def test_the_unit_is_asked_for_where_it_was_forgotten_alone() -> None:
+    with pytest.raises(InvalidTrainingJob) as caught:
+        parse(changed("resources", {"limits": {"memory": "64Mi"}}))
+    assert str(caught.value).endswith("which Keras with TensorFlow takes before it reads any data, found '64Mi'")
 
 
 def test_names_of_layers_differ() -> None:

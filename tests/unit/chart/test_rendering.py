@@ -2,16 +2,23 @@
 
 import itertools
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
+from epochal_api import experiment, trainingjob
+from epochal_api.crd import KINDS, definition_name
+from epochal_api.experiment import parse
 from epochal_api.pod import TOKEN_AUDIENCE
-from epochal_api.trainingjob import immutable
+from epochal_operator.experiment.report_job import report_job
 from epochal_operator.trainingjob.job import batch_job
 
+from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT
+from tests.unit.operator.experiment.spaces import document
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
@@ -42,6 +49,7 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("ClusterRole", "epochal-view"),
         ("ClusterRoleBinding", "epochal"),
         ("ClusterRoleBinding", "epochal-tokenreview"),
+        ("CustomResourceDefinition", "experiments.epochal.dev"),
         ("CustomResourceDefinition", "trainingjobs.epochal.dev"),
         ("Deployment", "epochal"),
         ("NetworkPolicy", "epochal"),
@@ -52,9 +60,13 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("Service", "epochal"),
         ("ServiceAccount", "epochal"),
         ("ValidatingAdmissionPolicy", "epochal-immutable"),
+        ("ValidatingAdmissionPolicy", "epochal-immutable-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-operator"),
+        ("ValidatingAdmissionPolicy", "epochal-operator-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-immutable-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-operator-experiments"),
     ]
 
 
@@ -223,6 +235,34 @@ def test_selectors_find_the_operator(render: Render) -> None:
     assert monitor["endpoints"] == [{"port": "metrics", "interval": "15s", "honorLabels": True}]
 
 
+def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) -> None:
+    (block,) = blocks("docs/operations.md", "sh", under="Two installations side by side")
+    install, *options = shlex.split(block.text.replace("\\\n", " "))
+    assert (install, options.pop(0)) == ("helm", "install")
+    command = [helm, "template", "--kube-version=1.34.0", *options]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    objects = [one for one in yaml.safe_load_all(second) if one]
+    first = render(watchNamespaces=["vision"], watchWarning={"enabled": False}).objects
+
+    def names(of: list[Any]) -> set[tuple[str, str, str]]:
+        return {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in of}
+
+    assert names(objects) & names(first) == set()
+    (container,) = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert "--namespaces=speech" in container["args"]
+    assert "nobody serves" not in second
+
+
+def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
+    (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
+    service = render().one("Service")
+    assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
+    ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
+    assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
+
+
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
     assert render().one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
@@ -258,43 +298,54 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
-def test_uninstalling_keeps_training_jobs_and_what_running_pods_trust(render: Render) -> None:
+def test_uninstalling_keeps_all_objects_and_what_running_pods_trust(render: Render) -> None:
     rendered = render(crds={"annotations": {"team": "ml"}})
     kept = {
         (item["kind"], item["metadata"]["name"])
         for item in rendered.objects
         if item["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
     }
-    assert kept == {("CustomResourceDefinition", "trainingjobs.epochal.dev"), ("Secret", "epochal-tls")}
-    definition = rendered.one("CustomResourceDefinition", "trainingjobs.epochal.dev")
-    assert definition["metadata"]["annotations"]["team"] == "ml"
+    definitions = {("CustomResourceDefinition", definition_name(kind)) for kind in KINDS}
+    assert kept == {*definitions, ("Secret", "epochal-tls")}
+    assert {rendered.one(*name)["metadata"]["annotations"]["team"] for name in definitions} == {"ml"}
 
 
-def test_policy_guards_what_the_schema_does_not_see(render: Render) -> None:
+@pytest.mark.parametrize(
+    ("plural", "name", "immutable"),
+    [
+        ("trainingjobs", "epochal-immutable", trainingjob.immutable),
+        ("experiments", "epochal-immutable-experiments", experiment.immutable),
+    ],
+)
+def test_policy_guards_what_the_schema_does_not_see(
+    render: Render, plural: str, name: str, immutable: Callable[[str], str]
+) -> None:
     rendered = render()
-    spec = rendered.one("CustomResourceDefinition", "trainingjobs.epochal.dev")["spec"]
+    spec = rendered.one("CustomResourceDefinition", f"{plural}.epochal.dev")["spec"]
     properties = spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     open_fields = {name for name, schema in properties.items() if "x-kubernetes-preserve-unknown-fields" in str(schema)}
-    policy = rendered.one("ValidatingAdmissionPolicy", "epochal-immutable")["spec"]
+    policy = rendered.one("ValidatingAdmissionPolicy", name)["spec"]
     expressions = [rule["expression"] for rule in policy["validations"]]
     assert expressions == [
-        f"object.spec.?{name} == oldObject.spec.?{name}" for name in properties if name in open_fields
+        f"object.spec.?{field} == oldObject.spec.?{field}" for field in properties if field in open_fields
     ]
     messages = [rule["message"] for rule in policy["validations"]]
-    assert messages == [immutable(name) for name in properties if name in open_fields]
+    assert messages == [immutable(field) for field in properties if field in open_fields]
     (rule,) = policy["matchConstraints"]["resourceRules"]
-    assert rule["resources"] == ["trainingjobs"], "status updates pass"
-    binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-immutable")["spec"]
-    assert binding == {"policyName": "epochal-immutable", "validationActions": ["Deny"]}
+    assert rule["resources"] == [plural], "status updates pass"
+    binding = rendered.one("ValidatingAdmissionPolicyBinding", name)["spec"]
+    assert binding == {"policyName": name, "validationActions": ["Deny"]}
 
 
-def test_a_job_that_nobody_serves_is_warned_of(render: Render) -> None:
+def test_what_nobody_serves_is_warned_of(render: Render) -> None:
     rendered = render(namespace="here", watchNamespaces=["vision", "no"])
     policy = rendered.one("ValidatingAdmissionPolicy", "epochal-watched")["spec"]
     (validation,) = policy["validations"]
     assert validation["expression"] == "request.namespace in ['no', 'vision']"
     assert "is installed in here watches no, vision (watchNamespaces of its chart)" in validation["messageExpression"]
     assert "\n" not in validation["messageExpression"]
+    (rule,) = policy["matchConstraints"]["resourceRules"]
+    assert rule["resources"] == sorted(kind.plural for kind in KINDS)
     assert policy["failurePolicy"] == "Ignore"
     binding = rendered.one("ValidatingAdmissionPolicyBinding", "epochal-watched")["spec"]
     assert binding == {"policyName": "epochal-watched", "validationActions": ["Warn"]}
@@ -303,6 +354,31 @@ def test_a_job_that_nobody_serves_is_warned_of(render: Render) -> None:
 @pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["vision"], "watchWarning": {"enabled": False}}])
 def test_no_job_is_warned_of_where_all_are_served_or_by_others(render: Render, values: dict[str, Any]) -> None:
     assert "epochal-watched" not in render(**values).text
+
+
+def test_templates_of_experiments_may_name_no_more_than_trainingjobs(render: Render) -> None:
+    rendered = render(trainingJobPolicy={"enabled": True}, storage={"requireTLS": True})
+    policy = rendered.one("ValidatingAdmissionPolicy", "epochal-trainingjobs")["spec"]
+    (rule,) = policy["matchConstraints"]["resourceRules"]
+    assert rule["resources"] == ["experiments", "trainingjobs"]
+    variables = {one["name"]: one["expression"] for one in policy["variables"]}
+    assert variables["spec"] == "variables.template ? object.spec.template.spec : object.spec"
+    for validation in policy["validations"]:
+        assert "object.spec" not in validation["expression"]
+        assert validation["messageExpression"].startswith("variables.place + '.")
+        assert validation["reason"] == "Forbidden", "a trial that is refused waits for the policy to change"
+
+
+def test_of_experiments_the_operator_writes_trials_and_its_annotations(render: Render) -> None:
+    policy = render(namespace="here").one("ValidatingAdmissionPolicy", "epochal-operator-experiments")["spec"]
+    (rule,) = policy["matchConstraints"]["resourceRules"]
+    assert (rule["resources"], rule["operations"]) == (["experiments", "trainingjobs"], ["CREATE", "UPDATE"])
+    (condition,) = policy["matchConditions"]
+    assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:here:epochal'"
+    text = " ".join(one["expression"] for one in policy["validations"])
+    for part in ("owner.kind == 'Experiment'", "'epochal.dev/experiment'", "key == 'suspend'", "key in object.spec"):
+        assert part in text
+    assert {one["reason"] for one in policy["validations"]} == {"Forbidden"}
 
 
 def test_labels_that_were_chosen_may_be_written(render: Render) -> None:
@@ -321,7 +397,15 @@ def test_without_tls_there_is_no_default_where_it_is_required(render: Render) ->
     assert render(storage=tls).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")
 
 
-def test_what_the_operator_writes_is_what_its_policy_names(render: Render) -> None:
+@pytest.mark.parametrize(
+    "template",
+    [
+        batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"],
+        report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"],
+    ],
+    ids=["of a trainer", "of a report"],
+)
+def test_what_the_operator_writes_is_what_its_policy_names(render: Render, template: dict[str, Any]) -> None:
     """That the policy holds, only a cluster shows; this shows a change here that was forgotten there."""
     policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
         "ValidatingAdmissionPolicy", "epochal-operator"
@@ -330,7 +414,6 @@ def test_what_the_operator_writes_is_what_its_policy_names(render: Render) -> No
         "request.userInfo.username == 'system:serviceaccount:here:mine'"
     ]
     text = " ".join(rule["expression"] for rule in policy["spec"]["validations"])
-    template = batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"]
     (container,) = template["spec"]["containers"]
     written = {
         *container,

@@ -10,9 +10,12 @@ Render = Callable[..., Any]
 Object = dict[str, Any]
 
 RIGHTS = {
-    ("epochal.dev", "trainingjobs", "get list watch delete"),
+    ("epochal.dev", "trainingjobs", "get list watch create patch delete"),
     ("epochal.dev", "trainingjobs/status", "patch"),
     ("epochal.dev", "trainingjobs/finalizers", "update"),
+    ("epochal.dev", "experiments", "get list watch patch delete"),
+    ("epochal.dev", "experiments/status", "patch"),
+    ("epochal.dev", "experiments/finalizers", "update"),
     ("batch", "jobs", "get list watch create patch delete"),
     ("", "pods", "get list watch"),
     ("events.k8s.io", "events", "list watch create"),
@@ -175,5 +178,13 @@ def test_users_rights_are_added_to_the_clusters_own_roles(render: Render) -> Non
     assert _flat(rendered.one("ClusterRole", "epochal-view")) == {
         ("epochal.dev", "trainingjobs", "get list watch"),
         ("epochal.dev", "trainingjobs/status", "get"),
+        ("epochal.dev", "experiments", "get list watch"),
+        ("epochal.dev", "experiments/status", "get"),
     }
-    assert ("epochal.dev", "trainingjobs/status", "get") in _flat(rendered.one("ClusterRole", "epochal-edit"))
+    verbs = "get list watch create update patch delete deletecollection"
+    assert _flat(rendered.one("ClusterRole", "epochal-edit")) == {
+        ("epochal.dev", "trainingjobs", verbs),
+        ("epochal.dev", "trainingjobs/status", "get"),
+        ("epochal.dev", "experiments", verbs),
+        ("epochal.dev", "experiments/status", "get"),
+    }

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from epochal_api.experiment import parse
+from epochal_operator.experiment.report_job import report_job
 from epochal_operator.trainingjob.job import batch_job
 
+from tests.unit.operator.experiment.spaces import document
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
@@ -18,12 +21,12 @@ S3 = [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
 STORAGE = {"to": S3, "ports": [443, 9000]}
 
 
-def policies(render: Render, **values: Any) -> list[Object]:
+def policies(render: Render, of: str = "trainers", **values: Any) -> list[Object]:
     rendered = render(trainerNetworkPolicy={"enabled": True, "storage": STORAGE} | values.pop("policy", {}), **values)
     return [
         item
         for item in rendered.objects
-        if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] == "epochal-trainers"
+        if item["kind"] == "NetworkPolicy" and item["metadata"]["name"] == f"epochal-{of}"
     ]
 
 
@@ -83,6 +86,22 @@ def test_the_operator_that_is_reached_is_this_one(render: Render) -> None:
     assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "epochal-system"}}
     template = render().one("Deployment")["spec"]["template"]
     assert peer["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+
+
+def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: Render) -> None:
+    (trainers,) = policies(render, policy={"namespaces": ["vision"]})
+    (reports,) = policies(render, of="reports", policy={"namespaces": ["vision"]})
+    selector = reports["spec"]["podSelector"]
+    assert selector == {
+        "matchLabels": {"app.kubernetes.io/managed-by": "epochal"},
+        "matchExpressions": [{"key": "epochal.dev/experiment-uid", "operator": "Exists"}],
+    }
+    labels = report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"]["metadata"]["labels"]
+    assert selector["matchLabels"].items() <= labels.items()
+    assert "epochal.dev/experiment-uid" in labels
+    assert "epochal.dev/experiment-uid" not in trainer_labels()
+    dns, _, storage = trainers["spec"]["egress"]
+    assert reports["spec"] == trainers["spec"] | {"podSelector": selector, "egress": [dns, storage]}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ Render = Callable[..., Any]
         ({"image": {"repository": "Upper"}}, "at '/image/repository'"),
         ({"image": {"digest": "sha256:12"}}, "at '/image/digest'"),
         ({"image": {"pullPolicy": "always"}}, "at '/image/pullPolicy'"),
+        ({"imageRegistry": "https://registry.example.com/team"}, "at '/imageRegistry'"),
+        ({"imageRegistry": "registry.example.com:port/team"}, "at '/imageRegistry'"),
         ({"replicas": "two"}, "at '/replicas': got string, want integer"),
         ({"replicas": -1}, "at '/replicas'"),
         ({"replicas": 0}, "at '/replicas'"),
@@ -33,9 +35,10 @@ Render = Callable[..., Any]
         ({"metricLabels": list("abcdefghi")}, "at '/metricLabels'"),
         ({"metricLabels": ["te am"]}, "at '/metricLabels/0'"),
         ({"metricLabels": ["a' || 'a"]}, "at '/metricLabels/0'"),
-        ({"metricLabels": ["job-name"]}, "at '/metricLabels/0'"),
-        ({"metricLabels": ["app.kubernetes.io/name"]}, "at '/metricLabels/0'"),
-        ({"metricLabels": ["epochal.dev/trainingjob"]}, "at '/metricLabels/0'"),
+        *(
+            ({"metricLabels": ["team", label]}, f"must hold labels that are anybody's to give, found {label}, by which")
+            for label in ("job-name", "app.kubernetes.io/name", "epochal.dev/trainingjob")
+        ),
         ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which are both called label_a_b"),
         ({"watchWarning": {"enable": False}}, "at '/watchWarning'"),
         ({"workers": 0}, "at '/workers'"),
@@ -70,8 +73,48 @@ def test_wrong_value_is_refused_by_name(render: Render, values: dict[str, Any], 
 
 @pytest.mark.parametrize("quantity", ["100m", "2", 2, 0.5, "1.5Gi", "1e3", "128974848", "2G", "0"])
 def test_a_quantity_passes(render: Render, quantity: Any) -> None:
-    limits = render(resources={"limits": {"memory": quantity}}).container()["resources"]["limits"]
-    assert limits["memory"] == quantity
+    limits = render(resources={"limits": {"ephemeral-storage": quantity}}).container()["resources"]["limits"]
+    assert limits["ephemeral-storage"] == quantity
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits"),
+    [
+        ({"cpu": "100m"}, {"cpu": "0.1"}),
+        ({"cpu": 1}, {"cpu": "1000m"}),
+        ({"cpu": "999999u"}, {"cpu": "1"}),
+        ({"memory": "64Mi"}, {"memory": 67108864}),
+        ({"memory": "1G"}, {"memory": "1Gi"}),
+        ({"memory": "1e8"}, {"memory": "0.1G"}),
+        ({"memory": "128Mi"}, {"memory": 1073741824}),
+        ({"memory": "1Ki"}, {"memory": "1P"}),
+    ],
+)
+def test_requests_up_to_their_limits_pass(render: Render, requests: Any, limits: Any) -> None:
+    assert render(resources={"requests": requests, "limits": limits}).container()["resources"]["limits"].items() >= (
+        limits.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("resources", "complaint"),
+    [
+        (
+            {"requests": {"cpu": "200m"}, "limits": {"cpu": "0.1"}},
+            "resources.requests.cpu: must be at most resources.limits.cpu, found 200m and 0.1",
+        ),
+        ({"limits": {"cpu": "50m"}}, "requests.cpu: must be at most resources.limits.cpu, found 100m and 50m"),
+        ({"requests": {"memory": "1Gi"}, "limits": {"memory": "1G"}}, "resources.requests.memory: must be at most"),
+        (
+            {"requests": {"memory": 0}, "limits": {"memory": 512}},
+            "resources.limits.memory: must be at least 64Mi, found 512: did you forget the unit, such as Mi?",
+        ),
+        ({"requests": {"memory": "1Mi"}, "limits": {"memory": "63Mi"}}, "must be at least 64Mi, found 63Mi"),
+        ({"requests": {"memory": "1Mi"}, "limits": {"memory": "512m"}}, "must be at most resources.limits.memory"),
+    ],
+)
+def test_resources_that_no_operator_can_run_with_are_refused(render: Render, resources: Any, complaint: str) -> None:
+    assert complaint in render(resources=resources).error
 
 
 def test_values_of_a_parent_chart_pass(render: Render) -> None:

@@ -92,6 +92,7 @@ SEEN: dict[str, tuple[Status, Health]] = {
         not_ready(status(JOB, seen(child(), waits("ErrImagePull"))), "ImagePullBackOff"),
         TO_MEND,
     ),
+    "an image of no name": (status(JOB, seen(child(), waits("InvalidImageName"))), WRONG),
     "a quota": (not_ready(status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
     "a Job that is refused": (status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
     "suspended": (status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),

@@ -132,6 +132,14 @@ def waits(reason: str, message: str | None = None) -> dict[str, Any]:
     return pod(waiting={"reason": reason, **({"message": message} if message else {})})
 
 
+def unready(since: float) -> dict[str, Any]:
+    """Returns a pod whose node has not made its volumes and its network ready since so many seconds from NOW."""
+    one = waits("ContainerCreating")
+    kind = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(since)}
+    one["status"]["conditions"] = [kind]
+    return one
+
+
 def unscheduled(message: str) -> dict[str, Any]:
     """Returns a pod that no node can take."""
     one = pod(node=None)

@@ -17,6 +17,7 @@ from epochal_operator.runtime.transport import Transport
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.experiment.searches import spec_document
 from tests.unit.operator.objects import SPEC
 
 
@@ -94,6 +95,14 @@ async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(proc
     assert await process.exports("second")
     process.create("first")
     await process.wait_jobs("first", "second")
+
+
+async def test_an_experiment_has_its_trials_and_both_have_series(process: Process) -> None:
+    spec = spec_document(search={"method": "None"}, schedule={"method": "None"}, parameters=[])
+    process.server.objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": spec})
+    await process.wait_jobs("search-0-r0")
+    assert await process.exports("search")
+    assert await process.exports("search-0-r0")
 
 
 async def test_a_process_that_reconciles_no_longer_is_not_healthy(

@@ -1,4 +1,4 @@
-"""The command line: `epochal-trainer run JOB.yaml`."""
+"""The command line: `epochal-trainer run JOB.yaml`, and what else the image does."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from epochal_api.pod import REPORT_FILE
 
 app = typer.Typer(
     help="Trains the Keras network that a TrainingJob describes.",
@@ -50,6 +51,20 @@ def run(
 
     take_fonts()
     sys.exit(run(job, Folders(data, results) if data and results else None))
+
+
+@app.command()
+def report(
+    content: Annotated[
+        Path, typer.Argument(help="The Experiment and its trials, as the operator has written them down.")
+    ] = Path(REPORT_FILE),
+    results: Annotated[Path | None, typer.Option(help="Folder that stands for the results bucket.")] = None,
+) -> None:
+    """Write what an Experiment has found, from bucket to bucket."""
+    take_fonts()
+    from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which looks for its fonts
+
+    sys.exit(run(content, results))
 
 
 @app.command()

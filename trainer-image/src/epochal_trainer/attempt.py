@@ -2,10 +2,9 @@
 
 import logging
 import platform
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,23 +16,13 @@ from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data import (
-    DataSets,
-    Samples,
-    check_features,
-    check_labels,
-    check_weights,
-    load,
-    weighted_by_class,
-)
+from epochal_trainer.data import DataSets, Samples
 from epochal_trainer.data.memory import Memory, available, capacity
-from epochal_trainer.data.weights import DTYPE as WEIGHT
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
-from epochal_trainer.lib.text import duration, figure, readable
+from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.model.indices import check_indices
 from epochal_trainer.model.monitor import monitor_of
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
@@ -56,12 +45,11 @@ from epochal_trainer.storage import Bucket
 from epochal_trainer.training import loop, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.fitting import STAGING, Fitting, Trained, reached_before
+from epochal_trainer.training.loading import loaded
 from epochal_trainer.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-_SHOWN = 10
-"""Classes whose weights the log shows."""
 _NO_GPU = """
 ================================================================================
   GPUs asked for: %d    GPUs that Keras sees: %d
@@ -187,7 +175,8 @@ class Attempt:
                 **reached_before(start),
             )
         with stages.stage("data"):
-            data = self._load(opened.data, model, held=start.snapshot.held if start else 0)
+            memory = Memory(held=start.snapshot.held if start else 0)
+            data = loaded(spec, opened.data, model, scratch=self._scratch, memory=memory)
             monitor = self._check_figures(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
@@ -255,39 +244,6 @@ class Attempt:
         compile.compile_model(model, training)
         return model
 
-    def _load(self, bucket: Bucket, model: keras.Model, *, held: int) -> DataSets:
-        spec = self._job.spec
-        began = time.monotonic()
-        memory = Memory(held=held)
-        data = load(spec.data, bucket, self._scratch, memory, training=spec.training)
-
-        def checked(samples: Samples) -> Samples:
-            samples = check_features(samples, spec.network.input.shape)
-            ignored = spec.training.loss.arguments.get("ignore_class")
-            check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
-            check_indices(samples, network.graph(spec.network))
-            return check_weights(samples, model.output.shape[1:])
-
-        data = replace(
-            data,
-            train=checked(data.train),
-            validation=checked(data.validation) if data.validation else None,
-            test=checked(data.test) if data.test else None,
-        )
-        if (wanted := spec.training.class_weight) is not None:
-            memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
-            train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
-            data = replace(data, train=train, class_weights=by_class)
-            shown = [f"{number}: {weight:g}" for number, weight in by_class.items()]
-            log.info("Weights of classes: %s%s", ", ".join(shown[:_SHOWN]), ", …" if len(shown) > _SHOWN else "")
-        for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
-            if samples is not None:
-                log.info("Data for %-11s %s", role + ":", samples.describe())
-        sets = [samples for samples in (data.train, data.validation, data.test) if samples]
-        size = sum(samples.nbytes for samples in sets)
-        log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
-        return data
-
     def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
         """Checks loss, metrics and what is monitored beside the data, and returns what tells the best epoch."""
         training = self._job.spec.training
@@ -298,6 +254,7 @@ class Attempt:
 
         callbacks.check_figures(training.callbacks, validated(figures))
         self._checks.data(data, model.output.shape[1:])
+        self._checks.monitor(model)
         return monitor_of(training, model, validated(history.figures(figures)))
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:

@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,19 +16,17 @@ from epochal_api.pod import (
     POD_UID_FILE,
     PROGRESS_CA_FILE,
     PROGRESS_URL_ENV,
-    SCRATCH,
-    STORAGE_CA_FILE,
     TOKEN_FILE,
     ExitCode,
 )
 from epochal_api.report import Report
-from epochal_api.storage import ConfigMapKeyRef
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import backend
 from epochal_trainer import job as jobs
 from epochal_trainer.lib import cgroups
-from epochal_trainer.lib.failures import Failure, bad_spec, lacks_room, scratch_full
+from epochal_trainer.lib.failures import Failure, lacks_room, scratch_full
+from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
@@ -37,7 +35,8 @@ from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
 from epochal_trainer.reporting.stages import Stages
-from epochal_trainer.storage import Bucket, Credentials, FolderBucket, Patience, S3Bucket, Waits
+from epochal_trainer.storage import Credentials, FolderBucket, Patience, Waits
+from epochal_trainer.storage.service import buckets_of
 from epochal_trainer.training.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -76,9 +75,11 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     words = LastWords()
     words.prepare()
-    hide = _hide(os.environ)
+    hide = Credentials.unchecked(os.environ).hidden
     try:
-        with tempfile.TemporaryDirectory(prefix="epochal-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
+        ) as scratch:
             logs.start(Path(scratch) / LOG, hide)
             return _Run(path, folders, scratch=Path(scratch), stopping=stopping, words=words, hide=hide).end()
     except (Terminated, KeyboardInterrupt):
@@ -202,19 +203,6 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     return CRASHED, "OutOfMemory", f"{said}; {took}, and {may}"
 
 
-def _hide(environment: Mapping[str, str]) -> Callable[[str], str]:
-    """Returns what takes the credentials out of a text, if there are any."""
-    try:
-        return Credentials.of(environment).hidden
-    except Failure:
-        return str
-
-
-def _scratch() -> str | None:
-    """Returns the folder that a pod may write to, or None outside of one."""
-    return SCRATCH if os.access(SCRATCH, os.W_OK) else None
-
-
 def _pod() -> str:
     """Returns the uid of this pod; one of its own making outside of a cluster, or if an earlier operator gave none."""
     try:
@@ -237,32 +225,5 @@ def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "
         folders.results.mkdir(parents=True, exist_ok=True)
         results = FolderBucket(folders.results)
         return Buckets(FolderBucket(folders.data), results, named=lambda _: results)
-    storage = job.spec.storage
-    if storage.endpoint is None:
-        raise bad_spec("InvalidSpec", "spec.storage.endpoint: must be given outside of a cluster")
-    ca_file = _authority(storage.ca_config_map_ref, patience) if storage.ca_config_map_ref else None
-    endpoint = storage.endpoint
-
-    def bucket(name: str) -> Bucket:
-        return S3Bucket(
-            endpoint,
-            name,
-            Credentials.of(os.environ),
-            region=storage.region,
-            ca_file=ca_file,
-            patience=patience,
-        )
-
+    bucket = buckets_of(job.spec.storage, patience)
     return Buckets(bucket(job.spec.data.bucket), bucket(job.spec.results.bucket), named=bucket)
-
-
-def _authority(reference: ConfigMapKeyRef, patience: Patience) -> Path:
-    """Returns the file with the storage's certificate authority once it is there: it may come after its job."""
-    path = Path(STORAGE_CA_FILE)
-    missing = bad_spec(
-        "InvalidCertificateAuthority",
-        f"spec.storage.caConfigMapRef: the ConfigMap {reference.name} must exist and have the key {reference.key}, "
-        "with PEM certificates",
-    )
-    patience.persevere(path.stat, lambda error: missing if isinstance(error, FileNotFoundError) else None)
-    return path

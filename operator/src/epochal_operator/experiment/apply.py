@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import rejected, report_failed
-from epochal_operator.experiment.ledger import Created, Exhausted, Failed, encode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
 from epochal_operator.experiment.ledger import Event as Told
+from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
 from epochal_operator.experiment.plan import (
     Action,
@@ -24,7 +26,7 @@ from epochal_operator.experiment.plan import (
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION
+from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
@@ -34,19 +36,26 @@ from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
-from epochal_operator.runtime.resource import JOBS, Key, Object, Resource
+from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
+from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, Corrections, writers
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 REJECTED = "Rejected"
 """Why a trial has failed that the API server does not take."""
+RACES = 3
+"""Conflicts over a new TrainingJob that may be chance: a quota that others change answers so."""
 AT_ONCE = 8
 """TrainingJobs of an Experiment that are written at once."""
 
 _log = logging.getLogger(__name__)
 
-AskSearch = Callable[[Request], Any]
+AskSearch = Callable[[Request], Awaitable[Response]]
 """Asks for suggestions."""
+
+
+class LedgerRefused(Exception):
+    """The API server does not take the ledger; the message has its words."""
 
 
 @dataclass
@@ -56,12 +65,16 @@ class Hindrances:
     Args:
         blocked: What is in the way of TrainingJobs.
         hindered: What is in the way of all new ones.
+        unnoted: Whether the API server does not take the ledger.
         unreported: Whether the Job that writes the report cannot be made now.
+        told: Whether the status was written, and is not as it was written.
     """
 
     blocked: dict[Place, StatusCause] = field(default_factory=dict)
     hindered: StatusCause | None = None
+    unnoted: bool = False
     unreported: bool = False
+    told: bool = False
 
 
 class Applier:
@@ -76,6 +89,7 @@ class Applier:
 
     Attributes:
         importance: How much the parameters of each Experiment matter, as far as that was asked.
+        report_told: The Job of each Experiment's report of which an Event has told that it has failed.
     """
 
     def __init__(
@@ -95,7 +109,10 @@ class Applier:
         self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
         self._instance = instance
         self._clock = clock
+        self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
+        self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
+        self.report_told: dict[Key, str] = {}
 
     async def apply(
         self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
@@ -115,6 +132,33 @@ class Applier:
         await self._write_trials(document, observed, actions, found)
         for action in actions:
             await self._do(document, wanted, observed, action, found)
+
+    def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
+        """Returns which TrainingJobs are not to be put right before a time, and what is to be told of it.
+
+        Args:
+            document: The Experiment.
+            jobs: Its TrainingJobs.
+        """
+        now, held, told = self._clock(), dict[Place, datetime](), None
+        corrections, generation = self._corrections.get(key_of(document)), document["metadata"]["generation"]
+        if corrections is None:
+            return held, told
+        for place, job in jobs.items():
+            last = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
+            if last is not None and not last.stands(job) and now < last.due:
+                held[place] = last.due
+                told = told or _undone(job["metadata"]["name"], last)
+        return held, told
+
+    def forget(self, key: Key) -> None:
+        """Forgets an Experiment that is gone.
+
+        Args:
+            key: Its namespace and name.
+        """
+        for known in (self.importance, self.report_told, self._failures, self._corrections):
+            known.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
         """Reads an Experiment anew: the API server knows of a change that has not been told yet.
@@ -136,7 +180,7 @@ class Applier:
             case Append():
                 await self._append(document, observed, action.events)
             case Ask() if wanted is not None:
-                await self._ask(document, wanted, observed, action, found)
+                await self._ask(document, wanted, observed, action)
             case CreateReport() if wanted is not None:
                 await self._create_report(document, wanted, action, found)
             case DeleteReport():
@@ -145,6 +189,8 @@ class Applier:
                 await self._apply_status(document, action)
             case EmitEvent():
                 await self._emit(action.event, document)
+                if action.event.reason == Reason.REPORT_FAILED:
+                    self.report_told[key_of(document)] = action.event.key
             case DeleteExperiment():
                 await self._delete(EXPERIMENTS, document)
                 _log.info("deleted: its ttlSecondsAfterFinished is over")
@@ -158,16 +204,23 @@ class Applier:
         trials = [action for action in actions if isinstance(action, Create | Suspend)]
         if any(isinstance(action, Create) for action in trials):
             await self._check_current(document)
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots, stops = asyncio.Semaphore(AT_ONCE), False
 
         async def write(action: Create | Suspend) -> Failed | None:
+            nonlocal stops
             async with slots:
-                return await self._write_trial(document, action, found)
+                if stops or found.hindered:
+                    return None
+                try:
+                    return await self._write_trial(document, action, found)
+                except BaseException:
+                    stops = True  # What is under way ends, and nothing else begins.
+                    raise
 
         results = await asyncio.gather(*map(write, trials), return_exceptions=True)
         if events := tuple(result for result in results if isinstance(result, Failed)):
             await self._append(document, observed, (*observed.news, *events))
-        for result in results:  # once all has ended: nothing is cut off in the middle
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
 
@@ -184,89 +237,128 @@ class Applier:
         text = await asyncio.to_thread(encode, (*observed.events, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
-        written = await self._kube.patch(
-            EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
-        )
+        try:
+            written = await self._kube.patch(
+                EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
+            )
+        except (Invalid, Forbidden) as error:
+            raise LedgerRefused(error.message) from None
         self._put(EXPERIMENTS, written)
 
-    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask, found: Hindrances) -> None:
+    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
-        metadata, known = document["metadata"], len(observed.events)
-        question = request(wanted.spec, wanted.template, observed.events, action.trials, importance=action.importance)
+        key, known = key_of(document), len(observed.events)
+        asked = action.importance is not None
+        question = request(wanted.spec, wanted.template, observed.events, action.trials, importance=asked)
+        answer, failure = Response(), "the search has suggested nothing"
         try:
             async with self._asking:
-                answer: Response = await self._ask_search(question)
+                answer = await self._ask_search(question)
         except SearchFailed as error:
-            _log.warning("nothing is suggested: %s", error)
-            if action.trials:
-                found.hindered = StatusCause(
-                    Reason.SEARCH_FAILED, f"Nothing is suggested, an error of Epochal: {error}"
-                )
-            answer = Response()
-            if action.trials:
-                return
-        if action.importance:
-            shares = dict(answer.importance)
-            self.importance[Key(metadata["namespace"], metadata["name"])] = Importance(known, shares)
+            failure = str(error)
+            _log.warning("nothing is suggested: %s", failure)
+        if action.importance is not None:
+            self.importance[key] = Importance(action.importance, dict(answer.importance))
         events: list[Told] = [Created(one.trial, dict(one.parameters), known) for one in answer.suggestions]
         if answer.exhausted and not observed.exhausted:
             events.append(Exhausted(known))
         if events:
             await self._append(document, observed, (*observed.news, *events))
-        elif action.trials and not answer.exhausted:
-            found.hindered = StatusCause(Reason.SEARCH_FAILED, "Nothing is suggested, an error of Epochal.")
+        elif action.trials:
+            cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
+            pause = timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0)
+            self._failures[key] = (self._clock() + pause, cause)
+
+    def failure(self, key: Key) -> StatusCause | None:
+        """Returns that an Experiment's search has failed just now, if it has.
+
+        Args:
+            key: Its namespace and name.
+        """
+        until, cause = self._failures.get(key, (None, None))
+        return cause if until is not None and self._clock() < until else None
 
     async def _write_trial(self, document: Object, action: Create | Suspend, found: Hindrances) -> Failed | None:
         """Creates or suspends a TrainingJob; returns that it has failed if the API server will never take it."""
         if isinstance(action, Suspend):
-            await self._suspend(action, found)
+            await self._suspend(document, action)
             return None
-        body = action.body
-        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        name = action.body["metadata"]["name"]
         try:
-            made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
-            _log.info("created %s", name)
+            made, is_new = await self._create(action.body)
         except Invalid as error:
             await self._emit(rejected(name, error.message), document)
             return Failed(*action.place, "", REJECTED)
-        except (Forbidden, NotFound) as error:
+        except (Forbidden, NotFound, Conflict) as error:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
-        except Conflict as error:
-            if error.reason != ALREADY_EXISTS:
-                found.blocked[action.place] = StatusCause(
-                    Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}"
+        if controller_uid(made) != document["metadata"]["uid"]:
+            if _is_earlier(made, document):
+                message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
+                found.hindered = StatusCause(Reason.CLEANUP, message)
+            else:
+                message = (
+                    f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
                 )
-                return None
-            made = await self._kube.get(TRAINING_JOBS, namespace, name)
-            if controller_uid(made) != document["metadata"]["uid"]:
-                found.blocked[action.place] = _taken(made, document)
-                return None
-        labels = body["metadata"]["labels"]
-        if (made["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) != labels[EXPERIMENT_LABEL]:
-            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": labels}})
-        self._put(TRAINING_JOBS, made)
+                found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
+            return None
+        if not _bears_label(made, action.body):
+            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}})
+        if (mangled := _mangled(made, action.body)) is None:
+            self._put(TRAINING_JOBS, made)
+            return None
+        found.hindered = mangled
+        if is_new:
+            await self._delete(TRAINING_JOBS, made)
         return None
 
-    async def _suspend(self, action: Suspend, found: Hindrances) -> None:
-        job, word = action.job["metadata"], "suspend" if action.suspend else "resume"
+    async def _create(self, body: Object) -> tuple[Object, bool]:
+        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to, and whether it is new."""
+        metadata = body["metadata"]
+        for left in range(RACES, -1, -1):
+            try:
+                made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
+            except Conflict as error:
+                if error.reason != ALREADY_EXISTS:
+                    if not left:
+                        raise
+                    continue
+            else:
+                _log.info("created %s", metadata["name"])
+                return made, True
+            try:
+                return await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"]), False
+            except NotFound:  # It is gone meanwhile.
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _suspend(self, document: Object, action: Suspend) -> None:
+        """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
+        key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
+        uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
+        corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
+        before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
+        if before is not None and before.spec != spec:
+            before = None  # That was another step, which nobody has undone.
+        if before is not None:
+            who = writers(await self._kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
-            made = await self._patch(TRAINING_JOBS, action.job, {"spec": {"suspend": action.suspend}})
+            self._put(TRAINING_JOBS, await self._patch(TRAINING_JOBS, action.job, {"spec": spec}))
         except NotFound:
             self._term.wrote(self._store.remove(TRAINING_JOBS, action.job))
             return
         except (Invalid, Forbidden) as error:
-            message = f"The API server refuses to {word} {job['name']}: {error.message}"
-            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
-            return
-        self._put(TRAINING_JOBS, made)
+            refusal = error.message
+        times = before.times + 1 if before else 1
+        done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
+        corrections.note(TRAINING_JOBS, key, done)
 
     async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
         text = document["metadata"]["annotations"][LEDGER_ANNOTATION]
-        body: dict[str, Any] = dict(
-            report_job({**document, "spec": wanted.given}, text, wanted.spec, self._installation())
-        )
+        given = {**document, "spec": wanted.given}
+        body = await asyncio.to_thread(report_job, given, text, wanted.spec, self._installation())
         annotations = (body["metadata"].get("annotations") or {}) | {KNOWN_ANNOTATION: str(action.known)}
         body["metadata"] = body["metadata"] | {"annotations": annotations}
         try:
@@ -324,15 +416,40 @@ class Applier:
         self._term.wrote(self._store.put(resource, thing))
 
 
-def _taken(thing: Object, document: Object) -> StatusCause:
-    """Returns why the name of a trial's TrainingJob cannot be had."""
-    name, metadata = thing["metadata"]["name"], document["metadata"]
-    owner = controller(thing, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
-    if owner is not None and owner.name == metadata["name"]:
-        message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
-        return StatusCause(Reason.CLEANUP, message)
-    message = f"The TrainingJob {name} is somebody else's: delete it, or create an Experiment of another name."
-    return StatusCause(Reason.NAME_CONFLICT, message)
+def _bears_label(job: Object, body: Object) -> bool:
+    """Returns whether a TrainingJob is found by the label that it was given."""
+    name = body["metadata"]["labels"][EXPERIMENT_LABEL]
+    return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
+
+
+def _mangled(made: Object, body: Object) -> StatusCause | None:
+    """Returns why a TrainingJob is not what it was created as, if it is not."""
+    name = body["metadata"]["name"]
+    if not _bears_label(made, body):
+        message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+        fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
+        message = f"The CRD of TrainingJobs is of an earlier version, without {fields}: upgrade it."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    return None
+
+
+def _is_earlier(job: Object, document: Object) -> bool:
+    """Returns whether a TrainingJob is a trial of an Experiment of the same name that is gone."""
+    owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    return owner is not None and owner.name == document["metadata"]["name"]
+
+
+def _undone(name: str, last: Correction) -> StatusCause | None:
+    """Returns what is to be told of a TrainingJob that cannot be put right, or does not stay so."""
+    if last.refusal is not None:
+        return StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses to change {name}: {last.refusal}")
+    if last.times <= TOLERATED:
+        return None
+    who = ", ".join(last.writers)
+    message = f"{who} and Epochal overwrite each other's spec.suspend of {name}: stop {who} from changing it."
+    return StatusCause(Reason.FIELD_CONFLICT, message)
 
 
 def _identity(metadata: Object) -> tuple[Any, ...]:

@@ -15,6 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from epochal_api.kind import GROUP
+
+LEDGER_ANNOTATION = f"{GROUP}/trials"
+"""Annotation of an Experiment: its ledger."""
 MAX_TEXT = 200 * 1024
 """Bytes of a ledger as text: an object's annotations hold 256 KiB in all."""
 MAX_LINES = 16 * 1024**2

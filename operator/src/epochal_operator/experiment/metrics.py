@@ -52,15 +52,13 @@ def collect(experiments: Iterable[Object], labels: Sequence[str] = ()) -> Iterat
         if status.get("state") in EXPERIMENT_STATES:
             state.add_metric([*key, status["state"]], 1)
         found = conditions(status)
-        for kind in EXPERIMENT_CONDITIONS:
-            value = part(found, kind).get("status")
-            if value in _SHOWN.get(kind, ("True",)):
-                condition.add_metric([*key, kind, str(value)], 1)
+        for kind, value in _shown(found):
+            condition.add_metric([*key, kind, value], 1)
         if why := part(found, "Ready").get("reason"):
             word = str(why)
             reason.add_metric([*key, word if word in set(Reason) else OTHER, effect(word).fault or ""], 1)
-        for name in TRIAL_STATES if "trials" in status else ():
-            add(trials, [*key, name], number(part(status, "trials").get(name, 0)))
+        for name, count in _trials(status):
+            add(trials, [*key, name], count)
         if winner := part(status, "best"):
             shown = str(part(status, "display").get("best", "")).partition(" ")[0]
             add(best, [*key, shown], number(winner.get("value")))
@@ -79,6 +77,20 @@ def collect(experiments: Iterable[Object], labels: Sequence[str] = ()) -> Iterat
 
 def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=[*labels, *more])
+
+
+def _trials(status: Object) -> Iterator[tuple[str, float | None]]:
+    """Yields how many trials there are of each state."""
+    for name in TRIAL_STATES if "trials" in status else ():
+        yield name, number(part(status, "trials").get(name, 0))
+
+
+def _shown(found: Object) -> Iterator[tuple[str, str]]:
+    """Yields the conditions that are worth a series, with their statuses."""
+    for kind in EXPERIMENT_CONDITIONS:
+        value = part(found, kind).get("status")
+        if value in _SHOWN.get(kind, ("True",)):
+            yield kind, str(value)
 
 
 def _epochs(name: str) -> Callable[[Object], float | None]:

@@ -1,6 +1,7 @@
 """What is observed of the TrainingJobs of an Experiment, and not in its ledger yet."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -8,7 +9,6 @@ from typing import NamedTuple
 from epochal_api.experiment import ExperimentSpec, Objective
 
 from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.resources import place_of
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trials import Trial, finite
@@ -17,11 +17,24 @@ from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.reasons import Reason as TrialReason
 
+_TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
+
 METRIC_UNAVAILABLE = "MetricUnavailable"
 """Why a trial has failed that has told nothing of the objective's metric."""
 
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
+
+
+def place_of(name: str, experiment: str) -> tuple[int, int] | None:
+    """Returns trial and rung of a TrainingJob by its name, if it is a trial's. Nobody can change a name.
+
+    Args:
+        name: Its name.
+        experiment: Name of the Experiment.
+    """
+    found = _TRIAL.fullmatch(name, len(experiment)) if name.startswith(experiment) else None
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int], Object]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec
 
@@ -40,16 +41,30 @@ class Wanted:
         return found
 
 
-@dataclass(frozen=True)
-class Importance:
-    """How much each parameter matters, and as of when.
+class Occasion(NamedTuple):
+    """What there is to tell anew how much each parameter matters: a new best, and the end.
 
     Args:
-        known: Events of the ledger by then.
-        shares: Share of each parameter, 1 in all.
+        trial: The best trial.
+        value: What it is worth.
+        ended: Whether the search is over.
     """
 
-    known: int
+    trial: int
+    value: str
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each parameter matters.
+
+    Args:
+        occasion: When that was asked.
+        shares: Share of each parameter, 1 in all; none if too little is known.
+    """
+
+    occasion: Occasion
     shares: Mapping[str, float]
 
 
@@ -66,11 +81,16 @@ class Observed:
         jobs: Its TrainingJobs.
         report: The Job that writes its report, if there is one.
         blocked: What is in the way of TrainingJobs.
+        held: TrainingJobs that are not to be put right before a time: others undo it.
+        undone: What is to be told of that, if anything is.
         hindered: What is in the way of all new ones.
         exhausted: Whether there is nothing left to suggest.
         importance: How much each parameter matters, if that was asked since this process began.
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
+        unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
         unreported: Whether the Job that writes the report cannot be made now.
+        report_told: The Job of which an Event has told that it has failed.
+        told: Whether the status was written, and is not as it was written: others hold a field of it.
     """
 
     now: datetime
@@ -81,11 +101,16 @@ class Observed:
     jobs: Jobs = field(default_factory=dict)
     report: Object | None = None
     blocked: Mapping[Place, StatusCause] = field(default_factory=dict)
+    held: Mapping[Place, datetime] = field(default_factory=dict)
+    undone: StatusCause | None = None
     hindered: StatusCause | None = None
     exhausted: bool = False
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
+    unnoted: bool = False
     unreported: bool = False
+    report_told: str = ""
+    told: bool = False
 
     @property
     def running(self) -> tuple[Trial, ...]:

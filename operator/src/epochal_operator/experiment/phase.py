@@ -50,7 +50,8 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
     jobs = [job for one in observed.running if (job := observed.job(one)) is not None]
     if spec.suspend:
         if any(state_of(job) != "Suspended" for job in jobs):
-            return Phase("Running", StatusCause(Reason.SUSPENDING, "Its trials stop, since spec.suspend is true."))
+            stops = StatusCause(Reason.SUSPENDING, "Its trials stop, since spec.suspend is true.")
+            return Phase("Running", observed.undone or stops)
         return Phase("Suspended", StatusCause(Reason.SUSPENDED, "spec.suspend is true."))
     begun = any(one.rungs for one in observed.trials) or any(state_of(job) in _TRAINED for job in jobs)
     state: ExperimentState = "Running" if begun else "Queued"
@@ -127,8 +128,8 @@ def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]
 
 def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
     """Returns what is in the way, of new trials or of all that there are."""
-    if observed.hindered is not None:
-        return observed.hindered
+    if found := observed.hindered or observed.undone:
+        return found
     if observed.blocked:
         return observed.blocked[min(observed.blocked)]
     if jobs and all(condition_of(job, "Ready", "False") for job in jobs):

@@ -10,16 +10,16 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events
+from epochal_operator.experiment.events import events, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
-from epochal_operator.experiment.observed import Observed, Place, Wanted
+from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
-from epochal_operator.experiment.reasons import effect
-from epochal_operator.experiment.report import CreateReport, DeleteReport, is_over, report_step
+from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
-from epochal_operator.experiment.status import is_ended, refused, results_uri, status
+from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.runtime.conditions import condition_of
@@ -44,11 +44,11 @@ class Ask:
 
     Args:
         trials: Numbers of the new trials.
-        importance: Whether to ask how much each parameter matters, too.
+        importance: What there is to ask how much each parameter matters, too; None if nothing is.
     """
 
     trials: tuple[int, ...]
-    importance: bool = False
+    importance: Occasion | None = None
 
 
 @dataclass(frozen=True)
@@ -126,25 +126,36 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     new = (*observed.warm, *observed.news)
-    if any(map(is_due, new)):
+    if any(map(is_due, new)) and not observed.unnoted:
         return Plan((Append(new),))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     now = phase(spec, before.start_time, observed)
     after = status(metadata, spec, before, now, observed)
-    writes = _writes(spec, before, after)
-    if observed.trials and not (before.trials and before.trials.created):
-        return Plan(writes)  # By it the API server sees to it that what is searched stays as it is.
-    step = None if observed.unreported else _report_step(spec, now, observed)
-    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed)
-    if not todo and step is not None and not isinstance(step, float):
+    writes = () if observed.told else _writes(spec, before, after)
+    is_free = observed.trials and not (before.trials and before.trials.created)
+    if (is_free and writes) or observed.unnoted:
+        # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
+        return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
+    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
+    step = None if todo or observed.unreported else _report_step(spec, now, observed)
+    if step is not None and not isinstance(step, float):
         todo = (step,)
-    if todo or writes:
-        return Plan(todo or writes)
-    left = _time_to_live(spec, before, observed)
-    if left is not None and left <= 0:
+    if todo:
+        return Plan((*_report_failure(observed), *todo))
+    return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+def _rest(
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, report_in: float | None
+) -> Plan:
+    """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
+    waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
+    life = None if waits else _time_to_live(spec, before, observed)
+    if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [step if isinstance(step, float) else None, left, _look_again(spec, before, now, observed)]
-    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+    again = RETRY.total_seconds() if observed.unreported else report_in
+    times = [again, life, _look_again(spec, before, now, observed)]
+    return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
 def refuse(document: Object, message: str, now: datetime) -> Plan:
@@ -174,7 +185,7 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
         if job is None and place not in observed.blocked:
             missing.append(trial)
-        elif job is not None and place not in observed.blocked and _is_wrong(job, suspend=waits):
+        elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))
     if waits or now.ended or observed.hindered is not None:
         return tuple(steps)
@@ -189,10 +200,11 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots: a trial in whose way something is takes none."""
+    """Returns what to begin in free slots. A trial whose name is taken has none, unless there are too many of those."""
     if observed.full:
         return Next()
-    taken = sum((one.number, len(one.rungs)) not in observed.blocked for one in observed.running)
+    blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
+    taken = len(observed.running) - min(blocked, spec.parallelism)
     return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
 
 
@@ -225,20 +237,19 @@ def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
     """Returns what is to be asked of the search, if anything."""
     count = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
     first = observed.trials[-1].number + 1 if observed.trials else 0
-    importance = _matters(spec, before, now, observed)
+    importance = _occasion(spec, before, now, observed)
     return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
 
 
-def _matters(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> bool:
-    """Returns whether to ask how much each parameter matters: at each new best, and at the end."""
-    if len(spec.parameters) < 2 or (observed.importance and observed.importance.known == len(observed.events)):  # noqa: PLR2004
-        return False
+def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:
+    """Returns what there is to ask how much each parameter matters, if it was not asked then."""
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
-    if not ranked:
-        return False
-    worth = (ranked[0].number, f"{value(ranked[0]):.10g}")
-    new = before.best is None or (before.best.trial, before.best.value) != worth
-    return new or (now.ended and not is_ended(before))
+    if len(spec.parameters) <= 1 or not ranked:
+        return None
+    found = Occasion(ranked[0].number, shown(value(ranked[0])), now.ended)
+    is_new = before.best is None or (before.best.trial, before.best.value) != found[:2]
+    was_asked = observed.importance is not None and observed.importance.occasion == found
+    return found if (is_new or (now.ended and not is_ended(before))) and not was_asked else None
 
 
 def _report_step(
@@ -246,6 +257,15 @@ def _report_step(
 ) -> Append | CreateReport | DeleteReport | float | None:
     step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
     return Append(step) if isinstance(step, tuple) else step
+
+
+def _report_failure(observed: Observed) -> tuple[Action, ...]:
+    """Returns that the report of before is not written, unless that was told."""
+    job = observed.report
+    if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
+        return ()
+    message = str((condition_of(job, "Failed") or {}).get("message", ""))
+    return (EmitEvent(report_failed(job["metadata"]["uid"], message)),)
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
@@ -257,11 +277,12 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
-    if now.ended:
+    if now.state == "Complete":
         return None
     causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
     times = [effect(cause.reason).look_again_seconds for cause in causes]
-    due = deadline(spec, before.start_time)
+    times += [(time - observed.now).total_seconds() for time in observed.held.values()]
+    due = None if now.ended else deadline(spec, before.start_time)
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
 

@@ -6,7 +6,7 @@ docs/reasons.md says for people what each means.
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from epochal_operator.runtime.reasons import EventType, Foreign, StatusCause
+from epochal_operator.runtime.reasons import EventType, StatusCause
 from epochal_operator.trainingjob.reasons import Fault
 
 __all__ = ["Effect", "Reason", "StatusCause", "effect"]
@@ -73,8 +73,10 @@ class Reason(StrEnum):
     TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
+    FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
+    LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, look_again_seconds=60)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
-    SEARCH_FAILED = "SearchFailed", Effect(fault="Cluster", look_again_seconds=30)
+    SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
 
     # Of conditions that do not hold.
     PROGRESSING = "Progressing", _SILENT

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from epochal_api.experiment import InvalidExperiment, parse
 
-from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances
+from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import Event, Finished, Warm, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Observed, Wanted
-from epochal_operator.experiment.plan import Action, ApplyStatus, EmitEvent, Plan, plan, refuse
+from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.resources import EXPERIMENTS, LEDGER_ANNOTATION, REPORT_JOBS, TRIALS
+from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
 from epochal_operator.experiment.search.child import ask as ask_child
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
@@ -109,9 +109,12 @@ class Reconciler:
                 return todo.requeue_after
             try:
                 await self._applier.apply(document, spec.wanted, observed, todo.actions, found)
-                if self._store.get(EXPERIMENTS, key) is document and all(map(_is_told, todo.actions)):
-                    # Somebody else holds a field of the status that should go: written again, it would stay again.
-                    return todo.requeue_after
+                wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
+                if wrote and self._store.get(EXPERIMENTS, key) is document:
+                    found.told = True  # Somebody else holds a field that should go: written again, it would stay.
+            except LedgerRefused as error:
+                message = f"The API server refuses to note its trials in its annotation {LEDGER_ANNOTATION}: {error}"
+                found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, message)
             except (Conflict, NotFound):
                 conflicts += 1
                 if conflicts == CONFLICTS:
@@ -137,14 +140,15 @@ class Reconciler:
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
         now = self._clock()
         if wanted is None:
-            return Observed(now)
+            return Observed(now, told=found.told)
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs)
         warm: tuple[Warm, ...] | str = () if ledger.events else self._warm(key, wanted)
-        hindered = found.hindered
+        hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, str):
             hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
+        held, undone = self._applier.held(document, jobs)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
@@ -155,11 +159,16 @@ class Reconciler:
             jobs=jobs,
             report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),
             blocked=dict(found.blocked),
+            held=held,
+            undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
             importance=self._applier.importance.get(key),
             warm=warm,
+            unnoted=found.unnoted,
             unreported=found.unreported,
+            report_told=self._applier.report_told.get(key, ""),
+            told=found.told,
         )
 
     def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | str:
@@ -175,18 +184,15 @@ class Reconciler:
         return tuple(known)
 
     def _forget(self, key: Key) -> None:
-        for known in (self._specs, self._ledgers, self._applier.importance):
-            known.pop(key, None)
+        self._specs.pop(key, None)
+        self._ledgers.pop(key, None)
+        self._applier.forget(key)
 
 
 def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:
     if spec.wanted is None:
-        return refuse(document, spec.fault, observed.now)
+        return Plan() if observed.told else refuse(document, spec.fault, observed.now)
     return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
-
-
-def _is_told(action: Action) -> bool:
-    return isinstance(action, EmitEvent | ApplyStatus)
 
 
 def _read(version: tuple[str, int], document: Object) -> _Spec:

@@ -14,15 +14,11 @@ from typing import Any
 
 import yaml
 from epochal_api.experiment import InvalidExperiment, parse
-from epochal_api.kind import GROUP
 from epochal_api.text import printable
 
-from epochal_operator.experiment.ledger import Created, Event, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.suggest import suggest
-
-LEDGER_ANNOTATION = f"{GROUP}/trials"
-"""Annotation of an Experiment: its ledger."""
 
 
 class NothingToReplay(ValueError):
@@ -88,8 +84,9 @@ def _ledger(document: Mapping[str, Any]) -> tuple[Event, ...]:
     if not text:
         raise NothingToReplay(f"metadata.annotations has no {LEDGER_ANNOTATION}, so nothing has been suggested yet")
     ledger = decode(text)
-    numbers = [one.trial for one in _created(ledger)]
-    if not numbers or numbers != list(range(len(numbers))) or any(one.known > len(ledger) for one in _created(ledger)):
+    created = [(place, event) for place, event in enumerate(ledger) if isinstance(event, Created)]
+    in_order = [event.trial for _, event in created] == list(range(len(created)))
+    if not created or not in_order or any(event.known > place for place, event in created):
         raise NothingToReplay(
             f"metadata.annotations[{LEDGER_ANNOTATION}] is damaged: it should tell of the trials 0, 1, … in this order "
             f"and of all that was known when each was suggested, but {len(ledger)} events can be read"

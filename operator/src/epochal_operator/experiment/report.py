@@ -78,12 +78,12 @@ def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool) -> bool:
         observed: What is seen of the Experiment.
         ended: Whether the search is over.
     """
-    known = _known(observed.report)
+    known = _known(observed.report, len(observed.events))
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
     if not ranked:
         return False
     failed = observed.report is not None and has_failed(observed.report)
-    return failed or (known < len(observed.events) if ended else _is_new(ranked[0], observed.events[known:]))
+    return failed or (known != len(observed.events) if ended else _is_new(ranked[0], observed.events[known:]))
 
 
 def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
@@ -113,10 +113,11 @@ def has_failed(job: Object) -> bool:
     return condition_of(job, "Failed") is not None
 
 
-def _known(job: Object | None) -> int:
-    """Returns how many events of the ledger a report knows."""
+def _known(job: Object | None, count: int) -> int:
+    """Returns how many events of the ledger a report knows: none if the ledger was lost, and is shorter by now."""
     text = str((job["metadata"].get("annotations") or {}).get(KNOWN_ANNOTATION, "0")) if job is not None else "0"
-    return int(text) if text.isdecimal() else 0
+    known = int(text) if text.isdecimal() else 0
+    return known if known <= count else 0
 
 
 def _is_new(trial: Trial, events: Sequence[Event]) -> bool:

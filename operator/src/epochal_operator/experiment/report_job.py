@@ -1,31 +1,90 @@
-"""Placeholder."""
+"""The Job that writes what an Experiment has found into its bucket, where the operator may not go."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from epochal_api import experiment as experiments
+from epochal_api import pod
 from epochal_api.experiment import ExperimentSpec
+from epochal_api.kind import API_VERSION
 
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.experiment.ledger import decode
+from epochal_operator.experiment.report_content import bounded, content
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL
+from epochal_operator.trainingjob.job import QUEUE_LABEL, failure_policy
+from epochal_operator.trainingjob.pod_template import Installation, Program, annotation, given, program_pod
+
+Object = dict[str, Any]
+
+BACKOFF_LIMIT = 2
+"""Crashes that are tried again at once; the Experiment tries it again later."""
+DEADLINE_SECONDS = 3600
+"""More than it takes with 2,000 trials: a pod that no node takes must not be waited for for ever."""
+RESOURCES: Object = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "512Mi"},
+}
+"""Little, and all of it said: a quota may ask for each of these."""
 
 
-def report_job(
-    experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec, installation: Installation
-) -> dict[str, Any]:
-    metadata = experiment["metadata"]
-    owner = {
-        "apiVersion": "epochal.dev/v1alpha1",
-        "kind": "Experiment",
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
+def report_job(experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec, installation: Installation) -> Object:
+    """Returns the batch/v1 Job that writes an Experiment's report, and deletes the checkpoints that are given up.
+
+    It runs where trials run, with their image and their credentials. It stays until its Experiment replaces it, by
+    which that knows what has been reported: so it has no time to live of its own.
+
+    Args:
+        experiment: The Experiment, as JSON.
+        ledger: Its ledger, as text.
+        spec: Its spec.
+        installation: What was set when Epochal was installed.
+
+    Returns:
+        The Job as JSON.
+    """
+    metadata, template = experiment["metadata"], spec.template.spec
+    theirs = metadata.get("labels") or {}
+    labels = {name: theirs[name] for name in installation.labels if name in theirs} | {
+        "app.kubernetes.io/managed-by": "epochal",
+        EXPERIMENT_LABEL: metadata["name"],
+        EXPERIMENT_UID_LABEL: metadata["uid"],
     }
+    queue = template.scheduling.queue_name
+    report = content(experiment, spec, decode(ledger), installation.storage_endpoint)
+    program = Program(
+        command=("epochal-trainer", "report"),
+        files={pod.REPORT_FILE: annotation(pod.REPORT_ANNOTATION)},
+        resources=RESOURCES,
+    )
     return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
         "metadata": {
             "name": f"{metadata['name']}-report",
             "namespace": metadata["namespace"],
-            "labels": {"epochal.dev/experiment": metadata["name"]},
-            "ownerReferences": [owner],
+            "labels": labels | given(**{QUEUE_LABEL: queue}),
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": experiments.KIND,
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
         },
-        "spec": {},
+        "spec": {
+            **({"suspend": True} if queue else {}),
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": BACKOFF_LIMIT,
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": failure_policy(),
+            "template": {
+                "metadata": {"labels": labels, "annotations": {pod.REPORT_ANNOTATION: bounded(report)}},
+                "spec": program_pod(template, program, installation),
+            },
+        },
     }

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import prod
 
 from epochal_api.parameter import Parameter, When
+from epochal_api.text import printable
 
 from epochal_operator.experiment.domains import Domain, domain_of
 
@@ -15,10 +16,10 @@ Values = Mapping[str, str]
 
 
 class InvalidSpace(ValueError):
-    """Parameters that cannot be searched; the message has a line per fault, which names the parameter."""
+    """Parameters that cannot be searched; the message names each in a line of its own, and can be shown as it is."""
 
     def __init__(self, faults: Iterable[str]) -> None:
-        super().__init__("\n".join(faults))
+        super().__init__(printable("\n".join(faults)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec
 from epochal_api.experiment_status import (
     MAX_STATUS_BYTES,
     MAX_TOP,
@@ -30,6 +30,8 @@ from epochal_operator.trainingjob.progress_status import short
 
 MAX_MESSAGE = 1024
 """Bytes of a condition's message: several may have the same."""
+MAX_UID = 64
+"""Characters of an object's uid, and more."""
 
 
 def status(
@@ -125,14 +127,14 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
         spec: What is searched.
         trial: The trial.
     """
-    last, name = trial.rungs[-1], trial_name(metadata.name, trial.number, len(trial.rungs) - 1)
+    last = trial.rungs[-1]
     return RankedTrial(
         trial=trial.number,
-        job_name=name,
-        value=f"{last.value:.10g}",
+        job_name=trial_name(metadata.name, trial.number, len(trial.rungs) - 1)[:63],
+        value=shown(last.value),
         epoch=last.epoch,
-        parameters=dict(trial.parameters),
-        uri=_uri(spec, metadata.namespace, name, last.uid) if last.uid else None,
+        parameters={name[:63]: text[:256] for name, text in list(trial.parameters.items())[:MAX_PARAMETERS]},
+        uri=results_uri(metadata, spec, trial),
     )
 
 
@@ -144,10 +146,15 @@ def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str |
         spec: What is searched.
         trial: The trial.
     """
-    if not trial.rungs or not trial.rungs[-1].uid:
+    uid = trial.rungs[-1].uid if trial.rungs else ""
+    if not 0 < len(uid) <= MAX_UID:  # A ledger is anybody's to write.
         return None
-    name = trial_name(metadata.name, trial.number, len(trial.rungs) - 1)
-    return _uri(spec, metadata.namespace, name, trial.rungs[-1].uid)
+    return _uri(spec, metadata.namespace, trial_name(metadata.name, trial.number, len(trial.rungs) - 1), uid)
+
+
+def shown(value: float | None) -> str:
+    """Returns what a trial is worth, as a status has it: numbers that are not whole are texts there."""
+    return "" if value is None else f"{value:.10g}"
 
 
 def bounded(made: ExperimentStatus) -> ExperimentStatus:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from epochal_api.experiment import KIND
 
-from epochal_operator.experiment.resources import LEDGER_ANNOTATION
+from epochal_operator.experiment import ledger
 from epochal_operator.experiment.trial_job import (
     EXPERIMENT_LABEL,
     EXPERIMENT_UID_LABEL,
@@ -35,7 +35,7 @@ def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
         labels: Labels that are kept however many it bears.
     """
     outline = metadata.kept(thing["metadata"], labels=labels)
-    outline["annotations"] = _texts(thing, {LEDGER_ANNOTATION: MAX_LEDGER})
+    outline["annotations"] = _texts(thing, {ledger.LEDGER_ANNOTATION: MAX_LEDGER})
     kept = some(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
     return kept | packed(thing["spec"])
 

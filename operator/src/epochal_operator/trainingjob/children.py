@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
 from epochal_api.kind import GROUP
+from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
 from epochal_api.trainingjob import KIND
 
 from epochal_operator.runtime.conditions import condition_of
@@ -43,6 +44,10 @@ class Seen:
     blocked: StatusCause | None = None
     held_until: datetime | None = None
 
+    def is_held(self, now: datetime) -> bool:
+        """Returns whether it is left as it is for now."""
+        return self.held_until is not None and now < self.held_until
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -60,7 +65,7 @@ class Observed:
         overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began;
             None where that cannot be told.
         replacing: Whether its Job is about to give way to another one, of the spec as it is now.
-        continue_from: Folder of results of the TrainingJob that it names to go on from, once that has ended.
+        continued_from: The results of the TrainingJob that it names to go on from, once that has ended.
         others: Its children beside the Job.
     """
 
@@ -73,8 +78,18 @@ class Observed:
     refusal: str | None = None
     overtaken: bool | None = None
     replacing: bool = False
-    continue_from: str | None = None
+    continued_from: ContinuedFrom | None = None
     others: tuple[Seen, ...] = ()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its Job is left as it is for now."""
+        return self.held_until is not None and self.now < self.held_until
+
+
+def is_going(child: Object) -> bool:
+    """Returns whether a child is being deleted."""
+    return child["metadata"].get("deletionTimestamp") is not None
 
 
 def lacks_pods(observed: Observed) -> float | None:
@@ -129,18 +144,44 @@ def has_begun(observed: Observed) -> bool:
     return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
 
-def first_run(observed: Observed) -> str | None:
+def first_run(before: Status, observed: Observed) -> str | None:
     """Returns when a container of a Job first ran, as far as can be seen (RFC 3339), or None if none has.
 
-    Of pods that have ended and are gone nobody can tell: they count, as of the time when the Job started.
+    A Job says of pods that are gone how many there were, not whether they have run. Those that were seen to end without
+    are known by the status. All others count as run, as of the time when the Job started: to take one for a pod that
+    never ran would let another spec go on with what that one has stored, while a change of the spec that is refused in
+    error costs no more than another TrainingJob.
+
+    Args:
+        before: The TrainingJob's status so far.
+        observed: What is seen.
     """
     if times := [since for since in map(ran_since, observed.pods) if since is not None]:
         return min(times)
     told = (observed.child or {}).get("status", {})
-    ended = (told.get("succeeded") or 0) + (told.get("failed") or 0)
-    if ended <= sum(not alive(pod) for pod in observed.pods):
+    uncounted = told.get("uncountedTerminatedPods") or {}  # They may be gone before they are counted.
+    ended = sum((told.get(how) or 0) + len(uncounted.get(how) or ()) for how in ("succeeded", "failed"))
+    known = unstarted(before, observed)
+    if ended <= (len(known.pods) if known else 0):
         return None
     return told.get("startTime") or timestamp(observed.now)
+
+
+def unstarted(before: Status, observed: Observed) -> Unstarted | None:
+    """Returns which pods of a Job have ended without having run a container, as far as was ever seen.
+
+    Args:
+        before: The TrainingJob's status so far.
+        observed: What is seen.
+    """
+    if observed.child is None:
+        return None
+    uid, known = observed.child["metadata"]["uid"], before.unstarted
+    pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
+    # A Job does not count what the cluster took away.
+    ended = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
+    pods |= {pod["metadata"]["uid"]: None for pod in ended if ran_since(pod) is None}
+    return Unstarted(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:

@@ -9,6 +9,7 @@ from epochal_api.status import SPEC_APPLIED, STORAGE, Status
 
 from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
 from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.failures import failure
 from epochal_operator.trainingjob.phase import Phase
 from epochal_operator.trainingjob.pods import clean, running
 from epochal_operator.trainingjob.progress_status import reported_since
@@ -48,6 +49,16 @@ def conditions(
     return with_finished(keep_times(before.conditions, changed))
 
 
+def is_spec_ignored(of: Status) -> bool:
+    """Returns whether a TrainingJob is trained by another spec than it has, which was changed too late.
+
+    Args:
+        of: Its status.
+    """
+    told = get_condition(of.conditions, SPEC_APPLIED)
+    return told is not None and told.status == "False"
+
+
 def _of_phase(phase: Phase) -> Iterator[_Value]:
     suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
     yield "Ready", "True" if phase.ready else "False", phase.cause
@@ -59,10 +70,9 @@ def _of_phase(phase: Phase) -> Iterator[_Value]:
 
 def _applied(before: Status, observed: Observed) -> Iterator[_Value]:
     """Yields the condition SpecApplied; none before a change of the spec has come too late."""
-    told = get_condition(before.conditions, SPEC_APPLIED)
-    if observed.overtaken or (observed.overtaken is None and told is not None and told.status == "False"):
+    if observed.overtaken or (observed.overtaken is None and is_spec_ignored(before)):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _TOO_LATE)
-    elif told is not None:
+    elif get_condition(before.conditions, SPEC_APPLIED) is not None:
         yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "It is trained as its spec is now.")
 
 
@@ -80,13 +90,25 @@ def _one(kind: str, cause: StatusCause | None, otherwise: Reason) -> _Value:
 def _storage(before: Status, observed: Observed, phase: Phase) -> Iterator[_Value]:
     """Yields the condition StorageAvailable; none before the storage was waited for."""
     waiting_for = before.progress.waiting if before.progress else None
-    if waiting_for is None and get_condition(before.conditions, STORAGE) is None:
+    was = get_condition(before.conditions, STORAGE)
+    if waiting_for is None and was is None:
         return
     since = next((since for since in map(running, observed.pods) if since is not None), None)
-    if waiting_for is None or phase.state == "Complete":
+    gave_up = failure(observed.pods[-1]) if observed.pods else None
+    # A trainer's last words say nothing of the storage but why it failed, if that is why.
+    goes_on = waiting_for is None and (since is not None or (was is not None and was.status == "True"))
+    if gave_up is not None and gave_up.reason in _WAITED_FOR:
+        yield STORAGE, "False", gave_up
+    elif goes_on or phase.state == "Complete":
         yield STORAGE, "True", StatusCause(Reason.AVAILABLE, "The storage does what the trainer asks of it.")
-    elif since is not None and reported_since(before, since):
+    elif waiting_for is not None and since is not None and reported_since(before, since):
         yield STORAGE, "False", StatusCause(as_reason(waiting_for.reason), clean(waiting_for.message))
     else:
         message = "The trainer that waited for the storage does not run any more."
         yield STORAGE, "Unknown", StatusCause(Reason.NOT_ASKED, message)
+
+
+_WAITED_FOR = frozenset(
+    {Reason.ENDPOINT_UNREACHABLE, Reason.RESULTS_NOT_WRITABLE, Reason.INVALID_CERTIFICATE_AUTHORITY}
+)
+"""What a trainer waits for the end of, and fails with once its patience is over."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.status import STATES, State, Status, read_status
+from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -18,12 +18,14 @@ class Predecessor(NamedTuple):
         name: Its name.
         state: Its state, or None if there is no such TrainingJob.
         uri: Folder of its results, if it has any.
+        untrained: Whether it has failed before its training began: there is no checkpoint among its results.
         circle: TrainingJobs that go on from each other, the first one again at the end, if it waits for such.
     """
 
     name: str
     state: State | None = None
     uri: str | None = None
+    untrained: bool = False
     circle: tuple[str, ...] = ()
 
 
@@ -39,6 +41,22 @@ def predecessor_name(document: Object) -> str | None:
     return node if isinstance(node, str) else None
 
 
+def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:
+    """Returns what a TrainingJob goes on from, or why it cannot yet.
+
+    What was found once stays so for as long as the name does: the other one may be gone when the Job is made anew.
+
+    Args:
+        name: Name of the TrainingJob that it goes on from.
+        document: The TrainingJob itself as JSON.
+        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
+    """
+    known = _status(document).continued_from
+    if known is not None and known.name == name:
+        return known
+    return results(predecessor(name, find))
+
+
 def predecessor(name: str, find: Find) -> Predecessor:
     """Returns what matters of a TrainingJob to one that goes on from it.
 
@@ -51,11 +69,16 @@ def predecessor(name: str, find: Find) -> Predecessor:
         return Predecessor(name)
     status = _status(document)
     uri = status.results.uri if status.results else None
-    return Predecessor(name, status.state or "Queued", uri, _circle(name, find))
+    return Predecessor(name, status.state or "Queued", uri, _is_untrained(status), _circle(name, find))
 
 
 def _status(document: Object) -> Status:
     return read_status(Status, document.get("status"))
+
+
+def _is_untrained(status: Status) -> bool:
+    told = status.progress
+    return status.state == "Failed" and told is not None and told.stage == "Loading" and told.epoch == told.step == 0
 
 
 _BEGUN = frozenset(STATES) - {"Queued"}
@@ -80,8 +103,8 @@ def _awaited(document: Object | None) -> str | None:
     return predecessor_name(document)
 
 
-def blocked_by(before: Predecessor) -> StatusCause | None:
-    """Returns why a TrainingJob cannot go on from another one yet, or None if it can."""
+def results(before: Predecessor) -> ContinuedFrom | StatusCause:
+    """Returns the results of another TrainingJob to go on from, or why there are none yet."""
     name, state = before.name, before.state
     if state is None:
         return StatusCause(
@@ -100,10 +123,11 @@ def blocked_by(before: Predecessor) -> StatusCause | None:
             Reason.CONTINUE_FROM_UNFINISHED,
             f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
         )
-    if before.uri is None:
+    if before.uri is None or before.untrained:
+        lacks = "has failed before its training began" if before.untrained else f"is {state} and has stored no results"
         return StatusCause(
             Reason.CONTINUE_FROM_FAILED,
-            f"It cannot go on from the TrainingJob {name}, which is {state} and has stored no results: name another "
+            f"It cannot go on from the TrainingJob {name}, which {lacks}: name another "
             f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
         )
-    return None
+    return ContinuedFrom(name=name, uri=before.uri)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
@@ -10,7 +11,10 @@ from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, St
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import failure, last_failure
+from epochal_operator.trainingjob.job import starter
+from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_status import duration, short
 from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
 
@@ -60,11 +64,11 @@ def spec_changed(metadata: Metadata) -> Event:
 def _events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
 ) -> Iterator[Event]:
-    yield from _outages(before, after, figures)
+    yield from _outages(before, after, observed, figures)
     yield from _warnings(before, after, figures)
     generation = str(metadata.generation)
-    applied, was_applied = (get_condition(one.conditions, SPEC_APPLIED) for one in (after, before))
-    if applied and applied.status == "False" and (was_applied is None or was_applied.status != "False"):
+    applied = get_condition(after.conditions, SPEC_APPLIED)
+    if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield _event(Reason.SPEC_IGNORED, applied.message, generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
@@ -86,13 +90,13 @@ def _events(
         yield from _arrivals(ready, generation, observed)
 
 
-def _outages(before: Status, after: Status, figures: ReportedStatus) -> Iterator[Event]:
+def _outages(before: Status, after: Status, observed: Observed, figures: ReportedStatus) -> Iterator[Event]:
     """Yields that the storage is waited for, once for each outage, and that it no longer is."""
     now, was = get_condition(after.conditions, STORAGE), get_condition(before.conditions, STORAGE)
     if now is None or (was and was.status == now.status and was.message == now.message):
         return
     waiting = figures.progress.waiting if figures.progress else None
-    if now.status == "False" and waiting:
+    if now.status == "False" and waiting and any(map(alive, observed.pods)):  # Else it does not go on by itself.
         note = f"The trainer waits for its storage, and goes on by itself. {now.reason}: {now.message}"
         yield _event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif now.status == "True" and was and was.status != "True" and after.state not in {"Complete", "Failed"}:
@@ -133,13 +137,30 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
     left = next((pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in was.message), None)
     failed = [pod["metadata"] for pod in observed.pods if failure(pod)]
     if effect(was.reason).trainer_runs and left is None:
+        if before.progress and _went_on_after(before.progress.last_report_time, observed.child):
+            return
         note = f"Its pod is gone, another one follows. It was said last: {was.message}"
         yield _event(Reason.RESTARTING, note, f"attempt {before.attempt}")
         return
     restarted = ready.reason == Reason.RESTARTING or left in failed or (before.attempt or 0) < (after.attempt or 0)
     if failed and restarted and (cause := last_failure(observed.pods)):
+        if cause.reason in _TOLD_TO_END and _went_on_after(failed[-1]["creationTimestamp"], observed.child):
+            return
         note = f"The pod {failed[-1]['name']} ended, another one follows. {cause.reason}: {cause.message}"
         yield _event(Reason.RESTARTING, note, failed[-1]["uid"])
+
+
+_TOLD_TO_END = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
+"""Why a pod has failed that was told to end, and of which nothing says by whom."""
+
+
+def _went_on_after(time: str | None, child: Mapping[str, Any]) -> bool:
+    """Returns whether a Job was suspended and goes on since a time (RFC 3339): what ran then ended as it was asked to.
+
+    A Job starts anew when it is resumed, and at no other time. Where a queue starts and stops it, nobody asked for it.
+    """
+    begun: str | None = child.get("status", {}).get("startTime")
+    return time is not None and begun is not None and time < begun and starter(child) is None
 
 
 def _event(reason: Reason | Foreign, note: str, key: str) -> Event:

@@ -17,7 +17,7 @@ from epochal_api.report import (
 )
 
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.trainingjob.pod_template import CONTAINER
+from epochal_operator.trainingjob.memory_limit import memory_limit
 from epochal_operator.trainingjob.pods import Object, clean, trainer
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
@@ -53,9 +53,10 @@ def failure(pod: Object) -> StatusCause | None:
         return None
     words, told_to_stop = _last_words(pod), _exit_code(pod) == ExitCode.TERMINATED
     if words and words.reason not in _SAYS_NOTHING and not told_to_stop:
-        return StatusCause(as_reason(words.reason), clean(words.message))
+        cause = StatusCause(as_reason(words.reason), clean(words.message))
+        return _said_of_memory(pod, cause) if cause.reason == Reason.OUT_OF_MEMORY else cause
     if _ended(pod).get("reason") == "OOMKilled":
-        return StatusCause(Reason.OUT_OF_MEMORY, _out_of_memory(pod))
+        return StatusCause(_reason_of_memory(pod), _out_of_memory(pod))
     if taken_away := _taken_away(pod):
         return taken_away
     return StatusCause(Reason.TERMINATED, "The trainer was told to stop.") if told_to_stop else _crash(pod)
@@ -154,10 +155,22 @@ def _again(pods: tuple[Object, ...]) -> str:
     return f"It crashed {_where(failed[-1])}, each of the last {times} times." if times > 1 else ""
 
 
+def _reason_of_memory(pod: Object) -> Reason:
+    """Returns why a trainer had too little memory: with some limits none can do."""
+    limit = memory_limit(pod)
+    return Reason.MEMORY_LIMIT_TOO_LOW if limit is not None and limit.is_too_low else Reason.OUT_OF_MEMORY
+
+
+def _said_of_memory(pod: Object, cause: StatusCause) -> StatusCause:
+    """Returns what a trainer has said of its memory, with what it does not know: who has limited that."""
+    limit = memory_limit(pod)
+    default = f" The limit is {limit.origin}." if limit is not None and limit.is_default else ""
+    return StatusCause(_reason_of_memory(pod), cause.message + default)
+
+
 def _out_of_memory(pod: Object) -> str:
-    container: Object = next((one for one in pod["spec"]["containers"] if one["name"] == CONTAINER), {})
-    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-    bound = f"its limit is {limit} (spec.resources.limits.memory)" if limit else "its node has none left"
+    limit = memory_limit(pod)
+    bound = f"its limit is {limit.quantity} ({limit.origin})" if limit else "its node has none left"
     words = _last_words(pod)
     peak = words.report.peak_memory if words and words.report else None
     seen = f", and it had taken {_bytes(peak)} when that was last looked at" if peak else ""

@@ -86,7 +86,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": _failure_policy(),
+            "podFailurePolicy": failure_policy(),
             "template": {
                 "metadata": {"labels": labels, "annotations": annotations},
                 "spec": pod_spec(resolved, installation),
@@ -207,7 +207,7 @@ def _digest(job: TrainingJob) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
-def _failure_policy() -> Object:
+def failure_policy() -> Object:
     """Returns what is no crash; the first rule that matches a failed pod counts.
 
     Wrong input ends the job at once, even if the pod was being taken away too. What the cluster does to a pod is not

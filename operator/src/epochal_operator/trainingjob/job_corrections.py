@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from epochal_operator.runtime.resource import Key, Resource
 from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -75,6 +76,26 @@ class Correction:
             f"seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, "
             "change in the TrainingJob.",
         )
+
+
+class Corrections:
+    """What was put right a while ago, of every child."""
+
+    def __init__(self) -> None:
+        self._latest: dict[Key, dict[Resource, Correction]] = {}
+
+    def note(self, resource: Resource, key: Key, correction: Correction) -> None:
+        """Notes a correction: it is the latest one of its child."""
+        self._latest.setdefault(key, {})[resource] = correction
+
+    def of(self, resource: Resource, key: Key, uid: str, generation: int, now: datetime) -> Correction | None:
+        """Returns the latest correction of a child, if that still says anything of it."""
+        found = self._latest.get(key, {}).get(resource)
+        return found if found and found.concerns(uid, generation, now) else None
+
+    def forget(self, key: Key) -> None:
+        """Forgets those of the children of a TrainingJob."""
+        self._latest.pop(key, None)
 
 
 def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:

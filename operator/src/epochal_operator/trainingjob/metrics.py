@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,14 @@ _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
 _SHOWN = {"Ready": ("True", "False", "Unknown"), STORAGE: ("False", "Unknown"), FINISHED: ()}
 """Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
-_OF_IMAGE = frozenset({Reason.IMAGE_PULL_BACK_OFF, Reason.CREATE_CONTAINER_ERROR, Reason.RUN_CONTAINER_ERROR})
+_OF_IMAGE = frozenset(
+    {
+        Reason.IMAGE_PULL_BACK_OFF,
+        Reason.INVALID_IMAGE_NAME,
+        Reason.CREATE_CONTAINER_ERROR,
+        Reason.RUN_CONTAINER_ERROR,
+    }
+)
 _OF_STORAGE = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
 """Reasons that are the cluster's fault, unless the spec names an image or an endpoint, which may be mistyped."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
@@ -59,8 +65,8 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
             key,
             {
                 "uid": str(metadata.get("uid", "")),
-                "framework": str(spec.get("framework", "")),
-                "queue": str(part(spec, "scheduling").get("queueName", "")),
+                "framework": str(spec.get("framework") or ""),
+                "queue": str(part(spec, "scheduling").get("queueName") or ""),
             },
         )
         if status.get("state") in STATES:

@@ -1,6 +1,7 @@
 """Where a TrainingJob is in its life, as its children show: its state in one word, and why."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
@@ -16,22 +17,27 @@ from epochal_operator.trainingjob.failures import (
     last_failure,
     no_more_follows,
 )
-from epochal_operator.trainingjob.job import starter
-from epochal_operator.trainingjob.pods import alive, clean, ends_by, lost, running, waiting
+from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
+from epochal_operator.trainingjob.own_fields import in_its_own_fields
+from epochal_operator.trainingjob.pods import STUCK_SECONDS, alive, clean, ends_by, lost, running, stuck_at, waiting
 from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
 
 class Desired(NamedTuple):
-    """What the spec wants, as far as it decides where a TrainingJob is.
+    """What the spec wants, as far as it decides where a TrainingJob is, or what is said of that.
 
     Args:
         suspend: Whether it is to wait.
         queued: Whether it waits without a Job, as it would have a place in a queue with one.
+        own_image: Whether it names an image; None if that is not known.
+        scheduler: The scheduler that it names, if it does.
     """
 
     suspend: bool
     queued: bool = False
+    own_image: bool | None = None
+    scheduler: str | None = None
 
 
 class Phase(NamedTuple):
@@ -142,8 +148,9 @@ def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):
-        result = _of_living(before, pod)
-        return result._replace(cause=_on_its_way_out(pod, observed, suspend=desired.suspend) or result.cause)
+        ends = _on_its_way_out(pod, observed, suspend=desired.suspend)
+        result = _of_living(desired, before, pod, observed.now)
+        return result if ends is None else result._replace(cause=ends, stalled=False)
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
     if no_more_follows(child, observed.pods):
@@ -159,20 +166,35 @@ _OF_TRAINER: tuple[State, ...] = ("Waiting", "Running", "Storing")
 def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Returns why a Job has no pod, or no other one yet, or None if that of its pods says more."""
     if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
-        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.")
+        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_if_it_lasts(child)}")
     if observed.refusal:
-        return StatusCause(Reason.POD_REFUSED, clean(f"Its pod cannot be created: {observed.refusal}"))
+        said = in_its_own_fields(clean(observed.refusal))
+        return StatusCause(Reason.POD_REFUSED, f"Its pod cannot be created: {said}")
     return None if observed.pods else StatusCause(Reason.QUEUED, "Its Job has no pod yet.")
 
 
-def _of_living(before: Status, pod: Mapping[str, Any]) -> Phase:
+def _if_it_lasts(child: Mapping[str, Any]) -> str:
+    """Returns what to look for if a queue lets a Job wait: of one that is not there nobody would say so."""
+    queue = child["metadata"].get("labels", {}).get(QUEUE_LABEL)
+    there = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
+    return f" If this lasts: {there}" if queue else ""
+
+
+def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running(pod)) is not None:
         return _of_trainer(name, node, reported_since(before, since))
-    if (cause := waiting(pod)) is not None:
-        return Phase("Starting" if node else "Queued", cause)
+    if (cause := waiting(pod, own_image=desired.own_image)) is not None:
+        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls)
+    if node and (late := stuck_at(pod)) is not None and late <= now:
+        unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"
+        why = f"What is in the way: kubectl describe pod {name}"
+        return Phase("Starting", StatusCause(Reason.POD_NOT_READY, f"{unready} {STUCK_SECONDS:.0f} s. {why}"))
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
+    if desired.scheduler:
+        lasts = f"If this lasts: does a scheduler {desired.scheduler} run here (spec.scheduling.schedulerName)?"
+        return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler. {lasts}"))
     return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler."))
 
 

@@ -1,5 +1,6 @@
-"""The pod of a trainer: its container, volumes, environment and where it may run."""
+"""The pods of trainers, and of what else their image does: container, volumes, environment, where they may run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,21 +42,71 @@ class Installation:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Program:
+    """What a pod runs, and what it is given beside its storage.
+
+    Args:
+        command: The command.
+        files: Fields of the pod by the files that hold them, all in one folder.
+        resources: What its container asks for, and may have.
+        environment: Variables beside the credentials.
+        reports: Whether it has a token to report with.
+    """
+
+    command: tuple[str, ...]
+    files: Mapping[str, str]
+    resources: Object
+    environment: tuple[Object, ...] = ()
+    reports: bool = False
+
+
+def annotation(name: str) -> str:
+    """Returns the field of a pod that is one of its annotations."""
+    return f"metadata.annotations['{name}']"
+
+
 def pod_spec(job: TrainingJob, installation: Installation) -> Object:
     """Returns the spec of a trainer's pod.
 
     Args:
-        job: The TrainingJob, with its image and its storage resolved.
+        job: The TrainingJob, with its storage resolved.
         installation: What was set when Epochal was installed.
     """
-    spec = job.spec
-    volumes, mounts = _volumes(spec.storage, installation)
+    metadata = job.metadata
+    url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
+    program = Program(
+        command=("epochal-trainer", "run", pod.JOB_FILE),
+        files={
+            pod.JOB_FILE: annotation(pod.JOB_ANNOTATION),
+            pod.PROGRESS_CA_FILE: annotation(pod.CA_ANNOTATION),
+            pod.POD_UID_FILE: "metadata.uid",
+        },
+        resources=given(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
+        environment=({"name": pod.PROGRESS_URL_ENV, "value": url},),
+        reports=True,
+    )
+    return program_pod(job.spec, program, installation)
+
+
+def program_pod(spec: TrainingJobSpec, program: Program, installation: Installation) -> Object:
+    """Returns the spec of a pod that runs a program of the trainer's image.
+
+    Args:
+        spec: The spec of a TrainingJob, which says what image that is, where its pods run, and where its buckets are.
+        program: What it runs.
+        installation: What was set when Epochal was installed.
+    """
+    volumes, mounts = _volumes(spec.storage, program, installation)
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": pod.GRACE_SECONDS,
         "serviceAccountName": spec.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # The kernel drops a signal that the first process of a namespace has no handler for yet, and Python takes a
+        # moment to have one: a trainer told to end as it began would train on until it is killed.
+        "shareProcessNamespace": True,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
@@ -68,10 +119,10 @@ def pod_spec(job: TrainingJob, installation: Installation) -> Object:
         "containers": [
             {
                 "name": CONTAINER,
-                "image": spec.image,
-                "command": ["epochal-trainer", "run", pod.JOB_FILE],
-                "env": _environment(job, installation),
-                "resources": _resources(spec),
+                "image": spec.image or installation.trainer_image,
+                "command": list(program.command),
+                "env": [*program.environment, *_credentials(spec.storage)],
+                "resources": program.resources,
                 "terminationMessagePath": pod.TERMINATION_FILE,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": {
@@ -86,37 +137,31 @@ def pod_spec(job: TrainingJob, installation: Installation) -> Object:
     }
 
 
-def _environment(job: TrainingJob, installation: Installation) -> list[Object]:
-    metadata, secret = job.metadata, job.spec.storage.secret_ref.name
-
+def _credentials(storage: Storage) -> list[Object]:
     def from_secret(variable: str, key: str, **optional: bool) -> Object:
-        return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, **optional}}}
+        reference = {"name": storage.secret_ref.name, "key": key, **optional}
+        return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
 
-    url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     return [
-        {"name": pod.PROGRESS_URL_ENV, "value": url},
         from_secret(pod.ACCESS_KEY_ENV, "accessKey"),
         from_secret(pod.SECRET_KEY_ENV, "secretKey"),
         from_secret(pod.SESSION_TOKEN_ENV, "sessionToken", optional=True),
     ]
 
 
-def _volumes(storage: Storage, installation: Installation) -> tuple[list[Object], list[Object]]:
+def _volumes(storage: Storage, program: Program, installation: Installation) -> tuple[list[Object], list[Object]]:
     """Returns the volumes of a pod and where its container mounts them."""
-    folder = pod.JOB_FILE.rsplit("/", 1)[0]
-    token_folder, token_file = pod.TOKEN_FILE.rsplit("/", 1)
-    fields = {
-        pod.JOB_FILE: f"metadata.annotations['{pod.JOB_ANNOTATION}']",
-        pod.PROGRESS_CA_FILE: f"metadata.annotations['{pod.CA_ANNOTATION}']",
-        pod.POD_UID_FILE: "metadata.uid",
-    }
+    (folder,) = {path.rsplit("/", 1)[0] for path in program.files}
     items = [
-        {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}} for path, field_path in fields.items()
+        {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}}
+        for path, field_path in program.files.items()
     ]
-    token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": token_file}
-    parts: list[tuple[str, str, Object]] = [
-        ("job", folder, {"downwardAPI": {"items": items}}),
-        ("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}),
+    parts: list[tuple[str, str, Object]] = [("job", folder, {"downwardAPI": {"items": items}})]
+    if program.reports:
+        token_folder, token_file = pod.TOKEN_FILE.rsplit("/", 1)
+        token = {"audience": pod.TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": token_file}
+        parts.append(("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}))
+    parts += [
         ("scratch", pod.SCRATCH, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
         ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
     ]
@@ -133,10 +178,6 @@ def _volumes(storage: Storage, installation: Installation) -> tuple[list[Object]
         for name, path, source in parts
     ]
     return volumes, mounts
-
-
-def _resources(spec: TrainingJobSpec) -> Object:
-    return given(requests=spec.resources.requests, limits=spec.resources.limits)
 
 
 def _scheduling(scheduling: Scheduling) -> Object:

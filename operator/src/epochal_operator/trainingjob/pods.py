@@ -9,6 +9,7 @@ from epochal_api.text import printable
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
+from epochal_operator.trainingjob.start_failures import cannot_start
 from epochal_operator.trainingjob.unschedulable import why_unschedulable
 
 Object = Mapping[str, Any]
@@ -17,24 +18,13 @@ MAX_MESSAGE = 4096
 """Bytes of a message that come from elsewhere: a log's end, another component's error."""
 LOST_SECONDS = 15.0
 """How long after a pod was to end at the latest its node may take to say that it has."""
+STUCK_SECONDS = 120.0
+"""How long a node may take to make volumes and network of a pod ready: it pulls no image meanwhile."""
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
 _NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
 """Why a container has ended that a runtime could not start, as different runtimes say it."""
-_CANNOT_START = {
-    "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,  # A kubelet says the one and the other in turn, of the same mistake.
-    "ImagePullBackOff": Reason.IMAGE_PULL_BACK_OFF,
-    "InvalidImageName": Reason.INVALID_IMAGE_NAME,
-    "CreateContainerConfigError": Reason.CREATE_CONTAINER_CONFIG_ERROR,
-    "CreateContainerError": Reason.CREATE_CONTAINER_ERROR,
-    "RunContainerError": Reason.RUN_CONTAINER_ERROR,
-}
-"""Why a container does not start, as a kubelet says it; there are more, which are rare.
-
-https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go and
-https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go
-"""
 
 
 def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
@@ -83,8 +73,13 @@ def ran_since(pod: Object) -> str | None:
     return since
 
 
-def waiting(pod: Object) -> StatusCause | None:
-    """Returns why a pod does not start, or None if it is only on its way."""
+def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
+    """Returns why a pod does not start, or None if it is only on its way.
+
+    Args:
+        pod: The pod.
+        own_image: Whether spec.image names its image; None if that is not known.
+    """
     if unscheduled := condition_of(pod, "PodScheduled", "False"):
         reason = as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE)
         said = clean(unscheduled.get("message") or "")
@@ -93,12 +88,19 @@ def waiting(pod: Object) -> StatusCause | None:
         if reason == Reason.SCHEDULING_GATED:
             return StatusCause(reason, f"The pod waits until whoever holds it back lets it be scheduled: {said}")
         return StatusCause(reason, f"The pod cannot be scheduled: {said}")
-    state = trainer(pod).get("state", {}).get("waiting", {})
+    container = trainer(pod)
+    state = container.get("state", {}).get("waiting", {})
     word: str | None = state.get("reason")
     if word is None or word in _IN_ORDER:
         return None
-    why = clean(f"The trainer cannot start: {state.get('message') or word}")
-    return StatusCause(_CANNOT_START.get(word, as_reason(word)), why)
+    said, image = clean(state.get("message") or word), clean(container.get("image") or "")
+    return cannot_start(word, said, image, own_image=own_image)
+
+
+def lacks_image(pod: Object) -> bool:
+    """Returns whether a pod does not start since its image is not there, or cannot be."""
+    cause = waiting(pod)
+    return cause is not None and cause.reason in {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME}
 
 
 def ends_by(pod: Object) -> datetime | None:
@@ -111,6 +113,18 @@ def lost_at(pod: Object) -> datetime | None:
     """Returns when a pod that is ending counts as lost with its node, or None if it is not ending."""
     deadline = ends_by(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
+
+
+def stuck_at(pod: Object) -> datetime | None:
+    """Returns when a pod counts as stuck whose node has not made it ready for containers, or None if it has.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
+    """
+    unready = condition_of(pod, "PodReadyToStartContainers", "False")
+    since = unready and unready.get("lastTransitionTime")
+    if not since or not alive(pod) or started(pod) or not pod["spec"].get("nodeName"):
+        return None
+    return datetime.fromisoformat(since) + timedelta(seconds=STUCK_SECONDS)
 
 
 def lost(pod: Object, now: datetime) -> bool:

@@ -146,13 +146,16 @@ class ProgressEndpoint:
         kube: The API server.
         metrics: What counts the reports and measures the epochs.
         writes_per_second: Reports that this process may write into statuses per second.
+        namespaces: Namespaces that are served; none stands for all.
     """
 
-    def __init__(self, kube: Kube, metrics: ReportMetrics, writes_per_second: float) -> None:
+    def __init__(
+        self, kube: Kube, metrics: ReportMetrics, writes_per_second: float, namespaces: tuple[str, ...] = ()
+    ) -> None:
         self._kube = kube
         self._metrics = metrics
         self._auth = PodAuth(kube, TOKEN_AUDIENCE)
-        self._access = ReporterAccess(kube)
+        self._access = ReporterAccess(kube, namespaces)
         self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
         self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
         self._budget = Budget(writes_per_second)
@@ -235,6 +238,8 @@ class ProgressEndpoint:
         # By pod and not by path: nobody can use up what another pod may send.
         if wait := self._rate.wait(identity.pod_uid or identity.username):
             raise Refusal(429, f"at most {PER_SECOND} report a second, and {BURST} at once", wait)
+        if not self._access.serves(identity.namespace):
+            raise Refusal(403, f"the namespace {identity.namespace} is not served (watchNamespaces of Epochal's chart)")
         owner = await self._access.job(identity)
         if owner is None or (identity.namespace, owner.name) != (namespace, name):
             raise _forbidden()

@@ -91,10 +91,11 @@ class Reason(StrEnum):
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     SCHEDULING_GATED = "SchedulingGated", _GOES_ON
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
-    INVALID_IMAGE_NAME = "InvalidImageName"
+    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
+    POD_NOT_READY = "PodNotReadyToStart", _CLUSTER
     NODE_LOST = "NodeLost", _CLUSTER._replace(trainer_runs=True)
     STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, trainer_runs=True)
 
@@ -126,6 +127,7 @@ class Reason(StrEnum):
     CHANCE_LEVEL = "ChanceLevel"
     VALIDATION_SEEN = "ValidationSeen"
     BEST_LOST = "BestLost"
+    MONITOR_MISMATCH = "MonitorMismatch"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH
@@ -139,6 +141,7 @@ class Reason(StrEnum):
     # Failures that the operator or the trainer sees. Only the first heals when the spec changes.
     INVALID_SPEC = "InvalidSpec", _STALLS
     OUT_OF_MEMORY = "OutOfMemory", _CRASH
+    MEMORY_LIMIT_TOO_LOW = "MemoryLimitTooLow"
     SCRATCH_FULL = "ScratchFull", _CRASH
 
     # Failures that the trainer sees.

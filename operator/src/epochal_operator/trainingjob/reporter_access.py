@@ -15,6 +15,9 @@ from epochal_operator.runtime.resource import JOBS, PODS
 from epochal_operator.runtime.token_review import Identity
 from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS
 
+UNSERVED = 1_000
+"""Namespaces that are not served of which the log tells, each once."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -23,14 +26,30 @@ class ReporterAccess:
 
     Args:
         kube: The API server.
+        namespaces: Namespaces that are served; none stands for all.
         clock: Returns the time in seconds.
     """
 
-    def __init__(self, kube: Kube, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, kube: Kube, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
+        self._namespaces = namespaces
+        self._unserved = set[str]()
         self._jobs = Lookup[str, Owner](
             most=ENTRIES, yes_seconds=KNOWN_SECONDS, no_seconds=UNKNOWN_SECONDS, at_once=REVIEWS, clock=clock
         )
+
+    def serves(self, namespace: str) -> bool:
+        """Returns whether a namespace is served: of any other, the API server would not tell whose a pod is."""
+        if not self._namespaces or namespace in self._namespaces:
+            return True
+        if namespace not in self._unserved and len(self._unserved) < UNSERVED:
+            self._unserved.add(namespace)
+            _log.warning(
+                "reports from the namespace %s are refused, which is not served (watchNamespaces of the chart): its "
+                "trainings go on to their end, and their statuses stay as they are",
+                namespace,
+            )
+        return False
 
     async def job(self, identity: Identity) -> Owner | None:
         """Returns the TrainingJob that a pod trains, or None if it is no trainer's pod.

@@ -8,7 +8,7 @@ from epochal_api.status import CONDITIONS, ReportedStatus, Status
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
-from epochal_operator.trainingjob.children import Observed, first_run
+from epochal_operator.trainingjob.children import Observed, first_run, unstarted
 from epochal_operator.trainingjob.conditions import conditions
 from epochal_operator.trainingjob.phase import Desired, Phase, phase
 from epochal_operator.trainingjob.pods import started
@@ -23,8 +23,17 @@ def finished(status: Status) -> bool:
     Args:
         status: Its status.
     """
+    return _end(status) is not None and not is_refused(status)
+
+
+def is_refused(status: Status) -> bool:
+    """Returns whether the spec of a TrainingJob was refused before a container of it had run.
+
+    Args:
+        status: Its status.
+    """
     end = _end(status)
-    return end is not None and (end.reason != Reason.INVALID_SPEC or status.start_time is not None)
+    return end is not None and end.reason == Reason.INVALID_SPEC and status.start_time is None
 
 
 def status(job: TrainingJob, observed: Observed) -> Status:
@@ -35,12 +44,18 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         observed: Its children.
 
     Returns:
-        All fields but those that come from reports. It depends on the status so far in four ways: what has finished
-        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start and the
-        attempts are remembered, and a condition keeps the time of its change.
+        All fields but those that come from reports. It depends on the status so far in six ways: what has finished
+        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start, the
+        attempts, what it goes on from and which pods never ran are remembered, and a condition keeps the time of its
+        change.
     """
     spec = job.spec
-    desired = Desired(spec.suspend, queued=spec.scheduling.queue_name is not None)
+    desired = Desired(
+        spec.suspend,
+        queued=spec.scheduling.queue_name is not None,
+        own_image=spec.image is not None,
+        scheduler=spec.scheduling.scheduler_name,
+    )
     return _derived(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed)
 
 
@@ -63,7 +78,7 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
     now = phase(desired, before, observed)
     child = observed.child
     begun = (child or {}).get("status", {}).get("startTime")
-    start = before.start_time or first_run(observed) or _reported(before, observed.now)
+    start = before.start_time or first_run(before, observed) or _reported(before, observed.now)
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
@@ -81,6 +96,8 @@ def _derived(metadata: Metadata, before: Status, desired: Desired, gpus: int | N
         attempt=attempt or None,
         gpus=gpus,
         job_name=child["metadata"]["name"] if child else None,
+        continued_from=observed.continued_from or before.continued_from,
+        unstarted=None if start else unstarted(before, observed),
     )
 
 
@@ -112,6 +129,8 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
         completion_time=failed.completion_time,
         attempt=before.attempt,
         gpus=before.gpus,
+        continued_from=before.continued_from,
+        unstarted=before.unstarted,
     )
 
 

@@ -12,6 +12,7 @@ from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
+from epochal_operator.trainingjob.memory_limit import LIMIT_RANGER
 from epochal_operator.trainingjob.pod_template import CONTAINER
 
 _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
@@ -42,7 +43,8 @@ def pod(thing: Object) -> Object:
 
 def kept(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Returns what is kept of any of them, with what is kept of its spec."""
-    labels, annotations = (UID_LABEL, QUEUE_LABEL, *labels), (SPEC_ANNOTATION, WRITTEN_ANNOTATION)
+    labels = (UID_LABEL, QUEUE_LABEL, *labels)
+    annotations = (SPEC_ANNOTATION, WRITTEN_ANNOTATION, LIMIT_RANGER)
     outline = metadata.kept(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
     return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
 

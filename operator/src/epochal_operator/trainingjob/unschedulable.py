@@ -9,13 +9,20 @@ _NO_VICTIMS = "No preemption victims found"
 """Said of a node that would do if it were empty."""
 _NO_HELP = re.compile(r"(\d+) Preemption is not helpful for scheduling")
 """Said of nodes that would not do even if they were empty."""
+_UNMATCHED = re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector")
+_TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?! \{node\.kubernetes\.io/)")
+"""But for what Kubernetes itself marks a node with that is not well.
+
+https://kubernetes.io/docs/reference/labels-annotations-taints/
+"""
 
 
 def why_unschedulable(said: str) -> str:
     """Returns why a pod waits for a node.
 
     The scheduler calls a resource insufficient whether others have it or a node never had as much. What it says of
-    preemption tells the two apart: where it would not help on any node, none has as much, even if it were empty.
+    preemption tells the two apart: where it would not help on any node, none has as much, even if it were empty. Of a
+    node it says one reason only: where labels and taints are that of all nodes, it is for them that none takes the pod.
 
     Args:
         said: The scheduler's words: https://pkg.go.dev/k8s.io/kubernetes/pkg/scheduler/framework#FitError. Other
@@ -36,4 +43,17 @@ def why_unschedulable(said: str) -> str:
         )
     if lacking and _NO_VICTIMS in preemption:
         return f"It waits until others give back {names}, of which no node has enough left. The scheduler said: {said}"
+    unmatched, tainted = (sum(map(int, one.findall(filtered))) for one in (_UNMATCHED, _TAINTED))
+    if unmatched + tainted >= nodes > 0:
+        return f"{_none_is_meant(unmatched, tainted)} The scheduler said: {said}"
     return f"The pod cannot be scheduled: {said}"
+
+
+def _none_is_meant(unmatched: int, tainted: int) -> str:
+    """Returns that where a pod may run leaves no node, with the fields that say so."""
+    reasons = [
+        f"{unmatched} without the labels that spec.scheduling.nodeSelector or spec.scheduling.affinity asks for",
+        f"{tainted} with a taint that spec.scheduling.tolerations does not name",
+    ]
+    found = " and ".join(text for text, count in zip(reasons, (unmatched, tainted), strict=True) if count)
+    return f"No node of the cluster is one that the pod may run on: there are {found} (kubectl describe nodes)."

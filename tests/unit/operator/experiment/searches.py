@@ -16,7 +16,12 @@ EPOCHS = 9
 def spec_document(**changes: Any) -> dict[str, Any]:
     """Returns the spec of an Experiment as JSON."""
     template = copy.deepcopy(SPEC)
-    template["training"]["epochs"] = changes.pop("epochs", EPOCHS)
+    template["training"] |= {
+        "epochs": changes.pop("epochs", EPOCHS),
+        "metrics": ["accuracy"],
+        "optimizer": {"name": "Adam", "learning_rate": 0.001},
+    }
+    template["data"]["validation"] = {"split": "0.2"}
     given: dict[str, Any] = {
         "objective": {"metric": "val_accuracy", "goal": "Maximize"},
         "search": {"method": "Random"},
@@ -43,7 +48,8 @@ def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9),
         for rung, (epoch, worth) in enumerate(zip(epochs, values, strict=False))
     )
     state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"
-    return Trial(number, {}, 0, **{"rungs": rungs, "state": state} | rest)
+    fields: dict[str, Any] = {"parameters": {}, "known": 0, "rungs": rungs, "state": state}
+    return Trial(number, **fields | rest)
 
 
 def created(number: int, parameters: Mapping[str, str] | None = None, known: int = 0) -> Created:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.experiment import parse
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Finished, Started, encode
-from epochal_operator.experiment.replay import LEDGER_ANNOTATION, Difference, NothingToReplay, main, replay
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Diverged, Event, Finished, Started, encode
+from epochal_operator.experiment.replay import Difference, NothingToReplay, main, replay
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.suggest import suggest
 

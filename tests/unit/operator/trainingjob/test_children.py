@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
 from epochal_operator.trainingjob.children import (
     Observed,
     Refused,
@@ -14,9 +15,23 @@ from epochal_operator.trainingjob.children import (
     orphans,
     own_pods,
     refusal,
+    unstarted,
 )
 
-from tests.unit.operator.objects import NOW, UID, at, child, failed, pod, running, seen, training_job, true
+from tests.unit.operator.objects import (
+    NOW,
+    UID,
+    at,
+    child,
+    disrupted,
+    failed,
+    never_ran,
+    pod,
+    running,
+    seen,
+    training_job,
+    true,
+)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +101,43 @@ def test_why_a_pod_cannot_be_created(last: Refused | None, observed: Observed, f
         (seen(child(**BEGUN), failed(reason="ContainerCannotRun")), None),
         (seen(child(**BEGUN), failed("a", reason="StartError"), running("b")), at(-50)),
         (seen(child(**BEGUN, failed=2), failed(reason="StartError")), at(-9)),
+        (seen(child(**BEGUN, failed=1), disrupted(failed(reason="StartError"))), at(-9)),
         (seen(child(**BEGUN, succeeded=1)), at(-9)),
+        (seen(child(**BEGUN, uncountedTerminatedPods={"failed": ["gone"]})), at(-9)),
+        (seen(child(**BEGUN, uncountedTerminatedPods={"failed": ["uid-of-digits-1"]}), never_ran()), None),
         (seen(child(failed=1)), at(0)),
     ],
 )
 def test_when_a_container_first_ran(observed: Observed, since: str | None) -> None:
-    assert first_run(observed) == since
+    assert first_run(Status(), observed) == since
+
+
+OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
+
+
+@pytest.mark.parametrize(
+    ("job", "failures", "since"),
+    [("job-uid", 1, None), ("job-uid", 2, at(-9)), ("another", 1, at(-9))],
+)
+def test_pods_that_were_seen_to_end_without_a_container_have_not_run(
+    job: str, failures: int, since: str | None
+) -> None:
+    gone = seen(child(uid=job, **BEGUN, failed=failures))
+    assert first_run(Status(unstarted=OF_BEFORE), gone) == since
+
+
+def test_which_pods_never_ran() -> None:
+    before = Status(unstarted=OF_BEFORE)
+    found = unstarted(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
+    assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
+    assert unstarted(Status(unstarted=found), seen(child(), never_ran("b"))) == found
+    assert unstarted(before, seen(child(uid="another"), never_ran("b"))) == Unstarted(
+        job_uid="another", pods=["uid-of-b"]
+    )
+    assert unstarted(before, seen()) is None
+    many = unstarted(before, seen(child(), *(never_ran(str(number)) for number in range(99))))
+    assert many is not None
+    assert len(many.pods) == MAX_UNSTARTED
 
 
 ENDED = child(conditions=[true("Complete")])

@@ -19,6 +19,7 @@ from tests.unit.operator.objects import (
     failed,
     going,
     having_reported,
+    last_words,
     pod,
     report,
     running,
@@ -29,6 +30,7 @@ from tests.unit.operator.objects import (
 
 WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
 WAITS = having_reported(waiting=WAITING)
+GAVE_UP = failed(code=64, message=last_words("EndpointUnreachable", "tried for 30s"))
 AVAILABLE = "The storage does what the trainer asks of it."
 NOT_ASKED = "The trainer that waited for the storage does not run any more."
 
@@ -50,6 +52,9 @@ NOT_ASKED = "The trainer that waited for the storage does not run any more."
         (WAITS, seen(child()), ("Unknown", "NotAsked", NOT_ASKED)),
         (WAITS, seen(COMPLETE, succeeded()), ("True", "Available", AVAILABLE)),
         (WAITS, seen(FAILED, failed()), ("Unknown", "NotAsked", NOT_ASKED)),
+        (WAITS, seen(child(), GAVE_UP), ("False", "EndpointUnreachable", "tried for 30s")),
+        (WAITS, seen(FAILED, GAVE_UP), ("False", "EndpointUnreachable", "tried for 30s")),
+        (training_job(), seen(FAILED, GAVE_UP), None),
     ],
 )
 def test_whether_the_storage_is_waited_for(job: TrainingJob, observed: Observed, expected: Any) -> None:
@@ -64,6 +69,31 @@ def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
         found = get_condition(status(training_job(whole), seen(child(), running())).conditions, "StorageAvailable")
         assert found is not None
         assert (found.status, found.reason) == ("True", "Available")
+
+
+def after(told: ReportedStatus, was: Status, *pods: Any, of: Any = None) -> tuple[str, str]:
+    """Returns the condition of the storage after something was reported, and its reason."""
+    job = training_job(Status(**dict(was) | dict(told)))
+    found = get_condition(status(job, seen(of or child(), *pods)).conditions, "StorageAvailable")
+    assert found is not None
+    return found.status, found.reason
+
+
+NO_WORD = reported_status(report(sequence=6), NOW)
+"""A report of a trainer that says no more that it waits."""
+
+
+def test_the_end_of_a_trainer_that_waited_is_no_answer_of_the_storage() -> None:
+    waited = status(WAITS, seen(child(), running()))
+    assert after(NO_WORD, waited, failed()) == ("Unknown", "NotAsked")
+    assert after(NO_WORD, waited, GAVE_UP) == ("False", "EndpointUnreachable")
+    assert after(NO_WORD, waited, GAVE_UP, of=FAILED) == ("False", "EndpointUnreachable")
+
+
+def test_a_storage_that_has_answered_stays_available_once_its_trainer_has_ended() -> None:
+    waited = status(WAITS, seen(child(), running()))
+    answered = status(training_job(Status(**dict(waited) | dict(NO_WORD))), seen(child(), running()))
+    assert after(NO_WORD, answered, failed()) == ("True", "Available")
 
 
 def test_a_condition_keeps_the_time_of_its_change() -> None:

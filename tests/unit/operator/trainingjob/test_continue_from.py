@@ -3,7 +3,15 @@
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.continue_from import Predecessor, blocked_by, predecessor, predecessor_name
+from epochal_api.status import ContinuedFrom
+from epochal_operator.trainingjob.continue_from import (
+    Predecessor,
+    predecessor,
+    predecessor_name,
+    resolve,
+    results,
+)
+from epochal_operator.trainingjob.reasons import StatusCause
 
 from tests.unit.operator.objects import SPEC, document
 
@@ -35,6 +43,18 @@ def test_which_one_it_names(spec: dict[str, Any], name: str | None) -> None:
         (document({"state": "Running", "results": {"uri": URI}}), Predecessor("first", "Running", URI)),
         (document({"state": "Complete", "results": {"uri": URI}}), Predecessor("first", "Complete", URI)),
         (document({"state": "Failed"}, spec=None), Predecessor("first", "Failed")),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Loading"}}),
+            Predecessor("first", "Failed", URI, untrained=True),
+        ),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Loading", "epoch": 1}}),
+            Predecessor("first", "Failed", URI),
+        ),
+        (
+            document({"state": "Failed", "results": {"uri": URI}, "progress": {"stage": "Training"}}),
+            Predecessor("first", "Failed", URI),
+        ),
         (document({"state": "Failed", "attempt": "of another version"}), Predecessor("first", "Failed")),
     ],
 )
@@ -83,12 +103,40 @@ def test_a_long_row_of_those_that_wait_is_no_circle() -> None:
         (Predecessor("first", "Running", URI), "ContinueFromUnfinished", "the TrainingJob first, which is Running."),
         (Predecessor("first", "Suspended", URI), "ContinueFromUnfinished", "which is Suspended."),
         (Predecessor("first", "Failed"), "ContinueFromFailed", "first, which is Failed and has stored no results"),
-        (Predecessor("first", "Queued", None, ("a", "b", "a")), "ContinueFromCircular", "start: a -> b -> a (spec"),
-        (Predecessor("first", "Failed", URI), None, ""),
-        (Predecessor("first", "Complete", URI), None, ""),
+        (Predecessor("first", "Failed", URI, untrained=True), "ContinueFromFailed", "has failed before its training"),
+        (Predecessor("first", "Queued", circle=("a", "b", "a")), "ContinueFromCircular", "start: a -> b -> a (spec"),
     ],
 )
-def test_why_it_cannot_go_on_yet(before: Predecessor, reason: str | None, says: str) -> None:
-    found = blocked_by(before)
-    assert (found.reason if found else None) == reason
-    assert says in (found.message if found else "")
+def test_why_it_cannot_go_on_yet(before: Predecessor, reason: str, says: str) -> None:
+    found = results(before)
+    assert isinstance(found, StatusCause)
+    assert found.reason == reason
+    assert says in found.message
+
+
+FOUND = ContinuedFrom(name="first", uri=URI)
+
+
+@pytest.mark.parametrize("state", ["Failed", "Complete"])
+def test_it_goes_on_from_whatever_has_results(state: Any) -> None:
+    assert results(Predecessor("first", state, URI)) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "first", "expected"),
+    [
+        (None, "first", {"state": "Complete", "results": {"uri": URI}}, FOUND),
+        (FOUND, "first", None, FOUND),
+        (FOUND, "first", {"state": "Running"}, FOUND),
+        (FOUND, "other", None, "ContinueFromNotFound"),
+        (None, "first", None, "ContinueFromNotFound"),
+        (None, "first", {"state": "Running", "results": {"uri": URI}}, "ContinueFromUnfinished"),
+    ],
+)
+def test_what_was_found_once_stays_so_while_the_name_does(
+    known: ContinuedFrom | None, name: str, first: Any, expected: ContinuedFrom | str
+) -> None:
+    others = {} if first is None else {"first": document(first)}
+    itself = following(name, {"continuedFrom": known.dump()} if known else None)
+    found = resolve(name, itself, others.get)
+    assert (found.reason if isinstance(found, StatusCause) else found) == expected

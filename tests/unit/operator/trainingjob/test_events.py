@@ -1,5 +1,6 @@
 """Which transitions are Events."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -135,6 +136,36 @@ def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -
     assert [(one.type, one.reason) for one in found] == expected
 
 
+RESUMED_JOB = child(startTime=at(-9))
+"""A Job that was suspended and resumed 9 seconds ago, while its pod of before still ended."""
+OF_BEFORE = going(failed("a", 143))
+QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(-9))
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(RESUMED_JOB, OF_BEFORE), []),
+        (seen(RESUMED_JOB, going(failed("a", 137))), []),
+        (seen(RESUMED_JOB, OF_BEFORE, running("b", age=5)), ["Started"]),
+        (seen(RESUMED_JOB, pod("b", age=5)), []),
+        (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
+        (seen(RESUMED_JOB, going(failed("a", 143, age=5))), ["Restarting"]),
+        (seen(child(startTime=at(-99)), OF_BEFORE), ["Restarting"]),
+        (seen(child(startTime=at(-99)), pod("b", age=5)), ["Restarting"]),
+        (seen(QUEUED_JOB, OF_BEFORE), ["Restarting"]),
+    ],
+)
+def test_a_suspension_that_was_taken_back_before_the_pod_had_ended_is_no_warning(
+    observed: Any, expected: list[str]
+) -> None:
+    told = reported_status(report(), NOW - timedelta(seconds=30))
+    was = status(training_job(told), STOPPING[1])
+    now = status(training_job(Status(**dict(was) | dict(told))), observed)
+    found = events(METADATA, Status(**dict(was) | dict(told)), now, observed, told)
+    assert [one.reason for one in found] == expected
+
+
 def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
     keys = set()
     for observed in (CRASHED[1], AGAIN[1]):
@@ -178,6 +209,7 @@ def waiting(since: str, message: str = "no answer", stage: str = "Training") -> 
     return reported_status(report(stage=stage, waiting=told), NOW)
 
 
+GAVE_UP = (training_job(), seen(child(), failed("a", 64, last_words("EndpointUnreachable", "tried for 30s"))))
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
 GOES_ON = reported_status(report(sequence=6), NOW)
 
@@ -209,6 +241,9 @@ GOES_ON = reported_status(report(sequence=6), NOW)
             [("Warning", "Restarting", "attempt 1")],
         ),
         (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
         (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
         (GOES_ON, GOES_ON, RUNNING[1], []),
     ],

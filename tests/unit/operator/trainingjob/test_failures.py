@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.pod import LEAST_MEMORY
 from epochal_operator.trainingjob.failures import crashed, ending, failure, last_failure, last_report, no_more_follows
+from epochal_operator.trainingjob.reasons import effect
 
 from tests.unit.operator.objects import (
     at,
@@ -34,6 +35,15 @@ def evicted(message: str) -> dict[str, Any]:
 def unlimited(one: dict[str, Any]) -> dict[str, Any]:
     one["spec"]["containers"][0]["resources"] = {}
     return one
+
+
+def limited_by_default(one: dict[str, Any], memory: str) -> dict[str, Any]:
+    """Returns a pod whose memory a LimitRange has limited."""
+    said = "LimitRanger plugin set: memory request for container trainer; memory limit for container trainer"
+    limits = {"resources": {"limits": {"memory": memory}}}
+    containers = [container | limits for container in one["spec"]["containers"]]
+    metadata = one["metadata"] | {"annotations": {"kubernetes.io/limit-ranger": said}}
+    return one | {"metadata": metadata, "spec": one["spec"] | {"containers": containers}}
 
 
 @pytest.mark.parametrize(
@@ -251,6 +261,30 @@ def test_who_is_killed_for_memory_before_any_word_is_told_what_it_takes_to_begin
         cause = failure(one)
         assert cause is not None
         assert cause.message.endswith(least) == says
+
+
+TOLD = last_words("OutOfMemory", "Keras takes 282 MiB alone.")
+DEFAULT = "a default of the namespace, a LimitRange, since the spec names none"
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "message"),
+    [
+        (failed(code=137, reason="OOMKilled"), "MemoryLimitTooLow", f"its limit is 200Mi ({DEFAULT})"),
+        (failed(code=64, message=TOLD), "MemoryLimitTooLow", f"Keras takes 282 MiB alone. The limit is {DEFAULT}."),
+    ],
+)
+def test_a_limit_that_nobody_wrote_into_the_spec_is_not_said_to_be_of_it(
+    one: dict[str, Any], reason: str, message: str
+) -> None:
+    cause = failure(limited_by_default(one, "200Mi"))
+    assert cause is not None
+    assert cause.reason == reason
+    assert effect(cause.reason).fault == "User"
+    assert message in cause.message
+    enough = failure(limited_by_default(one, "4Gi"))
+    assert enough is not None
+    assert (enough.reason, DEFAULT in enough.message) == ("OutOfMemory", True)
 
 
 def test_nothing_failed() -> None:

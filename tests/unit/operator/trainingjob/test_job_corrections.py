@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.job_corrections import Correction, writers
+from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.trainingjob.job_corrections import Correction, Corrections, writers
 
 from tests.unit.operator.objects import NOW
 
@@ -34,6 +35,19 @@ def test_the_longer_it_lasts_the_longer_it_waits() -> None:
 )
 def test_what_it_concerns(uid: str, generation: int, seconds: float, concerned: bool) -> None:  # noqa: FBT001
     assert made().concerns(uid, generation, NOW + timedelta(seconds=seconds)) is concerned
+
+
+def test_the_latest_one_of_each_child_is_known_until_its_training_job_is_gone() -> None:
+    corrections, key, now = Corrections(), Key("vision", "digits"), NOW + timedelta(seconds=9)
+    for times in (1, 2):
+        corrections.note(JOBS, key, made(times))
+    assert corrections.of(JOBS, key, "job-uid", 1, now) == made(2)
+    assert corrections.of(JOBS, key, "another", 1, now) is None
+    assert corrections.of(PODS, key, "job-uid", 1, now) is None
+    corrections.forget(Key("vision", "another"))
+    assert corrections.of(JOBS, key, "job-uid", 1, now) is not None
+    corrections.forget(key)
+    assert corrections.of(JOBS, key, "job-uid", 1, now) is None
 
 
 def test_it_is_told_once_it_lasts() -> None:

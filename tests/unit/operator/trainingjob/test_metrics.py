@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 from epochal_api.status import CONDITIONS
+from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
+from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics, collect
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
+
+from tests.unit.operator.objects import INSTALLATION, document
 
 MNIST: dict[str, Any] = {
     "metadata": {
@@ -164,6 +169,8 @@ def job(reason: str, *, attempt: int = 0, waiting: str | None = None, **spec: An
         (job("SomethingOfKubernetes"), "Other", "Cluster"),
         (job("ImagePullBackOff"), "ImagePullBackOff", "Cluster"),
         (job("ImagePullBackOff", image=True), "ImagePullBackOff", "User"),
+        (job("InvalidImageName"), "InvalidImageName", "Cluster"),
+        (job("InvalidImageName", image=True), "InvalidImageName", "User"),
         (job("NodeLost", image=True), "NodeLost", "Cluster"),
         (job("StorageUnavailable", waiting="EndpointUnreachable"), "StorageUnavailable", "Cluster"),
         (
@@ -220,6 +227,13 @@ def test_a_new_job_counts_from_nothing() -> None:
         "completion_time_seconds",
     ):
         assert f"epochal_trainingjob_{missing}" not in found
+
+
+def test_what_a_job_does_not_say_is_an_empty_label() -> None:
+    store = store_for([training_jobs(lambda: INSTALLATION, instance="test")])
+    store.put(TRAINING_JOBS, document())
+    ((labels, _),) = samples(store.objects(TRAINING_JOBS))["epochal_trainingjob_info"]
+    assert (labels["queue"], labels["framework"]) == ("", "")
 
 
 def test_series_go_with_their_object() -> None:

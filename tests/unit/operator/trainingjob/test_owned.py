@@ -13,9 +13,9 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.trainingjob.trim import kept
 
+from tests.unit.operator.api_server import ApiServer
 from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import INSTALLATION, NOW
-from tests.unit.operator.trainingjob.test_reconcile import ApiServer
 
 SERVICES = Resource("", "v1", "services", "Service")
 KEY = Key("vision", "first")

@@ -29,6 +29,7 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    unready,
     unscheduled,
     waits,
 )
@@ -83,11 +84,15 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child()), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod(node=None)), "Queued", {"Ready"}, "Queued"),
         (training_job(), seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), unready(-119)), "Starting", {"Ready"}, "Starting"),
+        (training_job(), seen(child(), unready(-120)), "Starting", set(), "PodNotReadyToStart"),
         (training_job(), seen(child(), unscheduled("Insufficient cpu")), "Queued", {"Ready"}, "Unschedulable"),
         (training_job(), seen(child(startTime=at(-9)), refusal="quota"), "Queued", set(), "PodRefused"),
         (training_job(), seen(child(), NO_SECRET), "Starting", set(), "CreateContainerConfigError"),
         (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),
         (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
+        (training_job(), seen(child(), waits("InvalidImageName")), "Starting", {"Stalled"}, "InvalidImageName"),
+        (training_job(), seen(child(), going(waits("InvalidImageName"), 60)), "Starting", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
@@ -228,6 +233,15 @@ def test_a_training_that_is_about_to_finish_says_when() -> None:
     assert "finished early, after epoch 4 of 10, as spec.finish asked" in over.message
 
 
+def test_a_node_that_does_not_make_a_pod_ready_is_named_and_what_to_do() -> None:
+    ready = get_condition(status(training_job(), seen(child(), unready(-300))).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == (
+        "The node node-1 has not made the volumes and the network of the pod digits-1 ready for 120 s. What is in the "
+        "way: kubectl describe pod digits-1"
+    )
+
+
 def test_the_scheduler_is_quoted() -> None:
     result = status(training_job(), seen(child(), unscheduled("Insufficient nvidia.com/gpu")))
     ready = get_condition(result.conditions, "Ready")
@@ -238,11 +252,18 @@ def test_the_scheduler_is_quoted() -> None:
 
 @pytest.mark.parametrize("pods", [(), (failed(),)])
 def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
-    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="exceeded quota: gpus"))
+    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="denied by a policy"))
     ready = get_condition(result.conditions, "Ready")
     assert result.state == "Queued"
     assert ready is not None
-    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: exceeded quota: gpus")
+    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: denied by a policy")
+
+
+def test_why_there_is_no_pod_is_told_in_fields_of_the_spec() -> None:
+    refusal = 'pods "digits-1" is forbidden: no PriorityClass with name high was found'
+    ready = get_condition(status(training_job(), seen(child(startTime=at(-9)), refusal=refusal)).conditions, "Ready")
+    assert ready is not None
+    assert f"{refusal}. spec.scheduling.priorityClassName: must be a PriorityClass" in ready.message
 
 
 def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
@@ -260,7 +281,51 @@ def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
 def test_a_job_that_waits_for_a_queue_names_it() -> None:
     ready = get_condition(status(QUEUED, seen(child(QUEUED))).conditions, "Ready")
     assert ready is not None
-    assert ready.message == "It waits until Kueue (queue gpus) lets its Job run."
+    assert ready.message == (
+        "It waits until Kueue (queue gpus) lets its Job run. If this lasts: is Kueue installed, and is there a "
+        "LocalQueue gpus in this namespace (spec.scheduling.queueName)?"
+    )
+
+
+def test_a_job_that_another_manager_lets_run_names_that() -> None:
+    managed = child(SUSPENDED)
+    managed["spec"]["managedBy"] = "example.com/controller"
+    ready = get_condition(status(training_job(), seen(managed)).conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "It waits until example.com/controller lets its Job run."
+
+
+UNSCHEDULED = "The pod digits-1 waits for the scheduler."
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "message"),
+    [
+        ({}, UNSCHEDULED),
+        (
+            {"schedulerName": "volcano"},
+            f"{UNSCHEDULED} If this lasts: does a scheduler volcano run here (spec.scheduling.schedulerName)?",
+        ),
+    ],
+)
+def test_a_scheduler_that_may_not_be_there_is_named(scheduling: dict[str, str], message: str) -> None:
+    job = training_job(scheduling=scheduling)
+    ready = get_condition(status(job, seen(child(), pod(node=None))).conditions, "Ready")
+    assert ready is not None
+    assert (ready.reason, ready.message) == ("Queued", message)
+
+
+@pytest.mark.parametrize(
+    ("job", "names"),
+    [
+        (training_job(), "imageRegistry and trainerImage of Epochal's chart: must"),
+        (training_job(image="example.com/mine:1"), "spec.image: must"),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_the_specs_or_the_charts(job: TrainingJob, names: str) -> None:
+    ready = get_condition(status(job, seen(child(), waits("ErrImagePull"))).conditions, "Ready")
+    assert ready is not None
+    assert names in ready.message
 
 
 def test_a_pod_that_is_taken_away_says_why() -> None:

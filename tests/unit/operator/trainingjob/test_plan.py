@@ -8,11 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import ReportedStatus, Status
+from epochal_api.status import ContinuedFrom, ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
-from epochal_operator.trainingjob.job import QUEUE_LABEL, WRITTEN_ANNOTATION, batch_job
-from epochal_operator.trainingjob.plan import (
+from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,
     ApplyStatus,
@@ -22,9 +20,10 @@ from epochal_operator.trainingjob.plan import (
     EmitEvent,
     Patch,
     Plan,
-    plan,
-    refuse,
 )
+from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
+from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
+from epochal_operator.trainingjob.plan import plan, refuse
 from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_endpoint import is_news
 from epochal_operator.trainingjob.progress_status import reported_status
@@ -36,9 +35,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.unit.operator.objects import (
+    COMPLETE,
     INSTALLATION,
     NOW,
     SPEC,
+    SUSPENDED,
     UID,
     at,
     child,
@@ -48,7 +49,6 @@ from tests.unit.operator.objects import (
     going,
     killed,
     last_words,
-    never_ran,
     pod,
     read,
     report,
@@ -58,26 +58,15 @@ from tests.unit.operator.objects import (
     training_job,
     true,
 )
-
-
-def applied_status(actions: Sequence[Action]) -> Status:
-    (applied,) = (action.status for action in actions if isinstance(action, ApplyStatus))
-    return applied
-
-
-def steps(job: Any, observed: Observed) -> list[type[Action]]:
-    return [type(action) for action in plan(job, observed, INSTALLATION).actions]
-
+from tests.unit.operator.planned import applied, applied_status, steps
 
 STARTED = {"startTime": at(-60)}
-COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 DONE = status(training_job(), seen(COMPLETE, succeeded()))
 SOON = NOW + timedelta(seconds=8)
 QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
 QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
 CHANGED = training_job(backoffLimit=9, generation=2)
-SUSPENDED = training_job(suspend=True)
 
 
 def by_kueue(job: Any) -> Any:
@@ -168,59 +157,10 @@ def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
     assert Create in steps(training_job(STARTED), seen())
 
 
-@pytest.mark.parametrize(
-    ("reason", "seconds"),
-    [
-        ("NameConflict", 30),
-        ("JobRejected", 60),
-        ("Cleanup", 1),
-        ("ContinueFromNotFound", None),
-        ("ContinueFromUnfinished", None),
-        ("ContinueFromFailed", None),
-        ("ContinueFromCircular", 30),
-    ],
-)
-def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
-    observed = seen(blocked=StatusCause(Reason(reason), "x"))
-    first = plan(training_job(), observed, INSTALLATION)
-    assert Create not in [type(action) for action in first.actions]
-    assert first.requeue_after == seconds
-    told = status(training_job(), observed)
-    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
-
-
 def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
     raw = document()
     raw["metadata"]["deletionTimestamp"] = at(0)
     assert make_plan(raw, seen(), INSTALLATION).actions == ()
-
-
-@pytest.mark.parametrize(
-    ("since", "pods", "requeue"),
-    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
-)
-def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
-    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
-
-
-def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
-    observed = seen(child(startTime=at(-900)), refusal="quota")
-    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
-
-
-@pytest.mark.parametrize(
-    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
-)
-def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
-    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
-
-
-def test_a_job_that_is_held_is_looked_at_again() -> None:
-    conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
-    held = seen(child(), held_until=SOON, blocked=conflict)
-    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
-    told = status(training_job(), held)
-    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
 
 
 def test_a_job_of_a_queue_waits_for_it() -> None:
@@ -235,11 +175,6 @@ def test_a_job_that_an_admission_webhook_has_stripped_is_not_made_again_and_agai
     stripped = child()
     del stripped["metadata"]["annotations"]
     assert steps(training_job(backoffLimit=9), seen(stripped)) == [ApplyStatus]
-
-
-def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
-    (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
-    return only
 
 
 def test_last_words_fill_in_what_was_never_reported() -> None:
@@ -324,28 +259,6 @@ def test_figures_come_before_the_status_that_says_complete() -> None:
     assert figures.metrics == known.metrics
 
 
-@pytest.mark.parametrize(
-    ("ttl", "after", "expected", "requeue"),
-    [
-        (None, 10**9, [], None),
-        (60, 50, [], 7.0),
-        (60, 57, [DeleteTrainingJob], None),
-        (0, 0, [DeleteTrainingJob], None),
-        (60, 10**7, [DeleteTrainingJob], None),
-    ],
-)
-def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
-    job = training_job(DONE, ttlSecondsAfterFinished=ttl)
-    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
-    assert [type(action) for action in todo.actions] == expected
-    assert todo.requeue_after == requeue
-
-
-def test_an_unfinished_job_is_never_deleted() -> None:
-    job = training_job(STARTED, ttlSecondsAfterFinished=0)
-    assert DeleteTrainingJob not in steps(job, seen(child(), running()))
-
-
 def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
     todo = make_plan(raw, seen(), INSTALLATION)
@@ -390,123 +303,19 @@ def test_a_job_that_goes_on_from_itself_is_refused(blocked: StatusCause | None) 
 
 def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
-    uri = "s3://results/vision/first/1234/"
-    assert applied(job, seen(continue_from=uri), Create).body == batch_job(job, INSTALLATION, uri)
+    found = ContinuedFrom(name="first", uri="s3://results/vision/first/1234/")
+    waits = seen(continued_from=found)
+    actions = plan(job, waits, INSTALLATION).actions
+    assert [type(one) for one in actions] == [ApplyStatus, Create], "the other one may be gone a moment later"
+    assert applied(job, waits, Create).body == batch_job(job, INSTALLATION, found.uri)
+    after = applied_status(actions)
+    assert after.continued_from == found
+    remembers = training_job(after, training=SPEC["training"] | {"continueFrom": {"name": "first"}})
+    assert steps(remembers, waits) == [Create]
+    assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
+    assert applied_status(refuse(job.metadata, after, "no", seen(), None).actions).continued_from == found
     begun = child(job, startTime=at(-9))
     assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
-
-
-@pytest.mark.parametrize(
-    ("observed", "expected"),
-    [
-        (seen(child()), [Patch]),
-        (seen(child(), pod()), [Patch]),
-        (seen(child(SUSPENDED), going(pod(), 60)), [EmitEvent, ApplyStatus]),
-        (seen(child(SUSPENDED)), [Delete]),
-        (seen(going(child(SUSPENDED))), [EmitEvent, ApplyStatus]),
-        (seen(child(SUSPENDED), failed(code=143)), [Patch]),
-    ],
-)
-def test_a_broken_spec_has_its_job_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
-    metadata = training_job(generation=2).metadata
-    assert [type(one) for one in refuse(metadata, Status(), "no", observed, None).actions] == expected
-
-
-def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_schedulers_queue() -> None:
-    waits = seen(child(startTime=at(-60)), pod(node=None))
-    after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits, None).actions)
-    assert after.state == "Queued"
-
-
-def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> None:
-    """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
-    overtaken = seen(child(SUSPENDED), failed(code=143))
-    assert applied(CHANGED, overtaken, Patch).spec == {"suspend": False}
-    patched = replace(overtaken, child=child())
-    after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
-    told = get_condition(after.conditions, "SpecApplied")
-    assert told is not None
-    assert (told.status, told.reason) == ("False", "SpecIgnored")
-    assert after.start_time is not None
-    again = training_job(after, backoffLimit=9, generation=2)
-    assert steps(again, patched) == []
-    made_anew = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
-    assert is_true(made_anew.conditions, "SpecApplied")
-
-
-def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
-    """Its image was missing when the Job was suspended: a kubelet says of its container that it has ended."""
-    gives_way = seen(child(SUSPENDED), never_ran())
-    assert steps(CHANGED, gives_way) == [Delete]
-    evicted = seen(child(), never_ran())
-    assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
-
-
-def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> None:
-    """A change of the spec came too late, and then somebody deleted the Job, or a queue took it back."""
-    patched = seen(child(), running())
-    before = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
-    told = get_condition(before.conditions, "SpecApplied")
-    assert told is not None
-    assert told.status == "False"
-    after = applied_status(plan(training_job(before, backoffLimit=9, generation=2), seen(), INSTALLATION).actions)
-    ready, still = (get_condition(after.conditions, kind) for kind in ("Ready", "SpecApplied"))
-    assert ready is not None
-    assert still is not None
-    assert (ready.status, ready.reason, still.status) == ("False", "SpecLost", "False")
-    assert is_true(after.conditions, "Stalled")
-
-
-def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:
-    after = applied_status(plan(CHANGED, seen(child(SUSPENDED), going(pod(), 60)), INSTALLATION).actions)
-    ready = get_condition(after.conditions, "Ready")
-    assert ready is not None
-    assert (after.state, ready.status, ready.reason) == ("Queued", "False", "Creating")
-    assert "made anew, of the spec as it is now" in ready.message
-    assert "once the pod digits-1 has ended" in ready.message
-
-
-def test_a_change_of_the_installation_is_no_change_of_the_spec() -> None:
-    other = replace(INSTALLATION, trainer_image="epochal-trainer:next")
-    found = plan(training_job(generation=2), seen(child(SUSPENDED)), other)
-    assert [type(one) for one in found.actions] == [Delete]
-    told = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
-    assert get_condition(told.conditions, "SpecApplied") is None
-    for generation in (1, 2):
-        waits = plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
-        assert [type(one) for one in waits.actions] == [ApplyStatus], "it keeps its place in the scheduler's queue"
-
-
-def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
-    of_before = child()
-    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
-    assert steps(CHANGED, seen(of_before, pod())) == [Patch]
-    ran = applied_status(plan(CHANGED, seen(of_before, running()), INSTALLATION).actions)
-    assert get_condition(ran.conditions, "SpecApplied") is None, "nobody knows"
-    of_before["spec"]["suspend"] = True
-    assert applied(CHANGED, seen(of_before), Delete).told is None, "nobody knows"
-
-
-def test_the_event_of_a_change_says_what_is_done() -> None:
-    told = applied(CHANGED, seen(child(SUSPENDED)), Delete).told
-    assert (told.type, told.reason, told.key) == ("Normal", "SpecChanged", "2")
-    assert "made anew" in told.note
-    assert applied(training_job(backoffLimit=9), seen(child(SUSPENDED)), Delete).told is None
-
-
-def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
-    started = seen(child(startTime=at(-60)), running())
-    after = applied_status(refuse(training_job().metadata, Status(), "no", started, None).actions)
-    assert (after.state, after.start_time) == ("Running", at(-50))
-
-
-@pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])
-def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> None:
-    observed = seen(child(startTime=at(-60)), running())
-    job = training_job(backoffLimit=limit, generation=2)
-    actions = plan(job, observed, INSTALLATION).actions
-    assert [one.event.reason for one in actions if isinstance(one, EmitEvent)] == reasons
-    assert steps(training_job(applied_status(actions), backoffLimit=limit, generation=2), observed) == []
 
 
 @pytest.mark.parametrize("ttl", [None, 60])
@@ -693,7 +502,7 @@ class World(RuleBasedStateMachine):
             case Delete():
                 assert self.child is not None
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
-                started = self.status.start_time is not None or first_run(self.observed()) is not None
+                started = self.status.start_time is not None or first_run(self.status, self.observed()) is not None
                 assert unqueued or not started
                 lives = any(alive(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]

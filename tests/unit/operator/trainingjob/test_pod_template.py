@@ -28,6 +28,7 @@ def test_the_pod_is_restricted() -> None:
     spec = pod_spec()
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
+    assert spec["shareProcessNamespace"] is True, "a trainer that is told to end before it can listen ends"
     context = spec["securityContext"]
     assert context["runAsNonRoot"] is True
     assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == 65532

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 from epochal_operator.trainingjob import pods
-from epochal_operator.trainingjob.pods import LOST_SECONDS, alive, in_order, lost, lost_at, started, waiting
+from epochal_operator.trainingjob.pods import (
+    LOST_SECONDS,
+    STUCK_SECONDS,
+    alive,
+    in_order,
+    lost,
+    lost_at,
+    started,
+    stuck_at,
+    waiting,
+)
 from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 
 from tests.unit.operator.objects import (
@@ -17,6 +27,7 @@ from tests.unit.operator.objects import (
     running,
     succeeded,
     true,
+    unready,
     unscheduled,
     waits,
     without_container,
@@ -41,20 +52,12 @@ def held(reason: str, message: str) -> dict[str, Any]:
             StatusCause(Reason.UNSCHEDULABLE, "The pod cannot be scheduled: 0/1 nodes are available"),
         ),
         (
-            waits("CreateContainerConfigError", 'secret "nope" not found'),
-            StatusCause(Reason.CREATE_CONTAINER_CONFIG_ERROR, 'The trainer cannot start: secret "nope" not found'),
+            waits("CreateContainerError", "no device"),
+            StatusCause(Reason.CREATE_CONTAINER_ERROR, "The trainer cannot start: no device"),
         ),
         (
-            waits("ErrImagePull", "not found"),
-            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: not found"),
-        ),
-        (
-            waits("ImagePullBackOff", "later"),
-            StatusCause(Reason.IMAGE_PULL_BACK_OFF, "The trainer cannot start: later"),
-        ),
-        (
-            waits("InvalidImageName"),
-            StatusCause(Reason.INVALID_IMAGE_NAME, "The trainer cannot start: InvalidImageName"),
+            waits("CreateContainerError"),
+            StatusCause(Reason.CREATE_CONTAINER_ERROR, "The trainer cannot start: CreateContainerError"),
         ),
         (
             waits("ErrImageNeverPull", "not there"),
@@ -76,6 +79,15 @@ def held(reason: str, message: str) -> dict[str, Any]:
 )
 def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None:
     assert waiting(one) == cause
+
+
+def test_an_image_that_is_not_there_is_named() -> None:
+    one = waits("ErrImagePull", "not\x1bfound")
+    one["status"]["containerStatuses"][0]["image"] = "example.com/trainer:1\x07"
+    cause = waiting(one, own_image=True)
+    assert cause is not None
+    assert cause.message.startswith("The trainer cannot start: not found. spec.image: ")
+    assert "found 'example.com/trainer:1'" in cause.message
 
 
 @pytest.mark.parametrize(
@@ -147,3 +159,13 @@ def test_when_a_pod_that_is_ending_counts_as_lost() -> None:
     assert lost_at(going(running(), 60)) == NOW + timedelta(seconds=60 + LOST_SECONDS)
     assert lost_at(running()) is None
     assert lost_at(going(failed(), 60)) is None
+
+
+def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
+    assert stuck_at(unready(-5)) == NOW + timedelta(seconds=STUCK_SECONDS - 5)
+    ready = unready(-5)
+    ready["status"]["conditions"][0]["status"] = "True"
+    ended = unready(-5)
+    ended["status"] |= failed()["status"] | {"conditions": ended["status"]["conditions"]}
+    for other in (ready, ended, pod(), waits("ContainerCreating"), running(), failed()):
+        assert stuck_at(other) is None

@@ -246,12 +246,14 @@ class Client:
 
 
 @asynccontextmanager
-async def endpoint(cluster: Cluster, writes_per_second: float = 50.0) -> AsyncIterator[Client]:
+async def endpoint(
+    cluster: Cluster, writes_per_second: float = 50.0, namespaces: tuple[str, ...] = ()
+) -> AsyncIterator[Client]:
     registry = CollectorRegistry()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_bundle(context, BUNDLE)
     listener = listen(0, "127.0.0.1")
-    made = ProgressEndpoint(cast("Kube", cluster), ReportMetrics(registry), writes_per_second)
+    made = ProgressEndpoint(cast("Kube", cluster), ReportMetrics(registry), writes_per_second, namespaces)
     server = Server(made.routes(), listener, context)
     port = listener.getsockname()[1]
     task = asyncio.create_task(server.run())
@@ -276,6 +278,24 @@ async def test_a_report_becomes_the_status() -> None:
     assert status.metrics == {"loss": "0.0368", "val_loss": "nan"}
     assert client.count("epochal_progress_reports_total", code="200") == 1
     assert client.count("epochal_epoch_duration_seconds_sum") == 15.2
+
+
+async def test_reports_of_a_namespace_that_is_not_served_are_refused_and_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = Cluster()
+    async with endpoint(cluster, namespaces=("speech",)) as client:
+        with caplog.at_level(logging.WARNING):
+            answers = [(await client.send(REPORT | {"sequence": sequence}))[:2] for sequence in (7, 8)]
+    assert answers == [(403, "the namespace vision is not served (watchNamespaces of Epochal's chart)")] * 2
+    assert cluster.asked == ["token"], "nobody may ask for pods there"
+    assert client.count("epochal_progress_reports_total", code="403") == 2
+    assert len([line for line in caplog.messages if "namespace vision" in line]) == 1
+
+
+async def test_reports_of_a_namespace_that_is_served_are_taken() -> None:
+    async with endpoint(Cluster(), namespaces=("speech", "vision")) as client:
+        assert (await client.send())[0] == 200
 
 
 async def test_an_attempt_that_loads_does_not_set_the_figures_back() -> None:

@@ -302,6 +302,17 @@ async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixtu
         assert len([one for one in warned if field in one and "upgrade the CRD" in one]) == 1, warned
 
 
+async def test_a_job_that_is_refused_is_told_in_the_fields_of_its_training_job(world: World) -> None:
+    said = 'Job.batch "digits" is invalid: spec.template.spec.containers[0].resources.limits[gpu]: Invalid value: "gpu"'
+    world.server.faults.append(Fault("create", "jobs", status=422, message=said))
+    world.tell()
+    await world.reconcile()
+    assert (
+        'is invalid: spec.resources.limits[gpu]: Invalid value: "gpu". Did you mean nvidia.com/gpu'
+        in (world.condition("Ready")["message"])
+    )
+
+
 @pytest.mark.parametrize("status", [404, 409])
 async def test_a_job_that_is_refused_whatever_the_code_is_told_and_not_asked_for_again(
     world: World, status: int

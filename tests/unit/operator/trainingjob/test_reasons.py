@@ -1,13 +1,14 @@
 """The table of reasons: all that is emitted is in it, all that is in it is emitted, and the documents say the same."""
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from epochal_api.status import MAX_WARNINGS
 from epochal_operator.trainingjob.reasons import Effect, Foreign, Reason, as_reason, effect
+
+from tests.unit.operator.reasons_page import documented
 
 ROOT = Path(__file__).parents[4]
 OPERATOR = ROOT / "operator" / "src" / "epochal_operator"
@@ -16,7 +17,6 @@ FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused": 0, "Meaning": 1}
 """Functions of the trainer that make a failure, and which of their arguments is its reason."""
 WARNS = {"warned": 0}
 """The same for warnings."""
-WORD = re.compile(r"`([A-Z]\w+)`")
 
 
 def nodes(folder: Path) -> Iterator[ast.AST]:
@@ -33,18 +33,6 @@ def trainers_reasons(makers: Mapping[str, int] = FAILS) -> set[str]:
             if isinstance(reason, ast.Constant):
                 found.add(str(reason.value))
     return found
-
-
-def documented(file: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields each reason of a document's tables, and its row by the names of the columns."""
-    columns: list[str] = []
-    for line in (ROOT / file).read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
-        if not cells or not columns:
-            columns = cells
-        elif columns[0] == "reason":
-            for word in WORD.findall(cells[0]):
-                yield word, dict(zip(columns, cells, strict=True))
 
 
 def test_the_trainer_fails_for_known_reasons_only() -> None:
@@ -66,7 +54,7 @@ def test_every_reason_is_given_somewhere() -> None:
 
 
 def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
-    rows = list(documented("docs/reasons.md"))
+    rows = list(documented())
     assert sorted(word for word, _ in rows) == sorted(Reason)
     for word, row in rows:
         known = Reason(word).effect

@@ -8,6 +8,7 @@ import pytest
 from epochal_operator.runtime.errors import NotFound, Unavailable
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.runtime.token_review import Identity
+from epochal_operator.trainingjob import reporter_access
 from epochal_operator.trainingjob.reporter_access import ReporterAccess
 
 from tests.unit.operator.fakes import ByKind
@@ -103,7 +104,7 @@ async def test_the_api_server_is_asked_once() -> None:
 async def test_a_yes_holds_for_a_minute(seconds: float, asked: int) -> None:
     now = [0.0]
     cluster = Cluster()
-    known = ReporterAccess(cast("Kube", cluster), lambda: now[0])
+    known = ReporterAccess(cast("Kube", cluster), clock=lambda: now[0])
     assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
     cluster.asked.clear()
     cluster.pods.clear()
@@ -120,3 +121,32 @@ async def test_an_api_server_that_is_down_is_no_refusal() -> None:
         await known.job(TRAINER)
     cluster.down = False
     assert await known.job(TRAINER) == Owner("mnist", "tj-uid")
+
+
+def test_a_namespace_that_is_not_served_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    access = ReporterAccess(cast("Kube", Cluster()), ("vision", "speech"))
+    with caplog.at_level(logging.WARNING):
+        assert [access.serves(one) for one in ("vision", "speech", "other", "other", "more")] == [
+            True,
+            True,
+            False,
+            False,
+            False,
+        ]
+    assert [line.split(" are refused")[0] for line in caplog.messages] == [
+        "reports from the namespace other",
+        "reports from the namespace more",
+    ]
+
+
+def test_of_many_namespaces_that_are_not_served_no_more_is_kept_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reporter_access, "UNSERVED", 2)
+    access = ReporterAccess(cast("Kube", Cluster()), ("vision",))
+    assert not any(access.serves(f"other-{number}") for number in (*range(9), *range(9)))
+    assert len(caplog.messages) == 2
+
+
+def test_all_namespaces_are_served_where_none_is_named() -> None:
+    assert access_to(Cluster()).serves("any")

@@ -9,11 +9,11 @@ from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.resource import JOBS, Resource
+from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
-from epochal_operator.runtime.spec_text import whole
 
 from tests.unit.operator.objects import INSTALLATION, KIND, SPEC, read, training_job
 from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, pods, thing

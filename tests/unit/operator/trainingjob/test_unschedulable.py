@@ -20,6 +20,10 @@ NOWHERE = (
     "little "
 )
 BUSY = "It waits until others give back "
+NONE_IS_MEANT = "No node of the cluster is one that the pod may run on: there are "
+LABELS = "without the labels that spec.scheduling.nodeSelector or spec.scheduling.affinity asks for"
+TAINTS = "with a taint that spec.scheduling.tolerations does not name"
+UNMATCHED = "node(s) didn't match Pod's node affinity/selector"
 UNKNOWN = "The pod cannot be scheduled: "
 
 
@@ -39,6 +43,16 @@ UNKNOWN = "The pod cannot be scheduled: "
         ),
         (says(3, TAINTED, "2 Insufficient nvidia.com/gpu", preemption=f"3 {NO_HELP}"), UNKNOWN),
         (says(12, "2 Insufficient cpu", "10 node(s) didn't match Pod's node affinity/selector"), UNKNOWN),
+        (says(3, f"3 {UNMATCHED}", preemption=f"3 {NO_HELP}"), f"{NONE_IS_MEANT}3 {LABELS} (kubectl describe nodes)."),
+        (says(1, f"1 {UNMATCHED}"), f"{NONE_IS_MEANT}1 {LABELS} (kubectl describe nodes)."),
+        (says(1, TAINTED), f"{NONE_IS_MEANT}1 {TAINTS} (kubectl describe nodes)."),
+        (says(3, TAINTED, f"2 {UNMATCHED}"), f"{NONE_IS_MEANT}2 {LABELS} and 1 {TAINTS} (kubectl describe nodes)."),
+        (
+            says(4, TAINTED, "3 node(s) had untolerated taint {gpu: only}"),
+            f"{NONE_IS_MEANT}4 {TAINTS} (kubectl describe nodes).",
+        ),
+        (says(2, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", f"1 {UNMATCHED}"), UNKNOWN),
+        (says(2, "1 node(s) were unschedulable", f"1 {UNMATCHED}"), UNKNOWN),
         (says(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
         (says(2, "2 Insufficient cpu"), UNKNOWN),
         ("pod group is not ready", UNKNOWN),

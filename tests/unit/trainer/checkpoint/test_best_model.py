@@ -14,8 +14,8 @@ CONTENT = b"weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-def model(name: str, epoch: int, sha256: str = DIGEST) -> dict[str, Any]:
-    return {"name": name, "epoch": epoch, "sha256": sha256, "metrics": {"val_loss": 0.5}}
+def model(name: str, epoch: int, sha256: str = DIGEST, val_loss: float = 0.5) -> dict[str, Any]:
+    return {"name": name, "epoch": epoch, "sha256": sha256, "metrics": {"val_loss": val_loss}}
 
 
 BEST, LAST, RESTORED = model("best.keras", 9), model("model.keras", 20), model("model.keras", 9)
@@ -40,8 +40,19 @@ def results(tmp_path: Path, summary: Any, *files: str) -> Models:
         ([RESTORED], 9, (9, "model.keras")),
         ([LAST, model("best.keras", 20)], 20, None),
         ([LAST, BEST, model("../../x", 3)], 9, (9, "best.keras")),
+        ([model("model.keras", 20, val_loss=0.1)], 9, None),
+        ([model("model.keras", 15, val_loss=0.1)], 9, (15, "model.keras")),
     ],
-    ids=["another epoch", "the last", "none is known", "restored", "the last, twice", "a model of another name"],
+    ids=[
+        "another epoch",
+        "the last",
+        "none is known",
+        "restored",
+        "the last, twice",
+        "a model of another name",
+        "the last is as good",
+        "restored, as good",
+    ],
 )
 def test_the_best_model_is_found(
     tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None

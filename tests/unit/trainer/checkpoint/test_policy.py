@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from epochal_api.training import Checkpoint
 from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
-from epochal_trainer.checkpoint.policy import epochs_between
+from epochal_trainer.checkpoint.policy import copies_exceed, epochs_between
 from epochal_trainer.reporting.history import Epoch
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -85,6 +85,81 @@ def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
 )
 def test_checkpoints_take_no_more_than_their_part_of_the_time(cost: float, epoch_seconds: float, every: int) -> None:
     assert epochs_between(cost, epoch_seconds) == every
+
+
+@pytest.mark.parametrize(
+    ("cost", "epoch_seconds", "copying", "every"),
+    [
+        (0.3, 10.0, 0.15, 2),  # half of what they may take is left
+        (0.3, 10.0, 0.19, 3),
+        (0.3, 10.0, 0.29, 30),
+        (0.3, 10.0, 0.3, 60),  # nothing is left: ten minutes
+        (0.3, 10.0, 4.0, 60),
+        (0.3, 3600.0, 400.0, 1),
+        (0.09, 10.0, 4.0, 1),  # what costs next to nothing is taken all the same
+    ],
+)
+def test_copies_of_the_best_weights_come_out_of_the_same_part(
+    cost: float, epoch_seconds: float, copying: float, every: int
+) -> None:
+    assert epochs_between(cost, epoch_seconds, copying) == every
+
+
+@pytest.mark.parametrize(
+    ("copying", "epoch_seconds", "exceed"),
+    [(0.3, 10.0, False), (0.31, 10.0, True), (0.09, 0.1, False), (0.2, 0.0, False), (0.1, 1.0, True)],
+)
+def test_copies_alone_may_take_more_than_that_part(
+    copying: float,
+    epoch_seconds: float,
+    exceed: bool,  # noqa: FBT001
+) -> None:
+    assert copies_exceed(copying, epoch_seconds) is exceed
+
+
+@pytest.mark.parametrize(
+    ("policy", "copies", "due", "said"),
+    [
+        ({}, [0.0] * 8, [1, 4, 7], None),
+        ({}, [0.2, 0.2, *[0.0] * 6], [1, 5], None),
+        (
+            {},
+            [0.4] * 8,
+            [1],
+            "about 0.4 s of the training's time for each epoch, and an epoch 10.0 s: more than the 3 %",
+        ),
+        ({"everyEpochs": 4}, [0.4] * 8, [4, 8], "about 0.4 s"),
+    ],
+)
+def test_copies_that_take_too_much_are_told_once_and_none_is_left_out(  # noqa: PLR0917
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    policy: dict[str, int],
+    copies: list[float],
+    due: list[int],
+    said: str | None,
+) -> None:
+    costs = Costs()
+    writer = Writer(lambda _: None, Costs())
+    checkpointer = checkpointer_of(tmp_path, writer, costs, **policy)
+    begins_after = 20
+    history = [Epoch(number, 10.0, None, {"loss": 0.5}) for number in range(1, begins_after + 1)]
+    first = checkpointer.capture(Position(epoch=begins_after), history, seconds=0)
+    checkpointer.resume(first)
+    found = []
+    for number, seconds in enumerate(copies, 1):
+        history.append(Epoch(begins_after + number, 10.0, None, {"loss": 0.5}))
+        costs.best_seconds += seconds
+        if checkpointer.due_after(begins_after + number):
+            found.append(number)
+            checkpointer.store(checkpointer.capture(Position(epoch=begins_after + number), history, seconds=0))
+        costs.captures.clear()
+        costs.captures.append(0.8)
+    writer.close()
+    assert found == due
+    told = [message for message in caplog.messages if "Copies of the best weights" in message]
+    assert len(told) == (said is not None)
+    assert all(said in message and "spec.results.best: false" in message for message in told if said)
 
 
 @pytest.mark.parametrize(

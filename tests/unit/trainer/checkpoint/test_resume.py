@@ -1,4 +1,4 @@
-"""What a training may go on from, and what is said when it may not."""
+"""How what a training goes on from fits what it is now, and what is said when it does not."""
 
 import hashlib
 import json
@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
-from epochal_api.training import Training
 from epochal_trainer.checkpoint import (
     Facts,
     Models,
@@ -27,116 +26,19 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import BestState, FinishedEpoch
+from epochal_trainer.checkpoint.state import FinishedEpoch
 from epochal_trainer.data import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.storage import FolderBucket
+
+from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, store, training
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 Make = Callable[..., Snapshot]
-URI = "s3://results/lab/old/1/"
-RECIPE = "1" * 64
-
-
-def store(tmp_path: Path, folder: str) -> Store:
-    tmp_path.joinpath("bucket").mkdir(exist_ok=True)
-    return Store(FolderBucket(tmp_path / "bucket"), folder, tmp_path / "scratch")
-
-
-def training(epochs: int = 5, **continue_from: str) -> Training:
-    described = {"loss": "mse", "epochs": epochs}
-    return Training.model_validate(described | ({"continueFrom": continue_from} if continue_from else {}))
-
-
-def found(tmp_path: Path, spec: Training) -> Start | None:
-    def folder(uri: str) -> str:
-        return uri.removeprefix("s3://results/").strip("/")
-
-    return find(
-        store(tmp_path, "lab/new/2"),
-        spec,
-        RECIPE,
-        lambda uri: store(tmp_path, folder(uri)),
-        lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
-    )
-
-
-def none(uri: str) -> Models:
-    raise AssertionError(uri)
-
-
-def test_without_a_checkpoint_it_begins_anew(tmp_path: Path) -> None:
-    assert found(tmp_path, training()) is None
-
-
-def test_its_own_comes_first(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4))
-    store(tmp_path, "lab/new/2").write(make(2, step=3, attempt=7))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert start.own
-    assert str(start) == "epoch 3, step 3 of 5 (checkpoint of attempt 7)"
-
-
-def test_it_continues_another(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert not start.own
-    assert not start.snapshot.state.stop_training
-    assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
-
-
-@pytest.mark.parametrize(
-    ("epochs", "continued", "message"),
-    [
-        (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1 "),
-        (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: write 8 to train 4 epochs more"),
-        (1, {"uri": URI}, r"spec.training.epochs: found 1, and 4 were trained in .*: write 5 to train 1 epoch more"),
-        (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* no summary.json, .* Write from: Last"),
-        (5, {"name": "old"}, r"continueFrom.name: found 'old', .* give uri"),
-    ],
-)
-def test_what_cannot_be_continued(
-    tmp_path: Path, make: Make, epochs: int, continued: dict[str, str], message: str
-) -> None:
-    store(tmp_path, "lab/old/1").write(make(4))
-    with pytest.raises(Failure, match=message) as caught:
-        found(tmp_path, training(epochs, **continued))
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
-
-
-def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
-
-
-FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
-
-
-@pytest.mark.parametrize(
-    ("facts", "same"),
-    [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False), ({}, False)],
-    ids=["the same", "another", "not known"],
-)
-def test_what_was_best_stays_so_in_the_same_training_alone(
-    tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
-) -> None:
-    best = BestState(epoch=4, own=True, variables=[])
-    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    state = start.snapshot.state
-    assert (start.same, state.best is not None) == (same, same)
-    assert [epoch.comparable for epoch in state.history] == [same] * 4
-
 
 VERSIONS = {"epochal": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0"}
 
@@ -211,6 +113,10 @@ class Named(FolderBucket):
 
     def uri(self, key: str) -> str:
         return f"s3://results/{key}"
+
+
+def none(uri: str) -> Models:
+    raise AssertionError(uri)
 
 
 @pytest.mark.parametrize("harm", ["another network", "damage"])
@@ -411,20 +317,6 @@ def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
     there.optimizer.learning_rate = 1e-5
     fitted(taken(there), here, FACTS, VERSIONS).snapshot.restore(here, [])
     assert float(here.optimizer.learning_rate) == float(np.float32(1e-5))
-
-
-@pytest.mark.parametrize("loss", ["mse", "mae"])
-def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Make, loss: str) -> None:
-    facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
-    store(tmp_path, "lab/old/1").write(make(4, facts=facts))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert best(start.snapshot.history, Monitor("loss")) is None
-    store(tmp_path, "lab/new/2").write(start.snapshot)
-    own = found(tmp_path, training(uri=URI))
-    assert own is not None
-    assert own.snapshot.history == start.snapshot.history
-    assert [epoch.number for epoch in own.snapshot.history] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def trained(optimizer: Any, *frozen: str) -> keras.Model:
     return made
 
 
-def carried(there: keras.Model, here: keras.Model) -> slots.Kept:
+def carried(there: keras.Model, here: keras.Model) -> slots.Carried:
     """Has a model go on from another one, as far as weights and optimizer go."""
     groups = variables.groups(there)
     arrays: dict[str, Array] = {}

@@ -56,6 +56,21 @@ def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> No
         (ONE_HOT, [10], SPARSE, "rows of 10, .*: use CategoricalCrossentropy"),
         (MASKS, [10], SPARSE, "4×4 labels for each sample, .* takes one class index with an output of 10"),
         (INDICES, [4, 4, 3], SPARSE, "one label for each sample, .* takes 4×4 class indices"),
+        ([1, 10, 2], [10], SPARSE, r"10 at \[1\], .* has 10 outputs. The labels start at 1: save y - 1$"),
+        ([1, 11, 2], [10], SPARSE, r"11 at \[1\], .* has 10 outputs$"),
+        ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* has 10 outputs$"),
+        (
+            INDICES,
+            [7, 7, 10],
+            SPARSE,
+            (
+                r"one label .* takes 7×7 class indices with an output of 7×7×10. Is \{layer: Flatten\} or "
+                r"\{layer: GlobalAveragePooling2D\} missing before the last Dense\?$"
+            ),
+        ),
+        (ONE_HOT, [None, 10], ROWS, r"10 labels .* output of \?×10. Is .* \{layer: GlobalAveragePooling1D\} missing"),
+        ([0.5, 2.0], [7, 1], "mse", "one label .* output of 7×1. Is .* missing before the last Dense"),
+        (MASKS, [7, 7, 10], SPARSE, "4×4 labels .* output of 7×7×10$"),
         (INDICES, [10], ROWS, "one label for each sample, .* output of 10; use SparseCategoricalCrossentropy"),
         ([[1], [2]], [10], ROWS, ".*; use SparseCategoricalCrossentropy"),
         (ONE_HOT, [11], ROWS, "10 labels for each sample, .* output of 11"),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from epochal_trainer.data import Samples
+from epochal_trainer.data import DataSets, Samples
 from epochal_trainer.data.samples import Array
 
 IMAGES = np.zeros((60_000, 28, 28), "u1")
@@ -14,7 +14,7 @@ IMAGES = np.zeros((60_000, 28, 28), "u1")
         (IMAGES[:2], np.array([7, 7], "u1"), "images: 2 × 28×28 uint8, 1 class"),
         (np.zeros(3, "f4"), np.array([True, False, True]), "images: 3 float32, 2 classes"),
         (IMAGES[:3], np.eye(3, dtype="f4"), "images: 3 × 28×28 uint8, labels of 3 float32"),
-        (IMAGES[:3], np.array([0.5, 1.5, 2.5]), "images: 3 × 28×28 uint8, labels of one value float64"),
+        (IMAGES[:3], np.array([0.5, 1.5, 2.5]), "images: 3 × 28×28 uint8, one float64 number per sample"),
         (IMAGES[:3], np.array([-5, 1, 2_000_000]), "images: 3 × 28×28 uint8, labels from -5 to 2,000,000"),
     ],
 )
@@ -35,3 +35,13 @@ def test_samples_are_taken_with_all_that_belongs_to_them(rows: slice | Array) ->
     assert taken.weights is not None
     assert [taken.features.tolist(), taken.labels.tolist(), taken.weights.tolist()] == [[1, 2], [11, 12], [21, 22]]
     assert (taken.features_name, taken.labels_name, taken.weights_name) == ("x", "y", "w")
+
+
+def test_the_summary_says_how_samples_were_weighed() -> None:
+    train = Samples(np.zeros(3), np.arange(3), "x", "y", np.array([0.25, 1, 4], "f4"), "a.npz[sample_weight]")
+    dumped = DataSets(train, train.taken(slice(2)), Samples(np.zeros(1), np.zeros(1), "x", "y"), {}).dump()
+    assert dumped["sampleWeights"] == {
+        "train": {"from": "a.npz[sample_weight]", "least": 0.25, "greatest": 4.0},
+        "validation": {"from": "a.npz[sample_weight]", "least": 0.25, "greatest": 1.0},
+    }
+    assert (dumped["train"], dumped["validation"], dumped["test"]) == (3, 2, 1)

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.network import Named
-from epochal_trainer.data import Samples, check_weights, weighted_by_class
+from epochal_trainer.data import Samples, check_part, check_weights, weighted_by_class
 from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import Failure
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
@@ -55,6 +55,16 @@ def test_weights_that_cannot_be_used(weights: Any, output: list[int | None], rea
     with pytest.raises(Failure, match=f"^sample_weight holds {message}") as caught:
         check_weights(samples(weights=weights), output)
     assert (caught.value.reason, caught.value.exit_code) == (reason, 65)
+
+
+def test_a_part_in_which_nothing_counts_is_refused() -> None:
+    check_part(None, "validation")
+    check_part(samples(), "training")
+    check_part(samples(weights=np.arange(6)), "training")
+    message = "^sample_weight holds zeros alone in the training part: .* Use stratify"
+    with pytest.raises(Failure, match=message) as caught:
+        check_part(samples(weights=np.zeros(6)), "training")
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
 
 
 @pytest.mark.parametrize(

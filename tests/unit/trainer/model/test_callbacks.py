@@ -137,6 +137,19 @@ def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
         callbacks.check_figures(specs(described), ["loss", "accuracy"])
 
 
+@pytest.mark.parametrize(
+    ("monitor", "figures", "ends"),
+    [
+        ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_loss, val_mae; did you mean val_mae.*\?$"),
+        ("val_mae", ["loss", "mae"], "but the figures are loss, mae; val_ figures need spec.data.validation$"),
+        ("zzz", ["loss", "val_loss"], "but the figures are loss, val_loss$"),
+    ],
+)
+def test_what_may_have_been_meant_is_said(monitor: str, figures: list[str], ends: str) -> None:
+    with pytest.raises(Failure, match=ends):
+        callbacks.check_figures(specs({"callback": "EarlyStopping", "monitor": monitor}), figures)
+
+
 def test_monitors_that_are_there() -> None:
     described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
     callbacks.check_figures(specs(*described), ["loss", "val_loss"])
@@ -242,3 +255,23 @@ def test_the_epoch_whose_weights_were_put_back(found: list[dict[str, Any]], epoc
     for callback, attributes in zip(early, found, strict=True):
         vars(callback).update({"best_weights": None} | attributes)
     assert callbacks.restored_epoch([keras.callbacks.TerminateOnNaN(), *early]) == epoch
+
+
+NAN = {"callback": "TerminateOnNaN"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "described", "averages"),
+    [
+        (keras.optimizers.SGD(), [], False),
+        (keras.optimizers.SGD(use_ema=True), [], True),
+        (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(use_ema=True)), [NAN], True),
+        (keras.optimizers.SGD(use_ema=True), [{"callback": "SwapEMAWeights", "swap_on_epoch": True}], False),
+    ],
+    ids=["no averages", "averages", "of a scaled loss", "swapped"],
+)
+def test_weights_that_no_epoch_was_validated_with(
+    tmp_path: Path, optimizer: Any, described: list[dict[str, Any]], *, averages: bool
+) -> None:
+    built = callbacks.build(specs(*described), folder=tmp_path)
+    assert callbacks.leaves_averages(optimizer, built) is averages

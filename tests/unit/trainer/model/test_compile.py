@@ -23,6 +23,9 @@ def model() -> keras.Model:
     return network.build(Network.model_validate({"input": {"shape": [4]}, "layers": layers}), seed=1, memory=1 << 30)
 
 
+SCHEDULE = {"name": "PolynomialDecay", "initial_learning_rate": 0.0, "decay_steps": 9, "end_learning_rate": 0.1}
+
+
 def training(**fields: Any) -> Training:
     return Training.model_validate({"loss": "SparseCategoricalCrossentropy", **fields})
 
@@ -39,6 +42,52 @@ def test_names_and_objects(model: keras.Model) -> None:
     assert names == ["loss", "accuracy", "top_k_categorical_accuracy", "top_k_categorical_accuracy_2"]
     figures = model.evaluate(np.zeros((3, 4)), np.eye(3), verbose=0, return_dict=True)
     assert sorted(figures) == sorted(names)
+
+
+@pytest.mark.parametrize("metrics", [["mae", "MSE", "acc"], ["mean_absolute_error", "auc", "accuracy"]], ids=str)
+def test_a_metric_by_a_text_is_called_so_as_keras_does_it(model: keras.Model, metrics: list[str]) -> None:
+    labels = np.eye(3, dtype="float32")
+    model.compile(loss="CategoricalCrossentropy", metrics=metrics)
+    plain = model.evaluate(np.zeros((3, 4)), labels, verbose=0, return_dict=True)
+    spec = training(loss="CategoricalCrossentropy", metrics=metrics)
+    compile_model(model, spec)
+    assert sorted(check_labels(model, spec, labels)) == sorted(plain)
+    assert {*metrics, "loss"} == set(plain)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        (["MeanAbsoluteError", "AUC"], ["mean_absolute_error", "auc"]),
+        (["mae", "mae", "MeanAbsoluteError"], ["mae", "mae_2", "mean_absolute_error"]),
+        ([{"name": "mae", "dtype": "float32"}], ["mean_absolute_error"]),
+        (["accuracy", "Accuracy"], ["accuracy", "accuracy_2"]),
+    ],
+    ids=str,
+)
+def test_a_metric_by_its_class_has_the_name_that_the_class_gives_it(
+    model: keras.Model, metrics: list[Any], names: list[str]
+) -> None:
+    spec = training(loss="CategoricalCrossentropy", metrics=metrics)
+    compile_model(model, spec)
+    assert list(check_labels(model, spec, np.eye(3, dtype="float32"))) == ["loss", *names]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [
+        ({"name": "SGD", "learning_rate": 0}, True),
+        ({"name": "LossScaleOptimizer", "inner_optimizer": {"name": "SGD", "learning_rate": 0.0}}, True),
+        ("SGD", False),
+        ({"name": "SGD", "learning_rate": SCHEDULE}, False),
+    ],
+    ids=str,
+)
+def test_a_rate_of_0_is_told(
+    model: keras.Model, caplog: pytest.LogCaptureFixture, optimizer: Any, *, told: bool
+) -> None:
+    compile_model(model, training(optimizer=optimizer))
+    assert ["spec.training.optimizer.learning_rate is 0" in line for line in caplog.messages] == [True] * told
 
 
 @pytest.mark.parametrize(
@@ -164,6 +213,29 @@ def test_a_metric_of_other_labels_is_named_with_the_one_that_suits(
     with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
         check_labels(model, spec, labels)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+@pytest.mark.parametrize("units", [2, 4])
+@pytest.mark.parametrize("metric", ["Precision", "Recall", "AUC", "F1Score", "MeanIoU"])
+def test_the_words_of_the_device_are_not_told(metric: str, units: int) -> None:
+    """Whatever the number of outputs: labels must not pass for a row of them."""
+    described = {"name": metric, "num_classes": units} if metric == "MeanIoU" else metric
+    spec = training(metrics=[described])
+    model = built(spec, {**HIDDEN, "units": units})
+    compile_model(model, spec)
+    with pytest.raises(Failure, match=rf"^spec.training.metrics\[0\] \({metric}\): it takes ") as caught:
+        check_labels(model, spec, np.zeros(9, "int64"))
+    assert "function_node" not in caught.value.message
+    if metric != "MeanIoU":
+        assert f"numpy.eye({units})[y] and use the loss CategoricalCrossentropy" in caught.value.message
+
+
+def test_nor_where_nothing_else_is_known() -> None:
+    spec = training(metrics=["Mean"])
+    model = built(spec, HIDDEN)
+    compile_model(model, spec)
+    with pytest.raises(Failure, match=r"metrics\[0\] \(Mean\): it cannot compare them \(with labels of shape"):
+        check_labels(model, spec, np.zeros(9, "int64"))
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,26 @@ def test_wrong_optimizers(spec: Named, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ({"activation": "sofmax"}, "did you mean softmax"),
+        ({"kernel_initializer": "glorot_unifrom"}, "did you mean glorot_uniform"),
+        ({"kernel_regularizer": "L1L3"}, "did you mean L1L2"),
+    ],
+)
+def test_what_keras_does_not_know_by_its_name_may_have_been_meant_otherwise(
+    arguments: dict[str, str], meant: str
+) -> None:
+    with pytest.raises(InvalidObject, match=meant):
+        build(keras.layers, "Dense", {"units": 2, **arguments})
+
+
+def test_the_accuracy_that_suits_is_named_first() -> None:
+    with pytest.raises(InvalidObject, match="did you mean accuracy or Accuracy"):
+        named(keras.metrics, Named(name="acuracy"))
+
+
+@pytest.mark.parametrize(
     "value", [1, {"name": "Zeros"}, {"layer": "Danse"}, [{"layer": "Dense", "unit": 1}], "x" * 5_000]
 )
 def test_long_names_of_arguments_are_cut(value: object) -> None:
@@ -85,5 +105,9 @@ def test_explain_keeps_what_matters() -> None:
     )
     assert explain(ValueError(text)) == (
         "Detected at node net/embedding_0/GatherV2: indices[0,0] = 30 is not in [0, 10)"
+    )
+    node = "{{function_node __wrapped__LogicalAnd_device_/job:localhost/replica:0/task:0/device:CPU:0}} "
+    assert explain(ValueError(f"{node}Incompatible shapes: [2] vs. [2,4] [Op:LogicalAnd]")) == (
+        "Incompatible shapes: [2] vs. [2,4]"
     )
     assert explain(KeyError()) == "KeyError"

@@ -47,7 +47,9 @@ def loss(name: str, **arguments: Any) -> Named:
         ("softmax", 10, loss(SPARSE, from_logits=True), "gives probabilities, by its activation softmax, and Sparse"),
         ("sigmoid", 1, loss("BinaryFocalCrossentropy", from_logits=True), "leave out either of the two"),
         ("softmax", 1, loss(BINARY), "gives softmax over a single output, which is 1 whatever goes in"),
-        ("softmax", 1, loss("mse"), "use activation: sigmoid, with the loss BinaryCrossentropy"),
+        ("softmax", 1, loss(BINARY), "in: use activation: sigmoid, with the loss BinaryCrossentropy"),
+        ("softmax", 1, loss("mse"), "in: leave the activation out, or, for labels 0 and 1, use activation: sigmoid"),
+        ("softmax", 1, loss("MeanAbsoluteError"), "whatever goes in: leave the activation out"),
     ],
 )
 def test_what_a_last_layer_gives_is_what_the_loss_takes(

@@ -1,5 +1,6 @@
 """What tells the best epoch: a TrainingJob, its callbacks, or the loss."""
 
+import re
 from typing import Any
 
 import keras
@@ -10,14 +11,14 @@ from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import check_labels, compile_model
-from epochal_trainer.model.monitor import monitor_of
+from epochal_trainer.model.monitor import check_mode, monitor_of
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-METRICS = ["accuracy", "mse", "AUC", "F1Score", {"name": "TopKCategoricalAccuracy", "k": 2}]
+METRICS = ["accuracy", "MeanSquaredError", "mae", "AUC", "F1Score", {"name": "TopKCategoricalAccuracy", "k": 2}]
 EARLY = {"callback": "EarlyStopping", "monitor": "val_accuracy"}
 PLATEAU = {"callback": "ReduceLROnPlateau", "monitor": "loss"}
 BEST_FILE = {"callback": "ModelCheckpoint", "filepath": "a.keras", "monitor": "val_auc", "save_best_only": True}
@@ -60,6 +61,8 @@ def found(trained: tuple[keras.Model, list[str]], *, validated: bool = True, **f
         ({"monitor": {"metric": "val_accuracy"}, "callbacks": [PLATEAU]}, Monitor("val_accuracy", "Max")),
         ({"monitor": {"metric": "val_accuracy", "mode": "Min"}}, Monitor("val_accuracy", "Min")),
         ({"monitor": {"metric": "mean_squared_error"}}, Monitor("mean_squared_error", "Min")),
+        ({"monitor": {"metric": "val_mae"}}, Monitor("val_mae", "Min")),
+        ({"callbacks": [{**EARLY, "monitor": "val_mae"}]}, Monitor("val_mae", "Min")),
         ({"monitor": {"metric": "val_f1_score_2"}}, Monitor("val_f1_score_2", "Max")),
         ({"monitor": {"metric": "loss", "mode": "Max"}}, Monitor("loss", "Max")),
     ],
@@ -98,3 +101,22 @@ def test_where_keras_does_not_know_what_is_better_the_mode_is_asked_for(
         found(trained, monitor={"metric": "val_auc"})
     assert found(trained, monitor={"metric": "val_auc", "mode": "Max"}) == Monitor("val_auc", "Max")
     assert found(trained, callbacks=[EARLY]) == Monitor("val_loss", "Min")  # Keras refuses to train with that
+
+
+@pytest.mark.parametrize(
+    ("monitor", "told"),
+    [
+        ({"metric": "val_accuracy", "mode": "Min"}, "found Min, and the best val_accuracy is the highest .* Write Max"),
+        ({"metric": "loss", "mode": "Max"}, "found Max, and the best loss is the lowest .*the highest. Write Min"),
+        ({"metric": "val_accuracy", "mode": "Max"}, None),
+        ({"metric": "val_accuracy"}, None),
+        (None, None),
+    ],
+    ids=str,
+)
+def test_the_reverse_of_what_keras_says_is_told(
+    trained: tuple[keras.Model, list[str]], monitor: dict[str, str] | None, told: str | None
+) -> None:
+    warnings = list(check_mode(Training.model_validate({"loss": "mse", "monitor": monitor}), trained[0]))
+    assert [one.reason for one in warnings] == (["MonitorMismatch"] if told else [])
+    assert all(re.search(told or "", one.message) for one in warnings)

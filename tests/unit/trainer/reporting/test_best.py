@@ -41,6 +41,11 @@ def test_best(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, s
     assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
 
 
+def test_better_is_lower_or_higher() -> None:
+    assert (LOSS.better(1, 2), LOSS.better(2, 1), LOSS.better(1, 1)) == (True, False, False)
+    assert (ACCURACY.better(1, 2), ACCURACY.better(2, 1), ACCURACY.better(1, 1)) == (False, True, False)
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
 )

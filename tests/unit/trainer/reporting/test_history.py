@@ -65,9 +65,9 @@ def test_seconds_left(
 
 
 def test_line() -> None:
-    written = line(epoch(3, loss=0.0368, val_loss=0.0436), epochs=10, left=105, is_best=True)
+    written = line(epoch(3, loss=0.0368, val_loss=0.0436), epochs=10, left=105, best="best")
     assert written == "Epoch  3/10    1.5s  loss 0.0368  val_loss 0.0436  best  1m45s left"
-    assert "left" not in line(epoch(10, loss=0.1), epochs=10, left=0.0, is_best=False)
+    assert "left" not in line(epoch(10, loss=0.1), epochs=10, left=0.0)
 
 
 def test_table_has_a_row_per_epoch_and_a_column_per_figure() -> None:

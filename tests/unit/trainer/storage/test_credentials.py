@@ -26,6 +26,39 @@ def test_credentials_come_from_the_environment() -> None:
         assert (caught.value.reason, caught.value.exit_code) == ("CredentialsRefused", 77)
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("accessKey", ACCESS_KEY_ENV), ("secretKey", SECRET_KEY_ENV), ("sessionToken", SESSION_TOKEN_ENV)],
+)
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("the-value\n", "ends in a line break"),
+        ("the-value\r\n", "ends in a line break"),
+        ("the\nvalue", "holds a line break or a control character"),
+        ("the-\0value\n", "holds a line break or a control character"),
+    ],
+)
+def test_what_no_request_can_be_signed_with_is_refused(key: str, name: str, value: str, found: str) -> None:
+    environment = {ACCESS_KEY_ENV: "a", SECRET_KEY_ENV: "b", name: value}
+    message = f"^the key {key} of the Secret .*secretRef names {found}.*--from-literal={key}="
+    with pytest.raises(Failure, match=message) as caught:
+        Credentials.of(environment)
+    assert (caught.value.reason, caught.value.exit_code) == ("CredentialsRefused", 77)
+    assert "value" not in caught.value.message
+
+
+def test_what_cannot_be_used_shows_nowhere_either() -> None:
+    hidden = Credentials.unchecked({ACCESS_KEY_ENV: "the-access-key\n", SECRET_KEY_ENV: "the-secret-key"}).hidden
+    assert hidden(r"b'the-access-key\n/2026', the-access-key, the-secret-key") == r"b'***/2026', ***, ***"
+
+
+def test_signatures_show_nowhere() -> None:
+    said = "Credential=the-access-key/20261126/us-east-1/s3/aws4_request, Signature=0123abCD'"
+    assert CREDENTIALS.hidden(said) == "Credential=***/20261126/us-east-1/s3/aws4_request, Signature=***'"
+    assert Credentials.unchecked({}).hidden("?X-Amz-Signature=00ff&a=b") == "?X-Amz-Signature=***&a=b"
+
+
 def test_credentials_show_nowhere() -> None:
     assert repr(CREDENTIALS) == "Credentials()"
     assert CREDENTIALS.hidden("a the-secret-key b the-token c the-access-key") == "a *** b *** c ***"

@@ -46,8 +46,12 @@ def test_who_did_not_wait_ends_nothing(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_giving_up_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    waits = Waits()
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
     waits.begin("a", GONE, 1)
     with caplog.at_level("INFO"):
         waits.end("a", answered=False)
     assert len(caplog.messages) == 1
+    assert told[-1] is not None
+    waits.end("who never waited", answered=True)
+    assert told[-1] is None

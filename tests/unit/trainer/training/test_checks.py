@@ -42,15 +42,18 @@ def reasons(checks: Checks) -> list[str]:
 
 
 def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
-    job = spec(metrics=["CategoricalAccuracy"])
+    job = spec(metrics=["CategoricalAccuracy"], monitor={"metric": "val_loss", "mode": "Max"})
     checks = Checks(job, told.append)
-    checks.network(network.build(job.network, seed=1, memory=1 << 30), network.graph(job.network))
+    model = network.build(job.network, seed=1, memory=1 << 30)
+    checks.network(model, network.graph(job.network))
     checks.data(sets(np.arange(300) // 100), (3,))
+    checks.monitor(model)
     for number in (1, 2, 3):
         checks.epochs(STUCK[:number])
-    assert reasons(checks) == ["ActivationMismatch", "MetricMismatch", "MissingClasses", "ChanceLevel"]
+    wanted = ["ActivationMismatch", "MetricMismatch", "MissingClasses", "MonitorMismatch", "ChanceLevel"]
+    assert reasons(checks) == wanted
     assert "stratify: true" in checks.dump()[2]["message"]
-    assert [len(each) for each in told] == [1, 2, 3, 4]
+    assert [len(each) for each in told] == [1, 2, 3, 4, 5]
 
 
 def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> None:

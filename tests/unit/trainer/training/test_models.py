@@ -1,13 +1,14 @@
 """The models that a training leaves, and what is said of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
 from epochal_api.report import BestEpoch
-from epochal_trainer.checkpoint import BestWeights, Costs, Kept, digest
+from epochal_trainer.checkpoint import Before, BestWeights, Costs, Kept, digest
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
@@ -40,8 +41,16 @@ def kept(of: keras.Model, epoch: int = 2) -> Kept:
     return weights.kept
 
 
-def trained(holds: int = 3, weights: Kept | None = None) -> Trained:
-    return Trained(EPOCHS, finished_early=False, stopped=False, holds=holds, best=best(EPOCHS, MONITOR), kept=weights)
+def trained(holds: int = 3, weights: Kept | None = None, *, as_good: bool = False) -> Trained:
+    return Trained(
+        EPOCHS,
+        finished_early=False,
+        stopped=False,
+        holds=holds,
+        best=best(EPOCHS, MONITOR),
+        kept=weights,
+        as_good=as_good,
+    )
 
 
 def evaluated(model: keras.Model, of: Trained, folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
@@ -86,6 +95,15 @@ def test_one_is_left_where_its_weights_are_the_best(tmp_path: Path, holds: int) 
     assert len(tested) == 1
 
 
+def test_one_is_left_where_its_epoch_is_as_good_as_the_best(tmp_path: Path) -> None:
+    model = network()
+    weights = kept(model)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    left, tested = evaluated(model, trained(weights=weights, as_good=True), tmp_path)
+    assert [(one.name, one.epoch) for one in left] == [("model.keras", 3)]
+    assert tested == [("model.keras", digest(model))]
+
+
 def test_one_is_left_where_no_weights_were_kept(tmp_path: Path) -> None:
     left, _ = evaluated(network(), trained(holds=1), tmp_path)
     assert [(one.name, one.epoch) for one in left] == [("model.keras", 1)]
@@ -120,6 +138,8 @@ def left(name: str, epoch: int, test: dict[str, float] | None = None) -> Model:
 
 
 BEST = [left("model.keras", 2)]
+CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
+BEFORE = Before(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
 BOTH = [left("model.keras", 3), left("best.keras", 2)]
 
 
@@ -159,6 +179,28 @@ BOTH = [left("model.keras", 3), left("best.keras", 2)]
                 "is not there: an earlier version of Epochal kept no weights of it"
             ),
         ),
+        (
+            BOTH[:1],
+            {"as_good": True},
+            "3 epochs trained; model.keras holds epoch 3, as good as epoch 2, the best (val_loss 0.75)",
+        ),
+        (
+            BOTH,
+            {"epochs": CONTINUED, "before": BEFORE},
+            (
+                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); best.keras holds epoch 2, the best of "
+                "epochs 2-3 (val_loss 0.25); epoch 1 of the training before (val_loss 0.125) was better: s3://results/old/"
+            ),
+        ),
+        (
+            BOTH[:1],
+            {"epochs": [*CONTINUED[:1], replace(CONTINUED[1], comparable=False), CONTINUED[2]], "before": BEFORE}
+            | {"best": BestEpoch(epoch=3, metric="val_loss", value=0.75)},
+            (
+                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); epoch 1 of the training before (val_loss "
+                "0.125) was better: s3://results/old/"
+            ),
+        ),
         (BOTH[:1], {"best": None}, "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75)"),
         (
             [left("model.keras", 1)],
@@ -186,5 +228,6 @@ BOTH = [left("model.keras", 3), left("best.keras", 2)]
 def test_a_sentence_says_which_model_holds_what(found: list[Model], fields: dict[str, Any], said: str) -> None:
     epochs, top = fields.get("epochs", EPOCHS), fields.get("best", best(EPOCHS, MONITOR))
     ends = {name: fields.get(name, False) for name in ("finished_early", "stopped")}
-    of = Trained(epochs, **ends, holds=len(epochs), best=top, kept=None)
+    more = {name: fields[name] for name in ("as_good", "before") if name in fields}
+    of = Trained(epochs, **ends, holds=len(epochs), best=top, kept=None, **more)
     assert models.sentence(found, of, MONITOR, epochs=9, keeps_best=fields.get("keeps_best", True)) == said

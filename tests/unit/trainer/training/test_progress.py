@@ -1,9 +1,12 @@
 import weakref
 from typing import Any
 
+import keras
 import pytest
+from epochal_trainer.checkpoint import Before
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting.best import Monitor
+from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.progress import Progress
 
 
@@ -58,3 +61,30 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
         progress.on_test_batch_begin(1)
     ((position, kept),) = checkpointer.stored
     assert (position.epoch, position.step, kept) == (0, 5, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "ends"), [(None, "best"), (0.75, "best"), (0.25, "best since epoch 3")], ids=["none", "worse", "better"]
+)
+def test_the_log_calls_no_epoch_the_best_that_is_not(
+    caplog: pytest.LogCaptureFixture, before: float | None, ends: str
+) -> None:
+    found = Before(epoch=1, metric="loss", mode="Min", value=before or 0.0, where="s3://results/old/")
+    progress = Progress(
+        epochs=4,
+        steps=5,
+        stopping=Stopping(),
+        monitor=Monitor("loss"),
+        on_epoch=lambda _: None,
+        on_step=lambda *_: None,
+        before=found if before is not None else None,
+    )
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    progress.set_model(model)
+    progress.history += [Epoch(number, 1.0, None, {"loss": 0.25}, comparable=False) for number in (1, 2)]
+    with caplog.at_level("INFO"):
+        progress.on_epoch_end(2, {"loss": 0.5})
+        progress.on_epoch_end(3, {"loss": 0.625})
+    assert [ends in line for line in caplog.messages] == [True, False]
+    assert f"  loss 0.5  {ends}" in caplog.messages[0]

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -34,10 +34,17 @@ class _Model(Part):
     name: str
     epoch: Annotated[int, Field(ge=1)]
     sha256: Sha256
+    metrics: dict[str, Any] = {}
 
 
 class _BestEpoch(Part):
     epoch: Count
+    metric: str = ""
+    value: Any = None
+
+    def is_reached_by(self, model: _Model) -> bool:
+        """Whether a model holds that epoch, or one that is as good."""
+        return model.epoch == self.epoch or (self.metric in model.metrics and model.metrics[self.metric] == self.value)
 
 
 class _Summary(Part):
@@ -66,7 +73,7 @@ class Models:
             last: The last epoch of the training, as its checkpoint has it.
 
         Returns:
-            The model; None if the last epoch is the best one.
+            The model; None if the last epoch is the best one, or as good.
 
         Raises:
             Failure: InvalidTraining, if the best weights were not kept; DamagedData, if they are not what was stored;
@@ -78,7 +85,7 @@ class Models:
         by_name = {model.name: model for model in summary.models if model.name in {BEST_MODEL, MODEL}}
         wanted = by_name.get(BEST_MODEL)
         if wanted is None and summary.best is not None and summary.best.epoch != last:
-            wanted = next((model for model in by_name.values() if model.epoch == summary.best.epoch), None)
+            wanted = next((model for model in by_name.values() if summary.best.is_reached_by(model)), None)
             if wanted is None:
                 raise self._lacks(
                     f"epoch {summary.best.epoch} was its best one, and the weights of that were not kept "

@@ -23,7 +23,8 @@ from epochal_trainer.reporting.history import Epoch
 log = logging.getLogger(__name__)
 
 _MOST = 0.03
-"""Part of a training's time that checkpoints may take, unless spec.training.checkpoint says when to take them."""
+"""Part of a training's time that checkpoints may take, with the copies of the best weights that come with them, unless
+spec.training.checkpoint says when to take them."""
 _LEAST_SECONDS = 0.1
 """What costs less is not worth to be done without."""
 _MOST_SECONDS = 600.0
@@ -32,7 +33,7 @@ _RECENT = 5
 """Epochs whose median tells how long one takes: the first one of an attempt takes longer."""
 
 
-def epochs_between(cost: float, epoch_seconds: float) -> int:
+def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> int:
     """Returns after how many epochs the next checkpoint is due, so that they take no more than their part of the time.
 
     However much one costs, a kill costs no more than some minutes.
@@ -40,10 +41,23 @@ def epochs_between(cost: float, epoch_seconds: float) -> int:
     Args:
         cost: Seconds by which one makes a training longer.
         epoch_seconds: Seconds that an epoch takes without.
+        copying: Seconds that copies of the best weights make an epoch longer by, which come out of the same part.
     """
     if cost < _LEAST_SECONDS or epoch_seconds <= 0:
         return 1
-    return max(1, min(math.ceil(cost / (_MOST * epoch_seconds)), int(_MOST_SECONDS / epoch_seconds)))
+    longest = max(1, int(_MOST_SECONDS / epoch_seconds))
+    left = _MOST * epoch_seconds - copying
+    return min(math.ceil(cost / left), longest) if left > 0 else longest
+
+
+def copies_exceed(copying: float, epoch_seconds: float) -> bool:
+    """Returns whether copies of the best weights alone take more than the part that checkpoints may take with them.
+
+    Args:
+        copying: Seconds that they make an epoch longer by.
+        epoch_seconds: Seconds that an epoch takes without.
+    """
+    return copying >= _LEAST_SECONDS and 0 < _MOST * epoch_seconds < copying
 
 
 class Checkpointer:
@@ -89,7 +103,9 @@ class Checkpointer:
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
+        self._begins_after = 0
         self._said = 1
+        self._said_copies = False
 
     def check(self) -> None:
         """Tells whether checkpoints can be written.
@@ -110,10 +126,12 @@ class Checkpointer:
         If the policy says that there is one after each, which the API server says where nobody does, one that costs
         more than its part of the time is taken less often.
         """
+        copying = self._costs.best_seconds / max(1, epoch - self._begins_after)
+        self._tell_of_copies(copying)
         if self._policy.every_epochs > 1:
             return epoch % self._policy.every_epochs == 0
         cost = self._costs.seconds(cgroups.cores())
-        every = epochs_between(cost, self._epoch_seconds)
+        every = epochs_between(cost, self._epoch_seconds, copying)
         if every > 1 and not self._said / 2 < every < self._said * 2:
             self._said = every
             log.info(
@@ -131,6 +149,7 @@ class Checkpointer:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Takes over what a checkpoint kept, once it was given back to the model."""
+        self._begins_after = snapshot.state.position.epoch
         if self._best is not None:
             self._best.resume(snapshot.state.best, snapshot.best)
 
@@ -172,6 +191,23 @@ class Checkpointer:
         self._last_epoch = len(history)
         self._epoch_seconds = median([epoch.seconds for epoch in history[-_RECENT:]] or [0.0])
         return snapshot
+
+    def _tell_of_copies(self, copying: float) -> None:
+        """Says once that the copies of the best weights take more of the time than they may: none of them is left out.
+
+        Args:
+            copying: Seconds that they have made each epoch of this attempt longer by.
+        """
+        if not self._said_copies and copies_exceed(copying, self._epoch_seconds):
+            self._said_copies = True
+            log.warning(
+                "Copies of the best weights take about %.1f s of the training's time for each epoch, and an epoch "
+                "%.1f s: more than the %.0f %% that checkpoints may take with them. spec.results.best: false leaves "
+                "them out, and best.keras with them.",
+                copying,
+                self._epoch_seconds,
+                100 * _MOST,
+            )
 
     def store(self, snapshot: Snapshot) -> None:
         """Hands a checkpoint on to be written."""

@@ -1,124 +1,23 @@
-"""What a training goes on from: its own last checkpoint, or that of another one."""
+"""Fits what a training goes on from to what it is now."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
-from epochal_api.training import Training
 
 from epochal_trainer.checkpoint import learned, slots, variables
 from epochal_trainer.checkpoint.best import merged
-from epochal_trainer.checkpoint.best_model import FIELD, BestModel, Models
-from epochal_trainer.checkpoint.snapshot import Snapshot
+from epochal_trainer.checkpoint.best_model import FIELD as FROM
+from epochal_trainer.checkpoint.best_model import BestModel
+from epochal_trainer.checkpoint.start import FIELD, Start
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
-from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.variables import Different
 from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import Failure, bad_spec, of_the_machine
 
 log = logging.getLogger(__name__)
-
-_FIELD = "spec.training.continueFrom"
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a training begins with.
-
-    Args:
-        snapshot: The state.
-        own: Whether it is this training's own; else it is another's.
-        where: Where the results lie that it belongs to.
-        best: The model whose weights it takes, if those are not the ones of the snapshot.
-        same: Whether it is the same training, under another name: its epochs are as good as this one's own.
-    """
-
-    snapshot: Snapshot
-    own: bool
-    where: str
-    best: BestModel | None = None
-    same: bool = False
-
-    def __str__(self) -> str:
-        state = self.snapshot.state
-        at = state.position
-        within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
-        place = within if at.begun else f"the end of epoch {at.epoch}"
-        if self.best is not None:
-            return f"{place} ({self.best.uri})"
-        origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
-        return f"{place} ({origin})"
-
-
-def find(
-    own: Store, training: Training, recipe: str, other: Callable[[str], Store], models: Callable[[str], Models]
-) -> Start | None:
-    """Looks for what a training goes on from.
-
-    Args:
-        own: Its own checkpoints.
-        training: How it is to be trained.
-        recipe: Digest of all that its epochs follow from.
-        other: Opens the checkpoints of the training whose results lie at a URI.
-        models: Opens the models of that training likewise.
-
-    Returns:
-        The newest of its own checkpoints, or the newest of the one it continues, with that one's best weights if they
-        are asked for; None if it begins anew.
-
-    Raises:
-        Failure: InvalidTraining, if it cannot continue the other one; CheckpointDamaged; CheckpointTooNew; or whatever
-            is the matter with the bucket.
-    """
-    if (snapshot := own.newest()) is not None:
-        return Start(snapshot, own=True, where=own.uri)
-    if training.continue_from is None:
-        return None
-    if training.continue_from.uri is None:
-        raise bad_spec(
-            "InvalidTraining",
-            f"{_FIELD}.name: found {training.continue_from.name!r}, which only a cluster can look up; outside of one "
-            "give uri, the folder of the other training's results",
-        )
-    wants_best = training.continue_from.from_ == "Best"
-
-    def is_same(facts: Facts) -> bool:
-        return facts.recipe == recipe and not wants_best
-
-    store = other(training.continue_from.uri)
-    try:
-        snapshot = store.newest(lambda state: is_same(state.facts))
-    except Failure as failure:
-        raise Failure(failure.reason, f"{_FIELD}: {failure.message}", failure.exit_code) from failure
-    if snapshot is None:
-        raise bad_spec(
-            "InvalidTraining",
-            f"{_FIELD}: there is no checkpoint in {store.uri} that can be used; it must be the folder of a training's "
-            "results, as its status.results.uri says",
-        )
-    trained = snapshot.state.position.epoch
-    best = models(training.continue_from.uri).best(trained) if wants_best else None
-    if best is not None:
-        trained = best.epoch
-        snapshot = snapshot.changed(position=Position(epoch=trained), seconds=0.0, callbacks=[])
-    if training.epochs <= trained:
-        epochs, more = training.epochs, "epoch" if training.epochs == 1 else "epochs"
-        raise bad_spec(
-            "InvalidTraining",
-            f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
-            f"write {trained + epochs} to train {epochs} {more} more",
-        )
-    if training.stop_after_epoch is not None and training.stop_after_epoch <= trained:
-        raise bad_spec(
-            "InvalidTraining",
-            f"spec.training.stopAfterEpoch: found {training.stop_after_epoch}, and {trained} epochs were trained in "
-            f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
-        )
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
-    same = is_same(snapshot.state.facts)
-    return Start(goes_on if same else _incomparable(goes_on), own=False, where=store.uri, best=best, same=same)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -172,10 +71,10 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     if state.facts.data != facts.data:
         log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
         if start.same:
-            start = replace(start, snapshot=_incomparable(start.snapshot), same=False)
+            start = replace(start, snapshot=start.snapshot.incomparable(), same=False)
             state = start.snapshot.state
-    found, kept = _fitted_variables(start, model, facts.optimizer, versions, arrays)
-    _tell_of_optimizer(start, kept, starts_anew=variables.OPTIMIZER not in found)
+    found, carried = _fitted_variables(start, model, facts.optimizer, versions, arrays)
+    _tell_of_optimizer(start, carried, starts_anew=variables.OPTIMIZER not in found)
     try:
         lacking = learned.restore(model, state.variables.get(variables.LEARNED, []), arrays)
     except ValueError as error:
@@ -208,19 +107,13 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     return replace(start, snapshot=replace(snapshot, best=best))
 
 
-def _incomparable(snapshot: Snapshot) -> Snapshot:
-    """Returns a snapshot none of whose epochs may be the best: with another monitor, loss or data, they say nothing."""
-    history = [epoch.model_copy(update={"comparable": False}) for epoch in snapshot.state.history]
-    return replace(snapshot.changed(history=history, best=None), best=None)
-
-
 def _fitted_variables(
     start: Start,
     model: keras.Model,
     optimizer: Mapping[str, Any],
     versions: Mapping[str, str],
     arrays: dict[str, Array],
-) -> tuple[dict[str, list[VariableState]], slots.Kept | None]:
+) -> tuple[dict[str, list[VariableState]], slots.Carried | None]:
     """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`.
 
     Returns:
@@ -229,7 +122,7 @@ def _fitted_variables(
     state = start.snapshot.state
     same = start.own or (start.best is None and state.facts.optimizer == optimizer)
     keeps_rate = not same and start.best is None and _but_rate(state.facts.optimizer) == _but_rate(optimizer)
-    here, there, kept = variables.groups(model), state.variables, None
+    here, there, carried = variables.groups(model), state.variables, None
     found = {variables.RANDOM: there.get(variables.RANDOM, [])}
     group = variables.MODEL
     try:
@@ -239,23 +132,23 @@ def _fitted_variables(
             if start.own:
                 found[group] = variables.arrange(there.get(group, []), here[group], group, arrays)
             else:
-                kept = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
-                found[group] = kept.described
+                carried = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
+                found[group] = carried.described
     except Different as error:
         raise _mismatch(start, str(error), _changed(state.versions, versions), group) from error
-    return found, kept
+    return found, carried
 
 
-def _tell_of_optimizer(start: Start, kept: slots.Kept | None, *, starts_anew: bool) -> None:
+def _tell_of_optimizer(start: Start, carried: slots.Carried | None, *, starts_anew: bool) -> None:
     """Logs what of the optimizer does not go over."""
     if start.best is not None:
         log.info("These are its best weights, not its last ones: the optimizer and the callbacks start anew.")
     elif starts_anew:
         log.info("The optimizer is not described as it was there: it starts anew.")
-    if kept is not None and kept.anew:
-        log.info("Trainable now, and not there: the optimizer starts anew for %s.", ", ".join(kept.anew))
-    if kept is not None and kept.frozen:
-        log.info("Trainable there, and not now: what the optimizer kept for %s is left out.", ", ".join(kept.frozen))
+    if carried is not None and carried.anew:
+        log.info("Trainable now, and not there: the optimizer starts anew for %s.", ", ".join(carried.anew))
+    if carried is not None and carried.frozen:
+        log.info("Trainable there, and not now: what the optimizer kept for %s is left out.", ", ".join(carried.frozen))
 
 
 def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
@@ -263,7 +156,7 @@ def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array])
     if layers := merged(model):
         raise bad_spec(
             "InvalidTraining",
-            f"{FIELD}: found Best, but Keras stores weights of LoRA as one with those that they change ({layers}), and "
+            f"{FROM}: found Best, but Keras stores weights of LoRA as one with those that they change ({layers}), and "
             "they would never change again. Write from: Last",
         )
     network = keras.Model(model.inputs, model.outputs)  # The same layers, without optimizer and metrics.
@@ -272,7 +165,7 @@ def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array])
     except Exception as error:  # what Keras and h5py raise for damage has no end
         if of_the_machine(error):
             raise
-        raise bad_spec("InvalidTraining", f"{FIELD}: {best.uri} holds no weights of this network: {error}") from error
+        raise bad_spec("InvalidTraining", f"{FROM}: {best.uri} holds no weights of this network: {error}") from error
     here = variables.groups(model)[variables.MODEL]
     arrays.update(variables.values(here, variables.MODEL))
     return variables.describe(here)
@@ -293,18 +186,18 @@ def _of_epoch(
 def _mismatch(start: Start, found: str, changed: str, group: str = variables.MODEL) -> Failure:
     versions = f" It was written with other versions: {changed}." if changed else ""
     if not start.own and group == variables.OPTIMIZER:
-        what = f"{_FIELD}: what the optimizer keeps cannot go over from {start.where}: {found}."
+        what = f"{FIELD}: what the optimizer keeps cannot go over from {start.where}: {found}."
         anew = "With other arguments in spec.training.optimizer, the optimizer starts anew"
         return bad_spec("InvalidTraining", f"{what}{versions} {anew}")
     if not start.own:
-        must = f"{_FIELD}: the network must be the one of {start.where}: {found}."
+        must = f"{FIELD}: the network must be the one of {start.where}: {found}."
         return bad_spec("InvalidTraining", f"{must}{versions}")
     return bad_spec(
         "CheckpointMismatch",
         f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.where} does not fit what is trained here: "
         f"{found}.{versions or ' Has the image changed, or the spec?'} It is kept, and nothing is trained over it. Go "
         "on from there with a new TrainingJob that names the earlier image in spec.image and "
-        f"{start.where} in {_FIELD}.uri; one without begins anew",
+        f"{start.where} in {FIELD}.uri; one without begins anew",
     )
 
 

@@ -32,7 +32,7 @@ class Slot(NamedTuple):
     purpose: str
 
 
-class Kept(NamedTuple):
+class Carried(NamedTuple):
     """What of an optimizer goes over from a checkpoint.
 
     Args:
@@ -86,7 +86,7 @@ def arrange(
     arrays: dict[str, Array],
     *,
     keeps_rate: bool = False,
-) -> Kept:
+) -> Carried:
     """Brings the arrays of an optimizer into the order of a model's, whichever layers are trainable in either.
 
     Args:
@@ -111,7 +111,7 @@ def arrange(
         for index in range(len(match.optimizer))
     }
     arrays.update({variables.name(OPTIMIZER, index): array for index, array in found.items()})
-    return Kept(match.optimizer, match.anew, match.frozen)
+    return Carried(match.optimizer, match.anew, match.frozen)
 
 
 class _Match:

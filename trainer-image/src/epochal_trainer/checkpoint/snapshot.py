@@ -123,6 +123,11 @@ class Snapshot:
         """Returns this snapshot with other fields in its state."""
         return replace(self, state=self.state.model_copy(update=fields))
 
+    def incomparable(self) -> "Snapshot":
+        """Returns this snapshot where no epoch may be the best: with another monitor or loss, they say nothing."""
+        history = [epoch.model_copy(update={"comparable": False}) for epoch in self.state.history]
+        return replace(self.changed(history=history, best=None), best=None)
+
     def without_best(self) -> "Snapshot":
         """Returns this snapshot where the weights of the best epoch so far are lost.
 

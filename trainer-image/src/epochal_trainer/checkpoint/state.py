@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from epochal_api.model import Model
+from epochal_api.status import Mode
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
 from epochal_trainer.data import Order
@@ -35,6 +36,21 @@ class Position(Part):
     """Whether the running epoch has begun: its metrics, and what callbacks did at its beginning, count."""
 
 
+class Before(Part):
+    """The best epoch of the trainings that one goes on from: it is none of its own, which are measured by it."""
+
+    epoch: Annotated[int, Field(ge=1, le=2**53)]
+    """The epoch, counted from 1."""
+    metric: Text
+    """What it was best in."""
+    mode: Mode
+    """Whether the lowest value is the best, or the highest."""
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    """The value it reached."""
+    where: Text
+    """Where the results of its training lie."""
+
+
 class Facts(Part):
     """What a position within an epoch depends on, and what else is worth comparing."""
 
@@ -60,6 +76,9 @@ class Facts(Part):
     """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
     recipe: Sha256 | None = None
     """Digest of all that the epochs follow from, see job.recipe; None in a checkpoint of before this was written."""
+    before: Before | None = None
+    """The best epoch of the trainings that this one went on from, where its figures are comparable; None in a
+    checkpoint of before this was written, too."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 

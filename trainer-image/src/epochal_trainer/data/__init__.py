@@ -6,7 +6,7 @@ from epochal_trainer.data.labels import check_labels
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import DataSets, Samples
-from epochal_trainer.data.weights import check_weights, weighted_by_class
+from epochal_trainer.data.weights import check_part, check_weights, weighted_by_class
 
 __all__ = [
     "DataSets",
@@ -17,6 +17,7 @@ __all__ = [
     "Spec",
     "check_features",
     "check_labels",
+    "check_part",
     "check_weights",
     "load",
     "weighted_by_class",

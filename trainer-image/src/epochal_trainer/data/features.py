@@ -1,6 +1,5 @@
 """Whether features fit the network's input."""
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +8,6 @@ import numpy as np
 
 from epochal_trainer.data.samples import Samples, shaped
 from epochal_trainer.lib.failures import bad_data
-
-log = logging.getLogger(__name__)
 
 
 def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
@@ -31,12 +28,6 @@ def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
         return samples
     found = shaped(shape) or "a single value"
     if (*shape, 1) == wanted:
-        log.info(
-            "%s: a sample is %s, and the network takes %s: an axis of 1 is added",
-            samples.features_name,
-            found,
-            shaped(wanted),
-        )
         return replace(samples, features=samples.features[..., np.newaxis])
     raise bad_data(
         "ShapeMismatch",
@@ -53,7 +44,7 @@ def _advice(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if len(shape) == len(wanted) > 2 and (*shape[1:], shape[0]) == wanted:  # noqa: PLR2004 - an image has channels
         order = [*range(2, len(shape) + 1), 1]
         return f"{takes}, and {{layer: Permute, dims: {order}}} as the first layer, which moves the channels to the end"
-    if shape and shape == wanted[:-1]:
+    if shape and len(shape) == len(wanted) - 1 and (wanted[-1] == 1 or shape == wanted[:-1]):
         added = f"write spec.network.input.shape: {[*shape, 1]}: an axis of 1 is added"
         return f"the data have no axis of channels, so {added}"
     if math.prod(shape) == math.prod(wanted):

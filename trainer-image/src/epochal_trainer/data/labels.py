@@ -31,6 +31,8 @@ VALUES = frozenset(
     ]
 )
 """Losses that compare labels and outputs element by element."""
+_POOLED = range(1, 4)
+"""Axes of what Keras has a layer GlobalAveragePooling for."""
 
 
 def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> None:
@@ -68,7 +70,8 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
         raise _invalid(samples, f"rows of {shape[-1]:,}, and {loss} takes class indices: use CategoricalCrossentropy")
     if not (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
         takes = f"{_shaped(output[:-1])} class indices" if output[:-1] else "one class index"
-        raise _invalid(samples, f"{_each(shape)}, and {loss} takes {takes} with an output of {_shaped(output)}")
+        found = f"{_each(shape)}, and {loss} takes {takes} with an output of {_shaped(output)}"
+        raise _invalid(samples, f"{found}{_flatten(shape, output)}")
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         raise _invalid(
             samples, f"{_first(labels, labels != np.floor(labels))}, and {loss} takes class indices, 0, 1, …"
@@ -78,7 +81,9 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
         wrong &= labels != ignored
     if wrong.any():
         most = "" if classes is None else f" to {classes - 1}, as the last layer has {classes:,} outputs"
-        raise _invalid(samples, f"{_first(labels, wrong)}, and a class index must be from 0{most}")
+        from_1 = labels.min() == 1 and labels[wrong].max() == classes
+        advice = ". The labels start at 1: save y - 1" if from_1 else ""
+        raise _invalid(samples, f"{_first(labels, wrong)}, and a class index must be from 0{most}{advice}")
 
 
 def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *, rows: bool) -> None:
@@ -88,6 +93,7 @@ def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *,
     advice = ""
     if samples.labels.dtype.kind in "iu" and (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
         advice = "; use SparseCategoricalCrossentropy for class indices"
+    advice += _flatten(shape, output)
     raise _invalid(samples, f"{_each(shape)}, and {loss} compares them with an output of {_shaped(output)}{advice}")
 
 
@@ -99,6 +105,15 @@ def _check_range(samples: Samples, loss: str) -> None:
 
 def _shaped(shape: tuple[int | None, ...]) -> str:
     return "×".join("?" if size is None else str(size) for size in shape)
+
+
+def _flatten(shape: tuple[int, ...], output: tuple[int | None, ...]) -> str:
+    """Returns what a network may lack that gives each place of a sample something, where a sample has one label."""
+    places = len(output) - 1
+    if places not in _POOLED or len(shape) > 1:
+        return ""
+    pooled = f"GlobalAveragePooling{places}D"
+    return f". Is {{layer: Flatten}} or {{layer: {pooled}}} missing before the last Dense?"
 
 
 def _each(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from epochal_api.storage import Data, DataSet
 from epochal_api.training import Training
 
 from epochal_trainer.data import division
-from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.objects import check_object
@@ -21,7 +21,15 @@ BLOCK = 1024**2
 """Elements that are looked through at a time."""
 
 
-def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None, *, training: Training) -> DataSets:
+def load(
+    data: Data,
+    bucket: Bucket,
+    folder: Path,
+    memory: Memory | None = None,
+    *,
+    training: Training,
+    fit: Callable[[Samples], Samples] = lambda samples: samples,
+) -> DataSets:
     """Downloads the data sets, reads them and checks that they are whole.
 
     Args:
@@ -30,14 +38,15 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None,
         folder: Where copies may be written; they are gone when this returns.
         memory: What all arrays together may take. Default: see Memory.
         training: What they are for: it draws what is drawn.
+        fit: Makes sure that a data set, as it lies in its object, fits the network, and returns it as that takes it.
 
     Returns:
         The data sets, the validation set split off if it is a part of the training set.
 
     Raises:
-        Failure: The bucket's; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the formats:
-            UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData, DamagedData,
-            DataTooLarge.
+        Failure: The bucket's; those of `fit`; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the
+            formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData,
+            DamagedData, DataTooLarge.
     """
     memory = memory or Memory()
     wanted: dict[Role, DataSet] = {"train": data.train}
@@ -58,7 +67,7 @@ def load(data: Data, bucket: Bucket, folder: Path, memory: Memory | None = None,
         for role in wanted:
             if role not in found:
                 read = _read(data, sources, role, wanted, memory)
-                found |= {each: _checked(samples) for each, samples in read.items()}
+                found |= {each: fit(_checked(samples)) for each, samples in read.items()}
     finally:
         for source in sources.values():
             source.path.unlink(missing_ok=True)

@@ -102,12 +102,16 @@ class DataSets:
 
     def dump(self) -> dict[str, Any]:
         """Returns for summary.json what was trained on, as JSON-ready values."""
+        sets = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
-            "train": len(self.train),
-            "validation": len(self.validation) if self.validation is not None else None,
-            "test": len(self.test) if self.test is not None else None,
+            **{name: len(samples) if samples is not None else None for name, samples in sets.items()},
             "division": self.division,
             "classWeights": {str(number): weight for number, weight in self.class_weights.items()},
+            "sampleWeights": {
+                name: {"from": samples.weights_name, "least": float(weights.min()), "greatest": float(weights.max())}
+                for name, samples in sets.items()
+                if samples is not None and (weights := samples.weights) is not None
+            },
         }
 
 
@@ -126,4 +130,6 @@ def _labels(labels: Array) -> str:
             count = int(np.unique(labels).size)
             return f"{count:,} class{'es' if count != 1 else ''}"
         return f"labels from {labels.min():,} to {labels.max():,}"
-    return f"labels of {shaped(labels.shape[1:]) or 'one value'} {labels.dtype}"
+    if labels.shape[1:] in ((), (1,)):
+        return f"one {labels.dtype} number per sample"
+    return f"labels of {shaped(labels.shape[1:])} {labels.dtype}"

@@ -138,13 +138,19 @@ def supported(dtype: np.dtype[np.generic], name: str) -> np.dtype[np.generic]:
     """
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or dtype.subdtype is not None:  # noqa: PLR2004 - bytes
         what = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
-        raise unsupported(name, what)
+        raise unsupported(name, what, words=dtype.hasobject or dtype.kind in "SU")
     return dtype.newbyteorder("=")
 
 
-def unsupported(name: str, what: str) -> Failure:
-    """Returns the failure of an array of something else than numbers."""
-    return bad_data(
-        "UnsupportedType",
-        f"{name} holds {what:.{SHOWN}}: it must hold booleans, integers or floats of at most 64 bits",
-    )
+def unsupported(name: str, what: str, *, words: bool = False) -> Failure:
+    """Returns the failure of an array of something else than numbers.
+
+    Args:
+        name: The array.
+        what: What it holds.
+        words: Whether that may be names of classes.
+    """
+    must = "it must hold booleans, integers or floats of at most 64 bits"
+    indices = "names, y = numpy.unique(y, return_inverse=True)"
+    advice = f". Names of classes become class indices by {indices}" if words else ""
+    return bad_data("UnsupportedType", f"{name} holds {what:.{SHOWN}}: {must}{advice}")

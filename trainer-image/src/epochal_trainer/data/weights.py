@@ -53,6 +53,24 @@ def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Sampl
     return replace(samples, weights=weights.astype(DTYPE, copy=False))
 
 
+def check_part(samples: Samples | None, part: str) -> None:
+    """Makes sure that some sample counts in a part of a data set whose weights are checked.
+
+    Args:
+        samples: The part, if there is one.
+        part: What people call it.
+
+    Raises:
+        Failure: InvalidData.
+    """
+    if samples is not None and samples.weights is not None and not samples.weights.any():
+        raise bad_data(
+            "InvalidData",
+            f"{samples.weights_name} holds zeros alone in the {part} part: no sample would count. Use stratify or "
+            "spec.data.shuffle, or another spec.data.validation.split",
+        )
+
+
 def weighted_by_class(
     samples: Samples, wanted: str | Mapping[str, str], loss: Named
 ) -> tuple[Samples, dict[int, float]]:

@@ -15,6 +15,8 @@ from epochal_api.network import Callback
 
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
+from epochal_trainer.model.compile import constant_rate
+from epochal_trainer.model.monitor import instead
 
 _PATHS: Mapping[str, str] = {
     "BackupAndRestore": "backup_dir",
@@ -117,6 +119,17 @@ def restored_epoch(callbacks: Sequence[Any]) -> int | None:
     return found[-1] if found else None
 
 
+def leaves_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
+    """Whether a training leaves averaged weights, which no epoch was validated with.
+
+    Args:
+        optimizer: The keras.optimizers.Optimizer.
+        callbacks: The callbacks of the training.
+    """
+    averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
+    return bool(averages) and not any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
+
+
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
     """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
 
@@ -128,7 +141,7 @@ def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
         Failure: InvalidTraining, naming the field and what must hold.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
+    scheduled = constant_rate(optimizer) is None
     for index, spec in enumerate(specs):
         if spec.callback == "ReduceLROnPlateau" and scheduled:
             raise _fault(index, spec, "cannot reduce a learning rate that follows a schedule: leave one of them out")
@@ -159,8 +172,8 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
         classes = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
         monitor = spec.arguments.get("monitor", "val_loss")
         if spec.callback in classes and best_only and monitor not in figures:
-            hint = "; val_ figures need spec.data.validation" if str(monitor).startswith("val_") else ""
-            raise _fault(index, spec, f"monitors {monitor!r:.{_SHOWN}}, but the figures are {', '.join(figures)}{hint}")
+            found = f"monitors {monitor!r:.{_SHOWN}}, but the figures are {', '.join(figures)}"
+            raise _fault(index, spec, f"{found}{instead(str(monitor)[:_SHOWN], figures)}")
 
 
 def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Compiles a network: the optimizer, loss and metrics that a TrainingJob names."""
 
+import itertools
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,9 +10,12 @@ import numpy as np
 from epochal_api.network import Named
 from epochal_api.training import Training
 
+from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.metrics import what_suits
+
+log = logging.getLogger(__name__)
 
 _BY_SHAPE = frozenset({"accuracy", "acc", "crossentropy", "ce"})
 """Metrics for which Keras picks a class once it knows the shapes of labels and outputs."""
@@ -33,6 +38,11 @@ def compile_model(model: keras.Model, training: Training) -> None:
     loss, metrics = _loss(training.loss), _metrics(training.metrics)
     # Keras itself looks at the type of the whole model alone, and leaves what it adds out of the model that is saved.
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, auto_scale_loss=False)
+    if constant_rate(optimizer) == 0:
+        log.warning(
+            "spec.training.optimizer.learning_rate is 0: no weight is trained, and all epochs come to the same. Write "
+            "a rate above 0, such as 0.001."
+        )
 
 
 def described_optimizer(training: Training) -> dict[str, Any]:
@@ -57,6 +67,13 @@ def optimizer_slots(training: Training) -> int:
     return sum(tuple(variable.shape) == (2, 3) for variable in _optimizer(training, [weight]).variables)
 
 
+def constant_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """Returns the learning rate of an optimizer, unless it follows a schedule."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
+    return None if scheduled else float(inner.learning_rate)
+
+
 def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Checks that loss and metrics take the labels beside what the network gives.
 
@@ -71,8 +88,11 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     Raises:
         Failure: InvalidTraining, naming the field and both shapes.
     """
-    labels = labels[:2]
-    outputs = keras.ops.zeros((len(labels), *(size or 1 for size in model.output.shape[1:])), dtype=model.output.dtype)
+    sizes = [size or 1 for size in model.output.shape[1:]]
+    # As many as no axis of the outputs has, or labels might be laid along that.
+    few = next(count for count in itertools.count(2) if count not in sizes)
+    labels = np.resize(labels[:few], (few, *labels.shape[1:]))
+    outputs = keras.ops.zeros((few, *sizes), dtype=model.output.dtype)
     shapes = f"with labels of shape {('samples', *labels.shape[1:])} and type {labels.dtype}"
     shapes += f", and a network that gives {tuple(model.output.shape)}"
 
@@ -82,12 +102,12 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
         except keras_objects.NOT_THE_JOB:
             raise
         except Exception as error:
-            raise _fault(field, spec, f"{advice or keras_objects.explain(error)} ({shapes})") from error
+            raise _fault(field, spec, f"{advice or _said(error)} ({shapes})") from error
 
     attempt("spec.training.loss", training.loss, _loss(training.loss))
     for index, (spec, metric) in enumerate(zip(training.metrics, _metrics(training.metrics), strict=True)):
         if callable(metric):
-            advice = what_suits(spec.name, labels.shape[1:], model.output.shape[1:])
+            advice = what_suits(spec, labels.shape[1:], model.output.shape[1:])
             attempt(f"spec.training.metrics[{index}]", spec, metric, advice)
     try:
         model.compute_loss(x=None, y=labels, y_pred=outputs)
@@ -96,7 +116,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     except keras_objects.NOT_THE_JOB:
         raise
     except Exception as error:
-        message = f"spec.training.metrics: {keras_objects.explain(error)} ({shapes})"
+        message = f"spec.training.metrics: {_said(error)} ({shapes})"
         raise bad_spec("InvalidTraining", message) from error
     model.reset_metrics()
     return figures
@@ -152,13 +172,23 @@ def _loss(spec: Named) -> Callable[..., Any]:
     return loss
 
 
+def _said(error: Exception) -> str:
+    """Returns what is wrong where labels cannot be compared: the device's own words tell of operations within Keras."""
+    return "it cannot compare them" if isinstance(error, backend.current().INVALID) else keras_objects.explain(error)
+
+
 def _metrics(specs: list[Named]) -> list[Any]:
-    """Returns metrics with names that differ, since the name is what the figures go by."""
+    """Returns metrics with names that differ, since the name is what the figures go by.
+
+    A metric that is named by a text, such as mae, is called so, as Keras does it; one that is named by its class has
+    the name that the class gives it.
+    """
     metrics: list[Any] = []
     names: set[str] = set()
     for index, spec in enumerate(specs):
         if spec.name in _BY_SHAPE and not spec.arguments:
             metrics.append(spec.name)
+            names.add(spec.name)
             continue
         field = f"spec.training.metrics[{index}]"
         try:
@@ -166,7 +196,9 @@ def _metrics(specs: list[Named]) -> list[Any]:
         except keras_objects.InvalidObject as error:
             raise _fault(field, spec, str(error)) from error
         if isinstance(metric, keras.metrics.Metric):
-            original, count = metric.name, 1
+            by_text = not spec.arguments and not keras_objects.has_class(keras.metrics, spec.name)
+            original, count = spec.name if by_text else metric.name, 1
+            metric.name = original
             while metric.name in names:
                 count += 1
                 metric.name = f"{original}_{count}"

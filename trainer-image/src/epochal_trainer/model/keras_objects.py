@@ -12,7 +12,6 @@ itself an object of Keras, a mapping says so:
 Names are all that is looked up: nothing here imports a module, opens a file, or runs code that the TrainingJob brings.
 """
 
-import difflib
 import inspect
 import re
 from collections.abc import Mapping, Sequence
@@ -23,8 +22,11 @@ import keras
 from epochal_api.network import Layer, Named
 
 from epochal_trainer import backend
+from epochal_trainer.lib.close import close
 from epochal_trainer.model.floats import as_float, floats
 
+ACCURACY = "accuracy"
+"""The metric that Keras makes one of its classes of, whichever suits loss and labels."""
 WRAPPED = "wrapped"
 """Stands for the argument of wrapper layers that Keras calls `layer`."""
 
@@ -61,9 +63,19 @@ LEARNED: Mapping[str, str] = {
 
 NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().FAULTS)
 """Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
+_IDENTIFIED: Mapping[str, ModuleType] = {
+    "activation": keras.activations,
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+"""Where Keras looks for what it calls so in "Could not interpret activation function identifier: sofmax"."""
+_UNKNOWN = re.compile(rf"Could not interpret ({'|'.join(_IDENTIFIED)})(?: function)? identifier: ([\w.]{{1,100}})")
 _SHOWN = 100
 """Characters of an argument or of its name that a message repeats."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
+"""Where in a program of TensorFlow's own something happened."""
 
 
 class InvalidObject(ValueError):
@@ -99,7 +111,7 @@ def named(module: ModuleType, spec: Named) -> Any:
     Raises:
         InvalidObject: If there is no such class, or an argument is wrong.
     """
-    if _find(module, spec.name) is not None:
+    if has_class(module, spec.name):
         return build(module, spec.name, spec.arguments)
     try:
         found = module.get(spec.name)
@@ -148,15 +160,27 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:  # Keras raises all kinds for arguments that it does not like
         given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
-        raise InvalidObject(f"{kind.__name__}({given}): {explain(error)}") from error
+        said = explain(error)
+        raise InvalidObject(f"{kind.__name__}({given}): {said}{_meant(said)}") from error
 
 
 def explain(error: Exception) -> str:
     """Returns what an exception of Keras or TensorFlow says, without its dumps of arguments and nodes."""
-    text = _COLOURS.sub("", str(error)).split("Arguments received by")[0].split(" [Op:")[0]
+    text = _NODE.sub("", _COLOURS.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
+
+
+def _meant(said: str) -> str:
+    """Returns which name of Keras may have been meant by one that it says it does not know."""
+    unknown = _UNKNOWN.search(said)
+    return did_you_mean(unknown[2], _names(_IDENTIFIED[unknown[1]])) if unknown else ""
+
+
+def _names(module: ModuleType) -> list[str]:
+    """Returns what Keras looks up by name in a module: functions have names of their own, beside classes."""
+    return [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
 
 
 def _argument(kind: type, key: str) -> str:
@@ -210,12 +234,20 @@ def _classes(module: ModuleType) -> dict[str, type]:
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
 
 
+def has_class(module: ModuleType, name: str) -> bool:
+    """Whether a name is that of a class of a module; else it is one of the short names that Keras knows, if any."""
+    return _find(module, name) is not None
+
+
 def _find(module: ModuleType, name: str) -> type | None:
     return _classes(module).get(name)
 
 
 def _unknown(module: ModuleType, name: str) -> str:
-    return f"{module.__name__} has no {name!r}{_alternatives(name, sorted(set(_classes(module)) - set(_REFUSED)))}"
+    # Which of its accuracies suits, Keras finds out by itself.
+    suits = [ACCURACY] if module is keras.metrics else []
+    known = [*suits, *sorted(set(_classes(module)) - set(_REFUSED))]
+    return f"{module.__name__} has no {name!r}{_alternatives(name, known)}"
 
 
 def _alternatives(name: str, known: Sequence[str]) -> str:
@@ -224,6 +256,5 @@ def _alternatives(name: str, known: Sequence[str]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Returns which of the known names may have been meant, as the end of a sentence; nothing if none is like it."""
-    by_lower = {each.lower(): each for each in known}
-    close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    near = close(name, known)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

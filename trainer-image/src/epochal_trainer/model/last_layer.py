@@ -10,6 +10,7 @@ import keras
 from epochal_api.network import Named
 from epochal_api.report import Warned
 
+from epochal_trainer.data.labels import VALUES, normalized
 from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.lookups import MOVE
 from epochal_trainer.model.network import Node
@@ -104,12 +105,12 @@ def mismatch(last: Last, loss: Named) -> str | None:
         last: The last layer.
         loss: The loss. Of one that is not known here nothing is said.
     """
-    name, activation = loss.name.lower().replace("_", ""), last.activation
+    name, activation = normalized(loss.name), last.activation
     if activation in _SHARES and last.outputs == 1:
-        return (
-            f"gives {activation} over a single output, which is 1 whatever goes in: use activation: sigmoid, with the "
-            "loss BinaryCrossentropy"
-        )
+        of_two = "use activation: sigmoid, with the loss BinaryCrossentropy"
+        of_numbers = f"leave the activation out, or, for labels 0 and 1, {of_two}"
+        todo = of_numbers if name in VALUES else of_two
+        return f"gives {activation} over a single output, which is 1 whatever goes in: {todo}"
     if (kind := _CATEGORICAL.get(name) or _BINARY.get(name)) is None:
         return None
     from_logits = loss.arguments.get("from_logits") is True

@@ -1,7 +1,9 @@
 """Whether metrics take labels of the kind that there are: of others, Keras fails, or computes what means nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from epochal_api.network import Named
 from epochal_api.report import Warned
 
@@ -15,6 +17,27 @@ _OF_INDICES: Mapping[str, str] = {
     "topkcategoricalaccuracy": "SparseTopKCategoricalAccuracy",
 }
 """Metrics that take no class indices, and the ones that do."""
+_OF_ROWS_ALONE = frozenset(
+    [
+        "auc",
+        "binaryiou",
+        "f1score",
+        "falsenegatives",
+        "falsepositives",
+        "fbetascore",
+        "onehotiou",
+        "onehotmeaniou",
+        "precision",
+        "precisionatrecall",
+        "recall",
+        "recallatprecision",
+        "sensitivityatspecificity",
+        "specificityatsensitivity",
+        "truenegatives",
+        "truepositives",
+    ]
+)
+"""Metrics that take no class indices, and have none beside them that do."""
 _OF_ROWS: Mapping[str, str] = {
     "sparsecategoricalaccuracy": "CategoricalAccuracy",
     "sparsecategoricalcrossentropy": "CategoricalCrossentropy",
@@ -23,44 +46,117 @@ _OF_ROWS: Mapping[str, str] = {
 """Metrics that take no one-hot rows, and the ones that do."""
 _OF_ONE: Mapping[str, str] = {
     "categoricalaccuracy": "BinaryAccuracy",
+    "categoricalcrossentropy": "BinaryCrossentropy",
+    "iou": "BinaryIoU",
+    "meaniou": "BinaryIoU",
+    "onehotiou": "BinaryIoU",
+    "onehotmeaniou": "BinaryIoU",
     "sparsecategoricalaccuracy": "BinaryAccuracy",
+    "sparsecategoricalcrossentropy": "BinaryCrossentropy",
     "sparsetopkcategoricalaccuracy": "BinaryAccuracy",
     "topkcategoricalaccuracy": "BinaryAccuracy",
 }
 """Metrics that look for the greatest of several outputs, and the ones that take one."""
+_OF_CLASSES = frozenset({"acc", "accuracy", *_OF_INDICES, *_OF_ROWS_ALONE, *_OF_ROWS, *_OF_ONE})
+_COLUMN = frozenset({"binarycrossentropy", "f1score", "fbetascore"})
+"""Metrics that take as many axes of labels as there are of outputs."""
+_OF_THRESHOLD = frozenset({"f1score", "fbetascore"})
+"""Metrics that take the greatest output for the class, unless they have a threshold."""
+_SPARSE: Mapping[str, str] = {"iou": "OneHotIoU", "meaniou": "OneHotMeanIoU"}
+"""Metrics that take a class for what the network gives, and the ones that take one-hot rows."""
 
 
-def what_suits(metric: str, labels: Sequence[int], output: Sequence[int | None]) -> str | None:
+def what_suits(
+    metric: Named, labels: Sequence[int], output: Sequence[int | None], *, numbers: bool = False
+) -> str | None:
     """Returns what a metric takes instead of these labels, and which one suits them; None if it may suit.
 
     Args:
-        metric: Its name, as a class or as a function of Keras.
+        metric: The metric.
         labels: Shape of the labels of one sample.
         output: Shape of the network's output for one sample; None for an axis of any size.
+        numbers: Whether labels are numbers that are no classes, see `are_numbers`.
     """
-    name = metric.lower().replace("_", "")
     if not output:
         return None
-    if output[-1] == 1:
-        suits, takes = _OF_ONE.get(name), "several outputs, and the network gives one"
-    elif len(labels) == len(output) - 1 or (len(labels) == len(output) and labels[-1] == 1):
-        suits, takes = _OF_INDICES.get(name), "a value for each output, and the labels are class indices"
-    elif len(labels) == len(output):
-        suits, takes = _OF_ROWS.get(name), "class indices, and the labels are one-hot rows"
-    else:
-        return None
-    return suits and f"it takes {takes}: use {suits}"
+    name, axes = metric.name.lower().replace("_", ""), len(output) - len(labels)
+    suits = None
+    if numbers and name in _OF_CLASSES:
+        suits = "it compares classes, and the labels hold other numbers than 0 and 1: use mae, mse or their like"
+    elif metric.name == "Accuracy":
+        suits = "it counts outputs that are the very number of their label, which no probability is: use accuracy"
+    elif output[-1] == 1:
+        suits = _for_one(metric, name, labels)
+    elif axes == 1 or (axes == 0 and labels[-1] == 1):
+        suits = _for_indices(metric, name, labels, output)
+    elif axes == 0:
+        suits = _for_rows(metric, name)
+    return suits
 
 
-def check_metrics(metrics: Sequence[Named], labels: Sequence[int], output: Sequence[int | None]) -> Iterator[Warned]:
+def are_numbers(labels: np.ndarray[Any, Any], output: Sequence[int | None]) -> bool:
+    """Whether labels are numbers that are no classes: no 0 and 1 beside one output, no shares beside several.
+
+    Args:
+        labels: Labels of shape (samples, ...), which the loss compares with the output.
+        output: Shape of the network's output for one sample; None for an axis of any size.
+    """
+    shape = labels.shape[1:]
+    if output and output[-1] == 1:
+        return not bool(((labels == 0) | (labels == 1)).all())
+    if len(shape) != len(output) or not shape or shape[-1] == 1:
+        return False
+    return bool(((labels < 0) | (labels > 1)).any())
+
+
+def check_metrics(
+    metrics: Sequence[Named], labels: np.ndarray[Any, Any], output: Sequence[int | None]
+) -> Iterator[Warned]:
     """Yields the metrics of which Keras computes what means nothing.
 
     Args:
         metrics: The metrics. Those that fail for such labels are refused before, by `compile.check_labels`.
-        labels: Shape of the labels of one sample.
+        labels: Labels of shape (samples, ...).
         output: Shape of the network's output for one sample; None for an axis of any size.
     """
-    found = ((index, spec.name, what_suits(spec.name, labels, output)) for index, spec in enumerate(metrics))
+    if not metrics:
+        return
+    numbers, shape = are_numbers(labels, output), labels.shape[1:]
+    found = ((index, one.name, what_suits(one, shape, output, numbers=numbers)) for index, one in enumerate(metrics))
     told = [f"spec.training.metrics[{index}] ({name}): {text}" for index, name, text in found if text]
     if told:
         yield warned("MetricMismatch", f"{'; '.join(told)}. What it computes of other labels means nothing")
+
+
+def _for_one(metric: Named, name: str, labels: Sequence[int]) -> str | None:
+    """Returns what suits a network that gives one value."""
+    if suits := _OF_ONE.get(name):
+        return f"it takes several outputs, and the network gives one: use {suits}"
+    todo = []
+    if name in _COLUMN and not labels:
+        todo.append("save y as a column, y.reshape(-1, 1)")
+    if name in _OF_THRESHOLD and metric.arguments.get("threshold") is None:
+        todo.append("give it threshold: 0.5, since of one output the greatest is always that")
+    return " and ".join(todo) or None
+
+
+def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequence[int | None]) -> str | None:
+    """Returns what suits class indices beside several outputs."""
+    if suits := _OF_INDICES.get(name):
+        return f"it takes a value for each output, and the labels are class indices: use {suits}"
+    if name in _SPARSE and metric.arguments.get("sparse_y_pred") is not False:
+        takes = "it takes a class for what the network gives, and that is a value for each class"
+        return f"{takes}: add sparse_y_pred: false"
+    if name not in _OF_ROWS_ALONE:
+        return None
+    y = "y[..., 0]" if len(labels) == len(output) else "y"
+    return (
+        f"it takes one-hot rows, and the labels are class indices: save y as numpy.eye({output[-1] or 'CLASSES'})[{y}] "
+        "and use the loss CategoricalCrossentropy, or take the metric SparseCategoricalAccuracy (accuracy) instead"
+    )
+
+
+def _for_rows(metric: Named, name: str) -> str | None:
+    """Returns what suits one-hot rows."""
+    suits = _OF_ROWS.get(name) or (None if "sparse_y_true" in metric.arguments else _SPARSE.get(name))
+    return suits and f"it takes class indices, and the labels are one-hot rows: use {suits}"

@@ -1,14 +1,16 @@
 """The figure that tells which epoch is the best: what a TrainingJob says, or what its callbacks go by."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 from epochal_api.network import Callback
+from epochal_api.report import Warned
 from epochal_api.status import Mode
 from epochal_api.training import Training
 
 from epochal_trainer.lib.failures import bad_spec
+from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.keras_objects import did_you_mean
 from epochal_trainer.reporting.best import Monitor
 
@@ -36,10 +38,9 @@ def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -
     """
     if (given := training.monitor) is not None:
         if given.metric not in figures:
-            validation = not any(name.startswith("val_") for name in figures) and given.metric.startswith("val_")
-            hint = "; val_ figures need spec.data.validation" if validation else did_you_mean(given.metric, figures)
             must = f"must be one of {', '.join(figures):.1000}"
-            raise bad_spec("InvalidTraining", f"{_FIELD}.metric: {must}, found {given.metric!r}{hint}")
+            found = f"found {given.metric!r}{instead(given.metric, figures)}"
+            raise bad_spec("InvalidTraining", f"{_FIELD}.metric: {must}, {found}")
         mode = given.mode or _direction(model, given.metric)
         if mode is None:
             must = f"must be Min or Max, since Keras does not say which of two values of {given.metric} is better"
@@ -51,6 +52,36 @@ def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -
         if metric in figures and mode is not None:  # else Keras says what it lacks as it trains
             return Monitor(metric, mode)
     return Monitor("val_loss" if "val_loss" in figures else "loss")
+
+
+def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
+    """Yields that the best epoch is told by what Keras takes for the worst.
+
+    Args:
+        training: How the network is trained.
+        model: The model, compiled, its metrics built.
+    """
+    given = training.monitor
+    if given is None or given.mode is None or (usual := _direction(model, given.metric)) in {None, given.mode}:
+        return
+    better, worse = ("lowest", "highest") if usual == "Min" else ("highest", "lowest")
+    yield warned(
+        "MonitorMismatch",
+        f"{_FIELD}.mode: found {given.mode}, and the best {given.metric} is the {better} to Keras: the epoch that is "
+        f"called the best, which best.keras holds, is the one with the {worse}. Write {usual}, or leave mode out",
+    )
+
+
+def instead(figure: str, figures: Sequence[str]) -> str:
+    """Returns what to do about a figure that is not measured, as the end of a sentence.
+
+    Args:
+        figure: Its name.
+        figures: Names of an epoch's figures.
+    """
+    if figure.startswith("val_") and not any(name.startswith("val_") for name in figures):
+        return "; val_ figures need spec.data.validation"
+    return did_you_mean(figure, figures)
 
 
 def _watches(callback: Callback) -> bool:

@@ -22,6 +22,10 @@ class Monitor:
     metric: str
     mode: Mode = "Min"
 
+    def better(self, one: float, other: float) -> bool:
+        """Whether one value is better than another."""
+        return one < other if self.mode == "Min" else one > other
+
 
 def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
     """Returns the best epoch, of several alike the first.

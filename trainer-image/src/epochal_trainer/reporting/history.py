@@ -99,13 +99,20 @@ def seconds_left(
     return elapsed / fraction * (epochs - fraction)
 
 
-def line(epoch: Epoch, *, epochs: int, left: float | None, is_best: bool) -> str:
-    """Returns the line of an epoch in the log."""
+def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
+    """Returns the line of an epoch in the log.
+
+    Args:
+        epoch: The epoch.
+        epochs: Epochs in all.
+        left: Seconds that training will still take.
+        best: What to call it, if it is the best so far.
+    """
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
     parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
     parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]
-    if is_best and epochs > 1:
-        parts.append("best")
+    if best and epochs > 1:
+        parts.append(best)
     if left:
         parts.append(f"{duration(left)} left")
     return "  ".join(parts)

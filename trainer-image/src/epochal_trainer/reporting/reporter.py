@@ -10,31 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-from epochal_api.report import INTERVAL_SECONDS, Answer, Report
-from epochal_api.text import printable
-from pydantic import ValidationError
+from epochal_api.report import Report
 
+from epochal_trainer.reporting.answers import INTERVAL, Pause, Undelivered, asked_for, back_off, read_answer
 from epochal_trainer.reporting.finish import Finish
 
 log = logging.getLogger(__name__)
 
-INTERVAL = INTERVAL_SECONDS
-LONGEST_INTERVAL = 900.0
-"""No operator asks for more: that were to ask for silence."""
 TIMEOUT = 3.0
 """Seconds that an operator has to take a report."""
-LONGEST_DELAY = 15.0
-"""Seconds between tries to reach an operator that does not answer."""
 REFUSED_DELAY = 60.0
 """Seconds between tries where the operator refuses reports: it may be replaced by one that takes them."""
 ASK_AGAIN = 60.0
 """Seconds after which a state that has not changed is sent again: the answer says whether to finish."""
 LAST_CHANCE = 10.0
 """Seconds at the trainer's end for its last report."""
-_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(frozen=True)
@@ -77,63 +70,6 @@ class Endpoint:
         if response.status != HTTPStatus.OK:
             raise Undelivered(response.status, text, response.headers.get("Retry-After"))
         return text
-
-
-class Pause(NamedTuple):
-    """How long to wait until the next report.
-
-    Args:
-        steps: Seconds until one that tells of steps.
-        news: Seconds until one that tells of more, such as an epoch's end.
-    """
-
-    steps: float
-    news: float = 0.0
-
-
-def read_answer(text: str) -> Answer | None:
-    """Returns what an operator says, or None if it is none that speaks: a proxy in its place."""
-    try:
-        return Answer.model_validate_json(text)
-    except ValidationError:
-        return None
-
-
-def asked_for(text: str) -> Pause | None:
-    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
-    answer = read_answer(text)
-    if answer is None or answer.report_after_seconds is None:
-        return None
-    steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
-    return Pause(steps, news=min(answer.epoch_after_seconds or 0.0, steps))
-
-
-def back_off(delay: float) -> float:
-    """Returns for how many seconds to wait after one more failure in a row.
-
-    Args:
-        delay: How long it was after the failure before; 0 if there was none.
-    """
-    return min(2 * delay or 1.0, LONGEST_DELAY)
-
-
-class Undelivered(Exception):
-    """A report that the operator did not take.
-
-    Args:
-        status: HTTP status.
-        text: What the operator said.
-        retry_after: Its Retry-After header.
-    """
-
-    def __init__(self, status: int, text: str, retry_after: str | None) -> None:
-        super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))
-        self.refused = status in _REFUSED
-        self.pause = None
-        if retry_after and retry_after.isdecimal():
-            seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)
-            # What the operator says itself tells an epoch's end from steps; the header, for older trainers, does not.
-            self.pause = asked_for(text) or Pause(seconds, seconds)
 
 
 class Reporter:

@@ -15,6 +15,10 @@ from epochal_trainer.storage.s3_errors import CREDENTIALS
 
 SHORTEST = 6
 """Characters of a secret that is taken out of texts: a shorter one is part of ordinary words."""
+KEYS: Mapping[str, str] = {"accessKey": ACCESS_KEY_ENV, "secretKey": SECRET_KEY_ENV, "sessionToken": SESSION_TOKEN_ENV}
+"""The environment's names of what the keys of the Secret hold."""
+_SIGNATURE = re.compile(r"(?<=Signature=)[0-9A-Fa-f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,48 @@ class Credentials:
         """Reads the credentials that the operator puts into the environment.
 
         Raises:
-            Failure: CredentialsRefused if there are none.
+            Failure: CredentialsRefused if there are none, or they are such as no request can be signed with.
         """
-        access_key, secret_key = environment.get(ACCESS_KEY_ENV), environment.get(SECRET_KEY_ENV)
-        if not access_key or not secret_key:
+        found = cls.unchecked(environment)
+        if not found.access_key or not found.secret_key:
             raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
+        for key, name in KEYS.items():
+            _check(key, environment.get(name, ""))
+        return found
+
+    @classmethod
+    def unchecked(cls, environment: Mapping[str, str]) -> "Credentials":
+        """Reads what is there, whatever it is: to keep it out of texts."""
+        access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
         return cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
 
     def hidden(self, text: str) -> str:
-        """Returns a text without the credentials that it may hold, as they are or as a part of an address."""
-        return self._forms.sub("***", text) if self._forms else text
+        """Returns a text without the credentials that it may hold, as they are or as a part of an address.
+
+        What was signed with them goes, too: for some minutes whoever has that may ask the same again.
+        """
+        return _SIGNATURE.sub("***", self._forms.sub("***", text) if self._forms else text)
 
     @cached_property
     def _forms(self) -> re.Pattern[str] | None:
         secrets = (self.access_key, self.secret_key, self.session_token)
-        forms = {form for secret in secrets if secret and len(secret) >= SHORTEST for form in _forms(secret)}
+        whole = {form for secret in secrets if secret for form in (secret, secret.strip())}
+        forms = {form for secret in whole if len(secret) >= SHORTEST for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+
+def _check(key: str, value: str) -> None:
+    """Refuses what no header of a request may hold: the S3 client would fail, with the request in its message."""
+    if not _CONTROL.search(value):
+        return
+    ends = not _CONTROL.search(value.rstrip("\r\n"))
+    found = "ends in a line break, as echo or a file leaves it" if ends else "holds a line break or a control character"
+    raise refused(
+        "CredentialsRefused",
+        f"the key {key} of the Secret that spec.storage.secretRef names {found}: store it without, such as by kubectl "
+        f'create secret generic --from-literal={key}="…"',
+    )
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What is like a name that is not there: some looks at what lies near it, and never at all there is."""
 
-import difflib
 from collections.abc import Callable, Sequence
+
+from epochal_trainer.lib.close import close
 
 Entries = Callable[[str], Sequence[str]]
 """Returns keys that begin with a prefix, MOST of them, and in the place of all that lie deeper their folders, which end
@@ -24,7 +25,7 @@ def among(name: str, present: Sequence[str]) -> str:
         name: The name.
         present: Those that are there; where there are MOST, there may be more.
     """
-    if near := difflib.get_close_matches(name, present, n=NAMED):
+    if near := close(name, present):
         return f"did you mean {' or '.join(near)}?"
     if not present:
         return "there is none"
@@ -78,7 +79,7 @@ def like(key: str, entries: Entries) -> list[str]:
     """
     left = LOOKS
 
-    def close(place: str, name: str) -> list[str]:
+    def look(place: str, name: str) -> list[str]:
         nonlocal left
         bare = name.rstrip("/")
         for begin in (bare, bare[:BEGINS], ""):
@@ -88,12 +89,12 @@ def like(key: str, entries: Entries) -> list[str]:
             found = [one.removeprefix(place) for one in entries(place + begin)]
             if name in found:
                 return [place + name]
-            if near := difflib.get_close_matches(name, found, n=NAMED):
+            if near := close(name, found):
                 return [place + one for one in near]
         return []
 
     places = [""]
     *folders, last = key.rstrip("/").split("/")
     for name in (*(f"{folder}/" for folder in folders), last):
-        places = [found for place in places for found in close(place, name)][:NAMED]
+        places = [found for place in places for found in look(place, name)][:NAMED]
     return places

@@ -20,7 +20,7 @@ class Waits:
     """Knows who waits for a storage: says so when the first one begins, and when the last one goes on.
 
     Args:
-        tell: Takes what is waited for, or None once nothing is any more. Called from any thread.
+        tell: Takes what is waited for, or None once the storage has answered. Called from any thread.
     """
 
     def __init__(self, tell: Callable[[Waiting | None], None] = lambda _: None) -> None:
@@ -56,11 +56,11 @@ class Waits:
             answered: Whether the storage has answered. Then the others try again at once.
         """
         with self._answered:
-            if self._waiting.pop(who, None) is None:
-                return
-            if answered:
+            if self._waiting.pop(who, None) is not None and answered:
                 self._answered.notify_all()
-            if answered and not self._waiting:
+            if self._told is None or not (answered or self._waiting):
+                return  # Who gives up has no answer: what was told holds until somebody has one.
+            if not self._waiting:
                 log.info("The storage answers again, after %s: it goes on.", duration(time.monotonic() - self._began))
             self._publish()
 

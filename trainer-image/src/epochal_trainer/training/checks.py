@@ -14,6 +14,7 @@ from epochal_trainer.data.parts import check_classes, parts
 from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.last_layer import check_last_layer
 from epochal_trainer.model.metrics import check_metrics
+from epochal_trainer.model.monitor import check_mode
 from epochal_trainer.model.network import Node
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.warnings import Warnings
@@ -42,6 +43,14 @@ class Checks:
         """
         self._warnings.take(lambda: check_last_layer(model, nodes, self._spec.training.loss))
 
+    def monitor(self, model: keras.Model) -> None:
+        """Looks at what tells the best epoch.
+
+        Args:
+            model: The model, its metrics built.
+        """
+        self._warnings.take(lambda: check_mode(self._spec.training, model))
+
     def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
         """Looks at the data.
 
@@ -49,8 +58,8 @@ class Checks:
             data: The data sets, which fit network and loss.
             output_shape: Shape of the network's output for one sample; None for an axis of any size.
         """
-        shape, metrics = data.train.labels.shape[1:], self._spec.training.metrics
-        self._warnings.take(lambda: check_metrics(metrics, shape, output_shape))
+        labels, metrics = data.train.labels, self._spec.training.metrics
+        self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
         self._warnings.take(lambda: self._classes(data, output_shape))
 
     def facts(self, facts: Facts) -> None:

@@ -51,7 +51,9 @@ class Trained:
         finished_early: Whether it was finished early, as it was asked to.
         stopped: Whether it has stopped where it was to stop, with more epochs to come.
         holds: The epoch whose weights the model holds.
+        as_good: Whether that is another one than the best epoch, and as good.
         best: The best epoch.
+        before: The best epoch of the trainings that this one went on from, if it was better.
         kept: The weights of that epoch, if they were kept.
     """
 
@@ -61,6 +63,8 @@ class Trained:
     holds: int
     best: BestEpoch | None
     kept: checkpoint.Kept | None
+    as_good: bool = False
+    before: checkpoint.Before | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class Fitting:
         )
         if start is not None and checkpoint.validates_on_trained(start, facts):
             facts = facts.model_copy(update={"seen": True})
+        facts = facts.model_copy(update={"before": checkpoint.best_before(start, facts, self.monitor)})
         self.checks.facts(facts)
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
@@ -175,6 +180,7 @@ class Fitting:
             # Of another training's epochs alone no results are made.
             least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
             stop_after=training.stop_after_epoch,
+            before=facts.before,
         )
         sizes = training.epochs, order.steps, order.batch_size
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
@@ -214,9 +220,16 @@ class Fitting:
                 writer.close()
         self.reporter.position = dict
         scalars.close()
-        return self._trained(progress, callbacks, weights.kept if weights else None)
+        return self._trained(model, progress, callbacks, weights.kept if weights else None, facts.before)
 
-    def _trained(self, progress: Progress, callbacks: Sequence[Any], kept: checkpoint.Kept | None) -> Trained:
+    def _trained(
+        self,
+        model: keras.Model,
+        progress: Progress,
+        callbacks: Sequence[Any],
+        kept: checkpoint.Kept | None,
+        before: checkpoint.Before | None,
+    ) -> Trained:
         """Reports and returns what the training has come to."""
         epochs, early, ended = progress.history, progress.finished_early, len(progress.history)
         self.reporter.update(
@@ -232,14 +245,22 @@ class Fitting:
         elif ended < self.training.epochs:
             log.info("Stopped early, after epoch %d of %d", ended, self.training.epochs)
         found = best(epochs, self.monitor)
+        holds = user_callbacks.restored_epoch(callbacks) or ended
+        as_good = found is not None and found.epoch != holds and self._value(epochs[holds - 1]) == found.value
         return Trained(
             epochs,
             finished_early=early,
             stopped=progress.stopped,
-            holds=user_callbacks.restored_epoch(callbacks) or ended,
+            holds=holds,
             best=found,
             kept=kept if kept and found and kept.epoch == found.epoch else None,
+            as_good=as_good and not user_callbacks.leaves_averages(model.optimizer, callbacks),
+            before=before if before and found and self.monitor.better(before.value, found.value) else None,
         )
+
+    def _value(self, epoch: Epoch) -> float | None:
+        """Returns the value of what tells the best epoch in one that may be it."""
+        return epoch.metrics.get(self.monitor.metric) if epoch.comparable else None
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
         """Puts back what was written until a checkpoint was taken. The log is that of one training only."""

@@ -59,7 +59,7 @@ def evaluated(
         evaluate: Returns the figures of the model on the test set, if there is one; takes the name of its file.
 
     Returns:
-        model.keras, as Keras' fit has left it; then best.keras, if the weights of the best epoch are others.
+        model.keras, as Keras' fit has left it; then best.keras, if the best epoch has other weights, and was better.
     """
 
     def saved(name: str, epoch: int, weights: str) -> Model:
@@ -69,7 +69,7 @@ def evaluated(
         return Model(name, epoch, weights, trained.epochs[epoch - 1].metrics, test)
 
     last, kept = checkpoint.digest(model), trained.kept
-    if kept is None:
+    if kept is None or trained.as_good:
         return [saved(MODEL, trained.holds, last)]
     best = kept.digest()
     if best == last:
@@ -122,23 +122,39 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
         epochs: How many epochs there were to be.
         keeps_best: Whether the weights of the best epoch are kept.
     """
-    count, best = len(trained.epochs), trained.best
+    count, best, before = len(trained.epochs), trained.best, trained.before
+    title = _title(trained)
     parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
     if trained.finished_early:
         parts = [f"{count} of {epochs} epochs trained, finished early on request (spec.finish)"]
     if trained.stopped:
         parts = [f"{count} of {epochs} epochs trained, stopped there (spec.training.stopAfterEpoch)"]
     for one in models:
-        is_best = count > 1 and best is not None and one.epoch == best.epoch
+        rank = ""
+        if best is not None and one.epoch == best.epoch:
+            rank = title
+        elif best is not None and trained.as_good and one.name == MODEL:
+            rank = f", as good as epoch {best.epoch}{title}"
         figures = [f"{monitor.metric} {figure(one.metrics[monitor.metric])}"] if monitor.metric in one.metrics else []
         tested = [f"{name} {figure(value)}" for name, value in list((one.test or {}).items())[:_MOST_FIGURES]]
         figures += [f"on the test set {', '.join(tested)}"] if tested else []
         worth = f" ({'; '.join(figures)})" if figures else ""
-        parts.append(f"{one.name} holds epoch {one.epoch}{', the best' if is_best else ''}{worth}")
-    if best is not None and all(one.epoch != best.epoch for one in models):
+        parts.append(f"{one.name} holds epoch {one.epoch}{rank}{worth}")
+    if best is not None and not trained.as_good and all(one.epoch != best.epoch for one in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
+    if before is not None:
+        found = f"epoch {before.epoch} of the training before ({before.metric} {figure(before.value)})"
+        parts.append(f"{found} was better: {before.where}")
     return "; ".join(parts)
+
+
+def _title(trained: Trained) -> str:
+    """Returns what to call the best epoch of a training, where it is one of several."""
+    own = [epoch.number for epoch in trained.epochs if epoch.comparable]
+    if trained.before is None:
+        return ", the best" if len(trained.epochs) > 1 else ""
+    return f", the best of epochs {own[0]}-{own[-1]}" if len(own) > 1 else ""
 
 
 def digest_of(path: Path, model: keras.Model) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from epochal_api.report import BestEpoch
 
-from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
+from epochal_trainer.checkpoint import Before, BeforeValidation, Checkpointer, Position, Snapshot
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
@@ -46,6 +47,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         finish: Says whether to finish early.
         least: Epochs that it is not finished before.
         stop_after: The epoch after which it stops, as if it were killed right then; None to stop nowhere.
+        before: What was best in the trainings that this one goes on from, none of whose epochs is its own.
 
     Attributes:
         finished_early: Whether it has been finished early, as it was asked to.
@@ -66,6 +68,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         finish: Finish | None = None,
         least: int = 1,
         stop_after: int | None = None,
+        before: Before | None = None,
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
@@ -83,6 +86,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._finish = finish or Finish()
         self._least = least
         self._stop_after = stop_after or epochs
+        self._before = before
         self._step = 0
         self._is_best = False
         self._began = time.monotonic()
@@ -186,8 +190,15 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._is_best = found is not None and found.epoch == epoch + 1
         self._end_if_asked()
         left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, is_best=self._is_best))
+        called = self._called(found) if found is not None and self._is_best else None
+        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, best=called))
         self._on_epoch(self.history)
+
+    def _called(self, found: BestEpoch) -> str:
+        """Returns what to call the best epoch of this training, which another one may have been better than."""
+        if self._before is None or not self._monitor.better(self._before.value, found.value):
+            return "best"
+        return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
     def _on_epoch_over(self) -> None:
         """Keeps weights and takes a checkpoint, now that the user's callbacks have seen the epoch."""

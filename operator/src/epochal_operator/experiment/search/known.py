@@ -1,6 +1,6 @@
 """What a search is asked for an Experiment: all that its sampler may know, from its spec and its ledger alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from epochal_api.experiment import ExperimentSpec
@@ -9,7 +9,7 @@ from epochal_operator.experiment.ledger import Event, Warm
 from epochal_operator.experiment.search.request import Known, Request, State
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trial_job import template_parameters
-from epochal_operator.experiment.trials import Trial, fold, warm
+from epochal_operator.experiment.trials import Trial, finite, fold, warm
 
 _STATES: Mapping[str, State] = {
     "Running": "Running",
@@ -49,7 +49,7 @@ def request(
         search=spec.search,
         maximize=spec.objective.goal == "Maximize",
         first=_first(spec, template, space),
-        known=(*(_warm(one, epochs) for one in warm(events)), *(_known(one, folded, spec) for one in folded)),
+        known=(*_warm(warm(events), epochs), *(_known(one, folded, spec) for one in folded)),
         trials=tuple(trials),
         importance=importance,
     )
@@ -62,13 +62,11 @@ def _first(spec: ExperimentSpec, template: Mapping[str, Any], space: Space) -> t
     return tuple({space.key(values): values for values in wanted}.values())
 
 
-def _warm(one: Warm, epochs: int) -> Known:
-    return Known(
-        parameters=dict(one.parameters),
-        state="Complete" if one.epoch >= epochs else "Stopped",
-        values=((one.epoch, float(one.value)),),
-        warm=True,
-    )
+def _warm(trials: Iterable[Warm], epochs: int) -> Iterator[Known]:
+    for one in trials:
+        if (value := finite(one.value)) is not None:
+            state: State = "Complete" if one.epoch >= epochs else "Stopped"
+            yield Known(parameters=dict(one.parameters), state=state, values=((one.epoch, value),), warm=True)
 
 
 def _known(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> Known:

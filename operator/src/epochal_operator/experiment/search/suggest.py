@@ -39,6 +39,9 @@ class _Chooser(Protocol):
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:
         """Returns parameters that have not been tried; None if all have."""
 
+    def learn(self, known: Known) -> None:
+        """Takes note of a trial that is there now."""
+
 
 def suggest(request: Request) -> Response:
     """Returns what to try next.
@@ -56,6 +59,7 @@ def suggest(request: Request) -> Response:
         if found is None:
             break
         taken.add(space.key(found))
+        chooser.learn(Known(parameters=found, state="Running"))
         suggestions.append(Suggestion(trial=trial, parameters=found))
     return Response(
         suggestions=tuple(suggestions),
@@ -80,6 +84,9 @@ class _Nothing:
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:  # noqa: ARG002
         return None
 
+    def learn(self, known: Known) -> None:
+        pass
+
 
 class _Grid:
     """All combinations, one after the other."""
@@ -91,6 +98,9 @@ class _Grid:
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:  # noqa: ARG002
         return _free(self._space, self._combinations, taken)
 
+    def learn(self, known: Known) -> None:
+        pass
+
 
 class _Sampled:
     """What a sampler of Optuna draws."""
@@ -98,15 +108,19 @@ class _Sampled:
     def __init__(self, request: Request, space: Space) -> None:
         self._search = request.search
         self._space = space
-        self._study = _study(request, space)
+        self._study = _study(maximize=request.maximize)
+        for known in request.known:
+            self.learn(known)
 
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:
         found = self._draw(trial, taken)
         if found is None and self._space.size is not None:
             found = _free(self._space, combinations(self._space, self._anywhere(trial)), taken)
-        if found is not None:
-            self._study.add_trial(_frozen(self._space, Known(parameters=found, state="Running")))
         return found
+
+    def learn(self, known: Known) -> None:
+        if _teaches(self._space, known):
+            self._study.add_trial(_frozen(self._space, known))
 
     def _draw(self, trial: int, taken: set[str]) -> dict[str, str] | None:
         for attempt in range(ATTEMPTS + RANDOM_ATTEMPTS):
@@ -147,10 +161,8 @@ def _seed(seed: int, trial: int, attempt: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{trial}/{attempt}".encode()).digest()[:4], "big")
 
 
-def _study(request: Request, space: Space) -> optuna.Study:
-    study = optuna.create_study(direction="maximize" if request.maximize else "minimize")
-    study.add_trials(_frozen(space, known) for known in request.known if _teaches(space, known))
-    return study
+def _study(*, maximize: bool) -> optuna.Study:
+    return optuna.create_study(direction="maximize" if maximize else "minimize")
 
 
 def _teaches(space: Space, known: Known) -> bool:
@@ -217,7 +229,7 @@ def _importance(request: Request, space: Space) -> dict[str, float]:
         values = [(known, value) for known in judged if (value := _value_at(known, epoch)) is not None]
         if len(values) < FEW or len({value for _, value in values}) == 1:
             continue
-        study = optuna.create_study(direction="maximize" if request.maximize else "minimize")
+        study = _study(maximize=request.maximize)
         study.add_trials(_trial(space, known.parameters, value=value) for known, value in values)
         shares = optuna.importance.get_param_importances(study)
         return {name: float(share) for name, share in shares.items()}

@@ -79,6 +79,10 @@ def test_other_experiments_come_first_and_may_be_tried_again(epoch: int, state: 
     assert [one.warm for one in found.known] == [True, False]
 
 
+def test_what_is_no_number_is_not_known_of() -> None:
+    assert asked(Warm("coarse", 5, OTHER, "nan", 9), Warm("coarse", 6, OTHER, "", 9)).known == ()
+
+
 @pytest.mark.parametrize(
     ("others", "state", "epochs"),
     [

@@ -81,12 +81,15 @@ def test_another_process_suggests_the_same(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["Random", "TPE"])
-def test_many_at_once_are_those_asked_for_one_by_one(method: str) -> None:
-    at_once = suggest(request(method=method, known=KNOWN, trials=range(16, 22)))
+@pytest.mark.parametrize("count", [0, 16])
+def test_many_at_once_are_those_asked_for_one_by_one(method: str, count: int) -> None:
+    known = KNOWN[:count] or [one.model_copy(update={"warm": True}) for one in KNOWN]
+    first, trials = [TEMPLATE, {**TEMPLATE, "rate": "0.01"}], range(count, count + 6)
+    at_once = suggest(request(method=method, known=known, first=first, trials=trials))
     one_by_one: list[dict[str, str]] = []
-    for trial in range(16, 22):
+    for trial in trials:
         running = [Known(parameters=values, state="Running") for values in one_by_one]
-        one_by_one += told(suggest(request(method=method, known=[*KNOWN, *running], trials=(trial,))))
+        one_by_one += told(suggest(request(method=method, known=[*known, *running], first=first, trials=(trial,))))
     assert told(at_once) == one_by_one
 
 

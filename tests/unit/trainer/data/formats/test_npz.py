@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data.formats import npz
-from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.formats.npz_names import Names, Role
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import Source
@@ -93,6 +93,22 @@ def test_says_which_names_are_missing(names: str, role: Role) -> None:
     assert caught.value.reason == "MissingArrays"
 
 
+@pytest.mark.parametrize(
+    ("names", "role", "advice"),
+    [
+        ("x_train y_train x_valid y_valid", "validation", "labels: rename x_valid to x_val and y_valid to y_val$"),
+        ("X_train Y_train", "train", "features and labels: rename X_train to x_train and Y_train to y_train$"),
+        ("features targets", "train", "features and labels: rename features to x and targets to y$"),
+        ("arr_0 arr_1", "train", r"features and labels: name them as you save them, numpy.savez\(FILE, x=…, y=…\)$"),
+        ("a b", "train", "features and labels$"),
+    ],
+)
+def test_says_which_names_may_have_been_meant(names: str, role: Role, advice: str) -> None:
+    with pytest.raises(Failure, match=advice) as caught:
+        npz.choose(names.split(), role, "file")
+    assert caught.value.reason == "MissingArrays"
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_cut_is_noticed(
     source: Callable[[bytes], Source], *, memory: Callable[[], Memory], compressed: bool
@@ -121,9 +137,9 @@ def test_a_changed_byte_never_gives_other_numbers(
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.array([1, "a"], dtype=object), "Python objects"),
-        (np.array(["a", "b"]), "elements of type <U1"),
-        (np.array([1j]), "elements of type complex128"),
+        (np.array([1, "a"], dtype=object), "Python objects: .*class indices by names, y = numpy.unique"),
+        (np.array(["a", "b"]), r"elements of type <U1: .*by names, y = numpy.unique\(y, return_inverse=True\)$"),
+        (np.array([1j]), "elements of type complex128: it must hold booleans, integers or floats of at most 64 bits$"),
         (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
         (np.zeros(2, dtype=np.longdouble), "elements of type float128"),
@@ -303,6 +319,11 @@ def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
             "sample_weight, .*: rename sample_weight to sample_weight_test or sample_weight_train",
         ),
         (ALL + " x y", ["train", "test"], "x, y, which no part"),
+        (
+            ALL + " X_valid y_valid",
+            ["train", "test"],
+            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.valid",
+        ),
     ],
 )
 def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role], message: str) -> None:
@@ -310,6 +331,13 @@ def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role],
     with pytest.raises(Failure, match=f"file holds {message}") as caught:
         npz.check_unread(names.split(), chosen, "file")
     assert (caught.value.reason, caught.value.exit_code) == ("UnreadArrays", 65)
+
+
+def test_no_other_object_is_named_for_what_the_spec_has_one_for() -> None:
+    chosen: dict[Role, Names] = {"train": npz.choose(ALL.split(), "train", "file")}
+    with pytest.raises(Failure, match="holds x_valid, y_valid, which") as caught:
+        npz.check_unread([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
+    assert "spec.data.validation.object" not in caught.value.message
 
 
 def test_nothing_is_read_of_a_file_with_more_than_is_read(

@@ -387,3 +387,9 @@ def test_a_gzip_bomb_stops_at_the_budget(source: Callable[[bytes], Source]) -> N
     finally:
         tracemalloc.stop()
     assert caught.value.reason == "DataTooLarge"
+
+
+def test_of_words_it_is_said_how_to_make_class_indices(read: Read) -> None:
+    advice = r"file holds strings: .* class indices by names, y = numpy.unique\(y, return_inverse=True\)$"
+    with pytest.raises(Failure, match=advice):
+        read(pickle.dumps((X, np.array(["cat", "dog"]))))

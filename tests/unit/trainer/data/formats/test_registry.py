@@ -34,7 +34,7 @@ def test_auto_goes_by_the_first_bytes(
     [
         (b"\x93NUMPY\1\0", "a single npy array; save features and labels together with numpy.savez"),
         (b"\x89HDF\r\n", "HDF5"),
-        (b"5,1,0,255,3\n", "a file that begins with b'5,1,0,25'"),
+        (b"{'a': 1}", "a file that begins with"),
         (b"\x80\x09", "a file that begins with"),
         (b"\x00", "a file that begins with"),
     ],
@@ -43,6 +43,40 @@ def test_anything_else_is_named(source: Callable[[bytes], Source], content: byte
     with pytest.raises(Failure, match=f"file looks like {looks}.*: it must be idx, npz or pickle") as caught:
         format_of(source(content), "auto")
     assert caught.value.reason == "UnknownFormat"
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+@pytest.mark.parametrize(
+    ("name", "content", "how"),
+    [
+        ("iris", b"5.1,3.5,1\n", '","'),
+        ("sets/iris.csv", b"5.1,3.5,1\n", '","'),
+        ("sets/iris.csv", b"sepal,petal,class\n", '",", skiprows=1'),
+        ("iris.TXT", "größe;art\n".encode(), '";", skiprows=1'),
+        ("iris.data", b"-1\t2\n", r'"\t"'),
+        ("iris.tsv", b"sepal length\tclass", r'"\t", skiprows=1'),
+    ],
+)
+def test_of_a_table_it_is_said_how_to_make_arrays(
+    source: Callable[[bytes], Source], *, name: str, content: bytes, how: str, gzipped: bool
+) -> None:
+    path = source(gzip.compress(content) if gzipped else content).path
+    whole = f"{name}.gz" if gzipped else name
+    with pytest.raises(Failure) as caught:
+        format_of(Source(whole, path), "auto")
+    file = whole.removeprefix("sets/")
+    assert caught.value.reason == "UnknownFormat"
+    assert caught.value.message == (
+        f"{whole} looks like CSV: it must be idx, npz or pickle, each plain or gzipped. Where the last column is the "
+        "label: "
+        f'table = numpy.loadtxt("{file}", delimiter={how}), then '
+        f'numpy.savez("{name.removeprefix("sets/").split(".")[0]}.npz", x=table[:, :-1], y=table[:, -1].astype(int))'
+    )
+
+
+def test_a_table_is_no_archive_whatever_it_is_called(source: Callable[[bytes], Source]) -> None:
+    with pytest.raises(Failure, match="looks like HDF5"):
+        format_of(Source("table.csv", source(b"\x89HDF\r\n").path), "auto")
 
 
 def test_another_format_than_the_spec_says_is_refused(source: Callable[[bytes], Source]) -> None:

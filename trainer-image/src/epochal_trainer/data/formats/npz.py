@@ -1,40 +1,24 @@
 """The npz format of numpy: a zip archive of arrays, as numpy.savez writes it."""
 
-import difflib
 import logging
 import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from epochal_trainer.data.formats.npz_names import COMMON, OWN, Names, Role, renamed, told, unnamed
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
+from epochal_trainer.lib.close import close
 from epochal_trainer.lib.failures import bad_data, of_the_machine
 
 log = logging.getLogger(__name__)
 
-Role: TypeAlias = Literal["train", "validation", "test"]
-
-
-class Names(NamedTuple):
-    """Names of the arrays of a data set."""
-
-    features: str
-    labels: str
-    weights: str
-
-
-OWN: dict[Role, Names] = {
-    "train": Names("x_train", "y_train", "sample_weight_train"),
-    "validation": Names("x_val", "y_val", "sample_weight_val"),
-    "test": Names("x_test", "y_test", "sample_weight_test"),
-}
-COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_DIRECTORY = 1024**2
 """Bytes of the archive's directory, enough for thousands of arrays: a directory takes ten times as much in memory."""
@@ -116,7 +100,12 @@ def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
             return each
     wanted = ", or ".join(f"{each.features} and {each.labels}" for each in sets)
     found = _listed(known) or "nothing"
-    raise bad_data("MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {wanted}")
+    advice = ""
+    if renames := renamed(known, {name for each in sets for name in each}):
+        advice = f": {told(renames)}"
+    elif unnamed(known):
+        advice = ": name them as you save them, numpy.savez(FILE, x=…, y=…)"
+    raise bad_data("MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {wanted}{advice}")
 
 
 def check_unread(
@@ -147,9 +136,15 @@ def check_unread(
         if role not in chosen and unread.issuperset((each.features, each.labels))
     ]
     advice += [
-        f"rename {name} to {' or '.join(close)}, if that is what it is"
+        f"{told(renames)}, and name {source_name} as spec.data.{role}.object"
+        for role, each in OWN.items()
+        if role not in {*chosen, *elsewhere}
+        and {each.features, each.labels} <= set((renames := renamed(unread, each)).values())
+    ]
+    advice += [
+        f"rename {name} to {' or '.join(near)}, if that is what it is"
         for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
-        if (close := difflib.get_close_matches(name, sorted(read - set(names))))
+        if (near := close(name, sorted(read - set(names))))
     ]
     advice.append("save the file without what no part of the job is to read")
     raise bad_data(

@@ -40,6 +40,8 @@ WIDEST = 4
 """Bytes that each character of a text takes if one of them is wide."""
 BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
+WORDS = {"O": "Python objects", "S": "strings", "U": "strings"}
+"""What an array may hold in place of class indices, by the first letter of its type."""
 SHOWN = 100
 
 
@@ -92,7 +94,7 @@ def _failure(source: Source, error: Exception) -> Failure:
             advice = "a pickle may hold numpy arrays and nothing else; save a tuple of two arrays, (features, labels)"
             return bad_data("UnsafePickle", f"{source.name} names {said}: {advice}")
         case NotNumbers():
-            return unsupported(source.name, said)
+            return unsupported(source.name, said, words=said in WORDS.values())
         case _:
             return source.damaged(f"it is no pickle that can be read ({type(error).__name__}: {said})")
 
@@ -208,8 +210,7 @@ class PickledType:
     def __init__(self, code: object, *_: object) -> None:
         self._code = _text(code)
         if not TYPE_CODE.fullmatch(self._code):
-            kinds = {"O": "Python objects", "S": "strings", "U": "strings"}
-            raise NotNumbers(kinds.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
+            raise NotNumbers(WORDS.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
         self.dtype = np.dtype(self._code)
 
     def set_state(self, state: object) -> None:

@@ -1,10 +1,12 @@
 """The formats there are, and which one a file has, by its first bytes."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from epochal_trainer.data.formats import idx, npz, pickled
-from epochal_trainer.data.formats.npz import Role
+from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import Source
@@ -40,6 +42,9 @@ FORMATS = {
     "pickle": Format(pickled.is_pickle, data_sets=_pickled),
 }
 """The formats by their names in spec.data.format, in the order in which a file is tried."""
+TABLES = frozenset({".csv", ".tsv", ".txt"})
+NUMBERS = re.compile(rb"(\xef\xbb\xbf)?[-+.0-9]+[,;\t]")
+"""How a table of numbers begins that has no heading."""
 OTHERS = {
     b"\x93NUMPY": "a single npy array; save features and labels together with numpy.savez",
     b"\x89HDF": "HDF5",
@@ -70,11 +75,31 @@ def format_of(source: Source, wanted: str) -> str:
     for name, known in FORMATS.items():
         if wanted in ("auto", name) and known.begins(head):
             return name
-    looks = next(
-        (what for magic, what in OTHERS.items() if head.startswith(magic)), f"a file that begins with {head!r}"
-    )
     must = f"{either(FORMATS)}, each plain or gzipped" if wanted == "auto" else f"{wanted}, as spec.data.format says"
+    looks = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
+    if looks is None and _is_table(source.name, head):
+        todo = _of_table(source.name, head)
+        raise bad_data("UnknownFormat", f"{source.name} looks like CSV: it must be {must}. {todo}")
+    looks = looks or f"a file that begins with {head!r}"
     raise bad_data("UnknownFormat", f"{source.name} looks like {looks}: it must be {must}")
+
+
+def _is_table(name: str, head: bytes) -> bool:
+    """Whether a file is a table as text, one row a line."""
+    text = all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head)
+    return text and (PurePosixPath(name.removesuffix(".gz")).suffix.lower() in TABLES or bool(NUMBERS.match(head)))
+
+
+def _of_table(name: str, head: bytes) -> str:
+    """Returns how to make a file of arrays of a table whose last column is the label."""
+    path = PurePosixPath(name)
+    header = "" if NUMBERS.match(head) else ", skiprows=1"
+    tabs = b"\t" in head or ".tsv" in path.suffixes
+    separator = r"\t" if tabs else ";" if b";" in head else ","
+    read = f'table = numpy.loadtxt("{path.name}", delimiter="{separator}"{header})'
+    stem = path.name.split(".", maxsplit=1)[0]
+    write = f'numpy.savez("{stem}.npz", x=table[:, :-1], y=table[:, -1].astype(int))'
+    return f"Where the last column is the label: {read}, then {write}"
 
 
 def either(names: Iterable[str]) -> str:

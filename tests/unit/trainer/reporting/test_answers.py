@@ -1,11 +1,11 @@
-"""How long the reporter waits."""
+"""What is made of the operator's answers: how long the reporter waits."""
 
 import itertools
 import json
 
 import pytest
 from epochal_api.report import Answer
-from epochal_trainer.reporting.reporter import LONGEST_INTERVAL, Pause, Undelivered, asked_for, back_off
+from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, Undelivered, asked_for, back_off
 
 
 def test_tries_become_rarer_up_to_a_bound() -> None:

@@ -1,0 +1,191 @@
+"""What is reported of an Experiment: its trials, the best of them as a TrainingJob, and whose checkpoints may go."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment_report import (
+    MAX_TEXT,
+    Axis,
+    ExperimentReport,
+    Folder,
+    ReportedRung,
+    ReportedTrial,
+    encode,
+)
+from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.kind import Metadata
+from epochal_api.parameter import Parameter
+from epochal_api.status import read_status
+from epochal_api.text import printable
+from pydantic import ValidationError
+
+from epochal_operator.experiment.ledger import Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.trial_job import training_job, trial_name
+from epochal_operator.experiment.trials import Rung, Trial, best, fold
+
+Object = dict[str, Any]
+
+_LONGEST = 256
+"""Characters of a value; what a template has in a place may be longer than any that is searched."""
+
+
+def content(
+    experiment: Mapping[str, Any], spec: ExperimentSpec, events: Sequence[Event], endpoint: str | None
+) -> ExperimentReport:
+    """Returns what is reported of an Experiment.
+
+    Args:
+        experiment: The Experiment, as JSON.
+        spec: Its spec.
+        events: Its ledger.
+        endpoint: The S3 service of those that name none, if there is one.
+    """
+    metadata, template = Metadata.model_validate(experiment["metadata"]), spec.template.spec
+    trials = fold(events)
+    ranked = best(trials, maximize=spec.objective.goal == "Maximize")
+    gone = freed(spec, trials, events, kept=ranked[0] if ranked else None)
+    names = [one.name for one in spec.parameters]
+    found = {one.number: _reported(metadata.name, one, gone.get(one.number, []), names) for one in trials}
+    reported = [one for one in found.values() if one is not None]
+    winner = next((one for one in ranked if found[one.number] is not None), None)
+    storage = template.storage
+    if storage.endpoint is None and endpoint is not None:
+        storage = storage.model_copy(update={"endpoint": endpoint})
+    status = read_status(ExperimentStatus, experiment.get("status"))
+    return ExperimentReport(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        storage=storage,
+        results=template.results,
+        metric=spec.objective.metric,
+        goal=spec.objective.goal,
+        axes=[_axis(one) for one in spec.parameters],
+        trials=reported,
+        omitted=len(trials) - len(reported),
+        importance=dict(status.importance or {}),
+        best=winner.number if winner else None,
+        job=best_job(experiment, spec, winner) if winner else None,
+    )
+
+
+def freed(
+    spec: ExperimentSpec, trials: Iterable[Trial], events: Iterable[Event], *, kept: Trial | None
+) -> dict[int, list[tuple[int, str]]]:
+    """Returns the rungs, by trial, whose checkpoints nobody needs any more, with the uids of their TrainingJobs.
+
+    A rung is needed until the next one has finished, by which a trial goes on from it, or until its trial is given up.
+
+    Args:
+        spec: What is searched.
+        trials: The trials.
+        events: The ledger that they are folded of.
+        kept: The best trial, which keeps the checkpoints of its last rung in any case.
+    """
+    if spec.retain == "All":
+        return {}
+    begun: dict[int, dict[tuple[int, str], None]] = {}
+    for event in events:
+        if isinstance(event, Started | Finished | Diverged | Failed) and event.uid:
+            begun.setdefault(event.trial, {})[event.rung, event.uid] = None
+    return {
+        trial.number: [one for one in begun.get(trial.number, {}) if _is_free(one, trial, is_kept=trial is kept)]
+        for trial in trials
+    }
+
+
+def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) -> Object:
+    """Returns a TrainingJob that trains with a trial's parameters from the beginning to the end, ready to apply.
+
+    Args:
+        experiment: The Experiment, as JSON.
+        spec: Its spec.
+        trial: The trial.
+    """
+    space = Space.of(spec.parameters)
+    made = training_job(
+        experiment, spec, space, trial=trial.number, rung=0, parameters=trial.parameters, known=trial.known
+    )
+    metadata: Object = {"name": f"{experiment['metadata']['name']}-best", "namespace": made["metadata"]["namespace"]}
+    if spec.template.metadata.labels:
+        metadata["labels"] = dict(spec.template.metadata.labels)
+    return made | {
+        "metadata": metadata,
+        "spec": {name: value for name, value in made["spec"].items() if name != "suspend"},
+    }
+
+
+def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
+    """Returns a report as text, without the worst trials where it would be too long with them.
+
+    Args:
+        report: The report.
+        most: Bytes that there is room for.
+    """
+    text = encode(report)
+    while len(text) > most and report.trials:
+        kept = len(report.trials) // 2
+        ranked = sorted(report.trials, key=lambda one: _rank(one, maximize=report.maximize))[:kept]
+        report = report.model_copy(
+            update={
+                "trials": sorted(ranked, key=lambda one: one.number),
+                "omitted": report.omitted + len(report.trials) - kept,
+            }
+        )
+        text = encode(report)
+    return text
+
+
+def _is_free(rung: tuple[int, str], trial: Trial, *, is_kept: bool) -> bool:
+    index, uid = rung
+    last = trial.rungs[-1] if trial.rungs else None
+    if last is not None and index < len(trial.rungs) and uid != last.uid:
+        return True
+    return trial.dropped and not is_kept
+
+
+def _axis(parameter: Parameter) -> Axis:
+    numbers = parameter.float_ or parameter.int_
+    return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
+
+
+def _reported(
+    name: str, trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]
+) -> ReportedTrial | None:
+    """Returns what is reported of a trial; nothing of one that cannot be: a ledger is anybody's to write."""
+    texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
+    lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
+
+    def job(rung: int) -> str:
+        return trial_name(name, trial.number, rung)
+
+    try:
+        return ReportedTrial(
+            number=trial.number,
+            state=trial.state,
+            parameters={one: _line(text) for one, text in texts.items()},
+            rungs=[_rung(job(index), one) for index, one in enumerate(trial.rungs)],
+            failed=Folder(job=job(len(trial.rungs)), uid=lost) if lost else None,
+            freed=[Folder(job=job(index), uid=uid) for index, uid in gone],
+        )
+    except ValidationError:
+        return None
+
+
+def _line(text: str) -> str:
+    """Returns a text on one line."""
+    return " ".join(printable(text, instead=" ").split())[:_LONGEST]
+
+
+def _rung(job: str, rung: Rung) -> ReportedRung:
+    worth = None if rung.value is None else f"{rung.value:.10g}"
+    return ReportedRung(job=job, uid=rung.uid, epoch=rung.epoch, value=worth, seconds=rung.seconds)
+
+
+def _rank(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:
+    """Returns what sorts trials, the best first, and those that are worth nothing last."""
+    if trial.value is None:
+        return float("inf"), trial.number
+    return (-float(trial.value) if maximize else float(trial.value)), trial.number

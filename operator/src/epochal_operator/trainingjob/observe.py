@@ -1,0 +1,126 @@
+"""What is seen of a TrainingJob: what the watches have told of its children, and what that lacks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
+from epochal_operator.trainingjob.children import Observed, Seen, blocked_by, is_ahead, orphans, own_pods, refusal
+from epochal_operator.trainingjob.continue_from import predecessor_name, resolve
+from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
+from epochal_operator.trainingjob.job_corrections import Corrections
+from epochal_operator.trainingjob.owned import JOB, Child
+from epochal_operator.trainingjob.pod_refusals import Refusals
+from epochal_operator.trainingjob.reasons import StatusCause
+from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS, owned
+
+
+class Observer:
+    """Sees TrainingJobs and their children.
+
+    Args:
+        term: What it works with.
+        children: The table of their children.
+        refusals: Why Jobs have no pod.
+        corrections: What was put right a while ago.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        term: Term,
+        children: tuple[Child, ...],
+        refusals: Refusals,
+        corrections: Corrections,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._term = term
+        self._kube = term.kube.once()
+        self._store = term.store
+        self._children = children
+        self._refusals = refusals
+        self._corrections = corrections
+        self._clock = clock
+
+    def observe(self, key: Key, document: Object, in_the_way: Mapping[Resource, StatusCause]) -> Observed:
+        """Returns what the watches have told of a TrainingJob's children.
+
+        Args:
+            key: Its namespace and name.
+            document: The TrainingJob as it is kept.
+            in_the_way: What is in the way of creating a child, as far as was found.
+        """
+        uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
+        others = tuple(
+            self._see(child, document, now, in_the_way.get(child.resource))
+            for child in self._children
+            if child.build is not None
+        )
+        child, blocked = self._child(JOB, key), in_the_way.get(JOB.resource)
+        if child is not None and (found := blocked_by(child, uid)):
+            child, blocked = None, found
+        continued_from = None
+        if child is None and (name := predecessor_name(document)):
+            source = resolve(name, document, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
+            if isinstance(source, StatusCause):
+                blocked = blocked or source
+            else:
+                continued_from = source
+        pods, held_until = self._pods(key), None
+        if child is not None:
+            correction = self._corrections.of(JOB.resource, key, child["metadata"]["uid"], generation, now)
+            blocked = correction.blocks(now) if correction else None
+            held_until = correction.due if correction and not correction.stands(child) else None
+        blocked = blocked or next((one.blocked for one in others if one.blocked), None)
+        observed = Observed(
+            now,
+            child,
+            own_pods(child, pods),
+            orphans(child, pods, uid),
+            blocked,
+            held_until,
+            continued_from=continued_from,
+            others=others,
+        )
+        last = self._refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
+        return replace(observed, refusal=refusal(last, observed))
+
+    def _see(self, child: Child, document: Object, now: datetime, blocked: StatusCause | None) -> Seen:
+        """Returns what is seen of a child beside the Job."""
+        metadata, key = document["metadata"], key_of(document)
+        thing = self._child(child, key)
+        if thing is not None and (found := blocked_by(thing, metadata["uid"], child.resource.kind)):
+            return Seen(child, None, found)
+        if thing is None:
+            return Seen(child, None, blocked)
+        correction = self._corrections.of(child.resource, key, thing["metadata"]["uid"], metadata["generation"], now)
+        return Seen(child, thing, *((correction.blocks(now), correction.due) if correction else ()))
+
+    async def catch_up(self, document: Object, observed: Observed) -> Observed:
+        """Reads the pods of a Job whose end was told before theirs: only they say why it ended.
+
+        Args:
+            document: The TrainingJob as it is kept.
+            observed: Its children, as the watches have told.
+        """
+        metadata, known = document["metadata"], document.get("status") or {}
+        if not is_ahead(observed) or known.get("completionTime"):
+            return observed
+        key, listed = Key(metadata["namespace"], metadata["name"]), set[str]()
+        selector = f"{NAME_LABEL}={key.name},{UID_LABEL}={metadata['uid']}"
+        async for page in self._kube.list(PODS, key.namespace, labels=selector):
+            for pod in page.items:
+                listed.add(pod["metadata"]["uid"])
+                self._term.wrote(self._store.put(PODS, pod, listed_at=page.resource_version))
+            del page  # Labels are anybody's to write: only what the store keeps of these pods stays.
+        pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
+        return replace(observed, pods=own_pods(observed.child, pods))
+
+    def _child(self, child: Child, key: Key) -> Object | None:
+        """Returns the child of a TrainingJob's name, whichever TrainingJob it belongs to."""
+        return self._store.find(owned(child), key).get(key)
+
+    def _pods(self, key: Key) -> list[Object]:
+        """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
+        return list(self._store.find(OWNED_PODS, key).values())

@@ -1,0 +1,62 @@
+"""What the API server says against a Job or its pod, told in the fields that a TrainingJob has for theirs."""
+
+import re
+
+_OWN = (
+    (re.compile(r"\bspec\.(?:template\.spec\.)?containers\[0\]\.(?=(?:resources|image)\b)"), "spec."),
+    (
+        re.compile(
+            r"\bspec\.(?:template\.spec\.)?"
+            r"(?=(?:affinity|nodeSelector|priorityClassName|runtimeClassName|schedulerName|tolerations)\b)"
+        ),
+        "spec.scheduling.",
+    ),
+    (re.compile(r"\bspec\.template\.spec\.(?=(?:imagePullSecrets|serviceAccountName)\b)"), "spec."),
+)
+"""Where fields of a TrainingJob stand in its Job, or in a pod, and where they stand in it."""
+_REMEDIES = (
+    (
+        re.compile(r"\bresources\.(?:limits|requests)\[gpus?\]"),
+        "Did you mean nvidia.com/gpu, in spec.resources.limits?",
+    ),
+    (
+        re.compile(r"error looking up service account"),
+        "spec.serviceAccountName: must be a ServiceAccount of the TrainingJob's namespace.",
+    ),
+    (
+        re.compile(r"no PriorityClass with name"),
+        "spec.scheduling.priorityClassName: must be a PriorityClass of the cluster (kubectl get priorityclasses).",
+    ),
+    (
+        re.compile(r"RuntimeClass \S+ not found"),
+        "spec.scheduling.runtimeClassName: must be a RuntimeClass of the cluster (kubectl get runtimeclasses).",
+    ),
+    (
+        re.compile(r"failed quota: .*must specify"),
+        "spec.resources: must say how much it takes of what the quota counts.",
+    ),
+    (
+        re.compile(r"exceeded quota: .*requested: \S*(?:limits\.|requests\.|cpu=|memory=|storage=)"),
+        "It waits until others give back as much of the quota as spec.resources asks for, or until that asks for less.",
+    ),
+    (
+        re.compile(r"(?:max|min)imum \S+ usage per|max limit to request ratio per"),
+        "spec.resources: must be within what the LimitRange of the namespace allows (kubectl describe limitranges).",
+    ),
+)
+"""What is said where something that a TrainingJob names is not there, or is not allowed, and what must hold.
+
+https://github.com/kubernetes/kubernetes/tree/master/plugin/pkg/admission
+"""
+
+
+def in_its_own_fields(said: str) -> str:
+    """Returns what was said against a Job or its pod with a TrainingJob's own fields, and what must hold of them.
+
+    Args:
+        said: The API server's words.
+    """
+    for theirs, own in _OWN:
+        said = theirs.sub(own, said)
+    remedies = [remedy for seen, remedy in _REMEDIES if seen.search(said)]
+    return " ".join([f"{said.rstrip('.')}.", *remedies]) if remedies else said

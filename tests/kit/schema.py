@@ -1,0 +1,66 @@
+"""What an API server says of an object by the CEL rules of its schema, which need no cluster to be tried.
+
+https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
+"""
+
+import copy
+from typing import Any
+
+import cel
+
+Object = dict[str, Any]
+_LIBRARY = {"split": lambda text, separator: text.split(separator)}
+"""Functions of Kubernetes that are not of CEL itself."""
+
+
+def complaints(schema: Object, value: Any, old: Any | None = None) -> list[str]:
+    """Returns what the rules of a schema have against a value, each with the place it is said of.
+
+    Args:
+        schema: Structural schema.
+        value: A value of it; what it leaves out is as by default.
+        old: The value that it takes the place of, if there is one. Rules that compare both need one.
+    """
+    return list(_complaints(schema, with_defaults(schema, value), with_defaults(schema, old), ""))
+
+
+def with_defaults(schema: Object, value: Any) -> Any:
+    """Returns a value with what it leaves out, as the API server fills it in."""
+    match value:
+        case dict():
+            left_out = {
+                name: copy.deepcopy(part["default"])
+                for name, part in schema.get("properties", {}).items()
+                if name not in value and "default" in part
+            }
+            return {name: with_defaults(_part(schema, name), part) for name, part in {**left_out, **value}.items()}
+        case list():
+            return [with_defaults(_part(schema, None), part) for part in value]
+        case _:
+            return value
+
+
+def _part(schema: Object, name: str | None) -> Object:
+    """Returns the schema of a field; None is for the items of a list."""
+    part: Object = schema.get("items", {})
+    if name is not None:
+        part = schema.get("properties", {}).get(name) or schema.get("additionalProperties", {})
+    return part
+
+
+def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
+    found = [
+        f"{place.lstrip('.')}: {rule['message']}"
+        for rule in schema.get("x-kubernetes-validations", [])
+        if ("oldSelf" not in rule["rule"] or old is not None)
+        and cel.evaluate(rule["rule"], {"self": value, "oldSelf": old, **_LIBRARY}) is not True
+    ]
+    match value:
+        case dict():
+            before = old if isinstance(old, dict) else {}
+            for name, part in value.items():
+                found += _complaints(_part(schema, name), part, before.get(name), f"{place}.{name}")
+        case list():
+            for index, part in enumerate(value):
+                found += _complaints(_part(schema, None), part, None, f"{place}[{index}]")
+    return found

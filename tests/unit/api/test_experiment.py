@@ -1,0 +1,350 @@
+"""What an Experiment may say, by the models as by the API server's rules, and what of it may still change."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from epochal_api.crd import EXPERIMENTS, custom_resource_definition, schema
+from epochal_api.experiment import MUTABLE, Experiment, InvalidExperiment, parse
+from pydantic.alias_generators import to_camel
+
+from tests.kit.schema import complaints
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+SCHEMA = schema(Experiment)
+RATE = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "1e-4", "max": "1e-1"}}
+KIND = {"name": "kind", "paths": ["training.optimizer.name"], "values": ["Adam", "SGD"]}
+SMALLEST: dict[str, Any] = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "Experiment",
+    "metadata": {"name": "smallest"},
+    "spec": {
+        "objective": {"metric": "val_loss", "goal": "Minimize"},
+        "parameters": [RATE],
+        "template": {
+            "spec": {
+                "storage": {"secretRef": {"name": "credentials"}},
+                "data": {"bucket": "data", "train": {"object": "train.npz"}},
+                "network": {"input": {"shape": [4]}, "layers": [{"layer": "Dense", "units": 1, "name": "one"}]},
+                "training": {"loss": "MeanSquaredError", "epochs": 9},
+                "results": {"bucket": "results"},
+            },
+        },
+    },
+}
+"""What needs no default."""
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """Returns the smallest Experiment with fields of its spec changed.
+
+    Args:
+        changes: Values by path, parts joined by two underscores; None removes a field.
+    """
+    document = copy.deepcopy(SMALLEST)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        target = document["spec"]
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        if value is None:
+            target.pop(last, None)
+        else:
+            target[last] = value
+    return document
+
+
+def parameter(**fields: Any) -> dict[str, Any]:
+    """Returns an Experiment with one parameter that is otherwise `rate`, but for fields that are None."""
+    one = {name: value for name, value in {**RATE, **fields}.items() if value is not None}
+    return changed(parameters=[one])
+
+
+def in_template(path: str, value: Any) -> dict[str, Any]:
+    return changed(**{f"template__spec__{path}": value})
+
+
+def by_model(document: dict[str, Any]) -> str:
+    with pytest.raises(InvalidExperiment) as refused:
+        parse(document)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_valid(path: Path) -> None:
+    for document in yaml.safe_load_all(path.read_text()):
+        if document["kind"] == "Experiment":
+            assert parse(document).metadata.name
+            assert complaints(SCHEMA, document) == []
+
+
+def test_defaults_are_those_of_the_schema() -> None:
+    spec = parse(SMALLEST).spec
+    assert (spec.search.method, spec.search.seed, spec.search.startup_trials) == ("TPE", 0, 10)
+    assert (spec.schedule.method, spec.schedule.min_epochs, spec.schedule.factor) == ("None", 1, 3)
+    assert (spec.parallelism, spec.max_trials, spec.max_failed_trials) == (1, 20, 3)
+    assert (spec.suspend, spec.finish, spec.retain) == (False, False, "Best")
+    assert (spec.objective.target, spec.objective.strategy) == (None, "Best")
+    assert (spec.active_deadline_seconds, spec.ttl_seconds_after_finished) == (None, None)
+    assert (spec.initial_trials, spec.warm_start_from, spec.template.metadata.labels) == ([], [], {})
+
+
+def test_a_dumped_experiment_reads_as_the_same() -> None:
+    one = parse(changed(parameters=[RATE, KIND], initialTrials=[{"rate": "0.01", "kind": "SGD"}]))
+    assert one.dump()["spec"]["parameters"][0]["float"] == {"min": "1e-4", "max": "1e-1", "scale": "Linear"}
+    assert parse(one.dump()) == one
+    assert json.loads(json.dumps(one.dump())) == one.dump()
+
+
+@pytest.mark.parametrize(("goal", "mode"), [("Maximize", "Max"), ("Minimize", "Min")])
+def test_a_goal_is_a_mode_of_the_monitor(goal: str, mode: str) -> None:
+    assert parse(changed(objective__goal=goal)).spec.objective.mode == mode
+
+
+GOOD = [
+    SMALLEST,
+    changed(objective__target="0.995", objective__strategy="Last"),
+    changed(objective__target=1),
+    changed(search={"method": "None"}, parameters=None),
+    changed(search={"method": "Random", "seed": 7}, parallelism=4, maxTrials=60, maxFailedTrials=0),
+    changed(schedule={"method": "ASHA", "minEpochs": 9}),
+    changed(schedule={"method": "None", "minEpochs": 10}),
+    changed(schedule={"method": "Hyperband", "factor": 2}),
+    changed(warmStartFrom=[{"name": "coarse"}], retain="All", ttlSecondsAfterFinished=0, activeDeadlineSeconds=60),
+    changed(initialTrials=[{"rate": "0.01"}, {"rate": 1}, {}]),
+    parameter(float={"min": "1e-4", "max": "1e-4", "scale": "Log"}),
+    parameter(float={"min": 0, "max": 1, "step": "0.25"}),
+    parameter(float={"min": "-.5", "max": "+1.e2"}),
+    parameter(float=None, int={"min": -8, "max": 8, "step": 2}),
+    parameter(float=None, int={"min": 1, "max": 1024, "scale": "Log"}),
+    parameter(float=None, values=["a", "b", 3]),
+    parameter(float=None, values=["only one"]),
+    parameter(
+        paths=["network.layers[one].units", "network.layers[0].units", "training.classWeight[7]", "data.shuffle"]
+    ),
+    parameter(paths=["training.epochs_of_a_schedule", "network.layers[a/b].kernel_regularizer.l2"]),
+    changed(search={"method": "Grid"}, parameters=[KIND, {**RATE, "float": {"min": 0, "max": 1, "step": "0.5"}}]),
+    changed(parameters=[KIND, {**RATE, "when": {"parameter": "kind", "values": ["SGD"]}}]),
+    changed(template__metadata={"labels": {"team": "vision", "example.com/cost-centre": "", "a": "B_c.d-e"}}),
+    in_template("training__monitor", {"metric": "val_loss"}),
+    in_template("training__monitor", {"metric": "val_loss", "mode": "Min"}),
+    in_template("suspend", value=False),
+    in_template("finish", value=False),
+]
+
+
+@pytest.mark.parametrize("document", GOOD)
+def test_it_is_taken(document: dict[str, Any]) -> None:
+    parse(document)
+    assert complaints(SCHEMA, document) == []
+
+
+NOT_A_PATH = "must lead to a field of the template's spec.data, spec.network or spec.training, such as"
+"""What the API server says; the models name the pattern."""
+BY_RULES: list[tuple[dict[str, Any], str]] = [
+    (changed(parameters=None), "spec: parameters must name at least one, unless search.method is None"),
+    (parameter(float=None), "spec.parameters[0]: give exactly one of float, int and values"),
+    (parameter(values=["1"]), "spec.parameters[0]: give exactly one of float, int and values"),
+    (parameter(int={"min": 1, "max": 2}, values=["1"]), "spec.parameters[0]: give exactly one of"),
+    (parameter(float={"min": "0.2", "max": "0.1"}), "spec.parameters[0].float: min must be at most max"),
+    (parameter(float={"min": 3, "max": "2.5"}), "spec.parameters[0].float: min must be at most max"),
+    (parameter(float={"min": "0", "max": "1", "scale": "Log"}), "float: min must be above 0 where the scale is Log"),
+    (parameter(float={"min": "0", "max": "1", "step": "0"}), "spec.parameters[0].float: step must be above 0"),
+    (
+        parameter(float={"min": "1", "max": "9", "step": "1", "scale": "Log"}),
+        "spec.parameters[0].float: step goes with the scale Linear",
+    ),
+    (parameter(float=None, int={"min": 2, "max": 1}), "spec.parameters[0].int: min must be at most max"),
+    (parameter(float=None, int={"min": 0, "max": 8, "scale": "Log"}), "spec.parameters[0].int: min must be above 0"),
+    (
+        parameter(float=None, int={"min": 1, "max": 8, "scale": "Log", "step": 2}),
+        "spec.parameters[0].int: step goes with the scale Linear",
+    ),
+    (parameter(paths=["training.epochs"]), "spec.parameters[0].paths[0]: must not lead to training.continueFrom,"),
+    (parameter(paths=["training.monitor.metric"]), "spec.parameters[0].paths[0]: must not lead to"),
+    (parameter(paths=["training.loss", "training.continueFrom.uri"]), "spec.parameters[0].paths[1]: must not lead to"),
+    (parameter(paths=["training.stopAfterEpoch"]), "spec.parameters[0].paths[0]: must not lead to"),
+    (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float needs a step, or give"),
+    (
+        parameter(when={"parameter": "rate", "values": ["1"]}),
+        "spec: parameters: when.parameter must name another parameter",
+    ),
+    (
+        changed(parameters=[KIND, {**RATE, "when": {"parameter": "sort", "values": ["SGD"]}}]),
+        "spec: parameters: when.parameter must name another parameter",
+    ),
+    (changed(initialTrials=[{}, {"rate": "1", "speed": "2"}]), "spec: initialTrials must name parameters"),
+    (
+        changed(schedule={"method": "ASHA", "minEpochs": 10}),
+        "spec: schedule.minEpochs must be at most template.spec.training.epochs",
+    ),
+    (in_template("training__monitor", {"metric": "loss"}), "spec: template.spec.training.monitor must be left out, or"),
+    (in_template("training__monitor", {"metric": "val_loss", "mode": "Max"}), "spec: template.spec.training.monitor"),
+    (in_template("suspend", value=True), "spec.template: spec.suspend must not be true here: suspend of the Exp"),
+    (in_template("finish", value=True), "spec.template: spec.finish must not be true here: finish of the Experiment"),
+    (in_template("ttlSecondsAfterFinished", 0), "spec.template: spec.ttlSecondsAfterFinished must not be set here"),
+    (in_template("training__continueFrom", {"name": "a"}), "spec.training.continueFrom must not be set here"),
+    (in_template("training__stopAfterEpoch", 3), "spec.template: spec.training.stopAfterEpoch must not be set here"),
+    (in_template("training__stopAfterEpoch", 10), "spec.template.spec.training: stopAfterEpoch must be one of epochs"),
+    (in_template("data__prefix", "/a"), "spec.template.spec.data.prefix: must be relative and hold no '..' segment"),
+    (
+        changed(template__metadata={"labels": {"epochal.dev/trial": "1"}}),
+        "spec.template.metadata.labels: must hold none of epochal.dev/ and no app.kubernetes.io/managed-by",
+    ),
+    (changed(template__metadata={"labels": {"app.kubernetes.io/managed-by": "a"}}), "labels: must hold none of"),
+    (changed(template__metadata={"labels": {"team": "a b"}}), "spec.template.metadata.labels: must be labels: names"),
+    (changed(template__metadata={"labels": {"-team": "a"}}), "spec.template.metadata.labels: must be labels: names"),
+]
+
+
+@pytest.mark.parametrize(("document", "message"), BY_RULES)
+def test_the_models_and_the_api_server_say_the_same_of_what_breaks_a_rule(
+    document: dict[str, Any], message: str
+) -> None:
+    assert any(message in complaint for complaint in complaints(SCHEMA, document))
+    assert message in by_model(document)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "epochs",
+        "training",
+        "results.bucket",
+        "storage.endpoint",
+        "suspend",
+        "trainings.loss",
+        "training.",
+        "training..loss",
+        "network.layers[]",
+        "network.layers[a",
+        "network.layers[a]b",
+        "training.optimizer.learning rate",
+        "training.loss\n",
+    ],
+)
+def test_a_path_leads_into_what_may_be_searched(path: str) -> None:
+    document = parameter(paths=[path])
+    assert f"spec.parameters[0].paths[0]: {NOT_A_PATH}" in complaints(SCHEMA, document)[0]
+    assert "spec.parameters[0].paths[0]: String should match pattern" in by_model(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (changed(parameters=[RATE, KIND, RATE]), "spec: parameters: names must differ, found twice: rate"),
+        (parameter(float=None, values=["1", 1]), "spec.parameters[0]: values must differ"),
+        (changed(search={"method": "Grid"}), "or give values in its place, found rate"),
+        (changed(initialTrials=[{"b": 1, "a": 2}]), "initialTrials must name parameters, found a, b"),
+        (parameter(when={"parameter": "none", "values": ["1"]}), "must name another parameter, found in rate"),
+        (parameter(name="0rate"), "spec.parameters[0].name: String should match pattern"),
+        (parameter(float={"min": "1e-999", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
+        (parameter(float={"min": "nan", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
+        (parameter(float={"min": "1"}), "spec.parameters[0].float.max: Field required"),
+        (parameter(float=None, int={"min": "a", "max": 1}), "spec.parameters[0].int.min: Input should be a valid int"),
+        (parameter(float=None, int={"min": 1, "max": 2, "step": 0}), "int.step: Input should be greater than or equal"),
+        (parameter(float=None, values=[]), "spec.parameters[0].values: List should have at least 1 item"),
+        (parameter(float=None, values=[True]), "spec.parameters[0].values[0]: Input should be a valid string"),
+        (parameter(float=None, values=["a\x1b[31m"]), "spec.parameters[0].values[0]: String should match pattern"),
+        (parameter(paths=[]), "spec.parameters[0].paths: List should have at least 1 item"),
+        (changed(objective__goal="Max"), "spec.objective.goal: Input should be 'Maximize' or 'Minimize', found 'Max'"),
+        (changed(objective__target="high"), "spec.objective.target: String should match pattern"),
+        (changed(objective__metric=None), "spec.objective.metric: Field required"),
+        (changed(search__method="CMA-ES"), "spec.search.method: Input should be 'None', 'Random', 'Grid' or 'TPE'"),
+        (changed(schedule__method="PBT"), "spec.schedule.method: Input should be 'None', 'ASHA' or 'Hyperband'"),
+        (changed(schedule__factor=1), "spec.schedule.factor: Input should be greater than or equal to 2"),
+        (changed(parallelism=0), "spec.parallelism: Input should be greater than or equal to 1"),
+        (changed(maxTrials=2001), "spec.maxTrials: Input should be less than or equal to 2000"),
+        (changed(workers=1), "spec.workers: Extra inputs are not permitted"),
+        (changed(template__metadata={"annotations": {}}), "spec.template.metadata.annotations: Extra inputs"),
+        (changed(template__spec=None), "spec.template.spec: Field required"),
+        (in_template("training__epochs", 0), "spec.template.spec.training.epochs: Input should be greater than"),
+        ([], "must be an Experiment, found list"),
+        ({"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1"}, "must be epochal.dev/v1alpha1, kind Experim"),
+    ],
+)
+def test_an_error_names_the_field(document: Any, message: str) -> None:
+    assert message in by_model(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"), [("a" * 48, True), ("a" * 49, False), ("with.dot", False), ("Upper", False), ("a-0", True)]
+)
+def test_trials_can_be_named_after_it(name: str, valid: bool) -> None:  # noqa: FBT001
+    found = complaints(SCHEMA, {**SMALLEST, "metadata": {"name": name}})
+    message = "metadata.name must be a DNS label of at most 48 characters (a-z, 0-9, -): its trials are named after it"
+    assert found == ([] if valid else [f": {message}"])
+
+
+def with_trials(document: dict[str, Any], created: int = 1) -> dict[str, Any]:
+    return {**document, "status": {"trials": {"created": created}}}
+
+
+CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+    ("objective", lambda spec: spec["objective"].update(metric="loss")),
+    ("search", lambda spec: spec.update(search={"seed": 8})),
+    ("schedule", lambda spec: spec.update(schedule={"method": "ASHA"})),
+    ("initialTrials", lambda spec: spec.update(initialTrials=[{"rate": "0.01"}])),
+    ("warmStartFrom", lambda spec: spec.update(warmStartFrom=[{"name": "coarse"}])),
+    ("retain", lambda spec: spec.update(retain="All")),
+    ("parameters", lambda spec: spec["parameters"].append(KIND)),
+    ("parameters", lambda spec: spec["parameters"][0].update(float={"min": "0", "max": "1"})),
+    ("template", lambda spec: spec["template"]["spec"]["training"].update(epochs=10)),
+    ("template", lambda spec: spec["template"].update(metadata={"labels": {"team": "vision"}})),
+]
+
+
+@pytest.mark.parametrize(("field", "change"), CHANGES)
+def test_what_is_searched_cannot_change_once_a_trial_exists(field: str, change: Callable[[Any], Any]) -> None:
+    after = copy.deepcopy(SMALLEST)
+    change(after["spec"])
+    (complaint,) = complaints(SCHEMA, with_trials(after), with_trials(SMALLEST))
+    assert complaint.startswith(f": spec.{field} cannot change once a trial exists. What still can: spec.parallelism, ")
+    assert all(f"spec.{to_camel(name)}" in complaint for name in MUTABLE)
+    assert complaints(SCHEMA, with_trials(after, 0), with_trials(SMALLEST, 0)) == []
+    assert complaints(SCHEMA, after, SMALLEST) == []
+    assert complaints(SCHEMA, after, {**SMALLEST, "status": {}}) == []
+
+
+def test_every_field_is_one_that_may_change_or_one_that_may_not() -> None:
+    assert {field for field, _ in CHANGES} | {to_camel(name) for name in MUTABLE} == {
+        *SCHEMA["properties"]["spec"]["properties"]
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parallelism": 4},
+        {"maxTrials": 60},
+        {"maxFailedTrials": 6},
+        {"suspend": True},
+        {"finish": True},
+        {"activeDeadlineSeconds": 86400},
+        {"ttlSecondsAfterFinished": 60},
+    ],
+)
+def test_what_does_not_touch_the_search_can(change: dict[str, Any]) -> None:
+    assert {to_camel(name) for name in MUTABLE} >= change.keys()
+    assert complaints(SCHEMA, with_trials(changed(**change)), with_trials(SMALLEST)) == []
+
+
+def test_columns_tell_how_far_it_is() -> None:
+    columns = custom_resource_definition(EXPERIMENTS)["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [column["name"] for column in columns if not column.get("priority")] == [
+        "State",
+        "Trials",
+        "Running",
+        "Best",
+        "Age",
+    ]
+    assert [column["name"] for column in columns if column.get("priority")] == ["Reason", "Failed", "Method"]
+
+
+def test_it_has_a_short_name_and_the_category_of_all() -> None:
+    names = custom_resource_definition(EXPERIMENTS)["spec"]["names"]
+    assert (names["shortNames"], names["categories"]) == (["exp"], ["epochal"])

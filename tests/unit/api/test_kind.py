@@ -1,0 +1,41 @@
+"""What all kinds of the API have in common."""
+
+from typing import Any
+
+import pytest
+from epochal_api.crd import KINDS, Kind, schema
+from epochal_api.experiment import InvalidExperiment
+from epochal_api.experiment import parse as parse_experiment
+from epochal_api.kind import InvalidObject, Metadata
+from epochal_api.trainingjob import InvalidTrainingJob
+from epochal_api.trainingjob import parse as parse_trainingjob
+
+EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+
+
+@pytest.mark.parametrize(
+    ("parse", "error"), [(parse_experiment, InvalidExperiment), (parse_trainingjob, InvalidTrainingJob)]
+)
+def test_what_is_wrong_is_told_by_a_line_for_each_field(parse: Any, error: type[InvalidObject]) -> None:
+    kind = parse.__annotations__["return"].__name__
+    document = {"apiVersion": "epochal.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": {"\u202e": 1}}
+    with pytest.raises(error) as refused:
+        parse(document)
+    lines = str(refused.value).splitlines()
+    assert "spec.\\u202e: Extra inputs are not permitted, found '1'" in lines
+    assert len([line for line in lines if "Field required" in line]) > 1
+
+
+@EACH_KIND
+def test_a_field_without_a_default_may_not_come_or_go_either(kind: Kind) -> None:
+    rules = [rule["rule"] for rule in schema(kind.model)["x-kubernetes-validations"] if "oldSelf" in rule["rule"]]
+    fields = schema(kind.model)["properties"]["spec"]
+    for name in fields["properties"]:
+        always = name in fields["required"] or "default" in fields["properties"][name]
+        for rule in rules:
+            if f"self.spec.{name} == oldSelf.spec.{name}" in rule:
+                assert (f"has(self.spec.{name}) == has(oldSelf.spec.{name})" in rule) is not always
+
+
+def test_labels_may_be_none_at_all() -> None:
+    assert Metadata.model_validate({"name": "a", "labels": None, "managedFields": []}).labels == {}

@@ -1,0 +1,38 @@
+"""What the rules of a schema say of a value is found wherever they stand in it."""
+
+from typing import Any
+
+import pytest
+
+from tests.kit.schema import complaints, with_defaults
+
+FEW = [{"rule": "self.size() < 3", "message": "few"}]
+STAYS = [{"rule": "self.kept == oldSelf.kept", "message": "stays"}]
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        "kept": {"default": 1},
+        "list": {"items": {"properties": {"names": {"x-kubernetes-validations": FEW, "default": []}}}},
+        "map": {"additionalProperties": {"x-kubernetes-validations": FEW}},
+    },
+    "x-kubernetes-validations": STAYS,
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "old", "found"),
+    [
+        ({}, None, []),
+        ({"kept": 2}, None, []),
+        ({"kept": 2}, {}, [": stays"]),
+        ({"kept": 1}, {}, []),
+        ({"list": [{}, {"names": [1, 2, 3]}]}, None, ["list[1].names: few"]),
+        ({"map": {"a": [1, 2, 3], "b": []}}, {"map": {"a": []}}, ["map.a: few"]),
+    ],
+)
+def test_it_is_said_where_it_is(value: Any, old: Any, found: list[str]) -> None:
+    assert complaints(SCHEMA, value, old) == found
+
+
+def test_what_is_left_out_is_as_by_default() -> None:
+    assert with_defaults(SCHEMA, {"list": [{}], "more": 1}) == {"list": [{"names": []}], "more": 1, "kept": 1}
+    assert with_defaults(SCHEMA, None) is None

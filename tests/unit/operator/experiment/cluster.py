@@ -1,0 +1,358 @@
+"""A cluster in virtual time: objects, an operator that may be killed after any write, and trainers."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from epochal_operator.experiment.kind import experiments
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
+from epochal_operator.experiment.reconcile import Reconciler
+from epochal_operator.experiment.search.request import Request, Response, Suggestion
+from epochal_operator.experiment.trials import Trial, fold
+from epochal_operator.runtime.errors import error_of
+from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.resource import Key, Resource
+
+from tests.kit.fake.objects import Objects, Refusal
+from tests.unit.operator.experiment.searches import spec_document
+from tests.unit.operator.fakes import term
+from tests.unit.operator.objects import INSTALLATION, KIND, NOW
+
+KEY = Key("vision", "search")
+SOON = 5.0
+"""Seconds that a reconcile may be waited for, in virtual time, without the trainers going on."""
+
+
+class Killed(BaseException):
+    """The operator is killed."""
+
+
+class Direct:
+    """A client that writes to objects at once, as one of an API server would.
+
+    Args:
+        objects: The objects.
+        dies_after: The write after which the operator is killed.
+
+    Attributes:
+        writes: Writes so far, as "verb resource/name".
+        refuse: Returns how a write is refused, if it is; asked before it is done.
+    """
+
+    def __init__(self, objects: Objects, refuse: Callable[[str, str, str], Refusal | None]) -> None:
+        self._objects = objects
+        self.writes: list[str] = []
+        self.refuse = refuse
+        self.dies_after: int | None = None
+
+    def once(self) -> Self:
+        return self
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Any:
+        return self._done(lambda: self._objects.get(resource.plural, namespace, name))
+
+    async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
+        metadata = thing["metadata"]
+        options = {"manager": manager} if manager else {}
+        return self._write(
+            "create",
+            resource,
+            metadata["name"],
+            lambda: self._objects.create(resource.plural, metadata["namespace"], thing, **options),
+        )
+
+    async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:
+        body = patch | {"metadata": patch.get("metadata", {}) | {"uid": uid}}
+        return self._write(
+            "patch",
+            resource,
+            name,
+            lambda: self._objects.patch(resource.plural, namespace, name, body, manager=manager),
+        )
+
+    async def apply_status(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        manager: str,
+        status: Any,
+        resource_version: str,
+    ) -> Any:
+        wish = {"metadata": {"uid": uid, "resourceVersion": resource_version}, "status": status}
+        return self._write(
+            "status",
+            resource,
+            name,
+            lambda: self._objects.apply(
+                resource.plural, namespace, name, wish, subresource="status", manager=manager, force=True
+            ),
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str) -> Any:
+        seen = {"uid": uid, "resourceVersion": resource_version}
+        return self._write(
+            "delete",
+            resource,
+            name,
+            lambda: self._objects.delete(resource.plural, namespace, name, preconditions=seen),
+        )
+
+    def _write(self, verb: str, resource: Resource, name: str, write: Callable[[], Any]) -> Any:
+        if self.dies_after is not None and len(self.writes) >= self.dies_after:
+            raise Killed
+        if refusal := self.refuse(verb, resource.plural, name):
+            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {})
+        result = self._done(write)
+        self._objects.collect()
+        self.writes.append(f"{verb} {resource.plural}/{name}")
+        if self.dies_after is not None and len(self.writes) >= self.dies_after:
+            raise Killed
+        return result
+
+    def _done(self, do: Callable[[], Any]) -> Any:
+        try:
+            return do()
+        except Refusal as refusal:
+            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {}) from None
+
+
+class Cluster:
+    """An Experiment, its operator and the trainers of its trials.
+
+    Args:
+        changes: Fields of the Experiment's spec, and the template's epochs.
+
+    Attributes:
+        now: The time.
+        objects: All objects.
+        trains: Whether the trainers go on.
+        ends: How a trial ends in place of being complete, by its number: the reason of its failure.
+        refuse: Returns how a write is refused, if it is.
+        asked: What the search was asked.
+    """
+
+    def __init__(self, **changes: Any) -> None:
+        self.now: datetime = NOW
+        self.objects = Objects("vision", clock=lambda: self.now)
+        self.ends: dict[int, str] = {}
+        self.refuse: Callable[[str, str, str], Refusal | None] = lambda *_: None
+        self.asked: list[Request] = []
+        self.search: Callable[[Request], Response] = suggest
+        self.deaths = 0
+        self.objects.create(
+            "experiments", KEY.namespace, {"metadata": {"name": KEY.name}, "spec": spec_document(**changes)}
+        )
+        self.boot()
+
+    def boot(self) -> None:
+        """Starts the operator, which knows nothing."""
+        self.kinds = [KIND, experiments(lambda: INSTALLATION, instance="test")]
+        self.store = store_for(self.kinds)
+        self.kube = Direct(self.objects, self._refused)
+        self.reconciler = Reconciler(
+            term(self.kube, self.store), lambda: INSTALLATION, instance="test", ask=self._ask, clock=lambda: self.now
+        )
+
+    def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
+        return self.refuse(verb, resource, name)
+
+    def tell(self) -> None:
+        """Tells the operator of all objects, as lists do."""
+        for source in watched(self.kinds):
+            if source.resource.plural not in self.objects.resources:
+                continue
+            things = [one for one in self.objects.list(source.resource.plural) if source.takes(one)]
+            for thing in things:
+                self.store.put(source.resource, thing)
+            uids = {one["metadata"]["uid"] for one in things}
+            self.store.keep(source, uids, str(self.objects.version), None)
+
+    async def reconcile(self) -> float | None:
+        """Reconciles once."""
+        self.tell()
+        return await self.reconciler.reconcile(KEY)
+
+    async def settle(self, *, dies_after: int | None = None) -> float | None:
+        """Reconciles until there is nothing to be done soon; an operator that is killed is started anew.
+
+        Args:
+            dies_after: After how many writes each operator is killed that there is.
+
+        Returns:
+            Seconds after which there is something to be done.
+        """
+        for _ in range(500):
+            if dies_after is not None and self.kube.dies_after is None:
+                self.kube.dies_after = dies_after
+            try:
+                after = await self.reconcile()
+            except Killed:
+                self.deaths += 1
+                self.boot()
+                continue
+            if after is None or after > SOON:
+                return after
+            self.now += timedelta(seconds=after)
+        raise AssertionError("it does not settle")
+
+    async def run(self, *, dies_after: int | None = None, once: int | None = None) -> None:
+        """Lives until the Experiment has ended and its report is written.
+
+        Args:
+            dies_after: After how many writes each operator is killed that there is.
+            once: After how many writes the first operator is killed.
+        """
+        self.kube.dies_after = once
+        for _ in range(200):
+            after = await self.settle(dies_after=dies_after)
+            if not self.work() and self.is_over() and (after is None or after > SOON):
+                return
+            self.now += timedelta(seconds=60)
+        raise AssertionError(f"it does not end: {self.status()}")
+
+    def work(self) -> bool:
+        """Has each trainer begin, or end, its rung, and the report written; returns whether anybody did anything."""
+        busy = False
+        for job in self.trials():
+            status = job.get("status") or {}
+            if status.get("state") in {"Complete", "Failed"}:
+                continue
+            state = "Suspended" if job["spec"].get("suspend") else "Running"
+            if status.get("state") == "Running" and state == "Running":
+                self.end(job)
+            elif status.get("state") == state:
+                continue
+            else:
+                self.tell_of(job, {"state": state, "startTime": self.time()})
+            busy = True
+        for job in self.objects.list("jobs"):
+            if not job.get("status"):
+                done = {"conditions": [{"type": "Complete", "status": "True"}]}
+                self.objects.patch(
+                    "jobs", KEY.namespace, job["metadata"]["name"], {"status": done}, subresource="status"
+                )
+                busy = True
+        return busy
+
+    def end(self, job: Any) -> None:
+        """Ends the rung of a trial."""
+        training, number = job["spec"]["training"], int(job["metadata"]["labels"]["epochal.dev/trial"])
+        if reason := self.ends.get(number):
+            condition = {"type": "Failed", "status": "True", "reason": reason}
+            self.tell_of(job, {"state": "Failed", "conditions": [condition], "completionTime": self.time()})
+            return
+        epoch = training.get("stopAfterEpoch", training["epochs"])
+        reason = "StoppedAfterEpoch" if epoch < training["epochs"] else "Completed"
+        value = f"{worth(training['optimizer'], epoch):.6g}"
+        self.tell_of(
+            job,
+            {
+                "state": "Complete",
+                "conditions": [{"type": "Complete", "status": "True", "reason": reason}],
+                "completionTime": self.time(),
+                "progress": {"epoch": epoch, "epochs": training["epochs"]},
+                "best": {"epoch": epoch, "metric": "val_accuracy", "value": value},
+            },
+        )
+
+    def tell_of(self, job: Any, status: Any) -> None:
+        """Writes fields of a trial's status."""
+        self.objects.patch(
+            "trainingjobs", KEY.namespace, job["metadata"]["name"], {"status": status}, subresource="status"
+        )
+
+    def trials(self) -> list[Any]:
+        """Returns the TrainingJobs."""
+        return self.objects.list("trainingjobs")
+
+    def names(self, *states: str) -> list[str]:
+        """Returns the names of the TrainingJobs, or of those in some states."""
+        found = self.trials()
+        return [
+            one["metadata"]["name"]
+            for one in found
+            if not states or (one.get("status") or {}).get("state", "Queued") in states
+        ]
+
+    def experiment(self) -> Any:
+        """Returns the Experiment."""
+        return self.objects.get("experiments", *KEY)
+
+    def change(self, **spec: Any) -> None:
+        """Changes the Experiment's spec."""
+        self.objects.patch("experiments", *KEY, {"spec": spec})
+
+    def status(self) -> Any:
+        """Returns the Experiment's status."""
+        return self.experiment().get("status") or {}
+
+    def condition(self, kind: str) -> Any:
+        """Returns a condition of the Experiment."""
+        return next((one for one in self.status().get("conditions", []) if one["type"] == kind), {})
+
+    def is_over(self) -> bool:
+        """Returns whether the Experiment has ended, and its last report is written."""
+        reports = self.objects.list("jobs")
+        current = [
+            one for one in reports if one["metadata"]["annotations"]["epochal.dev/known"] == str(len(self.events()))
+        ]
+        return self.condition("Finished").get("status") == "True" and bool(current or not self.status().get("best"))
+
+    def events(self) -> tuple[Event, ...]:
+        """Returns the ledger."""
+        return decode(self.experiment()["metadata"].get("annotations", {}).get(LEDGER_ANNOTATION, ""))
+
+    def folded(self) -> list[Trial]:
+        """Returns the trials that the ledger tells of, without what differs from run to run: uids."""
+        return [
+            replace(one, uids=(), rungs=tuple(replace(rung, uid="") for rung in one.rungs))
+            for one in fold(self.events())
+        ]
+
+    def suggestions(self) -> list[Created]:
+        """Returns what was suggested, and what was known then."""
+        return [one for one in self.events() if isinstance(one, Created)]
+
+    def told(self) -> list[str]:
+        """Returns the reasons of all Events about the Experiment."""
+        return [one["reason"] for one in self.objects.list("events")]
+
+    def time(self) -> str:
+        """Returns the time as objects have it."""
+        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def _ask(self, request: Request) -> Response:
+        self.asked.append(request)
+        return self.search(request)
+
+
+def suggest(request: Request) -> Response:
+    """Suggests, as a search does: the template first, then what follows from all that is known."""
+    known = json.dumps([one.model_dump(mode="json") for one in request.known])
+    made = []
+    for number in request.trials:
+        if number < len(request.first):
+            parameters = dict(request.first[number])
+        else:
+            digest = hashlib.sha256(f"{request.search.seed}/{number}/{known}".encode()).digest()
+            parameters = {"rate": f"{0.001 * 100 ** (digest[0] / 255):.6g}"}
+        made.append(Suggestion(trial=number, parameters=parameters))
+    importance = {"rate": 1.0} if request.importance else {}
+    return Response(suggestions=tuple(made), importance=importance)
+
+
+def suggest_by_number(request: Request) -> Response:
+    """Suggests what does not depend on what is known, as a random search does."""
+    return suggest(request.model_copy(update={"known": ()}))
+
+
+def worth(optimizer: Any, epoch: int) -> float:
+    """Returns what a training has reached: best at a learning rate of 0.01."""
+    return 0.9 - abs(math.log10(float(optimizer["learning_rate"])) + 2) / 4 + epoch / 100

@@ -1,0 +1,72 @@
+"""The description of Experiments: what of a TrainingJob matters to the Experiment whose trial it is."""
+
+import copy
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.kind import experiments, experiments_of
+from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
+from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.resource import JOBS, Key
+from epochal_operator.runtime.store import Change, Source
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+from tests.unit.operator.experiment.test_observe import complete, job
+from tests.unit.operator.objects import INSTALLATION, KIND
+
+EXPERIMENT = experiments(lambda: INSTALLATION, instance="test")
+KEY = Key("vision", "search")
+
+
+def changed(one: Any, **parts: Any) -> Any:
+    made = copy.deepcopy(one)
+    for name, part in parts.items():
+        made[name] = {**made[name], **part}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wakes"),
+    [
+        (None, job(), True),
+        (job(), None, True),
+        (job(state="Queued"), job(state="Running"), True),
+        (job(state="Running"), complete(), True),
+        (job(), job(uid="again"), True),
+        (job(), changed(job(), spec={"suspend": True}), True),
+        (job(), changed(job(), metadata={"deletionTimestamp": "2026-11-25T12:00:00Z"}), True),
+        (job(state="Running", progress={"epoch": 1}), job(state="Running", progress={"epoch": 2}), False),
+        (job(), changed(job(), metadata={"resourceVersion": "9"}), False),
+        (changed(job(), metadata={"labels": {}}),
+         changed(job(), metadata={"labels": {}}, status={"state": "Failed"}), False),
+    ],
+)  # fmt: skip
+def test_an_experiment_is_woken_by_what_matters_of_its_trials(before: Any, after: Any, *, wakes: bool) -> None:
+    found = experiments_of(Change(TRAINING_JOBS, before, after), store_for([EXPERIMENT]))
+    assert set(found) == ({KEY} if wakes else set())
+
+
+def test_one_that_goes_to_another_experiment_matters_to_both() -> None:
+    other = changed(job(), metadata={"labels": {"epochal.dev/experiment": "other"}})
+    found = experiments_of(Change(TRAINING_JOBS, job(), other), store_for([EXPERIMENT]))
+    assert set(found) == {KEY, Key("vision", "other")}
+
+
+def test_training_jobs_are_watched_once_and_reports_by_their_label() -> None:
+    sources = watched([KIND, EXPERIMENT])
+    assert [one for one in sources if one.resource == TRAINING_JOBS] == [Source(TRAINING_JOBS)]
+    assert Source(EXPERIMENTS) in sources
+    assert Source(JOBS, "epochal.dev/experiment") in sources
+
+
+def test_trials_are_found_beside_what_training_jobs_need() -> None:
+    store, one = store_for([KIND, EXPERIMENT]), complete()
+    one["spec"] = {"training": {"epochs": 9}, "suspend": True}
+    one["metadata"]["resourceVersion"] = "4"
+    store.put(TRAINING_JOBS, one)
+    (known,) = store.find(TRIALS, KEY).values()
+    assert known["spec"]["suspend"] is True
+    assert known["spec"]["training"] == {"epochs": 9, "continueFrom": None}
+    assert known["metadata"]["annotations"]["epochal.dev/known"] == "3"
+    assert known["status"] == one["status"]
+    assert known["metadata"]["ownerReferences"] == one["metadata"]["ownerReferences"]

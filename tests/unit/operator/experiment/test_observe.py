@@ -1,0 +1,174 @@
+"""What TrainingJobs tell that a ledger does not have yet."""
+
+import json
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.observe import is_due, jobs_of, observe, place_of
+from epochal_operator.experiment.trials import Trial, fold
+
+from tests.unit.operator.experiment.searches import created, finished, spec, started
+from tests.unit.operator.objects import at
+
+EXPERIMENT = {"name": "search", "namespace": "vision", "uid": "e"}
+
+
+def job(number: int = 1, rung: int = 0, *, name: str = "", owner: str = "e", uid: str = "", **status: Any) -> Any:
+    """Returns the TrainingJob of a rung of a trial."""
+    reference = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": "search", "controller": True}
+    return {
+        "metadata": {
+            "name": name or f"search-{number}-r{rung}",
+            "namespace": "vision",
+            "uid": uid or f"uid-{number}-{rung}",
+            "creationTimestamp": at(100 * rung),
+            "ownerReferences": [reference | {"uid": owner}],
+            "labels": {"epochal.dev/experiment": "search"},
+            "annotations": {"epochal.dev/parameters": json.dumps({"rate": "0.01"}), "epochal.dev/known": "3"},
+        },
+        "spec": {"suspend": False},
+        "status": status,
+    }
+
+
+def complete(
+    number: int = 1, rung: int = 0, reason: str = "StoppedAfterEpoch", *, after: float = 60, **more: Any
+) -> Any:
+    condition = {"type": "Complete", "status": "True", "reason": reason}
+    figures: dict[str, Any] = {
+        "progress": {"epoch": (1, 3, 9)[rung]},
+        "best": {"epoch": 1, "metric": "val_accuracy", "value": "0.5"},
+        "metrics": {"val_accuracy": "0.4"},
+    }
+    times = {"startTime": at(100 * rung), "completionTime": at(100 * rung + after)}
+    return job(number, rung, state="Complete", conditions=[condition], **figures | times | more)
+
+
+def ended(number: int, reason: str) -> Any:
+    conditions = [{"type": "Failed", "status": "True", "reason": reason}]
+    return job(number, state="Failed", conditions=conditions, completionTime=at(60))
+
+
+def seen(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...]:
+    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT))
+
+
+@pytest.mark.parametrize(
+    ("one", "wanted"),
+    [
+        (job(), []),
+        (job(state="Running"), []),
+        (complete(), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)]),
+        (complete(reason="Completed"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=True)]),
+        (complete(reason="FinishedEarly"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=True)]),
+        (complete(best=None), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, ended=False)]),
+        (complete(best={"metric": "val_loss", "value": "9"}), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, ended=False)]),
+        (complete(best={"metric": "val_accuracy"}), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
+        (complete(best=None, metrics=None), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
+        (complete(best=None, metrics={"val_accuracy": "nan"}), [Diverged(1, 0, "uid-1-0")]),
+        (complete(startTime=None), [Finished(1, 0, 1, "0.5", "uid-1-0", 0, ended=False)]),
+        (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, ended=False)]),
+        (ended(1, "NonFiniteLoss"), [Diverged(1, 0, "uid-1-0")]),
+        (ended(1, "OutOfMemory"), [Failed(1, 0, "uid-1-0", "OutOfMemory")]),
+    ],
+)
+def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
+    assert seen([created(1)], one) == (started(1), *wanted)
+    assert seen([created(1), started(1)], one) == tuple(wanted)
+    assert seen([created(1), started(1), *wanted], one) == ()
+
+
+def test_the_last_epoch_may_be_what_counts() -> None:
+    objective = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
+    (_, found) = seen([created(1)], complete(), objective=objective)
+    assert isinstance(found, Finished)
+    assert found.value == "0.4"
+
+
+def test_what_has_ended_first_comes_first_and_of_one_time_the_earlier_trial() -> None:
+    events: list[Event] = [created(number) for number in range(4)]
+    found = seen(events, complete(2, after=60), complete(1, after=60), complete(3, after=30))
+    assert [(type(one).__name__, one.trial) for one in found] == [  # type: ignore[union-attr]
+        ("Started", 1), ("Started", 2), ("Started", 3), ("Finished", 3), ("Finished", 1), ("Finished", 2)
+    ]  # fmt: skip
+
+
+def test_a_promotion_is_seen_by_its_training_job() -> None:
+    events: list[Event] = [created(1), started(1), finished(1, "0.5")]
+    assert seen(events, complete(), job(1, 1)) == (started(1, 1),)
+    both = seen([created(1)], complete(), complete(1, 1))
+    assert [type(one) for one in both] == [Started, Finished, Started, Finished]
+    assert fold([created(1), *both])[0].epoch == 3
+
+
+def test_a_training_job_that_was_made_again_has_begun_again() -> None:
+    assert seen([created(1), started(1)], job(1, uid="again")) == (Started(1, 0, "again"),)
+
+
+def test_a_ledger_that_is_lost_is_made_anew() -> None:
+    found = seen([], complete(0), complete(1), job(1, 1))
+    assert found[:2] == (Created(0, {"rate": "0.01"}, 3), started(0))
+    assert [(one.number, one.state, len(one.rungs)) for one in fold(found)] == [(0, "Paused", 1), (1, "Running", 1)]
+
+
+def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -> None:
+    found = seen([], job(1, 1))
+    assert Finished(1, 0, 1, None, "", 0, ended=False) in found
+    assert fold(found) == (
+        Trial(1, {"rate": "0.01"}, 3, fold(found)[0].rungs, "Running", uids=("uid-1-1",)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("annotations", [{}, {"epochal.dev/parameters": "[]", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
+    {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip
+def test_a_training_job_that_does_not_say_its_parameters_makes_no_trial(annotations: dict[str, str]) -> None:
+    one = job()
+    one["metadata"]["annotations"] = annotations
+    assert seen([], one) == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        job(owner="another"),
+        job(name="search-1"),
+        job(name="search-01-r0"),
+        job(name="other-1-r0"),
+        job(name="search-x-1-r0"),
+        job(1, 7, name="search-1-r7", uid="x"),
+    ],
+)
+def test_what_is_not_its_own_or_no_rung_tells_nothing(other: Any) -> None:
+    assert seen([created(1)], other) == ()
+
+
+def test_its_trials_are_found_by_names_that_nobody_can_change() -> None:
+    one = job(12, 2)
+    one["metadata"]["labels"] |= {"epochal.dev/trial": "3", "epochal.dev/rung": "0"}
+    assert list(jobs_of([one], EXPERIMENT)) == [(12, 2)]
+
+
+def test_that_a_training_job_is_there_is_not_written_by_itself() -> None:
+    assert not is_due(started(1))
+    assert is_due(finished(1, "0.5"))
+    assert is_due(created(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("search-0-r0", (0, 0)),
+        ("search-12-r3", (12, 3)),
+        ("search-012-r3", None),
+        ("search-1-r", None),
+        ("search-1-r0x", None),
+        ("search", None),
+        ("searches-1-r0", None),
+        ("research-1-r0", None),
+    ],
+)
+def test_trial_and_rung_are_told_by_the_name(name: str, place: Any) -> None:
+    assert place_of(name, "search") == place

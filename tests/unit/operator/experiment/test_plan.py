@@ -1,0 +1,249 @@
+"""What is to be done about an Experiment, by what is seen of it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Event, Finished, Warm
+from epochal_operator.experiment.observe import jobs_of, observe
+from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
+from epochal_operator.experiment.plan import (
+    Append,
+    ApplyStatus,
+    Ask,
+    Create,
+    DeleteExperiment,
+    EmitEvent,
+    Plan,
+    Suspend,
+    plan,
+    refuse,
+)
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.report import CreateReport
+from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.trials import fold
+
+from tests.unit.operator.experiment.searches import created, failed, finished, spec, spec_document, started
+from tests.unit.operator.experiment.test_observe import EXPERIMENT, complete, job
+from tests.unit.operator.experiment.test_report import report
+from tests.unit.operator.objects import NOW, at
+
+TWO = {"maxTrials": 2, "epochs": 1, "schedule": {"method": "None"}}
+DONE: list[Event] = [created(0), created(1), finished(0, "0.5", ended=True), finished(1, "0.6", ended=True)]
+PARAMETERS = [
+    {"name": name, "paths": [f"training.optimizer.{name}"], "float": {"min": "0", "max": "1"}} for name in ("a", "b")
+]
+
+
+class World:
+    """An Experiment and what is seen of it; a status that is written is what it has from then on."""
+
+    def __init__(self, events: Sequence[Event] = (), *jobs: Any, status: Any = None, **changes: Any) -> None:
+        given = spec_document(**changes)
+        self.wanted = Wanted(spec(**changes), given, Space.of(spec(**changes).parameters))
+        self.events, self.jobs, self.rest = tuple(events), jobs, dict[str, Any]()
+        self.now = NOW
+        self.document: dict[str, Any] = {
+            "apiVersion": "epochal.dev/v1alpha1",
+            "kind": "Experiment",
+            "metadata": EXPERIMENT | {"generation": 1},
+            "spec": given,
+            "status": status or {"trials": {"created": 1}},
+        }
+
+    def plan(self, **rest: Any) -> Plan:
+        ledger, jobs = fold(self.events), jobs_of(self.jobs, EXPERIMENT)
+        news = observe(self.wanted.spec, ledger, jobs)
+        values: dict[str, Any] = {"events": self.events, "news": news, "trials": fold(news, ledger), "jobs": jobs}
+        return plan(self.document, self.wanted, Observed(self.now, **values | rest))
+
+    def settled(self, **rest: Any) -> Plan:
+        """Returns the plan once the status is written."""
+        for _ in range(3):
+            found = self.plan(**rest)
+            written = [one.status for one in found.actions if isinstance(one, ApplyStatus)]
+            if not written:
+                return found
+            self.document["status"] = written[0].dump()
+        raise AssertionError("the status changes for ever")
+
+
+def kinds(found: Plan) -> list[str]:
+    return [type(one).__name__ for one in found.actions]
+
+
+def test_the_first_are_asked_for_then_noted_and_made() -> None:
+    assert World().plan().actions == (Ask((0, 1)),)
+    fresh = World([created(0), created(1)], status={"state": "Queued"})
+    assert kinds(fresh.plan()) == ["ApplyStatus"], "what is searched cannot change any more"
+    made = [one for one in World([created(0), created(1)]).plan().actions if isinstance(one, Create)]
+    assert [one.place for one in made] == [(0, 0), (1, 0)]
+    training = made[0].body["spec"]["training"]
+    assert (training["stopAfterEpoch"], training["epochs"]) == (1, 9)
+    assert training["monitor"] == {"metric": "val_accuracy", "mode": "Max"}
+
+
+def test_what_has_happened_is_noted_before_anything_else() -> None:
+    found = World([created(0), created(1)], complete(0)).plan()
+    assert found.actions == (
+        Append((started(0), Finished(0, 0, 1, "0.5", "uid-0-0", 60, ended=False))),
+    )  # fmt: skip
+
+
+def test_that_a_training_job_is_there_is_noted_with_what_is_next() -> None:
+    assert World([created(0), created(1)], job(0), job(1)).settled().actions == ()
+
+
+def test_who_goes_on_comes_before_new_ones() -> None:
+    events: list[Event] = [created(0), finished(0, "0.5"), created(1)]
+    found = World(events, job(1)).plan()
+    (made,) = found.actions
+    assert isinstance(made, Create)
+    assert made.place == (0, 1)
+    assert made.body["spec"]["training"]["continueFrom"] == {"uri": "s3://results/vision/search-0-r0/uid-0-0/"}
+    assert made.body["spec"]["training"]["stopAfterEpoch"] == 3
+
+
+def test_the_last_rung_trains_all_epochs() -> None:
+    events: list[Event] = [created(0), finished(0, "0.5"), finished(0, "0.6", 1)]
+    (made,) = World(events, maxTrials=1).plan().actions
+    assert isinstance(made, Create)
+    assert "stopAfterEpoch" not in made.body["spec"]["training"]
+
+
+def test_no_more_are_made_than_may_run() -> None:
+    events = [created(number) for number in range(4)]
+    found = World(events, job(2), parallelism=2).plan()
+    assert [one.place for one in found.actions if isinstance(one, Create)] == [(0, 0)]
+
+
+@pytest.mark.parametrize("suspend", [True, False])
+def test_trials_wait_as_their_experiment_does(suspend: bool) -> None:  # noqa: FBT001
+    one, other, over = job(0), job(1), complete(2)
+    one["spec"]["suspend"] = not suspend
+    other["spec"]["suspend"] = suspend
+    over["spec"]["suspend"] = not suspend
+    events: list[Event] = [created(0), created(1), created(2), started(2), finished(2, "0.5")]
+    found = World(events, one, other, over, suspend=suspend, maxTrials=3).plan()
+    assert found.actions == (Suspend((0, 0), one, suspend),)
+
+
+def test_what_others_undo_is_left_until_its_time() -> None:
+    one = job(0)
+    one["spec"]["suspend"] = True
+    held = {(0, 0): NOW + timedelta(seconds=8)}
+    found = World([created(0)], one, maxTrials=1).settled(held=held)
+    assert found == Plan((), 8)
+
+
+def test_a_trial_that_is_being_deleted_is_waited_for() -> None:
+    one = job(0)
+    one["metadata"]["deletionTimestamp"] = at(0)
+    one["spec"]["suspend"] = True
+    assert World([created(0)], one, maxTrials=1).settled().actions == ()
+
+
+def test_what_is_in_the_way_is_looked_at_again() -> None:
+    cause = StatusCause(Reason.NAME_CONFLICT, "search-0-r0 is somebody else's")
+    world = World([created(0)])
+    assert world.plan(blocked={(0, 0): cause}).actions == (Ask((1, 2)),), "it takes no slot"
+    assert World([created(0)], maxTrials=1).settled(blocked={(0, 0): cause}) == Plan((), 30)
+    refused = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
+    assert world.settled(hindered=refused) == Plan((), 30)
+
+
+def test_a_full_ledger_takes_no_more() -> None:
+    assert World([created(0)], job(0)).settled(size=250_000).actions == ()
+
+
+def test_how_much_parameters_matter_is_asked_at_a_new_best_and_at_the_end() -> None:
+    world = World(DONE, **TWO, parameters=PARAMETERS)
+    occasion = Occasion(1, "0.6", ended=True)
+    assert world.plan().actions == (Ask((), occasion),)
+    asked = Importance(occasion, {"a": 0.7, "b": 0.3})
+    assert kinds(world.plan(importance=asked)) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
+    again = world.settled(importance=asked)
+    assert kinds(again) == ["Append"], "then comes the report"
+    assert kinds(world.settled()) == ["Append"], "nor by a process that does not know that it was asked"
+
+
+def test_one_parameter_matters_by_itself() -> None:
+    assert kinds(World(DONE, **TWO).plan()) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
+
+
+def test_the_report_comes_once_the_status_is_written() -> None:
+    world = World(DONE, **TWO, retain="All")
+    assert world.settled().actions == (CreateReport(4),)
+    assert world.settled(unreported=True).actions == ()
+
+
+def test_a_report_that_has_failed_is_told_once() -> None:
+    world = World(DONE, **TWO, retain="All")
+    broken = report(4, "Failed")
+    broken["metadata"]["uid"] = "r"
+    world.settled(report=broken)
+    found = world.plan(report=broken)
+    assert [str(one.event.reason) for one in found.actions if isinstance(one, EmitEvent)] == ["ReportFailed"]
+    assert world.plan(report=broken, report_told="r") == Plan((), 600)
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"),
+    [
+        (report(4), Plan((), 40)),
+        (report(4, ""), Plan()),  # it is being written
+        (report(3), Plan((), 40)),  # the last one follows within the minute
+        (report(4, "Failed"), Plan((), 40)),
+    ],
+)
+def test_its_life_ends_after_its_report(seen: Any, wanted: Plan) -> None:
+    seen["metadata"]["uid"] = "r"
+    world = World(DONE, **TWO, retain="All", ttlSecondsAfterFinished=60)
+    world.settled(report=seen, report_told="r")
+    world.now += timedelta(seconds=20)
+    assert world.plan(report=seen, report_told="r") == wanted
+    world.now += timedelta(seconds=40)
+    (action,) = world.plan(report=seen, report_told="r").actions or (None,)
+    if seen["status"]["conditions"]:
+        assert isinstance(action, DeleteExperiment) is (seen["metadata"]["annotations"]["epochal.dev/known"] == "4")
+    else:
+        assert action is None
+
+
+def test_it_is_looked_at_again_when_its_time_is_over() -> None:
+    world = World([created(0)], job(0), maxTrials=1, activeDeadlineSeconds=90)
+    assert world.settled() == Plan((), 90)
+
+
+def test_a_failure_suspends_what_runs_and_begins_nothing() -> None:
+    events: list[Event] = [created(0), created(1), failed(0)]
+    found = World(events, job(1), maxFailedTrials=0).plan()
+    assert found.actions == (Suspend((1, 0), job(1), True),)  # noqa: FBT003
+
+
+def test_what_is_known_from_another_search_comes_first() -> None:
+    known = Warm("coarse", 1, {}, "0.5", 9)
+    assert World(status={"state": "Queued"}).plan(warm=(known,)).actions == (Append((known,)),)
+
+
+def test_one_that_is_being_deleted_is_left_alone() -> None:
+    world = World([created(0)])
+    world.document["metadata"] = EXPERIMENT | {"generation": 2, "deletionTimestamp": at(0)}
+    assert world.plan() == Plan()
+    assert refuse(world.document, "no", NOW) == Plan()
+
+
+def test_a_status_that_does_not_stay_as_it_is_written_holds_nothing_up() -> None:
+    world = World(DONE, **TWO, retain="All")
+    assert world.plan(told=True).actions == (CreateReport(4),)
+
+
+def test_a_spec_that_breaks_the_rules_is_told_once() -> None:
+    world = World(status={"state": "Queued"})
+    found = refuse(world.document, "parameter rate: no", NOW)
+    assert kinds(found) == ["EmitEvent", "ApplyStatus"]
+    (written,) = (one.status for one in found.actions if isinstance(one, ApplyStatus))
+    world.document["status"] = written.dump()
+    assert refuse(world.document, "parameter rate: no", NOW) == Plan()

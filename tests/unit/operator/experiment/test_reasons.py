@@ -1,0 +1,47 @@
+"""The table of reasons of Experiments: all in it are given, and the documents say the same."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from epochal_operator.experiment.next import FAILURES, End
+from epochal_operator.experiment.reasons import Effect, Reason, effect
+
+from tests.unit.operator.reasons_page import documented
+
+KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "experiment"
+
+
+def nodes() -> Iterator[ast.AST]:
+    for file in KIND.glob("*.py"):
+        yield from ast.walk(ast.parse(file.read_text(), str(file)))
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
+    assert {one for one in Reason if one.name not in ours and one not in get_args(End)} == set()
+
+
+def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
+    rows = list(documented(experiments=True))
+    assert sorted(word for word, _ in rows) == sorted(Reason)
+    for word, row in rows:
+        known = Reason(word).effect
+        assert row["Event"] == (known.event or "–"), word
+        if "Stalled" in row:
+            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            again = known.look_again_seconds
+            assert row["looked at again"] == (f"{again:g} s" if again else ""), word
+            assert row["Ready"] == str(known.ready), word
+            assert row["Fault"] == (known.fault or ""), word
+
+
+def test_every_end_has_its_reason() -> None:
+    assert {Reason(one).effect.ready for one in get_args(End) if one not in FAILURES} == {True}
+    assert {Reason(one).effect.stalls for one in FAILURES} == {True}
+
+
+def test_any_other_word_is_told_of_and_no_more() -> None:
+    assert effect("NameConflict") == Reason.NAME_CONFLICT.effect
+    assert effect("SomethingElse") == Effect(event="Warning", ready=False, fault="Cluster")

@@ -1,0 +1,85 @@
+"""When a report is written, and whose checkpoints are given up."""
+
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Dropped, Event
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.report import CreateReport, DeleteReport, given_up, report_step
+from epochal_operator.experiment.trials import Trial, fold
+
+from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, trial
+from tests.unit.operator.objects import NOW, at
+
+EVENTS: list[Event] = [created(0), created(1), finished(0, "0.5"), finished(1, "0.6")]
+
+
+def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
+    conditions = [{"type": condition, "status": "True"}] if condition else []
+    metadata = {
+        "name": "search-report",
+        "annotations": {"epochal.dev/known": str(known)},
+        "creationTimestamp": at(-age),
+    }
+    return {"metadata": metadata, "status": {"conditions": conditions}}
+
+
+def step(events: list[Event], job: Any = None, *, ended: bool = False, **changes: Any) -> Any:
+    observed = Observed(NOW, tuple(events), trials=fold(events), report=job)
+    return report_step(spec(**changes), observed, ended=ended, complete=ended)
+
+
+@pytest.mark.parametrize(
+    ("events", "job", "wanted"),
+    [
+        (EVENTS[:2], None, None),
+        (EVENTS, None, CreateReport(4)),
+        (EVENTS, report(4), None),
+        (EVENTS, report(3, ""), None),  # it is being written
+        (EVENTS, report(3, age=20), 40.0),
+        (EVENTS, report(3, age=60), DeleteReport(report(3, age=60))),
+        (EVENTS, report(4, "Failed", age=60), 540.0),
+        (EVENTS, report(4, "Failed", age=600), DeleteReport(report(4, "Failed", age=600))),
+        ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no better one
+        ([*EVENTS, created(2), finished(2, "0.7")], report(4, age=60), DeleteReport(report(4, age=60))),
+        (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
+    ],
+)
+def test_at_each_new_best_and_once_a_minute(events: list[Event], job: Any, wanted: Any) -> None:
+    found = step(events, job)
+    assert found == (DeleteReport(job) if wanted == "delete" else wanted)
+
+
+@pytest.mark.parametrize(("known", "wanted"), [(6, None), (5, "delete")])
+def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
+    events = [*EVENTS, created(2), finished(2, "0.4")]
+    job = report(known, age=60)
+    assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
+
+
+def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
+    ended = [*EVENTS, created(2), failed(2)]
+    assert step(ended) == (Dropped(2),)
+    assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
+    assert step(ended, retain="All") == CreateReport(len(ended))
+
+
+@pytest.mark.parametrize(
+    ("trials", "complete", "wanted"),
+    [
+        ([trial(1, 0.5), trial(2, 0.6)], False, []),  # both may go on
+        ([trial(1, 0.5), trial(2, 0.6)], True, [1]),
+        ([trial(1, 0.5, 0.6, 0.7), trial(2, 0.1, 0.2, 0.3)], False, [2]),
+        ([trial(1, 0.5), trial(2)], True, []),
+        ([trial(1, state="Failed"), trial(2, state="Diverged"), trial(3)], False, [1, 2]),
+        ([trial(1, 0.9, state="Failed"), trial(2, 0.5)], False, []),  # the best, though it has failed since
+        ([trial(1, 0.5, dropped=True), trial(2, 0.6)], True, []),
+    ],
+)
+def test_whose_checkpoints_nobody_needs(trials: list[Trial], complete: bool, wanted: list[int]) -> None:  # noqa: FBT001
+    assert given_up(spec(), trials, complete=complete) == tuple(map(Dropped, wanted))
+
+
+def test_one_that_has_diverged_is_of_no_use() -> None:
+    events = [*EVENTS, created(2), diverged(2)]
+    assert step(events) == (Dropped(2),)

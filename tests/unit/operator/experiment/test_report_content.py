@@ -1,0 +1,176 @@
+"""What is reported of an Experiment."""
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from epochal_api.experiment_report import MAX_TEXT, decode
+from epochal_api.trainingjob import parse
+from epochal_operator.experiment.ledger import Dropped, Event, Finished
+from epochal_operator.experiment.report_content import best_job, bounded, content, freed
+from epochal_operator.experiment.trials import best, fold
+
+from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, started
+from tests.unit.operator.experiment.spaces import UID, document, experiment
+
+OWN = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
+OTHER = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.7"}
+LEDGER: list[Event] = [
+    created(0, OWN),
+    started(0),
+    created(1, OTHER),
+    started(1),
+    finished(0, "0.9"),
+    finished(1, "0.95"),
+    started(1, 1),
+]
+
+
+def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
+    """Returns the uids whose checkpoints may go, by trial."""
+    searched = spec(**changes)
+    trials = fold(events)
+    kept = next(iter(best(trials, maximize=True)), None)
+    found = freed(searched, trials, events, kept=kept)
+    return {number: [uid for _, uid in rungs] for number, rungs in found.items() if rungs}
+
+
+BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
+"""Another trial, the best."""
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([created(1)], []),
+        ([created(1), started(1)], []),
+        ([created(1), started(1), finished(1, "0.5")], []),
+        ([created(1), started(1), finished(1, "0.5"), started(1, 1)], []),
+        ([created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)], ["uid-1-0"]),
+        ([created(1), started(1, uid="lost"), started(1), finished(1, "0.5")], ["lost"]),
+        ([created(1), started(1), finished(1, "0.5"), started(1, 1, uid="lost"), started(1, 1)], []),
+        ([created(1), started(1), finished(1, "0.5"), Dropped(1)], ["uid-1-0"]),
+        ([created(1), started(1), failed(1)], []),
+        ([created(1), started(1), failed(1), Dropped(1)], ["uid-1-0"]),
+        (
+            [created(1), started(1), finished(1, "0.5"), started(1, 1), diverged(1, 1), Dropped(1)],
+            ["uid-1-0", "uid-1-1"],
+        ),
+        ([created(1), failed(1, reason="Rejected")], []),
+    ],
+)
+def test_whose_checkpoints_may_go(events: list[Event], expected: list[str]) -> None:
+    assert gone(*BEST, *events).get(1, []) == expected
+    assert gone(*BEST, *events, retain="All") == {}
+
+
+def test_a_rung_is_needed_until_the_next_one_has_finished() -> None:
+    """Whose TrainingJob is deleted by hand is begun again, and goes on from there."""
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
+    assert gone(*BEST, *events, started(1, 2)) == {1: ["uid-1-0"]}
+
+
+def test_the_best_keeps_its_last_rung_whatever_is_said_of_it() -> None:
+    events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
+    assert gone(*events, Dropped(1)) == {1: ["uid-1-0"]}
+
+
+def reported(events: list[Event], **changes: Any) -> Any:
+    whole = document(**changes)
+    return content(whole, experiment(**changes).spec, events, "https://minio.minio.svc:9000")
+
+
+def test_what_is_reported() -> None:
+    found = reported([*LEDGER, created(2, OTHER), started(2), failed(2)])
+    assert (found.namespace, found.name, found.uid) == ("vision", "digits", UID)
+    assert (found.metric, found.goal, found.best) == ("accuracy", "Maximize", 1)
+    assert {axis.name: (axis.log, axis.values) for axis in found.axes} == {
+        "momentum": (False, None),
+        "rate": (True, None),
+        "units": (False, None),
+        "optimizer": (False, ["Adam", "SGD"]),
+    }
+    first, second, third = found.trials
+    assert (first.number, first.state, first.parameters, first.value) == (0, "Paused", OWN, "0.9")
+    assert (second.state, second.rungs[0].job, second.rungs[0].uid) == ("Running", "digits-1-r0", "uid-1-0")
+    assert (third.state, third.value, third.failed.job, third.failed.uid) == ("Failed", None, "digits-2-r0", "uid-2-0")
+    assert decode(bounded(found)) == found
+
+
+def test_the_endpoint_is_the_installations_unless_the_template_names_one() -> None:
+    assert reported(LEDGER).storage.endpoint == "https://minio.minio.svc:9000"
+    template = document()["spec"]["template"]["spec"]
+    template["storage"]["endpoint"] = "http://own:9000"
+    assert reported(LEDGER, template=template).storage.endpoint == "http://own:9000"
+
+
+def test_what_each_parameter_matters_is_what_the_status_says() -> None:
+    whole = document() | {"status": {"importance": {"rate": "0.71"}, "later": "unknown"}}
+    found = content(whole, experiment().spec, LEDGER, None)
+    assert found.importance == {"rate": "0.71"}
+
+
+def test_as_long_as_nothing_is_worth_anything_there_is_no_best() -> None:
+    found = reported([created(0), started(0)])
+    assert (found.best, found.job) == (None, None)
+    assert reported([]).trials == []
+
+
+def test_the_best_is_a_trainingjob_ready_to_apply() -> None:
+    whole, searched = document(), experiment().spec
+    (top, *_) = best(fold(LEDGER), maximize=True)
+    made = best_job(whole, searched, top)
+    assert made["metadata"] == {"name": "digits-best", "namespace": "vision", "labels": {"team": "vision"}}
+    training = parse(made).spec.training
+    assert made["spec"]["network"]["layers"][1]["units"] == 64
+    assert made["spec"]["training"]["optimizer"] == {"name": "SGD", "learning_rate": 0.01, "momentum": 0.7}
+    assert training.monitor is not None
+    assert (training.monitor.metric, training.monitor.mode, training.epochs) == ("accuracy", "Max", 9)
+    assert training.stop_after_epoch is None
+    assert training.continue_from is None
+    assert "suspend" not in made["spec"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [created(10**17, OWN), finished(10**17, "0.99")],
+        [created(10**16, OWN), started(10**16), finished(10**16, "0.99")],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "u" * 999, 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "../../other", 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 10**99, "0.99", "u", 60, ended=False)],
+    ],
+)
+def test_what_somebody_wrote_into_the_ledger_is_no_reason_to_fail(odd: list[Event]) -> None:
+    found = reported([*odd, *LEDGER])
+    assert [one.number for one in found.trials] == [0, 1]
+    assert (found.best, found.omitted) == (1, 1)
+
+
+def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
+    odd = {"rate": "0.001\n\x1b[31m", "units": "x" * 9999, "other" * 99: "text"}
+    (trial,) = reported([created(0, odd)]).trials
+    assert trial.parameters == {"rate": "0.001 [31m", "units": "x" * 256}
+
+
+def test_a_thousand_trials_fit_into_an_annotation() -> None:
+    events: list[Event] = []
+    for number in range(1000):
+        uid = sha256(str(number).encode()).hexdigest()[:36]
+        values = {"rate": f"0.0{int(uid[:5], 16)}", "units": "32", "optimizer": "Adam"}
+        events += [created(number, values), started(number, uid=uid)]
+        events.append(Finished(number, 0, 1, f"0.{int(uid[5:13], 16)}", uid, 60, ended=False))
+    assert len(bounded(reported(events))) < MAX_TEXT
+
+
+def test_where_there_is_no_room_the_worst_are_left_out() -> None:
+    events: list[Event] = [
+        one
+        for number in range(64)
+        for one in (created(number, OWN), started(number), finished(number, f"0.{number + 10}"))
+    ]
+    whole = reported(events)
+    cut = decode(bounded(whole, most=len(bounded(whole)) * 2 // 3))
+    assert cut.omitted == 64 - len(cut.trials) > 0
+    assert [one.number for one in cut.trials] == list(range(cut.omitted, 64))
+    assert cut.best == 63

@@ -1,0 +1,572 @@
+"""Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
+
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Dropped, Failed, Started
+from epochal_operator.experiment.search.child import SearchFailed
+from epochal_operator.experiment.search.request import Request, Response
+
+from tests.kit.fake.objects import Refusal
+from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
+
+SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
+
+
+async def undisturbed(**changes: Any) -> Cluster:
+    cluster = Cluster(**changes)
+    await cluster.run()
+    return cluster
+
+
+def outcome(cluster: Cluster) -> Any:
+    """Returns all that must not depend on what disturbs a search."""
+    status, best = cluster.status(), cluster.status()["best"]
+    return {
+        "trials": cluster.folded(),
+        "suggestions": cluster.suggestions(),
+        "best": {name: best[name] for name in ("trial", "jobName", "value", "epoch", "parameters")},
+        "counts": status["trials"],
+        "epochs": status["epochs"],
+        "state": (status["state"], cluster.condition("Complete")["reason"]),
+        "jobs": sorted(cluster.names()),
+        "events": Counter(cluster.told()),
+    }
+
+
+def known_of(cluster: Cluster) -> dict[int, Any]:
+    """Returns what is known of each trial, whenever it became known."""
+    return {
+        one.number: (one.parameters, one.state, tuple(rung.value for rung in one.rungs)) for one in cluster.folded()
+    }
+
+
+async def test_a_search_is_a_pyramid_of_trials() -> None:
+    cluster = await undisturbed(maxTrials=10, parallelism=3)
+    status, trials = cluster.status(), cluster.folded()
+    assert (status["state"], cluster.condition("Complete")["reason"]) == ("Complete", "Completed")
+    rungs = [sum(len(one.rungs) >= count for one in trials[1:]) for count in (1, 2, 3)]
+    assert rungs[0] == 9
+    assert 3 <= rungs[1] <= 5
+    assert 1 <= rungs[2] <= 2
+    trained = rungs[0] + 2 * rungs[1] + 6 * rungs[2] + 9
+    assert status["epochs"] == {"trained": trained, "saved": 90 - trained, "repeated": 0}
+    counts = status["trials"]
+    assert (counts["created"], counts["complete"], counts["paused"]) == (10, rungs[2] + 1, 9 - rungs[2])
+    assert counts["queued"] == counts["running"] == counts["failed"] == 0
+    assert status["display"]["trials"] == "10/10"
+    assert status["best"] == status["top"][0]
+    assert [one["value"] for one in status["top"]] == sorted((one["value"] for one in status["top"]), reverse=True)
+    assert status["results"]["uri"].startswith("s3://results/vision/search/")
+    assert cluster.condition("Finished")["status"] == "True"
+    assert "Completed" in cluster.told()
+
+
+async def test_a_rung_goes_on_from_the_one_below() -> None:
+    cluster = await undisturbed(**SMALL)
+    first, second = (cluster.objects.get("trainingjobs", "vision", f"search-0-r{rung}") for rung in (0, 1))
+    assert first["spec"]["training"]["stopAfterEpoch"] == 1
+    assert "continueFrom" not in first["spec"]["training"]
+    assert "stopAfterEpoch" not in second["spec"]["training"]
+    uri = f"s3://results/vision/search-0-r0/{first['metadata']['uid']}/"
+    assert second["spec"]["training"]["continueFrom"] == {"uri": uri}
+    assert {one["metadata"]["labels"]["epochal.dev/experiment"] for one in cluster.trials()} == {"search"}
+
+
+async def test_a_kill_after_any_write_changes_nothing() -> None:
+    usual = await undisturbed(**SMALL)
+    wanted = outcome(usual)
+    for write in range(1, len(usual.kube.writes) + 1):
+        cluster = Cluster(**SMALL)
+        await cluster.run(once=write)
+        assert cluster.deaths == 1
+        assert outcome(cluster) == wanted, usual.kube.writes[write - 1]
+
+
+async def test_an_operator_that_dies_after_each_write_gets_there() -> None:
+    changes = {"maxTrials": 10, "parallelism": 3}
+    wanted = outcome(await undisturbed(**changes))
+    cluster = Cluster(**changes)
+    await cluster.run(dies_after=1)
+    assert cluster.deaths >= 50
+    assert outcome(cluster) == wanted
+
+
+async def test_a_trial_is_never_made_twice() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3)
+    made = Counter[str]()
+    cluster.refuse = lambda verb, _, name: made.update([name] if verb == "create" else []) or None
+    await cluster.run(dies_after=5)
+    created = [one for one in cluster.events() if isinstance(one, Started)]
+    assert len({(one.trial, one.rung) for one in created}) == len(created)
+    assert cluster.status()["epochs"]["repeated"] == 0
+
+
+@pytest.mark.parametrize("state", ["Queued", "Running", "Complete"])
+async def test_a_trial_that_is_deleted_by_hand_is_made_again_if_it_has_not_told_all(state: str) -> None:
+    usual = Cluster(**SMALL)
+    usual.search = suggest_by_number
+    await usual.run()
+    cluster = Cluster(**SMALL)
+    cluster.search = suggest_by_number
+    await cluster.settle()
+    while cluster.names(state) == []:
+        assert cluster.work()
+        await cluster.settle()
+        cluster.now += timedelta(seconds=60)
+    (name, *_) = cluster.names(state)
+    cluster.objects.delete("trainingjobs", "vision", name)
+    cluster.objects.collect()
+    await cluster.run()
+    assert known_of(cluster) == known_of(usual)
+    assert outcome(cluster)["best"] == outcome(usual)["best"]
+    assert (name in cluster.names()) is (state != "Complete")
+
+
+async def test_a_ledger_that_is_lost_is_made_anew() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3, retain="All")
+    for _ in range(8):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    await cluster.settle()
+    before = cluster.folded()
+    assert sum(len(one.rungs) for one in before) >= 4
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": None}})
+    await cluster.settle()
+    assert cluster.folded() == before
+    await cluster.run()
+    assert cluster.status()["trials"]["created"] == 10
+    assert cluster.status()["epochs"]["repeated"] == 0
+
+
+async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
+    cluster = await undisturbed(**SMALL)
+    cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": None}})
+    await cluster.run()
+    assert "search-0-r0" not in cluster.names()
+    assert cluster.folded()[0].state == "Complete"
+
+
+async def test_suspended_all_trials_wait_and_go_on() -> None:
+    wanted = outcome(await undisturbed(**SMALL))
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [True, True]
+    assert cluster.condition("Ready")["reason"] == "Suspending"
+    cluster.work()
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.condition("Suspended")["status"]) == ("Suspended", "True")
+    cluster.change(suspend=False)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False]
+    await cluster.run()
+    assert {"Suspended", "Resumed"} <= set(cluster.told())
+    found = outcome(cluster)
+    assert found["suggestions"] == wanted["suggestions"]
+    assert found["best"] == wanted["best"]
+
+
+async def test_one_that_starts_suspended_begins_nothing() -> None:
+    cluster = Cluster(**SMALL | {"suspend": True})
+    await cluster.settle()
+    assert (cluster.trials(), cluster.asked, cluster.status()["state"]) == ([], [], "Suspended")
+
+
+async def test_a_trial_that_somebody_resumes_again_and_again_is_suspended_ever_more_seldom() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.change(suspend=True)
+    await cluster.settle()
+    for _ in range(20):
+        cluster.objects.patch("trainingjobs", "vision", "search-0-r0", {"spec": {"suspend": False}}, manager="rival")
+        await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    ours = [one for one in cluster.kube.writes if one == "patch trainingjobs/search-0-r0"]
+    assert 3 <= len(ours) <= 7
+    assert cluster.condition("Ready")["reason"] == "FieldConflict"
+    assert (
+        "rival and Epochal overwrite each other's spec.suspend of search-0-r0" in cluster.condition("Ready")["message"]
+    )
+
+
+async def test_more_trials_after_the_end_go_on() -> None:
+    cluster = await undisturbed(**SMALL)
+    ended = cluster.status()["completionTime"]
+    cluster.change(maxTrials=6)
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.status().get("completionTime")) == ("Running", None)
+    assert cluster.condition("Finished")["status"] == "False"
+    await cluster.run()
+    assert cluster.status()["trials"]["created"] == 6
+    assert cluster.status()["completionTime"] > ended
+    assert cluster.told().count("Completed") == 2
+
+
+async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.settle()
+    assert cluster.condition("Ready")["reason"] == "Finishing"
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    assert len(cluster.names()) == 3
+
+
+async def test_the_target_ends_it() -> None:
+    target = {"metric": "val_accuracy", "goal": "Maximize", "target": "0.6"}
+    cluster = await undisturbed(objective=target, maxTrials=50, parallelism=1)
+    assert cluster.condition("Complete")["reason"] == "TargetReached"
+    assert len(cluster.names()) < 50
+
+
+async def test_trials_that_fail_end_it_and_the_others_wait_exactly() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3, maxFailedTrials=1)
+    cluster.ends = {0: "OutOfMemory", 1: "OutOfMemory"}
+    await cluster.settle()
+    cluster.work()
+    for job in cluster.trials()[:2]:
+        cluster.end(job)
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.condition("Failed")["reason"]) == ("Failed", "TooManyFailedTrials")
+    assert cluster.condition("Stalled")["status"] == "True"
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False, True]
+    cluster.change(maxFailedTrials=5)
+    await cluster.settle()
+    assert cluster.status()["state"] == "Running"
+    assert cluster.objects.get("trainingjobs", "vision", "search-2-r0")["spec"]["suspend"] is False
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["trials"]["failed"] == 2
+
+
+async def test_trials_that_diverge_do_not_count_unless_all_do() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=2, maxFailedTrials=1)
+    cluster.ends = dict.fromkeys(range(1, 8), "NonFiniteLoss")
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert (cluster.status()["trials"]["diverged"], cluster.status()["trials"]["failed"]) == (7, 0)
+    assert {one.state for one in cluster.asked[-1].known[1:]} == {"Diverged"}
+    cluster = Cluster(maxTrials=8, parallelism=2, maxFailedTrials=1)
+    cluster.ends = dict.fromkeys(range(8), "NonFiniteLoss")
+    await cluster.run()
+    assert cluster.condition("Failed")["reason"] == "AllTrialsDiverged"
+
+
+async def test_it_may_take_too_long_and_be_given_more_time() -> None:
+    cluster = Cluster(**SMALL, activeDeadlineSeconds=90)
+    assert await cluster.settle() == 90
+    cluster.now += timedelta(seconds=90)
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "DeadlineExceeded"
+    assert {one["spec"]["suspend"] for one in cluster.trials()} == {True}
+    cluster.change(activeDeadlineSeconds=90_000)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.objects.create("trainingjobs", "vision", {"metadata": {"name": "search-1-r0"}, "spec": {"suspend": True}})
+    assert await cluster.reconcile() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "NameConflict")
+    assert "search-1-r0 is somebody else's" in ready["message"]
+    assert cluster.names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
+    assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
+    cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["trials"]["created"] == 4
+
+
+async def test_of_names_that_are_taken_not_all_trials_are_decided_upon_at_once() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=2)
+    for number in range(40):
+        foreign = {"metadata": {"name": f"search-{number}-r0"}, "spec": {"suspend": True}}
+        cluster.objects.create("trainingjobs", "vision", foreign)
+    await cluster.settle()
+    assert len(cluster.folded()) == 4
+
+
+async def test_trials_of_an_earlier_experiment_of_its_name_are_waited_for() -> None:
+    cluster = Cluster(**SMALL)
+    kind = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": "search", "uid": "e"}
+    labels = {"epochal.dev/experiment": "search"}
+    for number in range(4):
+        metadata = {"name": f"search-{number}-r0", "labels": labels, "ownerReferences": [kind | {"controller": True}]}
+        cluster.objects.create("trainingjobs", "vision", {"metadata": metadata, "spec": {"suspend": True}})
+    collect, cluster.objects.collect = cluster.objects.collect, lambda: None  # type: ignore[method-assign]
+    assert await cluster.reconcile() == 1
+    assert cluster.condition("Ready")["reason"] == "Cleanup"
+    assert len(cluster.folded()) == 2
+    cluster.objects.collect = collect  # type: ignore[method-assign]
+    collect()
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_trial_that_is_refused_for_good_has_failed() -> None:
+    cluster = Cluster(**SMALL)
+
+    def refuse(verb: str, _: str, name: str) -> Refusal | None:
+        wrong = verb == "create" and name == "search-1-r0"
+        return Refusal(422, "Invalid", "spec.network: denied by policy") if wrong else None
+
+    cluster.refuse = refuse
+    await cluster.run()
+    assert Failed(1, 0, "", "Rejected") in cluster.events()
+    assert (cluster.status()["trials"]["failed"], cluster.condition("Complete")["reason"]) == (1, "Completed")
+    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialRejected")
+    assert "denied by policy" in told["note"]
+
+
+async def test_a_quota_is_waited_for() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: trials") if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    assert await cluster.reconcile() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "exceeded quota" in ready["message"]
+    assert cluster.condition("Stalled")["status"] == "False"
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
+
+
+async def test_a_quota_that_others_change_meanwhile_is_asked_again() -> None:
+    cluster, times = Cluster(**SMALL), Counter[str]()
+
+    def refuse(verb: str, resource: str, name: str) -> Refusal | None:
+        times[name] += (verb, resource) == ("create", "trainingjobs")
+        chance = times[name] == 1 and verb == "create" and resource == "trainingjobs"
+        return Refusal(409, "Conflict", "Operation cannot be fulfilled on resourcequotas") if chance else None
+
+    cluster.refuse = refuse
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+
+
+async def test_an_experiment_that_has_changed_meanwhile_makes_no_trials_by_what_it_was() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.tell()
+    cluster.change(suspend=True)
+    await cluster.reconciler.reconcile(KEY)
+    assert cluster.trials() == []
+
+
+async def test_a_ledger_of_before_is_never_written_over_a_later_one() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    cluster.now += timedelta(seconds=60)
+    cluster.work()
+    cluster.tell()
+    other = Cluster.__new__(Cluster)
+    other.__dict__.update(cluster.__dict__)
+    other.boot()
+    await other.settle()
+    later = cluster.events()
+    await cluster.reconciler.reconcile(KEY)
+    assert cluster.events()[: len(later)] == later
+
+
+async def test_a_search_that_fails_is_told_and_asked_again() -> None:
+    cluster = Cluster(**SMALL)
+
+    def fails(_: Request) -> Response:
+        raise SearchFailed("the search ended with signal 9: without a word")
+
+    cluster.search = fails
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "SearchFailed")
+    assert "signal 9" in ready["message"]
+    asked = len(cluster.asked)
+    await cluster.settle()
+    assert len(cluster.asked) == asked, "not before the time"
+    cluster.search = suggest
+    cluster.now += timedelta(seconds=30)
+    await cluster.run()
+    assert cluster.condition("Ready")["status"] == "True"
+
+
+async def test_a_space_that_is_exhausted_ends_it() -> None:
+    cluster = Cluster(**SMALL | {"maxTrials": 40})
+    cluster.search = lambda request: (
+        suggest(request) if request.trials[-1:] < (5,) else Response(exhausted=bool(request.trials))
+    )
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "SearchExhausted"
+    asked = len(cluster.asked)
+    cluster.boot()
+    await cluster.settle()
+    assert len(cluster.asked) == asked, "the ledger knows it"
+
+
+async def test_without_a_search_the_template_is_trained() -> None:
+    cluster = await undisturbed(search={"method": "None"}, schedule={"method": "None"}, parameters=[])
+    assert cluster.names() == ["search-0-r0"]
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert "stopAfterEpoch" not in cluster.trials()[0]["spec"]["training"]
+
+
+async def test_what_another_experiment_knows_is_known_from_the_beginning() -> None:
+    cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
+    assert await cluster.settle() == 30
+    assert cluster.condition("Ready")["reason"] == "WarmStartNotFound"
+    done = await undisturbed(**SMALL)
+    known = done.experiment()
+    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
+    cluster.objects.create("experiments", "vision", known)
+    await cluster.settle()
+    assert len([one for one in cluster.asked[0].known if one.warm]) == 4
+    await cluster.run()
+    assert cluster.suggestions()[0].known == 4
+    assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("retain", "left"), [("Best", 1), ("All", 4)])
+async def test_of_checkpoints_those_of_the_best_are_kept(retain: str, left: int) -> None:
+    cluster = await undisturbed(**SMALL, retain=retain)
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert len(given_up) == 4 - left
+    assert retain == "All" or cluster.status()["best"]["trial"] not in given_up
+
+
+async def test_a_report_is_written_at_each_new_best_at_most_once_a_minute_and_at_the_end() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3)
+    made: list[Any] = []
+    cluster.refuse = lambda verb, resource, _: (
+        made.append(cluster.now) if (verb, resource) == ("create", "jobs") else None
+    )
+    await cluster.run()
+    assert len(made) >= 2
+    assert all(later - earlier >= timedelta(seconds=60) for earlier, later in pairwise(made))
+
+
+async def test_an_experiment_that_is_deleted_makes_nothing_any_more() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"finalizers": ["somebody/waits"]}})
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
+    writes = len(cluster.kube.writes)
+    await cluster.settle()
+    assert len(cluster.kube.writes) == writes
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"finalizers": None}})
+    cluster.objects.collect()
+    assert cluster.trials() == []
+    assert await cluster.reconcile() is None
+
+
+async def test_its_life_ends_once_its_report_is_written() -> None:
+    cluster = await undisturbed(**SMALL, ttlSecondsAfterFinished=600)
+    after = await cluster.settle()
+    assert after is not None
+    cluster.now += timedelta(seconds=600)
+    await cluster.reconcile()
+    assert cluster.objects.list("experiments") == []
+    cluster.objects.collect()
+    assert cluster.trials() == []
+
+
+async def test_a_spec_that_leads_nowhere_is_refused_at_once() -> None:
+    wrong = [{"name": "rate", "paths": ["network.layers[conv9].filters"], "int": {"min": 1, "max": 2}}]
+    cluster = Cluster(**SMALL | {"parameters": wrong})
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Failed", "InvalidSpec")
+    assert "parameter rate" in cluster.condition("Ready")["message"]
+    assert cluster.told() == ["InvalidSpec"]
+    cluster.change(parameters=[{"name": "rate", "paths": ["network.layers[1].units"], "int": {"min": 1, "max": 99}}])
+    await cluster.settle()
+    assert cluster.status()["state"] == "Queued"
+    assert "completionTime" not in cluster.status()
+
+
+async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    cluster.change(later={"field": 1})
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Running", "InvalidSpec")
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    cluster.change(later=None)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
+    cluster = Cluster(maxTrials=100, parallelism=2)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "LedgerFull"
+    assert 2 <= len(cluster.folded()) < 100
+
+
+@pytest.mark.parametrize("status", [422, 403])
+async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_again(status: int) -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(status, "Invalid", "metadata.annotations: Too long")
+        if (verb, resource) == ("patch", "experiments")
+        else None
+    )
+    assert await cluster.settle() == 60
+    ready = cluster.condition("Ready")
+    assert (ready["reason"], cluster.condition("Stalled")["status"]) == ("LedgerRefused", "True")
+    assert "Too long" in ready["message"]
+    assert cluster.trials() == []
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> None:
+    cluster = Cluster(**SMALL)
+    create = cluster.objects.create
+
+    def pruned(resource: str, namespace: str, thing: Any, **options: Any) -> Any:
+        if resource == "trainingjobs":
+            training = {name: value for name, value in thing["spec"]["training"].items() if name != "stopAfterEpoch"}
+            thing = thing | {"spec": thing["spec"] | {"training": training}}
+        return create(resource, namespace, thing, **options)
+
+    cluster.objects.create = pruned  # type: ignore[method-assign]
+    assert await cluster.reconcile() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "without spec.training.stopAfterEpoch: upgrade it" in ready["message"]
+    assert cluster.trials() == []
+    cluster.objects.create = create  # type: ignore[method-assign]
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: jobs") if (verb, resource) == ("create", "jobs") else None
+    )
+    for _ in range(20):
+        after = await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert (cluster.status()["state"], after) == ("Complete", 600)
+    assert "ReportFailed" in cluster.told()
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.objects.list("jobs")

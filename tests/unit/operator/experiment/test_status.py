@@ -1,0 +1,157 @@
+"""The status of an Experiment: derived, and bounded whatever there is."""
+
+import json
+from typing import Any
+
+import pytest
+from epochal_api.experiment_status import MAX_STATUS_BYTES, MAX_TOP, ExperimentStatus
+from epochal_api.kind import Metadata
+from epochal_api.status import read_status
+from epochal_operator.experiment.observed import Importance, Observed, Occasion
+from epochal_operator.experiment.phase import Phase, phase
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.status import is_ended, refused, results_uri, status
+from epochal_operator.experiment.trials import Rung, Trial
+
+from tests.unit.operator.experiment.searches import spec, trial
+from tests.unit.operator.experiment.test_observe import job
+from tests.unit.operator.objects import NOW, at
+
+METADATA = Metadata(name="search", namespace="vision", uid="e", generation=3)
+RUNNING = Phase("Running", StatusCause(Reason.RUNNING, "Its trials are trained."))
+COMPLETE = Phase("Complete", StatusCause(Reason.COMPLETED, "All 2 trials are done."))
+
+
+def derived(trials: list[Trial], before: ExperimentStatus | None = None, now: Phase = RUNNING, **rest: Any) -> Any:
+    changes = rest.pop("changes", {})
+    observed = Observed(NOW, trials=tuple(trials), **rest)
+    return status(METADATA, spec(**changes), before or ExperimentStatus(), now, observed)
+
+
+def test_what_becomes_of_trials_is_counted() -> None:
+    trials = [
+        trial(0, 0.1, 0.2, 0.3), trial(1, 0.5), trial(2), trial(3), trial(4, state="Failed"), trial(5, state="Diverged")
+    ]  # fmt: skip
+    found = derived(trials, jobs={(2, 0): job(2, state="Running"), (3, 0): job(3, state="Starting")})
+    assert found.trials.dump() == {
+        "created": 6, "queued": 1, "running": 1, "paused": 1, "complete": 1, "failed": 1, "diverged": 1
+    }  # fmt: skip
+    assert found.display.trials == "6/6"
+    assert derived([trial(0)], changes={"maxTrials": 60}).display.trials == "1/60"
+
+
+def test_the_best_come_with_what_finds_them() -> None:
+    found = derived([trial(0, 0.1), trial(12, 0.5, 0.99213, parameters={"rate": "0.0021"})])
+    assert found.best.dump() == {
+        "trial": 12,
+        "jobName": "search-12-r1",
+        "value": "0.99213",
+        "epoch": 3,
+        "parameters": {"rate": "0.0021"},
+        "uri": "s3://results/vision/search-12-r1/uid-12-1/",
+    }
+    assert [one.trial for one in found.top] == [12, 0]
+    assert found.display.best == "val_accuracy 0.9921"
+    assert found.results.uri == "s3://results/vision/search/e/"
+
+
+def test_epochs_are_counted_once() -> None:
+    trials = [
+        trial(0, 0.1, 0.2, 0.3), trial(1, 0.5), trial(2, 0.5, state="Complete"), trial(3), trial(4, 0.5, lost=(0, 1))
+    ]  # fmt: skip
+    assert derived(trials).epochs.dump() == {"trained": 12, "saved": 24, "repeated": 3}
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 2000])
+def test_it_is_bounded_however_many_trials_there_are(count: int) -> None:
+    long = {f"parameter{number}": "x" * 256 for number in range(32)}
+    trials = [trial(number, number / 3000, parameters=long) for number in range(count)]
+    shares = Importance(Occasion(0, "", ended=False), dict.fromkeys(long, 1 / 32))
+    told = Phase("Failed", StatusCause(Reason.TOO_MANY_FAILED_TRIALS, "ü" * 10_000))
+    found = derived(trials, now=told, importance=shares)
+    assert len(json.dumps(found.dump(), ensure_ascii=False).encode()) <= MAX_STATUS_BYTES
+    assert (found.best is not None) is bool(count)
+    assert len(found.top or []) <= MAX_TOP
+    assert read_status(ExperimentStatus, found.dump()) == found
+
+
+def test_all_of_the_top_are_there_where_there_is_room() -> None:
+    assert len(derived([trial(number, number / 30) for number in range(20)]).top) == MAX_TOP
+
+
+def test_times_stay_and_the_end_is_taken_back_by_what_goes_on() -> None:
+    started = derived([trial(0)])
+    assert started.start_time == at(0)
+    assert derived([]).start_time is None
+    before = started.model_copy(update={"start_time": at(-60)})
+    ended = derived([trial(0, 0.1, 0.2, 0.3)], before, COMPLETE)
+    assert (ended.start_time, ended.completion_time) == (at(-60), at(0))
+    earlier = ended.model_copy(update={"completion_time": at(-30)})
+    assert derived([trial(0, 0.1, 0.2, 0.3)], earlier, COMPLETE).completion_time == at(-30)
+    assert is_ended(ended)
+    again = derived([trial(0, 0.1, 0.2, 0.3), trial(1)], earlier)
+    assert (again.completion_time, is_ended(again)) == (None, False)
+
+
+def test_a_condition_keeps_the_time_of_its_change() -> None:
+    before = derived([trial(0)])
+    conditions = [one.model_copy(update={"last_transition_time": at(-60)}) for one in before.conditions]
+    after = derived([trial(0)], before.model_copy(update={"conditions": conditions}), COMPLETE)
+    times = {one.type: (one.status, one.last_transition_time) for one in after.conditions}
+    assert times["Ready"] == ("True", at(-60))
+    assert times["Complete"] == ("True", at(0))
+    assert times["Finished"] == ("True", at(0))
+    assert times["Stalled"] == ("False", at(-60))
+
+
+@pytest.mark.parametrize(
+    ("reason", "ready", "stalled"),
+    [
+        (Reason.RUNNING, "True", "False"),
+        (Reason.NAME_CONFLICT, "False", "False"),
+        (Reason.INVALID_SPEC, "False", "True"),
+    ],
+)
+def test_what_conditions_say(reason: Reason, ready: str, stalled: str) -> None:
+    found = derived([], now=Phase("Running", StatusCause(reason, "why")))
+    said = {one.type: one for one in found.conditions}
+    assert (said["Ready"].status, said["Ready"].reason, said["Ready"].message) == (ready, reason, "why")
+    assert said["Stalled"].status == stalled
+    assert said["Ready"].observed_generation == 3
+
+
+def test_importance_stays_until_it_is_asked_again() -> None:
+    asked = Importance(Occasion(0, "0.1", ended=False), {"rate": 0.714, "filters": 0.286})
+    found = derived([trial(0, 0.1)], importance=asked)
+    assert found.importance == {"rate": "0.71", "filters": "0.29"}
+    assert derived([trial(0, 0.1)], found).importance == found.importance
+    unknown = Importance(Occasion(0, "0.1", ended=False), {})
+    assert derived([trial(0, 0.1)], found, importance=unknown).importance == found.importance
+
+
+def test_where_the_next_rung_goes_on_from() -> None:
+    assert results_uri(METADATA, spec(), trial(3)) is None
+    assert results_uri(METADATA, spec(), trial(3, 0.5)) == "s3://results/vision/search-3-r0/uid-3-0/"
+
+
+def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
+    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", NOW)
+    assert (fresh.state, fresh.completion_time) == ("Failed", at(0))
+    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", NOW)
+    assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
+    for one in (fresh, begun):
+        said = {each.type: each for each in one.conditions or ()}
+        assert (said["Ready"].reason, said["Stalled"].status) == ("InvalidSpec", "True")
+
+
+def test_a_phase_without_trials_has_a_status() -> None:
+    found = derived([], now=phase(spec(), None, Observed(NOW)))
+    assert (found.state, found.best, found.top) == ("Queued", None, None)
+
+
+def test_a_ledger_that_somebody_has_written_is_no_reason_to_fail() -> None:
+    odd = trial(10**8, 0.5, parameters={"x" * 999: "y" * 999, **{str(number): "" for number in range(99)}})
+    rungs = tuple(Rung(one.epoch, one.value, "u" * 9999, one.seconds) for one in odd.rungs * 30)
+    found = derived([odd, trial(1, 0.9, rungs=rungs)])
+    assert [one.uri for one in found.top] == [None, "s3://results/vision/search-100000000-r0/uid-100000000-0/"]
+    assert read_status(ExperimentStatus, found.dump()) == found

@@ -1,0 +1,79 @@
+"""What is kept of an Experiment, its trials and its report."""
+
+import json
+from typing import Any
+
+from epochal_operator.experiment import trim
+from epochal_operator.experiment.kind import experiments
+from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.runtime.kind import reader_for, store_for
+from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.spec_text import whole
+
+from tests.unit.operator.experiment.searches import spec_document
+from tests.unit.operator.experiment.test_observe import complete
+from tests.unit.operator.objects import INSTALLATION, KIND
+
+EXPERIMENT = experiments(lambda: INSTALLATION, instance="test")
+LEDGER = "epochal.dev/trials"
+
+
+def document(ledger: str = "", **labels: str) -> dict[str, Any]:
+    metadata = {"name": "search", "namespace": "vision", "uid": "e", "generation": 1, "resourceVersion": "4"}
+    annotations = {LEDGER: ledger, "kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    more = {"labels": labels, "annotations": annotations, "managedFields": [{"manager": "kubectl"}]}
+    kind = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment"}
+    return kind | {"metadata": metadata | more, "spec": spec_document(), "status": {"state": "Running"}}
+
+
+def test_of_an_experiment_its_ledger_is_kept_whole_and_its_spec_as_a_text() -> None:
+    store, text = store_for([EXPERIMENT]), "A" * 200_000
+    store.put(EXPERIMENTS, document(text))
+    known = store.get(EXPERIMENTS, Key("vision", "search"))
+    assert known is not None
+    assert known["metadata"]["annotations"] == {LEDGER: text}
+    assert "managedFields" not in known["metadata"]
+    assert "spec" not in known
+    assert whole(known)["spec"] == spec_document()
+    assert known["status"] == {"state": "Running"}
+
+
+def test_a_ledger_that_is_too_long_is_none() -> None:
+    assert trim.experiment(document("A" * 300_000))["metadata"]["annotations"] == {}
+
+
+def test_a_ledger_is_read_whole_however_large_its_experiment_is() -> None:
+    given = document("A" * 200_000)
+    read = reader_for([KIND, EXPERIMENT]).read(json.dumps(given).encode())
+    assert read["metadata"]["annotations"][LEDGER] == "A" * 200_000
+    assert read["spec"] == given["spec"]
+
+
+def test_labels_that_were_chosen_are_kept() -> None:
+    many = {f"label-{number}": "" for number in range(70)} | {"team": "vision"}
+    assert trim.experiment(document(**many), ["team"])["metadata"]["labels"] == {"team": "vision"}
+
+
+def test_of_a_trial_only_what_its_experiment_needs_is_kept() -> None:
+    one = complete()
+    one["status"]["network"] = {"parameters": 1}
+    one["metadata"]["annotations"]["other"] = "x"
+    kept = trim.trial(one)
+    assert "network" not in kept["status"]
+    assert kept["spec"] == {"suspend": False}
+    assert set(kept["metadata"]["annotations"]) == {"epochal.dev/parameters", "epochal.dev/known"}
+
+
+def test_of_other_training_jobs_nothing_is_kept() -> None:
+    one = complete()
+    one["metadata"]["labels"] = {}
+    assert set(trim.trial(one)) == {"metadata"}
+
+
+def test_of_a_report_it_is_kept_what_it_knows() -> None:
+    metadata = {"name": "search-report", "namespace": "vision", "uid": "r", "annotations": {"epochal.dev/known": "7"}}
+    given = {"metadata": metadata, "spec": {"template": {}}, "status": {"succeeded": 1}}
+    kept = trim.report_job(given)
+    assert (kept["metadata"]["annotations"], kept["spec"], kept["status"]) == (
+        {"epochal.dev/known": "7"}, {}, {"succeeded": 1}
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""When a TrainingJob is looked at again, where no event tells that it is time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.trainingjob.actions import (
+    Action,
+    Create,
+    DeleteTrainingJob,
+)
+from epochal_operator.trainingjob.plan import plan
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.status import status
+
+from tests.unit.operator.objects import (
+    COMPLETE,
+    INSTALLATION,
+    NOW,
+    at,
+    child,
+    failed,
+    going,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    unready,
+)
+from tests.unit.operator.planned import steps
+
+STARTED = {"startTime": at(-60)}
+DONE = status(training_job(), seen(COMPLETE, succeeded()))
+SOON = NOW + timedelta(seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        ("NameConflict", 30),
+        ("JobRejected", 60),
+        ("Cleanup", 1),
+        ("ContinueFromNotFound", None),
+        ("ContinueFromUnfinished", None),
+        ("ContinueFromFailed", None),
+        ("ContinueFromCircular", 30),
+    ],
+)
+def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
+    observed = seen(blocked=StatusCause(Reason(reason), "x"))
+    first = plan(training_job(), observed, INSTALLATION)
+    assert Create not in [type(action) for action in first.actions]
+    assert first.requeue_after == seconds
+    told = status(training_job(), observed)
+    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("since", "pods", "requeue"),
+    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
+)
+def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
+    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
+def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
+    observed = seen(child(startTime=at(-900)), refusal="quota")
+    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
+
+
+@pytest.mark.parametrize(
+    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
+)
+def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
+    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(-100, 20), (-120, None), (-500, None)])
+def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck(
+    since: float, seconds: float | None
+) -> None:
+    assert plan(training_job(), seen(child(), unready(since)), INSTALLATION).requeue_after == seconds
+
+
+def test_a_job_that_is_held_is_looked_at_again() -> None:
+    conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
+    held = seen(child(), held_until=SOON, blocked=conflict)
+    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
+    told = status(training_job(), held)
+    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
+
+
+@pytest.mark.parametrize(
+    ("ttl", "after", "expected", "requeue"),
+    [
+        (None, 10**9, [], None),
+        (60, 50, [], 7.0),
+        (60, 57, [DeleteTrainingJob], None),
+        (0, 0, [DeleteTrainingJob], None),
+        (60, 10**7, [DeleteTrainingJob], None),
+    ],
+)
+def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
+    job = training_job(DONE, ttlSecondsAfterFinished=ttl)
+    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
+    assert [type(action) for action in todo.actions] == expected
+    assert todo.requeue_after == requeue
+
+
+def test_an_unfinished_job_is_never_deleted() -> None:
+    job = training_job(STARTED, ttlSecondsAfterFinished=0)
+    assert DeleteTrainingJob not in steps(job, seen(child(), running()))

@@ -1,0 +1,67 @@
+"""What was best in the trainings that one goes on from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before
+from epochal_trainer.checkpoint.state import FinishedEpoch
+from epochal_trainer.reporting.best import Monitor
+
+Make = Callable[..., Snapshot]
+
+AUC, LOSS = Monitor("val_auc", "Max"), Monitor("val_loss")
+FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={}, data={}, loss={"name": "mse"})
+HISTORY = [
+    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=number > 1)
+    for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
+]
+OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
+
+
+def start(make: Make, *, facts: Facts = FACTS, **kind: bool) -> Start:
+    snapshot = make(3, history=HISTORY, facts=facts)
+    return Start(snapshot, **{"own": False, "where": "s3://results/old/", **kind})  # type: ignore[arg-type]
+
+
+def changed(**fields: Any) -> Facts:
+    return FACTS.model_copy(update=fields)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "there", "epoch", "where"),
+    [
+        (AUC, FACTS, 2, "s3://results/old/"),
+        (LOSS, FACTS, 1, "s3://results/old/"),
+        (LOSS, changed(before=OLD), 1, "s3://results/older/"),
+        (AUC, changed(before=OLD), 2, "s3://results/old/"),
+        (AUC, changed(loss={"name": "mae"}), 2, "s3://results/old/"),
+        (LOSS, changed(loss={"name": "mae"}), None, ""),
+        (LOSS, changed(loss=None), None, ""),
+        (Monitor("val_mae"), FACTS, None, ""),
+    ],
+    ids=str,
+)
+def test_it_is_an_epoch_that_can_be_compared(
+    make: Make, monitor: Monitor, there: Facts, epoch: int | None, where: str
+) -> None:
+    found = best_before(start(make, facts=there), FACTS, monitor)
+    assert (found and (found.epoch, found.where, found.metric, found.mode)) == (
+        epoch and (epoch, where, monitor.metric, monitor.mode)
+    )
+
+
+def test_a_training_that_begins_has_none(make: Make) -> None:
+    assert best_before(None, FACTS, LOSS) is None
+    assert best_before(start(make, own=True), FACTS, LOSS) is None
+
+
+@pytest.mark.parametrize("kind", [{"own": True}, {"same": True}], ids=str)
+def test_what_goes_on_with_its_own_epochs_keeps_what_it_had(make: Make, kind: dict[str, bool]) -> None:
+    assert best_before(start(make, facts=changed(before=OLD), **kind), FACTS, LOSS) == OLD
+
+
+def test_the_same_training_on_other_data_is_another(make: Make) -> None:
+    found = best_before(start(make, same=True), changed(data={"a": "0" * 64}), AUC)
+    assert found is not None
+    assert found.epoch == 2

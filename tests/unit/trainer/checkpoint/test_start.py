@@ -1,0 +1,94 @@
+"""What a training goes on from, and what is said when there is nothing to go on from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from epochal_api.training import Training
+from epochal_trainer.checkpoint import Snapshot
+from epochal_trainer.checkpoint.state import BestState
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.reporting.best import Monitor, best
+
+from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, store, training
+
+Make = Callable[..., Snapshot]
+
+
+def test_without_a_checkpoint_it_begins_anew(tmp_path: Path) -> None:
+    assert found(tmp_path, training()) is None
+
+
+def test_its_own_comes_first(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4))
+    store(tmp_path, "lab/new/2").write(make(2, step=3, attempt=7))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert start.own
+    assert str(start) == "epoch 3, step 3 of 5 (checkpoint of attempt 7)"
+
+
+def test_it_continues_another(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, stop_training=True))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert not start.own
+    assert not start.snapshot.state.stop_training
+    assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "continued", "message"),
+    [
+        (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1 "),
+        (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: write 8 to train 4 epochs more"),
+        (1, {"uri": URI}, r"spec.training.epochs: found 1, and 4 were trained in .*: write 5 to train 1 epoch more"),
+        (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* no summary.json, .* Write from: Last"),
+        (5, {"name": "old"}, r"continueFrom.name: found 'old', .* give uri"),
+    ],
+)
+def test_what_cannot_be_continued(
+    tmp_path: Path, make: Make, epochs: int, continued: dict[str, str], message: str
+) -> None:
+    store(tmp_path, "lab/old/1").write(make(4))
+    with pytest.raises(Failure, match=message) as caught:
+        found(tmp_path, training(epochs, **continued))
+    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Make, loss: str) -> None:
+    facts = FACTS.model_copy(update={"loss": Training.model_validate({"loss": loss}).loss.dump()})
+    store(tmp_path, "lab/old/1").write(make(4, facts=facts))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    assert best(start.snapshot.history, Monitor("loss")) is None
+    store(tmp_path, "lab/new/2").write(start.snapshot)
+    own = found(tmp_path, training(uri=URI))
+    assert own is not None
+    assert own.snapshot.history == start.snapshot.history
+    assert [epoch.number for epoch in own.snapshot.history] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("facts", "same"),
+    [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False), ({}, False)],
+    ids=["the same", "another", "not known"],
+)
+def test_what_was_best_stays_so_in_the_same_training_alone(
+    tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
+) -> None:
+    best = BestState(epoch=4, own=True, variables=[])
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
+    start = found(tmp_path, training(uri=URI))
+    assert start is not None
+    state = start.snapshot.state
+    assert (start.same, state.best is not None) == (same, same)
+    assert [epoch.comparable for epoch in state.history] == [same] * 4

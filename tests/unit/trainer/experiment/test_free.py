@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+from epochal_trainer.experiment.free import free, prefixes
+from epochal_trainer.lib.failures import refused
+from epochal_trainer.storage import FolderBucket
+
+from tests.unit.trainer.experiment.reports import place, report, trial
+
+GIVEN_UP = report(
+    trial(1, "0.5", "0.6", freed=[place(1, 0)]),
+    trial(2, "0.9"),
+    trial(3, "0.1", freed=[place(3, 0)]),
+    trial(11, "0.8"),
+)
+FILES = ("model.keras", "history.csv", "checkpoints/latest.json", "checkpoints/1.zip", "checkpoints/files/abc")
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> FolderBucket:
+    for folder in (
+        "models/vision/search-1-r0/uid-1-0",
+        "models/vision/search-1-r1/uid-1-1",
+        "models/vision/search-1-r0/uid-1-01",
+        "models/vision/search-2-r0/uid-2-0",
+        "models/vision/search-3-r0/uid-3-0",
+        "models/vision/search-11-r0/uid-11-0",
+        "models/other/search-1-r0/uid-1-0",
+        "models/vision/search/uid",
+    ):
+        for name in FILES:
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x")
+    return FolderBucket(tmp_path)
+
+
+def test_what_is_given_up_goes_and_nothing_else(bucket: FolderBucket) -> None:
+    before = bucket.keys("")
+    freed = free(GIVEN_UP, bucket)
+    gone = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
+    assert bucket.keys("") == [key for key in before if not key.startswith(gone)]
+    assert freed == (6, None)
+
+
+def test_again_there_is_nothing_left_to_do(bucket: FolderBucket) -> None:
+    free(GIVEN_UP, bucket)
+    before = bucket.keys("")
+    assert free(GIVEN_UP, bucket) == (0, None)
+    assert bucket.keys("") == before
+
+
+def test_each_is_a_folder_of_checkpoints() -> None:
+    assert prefixes(GIVEN_UP) == [
+        "models/vision/search-1-r0/uid-1-0/checkpoints/",
+        "models/vision/search-3-r0/uid-3-0/checkpoints/",
+    ]
+
+
+def test_what_may_not_be_deleted_stays_and_is_said(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    def delete(key: str) -> None:
+        raise refused("ResultsNotWritable", f"{key} may not be deleted")
+
+    before = bucket.keys("")
+    monkeypatch.setattr(bucket, "delete", delete)
+    freed = free(GIVEN_UP, bucket)
+    assert freed.objects == 0
+    assert "may not be deleted" in (freed.refusal or "")
+    assert bucket.keys("") == before

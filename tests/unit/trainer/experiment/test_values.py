@@ -1,0 +1,45 @@
+import math
+
+import pytest
+from epochal_trainer.experiment.values import best_so_far, clipped, number, view
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.5", 0.5), ("1e-4", 1e-4), ("-3", -3), (None, None), ("", None), ("nan", None), ("inf", None), ("Adam", None)],
+)
+def test_numbers_are_finite(text: str | None, expected: float | None) -> None:
+    assert number(text) == expected
+
+
+def test_what_is_too_large_to_draw_is_drawn_at_the_end() -> None:
+    assert number("1e308") == -number("-1e308") == 1e30  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("values", "maximize", "sees", "sees_not"),
+    [
+        ([0.9, 0.95, 0.92], True, [0.9, 0.95], []),
+        ([0.9, 0.91, 0.92, 0.93, 0.1], True, [0.9, 0.93], [0.1]),
+        ([0.3, 0.31, 0.35, 0.33, 1e30], False, [0.3, 0.35], [1e30]),
+        ([0.5], True, [0.5], []),
+        ([0.0, 0.0], False, [0.0], []),
+        ([0.5, 0.5, 0.5, 0.5, 0.1], True, [0.5, 0.1], []),
+        ([-1e30, 1e30], True, [-1e30, 1e30], []),
+    ],
+)
+def test_the_best_are_seen_and_none_that_is_far_worse(
+    values: list[float], *, maximize: bool, sees: list[float], sees_not: list[float]
+) -> None:
+    low, high = view(values, maximize=maximize)
+    assert math.isfinite(low)
+    assert low < high
+    assert all(low <= value <= high for value in sees)
+    assert not any(low <= value <= high for value in sees_not)
+    assert all(clipped(value, (low, high)) in (low, high) for value in sees_not)
+
+
+def test_the_best_so_far_never_gets_worse() -> None:
+    assert best_so_far([0.5, 0.4, 0.6, 0.1], maximize=True) == [0.5, 0.5, 0.6, 0.6]
+    assert best_so_far([0.5, 0.4, 0.6, 0.1], maximize=False) == [0.5, 0.4, 0.4, 0.1]
+    assert best_so_far([], maximize=True) == []

@@ -1,0 +1,21 @@
+import pytest
+from epochal_trainer.lib.close import MOST, close
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "found"),
+    [
+        ("Dens", ["Dense", "Conv2D"], ["Dense"]),
+        ("dense", ["Dense", "DENSE", "Conv2D"], ["Dense", "DENSE"]),
+        ("Mnist", ["mnist", "MNIST-2"], ["mnist"]),
+        ("zzzz", ["Dense"], []),
+        ("dense", ["EinsumDense", "Dense"], ["Dense"]),
+        ("f1", ["AUC", "F1Score", "FBetaScore"], ["F1Score"]),
+        ("Dense", [], []),
+        ("", ["a"], []),
+        ("ab1", ["ab2", "ab3", "ab4", "ab5"], ["ab5", "ab4", "ab3"]),
+    ],
+)
+def test_names_alike_are_found_in_whichever_case(name: str, known: list[str], found: list[str]) -> None:
+    assert close(name, known) == found
+    assert len(found) <= MOST

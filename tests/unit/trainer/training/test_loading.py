@@ -1,0 +1,132 @@
+"""The data of a training fit its network and its loss, or are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.trainingjob import TrainingJobSpec
+from epochal_trainer.data import DataSets
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.model import network
+from epochal_trainer.storage import FolderBucket
+from epochal_trainer.training.loading import loaded
+
+LABELS = np.array([0, 1, 2, 2, 2, 1, 0, 2, 1, 0])
+
+
+def read(
+    folder: Path,
+    labels: Any = LABELS,
+    *,
+    width: int = 4,
+    data: Any = None,
+    weights: Any = None,
+    shape: tuple[int, ...] = (4,),
+    **training: Any,
+) -> DataSets:
+    spec = TrainingJobSpec.model_validate(
+        {
+            "storage": {"secretRef": {"name": "none"}},
+            "data": {"bucket": "data", "train": {"object": "a.npz"}, "validation": {"split": "0.2"}, **(data or {})},
+            "network": {
+                "input": {"shape": list(shape)},
+                "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 3}],
+            },
+            "training": {"loss": "SparseCategoricalCrossentropy", **training},
+            "results": {"bucket": "results"},
+        }
+    )
+    arrays = {"x": np.zeros((len(labels), width)), "y": labels}
+    np.savez(folder / "a.npz", **arrays, **({} if weights is None else {"sample_weight": weights}))
+    model = network.build(spec.network, seed=1, memory=1 << 30)
+    return loaded(spec, FolderBucket(folder), model, scratch=folder, memory=Memory())
+
+
+def test_they_are_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        data = read(tmp_path)
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation), data.train.weights) == (8, 2, None)
+    assert [line.split(":")[0] for line in caplog.messages if line.startswith("Data")] == [
+        "Data for training",
+        "Data for validation",
+        "Data",
+    ]
+
+
+def test_classes_are_weighted_in_what_is_trained_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        data = read(tmp_path, classWeight={"0": "2.5"})
+    assert data.train.weights is not None
+    assert data.train.weights.tolist() == [2.5 if label == 0 else 1.0 for label in LABELS[:8]]
+    assert data.validation is not None
+    assert data.validation.weights is None
+    assert "Weights of classes: 0: 2.5" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"labels": LABELS + 1}, "InvalidLabels"), ({"width": 5}, "ShapeMismatch")], ids=str
+)
+def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Failure) as caught:
+        read(tmp_path, **changes)
+    assert caught.value.reason == reason
+
+
+DRAWN = [{}, {"shuffle": True}, {"validation": {"split": "0.5", "stratify": True}}]
+TWICE = {"test": {"object": "a.npz"}}
+"""The same arrays for another part."""
+
+
+@pytest.mark.parametrize("data", DRAWN, ids=str)
+def test_a_wrong_label_is_told_by_its_place_in_the_object(tmp_path: Path, data: dict[str, Any]) -> None:
+    labels = np.array([*LABELS, *LABELS, 7, *LABELS])
+    with pytest.raises(Failure, match=r"^a.npz\[y\] holds 7 at \[20\], and a class index must be from 0 to 2"):
+        read(tmp_path, labels, data=data)
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss", "message"),
+    [
+        (np.eye(3)[LABELS], "SparseCategoricalCrossentropy", r"holds rows of 3, .*: use CategoricalCrossentropy$"),
+        (LABELS, "BinaryCrossentropy", "holds one label .* output of 3; use SparseCategoricalCrossentropy"),
+        (LABELS, "mse", "holds one label .* output of 3; use SparseCategoricalCrossentropy"),
+    ],
+    ids=["rows", "indices", "indices as numbers"],
+)
+@pytest.mark.parametrize("data", DRAWN, ids=str)
+def test_a_wrong_loss_is_told_whichever_way_the_data_are_divided(
+    tmp_path: Path, labels: Any, loss: str, message: str, data: dict[str, Any]
+) -> None:
+    with pytest.raises(Failure, match=rf"^a.npz\[y\] {message}") as caught:
+        read(tmp_path, labels, data=data, loss=loss)
+    assert caught.value.reason == "InvalidLabels"
+
+
+def test_one_hot_rows_are_divided_by_class(tmp_path: Path) -> None:
+    found = read(tmp_path, np.eye(3)[LABELS], data=DRAWN[2], loss="CategoricalCrossentropy").validation
+    assert found is not None
+    assert found.labels.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("data", [*DRAWN, TWICE], ids=str)
+def test_an_axis_that_is_added_to_an_array_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
+) -> None:
+    with caplog.at_level("INFO"):
+        found = read(tmp_path, data=data, shape=(4, 1))
+    assert found.validation is not None
+    assert found.train.features.shape[1:] == found.validation.features.shape[1:] == (4, 1)
+    (told,) = (line for line in caplog.messages if "an axis of 1 is added" in line)
+    assert told == "a.npz[x]: a sample is 4, and the network takes 4×1: an axis of 1 is added"
+
+
+@pytest.mark.parametrize("at", [0, 8])
+def test_weights_that_leave_a_part_nothing_are_refused(tmp_path: Path, at: int) -> None:
+    weights = np.zeros(10)
+    weights[at] = 1
+    part = "validation" if at == 0 else "training"
+    with pytest.raises(Failure, match=f"zeros alone in the {part} part"):
+        read(tmp_path, weights=weights)

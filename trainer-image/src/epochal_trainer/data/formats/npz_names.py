@@ -1,0 +1,82 @@
+"""What the arrays of an npz file are called, and which name is meant by one that is nearly it."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+Role: TypeAlias = Literal["train", "validation", "test"]
+
+
+class Names(NamedTuple):
+    """Names of the arrays of a data set."""
+
+    features: str
+    labels: str
+    weights: str
+
+
+OWN: dict[Role, Names] = {
+    "train": Names("x_train", "y_train", "sample_weight_train"),
+    "validation": Names("x_val", "y_val", "sample_weight_val"),
+    "test": Names("x_test", "y_test", "sample_weight_test"),
+}
+COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
+_ARRAYS: Mapping[str, Sequence[str]] = {
+    "sample_weight": ("sample_weights", "sample_weight", "weights"),
+    "x": ("features", "images", "inputs", "data", "x"),
+    "y": ("targets", "target", "labels", "label", "y"),
+}
+_PARTS: Mapping[str, Sequence[str]] = {
+    "train": ("training", "train"),
+    "val": ("validation", "valid", "val", "dev"),
+    "test": ("testing", "test"),
+}
+
+
+def _one_of(names: Mapping[str, Sequence[str]]) -> str:
+    return "|".join(one for others in names.values() for one in others)
+
+
+_NEARLY = re.compile(rf"(?:({_one_of(_PARTS)})_?)?({_one_of(_ARRAYS)})(?:_?({_one_of(_PARTS)}))?")
+_UNNAMED = re.compile(r"arr_[0-9]+")
+
+
+def meant(name: str) -> str | None:
+    """Returns the name that may have been meant by another one: `x_val` by `X_valid` or `valid_images`; None if none.
+
+    Args:
+        name: What an array is called.
+    """
+    found = _NEARLY.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
+    if found is None or (found[1] and found[3]):
+        return None
+    array = next(one for one, others in _ARRAYS.items() if found[2] in others)
+    part = next((one for one, others in _PARTS.items() if (found[1] or found[3]) in others), None)
+    right = f"{array}_{part}" if part else array
+    return right if right != name else None
+
+
+def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
+    """Returns what to call arrays whose names are nearly those that are wanted, by what they are called.
+
+    Args:
+        names: Of all arrays in a file.
+        wanted: Those that are looked for.
+    """
+    there = set(names)
+    found: dict[str, str] = {}
+    for name in sorted(there):
+        right = meant(name)
+        if right is not None and right in wanted and right not in there and right not in found.values():
+            found[name] = right
+    return found
+
+
+def unnamed(names: Iterable[str]) -> bool:
+    """Whether there are arrays that nobody has named: numpy.savez numbers them."""
+    return any(_UNNAMED.fullmatch(name) for name in names)
+
+
+def told(renames: Mapping[str, str]) -> str:
+    """Returns what to rename for people: `rename x_valid to x_val and y_valid to y_val`."""
+    return "rename " + " and ".join(f"{name} to {right}" for name, right in renames.items())

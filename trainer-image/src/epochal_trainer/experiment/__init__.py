@@ -1,0 +1,1 @@
+"""What an Experiment has found, in its bucket."""

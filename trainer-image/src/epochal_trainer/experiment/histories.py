@@ -1,0 +1,107 @@
+"""How trials went, epoch by epoch: their histories lie in the bucket."""
+
+import csv
+import io
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from epochal_api.experiment_report import ExperimentReport, ReportedTrial
+
+from epochal_trainer.experiment.values import number
+from epochal_trainer.lib.failures import Failure
+from epochal_trainer.reporting.history import reported_name
+from epochal_trainer.reporting.results import HISTORY
+from epochal_trainer.storage import Bucket
+
+MOST = 300
+"""Trials whose histories are read: more lines than that nobody tells apart."""
+CONNECTIONS = 8
+_ABSENT = ("ObjectNotFound", "ObjectChanged", "DamagedData")
+"""What may be the matter with a history in a bucket that is in order."""
+
+Points = tuple[tuple[int, float], ...]
+"""Epochs, and the value of each that has one."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """How trials went.
+
+    Args:
+        points: Of each trial by its number.
+        missing: Why some have none, a line for each.
+        left_out: Trials whose histories were not read, since there are so many.
+    """
+
+    points: dict[int, Points]
+    missing: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+def read(report: ExperimentReport, bucket: Bucket, most: int = MOST) -> Histories:
+    """Returns how the trials went that came furthest, of those the best.
+
+    Args:
+        report: The Experiment.
+        bucket: Holds the results of its trials.
+        most: How many there are at most.
+
+    Raises:
+        Failure: If the bucket does not answer, or may not be read.
+    """
+    trials = furthest(report)
+    chosen = sorted(trials[:most], key=lambda trial: trial.number)
+
+    def one(trial: ReportedTrial) -> Points | str:
+        key = f"{report.trial_folder(trial.rungs[-1])}/{HISTORY}"
+        try:
+            return parse(bucket.get(key), report.metric)
+        except Failure as failure:
+            if failure.reason not in _ABSENT:
+                raise
+            return failure.message
+        except (ValueError, csv.Error) as error:
+            return f"{bucket.uri(key)} is no history: {error}"
+
+    with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="history") as pool:
+        found = list(zip(chosen, pool.map(one, chosen), strict=True))
+    return Histories(
+        points={trial.number: points for trial, points in found if not isinstance(points, str)},
+        missing=tuple(f"trial {trial.number}: {why}" for trial, why in found if isinstance(why, str)),
+        left_out=len(trials) - len(chosen),
+    )
+
+
+def furthest(report: ExperimentReport) -> list[ReportedTrial]:
+    """Returns the trials that have finished a rung: those that came furthest first, and of those the best.
+
+    Args:
+        report: The Experiment.
+    """
+
+    def rank(trial: ReportedTrial) -> tuple[int, float, int]:
+        value = number(trial.value)
+        worth = math.inf if value is None else -value if report.maximize else value
+        return -trial.rungs[-1].epoch, worth, trial.number
+
+    return sorted((trial for trial in report.trials if trial.rungs), key=rank)
+
+
+def parse(content: bytes, metric: str) -> Points:
+    """Returns a figure of each epoch of a history.
+
+    Args:
+        content: The history as CSV.
+        metric: The figure, as a status calls it.
+
+    Raises:
+        ValueError: If it is no history, or has no such figure.
+    """
+    rows = csv.reader(io.StringIO(content.decode()))
+    names = next(rows, [])
+    column = next((index for index, name in enumerate(names) if metric in (name, reported_name(name))), None)
+    if column is None or names[0] != "epoch":
+        raise ValueError(f"it must have the columns epoch and {metric}, found {', '.join(names)[:200] or 'none'}")
+    values = ((int(row[0]), number(row[column])) for row in rows if len(row) > column)
+    return tuple((epoch, value) for epoch, value in values if value is not None)

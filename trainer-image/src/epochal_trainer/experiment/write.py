@@ -1,0 +1,90 @@
+"""Writes what an Experiment has found into its bucket: what counts first, pictures after it, and then it tidies up."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from epochal_api.experiment_report import ExperimentReport
+
+from epochal_trainer.experiment import histories
+from epochal_trainer.experiment.best import BEST, best
+from epochal_trainer.experiment.figures import importance, objective, parallel, rungs
+from epochal_trainer.experiment.free import free
+from epochal_trainer.experiment.table import TABLE, table
+from epochal_trainer.lib.failures import lacks_room
+from epochal_trainer.reporting.results import Results
+from epochal_trainer.storage import Bucket
+
+log = logging.getLogger(__name__)
+
+_SAID = 10
+"""Histories that are missing of which each is told."""
+
+Draw = Callable[[ExperimentReport, Path], None]
+FIGURES: dict[str, Draw] = {
+    "objective.png": objective.draw,
+    "parallel.png": parallel.draw,
+    "importance.png": importance.draw,
+}
+RUNGS = "rungs.png"
+
+
+def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callable[[], None]) -> str:
+    """Writes an Experiment's report, and deletes the checkpoints that it gives up.
+
+    Args:
+        report: The Experiment.
+        bucket: Holds the results of its trials, and takes its own.
+        scratch: Folder for files on their way.
+        check: Called before each write; raises if it is to end.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        Failure: If the bucket does not answer, or takes nothing.
+    """
+    files = _Files(Results(bucket, report.folder, check), scratch)
+    files.store(TABLE, table(report, lambda folder: bucket.uri(f"{report.trial_folder(folder)}/")))
+    if (text := best(report)) is not None:
+        files.store(BEST, text)
+    for name, figure in FIGURES.items():
+        files.store_drawn(name, partial(figure, report))
+    found = histories.read(report, bucket)
+    for line in found.missing[:_SAID]:
+        log.warning("No learning curve of %s", line)
+    if len(found.missing) > _SAID:
+        log.warning("No learning curves of %d more trials", len(found.missing) - _SAID)
+    files.store_drawn(RUNGS, partial(rungs.draw, report, found))
+    if report.omitted:
+        log.warning("%d trials, the worst, are left out: there is no room to tell of all", report.omitted)
+    freed = free(report, bucket)
+    if freed.refusal is not None:
+        log.warning("Checkpoints that nobody needs stay: %s", freed.refusal)
+    told = f"{len(report.trials)} trials reported to {files.results.uri()}"
+    return f"{told}; {freed.objects} objects of checkpoints deleted" if freed.objects else told
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What is written, on its way to the bucket."""
+
+    results: Results
+    scratch: Path
+
+    def store(self, name: str, text: str) -> None:
+        (self.scratch / name).write_text(text, encoding="utf-8")
+        self.results.store(self.scratch / name, name)
+
+    def store_drawn(self, name: str, draw: Callable[[Path], None]) -> None:
+        """Stores a picture; one that cannot be drawn is said, and the rest goes on."""
+        try:
+            draw(self.scratch / name)
+        except Exception as error:
+            if lacks_room(error):
+                raise
+            log.exception("%s could not be drawn", name)
+        else:
+            self.results.store(self.scratch / name, name)

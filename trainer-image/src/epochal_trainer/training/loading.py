@@ -1,0 +1,80 @@
+"""The data of a training: read, and found to fit its network and its loss."""
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+from epochal_api.trainingjob import TrainingJobSpec
+
+from epochal_trainer.data import (
+    DataSets,
+    Samples,
+    check_features,
+    check_labels,
+    check_part,
+    check_weights,
+    load,
+    weighted_by_class,
+)
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import shaped
+from epochal_trainer.data.weights import DTYPE as WEIGHT
+from epochal_trainer.lib.text import duration, readable
+from epochal_trainer.model import network
+from epochal_trainer.model.indices import check_indices
+from epochal_trainer.storage import Bucket
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 10
+"""Classes whose weights the log shows."""
+
+
+def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: Memory) -> DataSets:
+    """Returns the data sets of a training.
+
+    Args:
+        spec: What is trained.
+        bucket: Holds the data.
+        model: The model, which they must fit.
+        scratch: Folder for files on the way.
+        memory: What they may take.
+
+    Raises:
+        Failure: If they cannot be read, or do not fit, naming what was found and what must hold.
+    """
+    began = time.monotonic()
+    added: dict[str, str] = {}
+
+    # Of whole sets: where something does not fit, its place in the object is told, and no way to divide it is blamed.
+    def fit(samples: Samples) -> Samples:
+        given, samples = samples, check_features(samples, spec.network.input.shape)
+        if given.features.ndim != samples.features.ndim:
+            added[samples.features_name] = shaped(given.features.shape[1:]) or "a single value"
+        ignored = spec.training.loss.arguments.get("ignore_class")
+        check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
+        check_indices(samples, network.graph(spec.network))
+        return check_weights(samples, model.output.shape[1:])
+
+    data = load(spec.data, bucket, scratch, memory, training=spec.training, fit=fit)
+    for name, found in added.items():
+        takes = shaped(tuple(spec.network.input.shape))
+        log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, found, takes)
+    if spec.data.validation is not None and spec.data.validation.split is not None:
+        for part, samples in (("training", data.train), ("validation", data.validation)):
+            check_part(samples, part)
+    if (wanted := spec.training.class_weight) is not None:
+        memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
+        train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
+        data = replace(data, train=train, class_weights=by_class)
+        shown = [f"{number}: {weight:g}" for number, weight in by_class.items()]
+        log.info("Weights of classes: %s%s", ", ".join(shown[:_SHOWN]), ", …" if len(shown) > _SHOWN else "")
+    for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
+        if samples is not None:
+            log.info("Data for %-11s %s", role + ":", samples.describe())
+    sets = [samples for samples in (data.train, data.validation, data.test) if samples]
+    size = sum(samples.nbytes for samples in sets)
+    log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
+    return data
