@@ -18,11 +18,11 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
 }
 HOW = f"""\
 How searches are compared: in virtual time, by the operator's own decisions and suggestions, four trials at a time, on
-learning curves of 200 trials of digits.yaml that were recorded once ([experiments](experiments)). A trial has the
-curve of the nearest recorded one. Each way to search runs with {SEEDS} seeds; medians stand with their 95 % interval,
-by a bootstrap that draws seeds, and inf is for searches that never got there. A trial is worth the validation loss of
-its best epoch so far. Random is compared with what it has found in the end, with the same seed. A goal is met if the
-whole interval lies below it.
+learning curves of 200 trials of digits.yaml that were recorded once ([experiments](experiments)). A trial that
+was not recorded has the mean of the four nearest curves. Each way to search runs with {SEEDS} seeds; medians stand with
+their 95 % interval, by a bootstrap that draws seeds, and inf is for searches that never got there. A trial is worth the
+validation loss of its best epoch so far. Random is compared with what it has found in the end, with the same seed. A
+goal is met if the whole interval lies below it.
 
 Suggestions and the search on the cluster: median (least-greatest, runs). What the cluster's objects tell are whole
 seconds; goals are met if the greatest meets them.

@@ -1,8 +1,8 @@
-"""Learning curves that were recorded once, and which of them is that of a trial that was not recorded."""
+"""Learning curves that were recorded once, and what follows from them for a trial that was not recorded."""
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from epochal_operator.experiment.domains import Choice, Domain, Floats, Ints
 from epochal_operator.experiment.space import Space
 
 FILE = Path(__file__).parent / "curves.csv"
+NEIGHBOURS = 4
+"""With one alone many trials would have the very same curve, and a search that learns would have nothing to learn."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ class Curve:
 
 
 class Curves:
-    """The recorded curves, and for any trial the nearest one.
+    """The recorded curves, and for any trial its own: one that was recorded, or a mean of those nearest to it.
 
-    The nearest one has the same value of each parameter whose values are listed, and of all those the least sum of
-    squared differences in the others, each of which runs from 0 to 1 over its range, by logarithm where its scale is
-    Log. Of two that are as near it is the earlier one.
+    Near are those that have the same value of each parameter whose values are listed. The square of their distance is
+    the sum of the squared differences in the others, each of which runs from 0 to 1 over its range, by logarithm where
+    its scale is Log. The mean is one of logarithms, weighted by one over that square. A trial diverges where the
+    nearest one does.
 
     Args:
         curves: The curves.
@@ -50,15 +53,16 @@ class Curves:
             listed, place = self._place(curve.parameters)
             self._places.setdefault(listed, []).append((place, curve))
 
-    def nearest(self, parameters: Mapping[str, str]) -> Curve:
+    def of(self, parameters: Mapping[str, str]) -> Curve:
         """Returns the curve of a trial.
 
         Args:
             parameters: The trial's parameters.
         """
         listed, place = self._place(parameters)
-        _, curve = min(self._places[listed], key=lambda other: _distance(place, other[0]))
-        return curve
+        others = ((_squared_distance(place, other), curve) for other, curve in self._places[listed])
+        near = sorted(others, key=lambda other: other[0])[:NEIGHBOURS]
+        return near[0][1] if near[0][0] == 0 else _mean(parameters, near)
 
     def _place(self, parameters: Mapping[str, str]) -> tuple[frozenset[tuple[str, str]], dict[str, float]]:
         """Returns what a curve must share with a trial, and where the trial lies among those that do."""
@@ -119,5 +123,23 @@ def _ranged(active: Mapping[str, str], domains: Mapping[str, Domain]) -> Iterato
             yield name, domain, text
 
 
-def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+def _mean(parameters: Mapping[str, str], near: Sequence[tuple[float, Curve]]) -> Curve:
+    """Returns the mean of some curves, each with the square of its distance, the nearest one first."""
+    epochs = range(len(near[0][1].values))
+    return Curve(
+        parameters,
+        _weighted((square, curve.seconds) for square, curve in near),
+        tuple(
+            _weighted((square, curve.values[epoch]) for square, curve in near if epoch < len(curve.values))
+            for epoch in epochs
+        ),
+    )
+
+
+def _weighted(values: Iterable[tuple[float, float]]) -> float:
+    weighted = [(1 / square, math.log(value)) for square, value in values]
+    return math.exp(sum(weight * value for weight, value in weighted) / sum(weight for weight, _ in weighted))
+
+
+def _squared_distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return sum((value - other[name]) ** 2 for name, value in one.items())

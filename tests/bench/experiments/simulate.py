@@ -169,7 +169,7 @@ class _Simulation:
     def _begin(self, number: int, rung: int) -> None:
         trial = self._trials[number]
         budgets = (0, *self._ladder(number))
-        curve = self._curves.nearest(trial.parameters)
+        curve = self._curves.of(trial.parameters)
         value = curve.best(budgets[rung + 1])
         first = budgets[rung] if self._from_checkpoints else 0
         last = budgets[rung + 1] if value is not None else len(curve.values) + 1

@@ -45,7 +45,7 @@ def questions() -> tuple[Request, Request]:
     ledger: list[Event] = []
     for one in suggest(request(spec, template, (), range(KNOWN))).suggestions:
         ledger.append(Created(one.trial, one.parameters, 0))
-        curve, reached = curves.nearest(one.parameters), sum(one.trial % 3**power == 0 for power in range(len(RUNGS)))
+        curve, reached = curves.of(one.parameters), sum(one.trial % 3**power == 0 for power in range(len(RUNGS)))
         for rung, epoch in enumerate(RUNGS[:reached]):
             if (value := curve.best(epoch)) is not None:
                 ledger.append(Finished(one.trial, rung, epoch, repr(value), f"{one.trial}-r{rung}", 1, epoch == EPOCHS))

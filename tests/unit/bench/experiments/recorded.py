@@ -16,5 +16,5 @@ def curve(*values: float, seconds: float = 1.0, **parameters: str) -> Curve:
 
 
 def curves(*those: Curve) -> Curves:
-    """Returns curves to look the nearest one up in."""
+    """Returns curves of which those of other trials follow."""
     return Curves(those, SPACE)

@@ -34,33 +34,48 @@ def test_a_place_is_by_the_scale(name: str, text: str, place: float) -> None:
     assert position(domain, text) == pytest.approx(place)  # type: ignore[arg-type]
 
 
-LOW, HIGH, FEW = curve(1, learningRate="0.001"), curve(2, learningRate="0.1"), curve(3, filters="4")
-STILL, FAST = Curve(SGD | {"momentum": "0.5"}, 1, (4,)), Curve(SGD, 1, (5,))
+LOW, HIGH = curve(1, 1, learningRate="0.001"), curve(16, 1, learningRate="0.1", seconds=4.0)
+SLOW, FAST = Curve(SGD | {"momentum": "0.5"}, 1, (4,)), Curve(SGD, 1, (5,))
+
+
+@pytest.mark.parametrize("recorded", [LOW, HIGH, SLOW, FAST])
+def test_what_was_recorded_has_its_own_curve(recorded: Curve) -> None:
+    assert curves(LOW, HIGH, SLOW, FAST).of(recorded.parameters) is recorded
 
 
 @pytest.mark.parametrize(
-    ("parameters", "nearest"),
+    ("rate", "value", "seconds"),
     [
-        (ADAM, LOW),
-        (ADAM | {"learningRate": "0.009"}, LOW),
-        (ADAM | {"learningRate": "0.011"}, HIGH),
-        (ADAM | {"filters": "8"}, FEW),
-        (SGD | {"learningRate": "0.1", "momentum": "0.6"}, STILL),
-        (SGD | {"learningRate": "0.1", "momentum": "0.99"}, FAST),
+        ("0.01", 4, 2),  # as near to both: the mean of logarithms
+        ("0.001001", 1, 1),
+        ("0.0999", 16, 4),
+        ("0.0031622776601683794", 16**0.1, 4**0.1),  # a quarter of the way: nine times the weight
     ],
 )
-def test_the_nearest_curve_is_of_the_same_listed_values(parameters: dict[str, str], nearest: Curve) -> None:
-    assert curves(LOW, HIGH, FEW, STILL, FAST).nearest(parameters) is nearest
+def test_another_trial_has_the_mean_of_the_nearest_curves(rate: str, value: float, seconds: float) -> None:
+    found = curves(LOW, HIGH, FAST).of(ADAM | {"learningRate": rate})
+    assert found.values == pytest.approx((value, 1), rel=0.001)
+    assert found.seconds == pytest.approx(seconds, rel=0.001)
 
 
-def test_what_does_not_count_brings_nothing_nearer() -> None:
-    assert curves(LOW, HIGH).nearest(ADAM | {"momentum": "0.9"}) is LOW
+def test_curves_of_other_listed_values_do_not_count() -> None:
+    assert curves(LOW, FAST).of(SGD | {"learningRate": "0.001"}).values == pytest.approx((5,))
 
 
-def test_of_two_that_are_as_near_it_is_the_earlier_one() -> None:
-    twins = curve(1), curve(2)
-    assert curves(*twins).nearest(ADAM) is twins[0]
-    assert curves(*reversed(twins)).nearest(ADAM) is twins[1]
+def test_those_farther_away_do_not_count() -> None:
+    near = [curve(2, learningRate=f"0.00{digit}") for digit in (2, 3, 4, 5)]
+    assert curves(HIGH, *near).of(ADAM | {"learningRate": "0.0035"}).values == pytest.approx((2,))
+
+
+def test_what_does_not_count_of_a_trial_brings_no_curve_nearer() -> None:
+    assert curves(LOW, HIGH).of(ADAM | {"momentum": "0.9"}) is LOW
+
+
+def test_a_trial_diverges_where_the_nearest_one_does() -> None:
+    short = curve(1, learningRate="0.1")
+    assert len(curves(LOW, short).of(ADAM | {"learningRate": "0.09"}).values) == 1
+    found = curves(LOW, short).of(ADAM | {"learningRate": "0.002"})
+    assert found.values == pytest.approx((1, 1))
 
 
 def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
@@ -81,4 +96,4 @@ def test_the_recorded_curves_are_of_trials_that_all_differ() -> None:
     assert all(SPACE.contains(one.parameters) and one.seconds > 0 for one in recorded)
     assert max(len(one.values) for one in recorded) == EPOCHS
     found = curves(*recorded)
-    assert all(found.nearest(one.parameters) is one for one in recorded)
+    assert all(found.of(one.parameters) is one for one in recorded)

@@ -41,7 +41,7 @@ def test_the_clock_runs_with_the_epochs_and_no_slot_waits() -> None:
         assert sum(other.begin <= job.begin < other.end for other in run.jobs) <= PARALLELISM
     assert sum(job.begin == 0 for job in run.jobs) == PARALLELISM
     (first,) = of_trial(run, 0)
-    assert first.end == pytest.approx(EPOCHS * CURVES.nearest(_parameters(run, 0)).seconds)
+    assert first.end == pytest.approx(EPOCHS * CURVES.of(_parameters(run, 0)).seconds)
 
 
 def test_a_rung_goes_on_from_the_one_below_and_trains_no_epoch_twice() -> None:
