@@ -55,6 +55,9 @@ test-down: .venv/synced ## Take the local cluster down and see that nothing is l
 bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
 
+bench-experiments: .venv/synced cluster-up images install ## Measure searches; writes their part of tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench.experiments
+
 faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.faults
 
@@ -97,4 +100,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests
+.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests

@@ -1,11 +1,8 @@
 """`make bench`: measures on the local cluster, prints the figures and writes RESULTS.md."""
 
 import argparse
-import os
-import platform
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from tests.bench.figures import Figure, table
 from tests.bench.memory import operator_memory
 from tests.bench.mnist import mnist
 from tests.bench.networks import DATA, LARGE, SMALL
+from tests.bench.results import put, when_and_where
 from tests.bench.schedule import apply_to_running, epoch_to_status
 from tests.bench.start import start_up
 from tests.bench.train import EPOCHS, ROUNDS, trainer_beside_script
@@ -21,7 +19,6 @@ from tests.kit import buckets
 from tests.kit.jobs import Namespace, digits_file
 from tests.kit.kubectl import apply, kubectl
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
 NAMESPACE = "bench"
 NETWORKS = (SMALL, LARGE, DATA)
 ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
@@ -78,12 +75,9 @@ def main() -> None:
     arguments = parser.parse_args()
     fill(arguments.mnist)
     figures = measure(arguments.only or list(ROWS))
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {platform.machine()}"
-    text = f"# What `make bench` measured\n\n{when}, {machine}, the local cluster; median (least-greatest, runs).\n\n"
-    text += f"{table(figures)}\n{HOW}"
+    text = f"{when_and_where()}, the local cluster; median (least-greatest, runs).\n\n{table(figures)}\n{HOW}"
     if not arguments.only:
-        RESULTS.write_text(text)
+        put("What `make bench` measured", text)
     print(text)
 
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
+from typing import TypeVar
 
+T = TypeVar("T")
 Middle = Callable[[Iterable[float]], float]
 Rounds = Sequence[Sequence[float]]
 """Seconds, those of each run together: the runs of the two that have the same number came one after the other."""
@@ -35,16 +37,14 @@ class Ratio:
         """Compares two, of which each was run equally often.
 
         The interval is a bootstrap's: it draws rounds, not single values, since what disturbs a machine for a minute
-        disturbs a whole run. The draws are the same each time.
+        disturbs a whole run.
         """
         rounds = list(zip(ours, theirs, strict=True))
-        draw = random.Random(0)  # noqa: S311 - no secret
-        drawn = sorted(_ratio(draw.choices(rounds, k=len(rounds)), middle) for _ in range(RESAMPLES))
-        left_out = round(RESAMPLES * (1 - SURE) / 2)
+        low, high = interval(rounds, lambda drawn: _ratio(drawn, middle))
         return cls(
             middle=_ratio(rounds, middle),
-            low=drawn[left_out],
-            high=drawn[-1 - left_out],
+            low=low,
+            high=high,
             minima=min(chain(*ours)) / min(chain(*theirs)),
         )
 
@@ -56,6 +56,19 @@ class Ratio:
         """Returns the ratio with its interval, and whether that is what hides the goal."""
         hidden = ": the spread hides the goal" if self.middle <= goal < self.high else ""
         return f"ratio {self.middle:.3f} ({self.low:.3f}-{self.high:.3f}){hidden}"
+
+
+def interval(rounds: Sequence[T], figure: Callable[[Sequence[T]], float]) -> tuple[float, float]:
+    """Returns the 95 % interval of a figure, by a bootstrap whose draws are the same each time.
+
+    Args:
+        rounds: What is drawn from.
+        figure: Returns the figure of some rounds.
+    """
+    draw = random.Random(0)  # noqa: S311 - no secret
+    drawn = sorted(figure(draw.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES))
+    left_out = round(RESAMPLES * (1 - SURE) / 2)
+    return drawn[left_out], drawn[-1 - left_out]
 
 
 def _ratio(rounds: Sequence[tuple[Sequence[float], Sequence[float]]], middle: Middle) -> float:

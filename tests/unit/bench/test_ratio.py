@@ -1,8 +1,9 @@
-from statistics import mean
+import math
+from statistics import mean, median
 
 import pytest
 
-from tests.bench.ratio import Ratio
+from tests.bench.ratio import Ratio, interval
 
 STEADY = [[4.0, 4.1, 4.0, 4.2]] * 6
 
@@ -55,3 +56,10 @@ def test_each_must_have_run_equally_often() -> None:
 
 def test_by_means() -> None:
     assert Ratio.of([[3.0], [6.0], [6.0]], [[4.0], [4.0], [4.0]], middle=mean).middle == pytest.approx(1.25)
+
+
+def test_the_interval_of_a_median() -> None:
+    assert interval([4.0] * 20, median) == (4, 4)
+    low, high = interval([float(value) for value in range(1, 21)], median)
+    assert low < 10.5 < high
+    assert interval([1.0, 2.0, math.inf], median)[1] == math.inf

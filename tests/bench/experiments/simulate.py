@@ -1,0 +1,190 @@
+"""A search in virtual time: the operator's own decisions, ledger and suggestions, with recorded curves for trainings.
+
+Nothing takes time but epochs: no pod has to start, and the operator acts at once.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from epochal_operator.experiment.ledger import (
+    LEDGER_ANNOTATION,
+    Created,
+    Diverged,
+    Event,
+    Finished,
+    Started,
+    encode,
+)
+from epochal_operator.experiment.next import decide, end
+from epochal_operator.experiment.schedule import ladder
+from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.search.suggest import suggest
+from epochal_operator.experiment.trials import Trial, fold
+
+from tests.bench.experiments.curves import Curves
+from tests.bench.experiments.search import spec_of
+from tests.kit.kubectl import Object
+
+
+@dataclass(frozen=True)
+class Job:
+    """The TrainingJob of a rung, after its end.
+
+    Args:
+        trial: Its trial.
+        rung: Its rung.
+        begin: When it began, in virtual seconds.
+        end: When it ended.
+        first: Epochs of its trial that it did not train itself.
+        last: The last epoch that it trained.
+        value: What its trial was worth by then; None if it has diverged.
+    """
+
+    trial: int
+    rung: int
+    begin: float
+    end: float
+    first: int
+    last: int
+    value: float | None
+
+    @property
+    def uid(self) -> str:
+        """What the ledger calls it."""
+        return f"{self.trial}-r{self.rung}"
+
+    def trained(self, at: float) -> int:
+        """Returns how many epochs it had trained at a time."""
+        if at <= self.begin:
+            return 0
+        share = min(1.0, (at - self.begin) / (self.end - self.begin))
+        return math.floor(share * (self.last - self.first))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A search that has come to its end.
+
+    Args:
+        document: The Experiment, as JSON.
+        ledger: What was observed.
+        jobs: The TrainingJobs, in the order of their ends.
+    """
+
+    document: Object
+    ledger: tuple[Event, ...]
+    jobs: tuple[Job, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that all trials together were trained for."""
+        return sum(job.last - job.first for job in self.jobs)
+
+    @property
+    def repeated(self) -> int:
+        """Epochs that were trained again."""
+        times = Counter((job.trial, epoch) for job in self.jobs for epoch in range(job.first, job.last))
+        return self.epochs - len(times)
+
+    @property
+    def best(self) -> float:
+        """The best value, which is the least."""
+        return min(job.value for job in self.jobs if job.value is not None)
+
+    def epochs_until(self, value: float) -> float:
+        """Returns the epochs that all trials together had been trained for when this value was reached; inf if never.
+
+        Args:
+            value: The value. A better one will do.
+        """
+        reached = (job.end for job in self.jobs if job.value is not None and job.value <= value)
+        at = next(reached, None)
+        return math.inf if at is None else sum(job.trained(at) for job in self.jobs)
+
+    def with_ledger(self) -> Object:
+        """Returns the Experiment as the API server would have it."""
+        metadata = self.document["metadata"] | {"annotations": {LEDGER_ANNOTATION: encode(self.ledger)}}
+        return self.document | {"metadata": metadata}
+
+
+def simulate(document: Object, curves: Curves, *, from_checkpoints: bool = True) -> Run:
+    """Returns what becomes of a search.
+
+    Args:
+        document: The Experiment, as JSON.
+        curves: What trials are worth, and how long their epochs take.
+        from_checkpoints: Whether a rung goes on from the one below; otherwise it trains all of its epochs anew.
+    """
+    return _Simulation(document, curves, from_checkpoints=from_checkpoints).run()
+
+
+class _Simulation:
+    def __init__(self, document: Object, curves: Curves, *, from_checkpoints: bool) -> None:
+        self._document = document
+        self._spec = spec_of(document)
+        self._curves = curves
+        self._from_checkpoints = from_checkpoints
+        self._now = 0.0
+        self._ledger: list[Event] = []
+        self._begun: list[Event] = []
+        self._trials: tuple[Trial, ...] = ()
+        self._running: list[tuple[float, int, Job]] = []
+        self._ended: list[Job] = []
+
+    def run(self) -> Run:
+        self._fill_slots()
+        while self._running:
+            self._now, _, job = heappop(self._running)
+            self._ended.append(job)
+            self._write([self._outcome(job)])
+            self._fill_slots()
+        why = end(self._spec, self._trials)
+        assert why == "Completed", f"the search stopped: {why}"
+        return Run(self._document, tuple(self._ledger), tuple(self._ended))
+
+    def _fill_slots(self) -> None:
+        """Does what the operator does: promoted trials go on, and for what is left new ones are asked for."""
+        following = decide(self._spec, self._trials, len(self._running))
+        for promotion in following.promote:
+            self._begin(promotion.trial, promotion.rung)
+        if following.create:
+            known, first = len(self._ledger), len(self._trials)
+            numbers = range(first, first + following.create)
+            template = self._document["spec"]["template"]["spec"]
+            answer = suggest(request(self._spec, template, self._ledger, numbers))
+            assert not answer.exhausted
+            self._write([Created(one.trial, one.parameters, known) for one in answer.suggestions])
+            for number in numbers:
+                self._begin(number, 0)
+
+    def _write(self, events: Sequence[Event]) -> None:
+        """Appends to the ledger; that TrainingJobs are there is written with what comes next, as the operator does."""
+        self._ledger += [*self._begun, *events]
+        self._begun.clear()
+        self._trials = fold(events, self._trials)
+
+    def _begin(self, number: int, rung: int) -> None:
+        trial = self._trials[number]
+        budgets = (0, *self._ladder(number))
+        curve = self._curves.of(trial.parameters)
+        value = curve.best(budgets[rung + 1])
+        first = budgets[rung] if self._from_checkpoints else 0
+        last = budgets[rung + 1] if value is not None else len(curve.values) + 1
+        job = Job(number, rung, self._now, self._now + (last - first) * curve.seconds, first, last, value)
+        heappush(self._running, (job.end, number, job))
+        started = Started(number, rung, job.uid)
+        self._begun.append(started)
+        self._trials = fold([started], self._trials)
+
+    def _outcome(self, job: Job) -> Event:
+        if job.value is None:
+            return Diverged(job.trial, job.rung, job.uid)
+        ended = job.rung == len(self._ladder(job.trial)) - 1
+        seconds = round(job.end - job.begin)
+        return Finished(job.trial, job.rung, job.last, repr(job.value), job.uid, seconds, ended)
+
+    def _ladder(self, number: int) -> tuple[int, ...]:
+        return ladder(number, self._spec.schedule, self._spec.template.spec.training.epochs)

@@ -1,0 +1,35 @@
+from collections import Counter
+
+import pytest
+from epochal_operator.experiment.search.request import Request
+
+from tests.bench.experiments.suggestions import KNOWN, _natively, questions
+
+
+@pytest.fixture(scope="module")
+def asked() -> tuple[Request, Request]:
+    return questions()
+
+
+def test_a_thousand_trials_are_known(asked: tuple[Request, Request]) -> None:
+    one, hundred = asked
+    assert (len(one.trials), len(hundred.trials)) == (1, 100)
+    assert len(one.known) == KNOWN
+    assert one.search.method == "TPE"
+    assert one == hundred.model_copy(update={"trials": one.trials})
+    rungs = Counter(len(known.values) for known in one.known[1:])
+    assert max(rungs) == 4
+    assert rungs[1] > rungs[2] > rungs[3]
+    assert {known.state for known in one.known} >= {"Stopped", "Complete"}
+
+
+def test_optuna_is_told_of_the_same_trials_in_numbers(asked: tuple[Request, Request]) -> None:
+    question = asked[0]
+    given = _natively(question)
+    assert len(given) == sum(bool(known.values) for known in question.known)
+    assert question.known[0].parameters["learningRate"] == "0.003"
+    assert given[0] == {
+        "state": question.known[0].state,
+        "parameters": {"learningRate": 0.003, "filters": 16, "dropout": 0.2, "optimizer": "Adam"},
+        "values": question.known[0].values,
+    }
