@@ -169,6 +169,7 @@ class Attempt:
                 jobs.recipe(job),
                 lambda uri: self._store_of(*self._place(uri, opened)),
                 lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
+                keeps_best=self._keeps_best,
             )
             if start is not None:
                 start = replace(start, snapshot=start.snapshot.renamed(former))

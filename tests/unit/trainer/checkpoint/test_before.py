@@ -13,7 +13,7 @@ Make = Callable[..., Snapshot]
 AUC, LOSS = Monitor("val_auc", "Max"), Monitor("val_loss")
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={}, data={}, loss={"name": "mse"})
 HISTORY = [
-    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=number > 1)
+    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=False)
     for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
 ]
 OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
@@ -21,7 +21,8 @@ OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://res
 
 def start(make: Make, *, facts: Facts = FACTS, **kind: bool) -> Start:
     snapshot = make(3, history=HISTORY, facts=facts)
-    return Start(snapshot, **{"own": False, "where": "s3://results/old/", **kind})  # type: ignore[arg-type]
+    measured = frozenset({2, 3})  # The first one is of a training before that.
+    return Start(snapshot, measured=measured, **{"own": False, "where": "s3://results/old/", **kind})  # type: ignore[arg-type]
 
 
 def changed(**fields: Any) -> Facts:
@@ -32,7 +33,8 @@ def changed(**fields: Any) -> Facts:
     ("monitor", "there", "epoch", "where"),
     [
         (AUC, FACTS, 2, "s3://results/old/"),
-        (LOSS, FACTS, 1, "s3://results/old/"),
+        (LOSS, FACTS, 2, "s3://results/old/"),
+        (LOSS, changed(before=OLD.model_copy(update={"metric": "val_auc"})), 2, "s3://results/old/"),
         (LOSS, changed(before=OLD), 1, "s3://results/older/"),
         (AUC, changed(before=OLD), 2, "s3://results/old/"),
         (AUC, changed(loss={"name": "mae"}), 2, "s3://results/old/"),

@@ -23,11 +23,15 @@ def best_before(start: Start | None, facts: Facts, monitor: Monitor) -> Before |
     there = start.snapshot.state.facts
     if start.own or (start.same and there.data == facts.data):  # Its epochs are this one's own.
         return there.before
-    if monitor.metric in {"loss", "val_loss"} and there.loss != facts.loss:
-        return None
-    found = best([replace(epoch, comparable=True) for epoch in start.snapshot.history], monitor)
+    earlier, epochs = there.before, start.snapshot.history
+    if monitor.metric in {"loss", "val_loss"}:
+        if there.loss != facts.loss:
+            return None
+        # Of those from before that training only the best is known to be of this loss.
+        same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
+        epochs = [epoch for epoch in epochs if epoch.number in start.measured | same_loss]
+    found = best([replace(epoch, comparable=True) for epoch in epochs], monitor)
     if found is None:
         return None
-    earlier = there.before
     where = earlier.where if earlier is not None and earlier.epoch == found.epoch else start.where
     return Before(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, where=where)
