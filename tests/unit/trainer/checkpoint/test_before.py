@@ -1,10 +1,11 @@
 """What was best in the trainings that one goes on from."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before
+from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before, lost_best
 from epochal_trainer.checkpoint.state import FinishedEpoch
 from epochal_trainer.reporting.best import Monitor
 
@@ -67,3 +68,29 @@ def test_the_same_training_on_other_data_is_another(make: Make) -> None:
     found = best_before(start(make, same=True), changed(data={"a": "0" * 64}), AUC)
     assert found is not None
     assert found.epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "kind", "lost"),
+    [
+        (1, None, {"own": True}, 1),
+        (None, 1, {"own": True}, 1),  # an attempt before has lost them
+        (None, 1, {"same": True}, 1),
+        (None, 1, {}, None),
+        (3, 1, {"own": True}, 1),  # the better one of both
+        (3, None, {"own": True}, None),  # a better one has come since
+        (None, None, {"own": True}, None),
+    ],
+    ids=str,
+)
+def test_the_best_epoch_is_lost_until_there_is_a_better_one(
+    make: Make, now: int | None, before: int | None, kind: dict[str, bool], lost: int | None
+) -> None:
+    history = [epoch.model_copy(update={"comparable": epoch.number == 2}) for epoch in HISTORY]
+    began = start(make, facts=changed(lost=before), **kind)
+    snapshot = replace(began.snapshot.changed(history=history), lost=now)
+    assert lost_best(replace(began, snapshot=snapshot), FACTS, LOSS) == lost
+
+
+def test_a_training_that_begins_has_lost_nothing() -> None:
+    assert lost_best(None, FACTS, LOSS) is None

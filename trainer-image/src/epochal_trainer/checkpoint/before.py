@@ -1,4 +1,7 @@
-"""What was best in the trainings that one goes on from: none of its own epochs is called the best beside that."""
+"""What was better than the epochs whose weights are there: none of these is called the best beside that.
+
+It was in the trainings that one goes on from, or its weights were lost.
+"""
 
 from dataclasses import replace
 
@@ -35,3 +38,25 @@ def best_before(start: Start | None, facts: Facts, monitor: Monitor) -> Before |
         return None
     where = earlier.where if earlier is not None and earlier.epoch == found.epoch else start.where
     return Before(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, where=where)
+
+
+def lost_best(start: Start | None, facts: Facts, monitor: Monitor) -> int | None:
+    """Returns the best epoch of a training, if its weights were lost and none is better whose weights are there.
+
+    Args:
+        start: What it goes on from, if anything.
+        facts: What a checkpoint will say of it.
+        monitor: What tells the best epoch.
+    """
+    if start is None:
+        return None
+    snapshot = start.snapshot
+    there = snapshot.state.facts
+    if not start.own and not (start.same and there.data == facts.data):
+        return None
+    numbers = {there.lost, snapshot.lost}
+    lost = best([replace(epoch, comparable=True) for epoch in snapshot.history if epoch.number in numbers], monitor)
+    kept = best(snapshot.history, monitor)
+    if lost is None or (kept is not None and not monitor.better(lost.value, kept.value)):
+        return None
+    return lost.epoch
