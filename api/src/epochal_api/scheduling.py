@@ -18,8 +18,9 @@ _MIB = 2**20
 
 def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
     limit = limits.get("memory")
-    if limit is not None and (found := number_of(limit)) < LEAST_MEMORY:
-        takes = f"{LEAST_MEMORY // _MIB}Mi, which Keras with TensorFlow takes before it reads any data"
+    if limit is not None and 0 < (found := number_of(limit)) < LEAST_MEMORY:
+        least = f"{LEAST_MEMORY // _MIB}Mi"
+        takes = f"{least}, which Keras with the framework of the trainer's image takes before it reads any data"
         unit = "; did you forget the unit, such as Mi or Gi?" if found < _MIB else ""
         raise ValueError(f"memory must be at least {takes}, found {limit!r}{unit}")
     return limits
@@ -32,7 +33,7 @@ class Resources(Model):
     """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
     limits: Annotated[ResourceList, later_rule(_enough_memory)] = {}
     """What the worker may not exceed, such as {memory: 4Gi}; of memory at least 282Mi, which Keras takes before it
-    reads any data. GPUs are asked for here: {nvidia.com/gpu: 1}."""
+    reads any data, or 0 for no limit. GPUs are asked for here: {nvidia.com/gpu: 1}."""
 
     @property
     def gpus(self) -> int:

@@ -185,7 +185,7 @@ def test_an_error_names_the_field(path: str, value: Any, message: str) -> None:
         {},
         {"requests": {"memory": "64Mi"}},
         {"limits": {"cpu": "100m"}},
-        *({"limits": {"memory": memory}} for memory in ("282Mi", "0.3Gi", "3e8", 2**30, "1G")),
+        *({"limits": {"memory": memory}} for memory in ("0", "0Gi", "282Mi", "0.3Gi", "3e8", 2**30, "1G")),
     ],
 )
 def test_as_much_memory_as_the_framework_takes_is_enough(resources: dict[str, Any]) -> None:
@@ -201,7 +201,9 @@ def test_less_memory_than_the_framework_takes_is_refused(memory: str) -> None:
 def test_the_unit_is_asked_for_where_it_was_forgotten_alone() -> None:
     with pytest.raises(InvalidTrainingJob) as caught:
         parse(changed("resources", {"limits": {"memory": "64Mi"}}))
-    assert str(caught.value).endswith("which Keras with TensorFlow takes before it reads any data, found '64Mi'")
+    assert str(caught.value).endswith(
+        "which Keras with the framework of the trainer's image takes before it reads any data, found '64Mi'"
+    )
 
 
 def test_names_of_layers_differ() -> None:

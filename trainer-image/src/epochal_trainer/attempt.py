@@ -4,7 +4,7 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import keras
 from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
+from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
@@ -23,6 +24,7 @@ from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
 from epochal_trainer.model.adapt import adapt
+from epochal_trainer.model.former_names import former_names, renamed
 from epochal_trainer.model.monitor import monitor_of
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
@@ -145,7 +147,9 @@ class Attempt:
         with stages.stage("network"):
             nodes = network.graph(spec.network)
             model = self._build()
-            user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
+            former = former_names(spec.training)
+            training = renamed(spec.training, former)
+            user_callbacks = callbacks.build(training.callbacks, folder=self._scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
             self._checks.network(model, nodes)
@@ -165,8 +169,10 @@ class Attempt:
                 jobs.recipe(job),
                 lambda uri: self._store_of(*self._place(uri, opened)),
                 lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
+                keeps_best=self._keeps_best,
             )
             if start is not None:
+                start = replace(start, snapshot=start.snapshot.renamed(former))
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             self._reporter.update(
                 attempt=attempt,
@@ -177,7 +183,7 @@ class Attempt:
         with stages.stage("data"):
             memory = Memory(held=start.snapshot.held if start else 0)
             data = loaded(spec, opened.data, model, scratch=self._scratch, memory=memory)
-            monitor = self._check_figures(model, data)
+            monitor = self._check_figures(model, data, training)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -244,9 +250,8 @@ class Attempt:
         compile.compile_model(model, training)
         return model
 
-    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
+    def _check_figures(self, model: keras.Model, data: DataSets, training: Training) -> Monitor:
         """Checks loss, metrics and what is monitored beside the data, and returns what tells the best epoch."""
-        training = self._job.spec.training
         figures = compile.check_labels(model, training, data.train.labels)
 
         def validated(names: Iterable[str]) -> list[str]:
@@ -254,7 +259,7 @@ class Attempt:
 
         callbacks.check_figures(training.callbacks, validated(figures))
         self._checks.data(data, model.output.shape[1:])
-        self._checks.monitor(model)
+        self._checks.monitor(training, model)
         return monitor_of(training, model, validated(history.figures(figures)))
 
     def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:

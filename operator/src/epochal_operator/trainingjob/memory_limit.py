@@ -32,8 +32,8 @@ class MemoryLimit(NamedTuple):
 
     @property
     def is_too_low(self) -> bool:
-        """Whether no trainer can begin with it."""
-        return number_of(self.quantity) < LEAST_MEMORY
+        """Whether no trainer can begin with it. By 0 a kubelet sets no limit."""
+        return 0 < number_of(self.quantity) < LEAST_MEMORY
 
     @property
     def origin(self) -> str:

@@ -39,7 +39,10 @@ def test_who_has_set_it(said: str | None, origin: str) -> None:
     assert (found.quantity, found.origin) == ("4Gi", origin)
 
 
-@pytest.mark.parametrize(("memory", "too_low"), [("700", True), ("281Mi", True), ("282Mi", False), ("1G", False)])
+@pytest.mark.parametrize(
+    ("memory", "too_low"),
+    [("700", True), ("281Mi", True), ("282Mi", False), ("1G", False), ("0", False), ("0Gi", False)],
+)
 def test_whether_a_trainer_can_begin_with_it(memory: str, too_low: bool) -> None:  # noqa: FBT001
     found = memory_limit(limited(memory, None))
     assert found is not None

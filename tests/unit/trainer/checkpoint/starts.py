@@ -21,7 +21,7 @@ def training(epochs: int = 5, **continue_from: str) -> Training:
     return Training.model_validate(described | ({"continueFrom": continue_from} if continue_from else {}))
 
 
-def found(tmp_path: Path, spec: Training) -> Start | None:
+def found(tmp_path: Path, spec: Training, *, keeps_best: bool = True) -> Start | None:
     def folder(uri: str) -> str:
         return uri.removeprefix("s3://results/").strip("/")
 
@@ -31,4 +31,5 @@ def found(tmp_path: Path, spec: Training) -> Start | None:
         RECIPE,
         lambda uri: store(tmp_path, folder(uri)),
         lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
+        keeps_best=keeps_best,
     )

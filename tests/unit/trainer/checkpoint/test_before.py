@@ -1,10 +1,11 @@
 """What was best in the trainings that one goes on from."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before
+from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before, lost_best
 from epochal_trainer.checkpoint.state import FinishedEpoch
 from epochal_trainer.reporting.best import Monitor
 
@@ -13,7 +14,7 @@ Make = Callable[..., Snapshot]
 AUC, LOSS = Monitor("val_auc", "Max"), Monitor("val_loss")
 FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={}, data={}, loss={"name": "mse"})
 HISTORY = [
-    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=number > 1)
+    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=False)
     for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
 ]
 OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
@@ -21,7 +22,8 @@ OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://res
 
 def start(make: Make, *, facts: Facts = FACTS, **kind: bool) -> Start:
     snapshot = make(3, history=HISTORY, facts=facts)
-    return Start(snapshot, **{"own": False, "where": "s3://results/old/", **kind})  # type: ignore[arg-type]
+    measured = frozenset({2, 3})  # The first one is of a training before that.
+    return Start(snapshot, measured=measured, **{"own": False, "where": "s3://results/old/", **kind})  # type: ignore[arg-type]
 
 
 def changed(**fields: Any) -> Facts:
@@ -32,7 +34,8 @@ def changed(**fields: Any) -> Facts:
     ("monitor", "there", "epoch", "where"),
     [
         (AUC, FACTS, 2, "s3://results/old/"),
-        (LOSS, FACTS, 1, "s3://results/old/"),
+        (LOSS, FACTS, 2, "s3://results/old/"),
+        (LOSS, changed(before=OLD.model_copy(update={"metric": "val_auc"})), 2, "s3://results/old/"),
         (LOSS, changed(before=OLD), 1, "s3://results/older/"),
         (AUC, changed(before=OLD), 2, "s3://results/old/"),
         (AUC, changed(loss={"name": "mae"}), 2, "s3://results/old/"),
@@ -65,3 +68,29 @@ def test_the_same_training_on_other_data_is_another(make: Make) -> None:
     found = best_before(start(make, same=True), changed(data={"a": "0" * 64}), AUC)
     assert found is not None
     assert found.epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "kind", "lost"),
+    [
+        (1, None, {"own": True}, 1),
+        (None, 1, {"own": True}, 1),  # an attempt before has lost them
+        (None, 1, {"same": True}, 1),
+        (None, 1, {}, None),
+        (3, 1, {"own": True}, 1),  # the better one of both
+        (3, None, {"own": True}, None),  # a better one has come since
+        (None, None, {"own": True}, None),
+    ],
+    ids=str,
+)
+def test_the_best_epoch_is_lost_until_there_is_a_better_one(
+    make: Make, now: int | None, before: int | None, kind: dict[str, bool], lost: int | None
+) -> None:
+    history = [epoch.model_copy(update={"comparable": epoch.number == 2}) for epoch in HISTORY]
+    began = start(make, facts=changed(lost=before), **kind)
+    snapshot = replace(began.snapshot.changed(history=history), lost=now)
+    assert lost_best(replace(began, snapshot=snapshot), FACTS, LOSS) == lost
+
+
+def test_a_training_that_begins_has_lost_nothing() -> None:
+    assert lost_best(None, FACTS, LOSS) is None

@@ -91,10 +91,13 @@ def test_checkpoints_take_no_more_than_their_part_of_the_time(cost: float, epoch
     ("cost", "epoch_seconds", "copying", "every"),
     [
         (0.3, 10.0, 0.15, 2),  # half of what they may take is left
-        (0.3, 10.0, 0.19, 3),
-        (0.3, 10.0, 0.29, 30),
-        (0.3, 10.0, 0.3, 60),  # nothing is left: ten minutes
-        (0.3, 10.0, 4.0, 60),
+        (0.3, 10.0, 0.19, 2),  # never less
+        (0.3, 10.0, 4.0, 2),
+        (0.12, 1.0, 0.0, 4),
+        (0.12, 1.0, 0.005, 5),
+        (0.12, 1.0, 0.029, 8),
+        (0.12, 1.0, 0.031, 8),
+        (60.0, 10.0, 4.0, 60),  # ten minutes
         (0.3, 3600.0, 400.0, 1),
         (0.09, 10.0, 4.0, 1),  # what costs next to nothing is taken all the same
     ],
@@ -125,7 +128,7 @@ def test_copies_alone_may_take_more_than_that_part(
         (
             {},
             [0.4] * 8,
-            [1],
+            [1, 7],
             "about 0.4 s of the training's time for each epoch, and an epoch 10.0 s: more than the 3 %",
         ),
         ({"everyEpochs": 4}, [0.4] * 8, [4, 8], "about 0.4 s"),

@@ -92,3 +92,15 @@ def test_what_was_best_stays_so_in_the_same_training_alone(
     state = start.snapshot.state
     assert (start.same, state.best is not None) == (same, same)
     assert [epoch.comparable for epoch in state.history] == [same] * 4
+
+
+@pytest.mark.parametrize("keeps_best", [True, False])
+def test_a_part_that_kept_no_best_weights_is_another_training_where_they_are_wanted(
+    tmp_path: Path, make: Make, *, keeps_best: bool
+) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update={"recipe": RECIPE})))
+    start = found(tmp_path, training(uri=URI), keeps_best=keeps_best)
+    assert start is not None
+    assert start.same is not keeps_best
+    assert [epoch.comparable for epoch in start.snapshot.state.history] == [not keeps_best] * 4
+    assert start.measured == {1, 2, 3, 4}

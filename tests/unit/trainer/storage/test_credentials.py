@@ -28,7 +28,7 @@ def test_credentials_come_from_the_environment() -> None:
 
 @pytest.mark.parametrize(
     ("key", "name"),
-    [("accessKey", ACCESS_KEY_ENV), ("secretKey", SECRET_KEY_ENV), ("sessionToken", SESSION_TOKEN_ENV)],
+    [("accessKey", ACCESS_KEY_ENV), ("sessionToken", SESSION_TOKEN_ENV)],
 )
 @pytest.mark.parametrize(
     ("value", "found"),
@@ -79,3 +79,16 @@ def test_no_form_of_a_credential_is_left(
     credentials = Credentials(*secrets)
     for written in map(form, secrets):
         assert written not in credentials.hidden(f"{before} {written}{after}")
+
+
+@pytest.mark.parametrize(
+    ("secret", "found"), [("the-value\n", "ends in a line break"), ("the\nvalue", "holds a line break"), ("b", None)]
+)
+def test_a_secret_key_with_a_line_break_is_told_and_tried(
+    caplog: pytest.LogCaptureFixture, secret: str, found: str | None
+) -> None:
+    read = Credentials.of({ACCESS_KEY_ENV: "a", SECRET_KEY_ENV: secret})
+    assert read.secret_key == secret
+    assert caplog.messages == ([] if found is None else [read.advice])
+    assert found is None or f"the key secretKey of the Secret that spec.storage.secretRef names {found}" in caplog.text
+    assert "value" not in caplog.text

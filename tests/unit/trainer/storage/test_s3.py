@@ -115,3 +115,16 @@ def test_a_certificate_authority_must_be_one(tmp_path: Path, content: str | None
     with pytest.raises(Failure, match=r"spec.storage.caConfigMapRef") as caught:
         bucket("https://127.0.0.1:9", ca_file=tmp_path / "ca.crt")
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidCertificateAuthority", 64)
+
+
+SIGNATURE = "<Error><Code>SignatureDoesNotMatch</Code><Message>The signature does not match.</Message></Error>"
+
+
+@pytest.mark.parametrize("answering", [answer("403 Forbidden", "application/xml", SIGNATURE)], indirect=True)
+@pytest.mark.parametrize(("secret", "named"), [("the-secret-key\n", True), ("the-secret-key", False)])
+def test_a_line_break_in_a_secret_key_that_is_refused_is_named(answering: str, secret: str, *, named: bool) -> None:
+    credentials = Credentials("the-access-key", secret)
+    with pytest.raises(Failure, match="SignatureDoesNotMatch") as caught:
+        S3Bucket(f"http://{answering}", "mnist-data", credentials, ca_file=None, patience=Patience(0)).check()
+    assert ("the key secretKey of the Secret" in caught.value.message) is named
+    assert "the-secret-key" not in caught.value.message

@@ -47,7 +47,7 @@ def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
     model = network.build(job.network, seed=1, memory=1 << 30)
     checks.network(model, network.graph(job.network))
     checks.data(sets(np.arange(300) // 100), (3,))
-    checks.monitor(model)
+    checks.monitor(job.training, model)
     for number in (1, 2, 3):
         checks.epochs(STUCK[:number])
     wanted = ["ActivationMismatch", "MetricMismatch", "MissingClasses", "MonitorMismatch", "ChanceLevel"]

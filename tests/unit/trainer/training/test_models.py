@@ -231,3 +231,13 @@ def test_a_sentence_says_which_model_holds_what(found: list[Model], fields: dict
     more = {name: fields[name] for name in ("as_good", "before") if name in fields}
     of = Trained(epochs, **ends, holds=len(epochs), best=top, kept=None, **more)
     assert models.sentence(found, of, MONITOR, epochs=9, keeps_best=fields.get("keeps_best", True)) == said
+
+
+def test_an_epoch_whose_weights_were_lost_is_told_of() -> None:
+    epochs = [replace(epoch, comparable=epoch.number == 3) for epoch in EPOCHS]
+    of = replace(trained(), epochs=epochs, best=best(epochs, MONITOR), lost=2)
+    last = Model("model.keras", 3, "", epochs[2].metrics, None)
+    assert models.sentence([last], of, MONITOR, epochs=3, keeps_best=True) == (
+        "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); "
+        "epoch 2 was better (val_loss 0.25), but its weights were lost"
+    )

@@ -64,10 +64,17 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
 
 
 @pytest.mark.parametrize(
-    ("before", "ends"), [(None, "best"), (0.75, "best"), (0.25, "best since epoch 3")], ids=["none", "worse", "better"]
+    ("before", "lost", "ends"),
+    [
+        (None, None, "best"),
+        (0.75, None, "best"),
+        (0.25, None, "best since epoch 3"),
+        (None, 0.75, "best"),
+        (0.75, 0.25, "best since epoch 3"),
+    ],
 )
 def test_the_log_calls_no_epoch_the_best_that_is_not(
-    caplog: pytest.LogCaptureFixture, before: float | None, ends: str
+    caplog: pytest.LogCaptureFixture, before: float | None, lost: float | None, ends: str
 ) -> None:
     found = Before(epoch=1, metric="loss", mode="Min", value=before or 0.0, where="s3://results/old/")
     progress = Progress(
@@ -78,6 +85,7 @@ def test_the_log_calls_no_epoch_the_best_that_is_not(
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         before=found if before is not None else None,
+        lost=lost,
     )
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")

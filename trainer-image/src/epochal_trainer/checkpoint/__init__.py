@@ -1,6 +1,6 @@
 """Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
 
-from epochal_trainer.checkpoint.before import best_before
+from epochal_trainer.checkpoint.before import best_before, lost_best
 from epochal_trainer.checkpoint.best import BestWeights, Kept, digest, merged
 from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
@@ -34,6 +34,7 @@ __all__ = [
     "digest",
     "find",
     "fitted",
+    "lost_best",
     "merged",
     "validates_on_trained",
 ]

@@ -41,13 +41,14 @@ def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> i
     Args:
         cost: Seconds by which one makes a training longer.
         epoch_seconds: Seconds that an epoch takes without.
-        copying: Seconds that copies of the best weights make an epoch longer by, which come out of the same part.
+        copying: Seconds that copies of the best weights make an epoch longer by. They come out of the same part, of
+            which half is left to checkpoints, whatever copies take: there are at least half as many as without.
     """
     if cost < _LEAST_SECONDS or epoch_seconds <= 0:
         return 1
     longest = max(1, int(_MOST_SECONDS / epoch_seconds))
-    left = _MOST * epoch_seconds - copying
-    return min(math.ceil(cost / left), longest) if left > 0 else longest
+    part = _MOST * epoch_seconds
+    return min(math.ceil(cost / max(part - copying, part / 2)), longest)
 
 
 def copies_exceed(copying: float, epoch_seconds: float) -> bool:

@@ -123,6 +123,19 @@ class Snapshot:
         """Returns this snapshot with other fields in its state."""
         return replace(self, state=self.state.model_copy(update=fields))
 
+    def renamed(self, former: Mapping[str, str]) -> "Snapshot":
+        """Returns this snapshot with the names that figures have now.
+
+        Args:
+            former: These by the names that they had before.
+        """
+        state = self.state
+        history = [epoch.model_copy(update={"metrics": _renamed(epoch.metrics, former)}) for epoch in state.history]
+        before = state.facts.before
+        if before is not None:
+            before = before.model_copy(update={"metric": former.get(before.metric, before.metric)})
+        return self.changed(history=history, facts=state.facts.model_copy(update={"before": before}))
+
     def incomparable(self) -> "Snapshot":
         """Returns this snapshot where no epoch may be the best: with another monitor or loss, they say nothing."""
         history = [epoch.model_copy(update={"comparable": False}) for epoch in self.state.history]
@@ -187,3 +200,8 @@ class Snapshot:
         randomness.restore(self.state.random, self.arrays)
         model.stop_training = self.state.stop_training
         self.arrays.clear()
+
+
+def _renamed(figures: Mapping[str, float], former: Mapping[str, str]) -> dict[str, float]:
+    """Returns figures with the names of now, each in its place; one that is there under both names keeps both."""
+    return {name if former.get(name, name) in figures else former[name]: value for name, value in figures.items()}

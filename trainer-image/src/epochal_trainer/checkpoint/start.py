@@ -24,6 +24,7 @@ class Start:
         where: Where the results lie that it belongs to.
         best: The model whose weights it takes, if those are not the ones of the snapshot.
         same: Whether it is the same training, under another name: its epochs are as good as this one's own.
+        measured: Of another training, its own epochs that had their weights: their loss is the one of its facts.
     """
 
     snapshot: Snapshot
@@ -31,6 +32,7 @@ class Start:
     where: str
     best: BestModel | None = None
     same: bool = False
+    measured: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         state = self.snapshot.state
@@ -44,7 +46,13 @@ class Start:
 
 
 def find(
-    own: Store, training: Training, recipe: str, other: Callable[[str], Store], models: Callable[[str], Models]
+    own: Store,
+    training: Training,
+    recipe: str,
+    other: Callable[[str], Store],
+    models: Callable[[str], Models],
+    *,
+    keeps_best: bool = True,
 ) -> Start | None:
     """Looks for what a training goes on from.
 
@@ -54,6 +62,7 @@ def find(
         recipe: Digest of all that its epochs follow from.
         other: Opens the checkpoints of the training whose results lie at a URI.
         models: Opens the models of that training likewise.
+        keeps_best: Whether the weights of the best epoch are kept.
 
     Returns:
         The newest of its own checkpoints, or the newest of the one it continues, with that one's best weights if they
@@ -108,5 +117,9 @@ def find(
             f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
         )
     goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
-    same = is_same(snapshot.state.facts)
-    return Start(goes_on if same else goes_on.incomparable(), own=False, where=store.uri, best=best, same=same)
+    # Where none of its weights were kept, its best epoch is none that this training could leave.
+    kept = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
+    same = is_same(snapshot.state.facts) and kept
+    measured = frozenset(epoch.number for epoch in goes_on.state.history if epoch.comparable)
+    goes_on = goes_on if same else goes_on.incomparable()
+    return Start(goes_on, own=False, where=store.uri, best=best, same=same, measured=measured)

@@ -79,6 +79,8 @@ class Facts(Part):
     before: Before | None = None
     """The best epoch of the trainings that this one went on from, where its figures are comparable; None in a
     checkpoint of before this was written, too."""
+    lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """The best epoch, counted from 1, if its weights were lost and none was better since; None likewise."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 

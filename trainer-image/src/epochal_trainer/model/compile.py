@@ -1,8 +1,9 @@
 """Compiles a network: the optimizer, loss and metrics that a TrainingJob names."""
 
+import inspect
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import keras
@@ -72,6 +73,22 @@ def constant_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
     return None if scheduled else float(inner.learning_rate)
+
+
+def metric_names(training: Training) -> list[tuple[str, str]]:
+    """Returns the name of each metric, and the one that it had while its class alone gave it.
+
+    Raises:
+        Failure: InvalidTraining, naming the field, what was found and what must hold.
+    """
+    names: list[tuple[str, str]] = []
+    for spec, metric in zip(training.metrics, _metrics(training.metrics), strict=True):
+        if isinstance(metric, keras.metrics.Metric):
+            # Of most classes it is a default. Others make it of the class and a number: no short text names these.
+            by_class = inspect.signature(type(metric)).parameters["name"].default if _by_text(spec) else None
+            before = _free(by_class or metric.name, {name for _, name in names})
+            names.append((metric.name, before))
+    return names
 
 
 def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -196,15 +213,20 @@ def _metrics(specs: list[Named]) -> list[Any]:
         except keras_objects.InvalidObject as error:
             raise _fault(field, spec, str(error)) from error
         if isinstance(metric, keras.metrics.Metric):
-            by_text = not spec.arguments and not keras_objects.has_class(keras.metrics, spec.name)
-            original, count = spec.name if by_text else metric.name, 1
-            metric.name = original
-            while metric.name in names:
-                count += 1
-                metric.name = f"{original}_{count}"
+            metric.name = _free(spec.name if _by_text(spec) else metric.name, names)
             names.add(metric.name)
         metrics.append(metric)
     return metrics
+
+
+def _by_text(spec: Named) -> bool:
+    return not spec.arguments and not keras_objects.has_class(keras.metrics, spec.name)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Returns a name, with a number behind it if it is taken."""
+    numbered = (f"{name}_{count}" for count in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _fault(field: str, spec: Named, message: str) -> Failure:

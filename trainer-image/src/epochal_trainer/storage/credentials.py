@@ -1,6 +1,7 @@
 """What requests are signed with, and how it is kept out of all that is written."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 
 from epochal_trainer.lib.failures import refused
 from epochal_trainer.storage.s3_errors import CREDENTIALS
+
+log = logging.getLogger(__name__)
 
 SHORTEST = 6
 """Characters of a secret that is taken out of texts: a shorter one is part of ordinary words."""
@@ -40,8 +43,21 @@ class Credentials:
         if not found.access_key or not found.secret_key:
             raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
         for key, name in KEYS.items():
-            _check(key, environment.get(name, ""))
+            value = environment.get(name, "")
+            if not _CONTROL.search(value):
+                continue
+            if key != "secretKey":
+                raise refused("CredentialsRefused", _told(key, value))
+            log.warning("%s", _told(key, value))
         return found
+
+    @property
+    def advice(self) -> str | None:
+        """What may be the matter where the storage refuses a signature.
+
+        A secret key is in no header: with a line break it is right where the server was given it with that, too.
+        """
+        return _told("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
 
     @classmethod
     def unchecked(cls, environment: Mapping[str, str]) -> "Credentials":
@@ -65,16 +81,16 @@ class Credentials:
         return re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
 
-def _check(key: str, value: str) -> None:
-    """Refuses what no header of a request may hold: the S3 client would fail, with the request in its message."""
-    if not _CONTROL.search(value):
-        return
+def _told(key: str, value: str) -> str:
+    """Says what is wrong with what no header of a request may hold.
+
+    The S3 client would fail, with the request in its message.
+    """
     ends = not _CONTROL.search(value.rstrip("\r\n"))
     found = "ends in a line break, as echo or a file leaves it" if ends else "holds a line break or a control character"
-    raise refused(
-        "CredentialsRefused",
+    return (
         f"the key {key} of the Secret that spec.storage.secretRef names {found}: store it without, such as by kubectl "
-        f'create secret generic --from-literal={key}="…"',
+        f'create secret generic --from-literal={key}="…"'
     )
 
 

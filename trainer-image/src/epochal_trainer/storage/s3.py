@@ -20,7 +20,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
+from epochal_trainer.lib.failures import Failure, bad_data, bad_spec, refused
 from epochal_trainer.storage import near
 from epochal_trainer.storage.bucket import ObjectInfo, sha256
 from epochal_trainer.storage.credentials import Credentials
@@ -253,9 +253,14 @@ class S3Bucket:
             found = failure(error, request, self._credentials.hidden)
             if found is None:
                 raise
-            raise (self._named_others(found) if found.reason == "BucketNotFound" else found) from error
+            raise (self._named_others(found) if found.reason == "BucketNotFound" else self._advised(found)) from error
         self._allowed.add(verb)
         return result
+
+    def _advised(self, found: Failure) -> Failure:
+        """Names what is odd about the secret key where the storage refuses it."""
+        advice = self._credentials.advice if found.reason == "CredentialsRefused" else None
+        return found if advice is None else refused(found.reason, f"{found.message}; {advice}")
 
     def _store(
         self, key: str, size: int, opened: Callable[[], BinaryIO], before: Callable[[], None] = lambda: None

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 from epochal_api.report import Warned
+from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
@@ -43,13 +44,14 @@ class Checks:
         """
         self._warnings.take(lambda: check_last_layer(model, nodes, self._spec.training.loss))
 
-    def monitor(self, model: keras.Model) -> None:
+    def monitor(self, training: Training, model: keras.Model) -> None:
         """Looks at what tells the best epoch.
 
         Args:
+            training: How the network is trained, with the names that figures have now.
             model: The model, its metrics built.
         """
-        self._warnings.take(lambda: check_mode(self._spec.training, model))
+        self._warnings.take(lambda: check_mode(training, model))
 
     def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
         """Looks at the data.

@@ -12,7 +12,7 @@ from epochal_api.report import BestEpoch
 from epochal_api.training import Training
 
 from epochal_trainer import checkpoint
-from epochal_trainer.data import DataSets
+from epochal_trainer.data import DataSets, Order
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import described_loss, described_optimizer
@@ -54,7 +54,8 @@ class Trained:
         as_good: Whether that is another one than the best epoch, and as good.
         best: The best epoch.
         before: The best epoch of the trainings that this one went on from, if it was better.
-        kept: The weights of that epoch, if they were kept.
+        kept: The weights of the best epoch, if they were kept.
+        lost: The epoch that was better, if its weights were lost.
     """
 
     epochs: Sequence[Epoch]
@@ -65,6 +66,7 @@ class Trained:
     kept: checkpoint.Kept | None
     as_good: bool = False
     before: checkpoint.Before | None = None
+    lost: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,21 +132,7 @@ class Fitting:
         """
         training = self.training
         order = data.train.order(batch_size=training.batch_size, seed=training.seed)
-        facts = checkpoint.Facts(
-            loss=described_loss(training),
-            callbacks=user_callbacks.described(training.callbacks),
-            samples=order.samples,
-            batch_size=order.batch_size,
-            steps=order.steps,
-            seed=order.seed,
-            optimizer=described_optimizer(training),
-            data=data.digests,
-            division=data.division,
-            recipe=self.recipe,
-        )
-        if start is not None and checkpoint.validates_on_trained(start, facts):
-            facts = facts.model_copy(update={"seen": True})
-        facts = facts.model_copy(update={"before": checkpoint.best_before(start, facts, self.monitor)})
+        facts = self._facts(data, order, start)
         self.checks.facts(facts)
         files = checkpoint.Files(self.scratch, [CALLBACKS, LOG], self.scratch / STAGING)
         scalars = Scalars(self.scratch / TENSORBOARD)
@@ -181,6 +169,7 @@ class Fitting:
             least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
             stop_after=training.stop_after_epoch,
             before=facts.before,
+            lost=self._value_of(facts.lost, start.snapshot.history) if start else None,
         )
         sizes = training.epochs, order.steps, order.batch_size
         log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
@@ -188,13 +177,13 @@ class Fitting:
             log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
         start = checkpoint.fitted(start, model, facts, self.versions) if start else None
         if start is not None:
-            self.checks.start(start.snapshot.lost)
+            self.checks.start(facts.lost or start.snapshot.lost)
             self._put_back(start, files, scalars)
             progress.resume(start.snapshot)
             log.info("Going on from %s", start)
         self.reporter.position = progress.position
-        before = reached_before(start, self.monitor)
-        self.reporter.update(stage="Training", **{**before, "steps_per_epoch": order.steps})
+        reached = reached_before(start, self.monitor)
+        self.reporter.update(stage="Training", **{**reached, "steps_per_epoch": order.steps})
         self.reporter.settle(_ASK_SECONDS)
         with self.stopping.deferred():
             try:
@@ -220,7 +209,28 @@ class Fitting:
                 writer.close()
         self.reporter.position = dict
         scalars.close()
-        return self._trained(model, progress, callbacks, weights.kept if weights else None, facts.before)
+        return self._trained(model, progress, callbacks, weights.kept if weights else None, facts)
+
+    def _facts(self, data: DataSets, order: Order, start: checkpoint.Start | None) -> checkpoint.Facts:
+        """Returns what checkpoints will say of what is trained."""
+        training = self.training
+        facts = checkpoint.Facts(
+            loss=described_loss(training),
+            callbacks=user_callbacks.described(training.callbacks),
+            samples=order.samples,
+            batch_size=order.batch_size,
+            steps=order.steps,
+            seed=order.seed,
+            optimizer=described_optimizer(training),
+            data=data.digests,
+            division=data.division,
+            recipe=self.recipe,
+        )
+        if start is not None and checkpoint.validates_on_trained(start, facts):
+            facts = facts.model_copy(update={"seen": True})
+        before = checkpoint.best_before(start, facts, self.monitor)
+        lost = checkpoint.lost_best(start, facts, self.monitor)
+        return facts.model_copy(update={"before": before, "lost": lost})
 
     def _trained(
         self,
@@ -228,7 +238,7 @@ class Fitting:
         progress: Progress,
         callbacks: Sequence[Any],
         kept: checkpoint.Kept | None,
-        before: checkpoint.Before | None,
+        facts: checkpoint.Facts,
     ) -> Trained:
         """Reports and returns what the training has come to."""
         epochs, early, ended = progress.history, progress.finished_early, len(progress.history)
@@ -244,7 +254,8 @@ class Fitting:
             log.info("Finished early on request (spec.finish), after epoch %d of %d", ended, self.training.epochs)
         elif ended < self.training.epochs:
             log.info("Stopped early, after epoch %d of %d", ended, self.training.epochs)
-        found = best(epochs, self.monitor)
+        found, before, lost = best(epochs, self.monitor), facts.before, facts.lost
+        was = self._value_of(lost, epochs)
         holds = user_callbacks.restored_epoch(callbacks) or ended
         as_good = found is not None and found.epoch != holds and self._value(epochs[holds - 1]) == found.value
         return Trained(
@@ -256,11 +267,16 @@ class Fitting:
             kept=kept if kept and found and kept.epoch == found.epoch else None,
             as_good=as_good and not user_callbacks.leaves_averages(model.optimizer, callbacks),
             before=before if before and found and self.monitor.better(before.value, found.value) else None,
+            lost=lost if was is not None and found and self.monitor.better(was, found.value) else None,
         )
 
     def _value(self, epoch: Epoch) -> float | None:
         """Returns the value of what tells the best epoch in one that may be it."""
         return epoch.metrics.get(self.monitor.metric) if epoch.comparable else None
+
+    def _value_of(self, number: int | None, epochs: Sequence[Epoch]) -> float | None:
+        """Returns the value of what tells the best epoch in one of several, each in its place."""
+        return epochs[number - 1].metrics.get(self.monitor.metric) if number is not None else None
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
         """Puts back what was written until a checkpoint was taken. The log is that of one training only."""

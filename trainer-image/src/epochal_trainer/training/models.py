@@ -143,6 +143,9 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
     if best is not None and not trained.as_good and all(one.epoch != best.epoch for one in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
+    if trained.lost is not None:
+        there = trained.epochs[trained.lost - 1].metrics[monitor.metric]
+        parts.append(f"epoch {trained.lost} was better ({monitor.metric} {figure(there)}), but its weights were lost")
     if before is not None:
         found = f"epoch {before.epoch} of the training before ({before.metric} {figure(before.value)})"
         parts.append(f"{found} was better: {before.where}")
@@ -152,7 +155,7 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
 def _title(trained: Trained) -> str:
     """Returns what to call the best epoch of a training, where it is one of several."""
     own = [epoch.number for epoch in trained.epochs if epoch.comparable]
-    if trained.before is None:
+    if trained.before is None and trained.lost is None:
         return ", the best" if len(trained.epochs) > 1 else ""
     return f", the best of epochs {own[0]}-{own[-1]}" if len(own) > 1 else ""
 

@@ -48,6 +48,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         least: Epochs that it is not finished before.
         stop_after: The epoch after which it stops, as if it were killed right then; None to stop nowhere.
         before: What was best in the trainings that this one goes on from, none of whose epochs is its own.
+        lost: The value of the best epoch so far, if its weights were lost.
 
     Attributes:
         finished_early: Whether it has been finished early, as it was asked to.
@@ -69,6 +70,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         least: int = 1,
         stop_after: int | None = None,
         before: Before | None = None,
+        lost: float | None = None,
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
@@ -86,7 +88,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._finish = finish or Finish()
         self._least = least
         self._stop_after = stop_after or epochs
-        self._before = before
+        self._without_weights = [value for value in (before.value if before else None, lost) if value is not None]
         self._step = 0
         self._is_best = False
         self._began = time.monotonic()
@@ -195,8 +197,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch(self.history)
 
     def _called(self, found: BestEpoch) -> str:
-        """Returns what to call the best epoch of this training, which another one may have been better than."""
-        if self._before is None or not self._monitor.better(self._before.value, found.value):
+        """Returns what to call the best epoch of this training: one whose weights are not here may be better."""
+        if not any(self._monitor.better(value, found.value) for value in self._without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
