@@ -84,6 +84,11 @@ class Run:
         return sum(job.last - job.first for job in self.jobs)
 
     @property
+    def epochs_from_zero(self) -> int:
+        """Epochs that it would have been, had each rung trained all of its epochs anew."""
+        return sum(job.last for job in self.jobs)
+
+    @property
     def repeated(self) -> int:
         """Epochs that were trained again."""
         times = Counter((job.trial, epoch) for job in self.jobs for epoch in range(job.first, job.last))
