@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from epochal_api.experiment_status import ExperimentStatus, RankedTrial
 
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
@@ -43,6 +44,19 @@ def report_failed(uid: str, message: str) -> Event:
     """
     note = f"Its report is not written, and is tried again later; the search goes on. {message}"
     return _event(Reason.REPORT_FAILED, note, uid)
+
+
+def ledger_ignored(uid: str) -> Event:
+    """Returns that a ledger is not taken for the Experiment's own.
+
+    Args:
+        uid: The Experiment.
+    """
+    note = (
+        f"Its annotation {LEDGER_ANNOTATION} is a copy of another Experiment's, or cannot be read: it is ignored, and "
+        "made anew. To learn from another Experiment, name it in spec.warmStartFrom of a new one."
+    )
+    return _event(Reason.LEDGER_IGNORED, note, uid)
 
 
 def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> Iterator[Event]:

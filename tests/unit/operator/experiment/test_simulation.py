@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Dropped, Failed, Started
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Owner, Started, encode
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.request import Request, Response
 
@@ -141,6 +141,24 @@ async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     await cluster.run()
     assert cluster.status()["trials"]["created"] == 10
     assert cluster.status()["epochs"]["repeated"] == 0
+
+
+async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other_for_its_own() -> None:
+    cluster = await undisturbed(**SMALL)
+    usual, copied = known_of(cluster), cluster.experiment()
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.collect()
+    assert (cluster.trials(), cluster.objects.list("jobs")) == ([], [])
+    metadata = {name: copied["metadata"][name] for name in ("name", "annotations")}
+    cluster.objects.create("experiments", "vision", {"metadata": metadata, "spec": copied["spec"]})
+    told = Counter(cluster.told())
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    assert Counter(cluster.told()) - told == {"LedgerIgnored": 1}
+    await cluster.run()
+    assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
+    assert known_of(cluster) == usual
 
 
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
@@ -422,6 +440,15 @@ async def test_without_a_search_the_template_is_trained() -> None:
     assert "stopAfterEpoch" not in cluster.trials()[0]["spec"]["training"]
 
 
+async def test_of_another_experiment_that_is_a_copy_itself_nothing_is_known() -> None:
+    cluster, done = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}]), await undisturbed(**SMALL)
+    known = done.experiment()
+    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
+    cluster.objects.create("experiments", "vision", known)
+    await cluster.settle()
+    assert cluster.asked[0].known == ()
+
+
 async def test_what_another_experiment_knows_is_known_from_the_beginning() -> None:
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     assert await cluster.settle() == 30
@@ -429,11 +456,14 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     done = await undisturbed(**SMALL)
     known = done.experiment()
     known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
-    cluster.objects.create("experiments", "vision", known)
+    other = cluster.objects.create("experiments", "vision", known)
+    theirs = encode([Owner(other["metadata"]["uid"]), *done.events()[1:]])
+    note = {"metadata": {"annotations": {LEDGER_ANNOTATION: theirs}}}
+    cluster.objects.patch("experiments", "vision", "coarse", note)
     await cluster.settle()
     assert len([one for one in cluster.asked[0].known if one.warm]) == 4
     await cluster.run()
-    assert cluster.suggestions()[0].known == 4
+    assert cluster.suggestions()[0].known == 5
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
 
 
