@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Owner, Started, encode
 from epochal_operator.experiment.search.child import SearchFailed
-from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
@@ -238,6 +238,34 @@ async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "FinishedEarly"
     assert len(cluster.names()) == 3
+
+
+async def test_finish_may_be_taken_back() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert len(given_up) == 2, "of three, one would go on; and so would the template"
+    cluster.change(finish=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    trials = cluster.folded()
+    assert (trials[0].state, trials[0].epoch) == ("Complete", 9)
+    assert {len(trials[number].rungs) for number in given_up} == {1}
+    assert any(one.state == "Complete" for one in trials[1:])
+
+
+async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
+    cluster = await undisturbed(maxTrials=7, parallelism=3)
+    cluster.search = lambda request: Response(
+        suggestions=tuple(Suggestion(trial=number, parameters={"rate": "0.1"}) for number in request.trials)
+    )
+    cluster.change(maxTrials=13)
+    await cluster.run()
+    assert any(len(one.rungs) > 1 for one in cluster.folded()[7:])
 
 
 async def test_the_target_ends_it() -> None:
