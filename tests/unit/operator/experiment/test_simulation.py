@@ -376,6 +376,47 @@ async def test_a_trial_that_is_refused_for_good_has_failed() -> None:
     assert "denied by policy" in told["note"]
 
 
+DENIALS = {
+    "policy": "trainingjobs.epochal.dev \"search-1-r0\" is forbidden: ValidatingAdmissionPolicy 'night' with binding "
+    "'night' denied request: no training at night",
+    "webhook": 'admission webhook "validate.kyverno.svc-fail" denied the request: \n\nno training at night',
+}
+
+
+@pytest.mark.parametrize(("code", "denial"), [(422, "policy"), (400, "webhook"), (422, "webhook")])
+async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, denial: str) -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(code, "Invalid", DENIALS[denial]) if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "no training at night" in ready["message"]
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
+
+
+async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, _, name: (
+        Refusal(422, "Invalid", "spec.training: Invalid value")
+        if verb == "create" and name == "search-0-r1"
+        else None
+    )
+    for _ in range(12):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.condition("Ready")["reason"] == "TrialsRefused"
+    assert len(cluster.names("Complete")) >= 4
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 0
+    assert cluster.folded()[0].state == "Complete"
+
+
 async def test_a_quota_is_waited_for() -> None:
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
