@@ -22,6 +22,11 @@ async def undisturbed(**changes: Any) -> Cluster:
     return cluster
 
 
+def suggest_the_worst(request: Request) -> Response:
+    """Suggests what is no better than anything before."""
+    return Response(suggestions=tuple(Suggestion(trial=one, parameters={"rate": "0.1"}) for one in request.trials))
+
+
 def outcome(cluster: Cluster) -> Any:
     """Returns all that must not depend on what disturbs a search."""
     status, best = cluster.status(), cluster.status()["best"]
@@ -258,11 +263,24 @@ async def test_finish_may_be_taken_back() -> None:
     assert any(one.state == "Complete" for one in trials[1:])
 
 
+async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_checkpoints_are_deleted() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    cluster.search = suggest_the_worst
+    lost = {"metadata": {"annotations": None}, "spec": {"finish": False}}
+    cluster.objects.patch("experiments", *KEY, lost)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+
+
 async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
     cluster = await undisturbed(maxTrials=7, parallelism=3)
-    cluster.search = lambda request: Response(
-        suggestions=tuple(Suggestion(trial=number, parameters={"rate": "0.1"}) for number in request.trials)
-    )
+    cluster.search = suggest_the_worst
     cluster.change(maxTrials=13)
     await cluster.run()
     assert any(len(one.rungs) > 1 for one in cluster.folded()[7:])
