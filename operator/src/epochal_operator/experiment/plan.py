@@ -15,7 +15,7 @@ from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
-from epochal_operator.experiment.phase import Phase, deadline, phase
+from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, given_up, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
@@ -131,7 +131,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(map(is_due, new)) and not observed.unnoted:
         return Plan((Append((*new, *_given_up_before(spec, before, observed))),))
-    now = phase(spec, before.start_time, observed)
+    now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
     is_free = observed.trials and not (before.trials and before.trials.created)
@@ -290,7 +290,7 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
     times = [effect(cause.reason).look_again_seconds for cause in causes]
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
-    due = None if now.ended else deadline(spec, before.start_time)
+    due = None if now.ended else deadline(spec, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
 

@@ -338,6 +338,39 @@ async def test_it_may_take_too_long_and_be_given_more_time() -> None:
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
+async def test_while_it_is_suspended_no_deadline_passes() -> None:
+    cluster = Cluster(**SMALL, activeDeadlineSeconds=3600)
+    await cluster.settle()
+    first = cluster.status()["startTime"]
+    cluster.change(suspend=True)
+    await cluster.settle()
+    cluster.work()
+    cluster.now += timedelta(days=2)
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.status().get("startTime")) == ("Suspended", None)
+    cluster.change(suspend=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["startTime"] > first
+
+
+async def test_one_that_goes_on_after_its_end_has_its_whole_time_again() -> None:
+    cluster = await undisturbed(**SMALL, activeDeadlineSeconds=3600)
+    first = cluster.status()["startTime"]
+    cluster.now += timedelta(days=2)
+    await cluster.settle()
+    assert cluster.status()["startTime"] == first
+    cluster.change(maxTrials=6)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["startTime"] > first
+    cluster.change(maxTrials=8)
+    await cluster.settle()
+    cluster.now += timedelta(seconds=3600)
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "DeadlineExceeded"
+
+
 async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
     cluster = Cluster(**SMALL)
     cluster.objects.create("trainingjobs", "vision", {"metadata": {"name": "search-1-r0"}, "spec": {"suspend": True}})
