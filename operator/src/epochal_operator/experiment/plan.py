@@ -17,7 +17,15 @@ from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, given_up, has_failed, is_over, report_step
+from epochal_operator.experiment.report import (
+    RETRY,
+    CreateReport,
+    DeleteReport,
+    given_up,
+    has_failed,
+    is_over,
+    report_step,
+)
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job

@@ -452,9 +452,7 @@ async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, 
 async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_on() -> None:
     cluster = Cluster(**SMALL, maxFailedTrials=0)
     cluster.refuse = lambda verb, _, name: (
-        Refusal(422, "Invalid", "spec.training: Invalid value")
-        if verb == "create" and name == "search-0-r1"
-        else None
+        Refusal(422, "Invalid", "spec.training: Invalid value") if verb == "create" and name == "search-0-r1" else None
     )
     for _ in range(12):
         await cluster.settle()

@@ -60,7 +60,14 @@ def test_what_a_trial_is_worth(one: Trial, worth: float | None) -> None:
 
 
 def test_the_best_come_first_and_of_equals_the_earlier_one() -> None:
-    trials = [trial(3, 0.5), trial(1, 0.7), trial(2, 0.5), trial(0), trial(4, state="Diverged"), trial(5, 0.6, state="Diverged")]
+    trials = [
+        trial(3, 0.5),
+        trial(1, 0.7),
+        trial(2, 0.5),
+        trial(0),
+        trial(4, state="Diverged"),
+        trial(5, 0.6, state="Diverged"),
+    ]
     assert [one.number for one in best(trials, maximize=True)] == [1, 5, 2, 3]
     assert [one.number for one in best(trials, maximize=False)] == [2, 3, 5, 1]
 
