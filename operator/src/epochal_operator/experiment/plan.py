@@ -288,7 +288,8 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
     """Returns what to write: Events before the status that they go with."""
     if after == before:
         return ()
-    return (*map(EmitEvent, events(spec.objective.metric, before, after)), ApplyStatus(after))
+    told = events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
+    return (*map(EmitEvent, told), ApplyStatus(after))
 
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
