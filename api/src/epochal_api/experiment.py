@@ -249,8 +249,8 @@ class ExperimentSpec(Model):
     """Parameters to try first, after the template itself: such as [{learningRate: "0.01", filters: 32}]. What one of
     them leaves out is as in the template."""
     active_deadline_seconds: Seconds | None = None
-    """Seconds from its start after which it fails, and its trials are suspended. Raised, it goes on. Default: no
-    limit."""
+    """Seconds from its start after which it fails, and its trials are suspended. Raised, it goes on. The clock starts
+    anew when it is resumed, or goes on after its end. Default: no limit."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
     """Seconds after its end that it is deleted, its trials too, their results not. Default: never."""
     warm_start_from: Annotated[list[WarmStart], Field(max_length=8)] = []

@@ -104,7 +104,8 @@ class ExperimentStatus(StatusModel):
     results: ExperimentResults | None = None
     """Where the results lie."""
     start_time: Time | None = None
-    """When its first trial was created."""
+    """When its first trial was created, or when it was last resumed, or went on after its end; none while it is
+    suspended."""
     completion_time: Time | None = None
     """When it completed or failed."""
     conditions: (

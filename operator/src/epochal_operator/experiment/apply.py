@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import rejected, report_failed
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
@@ -234,7 +234,8 @@ class Applier:
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
         """Adds to the ledger, unless anything has changed since it was read: then it is observed, or asked, anew."""
         metadata = document["metadata"]
-        text = await asyncio.to_thread(encode, (*observed.events, *events))
+        before = observed.events or (Owner(metadata["uid"]),)
+        text = await asyncio.to_thread(encode, (*before, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
         try:
@@ -287,8 +288,7 @@ class Applier:
         try:
             made, is_new = await self._create(action.body)
         except Invalid as error:
-            await self._emit(rejected(name, error.message), document)
-            return Failed(*action.place, "", REJECTED)
+            return await self._refused(document, action, error, found)
         except (Forbidden, NotFound, Conflict) as error:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
@@ -311,6 +311,16 @@ class Applier:
         if is_new:
             await self._delete(TRAINING_JOBS, made)
         return None
+
+    async def _refused(self, document: Object, action: Create, error: Invalid, found: Hindrances) -> Failed | None:
+        """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
+        name = action.body["metadata"]["name"]
+        if error.by_policy or action.place[1]:  # What it took before, it may take again.
+            message = f"The API server refuses {name}: {error.message}"
+            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
+            return None
+        await self._emit(rejected(name, error.message), document)
+        return Failed(*action.place, "", REJECTED)
 
     async def _create(self, body: Object) -> tuple[Object, bool]:
         """Creates a TrainingJob; returns the one that has its name, whoever it belongs to, and whether it is new."""

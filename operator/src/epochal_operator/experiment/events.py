@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from epochal_api.experiment_status import ExperimentStatus, RankedTrial
 
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.experiment.trials import finite
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.reasons import Foreign
@@ -13,15 +15,17 @@ MAX_PARAMETERS = 8
 """Parameters that an Event names."""
 
 
-def events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> list[Event]:
+def events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, maximize: bool = True) -> list[Event]:
     """Returns what happened to an Experiment between two statuses.
 
     Args:
         metric: The objective's metric.
         before: Its status so far.
         after: Its status from now on.
+        maximize: Whether the highest value is the best.
     """
-    return list(_events(metric, before, after))
+    is_new = after.best is not None and _is_better(after.best, before.best, maximize=maximize)
+    return list(_events(metric, before, after, is_new_best=is_new))
 
 
 def rejected(job_name: str, message: str) -> Event:
@@ -45,8 +49,21 @@ def report_failed(uid: str, message: str) -> Event:
     return _event(Reason.REPORT_FAILED, note, uid)
 
 
-def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> Iterator[Event]:
-    if after.best is not None and (before.best is None or _worth(before.best) != _worth(after.best)):
+def ledger_ignored(uid: str) -> Event:
+    """Returns that a ledger is not taken for the Experiment's own.
+
+    Args:
+        uid: The Experiment.
+    """
+    note = (
+        f"Its annotation {LEDGER_ANNOTATION} is a copy of another Experiment's, or cannot be read: it is ignored, and "
+        "made anew. To learn from another Experiment, name it in spec.warmStartFrom of a new one."
+    )
+    return _event(Reason.LEDGER_IGNORED, note, uid)
+
+
+def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, is_new_best: bool) -> Iterator[Event]:
+    if after.best is not None and is_new_best:
         yield _event(Reason.NEW_BEST, _best(metric, after.best), "/".join(_worth(after.best)))
     generation = str(after.observed_generation)
     if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
@@ -59,6 +76,14 @@ def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> I
         if after.best is not None and after.state in {"Complete", "Failed"}:
             note = f"{note} {_best(metric, after.best)}"
         yield _event(Reason(ready.reason), note, f"{generation}/{ready.message}")
+
+
+def _is_better(best: RankedTrial, other: RankedTrial | None, *, maximize: bool) -> bool:
+    """Returns whether the best is better than the one of before, which may have become worse itself."""
+    now, was = finite(best.value), finite(other.value if other else None)
+    if now is None or was is None:
+        return was is None
+    return now > was if maximize else now < was
 
 
 def _worth(best: RankedTrial) -> tuple[str, str]:

@@ -28,6 +28,17 @@ _LEVEL = 6
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose ledger it is: the first event of each.
+
+    Args:
+        uid: The Experiment.
+    """
+
+    uid: str
+
+
+@dataclass(frozen=True)
 class Created:
     """A trial was decided upon.
 
@@ -164,9 +175,9 @@ class Unread:
     line: str
 
 
-Event = Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
+Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
+    kind.__name__: kind for kind in (Owner, Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
 }
 _TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 
@@ -188,6 +199,16 @@ def decode(text: str) -> tuple[Event, ...]:
         text: The ledger as text.
     """
     return tuple(event for line in _lines(text) if (event := _event(line)) is not None)
+
+
+def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
+    """Returns the events of a ledger that is an Experiment's own; none of a copy of another one's.
+
+    Args:
+        events: The ledger.
+        uid: The Experiment.
+    """
+    return events if events[:1] == (Owner(uid),) else ()
 
 
 def _line(event: Event) -> str:

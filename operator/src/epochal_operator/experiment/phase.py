@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from epochal_api.condition import timestamp
 from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_status import ExperimentState
+from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
 from epochal_operator.experiment.next import end, stop
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.trials import Trial
-from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
 from epochal_operator.runtime.resource import Object
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
@@ -68,6 +69,27 @@ def is_trained(job: Object | None) -> bool:
     return job is not None and state_of(job) in _TRAINED
 
 
+def started(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> str | None:
+    """Returns when an Experiment started, RFC 3339: as a Job, anew when it is resumed, or goes on after its end.
+
+    After it took too long, it goes on only if its deadline is raised.
+
+    Args:
+        spec: What is searched.
+        before: Its status so far.
+        observed: What is seen of it.
+    """
+    over = _end(spec, observed) is not None
+    if spec.suspend and not over:
+        return None
+    failed = get_condition(before.conditions, "Failed")
+    was_late = failed is not None and failed.reason == Reason.DEADLINE_EXCEEDED
+    goes_on = is_true(before.conditions, "Finished") and not over and not was_late
+    if before.start_time is not None and not goes_on:
+        return before.start_time
+    return timestamp(observed.now) if observed.trials else None
+
+
 def deadline(spec: ExperimentSpec, start: str | None) -> datetime | None:
     """Returns when an Experiment has taken too long, if that is ever.
 
@@ -82,14 +104,21 @@ def deadline(spec: ExperimentSpec, start: str | None) -> datetime | None:
 
 def _ending(spec: ExperimentSpec, start: str | None, observed: Observed) -> StatusCause | None:
     """Returns how an Experiment has ended, if it has."""
+    if found := _end(spec, observed):
+        return found
+    if (due := deadline(spec, start)) is not None and observed.now >= due:
+        message = f"It took longer than spec.activeDeadlineSeconds: {spec.active_deadline_seconds}. Raised, it goes on."
+        return StatusCause(Reason.DEADLINE_EXCEEDED, message)
+    return None
+
+
+def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
+    """Returns how an Experiment has ended, if it has, however long it took."""
     trials = observed.trials
     if found := end(spec, trials, exhausted=observed.exhausted):
         return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, trials)))
     if observed.full and not observed.running:
         return StatusCause(Reason.LEDGER_FULL, _MESSAGES[Reason.LEDGER_FULL].format(count=len(trials)))
-    if (due := deadline(spec, start)) is not None and observed.now >= due:
-        message = f"It took longer than spec.activeDeadlineSeconds: {spec.active_deadline_seconds}. Raised, it goes on."
-        return StatusCause(Reason.DEADLINE_EXCEEDED, message)
     return None
 
 

@@ -10,14 +10,22 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events, report_failed
+from epochal_operator.experiment.events import events, ledger_ignored, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
-from epochal_operator.experiment.phase import Phase, deadline, phase
+from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, has_failed, is_over, report_step
+from epochal_operator.experiment.report import (
+    RETRY,
+    CreateReport,
+    DeleteReport,
+    given_up,
+    has_failed,
+    is_over,
+    report_step,
+)
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
@@ -126,10 +134,12 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     new = (*observed.warm, *observed.news)
-    if any(map(is_due, new)) and not observed.unnoted:
-        return Plan((Append(new),))
+    if observed.foreign and not observed.unnoted:
+        return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    now = phase(spec, before.start_time, observed)
+    if any(map(is_due, new)) and not observed.unnoted:
+        return Plan((Append((*new, *_given_up_before(spec, before, observed))),))
+    now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
     is_free = observed.trials and not (before.trials and before.trials.created)
@@ -143,6 +153,12 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if todo:
         return Plan((*_report_failure(observed), *todo))
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+def _given_up_before(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> tuple[Told, ...]:
+    """Returns whose checkpoints were given up by a ledger that is lost: an Experiment that was Complete has no more."""
+    is_lost = before.state == "Complete" and not observed.events[1:]
+    return given_up(spec, observed.trials, complete=True) if is_lost else ()
 
 
 def _rest(
@@ -272,7 +288,8 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
     """Returns what to write: Events before the status that they go with."""
     if after == before:
         return ()
-    return (*map(EmitEvent, events(spec.objective.metric, before, after)), ApplyStatus(after))
+    told = events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
+    return (*map(EmitEvent, told), ApplyStatus(after))
 
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
@@ -282,7 +299,7 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
     times = [effect(cause.reason).look_again_seconds for cause in causes]
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
-    due = None if now.ended else deadline(spec, before.start_time)
+    due = None if now.ended else deadline(spec, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
 

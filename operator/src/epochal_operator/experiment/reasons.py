@@ -86,6 +86,7 @@ class Reason(StrEnum):
     # Of Events alone.
     NEW_BEST = "NewBest", _TOLD
     RESUMED = "Resumed", _TOLD
+    LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
     REPORT_FAILED = "ReportFailed"
 

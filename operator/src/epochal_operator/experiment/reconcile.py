@@ -9,7 +9,7 @@ from epochal_api.experiment import InvalidExperiment, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
@@ -133,7 +133,7 @@ class Reconciler:
         text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         known = self._ledgers.get(key)
         if known is None or known.text != text:
-            events = decode(text)
+            events = own(decode(text), document["metadata"]["uid"])
             known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events))
         return known
 
@@ -144,7 +144,7 @@ class Reconciler:
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs)
-        warm: tuple[Warm, ...] | str = () if ledger.events else self._warm(key, wanted)
+        warm: tuple[Warm, ...] | str = () if ledger.events[1:] else self._warm(key, wanted)
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, str):
             hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
@@ -154,6 +154,7 @@ class Reconciler:
             now,
             events=ledger.events,
             size=len(ledger.text),
+            foreign=bool(ledger.text and not ledger.events),
             news=news,
             trials=fold(news, ledger.trials) if news else ledger.trials,
             jobs=jobs,
@@ -178,9 +179,8 @@ class Reconciler:
             other = self._store.get(EXPERIMENTS, Key(key.namespace, one.name))
             if other is None:
                 return f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
-            known += _finished(
-                one.name, decode((other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, ""))
-            )
+            text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
+            known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
         return tuple(known)
 
     def _forget(self, key: Key) -> None:

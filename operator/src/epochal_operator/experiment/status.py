@@ -20,7 +20,7 @@ from epochal_api.kind import Metadata
 
 from epochal_operator.experiment.next import limit
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import Phase, is_trained
+from epochal_operator.experiment.phase import Phase, is_trained, started
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import trial_name
@@ -61,7 +61,7 @@ def status(
         importance=importance,
         epochs=_epochs(spec, trials),
         results=ExperimentResults(uri=_uri(spec, metadata.namespace, metadata.name, metadata.uid)),
-        start_time=before.start_time or (timestamp(observed.now) if trials else None),
+        start_time=started(spec, before, observed),
         completion_time=_completion_time(before, phase, observed.now),
         conditions=conditions(metadata.generation, before, observed.now, phase),
         display=ExperimentDisplay(

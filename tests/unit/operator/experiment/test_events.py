@@ -73,3 +73,12 @@ def test_what_one_trial_and_the_report_tell() -> None:
     assert (refused.type, refused.reason, refused.key) == ("Warning", "TrialRejected", "search-1-r0")
     assert "spec.network: must not" in refused.note
     assert report_failed("uid", "No bucket.").note.endswith("No bucket.")
+
+
+@pytest.mark.parametrize(("value", "maximize", "wanted"), [
+    (0.6, True, ["NewBest"]), (0.4, True, []), (0.6, False, []), (0.4, False, ["NewBest"]), (0.5, True, []),
+])  # fmt: skip
+def test_a_best_that_has_become_worse_is_no_new_best(value: float, wanted: list[str], *, maximize: bool) -> None:
+    before = at_phase(Reason.RUNNING, "Running", trial(1, 0.5))
+    after = at_phase(Reason.RUNNING, "Running", trial(2, value))
+    assert [str(one.reason) for one in events("loss", before, after, maximize=maximize)] == wanted

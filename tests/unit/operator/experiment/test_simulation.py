@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Dropped, Failed, Started
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Owner, Started, encode
 from epochal_operator.experiment.search.child import SearchFailed
-from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
@@ -20,6 +20,11 @@ async def undisturbed(**changes: Any) -> Cluster:
     cluster = Cluster(**changes)
     await cluster.run()
     return cluster
+
+
+def suggest_the_worst(request: Request) -> Response:
+    """Suggests what is no better than anything before."""
+    return Response(suggestions=tuple(Suggestion(trial=one, parameters={"rate": "0.1"}) for one in request.trials))
 
 
 def outcome(cluster: Cluster) -> Any:
@@ -143,6 +148,24 @@ async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     assert cluster.status()["epochs"]["repeated"] == 0
 
 
+async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other_for_its_own() -> None:
+    cluster = await undisturbed(**SMALL)
+    usual, copied = known_of(cluster), cluster.experiment()
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.collect()
+    assert (cluster.trials(), cluster.objects.list("jobs")) == ([], [])
+    metadata = {name: copied["metadata"][name] for name in ("name", "annotations")}
+    cluster.objects.create("experiments", "vision", {"metadata": metadata, "spec": copied["spec"]})
+    told = Counter(cluster.told())
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    assert Counter(cluster.told()) - told == {"LedgerIgnored": 1}
+    await cluster.run()
+    assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
+    assert known_of(cluster) == usual
+
+
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
     cluster = await undisturbed(**SMALL)
     cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
@@ -222,6 +245,47 @@ async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
     assert len(cluster.names()) == 3
 
 
+async def test_finish_may_be_taken_back() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert len(given_up) == 2, "of three, one would go on; and so would the template"
+    cluster.change(finish=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    trials = cluster.folded()
+    assert (trials[0].state, trials[0].epoch) == ("Complete", 9)
+    assert {len(trials[number].rungs) for number in given_up} == {1}
+    assert any(one.state == "Complete" for one in trials[1:])
+
+
+async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_checkpoints_are_deleted() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    cluster.search = suggest_the_worst
+    lost = {"metadata": {"annotations": None}, "spec": {"finish": False}}
+    cluster.objects.patch("experiments", *KEY, lost)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+
+
+async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
+    cluster = await undisturbed(maxTrials=7, parallelism=3)
+    cluster.search = suggest_the_worst
+    cluster.change(maxTrials=13)
+    await cluster.run()
+    assert any(len(one.rungs) > 1 for one in cluster.folded()[7:])
+
+
 async def test_the_target_ends_it() -> None:
     target = {"metric": "val_accuracy", "goal": "Maximize", "target": "0.6"}
     cluster = await undisturbed(objective=target, maxTrials=50, parallelism=1)
@@ -272,6 +336,39 @@ async def test_it_may_take_too_long_and_be_given_more_time() -> None:
     cluster.change(activeDeadlineSeconds=90_000)
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_while_it_is_suspended_no_deadline_passes() -> None:
+    cluster = Cluster(**SMALL, activeDeadlineSeconds=3600)
+    await cluster.settle()
+    first = cluster.status()["startTime"]
+    cluster.change(suspend=True)
+    await cluster.settle()
+    cluster.work()
+    cluster.now += timedelta(days=2)
+    await cluster.settle()
+    assert (cluster.status()["state"], cluster.status().get("startTime")) == ("Suspended", None)
+    cluster.change(suspend=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["startTime"] > first
+
+
+async def test_one_that_goes_on_after_its_end_has_its_whole_time_again() -> None:
+    cluster = await undisturbed(**SMALL, activeDeadlineSeconds=3600)
+    first = cluster.status()["startTime"]
+    cluster.now += timedelta(days=2)
+    await cluster.settle()
+    assert cluster.status()["startTime"] == first
+    cluster.change(maxTrials=6)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["startTime"] > first
+    cluster.change(maxTrials=8)
+    await cluster.settle()
+    cluster.now += timedelta(seconds=3600)
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "DeadlineExceeded"
 
 
 async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
@@ -328,6 +425,45 @@ async def test_a_trial_that_is_refused_for_good_has_failed() -> None:
     assert (cluster.status()["trials"]["failed"], cluster.condition("Complete")["reason"]) == (1, "Completed")
     (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialRejected")
     assert "denied by policy" in told["note"]
+
+
+DENIALS = {
+    "policy": "trainingjobs.epochal.dev \"search-1-r0\" is forbidden: ValidatingAdmissionPolicy 'night' with binding "
+    "'night' denied request: no training at night",
+    "webhook": 'admission webhook "validate.kyverno.svc-fail" denied the request: \n\nno training at night',
+}
+
+
+@pytest.mark.parametrize(("code", "denial"), [(422, "policy"), (400, "webhook"), (422, "webhook")])
+async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, denial: str) -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(code, "Invalid", DENIALS[denial]) if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "no training at night" in ready["message"]
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
+
+
+async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, _, name: (
+        Refusal(422, "Invalid", "spec.training: Invalid value") if verb == "create" and name == "search-0-r1" else None
+    )
+    for _ in range(12):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.condition("Ready")["reason"] == "TrialsRefused"
+    assert len(cluster.names("Complete")) >= 4
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 0
+    assert cluster.folded()[0].state == "Complete"
 
 
 async def test_a_quota_is_waited_for() -> None:
@@ -422,6 +558,15 @@ async def test_without_a_search_the_template_is_trained() -> None:
     assert "stopAfterEpoch" not in cluster.trials()[0]["spec"]["training"]
 
 
+async def test_of_another_experiment_that_is_a_copy_itself_nothing_is_known() -> None:
+    cluster, done = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}]), await undisturbed(**SMALL)
+    known = done.experiment()
+    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
+    cluster.objects.create("experiments", "vision", known)
+    await cluster.settle()
+    assert cluster.asked[0].known == ()
+
+
 async def test_what_another_experiment_knows_is_known_from_the_beginning() -> None:
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     assert await cluster.settle() == 30
@@ -429,11 +574,14 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     done = await undisturbed(**SMALL)
     known = done.experiment()
     known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
-    cluster.objects.create("experiments", "vision", known)
+    other = cluster.objects.create("experiments", "vision", known)
+    theirs = encode([Owner(other["metadata"]["uid"]), *done.events()[1:]])
+    note = {"metadata": {"annotations": {LEDGER_ANNOTATION: theirs}}}
+    cluster.objects.patch("experiments", "vision", "coarse", note)
     await cluster.settle()
     assert len([one for one in cluster.asked[0].known if one.warm]) == 4
     await cluster.run()
-    assert cluster.suggestions()[0].known == 4
+    assert cluster.suggestions()[0].known == 5
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
 
 
