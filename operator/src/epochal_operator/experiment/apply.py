@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_operator.experiment.events import rejected, report_failed
+from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
@@ -237,6 +237,8 @@ class Applier:
         text = await asyncio.to_thread(encode, (*observed.events, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
+        if observed.damaged:
+            await self._emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
         try:
             written = await self._kube.patch(
                 EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER

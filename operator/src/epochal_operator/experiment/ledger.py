@@ -11,9 +11,9 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from epochal_api.kind import GROUP
 
@@ -25,6 +25,8 @@ MAX_LINES = 16 * 1024**2
 """Bytes of its lines, many more than fit in such a text unless somebody means harm."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6
+_PIECE = 256
+"""Characters that are read at once: what is damaged costs no more than the lines that end in such a piece."""
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,36 @@ def encode(events: Sequence[Event]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
 
 
+class Reading(NamedTuple):
+    """What can be read of a ledger.
+
+    Args:
+        events: Its events.
+        whole: Whether these are all that it held.
+    """
+
+    events: tuple[Event, ...]
+    whole: bool
+
+
+def read(text: str) -> Reading:
+    """Returns what can be read of a ledger.
+
+    Args:
+        text: The ledger as text; white space does not count.
+    """
+    lines, whole = _lines("".join(text.split()))
+    events = [_event(line) for line in lines]
+    return Reading(tuple(one for one in events if one is not None), whole and None not in events)
+
+
 def decode(text: str) -> tuple[Event, ...]:
     """Returns the events of a ledger; of one that is damaged, those that can be read.
 
     Args:
         text: The ledger as text.
     """
-    return tuple(event for line in _lines(text) if (event := _event(line)) is not None)
+    return read(text).events
 
 
 def _line(event: Event) -> str:
@@ -196,15 +221,18 @@ def _line(event: Event) -> str:
     return json.dumps({"event": type(event).__name__} | vars(event), separators=(",", ":"))
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Yields the whole lines of a ledger, as far as it can be read."""
-    reader = zlib.decompressobj(_GZIP)
+def _lines(text: str) -> tuple[list[str], bool]:
+    """Returns the whole lines of a ledger, as far as it can be read, and whether that is all of it."""
+    reader, lines, whole = zlib.decompressobj(_GZIP), bytearray(), True
     try:
-        lines = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES)
+        for start in range(0, len(text), _PIECE):
+            lines += reader.decompress(base64.b64decode(text[start : start + _PIECE], validate=True))
+            if len(lines) > MAX_LINES:
+                break
     except (binascii.Error, ValueError, zlib.error):
-        return
-    *whole, _ = lines.decode(errors="replace").split("\n")
-    yield from whole
+        whole = False
+    *found, rest = lines[:MAX_LINES].decode(errors="replace").split("\n")
+    return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
 
 
 def _event(line: str) -> Event | None:

@@ -76,6 +76,7 @@ class Observed:
         now: The time, with a time zone.
         events: Its ledger.
         size: Bytes of the ledger as text.
+        damaged: Whether a part of the ledger cannot be read.
         news: What its TrainingJobs tell that the ledger does not.
         trials: Its trials, by both.
         jobs: Its TrainingJobs.
@@ -96,6 +97,7 @@ class Observed:
     now: datetime
     events: tuple[Event, ...] = ()
     size: int = 0
+    damaged: bool = False
     news: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     jobs: Jobs = field(default_factory=dict)

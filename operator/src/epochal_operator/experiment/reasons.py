@@ -88,6 +88,7 @@ class Reason(StrEnum):
     RESUMED = "Resumed", _TOLD
     TRIAL_REJECTED = "TrialRejected"
     REPORT_FAILED = "ReportFailed"
+    LEDGER_DAMAGED = "LedgerDamaged"
 
 
 def effect(word: str) -> Effect:

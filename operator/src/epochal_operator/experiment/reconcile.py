@@ -9,7 +9,7 @@ from epochal_api.experiment import InvalidExperiment, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
@@ -50,6 +50,7 @@ class _Ledger:
     events: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     exhausted: bool = False
+    damaged: bool = False
 
 
 class Reconciler:
@@ -133,8 +134,8 @@ class Reconciler:
         text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         known = self._ledgers.get(key)
         if known is None or known.text != text:
-            events = decode(text)
-            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events))
+            events, whole = read(text)
+            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events), not whole)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
@@ -154,6 +155,7 @@ class Reconciler:
             now,
             events=ledger.events,
             size=len(ledger.text),
+            damaged=ledger.damaged,
             news=news,
             trials=fold(news, ledger.trials) if news else ledger.trials,
             jobs=jobs,

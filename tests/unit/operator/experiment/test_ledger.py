@@ -23,6 +23,7 @@ from epochal_operator.experiment.ledger import (
     Warm,
     decode,
     encode,
+    read,
 )
 from hypothesis import given
 from hypothesis import strategies as some
@@ -71,6 +72,31 @@ def test_of_what_is_cut_the_first_events_are_read(events: list[Event], cut: int)
     text = encode(events)
     read = decode(text[: cut % len(text)])
     assert list(read) == events[: len(read)]
+
+
+@pytest.mark.parametrize("space", ["{}\n", " {}", "{}\r\n\r\n"])
+def test_white_space_does_no_harm(space: str) -> None:
+    assert read(space.format(encode(ALL))) == (tuple(ALL), True)
+
+
+def test_of_what_is_damaged_all_before_is_read_and_that_is_told() -> None:
+    events = [Started(number, 0, str(uuid.UUID(int=random.Random(number).getrandbits(128)))) for number in range(500)]  # noqa: S311
+    text = encode(events)
+    middle = len(text) // 2
+    other = "A" if text[middle] != "A" else "B"
+    for damaged in (text[:-1], text[:middle], text[:middle] + "!" + text[middle + 1 :]):
+        found, whole = read(damaged)
+        assert not whole
+        assert len(found) > 200
+        assert list(found) == events[: len(found)]
+    found, whole = read(text[:middle] + other + text[middle + 1 :])
+    assert not whole
+    assert list(found[:200]) == events[:200]
+
+
+@pytest.mark.parametrize(("text", "whole"), [("", True), ("\n", True), (encode(ALL), True), ("x", False)])
+def test_what_is_not_there_is_not_damaged(text: str, whole: bool) -> None:  # noqa: FBT001
+    assert read(text).whole is whole
 
 
 @given(some.text())

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Dropped, Failed, Started
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Started
 from epochal_operator.experiment.search.child import SearchFailed
 from epochal_operator.experiment.search.request import Request, Response
 
@@ -141,6 +141,26 @@ async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     await cluster.run()
     assert cluster.status()["trials"]["created"] == 10
     assert cluster.status()["epochs"]["repeated"] == 0
+
+
+async def test_of_a_ledger_that_is_damaged_the_rest_is_made_anew_and_that_is_told() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    for _ in range(2):
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+        await cluster.settle()
+    whole = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
+    trained = len([one for one in cluster.events() if isinstance(one, Finished)])
+    damaged = {"annotations": {LEDGER_ANNOTATION: f"{whole[:-40]}\n"}}
+    cluster.objects.patch("experiments", *KEY, {"metadata": damaged})
+    assert "LedgerDamaged" not in cluster.told()
+    await cluster.settle()
+    assert cluster.told().count("LedgerDamaged") == 1
+    assert len([one for one in cluster.events() if isinstance(one, Finished)]) == trained > 0
+    await cluster.run()
+    assert cluster.told().count("LedgerDamaged") == 1
+    assert cluster.condition("Complete")["reason"] == "Completed"
 
 
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
