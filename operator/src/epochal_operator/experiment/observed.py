@@ -19,6 +19,9 @@ Place = tuple[int, int]
 RUNG_BYTES = 128
 """More than a rung takes in the ledger: its beginning, its end, and that it is given up."""
 
+BATCH = 64
+"""Trials that are suggested at once: more take long, and what is suggested is the same."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -86,6 +89,7 @@ class Observed:
         undone: What is to be told of that, if anything is.
         hindered: What is in the way of all new ones.
         exhausted: Whether there is nothing left to suggest.
+        batch: How many trials may be suggested at once.
         importance: How much each parameter matters, if that was asked since this process began.
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
         unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
@@ -107,6 +111,7 @@ class Observed:
     undone: StatusCause | None = None
     hindered: StatusCause | None = None
     exhausted: bool = False
+    batch: int = BATCH
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
     unnoted: bool = False

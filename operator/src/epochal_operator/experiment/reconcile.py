@@ -11,7 +11,7 @@ from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, Le
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, read
 from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import Observed, Wanted
+from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
@@ -165,6 +165,7 @@ class Reconciler:
             undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
+            batch=self._applier.batches.get(key, BATCH),
             importance=self._applier.importance.get(key),
             warm=warm,
             unnoted=found.unnoted,

@@ -85,6 +85,12 @@ def test_the_first_are_asked_for_then_noted_and_made() -> None:
     assert training["monitor"] == {"metric": "val_accuracy", "mode": "Max"}
 
 
+def test_of_many_some_are_asked_for_at_a_time() -> None:
+    many = World(parallelism=1000, maxTrials=1000)
+    assert many.plan().actions == (Ask(tuple(range(64))),)
+    assert many.plan(batch=16).actions == (Ask(tuple(range(16))),)
+
+
 def test_what_has_happened_is_noted_before_anything_else() -> None:
     found = World([created(0), created(1)], complete(0)).plan()
     assert found.actions == (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Started
-from epochal_operator.experiment.search.child import SearchFailed
+from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response
 
 from tests.kit.fake.objects import Refusal
@@ -420,6 +420,24 @@ async def test_a_search_that_fails_is_told_and_asked_again() -> None:
     cluster.now += timedelta(seconds=30)
     await cluster.run()
     assert cluster.condition("Ready")["status"] == "True"
+
+
+async def test_a_search_that_takes_too_long_is_asked_for_fewer() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=40)
+
+    def slow(request: Request) -> Response:
+        if len(request.trials) > 15:
+            raise SearchTooSlow("the search took longer than 30 s")
+        return suggest(request)
+
+    cluster.search = slow
+    for wait in (30, 30):
+        assert await cluster.settle() == wait
+        assert cluster.condition("Ready")["reason"] == "SearchFailed"
+        cluster.now += timedelta(seconds=wait)
+    await cluster.settle()
+    assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 10, 10, 10]
+    assert len(cluster.names()) == 40
 
 
 async def test_a_space_that_is_exhausted_ends_it() -> None:
