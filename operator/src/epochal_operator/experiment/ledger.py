@@ -24,7 +24,7 @@ MAX_TEXT = 200 * 1024
 MAX_LINES = 16 * 1024**2
 """Bytes of its lines, many more than fit in such a text unless somebody means harm."""
 _GZIP = 16 + zlib.MAX_WBITS
-_LEVEL = 6
+_LEVEL = 9
 _PIECE = 256
 """Characters that are read at once: what is damaged costs no more than the lines that end in such a piece."""
 
@@ -179,7 +179,8 @@ def encode(events: Sequence[Event]) -> str:
     Args:
         events: What was observed.
     """
-    text = "".join(f"{_line(event)}\n" for event in events)
+    uids = _Uids()
+    text = "".join(f"{_line(event, uids)}\n" for event in events)
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
 
 
@@ -202,7 +203,8 @@ def read(text: str) -> Reading:
         text: The ledger as text; white space does not count.
     """
     lines, whole = _lines("".join(text.split()))
-    events = [_event(line) for line in lines]
+    uids = _Uids()
+    events = [_event(line, uids) for line in lines]
     return Reading(tuple(one for one in events if one is not None), whole and None not in events)
 
 
@@ -215,10 +217,28 @@ def decode(text: str) -> tuple[Event, ...]:
     return read(text).events
 
 
-def _line(event: Event) -> str:
+class _Uids(dict[tuple[int, int], str]):
+    """The TrainingJobs of rungs, by the events so far: a uid is the longest part of a line, and stands there once."""
+
+    def of(self, trial: object, rung: object) -> str:
+        """Returns the uid of a rung; none if it is not there, as where a line is damaged."""
+        return self.get((trial, rung), "") if isinstance(trial, int) and isinstance(rung, int) else ""
+
+    def note(self, event: Event) -> None:
+        """Takes note of an event."""
+        if isinstance(event, Started):
+            self[event.trial, event.rung] = event.uid
+
+
+def _line(event: Event, uids: _Uids) -> str:
+    """Returns an event as a list: its kind, and its fields in their order."""
     if isinstance(event, Unread):
         return event.line
-    return json.dumps({"event": type(event).__name__} | vars(event), separators=(",", ":"))
+    fields = vars(event)
+    if not isinstance(event, Started) and "uid" in fields and fields["uid"] == uids.get((event.trial, event.rung)):
+        fields = fields | {"uid": None}
+    uids.note(event)
+    return json.dumps([type(event).__name__, *fields.values()], separators=(",", ":"))
 
 
 def _lines(text: str) -> tuple[list[str], bool]:
@@ -235,21 +255,25 @@ def _lines(text: str) -> tuple[list[str], bool]:
     return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
 
 
-def _event(line: str) -> Event | None:
+def _event(line: str, uids: _Uids) -> Event | None:
     """Returns what a line tells; nothing if it is damaged."""
     try:
         given = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(given, dict):
+    if not isinstance(given, list) or not given or not isinstance(given[0], str):
         return None
-    kind = _KINDS.get(str(given.get("event")))
+    kind = _KINDS.get(given[0])
     if kind is None:
         return Unread(line)
     types = _TYPES[kind.__name__]
-    if not all(_is(given.get(name), wanted) for name, wanted in types.items()):
+    fields = dict(zip(types, given[1:], strict=False))
+    if fields.get("uid", "") is None:
+        fields["uid"] = uids.of(fields["trial"], fields["rung"])
+    if not all(_is(fields.get(name), wanted) for name, wanted in types.items()):
         return None
-    made: Event = kind(**{name: given[name] for name in types})
+    made: Event = kind(**fields)
+    uids.note(made)
     return made
 
 

@@ -155,6 +155,8 @@ class Reconciler:
             now,
             events=ledger.events,
             size=len(ledger.text),
+            room=wanted.room,
+            trial_bytes=wanted.trial_bytes,
             damaged=ledger.damaged,
             news=news,
             trials=fold(news, ledger.trials) if news else ledger.trials,
