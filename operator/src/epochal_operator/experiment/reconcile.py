@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from epochal_api.experiment import InvalidExperiment, parse
+from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
@@ -145,10 +145,10 @@ class Reconciler:
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs)
-        warm: tuple[Warm, ...] | str = () if ledger.events else self._warm(key, wanted)
+        warm: tuple[Warm, ...] | StatusCause = () if ledger.events else self._warm(key, wanted)
         hindered = found.hindered or self._applier.failure(key)
-        if isinstance(warm, str):
-            hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
+        if isinstance(warm, StatusCause):
+            hindered, warm = warm, ()
         held, undone = self._applier.held(document, jobs)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
@@ -176,13 +176,17 @@ class Reconciler:
             told=found.told,
         )
 
-    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | str:
-        """Returns what other Experiments know, or which of them is not there."""
+    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | StatusCause:
+        """Returns what other Experiments know, or which of them is not there, or has looked for something else."""
         known: list[Warm] = []
         for one in wanted.spec.warm_start_from:
             other = self._store.get(EXPERIMENTS, Key(key.namespace, one.name))
             if other is None:
-                return f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
+                message = f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
+                return StatusCause(Reason.WARM_START_NOT_FOUND, message)
+            if differs := _differs(wanted.spec.objective, other):
+                message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
+                return StatusCause(Reason.WARM_START_MISMATCH, message)
             known += _finished(
                 one.name, decode((other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, ""))
             )
@@ -210,6 +214,15 @@ def _read(version: tuple[str, int], document: Object) -> _Spec:
         return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
     except (InvalidExperiment, InvalidSpace) as error:
         return _Spec(version, None, str(error))
+
+
+def _differs(own: Objective, other: Object) -> str:
+    """Returns in what the objective of another Experiment differs; empty if its values can be compared."""
+    given = whole(other)["spec"].get("objective") or {}
+    theirs = {"strategy": Objective.model_fields["strategy"].default} | given
+    ours = own.dump()
+    fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
+    return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
 
 
 def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:

@@ -475,6 +475,22 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")]
+)
+async def test_what_another_experiment_knows_of_something_else_is_not_taken(field: str, value: str) -> None:
+    cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
+    known = cluster.experiment()
+    known["metadata"] = {"name": "coarse"}
+    known["spec"]["objective"] |= {field: value}
+    cluster.objects.create("experiments", "vision", known)
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "WarmStartMismatch")
+    assert f"found {field} {value} there and " in ready["message"]
+    assert cluster.trials() == []
+
+
 @pytest.mark.parametrize(("retain", "left"), [("Best", 1), ("All", 4)])
 async def test_of_checkpoints_those_of_the_best_are_kept(retain: str, left: int) -> None:
     cluster = await undisturbed(**SMALL, retain=retain)
