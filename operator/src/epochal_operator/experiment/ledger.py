@@ -114,6 +114,10 @@ class Failed:
     reason: str
 
 
+CHECKPOINT_LOST = "CheckpointLost"
+"""Why a trial cannot go on that has not failed: the checkpoint of its rung before is gone. What it was worth stands."""
+
+
 @dataclass(frozen=True)
 class Dropped:
     """The checkpoints of a trial are given up: it never goes on.

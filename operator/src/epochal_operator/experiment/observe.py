@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec, Objective
 
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.ledger import CHECKPOINT_LOST, Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trials import Trial, finite
@@ -21,6 +21,9 @@ _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 
 METRIC_UNAVAILABLE = "MetricUnavailable"
 """Why a trial has failed that has told nothing of the objective's metric."""
+
+_LOST = "no checkpoint"
+"""What a trainer says that finds none to continue from."""
 
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
@@ -117,7 +120,8 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
         reason = str(failed.get("reason", ""))
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
-        return Failed(trial, rung, uid, reason)
+        is_lost = rung and reason == TrialReason.INVALID_TRAINING and _LOST in str(failed.get("message", ""))
+        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
     complete = condition_of(job, "Complete")
     if complete is None:
         return None

@@ -79,6 +79,24 @@ def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
     assert seen([created(1), started(1), *wanted], one) == ()
 
 
+@pytest.mark.parametrize(
+    ("rung", "message", "reason"),
+    [
+        (1, "training.continueFrom: there is no checkpoint in s3://results/a/ that can be used", "CheckpointLost"),
+        (1, "training.loss: no such loss", "InvalidTraining"),
+        (0, "training.continueFrom: there is no checkpoint in s3://results/a/ that can be used", "InvalidTraining"),
+    ],
+)
+def test_a_trial_whose_checkpoint_is_gone_has_not_failed(rung: int, message: str, reason: str) -> None:
+    conditions = [{"type": "Failed", "status": "True", "reason": "InvalidTraining", "message": message}]
+    one = job(1, rung, state="Failed", conditions=conditions, completionTime=at(160))
+    events: list[Event] = [created(1), started(1), *[finished(1, "0.5")] * rung]
+    found = seen(events, one)
+    assert found[-1] == Failed(1, rung, f"uid-1-{rung}", reason)
+    (trial,) = fold([*events, *found])
+    assert (trial.state, trial.reason) == ("Complete" if reason == "CheckpointLost" else "Failed", reason)
+
+
 def test_the_last_epoch_may_be_what_counts() -> None:
     objective = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
     (_, found) = seen([created(1)], complete(), objective=objective)
