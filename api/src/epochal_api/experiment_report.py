@@ -73,7 +73,7 @@ class ReportedTrial(ReportModel):
     @property
     def value(self) -> str | None:
         """What it is worth."""
-        return self.rungs[-1].value if self.rungs and self.state != "Diverged" else None
+        return self.rungs[-1].value if self.rungs else None
 
     @property
     def last(self) -> Folder | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, encode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
@@ -236,7 +236,8 @@ class Applier:
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
         """Adds to the ledger, unless anything has changed since it was read: then it is observed, or asked, anew."""
         metadata = document["metadata"]
-        text = await asyncio.to_thread(encode, (*observed.events, *events))
+        before = observed.events or (Owner(metadata["uid"]),)
+        text = await asyncio.to_thread(encode, (*before, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
         if observed.damaged:

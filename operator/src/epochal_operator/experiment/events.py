@@ -60,6 +60,19 @@ def report_failed(uid: str, message: str) -> Event:
     return _event(Reason.REPORT_FAILED, note, uid)
 
 
+def ledger_ignored(uid: str) -> Event:
+    """Returns that a ledger is not taken for the Experiment's own.
+
+    Args:
+        uid: The Experiment.
+    """
+    note = (
+        f"Its annotation {LEDGER_ANNOTATION} is a copy of another Experiment's, or cannot be read: it is ignored, and "
+        "made anew. To learn from another Experiment, name it in spec.warmStartFrom of a new one."
+    )
+    return _event(Reason.LEDGER_IGNORED, note, uid)
+
+
 def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus) -> Iterator[Event]:
     if after.best is not None and (before.best is None or _worth(before.best) != _worth(after.best)):
         yield _event(Reason.NEW_BEST, _best(metric, after.best), "/".join(_worth(after.best)))

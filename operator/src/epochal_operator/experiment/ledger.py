@@ -30,6 +30,17 @@ _PIECE = 256
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose ledger it is: the first event of each.
+
+    Args:
+        uid: The Experiment.
+    """
+
+    uid: str
+
+
+@dataclass(frozen=True)
 class Created:
     """A trial was decided upon.
 
@@ -170,9 +181,9 @@ class Unread:
     line: str
 
 
-Event = Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
+Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
+    kind.__name__: kind for kind in (Owner, Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
 }
 _TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 
@@ -221,6 +232,16 @@ def decode(text: str) -> tuple[Event, ...]:
     return read(text).events
 
 
+def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
+    """Returns the events of a ledger that is an Experiment's own; none of a copy of another one's.
+
+    Args:
+        events: The ledger.
+        uid: The Experiment.
+    """
+    return events if events[:1] == (Owner(uid),) else ()
+
+
 class _Uids(dict[tuple[int, int], str]):
     """The TrainingJobs of rungs, by the events so far: a uid is the longest part of a line, and stands there once."""
 
@@ -239,7 +260,7 @@ def _line(event: Event, uids: _Uids) -> str:
     if isinstance(event, Unread):
         return event.line
     fields = vars(event)
-    if not isinstance(event, Started) and "uid" in fields and fields["uid"] == uids.get((event.trial, event.rung)):
+    if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
         fields = fields | {"uid": None}
     uids.note(event)
     return json.dumps([type(event).__name__, *fields.values()], separators=(",", ":"))
@@ -273,7 +294,7 @@ def _event(line: str, uids: _Uids) -> Event | None:
     types = _TYPES[kind.__name__]
     fields = dict(zip(types, given[1:], strict=False))
     if fields.get("uid", "") is None:
-        fields["uid"] = uids.of(fields["trial"], fields["rung"])
+        fields["uid"] = uids.of(fields.get("trial"), fields.get("rung"))
     if not all(_is(fields.get(name), wanted) for name, wanted in types.items()):
         return None
     made: Event = kind(**fields)

@@ -41,6 +41,8 @@ def decide(spec: ExperimentSpec, trials: Sequence[Trial], running: int, *, exhau
     free = spec.parallelism - running
     if spec.suspend or free <= 0 or failure(spec, trials) or stop(spec, trials):
         return Next()
+    if _all_have_diverged(spec, trials):  # those that run yet are waited for: they tell whether it is hopeless
+        return Next()
     left = 0 if exhausted else max(0, limit(spec) - len(trials))
     promote = promotions(trials, spec, closed=not left)[:free]
     return Next(tuple(promote), min(left, free - len(promote)))
@@ -87,14 +89,18 @@ def failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
         spec: What is searched.
         trials: The trials so far.
     """
-    failed, diverged = (sum(one.state == state for one in trials) for state in ("Failed", "Diverged"))
-    if failed > spec.max_failed_trials:
+    if sum(one.state == "Failed" for one in trials) > spec.max_failed_trials:
         return "TooManyFailedTrials"
-    if diverged > spec.max_failed_trials and not any(one.rungs or one.state == "Failed" for one in trials):
-        return "AllTrialsDiverged"
-    return None
+    runs = any(one.state == "Running" for one in trials)
+    return "AllTrialsDiverged" if _all_have_diverged(spec, trials) and not runs else None
 
 
 def limit(spec: ExperimentSpec) -> int:
     """Returns how many trials there are in all."""
     return 1 if spec.search.method == "None" else spec.max_trials
+
+
+def _all_have_diverged(spec: ExperimentSpec, trials: Sequence[Trial]) -> bool:
+    """Returns whether all trials that have come to anything have diverged, and these are too many."""
+    diverged = sum(one.state == "Diverged" for one in trials)
+    return diverged > spec.max_failed_trials and not any(one.rungs or one.state == "Failed" for one in trials)

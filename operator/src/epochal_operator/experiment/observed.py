@@ -107,6 +107,7 @@ class Observed:
         room: Bytes that it may have.
         trial_bytes: More bytes than a new trial takes in it.
         damaged: Whether a part of the ledger cannot be read.
+        foreign: Whether there is a ledger, and it is not this Experiment's own.
         news: What its TrainingJobs tell that the ledger does not.
         trials: Its trials, by both.
         jobs: Its TrainingJobs.
@@ -131,6 +132,7 @@ class Observed:
     room: int = MAX_TEXT
     trial_bytes: int = RUNG_BYTES
     damaged: bool = False
+    foreign: bool = False
     news: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     jobs: Jobs = field(default_factory=dict)

@@ -10,7 +10,7 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events, report_failed
+from epochal_operator.experiment.events import events, ledger_ignored, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_due
@@ -126,6 +126,8 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     new = (*observed.warm, *observed.news)
+    if observed.foreign and not observed.unnoted:
+        return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     if any(map(is_due, new)) and not observed.unnoted:
         return Plan((Append(new),))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))

@@ -87,6 +87,7 @@ class Reason(StrEnum):
     # Of Events alone.
     NEW_BEST = "NewBest", _TOLD
     RESUMED = "Resumed", _TOLD
+    LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
     REPORT_FAILED = "ReportFailed"
     LEDGER_DAMAGED = "LedgerDamaged"

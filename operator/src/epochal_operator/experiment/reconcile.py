@@ -9,7 +9,7 @@ from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, read
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
@@ -134,8 +134,10 @@ class Reconciler:
         text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         known = self._ledgers.get(key)
         if known is None or known.text != text:
-            events, whole = read(text)
-            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events), not whole)
+            found, whole = read(text)
+            events = own(found, document["metadata"]["uid"])
+            damaged = bool(events) and not whole
+            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events), damaged)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
@@ -145,7 +147,7 @@ class Reconciler:
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs)
-        warm: tuple[Warm, ...] | StatusCause = () if ledger.events else self._warm(key, wanted)
+        warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
@@ -158,6 +160,7 @@ class Reconciler:
             room=wanted.room,
             trial_bytes=wanted.trial_bytes,
             damaged=ledger.damaged,
+            foreign=bool(ledger.text and not ledger.events),
             news=news,
             trials=fold(news, ledger.trials) if news else ledger.trials,
             jobs=jobs,
@@ -187,9 +190,8 @@ class Reconciler:
             if differs := _differs(wanted.spec.objective, other):
                 message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
                 return StatusCause(Reason.WARM_START_MISMATCH, message)
-            known += _finished(
-                one.name, decode((other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, ""))
-            )
+            text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
+            known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
         return tuple(known)
 
     def _forget(self, key: Key) -> None:

@@ -11,6 +11,7 @@ from epochal_api.experiment import ExperimentSpec
 
 from epochal_operator.experiment.ledger import Dropped, Event, Finished
 from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trials import Trial, best
 from epochal_operator.runtime.conditions import condition_of
@@ -20,6 +21,7 @@ EVERY = timedelta(seconds=60)
 """Between two reports."""
 RETRY = timedelta(minutes=10)
 """After one that has failed."""
+_ENDED = frozenset({"Complete", "Failed", "Diverged"})
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool) -> bool:
 def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
     """Returns the trials whose checkpoints nobody needs any more, and that nobody has said so of.
 
+    A trial that goes on may become worse than it was, so the best of those that have ended is kept beside the best. A
+    search that is over may go on, so whoever would be promoted then is kept, too.
+
     Args:
         spec: What is searched.
         trials: The trials.
@@ -96,8 +101,11 @@ def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -
     """
     if spec.retain == "All":
         return ()
-    kept = {one.number for one in best(trials, maximize=spec.objective.goal == "Maximize")[:1]}
-    useless = {"Complete", "Failed", "Diverged", *(["Paused"] if complete else [])}
+    ranked = best(trials, maximize=spec.objective.goal == "Maximize")
+    ended = [one for one in ranked if one.state in _ENDED]
+    kept = {one.number for one in (*ranked[:1], *ended[:1])}
+    kept |= {one.trial for one in promotions(trials, spec, closed=True)}
+    useless = {*_ENDED, *(["Paused"] if complete else [])}
     return tuple(
         Dropped(one.number) for one in trials if one.state in useless and not one.dropped and one.number not in kept
     )

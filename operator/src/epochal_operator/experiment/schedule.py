@@ -116,12 +116,21 @@ def _promoted(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, clos
 
 
 def _first(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, least: int) -> list[Trial]:
-    """Returns the best of the trials that have finished a rung, of those that can go on at all."""
+    """Returns the best of the trials that have finished a rung, of those that can go on at all, or have gone on.
+
+    One that was given up while it paused has finished it, too, but leaves its place to others.
+    """
     through = [(value, one) for one in trials if len(one.rungs) > rung and (value := one.rungs[rung].value) is not None]
     sign = -1 if spec.objective.goal == "Maximize" else 1
-    able = [(sign * value, one.number, one) for value, one in through if one.state not in {"Failed", "Diverged"}]
+    able = [(sign * value, one.number, one) for value, one in through if not _leaves_its_place(one, rung)]
     count = max(least, len(through) // spec.schedule.factor)
     return [one for *_, one in sorted(able, key=lambda each: each[:2])[:count]]
+
+
+def _leaves_its_place(trial: Trial, rung: int) -> bool:
+    """Returns whether another one goes on from a rung in place of a trial."""
+    given_up = trial.dropped and trial.state == "Paused" and len(trial.rungs) == rung + 1
+    return given_up or trial.state in {"Failed", "Diverged"}
 
 
 def _may_go_on(trial: Trial) -> bool:

@@ -96,8 +96,8 @@ def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, 
 
 
 def value(trial: Trial) -> float | None:
-    """Returns what a trial is worth: what its last rung has told, and nothing for one that has diverged."""
-    return trial.rungs[-1].value if trial.rungs and trial.state != "Diverged" else None
+    """Returns what a trial is worth: what its last rung has told, whatever became of it in the one after that."""
+    return trial.rungs[-1].value if trial.rungs else None
 
 
 def best(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:

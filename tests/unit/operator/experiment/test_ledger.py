@@ -18,17 +18,20 @@ from epochal_operator.experiment.ledger import (
     Exhausted,
     Failed,
     Finished,
+    Owner,
     Started,
     Unread,
     Warm,
     decode,
     encode,
+    own,
     read,
 )
 from hypothesis import given
 from hypothesis import strategies as some
 
 ALL: list[Event] = [
+    Owner("e"),
     Warm("coarse", 4, {"rate": "0.01"}, "0.5", 9),
     Created(0, {"rate": "0.01", "optimizer": "Adam"}, 1),
     Started(0, 0, "a"),
@@ -43,6 +46,7 @@ ALL: list[Event] = [
 _number, _text = some.integers(0, 10**6), some.text(max_size=40)
 _parameters = some.dictionaries(_text, _text, max_size=4)
 _events = some.one_of(
+    some.builds(Owner, _text),
     some.builds(Created, _number, _parameters, _number),
     some.builds(Started, _number, _number, _text),
     some.builds(Finished, _number, _number, _number, some.none() | _text, _text, _number, some.booleans()),
@@ -171,3 +175,17 @@ def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
             events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, seconds, ended=False))
         events.append(Dropped(trial))
     assert len(encode(events)) < 0.9 * MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    ("events", "is_own"),
+    [
+        (ALL, True),
+        ([Owner("another"), *ALL[1:]], False),
+        (ALL[1:], False),
+        ([*ALL[1:], Owner("e")], False),
+        ([], False),
+    ],
+)
+def test_a_ledger_is_its_own_only_if_it_says_so_first(events: list[Event], *, is_own: bool) -> None:
+    assert own(tuple(events), "e") == (tuple(events) if is_own else ())

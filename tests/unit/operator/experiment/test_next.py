@@ -34,6 +34,8 @@ PROMOTE = (Promotion(2, 1),)
         ([], 0, {"search": {"method": "None"}}, Next(create=1)),
         ([trial(0)], 1, {"search": {"method": "None"}}, Next()),
         ([trial(n, state="Failed") for n in range(2)], 0, {"maxFailedTrials": 1}, Next()),
+        ([trial(0), trial(1, state="Diverged")], 1, {"maxFailedTrials": 0}, Next()),  # who runs is waited for
+        ([trial(0, 0.1), trial(1, state="Diverged")], 0, {"maxFailedTrials": 0}, Next((Promotion(0, 1),), 1)),
     ],
 )
 def test_what_comes_next(trials: Sequence[Trial], running: int, changes: dict[str, Any], wanted: Next) -> None:
@@ -66,8 +68,8 @@ ALL = {"maxTrials": 3}
         ([trial(0, 0.1, 0.2, 0.3)], {"search": {"method": "None"}}, "Completed"),
         ([trial(0), trial(1, state="Failed"), trial(2, state="Failed")], {"maxFailedTrials": 1}, "TooManyFailedTrials"),
         ([trial(0), trial(1, state="Failed")], {"maxFailedTrials": 1}, None),
-        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1},
-         "AllTrialsDiverged"),
+        ([trial(number, state="Diverged") for number in range(2)], {"maxFailedTrials": 1}, "AllTrialsDiverged"),
+        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),  # one runs
         ([trial(0, 0.1), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0), trial(1, state="Diverged")], {"maxFailedTrials": 1}, None),
     ],

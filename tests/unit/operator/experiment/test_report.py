@@ -69,10 +69,16 @@ def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
     [
         ([trial(1, 0.5), trial(2, 0.6)], False, []),  # both may go on
         ([trial(1, 0.5), trial(2, 0.6)], True, [1]),
+        # Who would be promoted if it went on, and the template's own trial.
+        ([trial(0, 0.1), *(trial(number, number / 10) for number in range(1, 8))], True, [1, 2, 3, 4, 5]),
         ([trial(1, 0.5, 0.6, 0.7), trial(2, 0.1, 0.2, 0.3)], False, [2]),
         ([trial(1, 0.5), trial(2)], True, []),
         ([trial(1, state="Failed"), trial(2, state="Diverged"), trial(3)], False, [1, 2]),
         ([trial(1, 0.9, state="Failed"), trial(2, 0.5)], False, []),  # the best, though it has failed since
+        ([trial(1, 0.9, state="Diverged"), trial(2, 0.1, 0.2, 0.3)], False, [2]),
+        # Who leads goes on, and may become worse: then the best of those that have ended is.
+        ([trial(1, 0.9), trial(2, 0.1, 0.2, 0.3), trial(3, 0.2, 0.3, 0.4)], False, [2]),
+        ([trial(1, 0.9, state="Running"), trial(2, 0.1, 0.2, 0.3)], True, []),
         ([trial(1, 0.5, dropped=True), trial(2, 0.6)], True, []),
     ],
 )

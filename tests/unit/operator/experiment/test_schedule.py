@@ -75,7 +75,10 @@ def numbers(trials: list[Trial], *, closed: bool = False, **changes: Any) -> lis
         # One that has failed gives its place to the next, one that was ended by a callback does not.
         ([trial(1, 0.5), trial(2, 0.6, state="Failed"), trial(3, 0.4)], [(1, 1)]),
         ([trial(1, 0.5), trial(2, 0.6, state="Complete"), trial(3, 0.4)], []),
-        ([trial(1, 0.5), trial(2, 0.6, dropped=True), trial(3, 0.4)], []),
+        # Nor one that was given up after it went on; one that was given up while it paused does.
+        ([trial(1, 0.5), trial(2, 0.6, 0.7, dropped=True), trial(3, 0.4)], []),
+        ([trial(1, 0.5), trial(2, 0.6, state="Complete", dropped=True), trial(3, 0.4)], []),
+        ([trial(1, 0.5), trial(2, 0.6, dropped=True), trial(3, 0.4)], [(1, 1)]),
         ([trial(1, 0.5), trial(2, None), trial(3, 0.4)], []),
         # The template goes on, and counts nowhere.
         ([trial(0, 0.1)], [(0, 1)]),

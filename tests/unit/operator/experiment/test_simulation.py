@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Started
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
-from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
@@ -163,6 +163,24 @@ async def test_of_a_ledger_that_is_damaged_the_rest_is_made_anew_and_that_is_tol
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
+async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other_for_its_own() -> None:
+    cluster = await undisturbed(**SMALL)
+    usual, copied = known_of(cluster), cluster.experiment()
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.collect()
+    assert (cluster.trials(), cluster.objects.list("jobs")) == ([], [])
+    metadata = {name: copied["metadata"][name] for name in ("name", "annotations")}
+    cluster.objects.create("experiments", "vision", {"metadata": metadata, "spec": copied["spec"]})
+    told = Counter(cluster.told())
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    assert Counter(cluster.told()) - told == {"LedgerIgnored": 1}
+    await cluster.run()
+    assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
+    assert known_of(cluster) == usual
+
+
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
     cluster = await undisturbed(**SMALL)
     cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
@@ -240,6 +258,34 @@ async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "FinishedEarly"
     assert len(cluster.names()) == 3
+
+
+async def test_finish_may_be_taken_back() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert len(given_up) == 2, "of three, one would go on; and so would the template"
+    cluster.change(finish=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    trials = cluster.folded()
+    assert (trials[0].state, trials[0].epoch) == ("Complete", 9)
+    assert {len(trials[number].rungs) for number in given_up} == {1}
+    assert any(one.state == "Complete" for one in trials[1:])
+
+
+async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
+    cluster = await undisturbed(maxTrials=7, parallelism=3)
+    cluster.search = lambda request: Response(
+        suggestions=tuple(Suggestion(trial=number, parameters={"rate": "0.1"}) for number in request.trials)
+    )
+    cluster.change(maxTrials=13)
+    await cluster.run()
+    assert any(len(one.rungs) > 1 for one in cluster.folded()[7:])
 
 
 async def test_the_target_ends_it() -> None:
@@ -460,6 +506,15 @@ async def test_without_a_search_the_template_is_trained() -> None:
     assert "stopAfterEpoch" not in cluster.trials()[0]["spec"]["training"]
 
 
+async def test_of_another_experiment_that_is_a_copy_itself_nothing_is_known() -> None:
+    cluster, done = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}]), await undisturbed(**SMALL)
+    known = done.experiment()
+    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
+    cluster.objects.create("experiments", "vision", known)
+    await cluster.settle()
+    assert cluster.asked[0].known == ()
+
+
 async def test_what_another_experiment_knows_is_known_from_the_beginning() -> None:
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     assert await cluster.settle() == 30
@@ -467,17 +522,18 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     done = await undisturbed(**SMALL)
     known = done.experiment()
     known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
-    cluster.objects.create("experiments", "vision", known)
+    other = cluster.objects.create("experiments", "vision", known)
+    theirs = encode([Owner(other["metadata"]["uid"]), *done.events()[1:]])
+    note = {"metadata": {"annotations": {LEDGER_ANNOTATION: theirs}}}
+    cluster.objects.patch("experiments", "vision", "coarse", note)
     await cluster.settle()
     assert len([one for one in cluster.asked[0].known if one.warm]) == 4
     await cluster.run()
-    assert cluster.suggestions()[0].known == 4
+    assert cluster.suggestions()[0].known == 5
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")]
-)
+@pytest.mark.parametrize(("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")])
 async def test_what_another_experiment_knows_of_something_else_is_not_taken(field: str, value: str) -> None:
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     known = cluster.experiment()

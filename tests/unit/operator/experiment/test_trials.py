@@ -51,7 +51,8 @@ def test_trials_come_by_their_numbers() -> None:
         (trial(1, 0.5, 0.7), 0.7),
         (trial(1, 0.5, None), None),
         (trial(1, 0.5, state="Failed"), 0.5),
-        (trial(1, 0.5, state="Diverged"), None),
+        (trial(1, 0.5, state="Diverged"), 0.5),
+        (trial(1, state="Diverged"), None),
     ],
 )
 def test_what_a_trial_is_worth(one: Trial, worth: float | None) -> None:
@@ -59,9 +60,16 @@ def test_what_a_trial_is_worth(one: Trial, worth: float | None) -> None:
 
 
 def test_the_best_come_first_and_of_equals_the_earlier_one() -> None:
-    trials = [trial(3, 0.5), trial(1, 0.7), trial(2, 0.5), trial(0), trial(4, 0.9, state="Diverged")]
-    assert [one.number for one in best(trials, maximize=True)] == [1, 2, 3]
-    assert [one.number for one in best(trials, maximize=False)] == [2, 3, 1]
+    trials = [
+        trial(3, 0.5),
+        trial(1, 0.7),
+        trial(2, 0.5),
+        trial(0),
+        trial(4, state="Diverged"),
+        trial(5, 0.6, state="Diverged"),
+    ]
+    assert [one.number for one in best(trials, maximize=True)] == [1, 5, 2, 3]
+    assert [one.number for one in best(trials, maximize=False)] == [2, 3, 5, 1]
 
 
 @pytest.mark.parametrize(

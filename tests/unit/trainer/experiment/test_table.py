@@ -39,9 +39,9 @@ def test_what_a_trial_does_not_have_is_empty() -> None:
     assert found[4]["uri"] == ""
 
 
-def test_one_that_has_diverged_is_worth_nothing() -> None:
+def test_one_that_has_diverged_keeps_what_it_was_worth() -> None:
     (row,) = rows(report(trial(1, "0.9", state="Diverged")))
-    assert (row["value"], row["rungs"]) == ("", "1")
+    assert (row["value"], row["rungs"]) == ("0.9", "1")
 
 
 def test_a_parameter_hides_no_other_column() -> None:
