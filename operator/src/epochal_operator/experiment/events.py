@@ -43,8 +43,8 @@ def ledger_damaged(count: int, version: str) -> Event:
         version: The Experiment's resourceVersion.
     """
     note = (
-        f"Its annotation {LEDGER_ANNOTATION} is damaged: of what was seen of its trials, the first {count} events can be "
-        "read. The rest is made anew as far as its TrainingJobs tell of it."
+        f"Its annotation {LEDGER_ANNOTATION} is damaged: of what was seen of its trials, {count} events can be read. "
+        "The rest is made anew as far as its TrainingJobs tell of it."
     )
     return _event(Reason.LEDGER_DAMAGED, note, version)
 

@@ -146,7 +146,7 @@ class Reconciler:
             return Observed(now, told=found.told)
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
-        news = observe(wanted.spec, ledger.trials, jobs)
+        news = observe(wanted.spec, ledger.trials, jobs, now)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):

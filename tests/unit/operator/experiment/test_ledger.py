@@ -153,7 +153,11 @@ def test_a_text_that_becomes_endless_is_read_as_far_as_there_is_room() -> None:
 
 
 def test_a_uid_stands_there_once() -> None:
-    events = [Started(3, 1, "a"), Finished(3, 1, 9, "0.5", "a", 60, ended=True), Failed(4, 0, "", "Rejected")]
+    events: list[Event] = [
+        Started(3, 1, "a"),
+        Finished(3, 1, 9, "0.5", "a", 60, ended=True),
+        Failed(4, 0, "", "Rejected"),
+    ]
     assert lines(encode(events))[1:] == ['["Finished",3,1,9,"0.5",null,60,true]', '["Failed",4,0,"","Rejected"]']
     assert decode(encode(events)) == tuple(events)
     assert decode(encode([Finished(3, 1, 9, "0.5", "b", 60, ended=True)])) != ()

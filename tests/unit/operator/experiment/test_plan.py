@@ -55,7 +55,7 @@ class World:
 
     def plan(self, **rest: Any) -> Plan:
         ledger, jobs = fold(self.events), jobs_of(self.jobs, EXPERIMENT)
-        news = observe(self.wanted.spec, ledger, jobs)
+        news = observe(self.wanted.spec, ledger, jobs, self.now)
         values: dict[str, Any] = {"events": self.events, "news": news, "trials": fold(news, ledger), "jobs": jobs}
         return plan(self.document, self.wanted, Observed(self.now, **values | rest))
 
@@ -144,6 +144,11 @@ def test_what_others_undo_is_left_until_its_time() -> None:
     assert found == Plan((), 8)
 
 
+def test_the_last_figures_of_a_trial_are_waited_for() -> None:
+    late = complete(0, best=None, metrics=None, after=0)
+    assert World([created(0)], late, maxTrials=1).settled() == Plan((), 10)
+
+
 def test_a_trial_that_is_being_deleted_is_waited_for() -> None:
     one = job(0)
     one["metadata"]["deletionTimestamp"] = at(0)
@@ -173,7 +178,7 @@ def test_no_more_are_asked_for_than_the_ledger_has_room_for() -> None:
 
 def test_the_ledger_has_what_annotations_have_beside_a_copy_of_the_spec() -> None:
     small = World().wanted
-    long = Wanted(small.spec, small.given | {"padding": "é" * 50_000}, small.space)
+    long = Wanted(small.spec, {**small.given, "padding": "é" * 50_000}, small.space)
     assert small.room == MAX_TEXT
     assert 140 * 1024 < long.room < 156 * 1024
 
