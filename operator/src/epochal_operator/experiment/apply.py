@@ -294,6 +294,10 @@ class Applier:
         try:
             made, is_new = await self._create(action.body)
         except Invalid as error:
+            if error.by_policy or action.place[1]:  # What it took before, it may take again.
+                message = f"The API server refuses {name}: {error.message}"
+                found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
+                return None
             await self._emit(rejected(name, error.message), document)
             return Failed(*action.place, "", REJECTED)
         except (Forbidden, NotFound, Conflict) as error:

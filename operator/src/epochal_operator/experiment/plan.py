@@ -17,7 +17,7 @@ from epochal_operator.experiment.observe import is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, has_failed, is_over, report_step
+from epochal_operator.experiment.report import RETRY, CreateReport, DeleteReport, given_up, has_failed, is_over, report_step
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
@@ -131,9 +131,9 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     new = (*observed.warm, *observed.news)
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
-    if any(map(is_due, new)) and not observed.unnoted:
-        return Plan((Append(new),))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
+    if any(map(is_due, new)) and not observed.unnoted:
+        return Plan((Append((*new, *_given_up_before(spec, before, observed))),))
     now = phase(spec, before.start_time, observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -148,6 +148,12 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if todo:
         return Plan((*_report_failure(observed), *todo))
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+def _given_up_before(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> tuple[Told, ...]:
+    """Returns whose checkpoints were given up by a ledger that is lost: an Experiment that was Complete has no more."""
+    is_lost = before.state == "Complete" and not observed.events[1:]
+    return given_up(spec, observed.trials, complete=True) if is_lost else ()
 
 
 def _rest(

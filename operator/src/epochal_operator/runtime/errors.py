@@ -1,8 +1,10 @@
 """What becomes of a request to the API server if it is not done: each kind of error is a type."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+_DENIED = re.compile(r"admission webhook .* denied|AdmissionPolicy .* denied", re.DOTALL)
 ALREADY_EXISTS = "AlreadyExists"
 """Reason of a Conflict: an object of that name is there."""
 
@@ -38,7 +40,12 @@ class Forbidden(ApiError):
 
 
 class Invalid(ApiError):
-    """The object breaks the API's rules (400, 413, 422)."""
+    """The object breaks the API's rules (400, 413, 422), or those of an admission policy that answers so, too."""
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether an admission webhook or policy has denied it, which may change its mind: only its words tell."""
+        return _DENIED.search(self.message) is not None
 
 
 class Unavailable(ApiError):

@@ -22,6 +22,11 @@ async def undisturbed(**changes: Any) -> Cluster:
     return cluster
 
 
+def suggest_the_worst(request: Request) -> Response:
+    """Suggests what is no better than anything before."""
+    return Response(suggestions=tuple(Suggestion(trial=one, parameters={"rate": "0.1"}) for one in request.trials))
+
+
 def outcome(cluster: Cluster) -> Any:
     """Returns all that must not depend on what disturbs a search."""
     status, best = cluster.status(), cluster.status()["best"]
@@ -278,11 +283,24 @@ async def test_finish_may_be_taken_back() -> None:
     assert any(one.state == "Complete" for one in trials[1:])
 
 
+async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_checkpoints_are_deleted() -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    cluster.search = suggest_the_worst
+    lost = {"metadata": {"annotations": None}, "spec": {"finish": False}}
+    cluster.objects.patch("experiments", *KEY, lost)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+
+
 async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
     cluster = await undisturbed(maxTrials=7, parallelism=3)
-    cluster.search = lambda request: Response(
-        suggestions=tuple(Suggestion(trial=number, parameters={"rate": "0.1"}) for number in request.trials)
-    )
+    cluster.search = suggest_the_worst
     cluster.change(maxTrials=13)
     await cluster.run()
     assert any(len(one.rungs) > 1 for one in cluster.folded()[7:])
@@ -394,6 +412,47 @@ async def test_a_trial_that_is_refused_for_good_has_failed() -> None:
     assert (cluster.status()["trials"]["failed"], cluster.condition("Complete")["reason"]) == (1, "Completed")
     (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialRejected")
     assert "denied by policy" in told["note"]
+
+
+DENIALS = {
+    "policy": "trainingjobs.epochal.dev \"search-1-r0\" is forbidden: ValidatingAdmissionPolicy 'night' with binding "
+    "'night' denied request: no training at night",
+    "webhook": 'admission webhook "validate.kyverno.svc-fail" denied the request: \n\nno training at night',
+}
+
+
+@pytest.mark.parametrize(("code", "denial"), [(422, "policy"), (400, "webhook"), (422, "webhook")])
+async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, denial: str) -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(code, "Invalid", DENIALS[denial]) if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "no training at night" in ready["message"]
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
+
+
+async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, _, name: (
+        Refusal(422, "Invalid", "spec.training: Invalid value")
+        if verb == "create" and name == "search-0-r1"
+        else None
+    )
+    for _ in range(12):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.condition("Ready")["reason"] == "TrialsRefused"
+    assert len(cluster.names("Complete")) >= 4
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 0
+    assert cluster.folded()[0].state == "Complete"
 
 
 async def test_a_quota_is_waited_for() -> None:
