@@ -19,7 +19,7 @@ KIND = "Experiment"
 PLURAL = "experiments"
 MAX_NAME = 48
 """Characters of an Experiment's name: those of its trials have number and rung behind it."""
-MAX_TRIALS = 2000
+MAX_TRIALS = 1000
 MAX_PARAMETERS = 32
 
 MUTABLE = (

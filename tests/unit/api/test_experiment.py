@@ -258,7 +258,7 @@ def test_a_path_leads_into_what_may_be_searched(path: str) -> None:
         (changed(schedule__method="PBT"), "spec.schedule.method: Input should be 'None', 'ASHA' or 'Hyperband'"),
         (changed(schedule__factor=1), "spec.schedule.factor: Input should be greater than or equal to 2"),
         (changed(parallelism=0), "spec.parallelism: Input should be greater than or equal to 1"),
-        (changed(maxTrials=2001), "spec.maxTrials: Input should be less than or equal to 2000"),
+        (changed(maxTrials=1001), "spec.maxTrials: Input should be less than or equal to 1000"),
         (changed(workers=1), "spec.workers: Extra inputs are not permitted"),
         (changed(template__metadata={"annotations": {}}), "spec.template.metadata.annotations: Extra inputs"),
         (changed(template__spec=None), "spec.template.spec: Field required"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_operator.experiment.events import rejected, report_failed
+from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
@@ -27,7 +27,7 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.experiment.report_job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.search.child import SearchFailed
+from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, KNOWN_ANNOTATION
@@ -89,6 +89,7 @@ class Applier:
 
     Attributes:
         importance: How much the parameters of each Experiment matter, as far as that was asked.
+        batches: How many trials may be suggested at once, of Experiments of which that took too long.
         report_told: The Job of each Experiment's report of which an Event has told that it has failed.
     """
 
@@ -112,6 +113,7 @@ class Applier:
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
+        self.batches: dict[Key, int] = {}
         self.report_told: dict[Key, str] = {}
 
     async def apply(
@@ -157,7 +159,7 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        for known in (self.importance, self.report_told, self._failures, self._corrections):
+        for known in (self.importance, self.batches, self.report_told, self._failures, self._corrections):
             known.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
@@ -238,6 +240,8 @@ class Applier:
         text = await asyncio.to_thread(encode, (*before, *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
+        if observed.damaged:
+            await self._emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
         try:
             written = await self._kube.patch(
                 EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
@@ -257,6 +261,8 @@ class Applier:
                 answer = await self._ask_search(question)
         except SearchFailed as error:
             failure = str(error)
+            if isinstance(error, SearchTooSlow):
+                self.batches[key] = max(1, len(action.trials) // 2)
             _log.warning("nothing is suggested: %s", failure)
         if action.importance is not None:
             self.importance[key] = Importance(action.importance, dict(answer.importance))

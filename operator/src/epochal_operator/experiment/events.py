@@ -38,6 +38,20 @@ def rejected(job_name: str, message: str) -> Event:
     return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
 
 
+def ledger_damaged(count: int, version: str) -> Event:
+    """Returns that a part of the ledger cannot be read, and is about to be lost.
+
+    Args:
+        count: How many events can be read.
+        version: The Experiment's resourceVersion.
+    """
+    note = (
+        f"Its annotation {LEDGER_ANNOTATION} is damaged: of what was seen of its trials, {count} events can be read. "
+        "The rest is made anew as far as its TrainingJobs tell of it."
+    )
+    return _event(Reason.LEDGER_DAMAGED, note, version)
+
+
 def report_failed(uid: str, message: str) -> Event:
     """Returns that the report is not written.
 

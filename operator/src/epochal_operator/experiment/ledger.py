@@ -11,9 +11,9 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from epochal_api.kind import GROUP
 
@@ -24,7 +24,9 @@ MAX_TEXT = 200 * 1024
 MAX_LINES = 16 * 1024**2
 """Bytes of its lines, many more than fit in such a text unless somebody means harm."""
 _GZIP = 16 + zlib.MAX_WBITS
-_LEVEL = 6
+_LEVEL = 9
+_PIECE = 256
+"""Characters that are read at once: what is damaged costs no more than the lines that end in such a piece."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,10 @@ class Failed:
     reason: str
 
 
+CHECKPOINT_LOST = "CheckpointLost"
+"""Why a trial cannot go on that has not failed: the checkpoint of its rung before is gone. What it was worth stands."""
+
+
 @dataclass(frozen=True)
 class Dropped:
     """The checkpoints of a trial are given up: it never goes on.
@@ -188,8 +194,33 @@ def encode(events: Sequence[Event]) -> str:
     Args:
         events: What was observed.
     """
-    text = "".join(f"{_line(event)}\n" for event in events)
+    uids = _Uids()
+    text = "".join(f"{_line(event, uids)}\n" for event in events)
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
+
+
+class Reading(NamedTuple):
+    """What can be read of a ledger.
+
+    Args:
+        events: Its events.
+        whole: Whether these are all that it held.
+    """
+
+    events: tuple[Event, ...]
+    whole: bool
+
+
+def read(text: str) -> Reading:
+    """Returns what can be read of a ledger.
+
+    Args:
+        text: The ledger as text; white space does not count.
+    """
+    lines, whole = _lines("".join(text.split()))
+    uids = _Uids()
+    events = [_event(line, uids) for line in lines]
+    return Reading(tuple(one for one in events if one is not None), whole and None not in events)
 
 
 def decode(text: str) -> tuple[Event, ...]:
@@ -198,7 +229,7 @@ def decode(text: str) -> tuple[Event, ...]:
     Args:
         text: The ledger as text.
     """
-    return tuple(event for line in _lines(text) if (event := _event(line)) is not None)
+    return read(text).events
 
 
 def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
@@ -211,38 +242,63 @@ def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
     return events if events[:1] == (Owner(uid),) else ()
 
 
-def _line(event: Event) -> str:
+class _Uids(dict[tuple[int, int], str]):
+    """The TrainingJobs of rungs, by the events so far: a uid is the longest part of a line, and stands there once."""
+
+    def of(self, trial: object, rung: object) -> str:
+        """Returns the uid of a rung; none if it is not there, as where a line is damaged."""
+        return self.get((trial, rung), "") if isinstance(trial, int) and isinstance(rung, int) else ""
+
+    def note(self, event: Event) -> None:
+        """Takes note of an event."""
+        if isinstance(event, Started):
+            self[event.trial, event.rung] = event.uid
+
+
+def _line(event: Event, uids: _Uids) -> str:
+    """Returns an event as a list: its kind, and its fields in their order."""
     if isinstance(event, Unread):
         return event.line
-    return json.dumps({"event": type(event).__name__} | vars(event), separators=(",", ":"))
+    fields = vars(event)
+    if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
+        fields = fields | {"uid": None}
+    uids.note(event)
+    return json.dumps([type(event).__name__, *fields.values()], separators=(",", ":"))
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Yields the whole lines of a ledger, as far as it can be read."""
-    reader = zlib.decompressobj(_GZIP)
+def _lines(text: str) -> tuple[list[str], bool]:
+    """Returns the whole lines of a ledger, as far as it can be read, and whether that is all of it."""
+    reader, lines, whole = zlib.decompressobj(_GZIP), bytearray(), True
     try:
-        lines = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES)
+        for start in range(0, len(text), _PIECE):
+            lines += reader.decompress(base64.b64decode(text[start : start + _PIECE], validate=True))
+            if len(lines) > MAX_LINES:
+                break
     except (binascii.Error, ValueError, zlib.error):
-        return
-    *whole, _ = lines.decode(errors="replace").split("\n")
-    yield from whole
+        whole = False
+    *found, rest = lines[:MAX_LINES].decode(errors="replace").split("\n")
+    return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
 
 
-def _event(line: str) -> Event | None:
+def _event(line: str, uids: _Uids) -> Event | None:
     """Returns what a line tells; nothing if it is damaged."""
     try:
         given = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(given, dict):
+    if not isinstance(given, list) or not given or not isinstance(given[0], str):
         return None
-    kind = _KINDS.get(str(given.get("event")))
+    kind = _KINDS.get(given[0])
     if kind is None:
         return Unread(line)
     types = _TYPES[kind.__name__]
-    if not all(_is(given.get(name), wanted) for name, wanted in types.items()):
+    fields = dict(zip(types, given[1:], strict=False))
+    if fields.get("uid", "") is None:
+        fields["uid"] = uids.of(fields.get("trial"), fields.get("rung"))
+    if not all(_is(fields.get(name), wanted) for name, wanted in types.items()):
         return None
-    made: Event = kind(**{name: given[name] for name in types})
+    made: Event = kind(**fields)
+    uids.note(made)
     return made
 
 

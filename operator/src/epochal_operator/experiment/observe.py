@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec, Objective
 
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.ledger import CHECKPOINT_LOST, Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trials import Trial, finite
@@ -21,6 +21,11 @@ _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 
 METRIC_UNAVAILABLE = "MetricUnavailable"
 """Why a trial has failed that has told nothing of the objective's metric."""
+
+LATE = timedelta(minutes=5)
+"""How long a trainer's last report may take after its TrainingJob is Complete."""
+_LOST = "no checkpoint"
+"""What a trainer says that finds none to continue from."""
 
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
@@ -48,7 +53,7 @@ def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int],
     return {place: one for one in own if (place := place_of(one["metadata"]["name"], metadata["name"])) is not None}
 
 
-def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
+def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: datetime) -> tuple[Event, ...]:
     """Returns what the TrainingJobs of an Experiment tell that its ledger does not, in the order in which it happened.
 
     A ledger that is lost is made anew by it, as far as there are TrainingJobs.
@@ -57,6 +62,7 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[
         spec: What is searched.
         trials: The trials that the ledger tells of.
         jobs: The TrainingJobs.
+        now: The time, with a time zone.
     """
     by_number = {one.number: one for one in trials}
     found: list[_Told] = []
@@ -68,8 +74,19 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[
             found.append(_Told(_time(job, "creationTimestamp"), number, 0, event))
             trial = by_number[number] = Trial(number, event.parameters, event.known)
         if trial.state in {"Running", "Paused"} and rung >= len(trial.rungs):
-            found += _told(spec, trial, rung, jobs)
+            found += _told(spec, trial, rung, jobs, now)
     return tuple(one.event for one in sorted(found, key=lambda one: one[:3]))
+
+
+def is_awaited(job: Object, now: datetime) -> bool:
+    """Returns whether a TrainingJob is Complete whose last figures may still come."""
+    status = job.get("status") or {}
+    if condition_of(job, "Complete") is None or (status.get("progress") or {}).get("stage") == "Done":
+        return False
+    try:
+        return now < datetime.fromisoformat(status["completionTime"]) + LATE
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def is_due(event: Event) -> bool:
@@ -93,7 +110,7 @@ class _Told(NamedTuple):
     event: Event
 
 
-def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_Told]:
+def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs, now: datetime) -> Iterator[_Told]:
     """Yields what the TrainingJob of a rung tells."""
     number, job = trial.number, jobs[trial.number, rung]
     epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
@@ -106,24 +123,27 @@ def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator
             yield _Told(created, number, 2 * passed + 2, lost)
     if uid not in trial.uids:
         yield _Told(created, number, 2 * rung + 1, Started(number, rung, uid))
-    if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
+    if (outcome := _outcome(spec.objective, number, rung, job, now)) is not None:
         yield _Told(_time(job, "completionTime") or created, number, 2 * rung + 2, outcome)
 
 
-def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
+def _outcome(
+    objective: Objective, trial: int, rung: int, job: Object, now: datetime
+) -> Finished | Diverged | Failed | None:
     """Returns how the TrainingJob of a rung has ended, if it has."""
     status, uid = job.get("status") or {}, job["metadata"]["uid"]
     if failed := condition_of(job, "Failed"):
         reason = str(failed.get("reason", ""))
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
-        return Failed(trial, rung, uid, reason)
+        is_lost = rung and reason == TrialReason.INVALID_TRAINING and _LOST in str(failed.get("message", ""))
+        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
     complete = condition_of(job, "Complete")
     if complete is None:
         return None
     value = _value(objective, status)
     if value is None:
-        return Failed(trial, rung, uid, METRIC_UNAVAILABLE)
+        return None if is_awaited(job, now) else Failed(trial, rung, uid, METRIC_UNAVAILABLE)
     if finite(value) is None:
         return Diverged(trial, rung, uid)
     ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH

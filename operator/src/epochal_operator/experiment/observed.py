@@ -1,12 +1,15 @@
 """An Experiment as it is read, and what is seen of it at one moment."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec
 
+from epochal_operator.experiment.domains import Choice
 from epochal_operator.experiment.ledger import MAX_TEXT, Event, Warm
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.reasons import StatusCause
@@ -18,6 +21,15 @@ Place = tuple[int, int]
 """A trial and its rung."""
 RUNG_BYTES = 128
 """More than a rung takes in the ledger: its beginning, its end, and that it is given up."""
+NUMBER_BYTES = 32
+"""More than a number takes there, with the name of its parameter."""
+MAX_ANNOTATIONS = 256 * 1024
+"""Bytes of all annotations of an object."""
+OTHERS = 8 * 1024
+"""Bytes that are left to annotations of others, beside the spec of which `kubectl apply` keeps a copy in one."""
+
+BATCH = 64
+"""Trials that are suggested at once: more take long, and what is suggested is the same."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,22 @@ class Wanted:
         """The template's spec, as JSON."""
         found: Object = self.given["template"]["spec"]
         return found
+
+    @cached_property
+    def room(self) -> int:
+        """Bytes that the ledger may have as text."""
+        copy = len(json.dumps(self.given, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+        return min(MAX_TEXT, MAX_ANNOTATIONS - OTHERS - copy)
+
+    @cached_property
+    def trial_bytes(self) -> int:
+        """More bytes than a new trial takes in the ledger."""
+        return RUNG_BYTES + sum(
+            max((NUMBER_BYTES, *(2 * len(json.dumps(one)) for one in domain.values)))
+            if isinstance(domain, Choice)
+            else NUMBER_BYTES
+            for domain in self.space.domains.values()
+        )
 
 
 class Occasion(NamedTuple):
@@ -76,6 +104,9 @@ class Observed:
         now: The time, with a time zone.
         events: Its ledger.
         size: Bytes of the ledger as text.
+        room: Bytes that it may have.
+        trial_bytes: More bytes than a new trial takes in it.
+        damaged: Whether a part of the ledger cannot be read.
         foreign: Whether there is a ledger, and it is not this Experiment's own.
         news: What its TrainingJobs tell that the ledger does not.
         trials: Its trials, by both.
@@ -86,6 +117,7 @@ class Observed:
         undone: What is to be told of that, if anything is.
         hindered: What is in the way of all new ones.
         exhausted: Whether there is nothing left to suggest.
+        batch: How many trials may be suggested at once.
         importance: How much each parameter matters, if that was asked since this process began.
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
         unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
@@ -97,6 +129,9 @@ class Observed:
     now: datetime
     events: tuple[Event, ...] = ()
     size: int = 0
+    room: int = MAX_TEXT
+    trial_bytes: int = RUNG_BYTES
+    damaged: bool = False
     foreign: bool = False
     news: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
@@ -107,6 +142,7 @@ class Observed:
     undone: StatusCause | None = None
     hindered: StatusCause | None = None
     exhausted: bool = False
+    batch: int = BATCH
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
     unnoted: bool = False
@@ -122,7 +158,12 @@ class Observed:
     @property
     def full(self) -> bool:
         """Whether the ledger may have no room for more than what runs."""
-        return self.size + RUNG_BYTES * (len(self.running) + 1) > MAX_TEXT
+        return not self.fits
+
+    @property
+    def fits(self) -> int:
+        """How many new trials the ledger has room for in any case, beside what runs."""
+        return max(0, self.room - self.size - RUNG_BYTES * len(self.running)) // self.trial_bytes
 
     def job(self, trial: Trial) -> Object | None:
         """Returns the TrainingJob of the rung that a trial has come to, if there is one."""

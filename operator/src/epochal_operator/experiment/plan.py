@@ -13,7 +13,7 @@ from epochal_api.status import read_status
 from epochal_operator.experiment.events import events, ledger_ignored, report_failed
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
-from epochal_operator.experiment.observe import is_due
+from epochal_operator.experiment.observe import is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason, effect
@@ -33,6 +33,9 @@ from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import Object
+
+AWAITED_SECONDS = 10.0
+"""How soon to look again at a trial whose last figures have not come."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +254,8 @@ def _is_wrong(job: Object, *, suspend: bool) -> bool:
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
     """Returns what is to be asked of the search, if anything."""
-    count = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
+    wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
+    count = min(wanted, observed.batch, observed.fits)
     first = observed.trials[-1].number + 1 if observed.trials else 0
     importance = _occasion(spec, before, now, observed)
     return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
@@ -299,6 +303,8 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
     times = [effect(cause.reason).look_again_seconds for cause in causes]
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
+    awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
+    times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]
     due = None if now.ended else deadline(spec, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
     LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, look_again_seconds=60)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
+    WARM_START_MISMATCH = "WarmStartMismatch", Effect(stalls=True, look_again_seconds=30)
     SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
 
     # Of conditions that do not hold.
@@ -89,6 +90,7 @@ class Reason(StrEnum):
     LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
     REPORT_FAILED = "ReportFailed"
+    LEDGER_DAMAGED = "LedgerDamaged"
 
 
 def effect(word: str) -> Effect:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from epochal_api.experiment import InvalidExperiment, parse
+from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import Observed, Wanted
+from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
@@ -50,6 +50,7 @@ class _Ledger:
     events: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     exhausted: bool = False
+    damaged: bool = False
 
 
 class Reconciler:
@@ -133,8 +134,10 @@ class Reconciler:
         text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         known = self._ledgers.get(key)
         if known is None or known.text != text:
-            events = own(decode(text), document["metadata"]["uid"])
-            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events))
+            found, whole = read(text)
+            events = own(found, document["metadata"]["uid"])
+            damaged = bool(events) and not whole
+            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events), damaged)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
@@ -143,17 +146,20 @@ class Reconciler:
             return Observed(now, told=found.told)
         ledger, metadata = self._ledger(key, document), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
-        news = observe(wanted.spec, ledger.trials, jobs)
-        warm: tuple[Warm, ...] | str = () if ledger.events[1:] else self._warm(key, wanted)
+        news = observe(wanted.spec, ledger.trials, jobs, now)
+        warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
         hindered = found.hindered or self._applier.failure(key)
-        if isinstance(warm, str):
-            hindered, warm = StatusCause(Reason.WARM_START_NOT_FOUND, warm), ()
+        if isinstance(warm, StatusCause):
+            hindered, warm = warm, ()
         held, undone = self._applier.held(document, jobs)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
             events=ledger.events,
             size=len(ledger.text),
+            room=wanted.room,
+            trial_bytes=wanted.trial_bytes,
+            damaged=ledger.damaged,
             foreign=bool(ledger.text and not ledger.events),
             news=news,
             trials=fold(news, ledger.trials) if news else ledger.trials,
@@ -164,6 +170,7 @@ class Reconciler:
             undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
+            batch=self._applier.batches.get(key, BATCH),
             importance=self._applier.importance.get(key),
             warm=warm,
             unnoted=found.unnoted,
@@ -172,13 +179,17 @@ class Reconciler:
             told=found.told,
         )
 
-    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | str:
-        """Returns what other Experiments know, or which of them is not there."""
+    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | StatusCause:
+        """Returns what other Experiments know, or which of them is not there, or has looked for something else."""
         known: list[Warm] = []
         for one in wanted.spec.warm_start_from:
             other = self._store.get(EXPERIMENTS, Key(key.namespace, one.name))
             if other is None:
-                return f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
+                message = f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
+                return StatusCause(Reason.WARM_START_NOT_FOUND, message)
+            if differs := _differs(wanted.spec.objective, other):
+                message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
+                return StatusCause(Reason.WARM_START_MISMATCH, message)
             text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
             known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
         return tuple(known)
@@ -205,6 +216,15 @@ def _read(version: tuple[str, int], document: Object) -> _Spec:
         return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
     except (InvalidExperiment, InvalidSpace) as error:
         return _Spec(version, None, str(error))
+
+
+def _differs(own: Objective, other: Object) -> str:
+    """Returns in what the objective of another Experiment differs; empty if its values can be compared."""
+    given = whole(other)["spec"].get("objective") or {}
+    theirs = {"strategy": Objective.model_fields["strategy"].default} | given
+    ours = own.dump()
+    fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
+    return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
 
 
 def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:

@@ -19,7 +19,7 @@ Object = dict[str, Any]
 BACKOFF_LIMIT = 2
 """Crashes that are tried again at once; the Experiment tries it again later."""
 DEADLINE_SECONDS = 3600
-"""More than it takes with 2,000 trials: a pod that no node takes must not be waited for for ever."""
+"""More than it takes with 1,000 trials: a pod that no node takes must not be waited for for ever."""
 RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "1", "memory": "512Mi"},

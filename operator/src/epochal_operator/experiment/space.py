@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 
 from epochal_api.parameter import Parameter, When
@@ -66,6 +67,16 @@ class Space:
             active: Values of those that count, in canonical text, at least of those before it.
         """
         return parameter.when is None or active.get(parameter.when.parameter) in self._of_use[parameter.name]
+
+    def way_to(self, name: str) -> dict[str, frozenset[str]]:
+        """Returns the values of those that a parameter hangs on, directly and by others, with which it counts.
+
+        Args:
+            name: Its name.
+        """
+        by_name = {parameter.name: parameter for parameter in self.parameters}
+        way = [name, *_chain(by_name[name], by_name)]
+        return {above: self._of_use[below] for below, above in pairwise(way)}
 
     @cached_property
     def _of_use(self) -> dict[str, frozenset[str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from epochal_operator.experiment.ledger import (
+    CHECKPOINT_LOST,
     Created,
     Diverged,
     Dropped,
@@ -147,4 +148,5 @@ def _after(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped
         case Diverged():
             return replace(trial, state="Diverged", reason="NonFiniteLoss")
         case Failed():
-            return replace(trial, state="Failed", reason=event.reason)
+            is_lost = event.reason == CHECKPOINT_LOST and trial.rungs
+            return replace(trial, state="Complete" if is_lost else "Failed", reason=event.reason)

@@ -5,9 +5,9 @@ import gzip
 import json
 import random
 import uuid
-from typing import Any
 
 import pytest
+from epochal_api.experiment import MAX_TRIALS
 from epochal_operator.experiment.ledger import (
     MAX_LINES,
     MAX_TEXT,
@@ -25,6 +25,7 @@ from epochal_operator.experiment.ledger import (
     decode,
     encode,
     own,
+    read,
 )
 from hypothesis import given
 from hypothesis import strategies as some
@@ -77,6 +78,31 @@ def test_of_what_is_cut_the_first_events_are_read(events: list[Event], cut: int)
     assert list(read) == events[: len(read)]
 
 
+@pytest.mark.parametrize("space", ["{}\n", " {}", "{}\r\n\r\n"])
+def test_white_space_does_no_harm(space: str) -> None:
+    assert read(space.format(encode(ALL))) == (tuple(ALL), True)
+
+
+def test_of_what_is_damaged_all_before_is_read_and_that_is_told() -> None:
+    events = [Started(number, 0, str(uuid.UUID(int=random.Random(number).getrandbits(128)))) for number in range(500)]  # noqa: S311
+    text = encode(events)
+    middle = len(text) // 2
+    other = "A" if text[middle] != "A" else "B"
+    for damaged in (text[:-1], text[:middle], text[:middle] + "!" + text[middle + 1 :]):
+        found, whole = read(damaged)
+        assert not whole
+        assert len(found) > 200
+        assert list(found) == events[: len(found)]
+    found, whole = read(text[:middle] + other + text[middle + 1 :])
+    assert not whole
+    assert list(found[:200]) == events[:200]
+
+
+@pytest.mark.parametrize(("text", "whole"), [("", True), ("\n", True), (encode(ALL), True), ("x", False)])
+def test_what_is_not_there_is_not_damaged(text: str, whole: bool) -> None:  # noqa: FBT001
+    assert read(text).whole is whole
+
+
 @given(some.text())
 def test_whatever_stands_there_is_no_reason_to_fail(text: str) -> None:
     assert decode(text) in {(), decode(text)}
@@ -84,8 +110,8 @@ def test_whatever_stands_there_is_no_reason_to_fail(text: str) -> None:
 
 
 def test_each_event_is_a_line_that_a_person_can_read() -> None:
-    assert [json.loads(line)["event"] for line in lines(encode(ALL))] == [type(one).__name__ for one in ALL]
-    assert lines(encode([started := Started(3, 1, "a")])) == ['{"event":"Started","trial":3,"rung":1,"uid":"a"}']
+    assert [json.loads(line)[0] for line in lines(encode(ALL))] == [type(one).__name__ for one in ALL]
+    assert lines(encode([started := Started(3, 1, "a")])) == ['["Started",3,1,"a"]']
     assert decode(encode([started])) == (started,)
 
 
@@ -95,7 +121,7 @@ def test_the_same_events_are_the_same_text_whenever_they_are_written() -> None:
 
 
 def test_what_another_version_has_written_is_kept_as_it_is() -> None:
-    later = '{"event":"Rewound","trial":3}'
+    later = '["Rewound",3]'
     read = decode(packed(f"{later}\n{later}\n"))
     assert read == (Unread(later), Unread(later))
     assert lines(encode(read)) == [later, later]
@@ -106,11 +132,14 @@ def test_what_another_version_has_written_is_kept_as_it_is() -> None:
     [
         "no JSON",
         "[]",
-        '{"event":"Started","trial":3}',
-        '{"event":"Started","trial":"3","rung":0,"uid":"a"}',
-        '{"event":"Started","trial":-1,"rung":0,"uid":"a"}',
-        '{"event":"Created","trial":3,"parameters":{"rate":1},"known":0}',
-        '{"event":"Finished","trial":3,"rung":0,"epoch":1,"value":0.5,"uid":"a","seconds":1,"ended":false}',
+        "{}",
+        "[[]]",
+        '["Started",3]',
+        '["Started","3",0,"a"]',
+        '["Started",-1,0,"a"]',
+        '["Created",3,{"rate":1},0]',
+        '["Finished",3,0,1,0.5,"a",1,false]',
+        '["Finished",[],{},1,"0.5",null,1,false]',
     ],
 )
 def test_a_line_that_makes_no_sense_is_passed_over(line: str) -> None:
@@ -123,14 +152,32 @@ def test_a_text_that_becomes_endless_is_read_as_far_as_there_is_room() -> None:
     assert len(found) == MAX_LINES // len(line)
 
 
-def test_a_search_of_a_thousand_trials_has_room() -> None:
+def test_a_uid_stands_there_once() -> None:
+    events: list[Event] = [
+        Started(3, 1, "a"),
+        Finished(3, 1, 9, "0.5", "a", 60, ended=True),
+        Failed(4, 0, "", "Rejected"),
+    ]
+    assert lines(encode(events))[1:] == ['["Finished",3,1,9,"0.5",null,60,true]', '["Failed",4,0,"","Rejected"]']
+    assert decode(encode(events)) == tuple(events)
+    assert decode(encode([Finished(3, 1, 9, "0.5", "b", 60, ended=True)])) != ()
+
+
+def test_a_field_that_a_later_version_has_added_is_no_matter() -> None:
+    assert decode(packed('["Started",3,1,"a",{"node":"b"}]\n')) == (Started(3, 1, "a"),)
+
+
+def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
     dice, events = random.Random(7), list[Event]()  # noqa: S311 - no secret
-    for trial in range(1000):
-        values = {name: repr(dice.random()) for name in ("rate", "momentum", "dropout")} | {"filters": "32"}
-        uid: Any = str(uuid.UUID(int=dice.getrandbits(128)))
-        events += [Created(trial, values, max(0, len(events) - 100)), Started(trial, 0, uid)]
+    for trial in range(MAX_TRIALS):
+        values = {f"parameter{number}": f"{dice.uniform(0.0001, 0.1):.8g}" for number in range(8)}
+        events.append(Created(trial, values, max(0, len(events) - 100)))
         for rung in range(1 + (trial % 3 == 0) + (trial % 9 == 0)):
-            events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, 60 + trial % 30, ended=False))
+            uid = str(uuid.UUID(int=dice.getrandbits(128)))
+            seconds = 60 + dice.randrange(30)
+            events.append(Started(trial, rung, uid))
+            events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, seconds, ended=False))
+        events.append(Dropped(trial))
     assert len(encode(events)) < 0.9 * MAX_TEXT
 
 

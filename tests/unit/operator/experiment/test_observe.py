@@ -1,6 +1,7 @@
 """What TrainingJobs tell that a ledger does not have yet."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from epochal_operator.experiment.observe import is_due, jobs_of, observe, place_
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
-from tests.unit.operator.objects import at
+from tests.unit.operator.objects import NOW, at
 
 EXPERIMENT = {"name": "search", "namespace": "vision", "uid": "e"}
 
@@ -50,8 +51,10 @@ def ended(number: int, reason: str) -> Any:
     return job(number, state="Failed", conditions=conditions, completionTime=at(60))
 
 
-def seen(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...]:
-    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT))
+def seen(
+    events: list[Event], *jobs: Any, now: datetime = NOW + timedelta(hours=1), **changes: Any
+) -> tuple[Event, ...]:
+    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT), now)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,37 @@ def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
     assert seen([created(1)], one) == (started(1), *wanted)
     assert seen([created(1), started(1)], one) == tuple(wanted)
     assert seen([created(1), started(1), *wanted], one) == ()
+
+
+@pytest.mark.parametrize(
+    ("rung", "message", "reason"),
+    [
+        (1, "training.continueFrom: there is no checkpoint in s3://results/a/ that can be used", "CheckpointLost"),
+        (1, "training.loss: no such loss", "InvalidTraining"),
+        (0, "training.continueFrom: there is no checkpoint in s3://results/a/ that can be used", "InvalidTraining"),
+    ],
+)
+def test_a_trial_whose_checkpoint_is_gone_has_not_failed(rung: int, message: str, reason: str) -> None:
+    conditions = [{"type": "Failed", "status": "True", "reason": "InvalidTraining", "message": message}]
+    one = job(1, rung, state="Failed", conditions=conditions, completionTime=at(160))
+    events: list[Event] = [created(1), started(1), *[finished(1, "0.5")] * rung]
+    found = seen(events, one)
+    assert found[-1] == Failed(1, rung, f"uid-1-{rung}", reason)
+    (trial,) = fold([*events, *found])
+    assert (trial.state, trial.reason) == ("Complete" if reason == "CheckpointLost" else "Failed", reason)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stage", "failed"),
+    [(61, "Storing", False), (359, "Storing", False), (361, "Storing", True), (61, "Done", True)],
+)
+def test_figures_that_have_not_come_yet_are_waited_for(seconds: int, stage: str, *, failed: bool) -> None:
+    one = complete(best=None, metrics=None, progress={"epoch": 1, "stage": stage}, after=60)
+    found = seen([created(1), started(1)], one, now=NOW + timedelta(seconds=seconds))
+    assert found == ((Failed(1, 0, "uid-1-0", "MetricUnavailable"),) if failed else ())
+    assert seen([created(1), started(1)], complete(), now=NOW + timedelta(seconds=61)), (
+        "those that have come count at once"
+    )
 
 
 def test_the_last_epoch_may_be_what_counts() -> None:

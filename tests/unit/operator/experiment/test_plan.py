@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Event, Finished, Warm
+from epochal_operator.experiment.ledger import MAX_TEXT, Event, Finished, Warm
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
 from epochal_operator.experiment.plan import (
@@ -55,7 +55,7 @@ class World:
 
     def plan(self, **rest: Any) -> Plan:
         ledger, jobs = fold(self.events), jobs_of(self.jobs, EXPERIMENT)
-        news = observe(self.wanted.spec, ledger, jobs)
+        news = observe(self.wanted.spec, ledger, jobs, self.now)
         values: dict[str, Any] = {"events": self.events, "news": news, "trials": fold(news, ledger), "jobs": jobs}
         return plan(self.document, self.wanted, Observed(self.now, **values | rest))
 
@@ -83,6 +83,12 @@ def test_the_first_are_asked_for_then_noted_and_made() -> None:
     training = made[0].body["spec"]["training"]
     assert (training["stopAfterEpoch"], training["epochs"]) == (1, 9)
     assert training["monitor"] == {"metric": "val_accuracy", "mode": "Max"}
+
+
+def test_of_many_some_are_asked_for_at_a_time() -> None:
+    many = World(parallelism=1000, maxTrials=1000)
+    assert many.plan().actions == (Ask(tuple(range(64))),)
+    assert many.plan(batch=16).actions == (Ask(tuple(range(16))),)
 
 
 def test_what_has_happened_is_noted_before_anything_else() -> None:
@@ -138,6 +144,11 @@ def test_what_others_undo_is_left_until_its_time() -> None:
     assert found == Plan((), 8)
 
 
+def test_the_last_figures_of_a_trial_are_waited_for() -> None:
+    late = complete(0, best=None, metrics=None, after=0)
+    assert World([created(0)], late, maxTrials=1).settled() == Plan((), 10)
+
+
 def test_a_trial_that_is_being_deleted_is_waited_for() -> None:
     one = job(0)
     one["metadata"]["deletionTimestamp"] = at(0)
@@ -156,6 +167,26 @@ def test_what_is_in_the_way_is_looked_at_again() -> None:
 
 def test_a_full_ledger_takes_no_more() -> None:
     assert World([created(0)], job(0)).settled(size=250_000).actions == ()
+
+
+def test_no_more_are_asked_for_than_the_ledger_has_room_for() -> None:
+    many = World(parallelism=1000, maxTrials=1000)
+    assert many.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(5))),)
+    world = World([created(0)], job(0), parallelism=1000, maxTrials=1000)
+    assert world.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(1, 5))),), "what runs goes on"
+
+
+def test_the_ledger_has_what_annotations_have_beside_a_copy_of_the_spec() -> None:
+    small = World().wanted
+    long = Wanted(small.spec, {**small.given, "padding": "é" * 50_000}, small.space)
+    assert small.room == MAX_TEXT
+    assert 140 * 1024 < long.room < 156 * 1024
+
+
+def test_long_texts_take_more_of_the_ledger() -> None:
+    text = {"name": "text", "paths": ["training.a"], "values": ["a", "é" * 250]}
+    assert World(parameters=[PARAMETERS[0]]).wanted.trial_bytes < 200
+    assert World(parameters=[PARAMETERS[0], text]).wanted.trial_bytes > 600
 
 
 def test_how_much_parameters_matter_is_asked_at_a_new_best_and_at_the_end() -> None:

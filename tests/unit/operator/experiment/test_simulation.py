@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Owner, Started, encode
-from epochal_operator.experiment.search.child import SearchFailed
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
+from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
@@ -146,6 +146,26 @@ async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     await cluster.run()
     assert cluster.status()["trials"]["created"] == 10
     assert cluster.status()["epochs"]["repeated"] == 0
+
+
+async def test_of_a_ledger_that_is_damaged_the_rest_is_made_anew_and_that_is_told() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    for _ in range(2):
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+        await cluster.settle()
+    whole = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
+    trained = len([one for one in cluster.events() if isinstance(one, Finished)])
+    damaged = {"annotations": {LEDGER_ANNOTATION: f"{whole[:-40]}\n"}}
+    cluster.objects.patch("experiments", *KEY, {"metadata": damaged})
+    assert "LedgerDamaged" not in cluster.told()
+    await cluster.settle()
+    assert cluster.told().count("LedgerDamaged") == 1
+    assert len([one for one in cluster.events() if isinstance(one, Finished)]) == trained > 0
+    await cluster.run()
+    assert cluster.told().count("LedgerDamaged") == 1
+    assert cluster.condition("Complete")["reason"] == "Completed"
 
 
 async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other_for_its_own() -> None:
@@ -538,6 +558,24 @@ async def test_a_search_that_fails_is_told_and_asked_again() -> None:
     assert cluster.condition("Ready")["status"] == "True"
 
 
+async def test_a_search_that_takes_too_long_is_asked_for_fewer() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=40)
+
+    def slow(request: Request) -> Response:
+        if len(request.trials) > 15:
+            raise SearchTooSlow("the search took longer than 30 s")
+        return suggest(request)
+
+    cluster.search = slow
+    for wait in (30, 30):
+        assert await cluster.settle() == wait
+        assert cluster.condition("Ready")["reason"] == "SearchFailed"
+        cluster.now += timedelta(seconds=wait)
+    await cluster.settle()
+    assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 10, 10, 10]
+    assert len(cluster.names()) == 40
+
+
 async def test_a_space_that_is_exhausted_ends_it() -> None:
     cluster = Cluster(**SMALL | {"maxTrials": 40})
     cluster.search = lambda request: (
@@ -583,6 +621,20 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     await cluster.run()
     assert cluster.suggestions()[0].known == 5
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")])
+async def test_what_another_experiment_knows_of_something_else_is_not_taken(field: str, value: str) -> None:
+    cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
+    known = cluster.experiment()
+    known["metadata"] = {"name": "coarse"}
+    known["spec"]["objective"] |= {field: value}
+    cluster.objects.create("experiments", "vision", known)
+    assert await cluster.settle() == 30
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "WarmStartMismatch")
+    assert f"found {field} {value} there and " in ready["message"]
+    assert cluster.trials() == []
 
 
 @pytest.mark.parametrize(("retain", "left"), [("Best", 1), ("All", 4)])

@@ -20,6 +20,10 @@ class SearchFailed(Exception):
     """No suggestions came; the message says why."""
 
 
+class SearchTooSlow(SearchFailed):
+    """No suggestions came in time: fewer may."""
+
+
 async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str, ...] = COMMAND) -> Response:
     """Returns what to try next.
 
@@ -29,7 +33,8 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
         command: What answers.
 
     Raises:
-        SearchFailed: If the process fails, or takes too long.
+        SearchTooSlow: If the process takes too long.
+        SearchFailed: If it fails.
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -39,7 +44,7 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
         async with asyncio.timeout(seconds):
             answer, words = await process.communicate(request.model_dump_json().encode())
     except TimeoutError:
-        raise SearchFailed(f"the search took longer than {seconds:.0f} s for {_asked(request)}") from None
+        raise SearchTooSlow(f"the search took longer than {seconds:.0f} s for {_asked(request)}") from None
     finally:
         if process.returncode is None:  # it took too long, or the operator ends
             process.kill()

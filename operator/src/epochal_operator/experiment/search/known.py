@@ -72,6 +72,8 @@ def _warm(trials: Iterable[Warm], epochs: int) -> Iterator[Known]:
 def _known(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> Known:
     values = tuple((rung.epoch, rung.value) for rung in trial.rungs if rung.value is not None)
     state = _STATES[trial.state]
+    if state == "Failed" and values:
+        state = "Stopped"  # What failed is that it went on.
     if trial.number == 0:
         earned = _earned(values, trials, spec)
         state = "Stopped" if len(earned) < len(values) else state

@@ -16,7 +16,7 @@ class Known(Model):
     """Its parameters that count."""
     state: State
     """Complete: it will not be trained further. Stopped: it might be. Running: nothing is known of it yet but that it
-    is there. Diverged: as bad as can be. Failed: it teaches nothing."""
+    is there. Diverged: as bad as can be. Failed before it was worth anything: it teaches nothing."""
     values: tuple[tuple[int, float], ...] = ()
     """Epochs at which it was judged, each with its value, the last one last."""
     warm: bool = False

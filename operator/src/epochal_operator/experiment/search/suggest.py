@@ -127,7 +127,7 @@ class _Sampled:
             if attempt == ATTEMPTS and self._space.size is not None:
                 break
             self._study.sampler = self._sampler(trial, attempt)
-            found = self._ask()
+            found = self._ask(self._branch(trial, attempt) if attempt >= ATTEMPTS else {})
             if self._space.key(found) not in taken:
                 return found
         return None
@@ -138,15 +138,22 @@ class _Sampled:
             return RandomSampler(seed=seed)
         return TPESampler(seed=seed, n_startup_trials=self._search.startup_trials, constant_liar=True)
 
-    def _ask(self) -> dict[str, str]:
+    def _ask(self, fixed: Mapping[str, str]) -> dict[str, str]:
         trial = self._study.ask()
         found: dict[str, str] = {}
         for parameter in self._space.parameters:
             if self._space.counts(parameter, found):
-                found[parameter.name] = _drawn(trial, parameter.name, self._space.domains[parameter.name])
+                name = parameter.name
+                found[name] = fixed[name] if name in fixed else _drawn(trial, name, self._space.domains[name])
         # It is not the one to learn from: that has the values as text, as every other process will read them.
         self._study.tell(trial, state=TrialState.FAIL)
         return found
+
+    def _branch(self, trial: int, attempt: int) -> dict[str, str]:
+        """Returns values with which a parameter counts that has no end of them: elsewhere all may have been tried."""
+        draw = random.Random(_seed(self._search.seed, trial, attempt))  # noqa: S311
+        endless = [name for name, domain in self._space.domains.items() if domain.size is None]
+        return {name: draw.choice(sorted(values)) for name, values in self._space.way_to(draw.choice(endless)).items()}
 
     def _anywhere(self, trial: int) -> dict[str, int]:
         draw = random.Random(_seed(self._search.seed, trial, -1))  # noqa: S311

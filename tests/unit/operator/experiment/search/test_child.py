@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from epochal_operator.experiment.search.child import SearchFailed, ask
+from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow, ask
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.search.test_suggest import request
@@ -52,7 +52,7 @@ HANGS = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str
 
 
 async def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
-    with pytest.raises(SearchFailed, match=r"took longer than 0 s for 2 suggestions with 0 trials known"):
+    with pytest.raises(SearchTooSlow, match=r"took longer than 0 s for 2 suggestions with 0 trials known"):
         await ask(ASKED, 0.4, command=python(HANGS, tmp_path / "pid"))
     pid = tmp_path / "pid"
     assert not pid.exists() or not is_there(int(pid.read_text()))

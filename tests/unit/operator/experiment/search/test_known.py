@@ -64,6 +64,8 @@ def test_the_first_trials_are_the_template_and_those_that_are_wanted(
         ([finished(1, 0, 9, None, ended=True)], "Complete", ()),
         ([Diverged(1, 0, "a")], "Diverged", ()),
         ([Failed(1, 0, "a", "OutOfMemory")], "Failed", ()),
+        ([finished(1, 0, 1, "0.5"), Failed(1, 1, "b", "OutOfMemory")], "Stopped", ((1, 0.5),)),
+        ([finished(1, 0, 1, "0.5"), Failed(1, 1, "b", "CheckpointLost")], "Complete", ((1, 0.5),)),
     ],
 )
 def test_states(events: list[Event], state: str, values: tuple[tuple[int, float], ...]) -> None:

@@ -115,6 +115,30 @@ def test_a_finite_space_is_searched_to_its_end_and_nothing_is_tried_twice(method
     assert all(space.contains(values) for values in tried)
 
 
+@pytest.mark.parametrize("method", ["Random", "TPE"])
+def test_where_one_branch_is_tried_to_its_end_an_endless_one_is_searched_on(method: str) -> None:
+    names = [f"optimizer-{number}" for number in range(200)]
+    finite = {"name": "optimizer", "paths": ["training.optimizer.name"], "values": [*names, "SGD"]}
+    nested = {
+        "name": "nesterov",
+        "paths": ["training.optimizer.nesterov"],
+        "values": ["true", "false"],
+        "when": {"parameter": "optimizer", "values": ["SGD"]},
+    }
+    endless = {
+        "name": "momentum",
+        "paths": ["training.optimizer.momentum"],
+        "float": {"min": "0.5", "max": "0.9"},
+        "when": {"parameter": "nesterov", "values": ["true"]},
+    }
+    tried = [{"optimizer": name} for name in names] + [{"optimizer": "SGD", "nesterov": "false"}]
+    known = [Known(parameters=values, state="Stopped", values=((1, 0.5),)) for values in tried]
+    asked = request(finite, nested, endless, method=method, known=known, trials=range(201, 207), first=tried[:1])
+    response = suggest(asked)
+    assert not response.exhausted
+    assert len({one["momentum"] for one in told(response)}) == 6
+
+
 def test_a_grid_goes_in_order() -> None:
     found = told(suggest(request(UNITS, OPTIMIZER, method="Grid", trials=range(1, 9))))
     expected = [{"units": str(units), "optimizer": one} for units in (16, 32, 48, 64) for one in ("Adam", "SGD")]
