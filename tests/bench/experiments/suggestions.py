@@ -9,6 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from epochal_api.experiment import MAX_TRIALS
 from epochal_operator.experiment.ledger import Created, Event, Finished
 from epochal_operator.experiment.search.child import COMMAND, ask
 from epochal_operator.experiment.search.known import request
@@ -38,7 +39,7 @@ sys.stderr.write(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 
 def questions() -> tuple[Request, Request]:
     """Returns what is asked with 1,000 trials known, a third of each rung higher: one suggestion, and a hundred."""
-    document = experiment("Random", ASHA, trials=2 * KNOWN, parallelism=100)
+    document = experiment("Random", ASHA, trials=MAX_TRIALS, parallelism=100)
     spec, template = spec_of(document), document["spec"]["template"]["spec"]
     space = Space.of(spec.parameters)
     curves = Curves(read([one.name for one in spec.parameters]), space)
@@ -49,7 +50,7 @@ def questions() -> tuple[Request, Request]:
         for rung, epoch in enumerate(RUNGS[:reached]):
             if (value := curve.best(epoch)) is not None:
                 ledger.append(Finished(one.trial, rung, epoch, repr(value), f"{one.trial}-r{rung}", 1, epoch == EPOCHS))
-    searched = spec_of(experiment("TPE", ASHA, trials=2 * KNOWN, parallelism=100))
+    searched = spec_of(experiment("TPE", ASHA, trials=MAX_TRIALS, parallelism=100))
     single, many = (request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
     return single, many
 
