@@ -212,9 +212,9 @@ def test_data_that_the_network_cannot_be_computed_for() -> None:
 
 def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
     data = Samples(samples().features, np.eye(3)[samples().labels], "features", "labels")
-    words = "Keras refuses to train, in step .* of epoch .*: EarlyStopping callback received monitor=mse, but Keras"
+    words = "Keras refuses to train, in step .* of epoch .*: EarlyStopping callback received monitor=other, but Keras"
     with pytest.raises(Failure, match=words) as caught:
-        fit(data=data, loss="mse", metrics=["mse"], callbacks=[{"callback": "EarlyStopping", "monitor": "mse"}])
+        fit(data=data, loss="mse", metrics=["mse"], callbacks=[{"callback": "EarlyStopping", "monitor": "other"}])
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
