@@ -9,19 +9,25 @@ from epochal_api.experiment_status import EXPERIMENT_CONDITIONS, EXPERIMENT_STAT
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.runtime.conditions import FINISHED
-from epochal_operator.runtime.metrics import MAX_LABEL_VALUE, add, conditions, label_name, number, part, time
+from epochal_operator.runtime.metrics import (
+    OTHER,
+    add,
+    conditions,
+    label_name,
+    number,
+    part,
+    series_key,
+    shown,
+    time,
+)
 from epochal_operator.runtime.resource import Object
 
 _log = logging.getLogger(__name__)
 
-OTHER = "Other"
-"""Stands for all reasons that are not Epochal's."""
 TRIAL_STATES = ("queued", "running", "paused", "complete", "failed", "diverged")
 _PREFIX = "epochal_experiment"
 _EXPERIMENT = ("namespace", "name")
-_SHOWN = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
-"""Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
+_REASONS = frozenset(Reason)
 
 
 def collect(experiments: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
@@ -45,23 +51,21 @@ def collect(experiments: Iterable[Object], labels: Sequence[str] = ()) -> Iterat
 
     def add_one(experiment: Object) -> None:
         status, metadata = part(experiment, "status"), part(experiment, "metadata")
-        theirs = part(metadata, "labels")
-        key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
-        key += [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
+        key = series_key(metadata, labels)
         info.add_metric(key, {"uid": str(metadata.get("uid", ""))})
         if status.get("state") in EXPERIMENT_STATES:
             state.add_metric([*key, status["state"]], 1)
         found = conditions(status)
-        for kind, value in _shown(found):
+        for kind, value in shown(found, EXPERIMENT_CONDITIONS):
             condition.add_metric([*key, kind, value], 1)
         if why := part(found, "Ready").get("reason"):
             word = str(why)
-            reason.add_metric([*key, word if word in set(Reason) else OTHER, effect(word).fault or ""], 1)
+            reason.add_metric([*key, word if word in _REASONS else OTHER, effect(word).fault or ""], 1)
         for name, count in _trials(status):
             add(trials, [*key, name], count)
         if winner := part(status, "best"):
-            shown = str(part(status, "display").get("best", "")).partition(" ")[0]
-            add(best, [*key, shown], number(winner.get("value")))
+            metric = str(part(status, "display").get("best", "")).partition(" ")[0]
+            add(best, [*key, metric], number(winner.get("value")))
         for family, read in values:
             add(family, key, read(experiment))
 
@@ -83,14 +87,6 @@ def _trials(status: Object) -> Iterator[tuple[str, float | None]]:
     """Yields how many trials there are of each state."""
     for name in TRIAL_STATES if "trials" in status else ():
         yield name, number(part(status, "trials").get(name, 0))
-
-
-def _shown(found: Object) -> Iterator[tuple[str, str]]:
-    """Yields the conditions that are worth a series, with their statuses."""
-    for kind in EXPERIMENT_CONDITIONS:
-        value = part(found, kind).get("status")
-        if value in _SHOWN.get(kind, ("True",)):
-            yield kind, str(value)
 
 
 def _epochs(name: str) -> Callable[[Object], float | None]:

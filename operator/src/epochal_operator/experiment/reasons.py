@@ -6,8 +6,7 @@ docs/reasons.md says for people what each means.
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from epochal_operator.runtime.reasons import EventType, StatusCause
-from epochal_operator.trainingjob.reasons import Fault
+from epochal_operator.runtime.reasons import EventType, Fault, StatusCause
 
 __all__ = ["Effect", "Reason", "StatusCause", "effect"]
 

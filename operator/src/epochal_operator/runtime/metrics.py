@@ -1,7 +1,7 @@
 """Metrics: what the operator's own process counts and measures, and the series of the objects of each kind."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +19,16 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from epochal_operator.runtime.conditions import FINISHED
 from epochal_operator.runtime.resource import Object
 
+OTHER = "Other"
+"""Stands for all reasons that are not Epochal's."""
 MAX_LABEL_VALUE = 63
 """Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
+_SHOWN: Mapping[str, Sequence[str]] = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
+"""Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
 _NO_NAME = re.compile("[^a-zA-Z0-9_]")
 _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -38,6 +43,33 @@ def conditions(status: Object) -> dict[str, Object]:
     entries = status.get("conditions")
     found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
     return {str(entry.get("type")): entry for entry in found}
+
+
+def shown(found: Object, kinds: Iterable[str], statuses: Mapping[str, Sequence[str]] = {}) -> Iterator[tuple[str, str]]:
+    """Yields the conditions that are worth a series, with their statuses.
+
+    Args:
+        found: Conditions by their types.
+        kinds: The types that there may be.
+        statuses: Statuses that are worth one, of conditions of which it is not that they are True.
+    """
+    worth = {**_SHOWN, **statuses}
+    for kind in kinds:
+        value = part(found, kind).get("status")
+        if value in worth.get(kind, ("True",)):
+            yield kind, str(value)
+
+
+def series_key(metadata: Object, labels: Iterable[str]) -> list[str]:
+    """Returns the values of the labels that all series of an object have.
+
+    Args:
+        metadata: Its metadata.
+        labels: Labels of objects that their series have, beside namespace and name.
+    """
+    theirs = part(metadata, "labels")
+    key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
+    return key + [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
 
 
 def add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:

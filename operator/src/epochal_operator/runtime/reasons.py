@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, NewType
 
 EventType = Literal["Normal", "Warning"]
+Fault = Literal["User", "Crash", "Cluster"]
+"""What must be mended where something went wrong: what the user wrote or named, the trainer, or the cluster."""
 
 Foreign = NewType("Foreign", str)
 """A reason that is in no table of ours: a word of Kubernetes, or of another version."""

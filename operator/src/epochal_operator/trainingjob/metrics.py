@@ -9,21 +9,27 @@ from epochal_api.status import CONDITIONS, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
-from epochal_operator.runtime.conditions import FINISHED
-from epochal_operator.runtime.metrics import MAX_LABEL_VALUE, add, conditions, label_name, number, part, time
+from epochal_operator.runtime.metrics import (
+    OTHER,
+    add,
+    conditions,
+    label_name,
+    number,
+    part,
+    series_key,
+    shown,
+    time,
+)
 from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 Object = Mapping[str, Any]
-
-OTHER = "Other"
-"""Stands for all reasons that are not Epochal's."""
 
 _log = logging.getLogger(__name__)
 
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
-_SHOWN = {"Ready": ("True", "False", "Unknown"), STORAGE: ("False", "Unknown"), FINISHED: ()}
-"""Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
+_SHOWN = {STORAGE: ("False", "Unknown")}
+"""Statuses of conditions that are worth a series, where it is not that they are True."""
 _OF_IMAGE = frozenset(
     {
         Reason.IMAGE_PULL_BACK_OFF,
@@ -58,9 +64,7 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
 
     def add_one(job: Object) -> None:
         spec, status, metadata = part(job, "spec"), part(job, "status"), part(job, "metadata")
-        theirs = part(metadata, "labels")
-        key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
-        key += [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
+        key = series_key(metadata, labels)
         info.add_metric(
             key,
             {
@@ -72,7 +76,7 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
         if status.get("state") in STATES:
             state.add_metric([*key, status["state"]], 1)
         found = conditions(status)
-        for kind, value in _shown(found):
+        for kind, value in shown(found, CONDITIONS, _SHOWN):
             condition.add_metric([*key, kind, value], 1)
         if why := part(found, "Ready").get("reason"):
             reason.add_metric([*key, *_reason(str(why), job)], 1)
@@ -95,14 +99,6 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
 
 def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=[*labels, *more])
-
-
-def _shown(found: Object) -> Iterator[tuple[str, str]]:
-    """Yields the conditions that are worth a series, with their statuses."""
-    for kind in CONDITIONS:
-        value = part(found, kind).get("status")
-        if value in _SHOWN.get(kind, ("True",)):
-            yield kind, str(value)
 
 
 def _reason(word: str, job: Object) -> tuple[str, str]:

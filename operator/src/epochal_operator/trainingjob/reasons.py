@@ -4,14 +4,11 @@ docs/reasons.md says for people what each means.
 """
 
 from enum import StrEnum
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from epochal_operator.runtime.reasons import EventType, Foreign, StatusCause
+from epochal_operator.runtime.reasons import EventType, Fault, Foreign, StatusCause
 
 __all__ = ["Effect", "EventType", "Fault", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
-
-Fault = Literal["User", "Crash", "Cluster"]
-"""What must be mended where something went wrong: what the user wrote or named, the trainer, or the cluster."""
 
 
 class Effect(NamedTuple):
