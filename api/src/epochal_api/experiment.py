@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from epochal_api.experiment_status import ExperimentStatus
@@ -11,7 +11,7 @@ from epochal_api.kind import GROUP, MAX_SECONDS, InvalidObject, Metadata, Second
 from epochal_api.model import Model, ObjectName, Rule, cel
 from epochal_api.parameter import Number, Parameter, Value
 from epochal_api.scheduling import LabelKey, LabelText
-from epochal_api.status import Mode, read_status
+from epochal_api.status import Mode, reading
 from epochal_api.text import PRINTABLE_PATTERN
 from epochal_api.trainingjob import TrainingJobSpec
 
@@ -310,10 +310,6 @@ def immutable(field: str) -> str:
     )
 
 
-def _read_status(value: Any) -> Any:
-    return value if value is None or isinstance(value, ExperimentStatus) else read_status(ExperimentStatus, value)
-
-
 class Experiment(Model):
     """Searches the hyper-parameters of a TrainingJob by training it with others."""
 
@@ -339,7 +335,7 @@ class Experiment(Model):
     """Name, namespace and identity."""
     spec: ExperimentSpec
     """What to search, how, and for how long."""
-    status: Annotated[ExperimentStatus | None, BeforeValidator(_read_status)] = None
+    status: Annotated[ExperimentStatus | None, reading(ExperimentStatus)] = None
     """How far it has come, as Epochal saw it last."""
 
 

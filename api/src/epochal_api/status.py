@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from epochal_api.condition import Condition, Text, Time
@@ -276,6 +276,17 @@ def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
             for loc in sorted(faults, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
                 left = _mended(left, loc, faults[loc])
     return model()
+
+
+def reading(model: type[StatusModel]) -> BeforeValidator:
+    """Returns what has the field of a kind's status read as `read_status` does.
+
+    Args:
+        model: The status.
+    """
+    return BeforeValidator(
+        lambda value: value if value is None or isinstance(value, model) else read_status(model, value)
+    )
 
 
 def _place(fault: ErrorDetails) -> tuple[int | str, ...]:

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from epochal_api.kind import MAX_SECONDS, InvalidObject, Metadata, Seconds, frozen, named, read
 from epochal_api.model import LATER, Model, ObjectName, cel
 from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
-from epochal_api.status import Status, read_status
+from epochal_api.status import Status, reading
 from epochal_api.storage import Data, Results, Storage
 from epochal_api.training import Training
 
@@ -93,10 +93,6 @@ def immutable(field: str) -> str:
 _NOT_STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
 
 
-def _read_status(value: Any) -> Any:
-    return value if value is None or isinstance(value, Status) else read_status(Status, value)
-
-
 class TrainingJob(Model):
     """Trains a Keras network on data in a bucket and puts the model into another."""
 
@@ -122,7 +118,7 @@ class TrainingJob(Model):
     """Name, namespace and identity."""
     spec: TrainingJobSpec
     """What to train, on which data, for how long, and with what."""
-    status: Annotated[Status | None, BeforeValidator(_read_status)] = None
+    status: Annotated[Status | None, reading(Status)] = None
     """How far it has come, as Epochal saw it last."""
 
 

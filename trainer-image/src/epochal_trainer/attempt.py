@@ -144,6 +144,7 @@ class Attempt:
             Terminated: If it was told to stop.
         """
         job, spec, stages = self._job, self._job.spec, self._stages
+        recipe = jobs.recipe(job)
         with stages.stage("network"):
             nodes = network.graph(spec.network)
             model = self._build()
@@ -166,7 +167,7 @@ class Attempt:
             start = checkpoint.find(
                 store,
                 spec.training,
-                jobs.recipe(job),
+                recipe,
                 lambda uri: self._store_of(*self._place(uri, opened)),
                 lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
                 keeps_best=self._keeps_best,
@@ -201,7 +202,7 @@ class Attempt:
                 monitor=monitor,
                 keeps_best=self._keeps_best,
                 checks=self._checks,
-                recipe=jobs.recipe(job),
+                recipe=recipe,
             )
 
             def on_epoch(epochs: Sequence[Epoch]) -> None:
