@@ -1,0 +1,99 @@
+"""What a trained model takes and gives: signature.json, which stands beside the models that it tells of."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from epochal_api.model import Model
+
+SIGNATURE = "signature.json"
+CHECK = "check.npz"
+"""Samples, and what each model answers to them: `input:NAME`, and `best:NAME` or `last:NAME` of each output."""
+
+MAX_CHECK_BYTES = 4 * 2**20
+"""Most that the samples of a check hold, their answers included."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+Which = Literal["Best", "Last"]
+"""Which model of a training: of its best epoch, or of its last."""
+
+
+class SignatureModel(Model):
+    """A part of a signature. What a newer trainer adds is passed over: models outlive trainers."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class TensorSpec(SignatureModel):
+    """A tensor that a model takes or gives."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """Its name, for requests: that of the Keras input or output layer."""
+    shape: list[int]
+    """Its shape without the batch, which is the first axis; -1 for an axis of any length."""
+    dtype: Annotated[str, StringConstraints(max_length=16)]
+    """Its type, as numpy calls it, such as float32; str for text."""
+
+
+class ImageSpec(SignatureModel):
+    """How photographs have to look to be like the images that the model was trained on."""
+
+    height: Annotated[int, Field(ge=1)]
+    """Height in pixels."""
+    width: Annotated[int, Field(ge=1)]
+    """Width in pixels."""
+    channels: Literal[1, 3]
+    """1 for grayscale, 3 for red, green and blue."""
+    lowest: float
+    """What stands for black."""
+    highest: float
+    """What stands for white, such as 255 or 1: the greatest that the features of the training data may have."""
+
+
+class ExportedFile(SignatureModel):
+    """A file that holds a model."""
+
+    name: FileName
+    """Its name, beside the signature."""
+    sha256: Sha256
+    """Its SHA-256, in hex."""
+    difference: float | None = None
+    """The largest absolute difference of its answers to the samples of the check from those of Keras; None for Keras'
+    own file."""
+
+
+class ModelFiles(SignatureModel):
+    """The files of one model."""
+
+    model: Which
+    """Which model. A training whose best epoch is its last has Last alone, which then is the best, too."""
+    keras: ExportedFile
+    """Keras' own file."""
+    onnx: ExportedFile | None = None
+    """As ONNX, unless it cannot be told in it."""
+
+
+class Signature(SignatureModel):
+    """What a trained model takes and gives."""
+
+    version: Literal[1] = 1
+    """Version of this format."""
+    inputs: Annotated[list[TensorSpec], Field(min_length=1)]
+    """What it takes."""
+    outputs: Annotated[list[TensorSpec], Field(min_length=1)]
+    """What it gives."""
+    classes: list[str] | None = None
+    """Names of the classes in the order of the last axis of the first output, if the labels of the training data have
+    names."""
+    probabilities: bool = False
+    """Whether the first output gives each class its probability: softmax, or sigmoid of one unit, at its end."""
+    image: ImageSpec | None = None
+    """How photographs have to look, if what it takes are images."""
+    models: Annotated[list[ModelFiles], Field(min_length=1)]
+    """The models that it tells of."""
+    check: ExportedFile | None = None
+    """Samples of the training's own data and the models' answers to them: CHECK."""
+    tolerance: float = 1e-4
+    """Most that an answer to a sample of the check may differ from the one that is stored, relative to the greatest
+    absolute value of the answer, or to 1 if that is greater."""

@@ -1,0 +1,1 @@
+"""Makes of a photograph what a network takes: resized, or a digit as MNIST has them."""
