@@ -156,16 +156,22 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
-def _table(answers: Arrays, model: Model) -> tuple[list[str], list[list[Any]]]:
-    """Returns what Watson calls a model's outputs, and the row of each sample."""
-    if len(answers) > 1:
-        columns = [values.jsonable(answers[name]) for name in model.outputs]
-        return list(model.outputs), [list(row) for row in zip(*columns, strict=True)]
-    found = next(iter(answers.values()))
-    column = values.jsonable(found)
+def fields(model: Model) -> list[str]:
+    """Returns what Watson calls a model's outputs: the names of several, and of one what Keras' deployments have."""
+    if len(model.outputs) > 1:
+        return list(model.outputs)
     if not tells_classes(model):
-        return [PREDICTION], [[value] for value in column]
-    classes = chosen(found).tolist()
-    if not model.signature.probabilities:
-        return [PREDICTION, CLASS], [list(row) for row in zip(column, classes, strict=True)]
-    return [PREDICTION, CLASS, PROBABILITY], [list(row) for row in zip(column, classes, column, strict=True)]
+        return [PREDICTION]
+    return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
+
+
+def _table(answers: Arrays, model: Model) -> tuple[list[str], list[list[Any]]]:
+    """Returns the fields of a model, and the row of each sample."""
+    names = fields(model)
+    if len(model.outputs) > 1:
+        columns = [values.jsonable(answers[name]) for name in names]
+    else:
+        found = next(iter(answers.values()))
+        column = values.jsonable(found)
+        columns = [chosen(found).tolist() if name == CLASS else column for name in names]
+    return names, [list(row) for row in zip(*columns, strict=True)]

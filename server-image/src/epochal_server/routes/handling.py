@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from epochal_server import reading
 from epochal_server.protocols import encoding, errors
 from epochal_server.refusals import Refused, Unknown
-from epochal_server.service import PROTOCOL, Service
+from epochal_server.service import HELD, PROTOCOL, Service
 
 JSON = "application/json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,10 +60,22 @@ async def body(request: web.Request, service: Service) -> bytes:
         Refused: If it is refused unread, is over the limit, or is not as it must be.
     """
     found = await reading.body(request, service)
-    packed = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
-    if packed in {"identity", ""}:
+    packed = request.headers.get(hdrs.CONTENT_ENCODING)
+    if packed is None or packed.lower() in {"identity", ""}:
         return found
-    return await service.work(encoding.unpacked, found, packed, service.model.limits.request_bytes)
+    found = await service.work(encoding.unpacked, found, packed.lower(), service.model.limits.request_bytes)
+    service.intake.hold(len(found))
+    request[HELD] = request.get(HELD, 0) + len(found)
+    return found
+
+
+def authorize(request: web.Request, service: Service) -> None:
+    """Makes sure that whoever asks may know.
+
+    Raises:
+        Unauthorized: If not.
+    """
+    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
 
 
 def named(request: web.Request, service: Service) -> None:
@@ -71,9 +83,13 @@ def named(request: web.Request, service: Service) -> None:
 
     Raises:
         Unknown: If they are not.
+        Unauthorized: If they are not, and whoever asks must not know what is.
     """
     model, asked = service.model, request.match_info
+    version = asked.get("version", model.version)
+    if asked["name"] == model.name and version == model.version:
+        return
+    authorize(request, service)
     if asked["name"] != model.name:
         raise Unknown(f'model: expected "{model.name}", found "{asked["name"]}": no other is served here')
-    if (version := asked.get("version", model.version)) != model.version:
-        raise Unknown(f'version of "{model.name}": expected {model.version}, found {version}: no other is served here')
+    raise Unknown(f'version of "{model.name}": expected {model.version}, found {version}: no other is served here')

@@ -18,10 +18,12 @@ def routes(service: Service) -> list[web.RouteDef]:
     model = service.model
 
     async def status(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
         handling.named(request, service)
         return handling.told(tfserving_metadata.status(model, service.ready()))
 
     async def metadata(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
         handling.named(request, service)
         return handling.told(tfserving_metadata.metadata(model))
 

@@ -22,14 +22,17 @@ def routes(service: Service) -> list[web.RouteDef]:
     async def server(_: web.Request) -> web.Response:
         return handling.told(v2_metadata.server())
 
-    async def index(_: web.Request) -> web.Response:
+    async def index(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
         return handling.told(v2_metadata.index(model, service.ready()))
 
     async def metadata(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
         handling.named(request, service)
         return handling.told(v2_metadata.of(model))
 
     async def ready(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
         handling.named(request, service)
         if (why_not := service.ready()) is not None:
             raise NotReady(why_not)

@@ -108,9 +108,9 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         "words": texts(*data.draw(st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=3))),
     }
     sent = []
-    for name, found in inputs.items():
-        one = InferInput(name, list(found.shape), np_to_triton_dtype(found.dtype))
-        sent.append(one.set_data_from_numpy(found, binary_data=data.draw(st.booleans())))
+    for name, array in inputs.items():
+        one = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+        sent.append(one.set_data_from_numpy(array, binary_data=data.draw(st.booleans())))
     wanted = [InferRequestedOutput("said", binary_data=data.draw(st.booleans()))]
     body, header = InferenceServerClient.generate_request_body(sent, request_id="é", outputs=wanted)
     found = decode(body, None if header is None else str(header), model)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from tests.kit.served import spec
 
-FINITE = {"allow_nan": False, "allow_infinity": False}
+FINITE: dict[str, Any] = {"allow_nan": False, "allow_infinity": False}
 
 
 def tensor(dtype: str, *shape: int) -> Tensor:
