@@ -1,4 +1,4 @@
-"""`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster, shows it happen, and serves it."""
+"""`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster, watched, and serves it."""
 
 import sys
 import time
