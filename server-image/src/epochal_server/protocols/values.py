@@ -46,7 +46,8 @@ def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any
     Args:
         values: The lists.
         where: What to call them.
-        text: Whether texts are looked for. Else one beside lists may come out as its characters, which are refused then.
+        text: Whether texts are looked for. Else one beside lists may come out as its characters, for `array` to
+            refuse.
 
     Raises:
         Invalid: If there is something else beside a list, or lists beside one another are not equally long.
