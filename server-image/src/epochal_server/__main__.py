@@ -17,6 +17,8 @@ from epochal_server.listening import listen
 from epochal_server.routes.all import routes
 from epochal_server.serve import Folders, Server
 
+NAME = "epochal-server"
+
 log = logging.getLogger("epochal_server")
 
 
@@ -31,7 +33,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=defaults.model, help="folder for the model: %(default)s")
     parser.add_argument("--auth", type=Path, default=defaults.auth, help="folder of bearer keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=defaults.tls, help="folder of the certificate: %(default)s")
-    parser.add_argument("--version", action="version", version=version("epochal-server"))
+    parser.add_argument("--version", action="version", version=version(NAME))
     arguments = parser.parse_args()
     hidden = logs.configure().hidden
     try:
@@ -51,7 +53,7 @@ def main() -> None:
 
 def _serve(arguments: argparse.Namespace) -> int:
     config = configs.read(arguments.config)
-    log.info("Epochal server %s: %s/%s", version("epochal-server"), config.namespace, config.name)
+    log.info("Epochal server %s: %s/%s", version(NAME), config.namespace, config.name)
     listener, metrics = (listen(port, arguments.host) for port in (arguments.port, arguments.metrics_port))
 
     async def serve() -> None:
