@@ -153,6 +153,7 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
         (asked(id=3), "id: expected a text, found a number"),
         (asked(parameters=3), "parameters: expected an object, found a number"),
+        (asked(parameters={"a": []}), 'expected texts, numbers, true and false, found a list as "a": leave it out'),
         (asked(outputs=["y"]), 'outputs: expected some of "y", found something without a name'),
         (asked(outputs=[{"name": "z"}]), 'outputs: expected some of "y", found "z"'),
         (asked(outputs=[{"name": "y"}, {"name": "y"}]), "found one twice"),
@@ -189,6 +190,11 @@ def test_the_length_of_the_json_must_be_right(header: str | None, rest: bytes, t
     with pytest.raises(Invalid) as refused:
         decode(body, str(len(asked())) if header is None else header, small())
     assert told in refused.value.message
+
+
+def test_survives_parameters_that_are_deep() -> None:
+    with pytest.raises(Invalid, match='found an object as "a"'):
+        decode(asked()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
 
 
 @given(JSON, JSON, JSON)
