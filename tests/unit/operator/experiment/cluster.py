@@ -95,7 +95,10 @@ class Direct:
             ),
         )
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str) -> Any:
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str, propagation: str
+    ) -> Any:
+        assert propagation == "Background"
         seen = {"uid": uid, "resourceVersion": resource_version}
         return self._write(
             "delete",
