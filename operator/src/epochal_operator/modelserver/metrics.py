@@ -87,8 +87,13 @@ def _created(server: Object) -> float | None:
     return time(part(server, "metadata").get("creationTimestamp"))
 
 
+def _ready(server: Object) -> float | None:
+    return time(part(server, "status").get("readyTime"))
+
+
 _VALUES: tuple[tuple[str, str, Callable[[Object], float | None]], ...] = (
     ("replicas", "Pods that there are.", _count("replicas")),
     ("ready_replicas", "Pods that are ready to answer.", _count("readyReplicas")),
     ("created_time_seconds", "When the ModelServer was created.", _created),
+    ("ready_time_seconds", "When the ModelServer was first ready.", _ready),
 )
