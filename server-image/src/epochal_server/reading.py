@@ -4,8 +4,9 @@ import asyncio
 
 from aiohttp import StreamReader, hdrs, web
 
+from epochal_server.intake import Intake
 from epochal_server.refusals import Invalid, TooLarge, TooSlow
-from epochal_server.service import Service
+from epochal_server.service import HELD, Service
 
 READ_SECONDS = 30.0
 """Time for a body: of 8 MiB, what comes by 2.2 Mbit/s."""
@@ -20,12 +21,15 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     Raises:
         Refused: Unauthorized, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
     """
-    headers = request.headers
-    service.admit(headers.get(hdrs.AUTHORIZATION))
+    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+    service.intake.admit()
     most = service.model.limits.request_bytes
     length = request.content_length
-    if length is not None and length > most:
-        raise _too_large(most, f"a body of {length:,} bytes")
+    if length is not None:
+        if length > most:
+            raise _too_large(most, f"{length:,}")
+        service.intake.hold(length)
+        request[HELD] = length
     content = request.content
     parts: list[bytes] = []
     try:
@@ -33,7 +37,7 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
             parts.append(content.read_nowait())
         else:
             async with asyncio.timeout(READ_SECONDS):
-                await _read(content, parts, most)
+                await _read(request, content, parts, most, service.intake)
     except TimeoutError:
         found = f"{sum(map(len, parts)):,} bytes"
         raise TooSlow(
@@ -44,12 +48,16 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _read(content: StreamReader, parts: list[bytes], most: int) -> None:
+async def _read(request: web.BaseRequest, content: StreamReader, parts: list[bytes], most: int, intake: Intake) -> None:
     size = 0
     while part := await content.readany():
         size += len(part)
         if size > most:
-            raise _too_large(most, "more than that")
+            raise _too_large(most, "more")
+        held = request.get(HELD, 0)
+        if size > held:  # it does not say how long it is
+            intake.hold(size - held)
+            request[HELD] = size
         parts.append(part)
 
 

@@ -6,11 +6,15 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
 
+from epochal_server.intake import Intake
 from epochal_server.model import Answer, Model
 
 PROTOCOL = web.RequestKey("protocol", str)
 """A route sets it in its request, first of all: which of the protocols it speaks, such as v2 or watson-v4. What is
 counted and logged of each request, refused ones included, goes by it, so that no route counts anything itself."""
+
+HELD = web.RequestKey("held", int)
+"""Bytes of the request's body that are taken into account."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,5 +48,8 @@ class Service:
     """Does in a thread what would hold up others."""
     ready: Callable[[], str | None]
     """Returns why requests are not to be sent here any more; None while they are."""
-    admit: Callable[[str | None], None]
-    """Takes the header Authorization, or None, and raises Unauthorized, or Busy if as many requests wait as may."""
+    authorize: Callable[[str | None], None]
+    """Takes the header Authorization, or None, and raises Unauthorized unless it bears a key that is known. `body` does
+    that first; a route that reads no body, but tells of the model, calls it itself."""
+    intake: Intake
+    """How much may wait, and be in memory meanwhile."""
