@@ -1,6 +1,6 @@
 // Shows what the model answers to photographs and drawings.
 
-import { make } from "./make.js";
+import { make, number } from "./make.js";
 
 /** Returns a probability as people read it. */
 export function percent(probability) {
@@ -10,18 +10,29 @@ export function percent(probability) {
 }
 
 const called = (one) => String(one.name ?? one.class);
+// A model that gives no probabilities gives scores, which may be any numbers.
+const figure = (one) => (one.probability === undefined ? number(one.score) : percent(one.probability));
 
 /** Returns an answer in a sentence. */
 export function sentence(found) {
   if (found.length === 0) return "Nothing was found.";
-  return found.map((one) => `${called(one)}, ${percent(one.probability)}`).join("; ");
+  return found.map((one) => (one.top ? `${called(one)}, ${figure(one)}` : Object.entries(one.outputs).map(output).join(", "))).join("; ");
+}
+
+const MOST_VALUES = 12; // Values of an output that are shown.
+
+function output([name, value]) {
+  const all = [value].flat(Infinity);
+  const more = all.length > MOST_VALUES ? `, and ${all.length - MOST_VALUES} more` : "";
+  return `${name}: ${all.slice(0, MOST_VALUES).map(number).join(", ")}${more}`;
 }
 
 function bars(top) {
   const rows = top.map((one) => {
     const bar = make("span", { className: "bar", ariaHidden: "true" });
-    bar.style.setProperty("--part", String(one.probability)); // Through the CSSOM: the policy forbids style in HTML.
-    return make("li", {}, make("span", { className: "class" }, called(one)), bar, make("span", { className: "figure" }, percent(one.probability)));
+    // Through the CSSOM: the policy forbids style in HTML.
+    if (one.probability !== undefined) bar.style.setProperty("--part", String(one.probability));
+    return make("li", {}, make("span", { className: "class" }, called(one)), bar, make("span", { className: "figure" }, figure(one)));
   });
   return make("ol", { className: "bars" }, ...rows);
 }
@@ -33,10 +44,11 @@ function seen(one) {
 }
 
 /** Returns what was found in one place of a picture. */
-function finding(one, number) {
+function finding(one, place) {
+  if (!one.top) return make("div", { className: "finding" }, seen(one), make("div", {}, ...Object.entries(one.outputs).map((each) => make("p", {}, output(each)))));
   const head = make("p", { className: "found" });
-  if (number !== undefined) head.append(make("span", { className: "number", ariaHidden: "true" }, String(number)));
-  head.append(make("strong", {}, called(one)), " ", make("span", { className: "quiet" }, percent(one.probability)));
+  if (place !== undefined) head.append(make("span", { className: "number", ariaHidden: "true" }, String(place)));
+  head.append(make("strong", {}, called(one)), " ", make("span", { className: "quiet" }, figure(one)));
   return make("div", { className: "finding" }, seen(one), make("div", {}, head, bars(one.top)));
 }
 
@@ -64,7 +76,7 @@ function boxed(picture, found) {
 export function card(title, source) {
   const content = make("div", { className: "content" }, make("p", { className: "quiet waits" }, "…"));
   const picture = source && make("img", { className: "photograph", src: source, alt: title });
-  picture?.addEventListener("error", () => picture.remove());
+  picture?.addEventListener("error", () => (picture.hidden = true)); // A browser does not know every format.
   const article = make("article", { ariaBusy: "true" }, title ? make("h3", {}, title) : null, content);
   const done = (...parts) => {
     article.ariaBusy = "false";

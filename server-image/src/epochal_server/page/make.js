@@ -19,6 +19,12 @@ export function say(text) {
   byId("said").textContent = text;
 }
 
+/** Returns a value of a tensor as people read it. */
+export function number(value) {
+  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(6)));
+}
+
 /** Returns a bound as people write it: 8 MiB. */
 export function bytes(count) {
   const units = ["bytes", "KiB", "MiB", "GiB"];

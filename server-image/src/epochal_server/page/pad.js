@@ -84,7 +84,7 @@ export class Pad extends EventTarget {
 
   #cross(context, side, colour) {
     const [x, y] = this.pen.map((value) => value * side);
-    const arm = 0.035 * side;
+    const arm = 0.05 * side; // Around the stroke, so that it is seen on it, too.
     context.lineWidth = Math.max(2, side / 140);
     context.strokeStyle = context.fillStyle = colour;
     context.beginPath();

@@ -23,8 +23,7 @@ export function photographs(model, refused) {
   byId("photographs").hidden = false;
   byId("drawing").hidden = !draws;
   byId("several-option").hidden = !draws;
-  byId("ask-title").textContent = draws ? "Draw a digit" : "Photographs";
-  const hint = make("p", { className: "quiet" }, draws ? "Draw a digit, or choose a photograph of some." : "Choose a photograph.");
+  const hint = make("p", { className: "quiet" }, draws ? "Draw a digit, or choose a photograph of one." : "Choose a photograph.");
   answers.replaceChildren(hint);
 
   let asked = new AbortController(); // What is asked now: a newer question puts an end to it.
@@ -69,6 +68,7 @@ export function photographs(model, refused) {
     for (const url of sources.splice(0)) URL.revokeObjectURL(url);
     const shown = files.map((file) => card(file.name, source(file)));
     answers.replaceChildren(...shown.map(({ article }) => article));
+    answers.scrollIntoView({ block: "nearest" });
     const all = [];
     for (const [index, file] of files.entries()) {
       const most = model.limits.request_bytes;

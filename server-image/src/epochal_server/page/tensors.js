@@ -1,7 +1,7 @@
 // Asks a model that takes no photographs: a request as text, and the answer as a table.
 
 import { Refusal, ask } from "./client.js";
-import { byId, make, say } from "./make.js";
+import { byId, make, number, say } from "./make.js";
 
 const MOST_COLUMNS = 16; // Values of a sample that a table shows.
 const MOST_ROWS = 50;
@@ -25,15 +25,10 @@ export function example(model) {
     const count = axes.reduce((product, axis) => product * axis, 1);
     const values = Array.from({ length: count }, (_, index) => sample(dtype, index));
     const rows = Array.from({ length: count / width }, (_, row) => values.slice(row * width, (row + 1) * width).join(", "));
-    const about = `"name": ${JSON.stringify(name)}, "datatype": "${datatypeOf(dtype)}", "shape": [${axes.join(", ")}]`;
+    const about = `"name": ${JSON.stringify(name)},\n   "datatype": "${datatypeOf(dtype)}",\n   "shape": [${axes.join(", ")}]`;
     return `  {${about},\n   "data": [\n     ${rows.join(",\n     ")}\n   ]}`;
   });
   return `{"inputs": [\n${inputs.join(",\n")}\n]}\n`;
-}
-
-function written(value) {
-  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
-  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(3) : String(Number(value.toPrecision(6)));
 }
 
 /** Returns the table of an output: a row for each sample, a column for each of its values. */
@@ -48,7 +43,7 @@ function table({ name, datatype, shape, data }, classes) {
   const rows = Array.from({ length: Math.min(shape[0], MOST_ROWS) }, (_, row) => {
     const values = flat.slice(row * width, row * width + columns);
     const greatest = named && Math.max(...values);
-    const cells = values.map((value) => make("td", { className: value === greatest ? "greatest" : "" }, written(value)));
+    const cells = values.map((value) => make("td", { className: value === greatest ? "greatest" : "" }, number(value)));
     if (columns < width) cells.push(make("td", {}, `${width - columns} more`));
     return make("tr", {}, make("th", { scope: "row" }, String(row)), ...cells);
   });

@@ -1,1 +1,1 @@
-"""The routes of each protocol."""
+"""The routes of all protocols."""

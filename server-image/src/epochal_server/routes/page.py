@@ -28,7 +28,7 @@ def routes(service: Service) -> Iterable[web.RouteDef]:
     async def model(request: web.Request) -> web.Response:
         request[PROTOCOL] = LABEL
         try:
-            service.admit(request.headers.get(hdrs.AUTHORIZATION))
+            service.authorize(request.headers.get(hdrs.AUTHORIZATION))
         except Refused as refused:
             body = orjson.dumps({"error": refused.message})
             return _json(body, status=refused.status, headers=refused.headers)

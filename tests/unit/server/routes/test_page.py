@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
+from epochal_server.intake import Intake
 from epochal_server.page.assets import POLICY, assets
 from epochal_server.refusals import Unauthorized
 from epochal_server.routes.page import routes
@@ -31,14 +32,21 @@ def anyone(authorization: str | None) -> None:
 
 
 @asynccontextmanager
-async def client(admit: Callable[[str | None], None] = anyone) -> AsyncIterator[ClientSession]:
+async def client(authorize: Callable[[str | None], None] = anyone) -> AsyncIterator[ClientSession]:
     @web.middleware
     async def labelled(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
         response.headers["Protocol"] = request[PROTOCOL]
         return response
 
-    service = Service(model=DIGITS, answer=never, work=never, ready=lambda: None, admit=admit)
+    service = Service(
+        model=DIGITS,
+        answer=never,
+        work=never,
+        ready=lambda: None,
+        authorize=authorize,
+        intake=Intake(1, 1, lambda: 0, lambda: 0.0),
+    )
     app = web.Application(middlewares=[labelled])
     app.add_routes(routes(service))
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
