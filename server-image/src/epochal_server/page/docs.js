@@ -14,12 +14,14 @@ function resolved(document, part) {
   return part ?? {};
 }
 
-/** Returns text with its `code` marked, a paragraph for each of its own. */
+/** Returns text with its `code` marked. */
+function marked(text) {
+  return (text ?? "").split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+}
+
+/** Returns text with a paragraph for each of its own. */
 function prose(text) {
-  return (text ?? "").split(/\n{2,}/).filter(Boolean).map((paragraph) => {
-    const parts = paragraph.split("`");
-    return make("p", {}, ...parts.map((part, index) => (index % 2 ? make("code", {}, part) : part)));
-  });
+  return (text ?? "").split(/\n{2,}/).filter(Boolean).map((paragraph) => make("p", {}, ...marked(paragraph)));
 }
 
 function schema(document, of, depth = 0) {
@@ -58,20 +60,30 @@ function content(document, of) {
   });
 }
 
+/** Returns what is answered: what is so asked for, and all that may be refused, in one place. */
+function answers(document, responses = {}) {
+  const all = Object.entries(responses).map(([status, response]) => ({ status, ...resolved(document, response) }));
+  const given = all.filter(({ status }) => status.startsWith("2"));
+  const refused = all.filter(({ status }) => !status.startsWith("2"));
+  const parts = given.map((one) => make("details", {}, make("summary", {}, make("strong", {}, one.status), " ", ...marked(one.description)), ...content(document, one)));
+  if (refused.length) {
+    const rows = refused.flatMap((one) => [make("dt", {}, one.status), make("dd", {}, ...marked(one.description))]);
+    const summary = make("summary", {}, make("strong", {}, refused.map(({ status }) => status).join(", ")), " What is refused");
+    parts.push(make("details", {}, summary, make("dl", {}, ...rows), ...content(document, refused[0])));
+  }
+  return parts.length ? [make("h4", {}, "Answers"), ...parts] : [];
+}
+
 function operation(document, path, method, shared, of) {
   const about = resolved(document, of);
   const taken = [...(shared ?? []), ...(about.parameters ?? [])].map((one) => resolved(document, one));
   const body = resolved(document, about.requestBody);
-  const answers = Object.entries(about.responses ?? {}).map(([status, response]) => {
-    const told = resolved(document, response);
-    return make("details", {}, make("summary", {}, make("strong", {}, status), " ", told.description ?? ""), ...content(document, told));
-  });
   const id = `${method}${path}`.replace(/[^a-z0-9]+/gi, "-");
   const title = make("h3", { id }, make("span", { className: `method ${method}` }, method.toUpperCase()), " ", make("code", {}, path));
   const commands = curl(path, method, taken, body, { key: Boolean(key.get()) });
   const parts = [title, about.summary ? make("p", {}, about.summary) : null, ...prose(about.description), ...parameters(document, taken)];
   for (const [name, command] of commands) parts.push(make("h4", {}, name), block("Command", command));
-  if (answers.length) parts.push(make("h4", {}, "Answers"), ...answers);
+  parts.push(...answers(document, about.responses));
   return { id, title: about.summary ?? path, section: make("section", { className: "card operation" }, ...parts) };
 }
 

@@ -3,8 +3,10 @@
 import { Refusal, ask } from "./client.js";
 import { byId, make, number, say } from "./make.js";
 
-const MOST_COLUMNS = 16; // Values of a sample that a table shows.
-const MOST_ROWS = 50;
+const FEW = 3; // Samples that stand side by side.
+const MOST_COLUMNS = 16; // What a table shows.
+const MOST_ROWS = 100;
+const LINE = 8; // Numbers that a line of the example has, at least.
 
 // What Open Inference calls the types of numpy.
 const DATATYPES = { bool: "BOOL", str: "BYTES", float16: "FP16", float32: "FP32", float64: "FP64" };
@@ -17,38 +19,53 @@ function sample(dtype, index) {
   return dtype.startsWith("float") ? (index % 10) / 10 : 1; // 1 is an index that any table of words has.
 }
 
+const indices = (count) => Array.from({ length: count }, (_, index) => index);
+
+/** Returns how many numbers stand in a line: those along the last axis, or along the last ones if that is short. */
+function lineOf([, ...axes]) {
+  let width = 1;
+  while (axes.length && width < LINE) width *= axes.pop();
+  return width;
+}
+
 /** Returns the text of a request with one sample, a line for each of its rows. */
 export function example(model) {
   const inputs = model.inputs.map(({ name, dtype, shape }) => {
     const axes = [1, ...shape.slice(1).map((axis) => (axis < 0 ? ANY : axis))];
-    const width = axes.at(-1);
+    const width = lineOf(axes);
     const count = axes.reduce((product, axis) => product * axis, 1);
-    const values = Array.from({ length: count }, (_, index) => sample(dtype, index));
-    const rows = Array.from({ length: count / width }, (_, row) => values.slice(row * width, (row + 1) * width).join(", "));
+    const values = indices(count).map((index) => sample(dtype, index));
+    const rows = indices(count / width).map((row) => values.slice(row * width, (row + 1) * width).join(", "));
     const about = `"name": ${JSON.stringify(name)},\n   "datatype": "${datatypeOf(dtype)}",\n   "shape": [${axes.join(", ")}]`;
     return `  {${about},\n   "data": [\n     ${rows.join(",\n     ")}\n   ]}`;
   });
   return `{"inputs": [\n${inputs.join(",\n")}\n]}\n`;
 }
 
-/** Returns the table of an output: a row for each sample, a column for each of its values. */
+/** Returns the table of an output: samples side by side if they are few, else one below the other. */
 function table({ name, datatype, shape, data }, classes) {
   const flat = data.flat(Infinity);
+  const samples = shape[0];
   const width = shape.slice(1).reduce((product, axis) => product * axis, 1);
-  const columns = Math.min(width, MOST_COLUMNS);
   const named = classes?.length === width ? classes : null;
-  const titles = Array.from({ length: columns }, (_, column) => named?.[column] ?? String(column));
-  const head = make("tr", {}, make("th", { scope: "col" }, "sample"), ...titles.map((title) => make("th", { scope: "col" }, title)));
-  if (columns < width) head.append(make("th", { scope: "col" }, "…"));
-  const rows = Array.from({ length: Math.min(shape[0], MOST_ROWS) }, (_, row) => {
-    const values = flat.slice(row * width, row * width + columns);
-    const greatest = named && Math.max(...values);
-    const cells = values.map((value) => make("td", { className: value === greatest ? "greatest" : "" }, number(value)));
-    if (columns < width) cells.push(make("td", {}, `${width - columns} more`));
-    return make("tr", {}, make("th", { scope: "row" }, String(row)), ...cells);
-  });
+  const beside = samples <= FEW;
+  const shown = { samples: Math.min(samples, MOST_ROWS), values: Math.min(width, beside ? MOST_ROWS : MOST_COLUMNS) };
+  const cell = (sample, value) => {
+    const found = flat[sample * width + value];
+    const greatest = named && found === Math.max(...flat.slice(sample * width, (sample + 1) * width));
+    return make("td", { className: greatest ? "greatest" : "" }, number(found));
+  };
+  const titles = { sample: (index) => `sample ${index}`, value: (index) => named?.[index] ?? String(index) };
+  const across = (count, title) => make("tr", {}, make("td"), ...indices(count).map((index) => make("th", { scope: "col" }, title(index))));
+  const down = (count, title, cells) => indices(count).map((index) => make("tr", {}, make("th", { scope: "row" }, title(index)), ...cells(index)));
+  const [head, rows] = beside
+    ? [across(shown.samples, titles.sample), down(shown.values, titles.value, (value) => indices(shown.samples).map((sample) => cell(sample, value)))]
+    : [across(shown.values, titles.value), down(shown.samples, titles.sample, (sample) => indices(shown.values).map((value) => cell(sample, value)))];
   const caption = make("caption", {}, name, " ", make("span", { className: "quiet" }, `${datatype} [${shape.join(", ")}]`));
-  const more = shape[0] > MOST_ROWS ? make("p", { className: "quiet" }, `${shape[0] - MOST_ROWS} samples more`) : null;
+  const left = [];
+  if (shown.samples < samples) left.push(`${samples - shown.samples} samples more`);
+  if (shown.values < width) left.push(`${width - shown.values} values more of each`);
+  const more = left.length ? make("p", { className: "quiet" }, left.join(", ")) : null;
   return make("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: name }, make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows)), more);
 }
 
