@@ -3,7 +3,9 @@
 import io
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -12,10 +14,37 @@ from playwright.sync_api import Browser, Page, expect
 from tests.kit import digits_model
 from tests.kit.browser import NARROW, browser, opened
 from tests.kit.digits_model import Points
+from tests.kit.model_server import serving
+from tests.kit.served import DIGITS
 
 ONE, SEVEN = digits_model.DRAWN[1], digits_model.DRAWN[7]
-KEY = "a key of this test's own"
+KEY = "a key of this test"
 NO_KEY, REFUSED, TOO_LARGE = ("status of 401",), ("status of 400",), ("status of 413",)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A model that reads digits on photographs."""
+    with served(tmp_path_factory.mktemp("digits"), images="Digit", classes=list(DIGITS)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, for those who have a key."""
+    with served(tmp_path_factory.mktemp("keyed"), images="Digit", classes=list(DIGITS), keys={"one": KEY}) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same model, which takes no photographs."""
+    with served(tmp_path_factory.mktemp("numbers")) as address:
+        yield address
+
+
+def served(folder: Path, **told: Any) -> AbstractContextManager[str]:
+    return serving(folder, digits_model.model(), digits_model.signature(), **told)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +218,7 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         expect(page.locator("thead th")).to_have_text(["sample 0"])
         expect(page.locator("tbody th")).to_have_text([str(digit) for digit in range(10)])
         expect(page.locator(".greatest")).to_have_count(0)  # its classes have no names
-        request = page.get_by_label("Request")
+        request = page.get_by_role("textbox", name="Request")
         request.fill('{"inputs": []}')
         request.press("Control+Enter")
         expect(page.locator(".refusal")).to_contain_text("expected")
