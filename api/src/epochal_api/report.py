@@ -250,11 +250,14 @@ class Termination(ProgressModel):
     def encode(self) -> str:
         """Returns JSON within the bytes that the kubelet keeps.
 
-        What is too long is cut: the report's warnings go first, then the message's end, then the report.
+        What is too long is cut: the report's warnings go first, then the message's end, then what the report says of an
+        export, then the report.
         """
         figures = self.report and self.report.model_copy(update={"warnings": None})
+        export = figures and figures.export and figures.export.model_copy(update={"message": ""})
+        short = figures and figures.model_copy(update={"export": export})
         whole = len(self.message)
-        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (256, None)):
+        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (1024, short), (256, None)):
             last = self.model_copy(update={"message": self.message[:length], "report": report})
             text = last.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:
