@@ -174,6 +174,7 @@ class Reason(StrEnum):
     INVALID_LABELS = "InvalidLabels"
     INVALID_DATA = "InvalidData"
     NON_FINITE_LOSS = "NonFiniteLoss"
+    CHECKPOINT_MISSING = "CheckpointMissing"
     CHECKPOINT_MISMATCH = "CheckpointMismatch"
     CHECKPOINT_TOO_NEW = "CheckpointTooNew"
     CHECKPOINT_DAMAGED = "CheckpointDamaged", _CLUSTER
