@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = yaml.safe_load(EXAMPLE.read_text())
     document["spec"]["training"] |= {"epochs": 2}
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
-    command = ["run", folder / "job.yaml", f"--data={folder / 'data'}", f"--results={folder / 'results'}"]
+    command = ["run", f"{folder / 'job.yaml'}", f"--data={folder / 'data'}", f"--results={folder / 'results'}"]
     subprocess.run([sys.executable, "-m", "epochal_trainer", *command], check=True)
     (model,) = (folder / "results").rglob("model.onnx")
     return model.parent
