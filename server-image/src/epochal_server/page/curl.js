@@ -25,11 +25,11 @@ function address(path, parameters) {
   return base + filled + (query.size ? `?${query}` : "");
 }
 
-function data(type, one, body) {
+function data(type, body) {
   if (type.startsWith("multipart/")) return "-F photographs=@one.jpg -F photographs=@two.jpg";
-  if (FILES[type]) return `-H ${quoted(`Content-Type: ${type}`)} --data-binary @${FILES[type]}`;
-  if (body === undefined) return `-H ${quoted(`Content-Type: ${type}`)} --data-binary @request`;
-  return `-H ${quoted(`Content-Type: ${type}`)} --data ${quoted(typeof body === "string" ? body : JSON.stringify(body))}`;
+  const header = `-H ${quoted(`Content-Type: ${type}`)}`;
+  if (FILES[type] || body === undefined) return `${header} --data-binary @${FILES[type] ?? "request"}`;
+  return `${header} --data ${quoted(typeof body === "string" ? body : JSON.stringify(body))}`;
 }
 
 /** Returns commands, by what they show. */
@@ -47,7 +47,7 @@ export function curl(path, method, parameters, body, { key }) {
     if (bodies.length === 0) bodies.push(["", undefined]);
     return bodies.map(([name, example]) => {
       const title = name || (media.length > 1 ? type : "Try it");
-      return [title, `${parts.join(" ")} ${data(type, one, example)} \\\n  ${where}`];
+      return [title, `${parts.join(" ")} ${data(type, example)} \\\n  ${where}`];
     });
   });
 }
