@@ -45,7 +45,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(trained, tmp_path_factory.mktemp("server") / "server.log") as where:
+    model, signature = ((trained / name).read_bytes() for name in ("model.onnx", "signature.json"))
+    with serving(tmp_path_factory.mktemp("server"), model, signature) as where:
         yield where
 
 
