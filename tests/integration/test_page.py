@@ -231,6 +231,7 @@ def test_a_narrow_screen_shows_the_answer_without_scrolling(chromium: Browser, d
     with opened(chromium, digits, size=NARROW, dark=dark) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_be_in_viewport()
+        assert page.locator("#pad").evaluate("pad => pad.width === pad.height")
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
