@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -231,6 +232,7 @@ def test_a_narrow_screen_shows_the_answer_without_scrolling(chromium: Browser, d
     with opened(chromium, digits, size=NARROW, dark=dark) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_be_in_viewport()
+        assert page.locator("#pad").evaluate("pad => pad.width === pad.height")
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
@@ -267,10 +269,18 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         expect(page.locator(".refusal")).to_contain_text("no JSON")
 
 
-def test_the_api_is_told_with_commands(chromium: Browser, digits: str) -> None:
+def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo.png", "photo.webp", "one.jpg", "two.jpg"):
+        Image.open(io.BytesIO(photograph(ONE))).save(tmp_path / name)
     with opened(chromium, f"{digits}/docs", size=NARROW) as page:
         expect(page.locator(".operation").first).to_be_visible()
         commands = page.locator("pre", has_text="curl").all_text_contents()
-        assert any("/predict" in command for command in commands)
-        assert any("/v2/models/digits/infer" in command for command in commands)
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
+    for path in ("/predict", "/v2/models/digits/infer", "/v1/models/digits:predict", "/ml/v4/deployments/digits"):
+        assert any(path in command for command in commands)
+    for command in commands:
+        sent = command.replace("curl ", "curl --fail-with-body --silent --show-error ", 1)
+        done = subprocess.run(
+            ["bash", "-c", sent], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

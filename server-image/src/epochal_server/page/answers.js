@@ -2,6 +2,7 @@
 
 import { make, number } from "./make.js";
 
+const SHORT = 12; // Characters of a name that is written large.
 const MOST_VALUES = 12; // Values of an output that are shown.
 
 /** Returns a probability as people read it. */
@@ -55,7 +56,8 @@ function finding(one, place) {
   }
   const head = make("p", { className: "found" });
   if (place !== undefined) head.append(make("span", { className: "number", ariaHidden: "true" }, String(place)));
-  head.append(make("strong", {}, called(one)), " ", make("span", { className: "quiet" }, figure(one)));
+  const name = called(one);
+  head.append(make("strong", { className: name.length > SHORT ? "long" : "" }, name), " ", make("span", { className: "quiet" }, figure(one)));
   return make("div", { className: "finding" }, seen(one), make("div", {}, head, bars(one.top)));
 }
 

@@ -46,7 +46,7 @@ function command(model) {
 function askForKey({ message }) {
   const form = byId("key");
   form.hidden = false;
-  byId("key-why").textContent = `${message} It is kept until this tab is closed.`;
+  byId("key-why").textContent = `${message} The one that you type in is kept until this tab is closed.`;
   say(message);
   byId("key-value").focus();
 }

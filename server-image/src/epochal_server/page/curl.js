@@ -28,7 +28,7 @@ function address(path, parameters) {
 function data(type, body) {
   if (type.startsWith("multipart/")) return "-F photographs=@one.jpg -F photographs=@two.jpg";
   const header = `-H ${quoted(`Content-Type: ${type}`)}`;
-  if (FILES[type] || body === undefined) return `${header} --data-binary @${FILES[type] ?? "request"}`;
+  if (FILES[type]) return `${header} --data-binary @${FILES[type]}`;
   return `${header} --data ${quoted(typeof body === "string" ? body : JSON.stringify(body))}`;
 }
 
@@ -44,7 +44,8 @@ export function curl(path, method, parameters, body, { key }) {
   }
   return media.flatMap(([type, one]) => {
     const bodies = examples(one);
-    if (bodies.length === 0) bodies.push(["", undefined]);
+    // Of other bodies without an example nobody could tell what to send.
+    if (bodies.length === 0 && (FILES[type] || type.startsWith("multipart/"))) bodies.push(["", undefined]);
     return bodies.map(([name, example]) => {
       const title = name || (media.length > 1 ? type : "Try it");
       return [title, `${parts.join(" ")} ${data(type, example)} \\\n  ${where}`];

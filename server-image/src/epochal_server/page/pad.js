@@ -62,7 +62,7 @@ export class Pad extends EventTarget {
     const { canvas } = this;
     const side = Math.round(canvas.clientWidth * devicePixelRatio);
     if (side === 0) return;
-    if (canvas.width !== side) canvas.width = canvas.height = side;
+    if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, side, side);
     const style = getComputedStyle(canvas);
