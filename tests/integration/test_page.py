@@ -2,14 +2,15 @@
 
 import io
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect
+from PIL import ExifTags, Image, ImageDraw
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.kit import digits_model
 from tests.kit.browser import NARROW, browser, opened
@@ -19,7 +20,7 @@ from tests.kit.served import DIGITS
 
 ONE, SEVEN = digits_model.DRAWN[1], digits_model.DRAWN[7]
 KEY = "a key of this test"
-NO_KEY, REFUSED, TOO_LARGE = ("status of 401",), ("status of 400",), ("status of 413",)
+NO_KEY, REFUSED = ("status of 401",), ("status of 400",)
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +66,24 @@ def draw(page: Page, points: Points) -> None:
     page.mouse.up()
 
 
-def photograph(*digits: Points, side: int = 600) -> bytes:
-    """Returns a photograph of digits beside one another on paper."""
+def photograph(*digits: Points, side: int = 600, turned: bool = False) -> bytes:
+    """Returns a photograph of digits beside one another on paper.
+
+    Args:
+        digits: The digits.
+        side: Pixels of the paper that each has.
+        turned: Whether the camera was held upright, and only says so.
+    """
     picture = Image.new("RGB", (side * len(digits), side), "#ddd8cc")
     pen = ImageDraw.Draw(picture)
     for place, points in enumerate(digits):
         pen.line([((place + x) * side, y * side) for x, y in points], fill="#223355", width=side // 14, joint="curve")
+    exif = Image.Exif()
+    if turned:
+        picture = picture.rotate(90, expand=True)
+        exif[ExifTags.Base.Orientation] = 6
     file = io.BytesIO()
-    picture.save(file, "JPEG")
+    picture.save(file, "JPEG", exif=exif)
     return file.getvalue()
 
 
@@ -146,8 +157,11 @@ def test_a_photograph_is_dropped_or_pasted(chromium: Browser, digits: str, event
         expect(page.locator(".found strong")).to_have_text("one")
 
 
-def test_several_digits_are_found_left_to_right(chromium: Browser, digits: str, tmp_path: Path) -> None:
-    (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN, ONE))
+@pytest.mark.parametrize(("side", "turned"), [(400, False), (1400, True)])
+def test_several_digits_are_found_left_to_right(
+    chromium: Browser, digits: str, tmp_path: Path, side: int, *, turned: bool
+) -> None:
+    (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN, ONE, side=side, turned=turned))
     with opened(chromium, digits) as page:
         page.get_by_label("Several digits on one sheet").check()
         page.locator("#files").set_input_files(tmp_path / "sheet.jpg")
@@ -177,6 +191,33 @@ def test_what_is_too_large_is_not_sent(chromium: Browser, digits: str, tmp_path:
         )
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "The server cannot be reached."),
+        ((429, {"Retry-After": "3"}, '{"error": "full"}'), "try again in 3 s. (full)"),
+        ((503, {"Retry-After": "1"}, '{"error": "it ends"}'), "The server is not ready: it ends"),
+        ((502, {"Content-Type": "text/html"}, "<h1>nginx</h1>"), "The server has failed: 502 Bad Gateway"),
+    ],
+)
+def test_what_the_way_to_the_server_does_is_told_in_words(
+    chromium: Browser, digits: str, answer: tuple[int, dict[str, str], str] | None, told: str
+) -> None:
+    def meddle(route: Route) -> None:
+        if answer is None:
+            route.abort()
+        else:
+            route.fulfill(status=answer[0], headers=answer[1], body=answer[2])
+
+    with opened(chromium, digits, complains=("Failed to load resource",)) as page:
+        page.route("**/predict*", meddle)
+        draw(page, ONE)
+        expect(page.locator(".refusal")).to_contain_text(told)
+        page.unroute("**/predict*")
+        draw(page, ONE)
+        expect(page.locator(".found strong")).to_have_text("one")
+
+
 def test_a_name_of_a_file_stays_text(chromium: Browser, digits: str, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
     (tmp_path / name).write_bytes(photograph(ONE))
@@ -191,6 +232,7 @@ def test_a_narrow_screen_shows_the_answer_without_scrolling(chromium: Browser, d
     with opened(chromium, digits, size=NARROW, dark=dark) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_be_in_viewport()
+        assert page.locator("#pad").evaluate("pad => pad.width === pad.height")
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
@@ -227,10 +269,18 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         expect(page.locator(".refusal")).to_contain_text("no JSON")
 
 
-def test_the_api_is_told_with_commands(chromium: Browser, digits: str) -> None:
+def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo.png", "photo.webp", "one.jpg", "two.jpg"):
+        Image.open(io.BytesIO(photograph(ONE))).save(tmp_path / name)
     with opened(chromium, f"{digits}/docs", size=NARROW) as page:
         expect(page.locator(".operation").first).to_be_visible()
         commands = page.locator("pre", has_text="curl").all_text_contents()
-        assert any("/predict" in command for command in commands)
-        assert any("/v2/models/digits/infer" in command for command in commands)
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
+    for path in ("/predict", "/v2/models/digits/infer", "/v1/models/digits:predict", "/ml/v4/deployments/digits"):
+        assert any(path in command for command in commands)
+    for command in commands:
+        sent = command.replace("curl ", "curl --fail-with-body --silent --show-error ", 1)
+        done = subprocess.run(
+            ["bash", "-c", sent], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

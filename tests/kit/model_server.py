@@ -85,6 +85,23 @@ def serving(
         storage.stop()
 
 
+def ask(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+    """Returns the status and the content of a response, read if it is JSON: to GET, or to POST with a body."""
+    # As plain text, where urllib would call it a form.
+    request = urllib.request.Request(url, body, {"Content-Type": "text/plain", **(headers or {})})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, _read(response)
+    except HTTPError as error:
+        with error:
+            return error.code, _read(error)
+
+
+def _read(response: Any) -> Any:
+    content = response.read()
+    return json.loads(content) if response.headers.get_content_type() == "application/json" else content
+
+
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(one.getsockname()[1]) for one in sockets]

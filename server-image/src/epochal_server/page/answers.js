@@ -2,6 +2,9 @@
 
 import { make, number } from "./make.js";
 
+const SHORT = 12; // Characters of a name that is written large.
+const MOST_VALUES = 12; // Values of an output that are shown.
+
 /** Returns a probability as people read it. */
 export function percent(probability) {
   if (probability >= 0.9995 && probability < 1) return "> 99.9 %";
@@ -16,15 +19,16 @@ const figure = (one) => (one.probability === undefined ? number(one.score) : per
 /** Returns an answer in a sentence. */
 export function sentence(found) {
   if (found.length === 0) return "Nothing was found.";
-  return found.map((one) => (one.top ? `${called(one)}, ${figure(one)}` : Object.entries(one.outputs).map(output).join(", "))).join("; ");
+  return found.map((one) => (one.top ? `${called(one)}, ${figure(one)}` : outputs(one).join(", "))).join("; ");
 }
 
-const MOST_VALUES = 12; // Values of an output that are shown.
-
-function output([name, value]) {
-  const all = [value].flat(Infinity);
-  const more = all.length > MOST_VALUES ? `, and ${all.length - MOST_VALUES} more` : "";
-  return `${name}: ${all.slice(0, MOST_VALUES).map(number).join(", ")}${more}`;
+/** Returns the outputs of a model that tells no classes, each as a line. */
+function outputs(one) {
+  return Object.entries(one.outputs).map(([name, value]) => {
+    const all = [value].flat(Infinity);
+    const more = all.length > MOST_VALUES ? `, and ${all.length - MOST_VALUES} more` : "";
+    return `${name}: ${all.slice(0, MOST_VALUES).map(number).join(", ")}${more}`;
+  });
 }
 
 function bars(top) {
@@ -32,7 +36,8 @@ function bars(top) {
     const bar = make("span", { className: "bar", ariaHidden: "true" });
     // Through the CSSOM: the policy forbids style in HTML.
     if (one.probability !== undefined) bar.style.setProperty("--part", String(one.probability));
-    return make("li", {}, make("span", { className: "class" }, called(one)), bar, make("span", { className: "figure" }, figure(one)));
+    const [name, value] = [make("span", { className: "class" }, called(one)), make("span", {}, figure(one))];
+    return make("li", {}, name, bar, value);
   });
   return make("ol", { className: "bars" }, ...rows);
 }
@@ -45,10 +50,14 @@ function seen(one) {
 
 /** Returns what was found in one place of a picture. */
 function finding(one, place) {
-  if (!one.top) return make("div", { className: "finding" }, seen(one), make("div", {}, ...Object.entries(one.outputs).map((each) => make("p", {}, output(each)))));
+  if (!one.top) {
+    const lines = outputs(one).map((line) => make("p", {}, line));
+    return make("div", { className: "finding" }, seen(one), make("div", {}, ...lines));
+  }
   const head = make("p", { className: "found" });
   if (place !== undefined) head.append(make("span", { className: "number", ariaHidden: "true" }, String(place)));
-  head.append(make("strong", {}, called(one)), " ", make("span", { className: "quiet" }, figure(one)));
+  const name = called(one);
+  head.append(make("strong", { className: name.length > SHORT ? "long" : "" }, name), " ", make("span", { className: "quiet" }, figure(one)));
   return make("div", { className: "finding" }, seen(one), make("div", {}, head, bars(one.top)));
 }
 
@@ -88,7 +97,8 @@ export function card(title, source) {
       const several = found.some((one) => one.box);
       const findings = found.map((one, index) => finding(one, several ? index + 1 : undefined));
       if (found.length === 0) findings.push(make("p", { className: "quiet" }, "Nothing was found."));
-      done(picture && boxed(picture, found), several ? make("p", { className: "line" }, found.map(called).join(" ")) : null, ...findings);
+      const line = several ? make("p", { className: "line" }, found.map(called).join(" ")) : null;
+      done(picture && boxed(picture, found), line, ...findings);
     },
     refuse(message) {
       done(picture, make("p", { className: "refusal" }, message));

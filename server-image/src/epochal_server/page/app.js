@@ -33,16 +33,20 @@ function about(model) {
 }
 
 function command(model) {
-  const bearer = key.get() ? ` \\\n  -H "Authorization: Bearer $KEY"` : "";
   const base = new URL(".", document.baseURI);
-  if (model.images !== "None") return `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg'${bearer} \\\n  ${new URL("predict", base)}`;
-  return `curl --data @request.json -H 'Content-Type: application/json'${bearer} \\\n  ${new URL(`v2/models/${model.name}/infer`, base)}`;
+  const [data, type, path] =
+    model.images === "None"
+      ? ["--data @request.json", "application/json", `v2/models/${model.name}/infer`]
+      : ["--data-binary @photo.jpg", "image/jpeg", "predict"];
+  const lines = [`curl ${data} -H 'Content-Type: ${type}'`, new URL(path, base)];
+  if (key.get()) lines.splice(1, 0, '-H "Authorization: Bearer $KEY"');
+  return lines.join(" \\\n  ");
 }
 
 function askForKey({ message }) {
   const form = byId("key");
   form.hidden = false;
-  byId("key-why").textContent = `${message} It is kept until this tab is closed.`;
+  byId("key-why").textContent = `${message} The one that you type in is kept until this tab is closed.`;
   say(message);
   byId("key-value").focus();
 }
@@ -63,7 +67,8 @@ async function open() {
 
 function trouble({ message }) {
   const retry = make("button", { type: "button" }, "Try again");
-  const told = make("section", { className: "card" }, make("p", { className: "refusal", role: "alert" }, message), retry);
+  const words = make("p", { className: "refusal", role: "alert" }, message);
+  const told = make("section", { className: "card" }, words, make("div", { className: "row" }, retry));
   retry.addEventListener("click", () => {
     told.remove();
     open();

@@ -12,10 +12,24 @@ export class Refusal extends Error {
 
 /** The key that requests bear: this tab's alone, and gone with it. */
 export const key = {
-  get: () => sessionStorage.getItem(KEY) ?? "",
-  set: (value) => sessionStorage.setItem(KEY, value),
-  forget: () => sessionStorage.removeItem(KEY),
+  held: "",
+  get() {
+    return this.held || (storage()?.getItem(KEY) ?? "");
+  },
+  set(value) {
+    this.held = value;
+    storage()?.setItem(KEY, value);
+  },
 };
+
+/** Returns where a tab keeps what it is to know after a reload; null where its owner lets it keep nothing. */
+function storage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
 
 /** Returns the server's answer, which is JSON. Throws Refusal, or an AbortError. */
 export async function ask(path, { type, body, signal } = {}) {
@@ -24,27 +38,26 @@ export async function ask(path, { type, body, signal } = {}) {
   if (type) headers["Content-Type"] = type;
   let response;
   try {
-    response = await fetch(path, { method: body === undefined ? "GET" : "POST", headers, body, signal, cache: "no-store" });
+    const method = body === undefined ? "GET" : "POST";
+    response = await fetch(path, { method, headers, body, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, "The server cannot be reached. It may be restarting, or the way to it is closed: try again.");
   }
-  const text = await response.text();
-  let answer;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    answer = undefined;
-  }
+  // What stands before the server may answer in its place, and in HTML.
+  const answer = await response.json().catch(() => undefined);
   if (response.ok && answer !== undefined) return answer;
-  throw new Refusal(response.status, words(response, answer?.error ?? text.slice(0, 500)));
+  throw new Refusal(response.status, words(response, answer?.error));
 }
 
 function words(response, said) {
-  const about = said || response.statusText || `status ${response.status}`;
-  const after = Number(response.headers.get("Retry-After"));
+  const about = said ?? `${response.status} ${response.statusText}`.trim();
+  const seconds = response.headers.get("Retry-After");
   if (response.status === 401) return key.get() ? "The server does not know this key." : "This model asks for a key.";
-  if (response.status === 429) return `The server has more to do than it can: try again${after ? ` in ${after} s` : ""}. (${about})`;
+  if (response.status === 429) {
+    const when = seconds ? ` in ${seconds} s` : " later";
+    return `The server has more to do than it can: try again${when}. (${about})`;
+  }
   if (response.status === 503) return `The server is not ready: ${about}`;
   if (response.status >= 500) return `The server has failed: ${about}`;
   return about;

@@ -25,11 +25,11 @@ function address(path, parameters) {
   return base + filled + (query.size ? `?${query}` : "");
 }
 
-function data(type, one, body) {
+function data(type, body) {
   if (type.startsWith("multipart/")) return "-F photographs=@one.jpg -F photographs=@two.jpg";
-  if (FILES[type]) return `-H ${quoted(`Content-Type: ${type}`)} --data-binary @${FILES[type]}`;
-  if (body === undefined) return `-H ${quoted(`Content-Type: ${type}`)} --data-binary @request`;
-  return `-H ${quoted(`Content-Type: ${type}`)} --data ${quoted(typeof body === "string" ? body : JSON.stringify(body))}`;
+  const header = `-H ${quoted(`Content-Type: ${type}`)}`;
+  if (FILES[type]) return `${header} --data-binary @${FILES[type]}`;
+  return `${header} --data ${quoted(typeof body === "string" ? body : JSON.stringify(body))}`;
 }
 
 /** Returns commands, by what they show. */
@@ -44,10 +44,11 @@ export function curl(path, method, parameters, body, { key }) {
   }
   return media.flatMap(([type, one]) => {
     const bodies = examples(one);
-    if (bodies.length === 0) bodies.push(["", undefined]);
+    // Of other bodies without an example nobody could tell what to send.
+    if (bodies.length === 0 && (FILES[type] || type.startsWith("multipart/"))) bodies.push(["", undefined]);
     return bodies.map(([name, example]) => {
       const title = name || (media.length > 1 ? type : "Try it");
-      return [title, `${parts.join(" ")} ${data(type, one, example)} \\\n  ${where}`];
+      return [title, `${parts.join(" ")} ${data(type, example)} \\\n  ${where}`];
     });
   });
 }

@@ -9,7 +9,8 @@ const METHODS = ["get", "post", "put", "patch", "delete", "head"];
 /** Returns what a part of the document stands for, where it only refers to another. */
 function resolved(document, part) {
   for (let seen = 0; part?.$ref && seen < 8; seen += 1) {
-    part = part.$ref.slice(2).split("/").reduce((where, name) => where?.[name.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+    const names = part.$ref.slice(2).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+    part = names.reduce((where, name) => where?.[name], document);
   }
   return part ?? {};
 }
@@ -33,7 +34,10 @@ function schema(document, of, depth = 0) {
   if (found.type === "array") return `[${schema(document, found.items, depth)}, …]`;
   if (found.type === "object" && found.properties && depth < 4) {
     const inner = "  ".repeat(depth + 1);
-    const lines = Object.entries(found.properties).map(([name, value]) => `${inner}${JSON.stringify(name)}${found.required?.includes(name) ? "" : "?"}: ${schema(document, value, depth + 1)}`);
+    const lines = Object.entries(found.properties).map(([name, value]) => {
+      const optional = found.required?.includes(name) ? "" : "?";
+      return `${inner}${JSON.stringify(name)}${optional}: ${schema(document, value, depth + 1)}`;
+    });
     return `{\n${lines.join(",\n")}\n${"  ".repeat(depth)}}`;
   }
   return [found.type ?? "any"].flat().join(" | ") + (found.format ? ` (${found.format})` : "");
@@ -52,12 +56,19 @@ function parameters(document, list) {
   return [make("h4", {}, "Parameters"), make("dl", {}, ...rows)];
 }
 
+const indented = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
 function content(document, of) {
   return Object.entries(resolved(document, of).content ?? {}).flatMap(([type, one]) => {
-    const shown = examples(one).map(([name, value]) => block(`Example ${name}`, typeof value === "string" ? value : JSON.stringify(value, null, 2)));
+    const shown = examples(one).map(([name, value]) => block(`Example ${name}`, indented(value)));
     const form = one.schema && shown.length === 0 ? [block(`Form of ${type}`, schema(document, one.schema))] : shown;
     return [make("p", { className: "quiet" }, type), ...(type.includes("json") ? form : [])];
   });
+}
+
+/** Returns what is shown once somebody asks for it. */
+function folded(title, about, ...inner) {
+  return make("details", {}, make("summary", {}, make("strong", {}, title), " ", ...about), ...inner);
 }
 
 /** Returns what is answered: what is so asked for, and all that may be refused, in one place. */
@@ -65,11 +76,11 @@ function answers(document, responses = {}) {
   const all = Object.entries(responses).map(([status, response]) => ({ status, ...resolved(document, response) }));
   const given = all.filter(({ status }) => status.startsWith("2"));
   const refused = all.filter(({ status }) => !status.startsWith("2"));
-  const parts = given.map((one) => make("details", {}, make("summary", {}, make("strong", {}, one.status), " ", ...marked(one.description)), ...content(document, one)));
+  const parts = given.map((one) => folded(one.status, marked(one.description), ...content(document, one)));
   if (refused.length) {
     const rows = refused.flatMap((one) => [make("dt", {}, one.status), make("dd", {}, ...marked(one.description))]);
-    const summary = make("summary", {}, make("strong", {}, refused.map(({ status }) => status).join(", ")), " What is refused");
-    parts.push(make("details", {}, summary, make("dl", {}, ...rows), ...content(document, refused[0])));
+    const statuses = refused.map(({ status }) => status).join(", ");
+    parts.push(folded(statuses, ["What is refused"], make("dl", {}, ...rows), ...content(document, refused[0])));
   }
   return parts.length ? [make("h4", {}, "Answers"), ...parts] : [];
 }
@@ -79,9 +90,10 @@ function operation(document, path, method, shared, of) {
   const taken = [...(shared ?? []), ...(about.parameters ?? [])].map((one) => resolved(document, one));
   const body = resolved(document, about.requestBody);
   const id = `${method}${path}`.replace(/[^a-z0-9]+/gi, "-");
-  const title = make("h3", { id }, make("span", { className: `method ${method}` }, method.toUpperCase()), " ", make("code", {}, path));
+  const verb = make("span", { className: `method ${method}` }, method.toUpperCase());
+  const title = make("h3", { id }, verb, " ", make("code", {}, path));
   const commands = curl(path, method, taken, body, { key: Boolean(key.get()) });
-  const parts = [title, about.summary ? make("p", {}, about.summary) : null, ...prose(about.description), ...parameters(document, taken)];
+  const parts = [title, ...prose(about.summary), ...prose(about.description), ...parameters(document, taken)];
   for (const [name, command] of commands) parts.push(make("h4", {}, name), block("Command", command));
   parts.push(...answers(document, about.responses));
   return { id, title: about.summary ?? path, section: make("section", { className: "card operation" }, ...parts) };
@@ -121,6 +133,7 @@ try {
   show(await ask("openapi.json"));
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
-  const why = error.status === 401 ? "This model asks for a key: type it in on the page of the model, in this tab, and come back." : error.message;
+  const toDo = "This model asks for a key: type it in on the page of the model, in this tab, and come back.";
+  const why = error.status === 401 ? toDo : error.message;
   byId("operations").replaceChildren(make("p", { className: "refusal", role: "alert" }, why));
 }

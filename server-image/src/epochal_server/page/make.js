@@ -19,6 +19,9 @@ export function say(text) {
   byId("said").textContent = text;
 }
 
+/** Returns the numbers from 0 on, as many as asked for. */
+export const indices = (count) => Array.from({ length: count }, (_, index) => index);
+
 /** Returns a value of a tensor as people read it. */
 export function number(value) {
   if (typeof value !== "number" || Number.isInteger(value)) return String(value);

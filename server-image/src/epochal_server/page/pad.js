@@ -8,7 +8,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 const within = (value) => Math.min(1, Math.max(0, value));
 
-/** A pad on a canvas. Events: "change" when a stroke has ended or gone, "pen" when the keyboard's pen is set down or lifted. */
+/** A pad on a canvas. Its events: "change", of a stroke that has ended or gone, and "pen", of the keyboard's pen. */
 export class Pad extends EventTarget {
   constructor(canvas) {
     super();
@@ -62,7 +62,7 @@ export class Pad extends EventTarget {
     const { canvas } = this;
     const side = Math.round(canvas.clientWidth * devicePixelRatio);
     if (side === 0) return;
-    if (canvas.width !== side) canvas.width = canvas.height = side;
+    if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, side, side);
     const style = getComputedStyle(canvas);

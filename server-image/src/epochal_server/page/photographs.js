@@ -23,7 +23,8 @@ export function photographs(model, refused) {
   byId("photographs").hidden = false;
   byId("drawing").hidden = !draws;
   byId("several-option").hidden = !draws;
-  const hint = make("p", { className: "quiet" }, draws ? "Draw a digit, or choose a photograph of one." : "Choose a photograph.");
+  const toDo = draws ? "Draw a digit, or choose a photograph of one." : "Choose a photograph.";
+  const hint = make("p", { className: "quiet" }, toDo);
   answers.replaceChildren(hint);
 
   let asked = new AbortController(); // What is asked now: a newer question puts an end to it.

@@ -1,11 +1,9 @@
 // Asks a model that takes no photographs: a request as text, and the answer as a table.
 
 import { Refusal, ask } from "./client.js";
-import { byId, make, number, say } from "./make.js";
+import { byId, indices, make, say } from "./make.js";
+import { table } from "./table.js";
 
-const FEW = 3; // Samples that stand side by side.
-const MOST_COLUMNS = 16; // What a table shows.
-const MOST_ROWS = 100;
 const LINE = 8; // Numbers that a line of the example has, at least.
 
 // What Open Inference calls the types of numpy.
@@ -18,8 +16,6 @@ function sample(dtype, index) {
   if (dtype === "bool") return "true";
   return dtype.startsWith("float") ? (index % 10) / 10 : 1; // 1 is an index that any table of words has.
 }
-
-const indices = (count) => Array.from({ length: count }, (_, index) => index);
 
 /** Returns how many numbers stand in a line: those along the last axis, or along the last ones if that is short. */
 function lineOf([, ...axes]) {
@@ -36,37 +32,11 @@ export function example(model) {
     const count = axes.reduce((product, axis) => product * axis, 1);
     const values = indices(count).map((index) => sample(dtype, index));
     const rows = indices(count / width).map((row) => values.slice(row * width, (row + 1) * width).join(", "));
-    const about = `"name": ${JSON.stringify(name)},\n   "datatype": "${datatypeOf(dtype)}",\n   "shape": [${axes.join(", ")}]`;
-    return `  {${about},\n   "data": [\n     ${rows.join(",\n     ")}\n   ]}`;
+    const about = { name, datatype: datatypeOf(dtype), shape: axes };
+    const lines = Object.entries(about).map(([key, value]) => `"${key}": ${JSON.stringify(value)},\n   `);
+    return `  {${lines.join("")}"data": [\n     ${rows.join(",\n     ")}\n   ]}`;
   });
   return `{"inputs": [\n${inputs.join(",\n")}\n]}\n`;
-}
-
-/** Returns the table of an output: samples side by side if they are few, else one below the other. */
-function table({ name, datatype, shape, data }, classes) {
-  const flat = data.flat(Infinity);
-  const samples = shape[0];
-  const width = shape.slice(1).reduce((product, axis) => product * axis, 1);
-  const named = classes?.length === width ? classes : null;
-  const beside = samples <= FEW;
-  const shown = { samples: Math.min(samples, MOST_ROWS), values: Math.min(width, beside ? MOST_ROWS : MOST_COLUMNS) };
-  const cell = (sample, value) => {
-    const found = flat[sample * width + value];
-    const greatest = named && found === Math.max(...flat.slice(sample * width, (sample + 1) * width));
-    return make("td", { className: greatest ? "greatest" : "" }, number(found));
-  };
-  const titles = { sample: (index) => `sample ${index}`, value: (index) => named?.[index] ?? String(index) };
-  const across = (count, title) => make("tr", {}, make("td"), ...indices(count).map((index) => make("th", { scope: "col" }, title(index))));
-  const down = (count, title, cells) => indices(count).map((index) => make("tr", {}, make("th", { scope: "row" }, title(index)), ...cells(index)));
-  const [head, rows] = beside
-    ? [across(shown.samples, titles.sample), down(shown.values, titles.value, (value) => indices(shown.samples).map((sample) => cell(sample, value)))]
-    : [across(shown.values, titles.value), down(shown.samples, titles.sample, (sample) => indices(shown.values).map((value) => cell(sample, value)))];
-  const caption = make("caption", {}, name, " ", make("span", { className: "quiet" }, `${datatype} [${shape.join(", ")}]`));
-  const left = [];
-  if (shown.samples < samples) left.push(`${samples - shown.samples} samples more`);
-  if (shown.values < width) left.push(`${width - shown.values} values more of each`);
-  const more = left.length ? make("p", { className: "quiet" }, left.join(", ")) : null;
-  return make("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: name }, make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows)), more);
 }
 
 /** Returns where in a text JSON breaks off, in words, or "" if it does not. */

@@ -22,6 +22,11 @@ def test_tells_what_becomes_of_photographs() -> None:
     assert about(digits())["limits"] == {"request_bytes": 8 * 2**20}
 
 
+def test_tells_of_no_photographs_where_the_model_takes_none() -> None:
+    assert about(digits(images="None"))["images"] == "None"
+    assert about(digits(image=None))["images"] == "None"
+
+
 def test_tells_classes_if_they_have_names() -> None:
     assert about(digits())["classes"] == DIGITS
     assert about(digits(classes=None))["classes"] is None
