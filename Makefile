@@ -33,7 +33,7 @@ test: check test-unit test-integration test-e2e test-down ## Everything that pro
 check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen ruff format --check --quiet
 	$(UV) run --frozen ruff check --quiet
-	$(UV) run --frozen mypy api/src operator/src trainer-image/src tests
+	$(UV) run --frozen mypy api/src operator/src photographs/src server-image/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests
@@ -74,7 +74,7 @@ cluster-up: | $(UV) ## Bring up the local cluster
 cluster-down: | $(UV) ## Take it down and leave nothing behind
 	@$(CLUSTER) down
 
-images: | $(UV) ## Build both images and load them into the local cluster
+images: | $(UV) ## Build the images and load them into the local cluster
 	@$(CLUSTER) images
 
 faketime: images
