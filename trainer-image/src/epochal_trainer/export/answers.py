@@ -54,7 +54,7 @@ def difference(expected: Arrays, found: Arrays, tolerance: float) -> float:
         one, other = wanted.astype(np.float64), got.astype(np.float64)
         same = (one == other) | (np.isnan(one) & np.isnan(other))
         gap = np.where(same, 0.0, np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other)))
-        most = float(np.nan_to_num(gap, nan=np.inf).max(initial=0.0))
+        most = float(np.nan_to_num(gap, nan=np.inf, posinf=np.inf).max(initial=0.0))
         finite = np.abs(one[np.isfinite(one)])
         bound = tolerance * max(1.0, float(finite.max(initial=0.0)))
         if most > bound:

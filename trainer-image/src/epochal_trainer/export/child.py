@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from epochal_api.report import Export
@@ -43,13 +43,20 @@ _SHOWN = 200
 """Characters of its last line that are told."""
 
 
-def run(request: Request, stopping: Stopping, left: Callable[[], int] = available) -> Export:
+def run(
+    request: Request,
+    stopping: Stopping,
+    *,
+    left: Callable[[], int] = available,
+    program: Sequence[str] = ("-m", "epochal_trainer.export"),
+) -> Export:
     """Exports in a process of its own.
 
     Args:
         request: What to export. Its folder is this process' own.
         stopping: Says whether the trainer was told to stop.
         left: Gives the bytes of memory that are left.
+        program: What Python is to run, with the request.
 
     Returns:
         What became of it.
@@ -63,7 +70,7 @@ def run(request: Request, stopping: Stopping, left: Callable[[], int] = availabl
     file.write_text(request.model_dump_json(), encoding="utf-8")
     with (request.folder / _LOG).open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "epochal_trainer.export", str(file)],
+            [sys.executable, *program, str(file)],
             cwd=request.folder,
             env=environment(os.environ),
             stdin=subprocess.DEVNULL,

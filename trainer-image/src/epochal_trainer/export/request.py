@@ -33,7 +33,7 @@ class Request(Model):
     formats: list[ExportFormat]
     """The forms to make of each."""
     samples: Path | None
-    """An .npy of features to compare answers by; None to make some up."""
+    """An .npz of samples to compare answers by, as samples.write leaves it; None to make some up."""
     image: ImageSpec | None
     """How photographs have to look, if the features are images."""
     classes: list[str] | None = None

@@ -15,6 +15,8 @@ MOST = 16
 LENGTHS = (32, 64, 128, 256)
 """What is tried for an axis of any length: a network may need some for its convolutions."""
 _SEED = 13
+_INPUT = "input:"
+"""Begins the names of samples in a file, as in epochal_api.signature.CHECK."""
 
 
 def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
@@ -29,15 +31,26 @@ def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
     return chosen
 
 
-def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Returns samples of a network's one input, of the type that it takes.
+def write(path: Path, inputs: Arrays) -> None:
+    """Writes samples for `read`.
 
     Args:
-        path: An .npy of features.
+        path: An .npz.
+        inputs: The samples, by input.
+    """
+    arrays: dict[str, Any] = {f"{_INPUT}{name}": array for name, array in inputs.items()}
+    np.savez(path, **arrays)
+
+
+def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+    """Returns samples of the types that a network takes.
+
+    Args:
+        path: An .npz as `write` leaves it, or CHECK.
         specs: What the network takes.
     """
-    (spec,) = specs
-    return {spec.name: np.load(path).astype(np.dtype(spec.dtype))}
+    with np.load(path) as stored:
+        return {spec.name: stored[f"{_INPUT}{spec.name}"].astype(_numpy(spec)) for spec in specs}
 
 
 def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
@@ -76,3 +89,7 @@ def fitting(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
     count = len(arrays[0])
     each = sum(array.nbytes for array in arrays) / count
     return min(count, int(most / each))
+
+
+def _numpy(spec: TensorSpec) -> np.dtype[Any]:
+    return np.dtype(object if spec.dtype == TEXT else spec.dtype)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
+from epochal_api.network import INPUT
 from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE
 from epochal_api.storage import ExportFormat
@@ -16,7 +16,7 @@ from epochal_trainer.data import DataSets
 from epochal_trainer.export import child
 from epochal_trainer.export.images import image_of
 from epochal_trainer.export.request import Request, Source
-from epochal_trainer.export.samples import spread
+from epochal_trainer.export.samples import spread, write
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
@@ -80,8 +80,8 @@ def _exported(
         return child.failed(_DIED)
     results.put(EXPORTING, b"")
     with TemporaryDirectory(prefix="export-", dir=folder) as work:
-        samples = Path(work) / "samples.npy"
-        np.save(samples, _real(data))
+        samples = Path(work) / "samples.npz"
+        write(samples, {INPUT: _real(data)})
         request = Request(
             models=[Source(which="Best" if name == BEST_MODEL else "Last", path=folder / name) for name in names],
             formats=list(formats),

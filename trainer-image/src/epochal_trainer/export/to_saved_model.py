@@ -1,13 +1,20 @@
-"""Makes a SavedModel of a model, TensorFlow's own form, as a zip: its signature "serve" is what the model takes."""
+"""Makes a SavedModel of a model, TensorFlow's own form, as a zip.
+
+Its signature takes and gives what the model does, by the same names. Keras' own export would leave it to each layer
+whether it trains, and what is random would be so when it serves, too.
+"""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from epochal_trainer.export.tensors import Arrays, inputs_of, outputs_of, packed
+from epochal_trainer.export.tensors import TEXT, Arrays, inputs_of, outputs_of, packed
+
+_SERVE = "serve"
 
 
 def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
@@ -18,9 +25,22 @@ def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
         path: The zip.
         scratch: Folder for files on the way.
     """
+    names = [spec.name for spec in outputs_of(model)]
+
+    def serve(*flat: Any) -> dict[str, Any]:
+        given = keras.tree.flatten(model(packed(model, list(flat)), training=False))
+        return dict(zip(names, given, strict=True))
+
+    takes = [
+        tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype, spec.name)
+        for spec, tensor in zip(inputs_of(model), model.inputs, strict=True)
+    ]
     folder = scratch / "savedmodel"
     try:
-        model.export(folder, format="tf_saved_model", verbose=False)
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(_SERVE, serve, input_signature=takes)
+        archive.write_out(folder, verbose=False)
         shutil.make_archive(str(path.with_suffix("")), "zip", folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -39,8 +59,7 @@ def answers_of(path: Path, model: keras.Model, inputs: Arrays, scratch: Path) ->
     try:
         shutil.unpack_archive(path, folder, "zip")
         served = tf.saved_model.load(str(folder))  # which goes with the last name that it has
-        flat = [tf.constant(inputs[spec.name]) for spec in inputs_of(model)]
-        given = keras.tree.flatten(served.serve(packed(model, flat)))
-        return {spec.name: np.asarray(tensor) for spec, tensor in zip(outputs_of(model), given, strict=True)}
+        given = served.serve(*(tf.constant(inputs[spec.name]) for spec in inputs_of(model)))
+        return {name: np.asarray(tensor) for name, tensor in given.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

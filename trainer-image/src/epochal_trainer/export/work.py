@@ -21,6 +21,9 @@ from epochal_trainer.export.tensors import Arrays, Unserved, answer, gives_proba
 from epochal_trainer.model.keras_objects import explain
 from epochal_trainer.storage.bucket import sha256
 
+_WITHIN = "Exception encountered: "
+"""Comes before what went wrong within, where Keras tells of an object within another, each with its whole config."""
+
 
 class NotLoaded(Exception):
     """A file that Keras cannot load: what it says."""
@@ -83,7 +86,8 @@ def _loaded(path: Path, scratch: Path) -> Loaded:
     try:
         return load(path, scratch)
     except Exception as error:
-        raise NotLoaded(f"Keras cannot load {path.name}: {explain(error)}") from error
+        innermost = str(error).rpartition(_WITHIN)[2]
+        raise NotLoaded(f"Keras cannot load {path.name}: {explain(ValueError(innermost))}") from error
 
 
 def _network(request: Request, loaded: Loaded) -> dict[str, Any]:
