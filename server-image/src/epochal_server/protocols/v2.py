@@ -141,7 +141,7 @@ def _input(one: Any, data: memoryview, model: Model) -> tuple[str, np.ndarray, i
     found = one.get("data")
     if not isinstance(found, list):
         raise Invalid(f"{where}: expected data, a list, found {json_body.kind(found)}: send its numbers row by row")
-    found, _ = values.flat(found, where)
+    found, _ = values.flat(found, where, text=tensor.text)
     if len(found) != math.prod(shape):
         raise Invalid(
             f"{where}: expected {math.prod(shape):,} values for shape {shape}, found {len(found):,}: send as many"

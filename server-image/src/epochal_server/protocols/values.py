@@ -40,22 +40,27 @@ TRUTH = frozenset({bool})
 TEXTS = frozenset({str})
 
 
-def flat(values: list[Any], where: str) -> tuple[list[Any], tuple[int, ...]]:
+def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any], tuple[int, ...]]:
     """Returns what nested lists hold, in one list, and the shape that they make.
 
     Args:
         values: The lists.
         where: What to call them.
+        text: Whether texts are looked for. Else one beside lists may come out as its characters, for `array` to
+            refuse.
 
     Raises:
-        Invalid: If lists beside one another are not equally long.
+        Invalid: If there is something else beside a list, or lists beside one another are not equally long.
     """
     shape = [len(values)]
     while values and type(values[0]) is list:
-        if set(map(type, values)) != {list}:
+        try:
+            lengths = set(map(len, values))
+        except TypeError:
+            lengths = set()
+        if (text or len(lengths) != 1) and set(map(type, values)) != {list}:
             odd = next(value for value in values if type(value) is not list)
             raise Invalid(f"{where}: expected lists only at depth {len(shape)}, found {kind(odd)}: nest all alike")
-        lengths = set(map(len, values))
         if len(lengths) > 1:
             told = " and ".join(str(length) for length in sorted(lengths)[:2])
             raise Invalid(
@@ -112,7 +117,7 @@ def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
     """
     if not isinstance(values, list):
         raise Invalid(f"{where}: expected a list of samples, each {tensor}, found {kind(values)}: send a list")
-    found, shape = flat(values, where)
+    found, shape = flat(values, where, text=tensor.text)
     if len(shape) > MAX_AXES:
         raise Invalid(f"{where}: expected {tensor}, found lists {len(shape)} deep: send that shape")
     return array(found, shape, tensor, where)
