@@ -39,7 +39,8 @@ it never stopped. Where a fault is one trainer's own, two trainings share the ma
 
 def main() -> int:
     """Tries all scenarios, or those named, and writes the tables."""
-    names: dict[str, Tryable | Tried] = {slug(one.name): one for one in (*SCENARIOS, *SEARCHES)}
+    everything: tuple[Tryable | Tried, ...] = (*SCENARIOS, *SEARCHES)
+    names = {slug(one.name): one for one in everything}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
         "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"

@@ -73,7 +73,9 @@ def _search(name: str, method: Object, schedule: Object, **changes: Any) -> Obje
         "maxFailedTrials": 1,
         "template": {"spec": template["spec"]},
     }
-    return search(name, **(shared | changes))
+    experiment = search(name)
+    experiment["spec"] = shared | changes
+    return experiment
 
 
 class Search:
