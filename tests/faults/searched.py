@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Finished, Started, decode
 from epochal_operator.experiment.replay import replay
+from epochal_operator.experiment.status import shown
 
 from tests.kit.kubectl import Object
 
@@ -113,7 +114,7 @@ class Left:
         last = {trial: rung.value for (trial, _), rung in sorted(self.rungs.items()) if rung.value is not None}
         best = min(last.items(), key=lambda pair: (float(pair[1]), pair[0]))
         number, value, _ = self.best
-        if (number, float(value)) != (best[0], float(f"{float(best[1]):.10g}")):
+        if (number, value) != (best[0], shown(float(best[1]))):
             yield f"the best is told to be trial {number} with {value}, and is {best}"
 
     def _of_replay(self) -> Iterator[str]:
