@@ -40,8 +40,10 @@ KILLED, NAN = "SIGKILL of the operator", "a trial whose loss is NaN"
 KILLS = 50
 WRITE_SECONDS = 8
 """How long to wait for an operator to write something, to end it right then."""
-AFTER = 0.0, 3.0
+AFTER = 0.0, 2.0
 """Seconds from an operator's start to its end, in every other round."""
+LEARNING = 6
+"""Trials of the search that learns."""
 FIRST_TRIALS = 6
 """Trials of the search that gets more after its end."""
 CLASH_SECONDS = 120
@@ -153,7 +155,7 @@ def _operator_killed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
         process.start()
         try:
             steady.apply(unhurried(steady.name))
-            learns.apply(learning(learns.name))
+            learns.apply(learning(learns.name, maxTrials=LEARNING))
             done = 0
             while done < KILLS and not (steady.ended() and learns.ended()):
                 _kill(process, bed.audit, chance, at_write=done % 2 == 0)
