@@ -324,8 +324,9 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     policy = {"egress": {"enabled": True, "apiServerPorts": [16443], "apiServerTo": to}}
     spec = render(networkPolicy=policy).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    dns, api_server = spec["egress"]
+    dns, servers, api_server = spec["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert servers["ports"] == [{"port": 9090, "protocol": "TCP"}]
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
@@ -502,7 +503,10 @@ def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(
         [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
     )
     ingress = network(serverNetworkPolicy={"from": ours, "metricsFrom": prometheus})["ingress"]
-    assert [rule["from"] for rule in ingress] == [ours, prometheus]
+    assert ingress[0]["from"] == ours
+    assert ingress[1]["from"][:-1] == prometheus
+    operator = render().one("NetworkPolicy")["spec"]["podSelector"]
+    assert ingress[1]["from"][-1]["podSelector"] == operator, "which asks what a model takes"
     assert "from" not in network(serverNetworkPolicy={"from": []})["ingress"][0]
     trainers = {"enabled": True, "namespaces": ["vision"], "storage": {"to": ours}}
     reports = render(trainerNetworkPolicy=trainers).one("NetworkPolicy", "epochal-reports")["spec"]
