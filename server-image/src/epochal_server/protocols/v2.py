@@ -74,6 +74,10 @@ def decode(body: bytes, header_length: str | None, model: Model) -> Request:
             "more: correct binary_data_size"
         )
     parameters = json_body.field(asked, "parameters", "parameters", of=dict) or {}
+    for name, one in parameters.items():
+        if isinstance(one, dict | list):
+            expected = f'parameters: expected texts, numbers, true and false, found {json_body.kind(one)} as "{name}"'
+            raise Invalid(f"{expected}: leave it out")
     return Request(inputs, _outputs(asked, parameters, model), _echoed(asked, parameters))
 
 

@@ -15,18 +15,18 @@ from epochal_server.tensors import Tensor
 
 CODES = MappingProxyType(
     {
-        "bool": "?",
-        "int8": "b",
-        "int16": "h",
-        "int32": "i",
-        "int64": "q",
-        "uint8": "B",
-        "uint16": "H",
-        "uint32": "I",
-        "uint64": "Q",
-        "float16": "e",
-        "float32": "f",
-        "float64": "d",
+        np.dtype("bool"): "?",
+        np.dtype("int8"): "b",
+        np.dtype("int16"): "h",
+        np.dtype("int32"): "i",
+        np.dtype("int64"): "q",
+        np.dtype("uint8"): "B",
+        np.dtype("uint16"): "H",
+        np.dtype("uint32"): "I",
+        np.dtype("uint64"): "Q",
+        np.dtype("float16"): "e",
+        np.dtype("float32"): "f",
+        np.dtype("float64"): "d",
     }
 )
 """What the types of arrays are to struct, which packs a list in a third of the time that numpy takes, and, unlike it,
@@ -92,7 +92,7 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
         texts = np.empty(len(values), object)
         texts[:] = values
         return texts.reshape(shape)
-    code = CODES[tensor.dtype.name]
+    code = CODES[tensor.dtype]
     try:
         packed = struct.pack(f"={len(values)}{code}", *values)
     except (struct.error, OverflowError):
