@@ -286,12 +286,18 @@ def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) 
 
 def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
     (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
-    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    job, servers = yaml.safe_load(block.text)["scrape_configs"]
     (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
     service = render().one("Service")
     assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
     ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
     assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
+    monitor = render(podMonitor={"enabled": True}).one("PodMonitor", "epochal-servers")["spec"]["podMetricsEndpoints"][
+        0
+    ]
+    assert servers["relabel_configs"][0]["regex"].endswith(f";{monitor['port']}")
+    named = [rule for rule in servers["relabel_configs"] if rule.get("target_label") == "name"]
+    assert [rule["source_labels"] for rule in named] == [rule["sourceLabels"] for rule in monitor["relabelings"]]
 
 
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
