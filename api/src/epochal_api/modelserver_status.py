@@ -7,7 +7,7 @@ from pydantic import Field
 from epochal_api.condition import Condition, Time
 from epochal_api.model import StatusModel
 from epochal_api.server_config import Runtime
-from epochal_api.signature import Which
+from epochal_api.signature import Sha256, Which
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
 SERVER_STATES: tuple[ServerState, ...] = (
@@ -44,7 +44,7 @@ class ServedModel(StatusModel):
 
     uri: _Uri
     """Where it lies."""
-    sha256: Annotated[str, Field(max_length=64)]
+    sha256: Sha256
     """SHA-256 of the file, in hex."""
     runtime: Runtime = "ONNX"
     """What computes: ONNX Runtime, or Keras where the model cannot be converted to ONNX."""

@@ -123,7 +123,9 @@ false
 {{- $models := dict "ports" (list (dict "port" 8080 "protocol" "TCP")) -}}
 {{- with .Values.serverNetworkPolicy.from }}{{ $_ := set $models "from" . }}{{ end -}}
 {{- $metrics := dict "ports" (list (dict "port" 9090 "protocol" "TCP")) -}}
-{{- with .Values.serverNetworkPolicy.metricsFrom }}{{ $_ := set $metrics "from" . }}{{ end -}}
+{{- with .Values.serverNetworkPolicy.metricsFrom }}
+{{- $operator := dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" $.Release.Namespace)) "podSelector" (dict "matchLabels" (include "epochal.selector" $ | fromYaml)) -}}
+{{ $_ := set $metrics "from" (append . $operator) }}{{ end -}}
 {{- $rules := dict "ingress" (list $models $metrics) -}}
 {{- if .Values.trainerNetworkPolicy.enabled }}{{ $_ := set $rules "egress" (include "epochal.storageEgress" .Values.trainerNetworkPolicy | fromYamlArray) }}{{ end -}}
 {{- $rules | toJson -}}

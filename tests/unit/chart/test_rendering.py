@@ -286,12 +286,18 @@ def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) 
 
 def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
     (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
-    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    job, servers = yaml.safe_load(block.text)["scrape_configs"]
     (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
     service = render().one("Service")
     assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
     ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
     assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
+    monitor = render(podMonitor={"enabled": True}).one("PodMonitor", "epochal-servers")["spec"]["podMetricsEndpoints"][
+        0
+    ]
+    assert servers["relabel_configs"][0]["regex"].endswith(f";{monitor['port']}")
+    named = [rule for rule in servers["relabel_configs"] if rule.get("target_label") == "name"]
+    assert [rule["source_labels"] for rule in named] == [rule["sourceLabels"] for rule in monitor["relabelings"]]
 
 
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
@@ -324,8 +330,9 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     policy = {"egress": {"enabled": True, "apiServerPorts": [16443], "apiServerTo": to}}
     spec = render(networkPolicy=policy).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    dns, api_server = spec["egress"]
+    dns, servers, api_server = spec["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert servers["ports"] == [{"port": 9090, "protocol": "TCP"}]
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
@@ -502,7 +509,10 @@ def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(
         [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
     )
     ingress = network(serverNetworkPolicy={"from": ours, "metricsFrom": prometheus})["ingress"]
-    assert [rule["from"] for rule in ingress] == [ours, prometheus]
+    assert ingress[0]["from"] == ours
+    assert ingress[1]["from"][:-1] == prometheus
+    operator = render().one("NetworkPolicy")["spec"]["podSelector"]
+    assert ingress[1]["from"][-1]["podSelector"] == operator, "which asks what a model takes"
     assert "from" not in network(serverNetworkPolicy={"from": []})["ingress"][0]
     trainers = {"enabled": True, "namespaces": ["vision"], "storage": {"to": ours}}
     reports = render(trainerNetworkPolicy=trainers).one("NetworkPolicy", "epochal-reports")["spec"]

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from epochal_api.kind import GROUP
 from epochal_api.modelserver import KIND
+from epochal_api.modelserver_status import Tensor
 
 from epochal_operator.modelserver.owned import DEPLOYMENT, Child
 from epochal_operator.modelserver.pods import is_current
@@ -36,6 +37,21 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Tensors:
+    """What a model takes and gives.
+
+    Args:
+        sha256: The model.
+        inputs: What it takes.
+        outputs: What it gives.
+    """
+
+    sha256: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class Observed:
     """A ModelServer at one moment.
 
@@ -44,12 +60,14 @@ class Observed:
         source: The model that its source names, or why there is none yet; None of one whose spec cannot be read.
         children: What it owns.
         pods: Pods of its Deployment that are to stay, the oldest first.
+        told: What a pod has told of the model that they are made for.
     """
 
     now: datetime
     source: Found | StatusCause | None = None
     children: tuple[Seen, ...] = ()
     pods: tuple[Object, ...] = ()
+    told: Tensors | None = None
 
     @property
     def deployment(self) -> Object | None:

@@ -119,6 +119,7 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
         return _settle(server.metadata, before, refused(cause, observed, known, server.spec.replicas), observed)
     if steps:
         return Plan((*told, *steps))
+    model = _described(model, observed)
     lacks_best = isinstance(observed.source, Found) and observed.source.lacks_best and before.model != model
     warnings = of_spec(server, before, lacks_best=lacks_best)
     now = phase(server, model, waits, observed)
@@ -158,6 +159,14 @@ def _model(
         return kept(found.model, known), None
     # A training that is gone, or runs again, does not matter to whoever serves what it made.
     return known, None if is_same(server.spec.source, known) else found
+
+
+def _described(model: ServedModel | None, observed: Observed) -> ServedModel | None:
+    """Returns a model with what it takes and gives, if a pod has told that."""
+    told = observed.told
+    if model is None or told is None or told.sha256 != model.sha256:
+        return model
+    return model.model_copy(update={"inputs": [*told.inputs], "outputs": [*told.outputs]})
 
 
 def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Observed) -> StatusCause | None:

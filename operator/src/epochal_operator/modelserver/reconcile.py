@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from epochal_api.kind import Metadata
@@ -12,15 +12,17 @@ from epochal_api.status import read_status
 
 from epochal_operator.modelserver.apply import Applier
 from epochal_operator.modelserver.observe import Observer
+from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.plan import Plan, plan, refuse
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS
+from epochal_operator.modelserver.told import Asker
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Corrections
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Key, Object, Resource
+from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
@@ -47,6 +49,7 @@ class Reconciler:
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
         clock: Returns the time, with a time zone.
+        asker: Asks servers of their models.
     """
 
     def __init__(
@@ -56,10 +59,12 @@ class Reconciler:
         *,
         instance: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        asker: Asker | None = None,
     ) -> None:
         self._store = term.store
         self._installation = installation
         self._corrections = Corrections()
+        self._asker = asker or Asker(clock)
         self._observer = Observer(term.store, self._corrections, clock)
         self._applier = Applier(term, self._corrections, instance=instance, clock=clock)
 
@@ -84,9 +89,13 @@ class Reconciler:
             document = self._store.get(MODEL_SERVERS, key)
             if document is None:
                 self._corrections.forget(key)
+                self._asker.forget(key)
                 return None
-            todo = self._plan(document, blocked)
+            observed, todo = self._plan(document, blocked)
             if not todo.actions:
+                known = read_status(ModelServerStatus, document.get("status")).model
+                if await self._asker.ask(key, known, observed.current):
+                    continue
                 return todo.requeue_after
             try:
                 for action in todo.actions:
@@ -103,14 +112,15 @@ class Reconciler:
                 return todo.requeue_after
         return MOMENT
 
-    def _plan(self, document: Object, blocked: dict[Resource, StatusCause]) -> Plan:
+    def _plan(self, document: Object, blocked: dict[Resource, StatusCause]) -> tuple[Observed, Plan]:
         read = _read(document)
         observed = self._observer.observe(document, read.server, blocked)
+        observed = replace(observed, told=self._asker.told(key_of(document)))
         if read.server is None:
             metadata = Metadata.model_validate(document["metadata"])
             before = read_status(ModelServerStatus, document.get("status"))
-            return refuse(metadata, before, read.fault, observed)
-        return plan(read.server, observed, self._installation())
+            return observed, refuse(metadata, before, read.fault, observed)
+        return observed, plan(read.server, observed, self._installation())
 
 
 def _read(document: Object) -> _Read:

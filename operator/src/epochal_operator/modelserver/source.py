@@ -1,10 +1,11 @@
 """The model that a ModelServer is to serve: what its source names, as far as that is there."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from epochal_api.modelserver import ModelSource
+from epochal_api.modelserver import SHA256_PATTERN, ModelSource
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.signature import Which
 
@@ -166,10 +167,10 @@ def _stored(job: Object, asked: Which) -> Found | None:
     models = {str(one.get("name")): one for one in _entries(results.get("models"))}
     which: Which = "Best" if asked == "Best" and _FILES["Best"] in models else "Last"
     keras = models.get(_FILES[which])
-    if keras is None or not keras.get("uri") or not keras.get("sha256"):
+    if keras is None or not _is_pinned(keras):
         return None
     exports = (one for one in _entries(results.get("exports")) if one.get("format") == "onnx")
-    onnx = next((one for one in exports if one.get("model") == which and one.get("uri") and one.get("sha256")), None)
+    onnx = next((one for one in exports if one.get("model") == which and _is_pinned(one)), None)
     exported = condition_of(job, EXPORTED, "False") or {}
     file = onnx or keras
     model = ServedModel(
@@ -184,6 +185,11 @@ def _stored(job: Object, asked: Which) -> Found | None:
     best = part(part(job, "status"), "best").get("epoch")
     lacks_best = asked == "Best" and which == "Last" and best is not None and best != keras.get("epoch")
     return Found(model, lacks_best)
+
+
+def _is_pinned(file: Object) -> bool:
+    """Returns whether a file is told with a digest: no other file is served than the one that is meant."""
+    return bool(file.get("uri")) and re.search(SHA256_PATTERN, str(file.get("sha256"))) is not None
 
 
 def _entries(found: object) -> Iterable[Object]:
