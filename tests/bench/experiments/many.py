@@ -1,28 +1,25 @@
 """A search of 1,000 trials, 100 at a time, on nodes that exist in the API alone, beside plain TrainingJobs."""
 
 import asyncio
-import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
 from statistics import median
 from typing import Any
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 from epochal_operator.experiment.observe import place_of
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.space import Space
-from epochal_operator.experiment.trial_job import PARAMETERS_ANNOTATION
 from epochal_operator.runtime.conditions import condition_of
 
 from tests.bench.experiments.curves import Curves, read
 from tests.bench.experiments.search import ASHA, METRIC, NAME, experiment, spec_of
+from tests.bench.experiments.seen import Seen, fills, latencies
 from tests.bench.experiments.trainers import Part, Trainers, session, watch
 from tests.bench.figures import Figure, percentile
-from tests.kit import apiserver, buckets, kwok, operator
+from tests.kit import apiserver, buckets, kwok, operator, proc
 from tests.kit.jobs import digits
 from tests.kit.kubectl import Object, apply, get, kubectl
 
@@ -33,8 +30,11 @@ EPOCH_SECONDS = 20.0
 SPREAD = 0.8, 1.2
 """Between which parts of that an epoch takes."""
 PLAIN, SINGLE = "plain", "single"
-PLAIN_SECONDS = 60.0
-EVERY = 1.0
+PLAIN_SECONDS = 40.0
+"""How long a plain one takes: on average as long as a rung."""
+BESIDE_SECONDS = 120.0
+"""How long single ones are made beside plain ones."""
+EVERY = 2.0
 """Seconds between two single TrainingJobs."""
 LATE = TRIALS * 3 // 4
 """Trials that are known where it is told how soon a free slot is filled with many of them known."""
@@ -44,73 +44,6 @@ BEHIND_SECONDS = 60.0
 MEGABYTES, STATUS_BYTES, FILL_SECONDS, SLOWER = 200.0, 32 * 1024, 2.0, 1.5
 RESOURCES: Object = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 SCHEDULING: Object = {"nodeSelector": kwok.SELECTOR, "tolerations": [kwok.TOLERATION]}
-
-
-@dataclass
-class Seen:
-    """What was seen of a namespace, in seconds by this process' clock.
-
-    Args:
-        created: When each TrainingJob was first seen.
-        ended: When each was first seen to have ended.
-        jobs: When each one's Job was first seen.
-        parameters: The parameters of each trial's TrainingJob.
-        status_bytes: The largest status of the Experiment.
-        ledger_bytes: The largest of its ledgers.
-        experiment: The Experiment as it was seen last.
-    """
-
-    created: dict[str, float] = field(default_factory=dict)
-    ended: dict[str, float] = field(default_factory=dict)
-    jobs: dict[str, float] = field(default_factory=dict)
-    parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    status_bytes: int = 0
-    ledger_bytes: int = 0
-    experiment: Object = field(default_factory=dict)
-
-    def training(self, job: Object) -> None:
-        """Takes a version of a TrainingJob."""
-        name, now = job["metadata"]["name"], time.monotonic()
-        if name not in self.created:
-            self.created[name] = now
-            text = (job["metadata"].get("annotations") or {}).get(PARAMETERS_ANNOTATION)
-            self.parameters[name] = json.loads(text) if text else {}
-        if name not in self.ended and (condition_of(job, "Complete") or condition_of(job, "Failed")):
-            self.ended[name] = now
-
-    def job(self, job: Object) -> None:
-        """Takes a version of a Job."""
-        self.jobs.setdefault(job["metadata"]["name"], time.monotonic())
-
-    def search(self, experiment: Object) -> None:
-        """Takes a version of the Experiment."""
-        text = (experiment["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
-        status = json.dumps(experiment.get("status") or {}, ensure_ascii=False, separators=(",", ":"))
-        self.ledger_bytes = max(self.ledger_bytes, len(text))
-        self.status_bytes = max(self.status_bytes, len(status.encode()))
-        self.experiment = experiment
-
-
-def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, known: int = 0) -> list[float]:
-    """Returns how long a free slot of a search took to be filled, as long as there were new trials to begin.
-
-    The first slot to be free gets the first TrainingJob that is made.
-
-    Args:
-        created: When each rung's TrainingJob was made, by its name.
-        ended: When each had ended.
-        slots: How many may run at the same time.
-        known: How many trials there were at least.
-    """
-    begun = sorted((at, place) for name, at in created.items() if (place := place_of(name, NAME)) is not None)
-    freed = sorted(at for name, at in ended.items() if place_of(name, NAME) is not None)
-    trials, found = 0, []
-    last = max(index for index, (_, (_, rung)) in enumerate(begun) if rung == 0)
-    for index, (at, (_, rung)) in enumerate(begun[: last + 1]):
-        trials += rung == 0
-        if index >= slots and trials > known:
-            found.append(at - freed[index - slots])
-    return found
 
 
 def many() -> list[Figure]:
@@ -128,20 +61,23 @@ def many() -> list[Figure]:
 async def _many() -> list[Figure]:
     seen, pid = Seen(), _operator_pid()
     async with _watched(seen), Trainers(NAMESPACE, _Parts(seen).of) as trainers:
-        _forget_peak(pid)
+        proc.forget_peak(pid)
         beside = await _beside_plain(seen)
-        plain = _peak(pid)
-        _forget_peak(pid)
-        began = time.monotonic()
+        plain = proc.peak(pid)
+        proc.forget_peak(pid)
+        began, worked = time.monotonic(), proc.cpu(pid)
         await asyncio.to_thread(apply, _experiment(), namespace=NAMESPACE)
-        singles = asyncio.create_task(_singles(f"{SINGLE}-search", 0))
+        singles = asyncio.create_task(_singles(seen, f"{SINGLE}-search", PLAIN_SECONDS))
         await _until("the end of the search", lambda: trainers.alive and _is_over(seen.experiment))
-        singles.cancel()
+        await _stopped(singles)
         took = time.monotonic() - began
-    return figures(seen, beside, plain=plain, peak=_peak(pid), took=took)
+        cpu = [after - before for before, after in zip(worked, proc.cpu(pid), strict=True)]
+    return figures(seen, beside, plain=plain, peak=proc.peak(pid), took=took, cpu=cpu)
 
 
-def figures(seen: Seen, beside: Sequence[float], *, plain: float, peak: float, took: float) -> list[Figure]:
+def figures(
+    seen: Seen, beside: Sequence[float], *, plain: float, peak: float, took: float, cpu: Sequence[float]
+) -> list[Figure]:
     """Returns what a search of very many came to.
 
     Args:
@@ -150,6 +86,7 @@ def figures(seen: Seen, beside: Sequence[float], *, plain: float, peak: float, t
         plain: The operator's memory at its peak beside plain ones, MB.
         peak: The same beside the search.
         took: Seconds that the search took.
+        cpu: CPU seconds of the operator, and of the processes that suggest.
     """
     status = seen.experiment["status"]
     rungs = sum(place_of(name, NAME) is not None for name in seen.created)
@@ -158,7 +95,7 @@ def figures(seen: Seen, beside: Sequence[float], *, plain: float, peak: float, t
     return [
         Figure(
             f"a search of {TRIALS:,} trials, {SLOTS} at a time, on nodes of kwok, beside single TrainingJobs",
-            "",
+            f"CPU of the operator: {cpu[0]:.0f} s, of its suggestions: {cpu[1]:.0f} s",
             f"{status['state']}: {status['trials']['created']} trials, {rungs} rungs in {took:.0f} s",
             f"Complete, {TRIALS} trials",
             (status["state"], status["trials"]["created"]) == ("Complete", TRIALS),
@@ -192,11 +129,6 @@ def figures(seen: Seen, beside: Sequence[float], *, plain: float, peak: float, t
             median(single) <= SLOWER * median(beside),
         ),
     ]
-
-
-def latencies(seen: Seen, prefix: str) -> list[float]:
-    """Returns how long TrainingJobs whose names begin so took to get their Jobs."""
-    return [seen.jobs[name] - at for name, at in seen.created.items() if name.startswith(prefix) and name in seen.jobs]
 
 
 def _percentiles(seconds: Sequence[float]) -> str:
@@ -237,9 +169,9 @@ class _Parts:
 
     async def of(self, name: str) -> Part | None:
         """Returns what the pod of a Job trains; None for what trains nothing."""
-        seconds = EPOCH_SECONDS * random.Random(name).uniform(*SPREAD)  # noqa: S311
+        part_of = random.Random(name).uniform(*SPREAD)  # noqa: S311
         if name.startswith(PLAIN):
-            return Part(0, 1, 1, seconds, METRIC, (0.5,))
+            return Part(0, 1, 1, PLAIN_SECONDS * part_of, METRIC, (0.5,))
         if (place := place_of(name, NAME)) is None:
             return None
         await _until(f"{name} to be seen", lambda: name in self._seen.parameters, BEHIND_SECONDS)
@@ -247,7 +179,7 @@ class _Parts:
         rungs = (0, *ladder(trial, self._schedule, EPOCHS))
         values = self._curves.of(self._seen.parameters[name]).values
         best = tuple(min(values[: epoch + 1]) for epoch in range(min(rungs[rung + 1], len(values))))
-        return Part(rungs[rung], rungs[rung + 1], EPOCHS, seconds, METRIC, best)
+        return Part(rungs[rung], rungs[rung + 1], EPOCHS, EPOCH_SECONDS * part_of, METRIC, best)
 
 
 def _experiment() -> Object:
@@ -259,7 +191,7 @@ def _experiment() -> Object:
 
 async def _beside_plain(seen: Seen) -> list[float]:
     """Keeps as many plain TrainingJobs running for a while; returns how long single ones took to get their Jobs."""
-    path, end = apiserver.path("trainingjobs", namespace=NAMESPACE), time.monotonic() + PLAIN_SECONDS
+    path, end = apiserver.path("trainingjobs", namespace=NAMESPACE), time.monotonic() + BESIDE_SECONDS
     limit, begun = asyncio.Semaphore(8), 0
 
     async def begin(name: str) -> None:
@@ -267,28 +199,37 @@ async def _beside_plain(seen: Seen) -> list[float]:
             job = digits(name, training__epochs=1, training__callbacks=None, scheduling=SCHEDULING, resources=RESOURCES)
             await asyncio.to_thread(apiserver.request, "POST", path, job)
 
-    singles = asyncio.create_task(_singles(f"{SINGLE}-plain", EPOCH_SECONDS))
+    # The first ones come all at once, as they never do later.
+    singles = asyncio.create_task(_singles(seen, f"{SINGLE}-plain", PLAIN_SECONDS))
     while time.monotonic() < end:
         free = SLOTS - (begun - sum(name.startswith(PLAIN) for name in seen.ended))
         await asyncio.gather(*(begin(f"{PLAIN}-{begun + number:04}") for number in range(free)))
         begun += free
         await asyncio.sleep(0.2)
-    singles.cancel()
+    await _stopped(singles)
     await _until("all plain ones to end", lambda: sum(name.startswith(PLAIN) for name in seen.ended) == begun)
     found = latencies(seen, f"{SINGLE}-plain")
     await asyncio.to_thread(kubectl, "delete", "tj", "--all", "--namespace", NAMESPACE, "--wait", timeout=300)
     return found
 
 
-async def _singles(prefix: str, delay: float) -> None:
-    """Creates single TrainingJobs, suspended: all that their operator does is to make their Jobs."""
+async def _singles(seen: Seen, prefix: str, delay: float) -> None:
+    """Creates single TrainingJobs, suspended: all that their operator does is to make their Jobs. Then they go."""
     path = apiserver.path("trainingjobs", namespace=NAMESPACE)
     await asyncio.sleep(delay)
-    number = 0
-    while True:
-        await asyncio.to_thread(apiserver.request, "POST", path, digits(f"{prefix}-{number:04}", suspend=True))
-        number += 1
+    for number in count():
+        name = f"{prefix}-{number:04}"
+        await asyncio.to_thread(apiserver.request, "POST", path, digits(name, suspend=True))
+        await _until(f"the Job of {name}", lambda name=name: name in seen.jobs, BEHIND_SECONDS)  # type: ignore[misc]
+        await asyncio.to_thread(apiserver.request, "DELETE", f"{path}/{name}")
         await asyncio.sleep(EVERY)
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    """Ends a task that goes on for ever; raises what has ended it before."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _until(what: str, look: Callable[[], object], seconds: float = SECONDS) -> None:
@@ -307,13 +248,3 @@ def _is_over(experiment: Object) -> bool:
 def _operator_pid() -> int:
     (pod,) = operator.pods()
     return operator.process_of(get("pod", pod, namespace=operator.NAMESPACE)["metadata"]["uid"])
-
-
-def _peak(pid: int) -> float:
-    """Returns the most resident memory that a process has had, in megabytes."""
-    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1000
-
-
-def _forget_peak(pid: int) -> None:
-    """Has the kernel count a process' peak anew: https://docs.kernel.org/filesystems/proc.html."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")

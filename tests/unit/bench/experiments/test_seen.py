@@ -1,11 +1,11 @@
-"""What is told of a search of very many trials."""
+"""What is seen of a search of very many trials, and what follows."""
 
 from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 
-from tests.bench.experiments.many import Seen, fills, latencies
+from tests.bench.experiments.seen import Seen, fills, latencies
 
 CREATED = {
     "digits-search-0-r0": 0.0,
