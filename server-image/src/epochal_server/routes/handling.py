@@ -95,7 +95,8 @@ async def asked(
     found = await body(request, service)
     if len(found) <= INLINE_BYTES:
         return decode(found, *args, **kwargs)
-    return await service.work(decode, found, *args, **kwargs)
+    async with service.large:
+        return await service.work(decode, found, *args, **kwargs)
 
 
 def authorize(request: web.Request, service: Service) -> None:
