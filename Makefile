@@ -39,8 +39,11 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 test-unit: .venv/synced helm ## The fast tests
 	$(PYTEST) --numprocesses 3 --dist worksteal
 
-test-integration: .venv/synced ## The trainer as a whole: real trainings, processes and servers, but no cluster
+test-integration: .venv/synced browser ## Trainer and server as a whole: real trainings, processes and pages, but no cluster
 	$(PYTEST) --numprocesses 2 --dist worksteal tests/integration
+
+browser: | $(UV)
+	@$(CLUSTER) browser
 
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
@@ -100,4 +103,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests

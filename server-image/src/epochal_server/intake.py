@@ -1,6 +1,7 @@
 """How much may wait for an answer, and how many bytes of requests may be in memory meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from epochal_server.refusals import Busy
 
@@ -11,18 +12,18 @@ class Intake:
     Args:
         most_requests: How many may wait.
         most_bytes: What the bodies in hand may hold together.
-        waiting: Returns how many wait.
-        delay: Returns in how many seconds those that wait are likely to be answered.
+
+    Attributes:
+        waiting: How many wait.
+        seconds: In how many seconds those that wait are likely to be answered.
     """
 
-    def __init__(
-        self, most_requests: int, most_bytes: int, waiting: Callable[[], int], delay: Callable[[], float]
-    ) -> None:
+    def __init__(self, most_requests: int, most_bytes: int) -> None:
         self._most_requests = most_requests
         self._most_bytes = most_bytes
-        self._waiting = waiting
-        self._delay = delay
         self._bytes = 0
+        self.waiting = 0
+        self.seconds = 0.0
 
     def admit(self) -> None:
         """Makes sure that one more request may wait.
@@ -30,12 +31,26 @@ class Intake:
         Raises:
             Busy: If it may not.
         """
-        if self._waiting() >= self._most_requests:
+        if self.waiting >= self._most_requests:
             raise Busy(
-                f"expected at most {self._most_requests:,} requests that wait, found as many: try again later, or raise "
-                "spec.replicas or spec.limits.queuedRequests of the ModelServer",
-                self._delay(),
+                f"expected at most {self._most_requests:,} requests that wait, found as many: try again later, or "
+                "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
+                self.seconds,
             )
+
+    @contextmanager
+    def waits(self) -> Iterator[None]:
+        """Counts a request among those that wait.
+
+        Raises:
+            Busy: If as many wait as may.
+        """
+        self.admit()
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
 
     def hold(self, size: int) -> None:
         """Takes some bytes of a body into account; `release` gives them back.
@@ -47,7 +62,7 @@ class Intake:
             raise Busy(
                 f"expected at most {self._most_bytes:,} bytes of requests in hand, found {self._bytes:,} and {size:,} "
                 "more: try again later, or raise spec.resources.limits.memory or spec.replicas of the ModelServer",
-                self._delay(),
+                self.seconds,
             )
         self._bytes += size
 

@@ -1,7 +1,8 @@
 """What the routes of all protocols work with."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
@@ -53,3 +54,6 @@ class Service:
     that first; a route that reads no body, but tells of the model, calls it itself."""
     intake: Intake
     """How much may wait, and be in memory meanwhile."""
+    large: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a large body is decoded. What JSON becomes on the way may take thirty times its bytes, and two of them
+    would take no less time at once than one after the other: Python computes one."""

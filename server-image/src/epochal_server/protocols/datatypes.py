@@ -2,49 +2,51 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
 from epochal_server.tensors import Tensor
 
 OPEN_INFERENCE = MappingProxyType(
     {
-        "bool": "BOOL",
-        "int8": "INT8",
-        "int16": "INT16",
-        "int32": "INT32",
-        "int64": "INT64",
-        "uint8": "UINT8",
-        "uint16": "UINT16",
-        "uint32": "UINT32",
-        "uint64": "UINT64",
-        "float16": "FP16",
-        "float32": "FP32",
-        "float64": "FP64",
-        "object": "BYTES",
+        np.dtype("bool"): "BOOL",
+        np.dtype("int8"): "INT8",
+        np.dtype("int16"): "INT16",
+        np.dtype("int32"): "INT32",
+        np.dtype("int64"): "INT64",
+        np.dtype("uint8"): "UINT8",
+        np.dtype("uint16"): "UINT16",
+        np.dtype("uint32"): "UINT32",
+        np.dtype("uint64"): "UINT64",
+        np.dtype("float16"): "FP16",
+        np.dtype("float32"): "FP32",
+        np.dtype("float64"): "FP64",
+        np.dtype("object"): "BYTES",
     }
 )
 TENSORFLOW = MappingProxyType(
     {
-        "bool": "DT_BOOL",
-        "int8": "DT_INT8",
-        "int16": "DT_INT16",
-        "int32": "DT_INT32",
-        "int64": "DT_INT64",
-        "uint8": "DT_UINT8",
-        "uint16": "DT_UINT16",
-        "uint32": "DT_UINT32",
-        "uint64": "DT_UINT64",
-        "float16": "DT_HALF",
-        "float32": "DT_FLOAT",
-        "float64": "DT_DOUBLE",
-        "object": "DT_STRING",
+        np.dtype("bool"): "DT_BOOL",
+        np.dtype("int8"): "DT_INT8",
+        np.dtype("int16"): "DT_INT16",
+        np.dtype("int32"): "DT_INT32",
+        np.dtype("int64"): "DT_INT64",
+        np.dtype("uint8"): "DT_UINT8",
+        np.dtype("uint16"): "DT_UINT16",
+        np.dtype("uint32"): "DT_UINT32",
+        np.dtype("uint64"): "DT_UINT64",
+        np.dtype("float16"): "DT_HALF",
+        np.dtype("float32"): "DT_FLOAT",
+        np.dtype("float64"): "DT_DOUBLE",
+        np.dtype("object"): "DT_STRING",
     }
 )
 
 
 def open_inference(tensor: Tensor) -> str:
     """Returns what Open Inference calls the type of a tensor, such as FP32."""
-    return OPEN_INFERENCE[tensor.dtype.name]
+    return OPEN_INFERENCE[tensor.dtype]
 
 
 def tensorflow(tensor: Tensor) -> str:
     """Returns what TensorFlow calls the type of a tensor, such as DT_FLOAT."""
-    return TENSORFLOW[tensor.dtype.name]
+    return TENSORFLOW[tensor.dtype]

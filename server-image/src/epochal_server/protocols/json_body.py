@@ -86,18 +86,19 @@ def _colons(found: dict[str, Any]) -> int:
     Lists are looked into for objects only if they begin with one. Where that leaves some out, the answer is too small,
     and the body is looked at closely.
     """
-    count, waiting = 0, [found]
-    while waiting:
-        at = waiting.pop()
-        count += len(at) + sum(name.count(":") for name in at)
-        for value in at.values():
-            match value:
-                case str():
-                    count += value.count(":")
-                case dict():
-                    waiting.append(value)
-                case [dict(), *_]:
-                    waiting.extend(one for one in value if type(one) is dict)
+    count, objects = 0, [found]
+    for at in objects:  # those within are added meanwhile
+        count += len(at)
+        for name, value in at.items():
+            if ":" in name:
+                count += name.count(":")
+            of = type(value)
+            if of is str:
+                count += value.count(":")
+            elif of is dict:
+                objects.append(value)
+            elif of is list and value and type(value[0]) is dict:
+                objects.extend(one for one in value if type(one) is dict)
     return count
 
 

@@ -55,7 +55,7 @@ def files(body: bytes, content_type: str, most: int) -> list[File]:
 def _boundary(content_type: str) -> bytes:
     header = Message()
     header["Content-Type"] = content_type
-    found = header.get_boundary("")
+    found = _parameter(header, "boundary", "Content-Type") or ""
     if not 0 < len(found) <= MAX_BOUNDARY or not found.isascii():
         raise Invalid(
             "Content-Type: expected multipart/form-data with a boundary, found none: let your HTTP client write that "
@@ -73,10 +73,16 @@ def _after(body: bytes, line: bytes, start: int) -> int:
 
 def _file_name(head: bytes, part: int) -> str:
     headers = HeaderParser().parsestr(head.decode("utf-8", "replace"))
-    name = headers.get_filename()
+    name = _parameter(headers, "filename", "Content-Disposition")
     if name is None:
         raise Invalid(f"body: expected files only, found that part {part} is none: send each with its filename")
     return name
+
+
+def _parameter(headers: Message, name: str, header: str) -> str | None:
+    """Returns a parameter of a header. One in a charset of its own, which forms do not have, is not decoded by that."""
+    found = headers.get_param(name, header=header)
+    return found[2] if isinstance(found, tuple) else found
 
 
 def _broken(what: str) -> Invalid:

@@ -74,6 +74,10 @@ def decode(body: bytes, header_length: str | None, model: Model) -> Request:
             "more: correct binary_data_size"
         )
     parameters = json_body.field(asked, "parameters", "parameters", of=dict) or {}
+    for name, one in parameters.items():
+        if isinstance(one, dict | list):
+            expected = f'parameters: expected texts, numbers, true and false, found {json_body.kind(one)} as "{name}"'
+            raise Invalid(f"{expected}: leave it out")
     return Request(inputs, _outputs(asked, parameters, model), _echoed(asked, parameters))
 
 
@@ -141,7 +145,7 @@ def _input(one: Any, data: memoryview, model: Model) -> tuple[str, np.ndarray, i
     found = one.get("data")
     if not isinstance(found, list):
         raise Invalid(f"{where}: expected data, a list, found {json_body.kind(found)}: send its numbers row by row")
-    found, _ = values.flat(found, where)
+    found, _ = values.flat(found, where, text=tensor.text)
     if len(found) != math.prod(shape):
         raise Invalid(
             f"{where}: expected {math.prod(shape):,} values for shape {shape}, found {len(found):,}: send as many"

@@ -15,18 +15,18 @@ from epochal_server.tensors import Tensor
 
 CODES = MappingProxyType(
     {
-        "bool": "?",
-        "int8": "b",
-        "int16": "h",
-        "int32": "i",
-        "int64": "q",
-        "uint8": "B",
-        "uint16": "H",
-        "uint32": "I",
-        "uint64": "Q",
-        "float16": "e",
-        "float32": "f",
-        "float64": "d",
+        np.dtype("bool"): "?",
+        np.dtype("int8"): "b",
+        np.dtype("int16"): "h",
+        np.dtype("int32"): "i",
+        np.dtype("int64"): "q",
+        np.dtype("uint8"): "B",
+        np.dtype("uint16"): "H",
+        np.dtype("uint32"): "I",
+        np.dtype("uint64"): "Q",
+        np.dtype("float16"): "e",
+        np.dtype("float32"): "f",
+        np.dtype("float64"): "d",
     }
 )
 """What the types of arrays are to struct, which packs a list in a third of the time that numpy takes, and, unlike it,
@@ -40,22 +40,27 @@ TRUTH = frozenset({bool})
 TEXTS = frozenset({str})
 
 
-def flat(values: list[Any], where: str) -> tuple[list[Any], tuple[int, ...]]:
+def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any], tuple[int, ...]]:
     """Returns what nested lists hold, in one list, and the shape that they make.
 
     Args:
         values: The lists.
         where: What to call them.
+        text: Whether texts are looked for. Else one beside lists may come out as its characters, for `array` to
+            refuse.
 
     Raises:
-        Invalid: If lists beside one another are not equally long.
+        Invalid: If there is something else beside a list, or lists beside one another are not equally long.
     """
     shape = [len(values)]
     while values and type(values[0]) is list:
-        if set(map(type, values)) != {list}:
+        try:
+            lengths = set(map(len, values))
+        except TypeError:
+            lengths = set()
+        if (text or len(lengths) != 1) and set(map(type, values)) != {list}:
             odd = next(value for value in values if type(value) is not list)
             raise Invalid(f"{where}: expected lists only at depth {len(shape)}, found {kind(odd)}: nest all alike")
-        lengths = set(map(len, values))
         if len(lengths) > 1:
             told = " and ".join(str(length) for length in sorted(lengths)[:2])
             raise Invalid(
@@ -87,7 +92,7 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
         texts = np.empty(len(values), object)
         texts[:] = values
         return texts.reshape(shape)
-    code = CODES[tensor.dtype.name]
+    code = CODES[tensor.dtype]
     try:
         packed = struct.pack(f"={len(values)}{code}", *values)
     except (struct.error, OverflowError):
@@ -112,7 +117,7 @@ def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
     """
     if not isinstance(values, list):
         raise Invalid(f"{where}: expected a list of samples, each {tensor}, found {kind(values)}: send a list")
-    found, shape = flat(values, where)
+    found, shape = flat(values, where, text=tensor.text)
     if len(shape) > MAX_AXES:
         raise Invalid(f"{where}: expected {tensor}, found lists {len(shape)} deep: send that shape")
     return array(found, shape, tensor, where)

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from epochal_server.routes import openapi, photographs, tfserving, v2, watson
+from epochal_server.routes import openapi, page, photographs, tfserving, v2, watson
 from epochal_server.service import Service
 
-MODULES = (photographs, v2, tfserving, watson, openapi)
+MODULES = (photographs, v2, tfserving, watson, openapi, page)
 
 
 def routes(service: Service) -> list[web.RouteDef]:

@@ -1,7 +1,7 @@
 """What all routes have in common: bodies are read and unpacked, and refusals told in the protocol's own form."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
@@ -12,6 +12,10 @@ from epochal_server.refusals import Refused, Unknown
 from epochal_server.service import HELD, PROTOCOL, Service
 
 JSON = "application/json"
+INLINE_BYTES = 256 * 1024
+"""JSON of as many bytes is decoded in 2 ms at most, which others may wait for; tensors as bytes take no time at all."""
+P = ParamSpec("P")
+R = TypeVar("R")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -67,6 +71,32 @@ async def body(request: web.Request, service: Service) -> bytes:
     service.intake.hold(len(found))
     request[HELD] = request.get(HELD, 0) + len(found)
     return found
+
+
+async def asked(
+    request: web.Request,
+    service: Service,
+    decode: Callable[Concatenate[bytes, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Returns what a request asks.
+
+    Args:
+        request: The request.
+        service: The service.
+        decode: Makes that of the request's body, and of what follows here. It does so in a thread if it may take long.
+        *args: What else it takes.
+        **kwargs: What else it takes by names.
+
+    Raises:
+        Refused: If the body is refused unread, is over the limit, or is not as it must be.
+    """
+    found = await body(request, service)
+    if len(found) <= INLINE_BYTES:
+        return decode(found, *args, **kwargs)
+    async with service.large:
+        return await service.work(decode, found, *args, **kwargs)
 
 
 def authorize(request: web.Request, service: Service) -> None:

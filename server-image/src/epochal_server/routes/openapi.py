@@ -8,6 +8,7 @@ from epochal_server.routes import handling
 from epochal_server.service import Service
 
 PAGE = "page"
+"""The protocol of what a browser shows of the model, and of what it shows it by."""
 
 
 def routes(service: Service) -> list[web.RouteDef]:

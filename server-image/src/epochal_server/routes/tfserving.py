@@ -29,7 +29,7 @@ def routes(service: Service) -> list[web.RouteDef]:
 
     async def predict(request: web.Request) -> web.Response:
         handling.named(request, service)
-        asked = tfserving.decode(await handling.body(request, service), model)
+        asked = await handling.asked(request, service, tfserving.decode, model)
         return handling.answer(tfserving.encode(asked, await service.answer(asked.inputs)))
 
     found = []

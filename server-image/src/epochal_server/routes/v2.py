@@ -43,7 +43,7 @@ def routes(service: Service) -> list[web.RouteDef]:
         if length is not None:
             request[PROTOCOL] = BINARY
         handling.named(request, service)
-        asked = v2.decode(await handling.body(request, service), length, model)
+        asked = await handling.asked(request, service, v2.decode, length, model)
         body, head = v2.encode(asked, await service.answer(asked.inputs), model)
         if head is None:
             return handling.answer(body)

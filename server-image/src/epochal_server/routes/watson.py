@@ -20,14 +20,13 @@ def routes(service: Service) -> list[web.RouteDef]:
 
     async def predictions(request: web.Request) -> web.Response:
         handling.named(request, service)
-        body = await handling.body(request, service)
         watson.check_version(request.query.get("version"))
-        asked = watson.decode_v4(body, model)
+        asked = await handling.asked(request, service, watson.decode_v4, model)
         return handling.answer(watson.encode_v4(asked, await service.answer(asked.inputs), model))
 
     async def online(request: web.Request) -> web.Response:
         handling.named(request, service)
-        asked = watson.decode_v3(await handling.body(request, service), model)
+        asked = await handling.asked(request, service, watson.decode_v3, model)
         return handling.answer(watson.encode_v3(await service.answer(asked.inputs), model))
 
     return [

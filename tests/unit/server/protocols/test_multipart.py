@@ -6,7 +6,7 @@ import pytest
 from aiohttp import FormData
 from epochal_server.protocols.multipart import files
 from epochal_server.refusals import Invalid
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 TYPE = "multipart/form-data; boundary=XX"
@@ -82,3 +82,14 @@ def test_survives_whatever_is_sent(parts: list[bytes], content_type: str) -> Non
     for kind in (TYPE, content_type, f"multipart/form-data; boundary={content_type}"):
         with suppress(Invalid):
             found(b"".join(parts), kind)
+
+
+@given(st.text(), st.text(), st.sampled_from(["", "*", "*0", "*0*", "*1"]))
+@example("idna''a", "unicode-escape''\\ud800", "*")
+def test_survives_whatever_stands_in_headers(boundary: str, name: str, star: str) -> None:
+    head = f"--XX\r\nContent-Disposition: form-data; filename{star}={name}\r\n\r\n"
+    with suppress(Invalid):
+        for found in files(head.encode(errors="replace") + b"\r\n--XX--", TYPE, 1):
+            assert found.name.encode() is not None
+    with suppress(Invalid):
+        files(PART, f"multipart/form-data; boundary{star}={boundary}", 1)

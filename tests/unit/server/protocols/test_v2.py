@@ -9,13 +9,14 @@ import orjson
 import pytest
 from epochal_server.model import Arrays, Model
 from epochal_server.protocols.v2 import Output, decode, encode
+from epochal_server.protocols.values import CODES
 from epochal_server.refusals import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import np_to_triton_dtype
 
-from tests.kit.served import DIGITS, digits, pair, small, texts
+from tests.kit.served import DIGITS, digits, model, pair, small, spec, texts
 from tests.unit.server.protocols.test_json_body import JSON
 
 X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 2]}
@@ -58,6 +59,18 @@ def test_tells_what_the_model_answers_as_json() -> None:
         "outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 3], "data": [0.1, 0.2, 0.7]}],
     }
     assert rest == b""
+
+
+@pytest.mark.parametrize("dtype", sorted(of.name for of in CODES))
+@pytest.mark.parametrize("binary", [False, True])
+def test_tells_whatever_type_the_model_has(dtype: str, *, binary: bool) -> None:
+    of = model([spec("x", (2,))], [spec("y", (3,), dtype)])
+    answers = {"y": np.array([[0, 1, 0], [1, 1, 1]], dtype)}
+    body = asked(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
+    told, head = encode(decode(body, None, of), answers, of)
+    found = InferenceServerClient.parse_response_body(told, header_length=head).as_numpy("y")
+    assert found.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(found, answers["y"])
 
 
 def test_tells_it_as_bytes() -> None:
@@ -153,6 +166,7 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
         (asked(id=3), "id: expected a text, found a number"),
         (asked(parameters=3), "parameters: expected an object, found a number"),
+        (asked(parameters={"a": []}), 'expected texts, numbers, true and false, found a list as "a": leave it out'),
         (asked(outputs=["y"]), 'outputs: expected some of "y", found something without a name'),
         (asked(outputs=[{"name": "z"}]), 'outputs: expected some of "y", found "z"'),
         (asked(outputs=[{"name": "y"}, {"name": "y"}]), "found one twice"),
@@ -189,6 +203,11 @@ def test_the_length_of_the_json_must_be_right(header: str | None, rest: bytes, t
     with pytest.raises(Invalid) as refused:
         decode(body, str(len(asked())) if header is None else header, small())
     assert told in refused.value.message
+
+
+def test_survives_parameters_that_are_deep() -> None:
+    with pytest.raises(Invalid, match='found an object as "a"'):
+        decode(asked()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
 
 
 @given(JSON, JSON, JSON)

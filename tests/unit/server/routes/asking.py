@@ -32,7 +32,7 @@ def service(
     async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    intake = Intake(most, 2 * model.limits.request_bytes, waiting=lambda: 0, delay=lambda: 1.0)
+    intake = Intake(most, 2 * model.limits.request_bytes)
     return Service(model, answer, work, lambda: ready, authorize, intake)
 
 

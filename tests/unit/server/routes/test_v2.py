@@ -1,11 +1,17 @@
 """Open Inference over HTTP."""
 
+import asyncio
 import gzip
+import threading
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from epochal_server.model import Arrays
+from epochal_server.protocols.v2 import decode
 from epochal_server.routes.v2 import routes
 
 from tests.kit.served import small
@@ -57,6 +63,26 @@ async def test_answers(path: str) -> None:
         told = await response.json()
         assert told["id"] == "a"
         assert told["outputs"][0]["data"] == [3, 6, 9]
+
+
+async def test_large_bodies_are_decoded_in_a_thread_one_at_a_time() -> None:
+    threads: list[Any] = []
+    busy = threading.Lock()
+
+    async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        threads.append(function)
+        assert busy.acquire(blocking=False)
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        finally:
+            busy.release()
+
+    many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 2] * 50_000}
+    async with serving(routes(replace(SERVICE, work=work))) as client:
+        responses = await asyncio.gather(*(client.post(f"{AT}/infer", json={"inputs": [many]}) for _ in range(3)))
+        for response in responses:
+            assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000
+    assert threads == [decode] * 3
 
 
 async def test_answers_in_bytes() -> None:
