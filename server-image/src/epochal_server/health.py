@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from aiohttp import web
+from epochal_api.server_config import MODEL_PATH
+from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -35,11 +37,12 @@ def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
     return [web.get("/v2/health/live", live), web.get("/v2/health/ready", is_ready)]
 
 
-def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
-    """Returns the route /metrics.
+def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | None]) -> list[web.RouteDef]:
+    """Returns the routes of what is asked of a server by those who watch it.
 
     Args:
         registry: What is exported.
+        model: Returns what the model takes and gives; None until it is ready.
     """
 
     async def metrics(request: web.Request) -> web.Response:
@@ -48,4 +51,10 @@ def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
         encode, content_type = choose_encoder(accepted)
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
-    return [web.get("/metrics", metrics)]
+    async def about(_: web.Request) -> web.Response:
+        signature = model()
+        if signature is None:
+            return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
+        return web.json_response(signature.model_dump(mode="json", include={"inputs", "outputs"}))
+
+    return [web.get("/metrics", metrics), web.get(MODEL_PATH, about)]

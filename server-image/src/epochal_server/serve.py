@@ -78,6 +78,7 @@ class Server:
         self._folders = folders
         self._stay = stay
         self._why: str | None = "the model is not loaded yet"
+        self._service: Service | None = None
         self._ending = asyncio.Event()
         self._threads = machine.cores()
         memory = machine.memory()
@@ -107,7 +108,7 @@ class Server:
         registry.register(self._metrics)
         for collector in (ProcessCollector, GCCollector):
             collector(registry=registry)
-        scraped = Listening(metrics_routes(registry))
+        scraped = Listening(metrics_routes(registry, lambda: self._service.model.signature if self._service else None))
         await scraped.start(metrics)
         tasks = [asyncio.create_task(one) for one in self._kept()]
         try:
@@ -127,10 +128,10 @@ class Server:
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # nobody has been answered, and nobody waits
-        service = self._service(loading.result())
+        service = self._made(loading.result())
         serving = self._listening([*health_routes(self._ready), *self._routes(service)])
         await serving.start(listener, context)
-        self._why = None
+        self._why, self._service = None, service
         log.info("ready")
         await waiting.stop()
         await ending
@@ -184,7 +185,7 @@ class Server:
             self._folders.model,
         )
 
-    def _service(self, loaded: Loaded) -> Service:
+    def _made(self, loaded: Loaded) -> Service:
         model, config = loaded.model, self._config
         names = predictions.names(model)
         count = predictions.counted(model)

@@ -69,7 +69,14 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         return listener
 
     monkeypatch.setattr(main, "listen", listen)
-    arguments = ["--trainer-image", "trainer", "--storage-endpoint", "http://minio.minio.svc:9000"]
+    arguments = [
+        "--trainer-image",
+        "trainer",
+        "--server-image",
+        "server",
+        "--storage-endpoint",
+        "http://minio.minio.svc:9000",
+    ]
     config = read_config(arguments, {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
     async with FakeApiServer("vision", "epochal-system") as server:
         server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})

@@ -8,10 +8,11 @@ from epochal_api.condition import Condition, timestamp
 from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status
 
 from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure
 from epochal_operator.trainingjob.phase import Phase
-from epochal_operator.trainingjob.pods import clean, running
+from epochal_operator.trainingjob.pods import running
 from epochal_operator.trainingjob.progress_status import reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 

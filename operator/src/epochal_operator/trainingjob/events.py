@@ -144,7 +144,7 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
         return
     left = next((pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in was.message), None)
     failed = [pod["metadata"] for pod in observed.pods if failure(pod)]
-    if effect(was.reason).trainer_runs and left is None:
+    if effect(was.reason).pod_runs and left is None:
         if before.progress and _went_on_after(before.progress.last_report_time, observed.child):
             return
         note = f"Its pod is gone, another one follows. It was said last: {was.message}"

@@ -28,7 +28,7 @@ from epochal_api.status import (
     Warned,
 )
 
-from epochal_operator.trainingjob.pods import clean
+from epochal_operator.runtime.reasons import clean
 
 MAX_NAMES_BYTES = 1980
 """As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""

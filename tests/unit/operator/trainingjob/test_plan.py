@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.status import ContinuedFrom, ReportedStatus, Status
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,
-    ApplyStatus,
     Create,
     Delete,
     DeleteTrainingJob,
-    EmitEvent,
     Patch,
     Plan,
 )

@@ -1,11 +1,13 @@
-"""Somebody else changes a Job, too: how soon that is put right, and who it was."""
+"""Somebody else changes what is owned, too: how soon that is put right, and who it was."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.corrections import Correction, Corrections, writers
+from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.runtime.resource import JOBS, PODS, Key
-from epochal_operator.trainingjob.job_corrections import Correction, Corrections, writers
+from epochal_operator.trainingjob.reasons import Reason
 
 from tests.unit.operator.objects import NOW
 
@@ -50,21 +52,26 @@ def test_the_latest_one_of_each_child_is_known_until_its_training_job_is_gone() 
     assert corrections.of(JOBS, key, "job-uid", 1, now) is None
 
 
+def told(one: Correction, now: datetime = NOW) -> StatusCause | None:
+    return one.blocks(now, refused=Reason.JOB_REJECTED, fought=Reason.FIELD_CONFLICT, owner="TrainingJob")
+
+
 def test_it_is_told_once_it_lasts() -> None:
-    assert made(1).blocks(NOW) is None
-    assert made(2).blocks(NOW) is None
-    told = made(3, writers=("kubectl-edit", "kueue")).blocks(NOW)
-    assert told is not None
-    assert told.reason == "FieldConflict"
-    assert told.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
-    assert made(3).blocks(made(3).due) is None
+    assert told(made(1)) is None
+    assert told(made(2)) is None
+    cause = told(made(3, writers=("kubectl-edit", "kueue")))
+    assert cause is not None
+    assert cause.reason == "FieldConflict"
+    assert cause.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
+    assert cause.message.endswith("What is to change, change in the TrainingJob.")
+    assert told(made(3), made(3).due) is None
 
 
 def test_a_refusal_is_told_at_once() -> None:
-    told = made(1, refusal="jobs is forbidden").blocks(NOW)
-    assert told is not None
-    assert told.reason == "JobRejected"
-    assert told.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"
+    cause = told(made(1, refusal="jobs is forbidden"))
+    assert cause is not None
+    assert cause.reason == "JobRejected"
+    assert cause.message == "The API server refuses to change its Job (spec.suspend): jobs is forbidden"
 
 
 def entry(manager: str, *fields: str) -> Any:
