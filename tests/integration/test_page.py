@@ -184,7 +184,7 @@ def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits: st
     (tmp_path / "words.png").write_text("no picture at all")
     with opened(chromium, digits, complains=REFUSED) as page:
         page.locator("#files").set_input_files(tmp_path / "words.png")
-        expect(page.locator(".refusal")).to_contain_text("expected")
+        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
         draw(page, ONE)  # and all goes on
         expect(page.locator(".found strong")).to_have_text("one")
 
@@ -270,7 +270,7 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         request = page.get_by_role("textbox", name="Request")
         request.fill('{"inputs": []}')
         request.press("Control+Enter")
-        expect(page.locator(".refusal")).to_contain_text("expected")
+        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
         request.fill("{")
         request.press("Control+Enter")
         expect(page.locator(".refusal")).to_contain_text("no JSON")

@@ -4,22 +4,19 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from epochal_photographs.decode import decode
-from epochal_photographs.digit import digit, digits
+from epochal_photographs.decode import FORMATS, decode
+from epochal_photographs.digit import ENOUGH, Place, digit, digits
 from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
 from epochal_photographs.resize import resized
 from PIL import Image
 
 from epochal_server.model import Model
 from epochal_server.protocols.photographs import Options
-from epochal_server.protocols.pixels import Box, Seen
+from epochal_server.protocols.pixels import Box, Fit, Seen
 from epochal_server.refusals import Invalid, TooLarge
 
 if TYPE_CHECKING:
     from epochal_api.signature import ImageSpec
-
-FINE = 1000
-"""How many pixels the shorter side of a photograph has at least on which a digit is looked for, if it has as many."""
 
 
 def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
@@ -41,8 +38,7 @@ def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
         raise Invalid("body: expected a photograph, found nothing: send a JPEG, PNG or WebP")
     try:
         if model.images == "Resize":
-            size = {"height": image.height, "width": image.width, "channels": image.channels}
-            return [Seen(resized(data, fit=asked.fit, most_pixels=most, **size))]
+            return [Seen(_resized(data, image, most, asked.fit))]
         return _several(data, image, most) if asked.several else [_one(data, image, most)]
     except TooManyPixels as error:
         raise TooLarge(f"{error}, or raise spec.limits.imagePixels of the ModelServer") from error
@@ -50,20 +46,37 @@ def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
         raise Invalid(str(error)) from error
 
 
+def _resized(data: bytes, image: "ImageSpec", most: int, fit: Fit) -> np.ndarray:
+    return resized(data, height=image.height, width=image.width, channels=image.channels, fit=fit, most_pixels=most)
+
+
 def _one(data: bytes, image: "ImageSpec", most: int) -> Seen:
-    picture = decode(data, most_pixels=most, at_least=FINE)
+    picture = decode(data, most_pixels=most, at_least=ENOUGH)
     return Seen(_channels(digit(picture, height=image.height, width=image.width), image))
 
 
 def _several(data: bytes, image: "ImageSpec", most: int) -> list[Seen]:
-    picture = decode(data, most_pixels=most, at_least=FINE)
+    picture = decode(data, most_pixels=most, at_least=ENOUGH)
     try:
         found = digits(picture, height=image.height, width=image.width)
     except NothingFound:
         return []
-    with Image.open(io.BytesIO(data)) as stored:  # its size alone is read
-        scale = max(stored.size) / max(picture.size)
-    return [Seen(_channels(one.image, image), Box(*(round(scale * side) for side in one.box))) for one in found]
+    size = _size(data, picture)
+    return [Seen(_channels(one.image, image), _box(one.place, size)) for one in found]
+
+
+def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
+    """Returns width and height of a photograph as it was sent, upright as the picture is that was decoded of it."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as stored:  # nothing but its size is read
+        shorter, longer = sorted(stored.size)
+    return (longer, shorter) if picture.width > picture.height else (shorter, longer)
+
+
+def _box(place: Place, size: tuple[int, int]) -> Box:
+    width, height = size
+    return Box(
+        round(place.left * width), round(place.top * height), round(place.right * width), round(place.bottom * height)
+    )
 
 
 def _channels(pixels: np.ndarray, image: "ImageSpec") -> np.ndarray:

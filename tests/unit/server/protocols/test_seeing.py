@@ -37,7 +37,7 @@ def sheet(*places: tuple[int, int], size: tuple[int, int] = (400, 300), stroke: 
 def test_a_picture_is_resized(kind: str) -> None:
     data = stored(Image.new("RGB", (600, 400), (200, 100, 50)), kind)
     (seen,) = see(data, PICTURES, Options())
-    assert (seen.pixels.shape, seen.pixels.dtype, seen.box) == ((20, 30, 3), np.uint8, None)
+    assert (seen.pixels.shape, seen.pixels.dtype.name, seen.box) == ((20, 30, 3), "uint8", None)
     np.testing.assert_allclose(seen.pixels.reshape(-1, 3), [(200, 100, 50)] * 600, atol=4)
 
 
@@ -72,6 +72,16 @@ def test_boxes_are_those_of_the_photograph_as_it_was_sent() -> None:
     assert isinstance(seen.box, Box)
     found = (seen.box.left, seen.box.top, seen.box.right, seen.box.bottom)
     np.testing.assert_allclose(found, (1800, 1000, 2120, 2000), atol=90)
+
+
+def test_boxes_are_those_of_a_photograph_that_is_held_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned
+    page = sheet((180, 100)).transpose(Image.Transpose.ROTATE_90)
+    (seen,) = see(stored(page, "JPEG", quality=95, exif=exif), digits(), Options(several=True))
+    assert seen.box is not None
+    found = (seen.box.left, seen.box.top, seen.box.right, seen.box.bottom)
+    np.testing.assert_allclose(found, (180, 100, 212, 200), atol=9)
 
 
 def test_there_may_be_none() -> None:
