@@ -33,7 +33,7 @@ test: check test-unit test-integration test-e2e test-down ## Everything that pro
 check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen ruff format --check --quiet
 	$(UV) run --frozen ruff check --quiet
-	$(UV) run --frozen mypy api/src operator/src trainer-image/src tests
+	$(UV) run --frozen mypy api/src operator/src photographs/src server-image/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests
@@ -58,7 +58,7 @@ test-down: .venv/synced ## Take the local cluster down and see that nothing is l
 bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
 
-bench-experiments: .venv/synced cluster-up images install ## Measure searches; writes their part of tests/bench/RESULTS.md
+bench-experiments: .venv/synced cluster-up images kwok install ## Measure searches; writes their part of tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.experiments
 
 faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
@@ -74,7 +74,7 @@ cluster-up: | $(UV) ## Bring up the local cluster
 cluster-down: | $(UV) ## Take it down and leave nothing behind
 	@$(CLUSTER) down
 
-images: | $(UV) ## Build both images and load them into the local cluster
+images: | $(UV) ## Build the images and load them into the local cluster
 	@$(CLUSTER) images
 
 faketime: images
@@ -82,6 +82,9 @@ faketime: images
 
 versitygw: | $(UV)
 	@$(CLUSTER) program-image versitygw > /dev/null
+
+kwok: | $(UV)
+	@$(CLUSTER) program kwok > /dev/null
 
 install: | $(UV) ## Install the chart into the local cluster
 	@$(IN_CLUSTER) helm upgrade --install epochal charts/epochal --namespace epochal-system --create-namespace --wait \
@@ -103,4 +106,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests

@@ -93,9 +93,10 @@ VERSITYGW = Module(
     source=MODULES / "versitygw",
     programs={"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
 )
+KWOK = Module("kwok", seconds=60, source=MODULES / "kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
-ON_DEMAND = (VERSITYGW,)
-"""What the cluster does without: a test that needs it has it built."""
+ON_DEMAND = (VERSITYGW, KWOK)
+"""What the cluster does without: a test or a bench that needs it has it built."""
 
 
 def missing() -> list[Module]:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
-from tests.faults import of_cluster, of_operator, of_storage, of_trainer
+from tests.faults import of_cluster, of_operator, of_storage, of_trainer, searches
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
+from tests.faults.searches import SEARCHES, Tried, measure_searches
 from tests.faults.table import Row, goals, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -36,8 +38,9 @@ it never stopped. Where a fault is one trainer's own, two trainings share the ma
 
 
 def main() -> int:
-    """Tries all scenarios, or those named, and writes the table."""
-    names = {slug(scenario.name): scenario for scenario in SCENARIOS}
+    """Tries all scenarios, or those named, and writes the tables."""
+    everything: tuple[Tryable | Tried, ...] = (*SCENARIOS, *SEARCHES)
+    names = {slug(one.name): one for one in everything}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
         "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"
@@ -47,26 +50,46 @@ def main() -> int:
         "--outage", type=float, metavar="SECONDS", help="how long the storage is away; default: 15, and 60 for MinIO"
     )
     arguments = parser.parse_args()
-    chosen = [
-        scenario for name, scenario in names.items() if any(name.startswith(slug(part)) for part in arguments.scenarios)
-    ]
-    if arguments.scenarios and not chosen:
+    wanted = [slug(part) for part in arguments.scenarios] or [""]
+    chosen = [one for name, one in names.items() if name.startswith(tuple(wanted))]
+    if not chosen:
         parser.error(f"no scenario is called so; there are {', '.join(names)}")
-    with bed(NAMESPACE, seed=arguments.seed, epochs=EPOCHS, outage=arguments.outage) as where:
-        say("an undisturbed training, twice ...")
-        again = where.reference("again").differences(where.reference())
-        assert not again, f"two undisturbed trainings differ: {again}"
-        rows = measure(chosen or SCENARIOS, where)
-        faults = where.audit.faults
-    figures = goals(rows)
-    if not arguments.scenarios:
-        say("an operator that starts with very many jobs ...")
-        figures.append(of_operator.start_with_many(f"{NAMESPACE}-many"))
-    text = report(rows, figures, arguments.seed)
-    print("", *faults, text, sep="\n")
+    given = {"seed": arguments.seed, "epochs": EPOCHS, "outage": arguments.outage}
+    figures, text = [], ""
+    if scenarios := [one for one in chosen if not isinstance(one, Tried)]:
+        rows = _trainings(scenarios, **given)
+        figures = goals(rows)
+        if not arguments.scenarios:
+            say("an operator that starts with very many jobs ...")
+            figures.append(of_operator.start_with_many(f"{NAMESPACE}-many"))
+        text = report(rows, figures, arguments.seed)
+    if searched := [one for one in chosen if isinstance(one, Tried)]:
+        rows = _searches(searched, **given)
+        of_searches = searches.goals(rows)
+        figures += of_searches
+        text += f"\n## Searches\n\n{searches.LEGEND}\n{figures_table(of_searches)}\n{searches.table(rows)}"
+    print("", text, sep="\n")
     if not arguments.scenarios:
         RESULTS.write_text(text)
     return 0 if all(figure.met for figure in figures) else 1
+
+
+def _trainings(scenarios: Sequence[Tryable], **given: Any) -> list[Row]:
+    with bed(NAMESPACE, **given) as where:
+        say("an undisturbed training, twice ...")
+        again = where.reference("again").differences(where.reference())
+        assert not again, f"two undisturbed trainings differ: {again}"
+        rows = measure(scenarios, where)
+        print("", *where.audit.faults, sep="\n")
+    return rows
+
+
+def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
+    with bed(f"{NAMESPACE}-search", **given) as where:
+        say("searches ...")
+        rows = measure_searches(tried, where)
+        print("", *where.audit.faults, sep="\n")
+    return rows
 
 
 def report(rows: Sequence[Row], figures: list[Figure], seed: int) -> str:

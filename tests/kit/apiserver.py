@@ -45,20 +45,28 @@ class Away(Exception):
     """The API server gives no answer."""
 
 
-class _Server(NamedTuple):
+class Server(NamedTuple):
+    """Where the API server is.
+
+    Args:
+        host: Its address.
+        port: Its port.
+        context: What proves to either who the other one is.
+    """
+
     host: str
     port: int
     context: ssl.SSLContext
 
 
 @cache
-def _server() -> _Server:
+def server() -> Server:
     """Returns where the API server is, and what proves to it that this is the cluster's administrator."""
     known = config.new_client_from_config().configuration
     context = ssl.create_default_context(cafile=known.ssl_ca_cert)
     context.load_cert_chain(known.cert_file, known.key_file)
     address = urlsplit(known.host)
-    return _Server(address.hostname or "", address.port or 443, context)
+    return Server(address.hostname or "", address.port or 443, context)
 
 
 def path(resource: str, name: str = "", *, namespace: str = "", selector: str = "") -> str:
@@ -142,5 +150,5 @@ def _message(text: bytes) -> str:
 
 
 def _connect(seconds: float) -> HTTPSConnection:
-    host, port, context = _server()
+    host, port, context = server()
     return HTTPSConnection(host, port, context=context, timeout=seconds)

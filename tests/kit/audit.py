@@ -1,4 +1,5 @@
-"""The audit: whatever breaks, no training starts twice, no status runs backwards, no Event is told twice.
+"""The audit: whatever breaks, no training starts twice, no status runs backwards, no search forgets, no Event is told
+twice.
 
 It watches a namespace from the side, beside any scenario:
 
@@ -24,7 +25,9 @@ from typing import Any, NamedTuple, Self
 from tests.kit import apiserver
 from tests.kit.apiserver import Away, Refusal
 from tests.kit.kubectl import Object, wait
+from tests.kit.search_audit import forgotten
 
+KINDS = {"TrainingJob", "Experiment"}
 UID_LABEL = "epochal.dev/trainingjob-uid"
 QUIET_SECONDS = 90
 """Longer than the API server is silent on a watch with bookmarks."""
@@ -95,8 +98,12 @@ def _transitions(old: Object, new: Object) -> Iterator[str]:
             yield f"condition {kind}: lastTransitionTime changed though its status is still {one['status']}"
 
 
+def _is_complete(thing: Object) -> bool:
+    return bool((thing.get("status") or {}).get("state") == "Complete")
+
+
 class Audit:
-    """Watches all TrainingJobs, Jobs, pods and Events of a namespace while it is entered.
+    """Watches all TrainingJobs, Experiments, Jobs, pods and Events of a namespace while it is entered.
 
     Args:
         namespace: The namespace.
@@ -104,7 +111,8 @@ class Audit:
     Attributes:
         history: All versions of each TrainingJob, by its uid.
         jobs: The uids of the Jobs that each TrainingJob had, by its uid: one at most, ever, unless a person deletes it.
-        events: How often each Event was told, by the TrainingJob's uid, reason and note.
+        events: How often each Event was told, by the TrainingJob's or Experiment's uid, reason and note.
+        searches: Each Experiment as it was seen last, by its uid.
     """
 
     def __init__(self, namespace: str) -> None:
@@ -117,13 +125,16 @@ class Audit:
         self._wrong: list[str] = []
         self._alive: dict[str, set[str]] = defaultdict(set)
         self._told: set[str] = set()
+        self._ends: Counter[str] = Counter()
         self.history: dict[str, list[Version]] = defaultdict(list)
         self.jobs: dict[str, set[str]] = defaultdict(set)
         self.events: Counter[tuple[str, str, str]] = Counter()
+        self.searches: dict[str, Object] = {}
 
     def __enter__(self) -> Self:
         for resource, take in (
             ("trainingjobs", self._take_training_job),
+            ("experiments", self._take_experiment),
             ("jobs", self._take_job),
             ("pods", self._take_pod),
             ("events.events.k8s.io", self._take_event),
@@ -225,6 +236,14 @@ class Audit:
             self._wrong += [f"{job['metadata']['name']}: {what}" for what in backwards(seen[-1].job, job)]
         seen.append(Version(time.monotonic(), job))
 
+    def _take_experiment(self, told: Object) -> None:
+        experiment = told["object"]
+        name, uid = experiment["metadata"]["name"], experiment["metadata"]["uid"]
+        if (seen := self.searches.get(uid)) is not None:
+            self._wrong += [f"{name}: {what}" for what in forgotten(seen, experiment)]
+        self._ends[uid] += _is_complete(experiment) and not _is_complete(seen or {})
+        self.searches[uid] = experiment
+
     def _take_job(self, told: Object) -> None:
         job = told["object"]
         owner = job["metadata"].get("labels", {}).get(UID_LABEL)
@@ -247,13 +266,18 @@ class Audit:
     def _take_event(self, told: Object) -> None:
         event = told["object"]
         about, uid = event.get("regarding") or {}, event["metadata"]["uid"]
-        if told["type"] != "DELETED" and about.get("kind") == "TrainingJob" and uid not in self._told:
+        if told["type"] != "DELETED" and about.get("kind") in KINDS and uid not in self._told:
             self._told.add(uid)
             # What was told before the audit began is judged by nobody: the jobs it was told of may be gone.
             self.events[about["uid"], event["reason"], event.get("note", "")] += told["type"] != "KNOWN"
 
     def _allowed(self, uid: str, reason: str) -> int:
-        """Returns how often an Event may be told: once, unless a person suspends or resumes a job again."""
+        """Returns how often an Event may be told: once, unless a person suspends or resumes a job again.
+
+        A search that goes on after its end may end again as it did before.
+        """
+        if reason != "NewBest" and uid in self.searches:
+            return max(1, self._ends[uid])
         value = {"Suspended": True, "Resumed": False}.get(reason)
         if value is None:
             return 1
@@ -262,5 +286,6 @@ class Audit:
         return max(1, changes)
 
     def _name(self, uid: str) -> str:
-        seen = self.history.get(uid)
-        return seen[-1].job["metadata"]["name"] if seen else uid
+        seen, search = self.history.get(uid), self.searches.get(uid)
+        last = seen[-1].job if seen else search
+        return str(last["metadata"]["name"]) if last else uid

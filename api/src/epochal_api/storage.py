@@ -249,6 +249,16 @@ class Data(Model):
     """Data set that the trained network is evaluated on once, at the end."""
 
 
+ExportFormat = Literal["onnx", "savedmodel"]
+"""A form of a model for programs that have no Keras."""
+_ONCE = Rule("self.all(one, self.exists_one(other, other == one))", "must name each format once")
+
+
+def _once(formats: list[ExportFormat]) -> list[ExportFormat]:
+    _ONCE.require(holds=len(set(formats)) == len(formats), found=", ".join(formats))
+    return formats
+
+
 class Results(Model):
     """Where the trained model, its history and its log go."""
 
@@ -259,6 +269,15 @@ class Results(Model):
     best: Annotated[bool, LATER] = True
     """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
     training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""
+    exports: Annotated[
+        list[ExportFormat],
+        AfterValidator(_once),
+        Field(max_length=2, json_schema_extra=cel([_ONCE], default=None)),
+    ] = ["onnx"]
+    """Forms for programs that have no Keras, in which each model is stored beside its .keras: onnx, which a ModelServer
+    serves, and savedmodel, TensorFlow's own as a zip. An empty list saves the seconds that it takes. What has no such
+    form is told by the condition Exported, and fails no training. A training that stops after stopAfterEpoch, with more
+    to come, stores none. Default: onnx."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
         """Returns the folder of one job's results, without a slash at its end."""

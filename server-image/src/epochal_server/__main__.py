@@ -14,8 +14,9 @@ from epochal_server import config as configs
 from epochal_server import ending, logs
 from epochal_server.ending import Ended
 from epochal_server.listening import listen
-from epochal_server.routes.all import routes
-from epochal_server.serve import Folders, Server
+from epochal_server.routes import all as routes
+from epochal_server.routes import quick
+from epochal_server.serve import STAY_SECONDS, Folders, Routes, Server
 
 NAME = "epochal-server"
 
@@ -33,6 +34,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=defaults.model, help="folder for the model: %(default)s")
     parser.add_argument("--auth", type=Path, default=defaults.auth, help="folder of bearer keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=defaults.tls, help="folder of the certificate: %(default)s")
+    parser.add_argument(
+        "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
+    )
     parser.add_argument("--version", action="version", version=version(NAME))
     arguments = parser.parse_args()
     hidden = logs.configure().hidden
@@ -58,7 +62,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
-        await Server(config, routes, folders).run(listener, metrics)
+        await Server(config, Routes(routes.routes, quick.codecs), folders, arguments.stay).run(listener, metrics)
 
     asyncio.run(serve())
     return 0

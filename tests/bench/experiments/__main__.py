@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.bench.experiments.cluster import search_on_cluster
 from tests.bench.experiments.compare import SEEDS, searches
+from tests.bench.experiments.many import many
 from tests.bench.experiments.replayed import replayed
 from tests.bench.experiments.suggestions import suggestions
 from tests.bench.figures import Figure, table
@@ -15,6 +16,7 @@ ROWS: dict[str, Callable[[], list[Figure]]] = {
     "replay": replayed,
     "suggestions": suggestions,
     "cluster": search_on_cluster,
+    "many": many,
 }
 HOW = f"""\
 How searches are compared: in virtual time, by the operator's own decisions and suggestions, four trials at a time, on

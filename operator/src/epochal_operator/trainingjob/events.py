@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
-from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
+from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
@@ -66,6 +66,7 @@ def _events(
 ) -> Iterator[Event]:
     yield from _outages(before, after, observed, figures)
     yield from _warnings(before, after, figures)
+    yield from _exported(before, after)
     generation = str(metadata.generation)
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
@@ -112,6 +113,13 @@ def _warnings(before: Status, after: Status, figures: ReportedStatus) -> Iterato
         if one.reason in new:
             # Whatever word a trainer has left, and beside whatever else is told for the same reason.
             yield Event("Warning", as_reason(one.reason), one.message, "warning")
+
+
+def _exported(before: Status, after: Status) -> Iterator[Event]:
+    """Yields that not all other forms of the models are there."""
+    now, was = get_condition(after.conditions, EXPORTED), get_condition(before.conditions, EXPORTED)
+    if now is not None and now.status == "False" and (was is None or was.reason != now.reason):
+        yield Event("Warning", as_reason(now.reason), now.message, "export")
 
 
 def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Event]:

@@ -23,7 +23,7 @@ from epochal_operator.trainingjob.actions import (
     delete,
 )
 from epochal_operator.trainingjob.children import Observed, has_begun, is_going
-from epochal_operator.trainingjob.conditions import is_spec_ignored
+from epochal_operator.trainingjob.conditions import is_spec_ignored, with_exported
 from epochal_operator.trainingjob.events import events, plain_http, spec_changed
 from epochal_operator.trainingjob.failures import ending, last_report
 from epochal_operator.trainingjob.job import (
@@ -134,6 +134,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
     figures = _figures(before, after, observed)
     if not finished(before):
         after = after.model_copy(update={"warned": [one.reason for one in figures.warnings or ()] or None})
+        after = with_exported(metadata.generation, before, after, observed.now, figures)
     actions = _writes(metadata, before, after, figures, observed)
     if not actions and (left := time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)

@@ -69,6 +69,12 @@ class Reason(OwnReason):
     APPLIED = "Applied", _SILENT
     SPEC_IGNORED = "SpecIgnored", Effect(on_arrival=False)
 
+    # Of Exported.
+    EXPORTED = "Exported", _SILENT
+    NOT_EXPORTABLE = "NotExportable", Effect(on_arrival=False)
+    EXPORT_DIFFERS = "ExportDiffers", Effect(on_arrival=False)
+    EXPORT_FAILED = "ExportFailed", Effect(on_arrival=False)
+
     # Of StorageAvailable; while it is False, the reason is the failure that the trainer waits for the end of.
     AVAILABLE = "Available", _SILENT
     NOT_ASKED = "NotAsked", _SILENT

@@ -1,0 +1,130 @@
+"""What a search has left: its trials, rung by rung, and the best of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Finished, Started, decode
+from epochal_operator.experiment.replay import replay
+from epochal_operator.experiment.status import shown
+
+from tests.kit.kubectl import Object
+
+Place = tuple[int, int]
+"""A trial and its rung."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a trial has come to in a rung.
+
+    Args:
+        parameters: Parameters of the trial.
+        end: Why it ended, in one word.
+        epoch: Its last epoch.
+        value: What the trial was worth by then.
+        history: The figures of all its epochs, those of the rungs before too, without the seconds that they took.
+    """
+
+    parameters: str
+    end: str
+    epoch: int
+    value: str | None
+    history: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a search has left.
+
+    Args:
+        experiment: The Experiment.
+        rungs: Its trials' rungs.
+        uids: The TrainingJobs that there are now, by their uids.
+    """
+
+    experiment: Object
+    rungs: Mapping[Place, Rung]
+    uids: frozenset[str]
+
+    @property
+    def best(self) -> tuple[int, str, str]:
+        """The best trial, what it is worth, and its parameters."""
+        best = self.experiment["status"]["best"]
+        return best["trial"], best["value"], str(sorted(best["parameters"].items()))
+
+    def differences(self, other: "Left", *, more: bool = False) -> list[str]:
+        """Returns in what it differs from what an undisturbed search has left, in words: nothing if in nothing.
+
+        Args:
+            other: What that one has left.
+            more: Whether this one may have trained more rungs.
+        """
+        known = self.rungs.keys() | set() if not more else self.rungs.keys() & other.rungs.keys()
+        found = [f"{named(place)} is in one only" for place in sorted(known ^ other.rungs.keys())]
+        for place in sorted(known & other.rungs.keys()):
+            one, two = vars(self.rungs[place]), vars(other.rungs[place])
+            found += [
+                f"{named(place)}: {name} is {_short(one[name])}, undisturbed {_short(two[name])}"
+                for name in one
+                if one[name] != two[name]
+            ]
+        if self.best != other.best:
+            found.append(f"the best is {self.best}, undisturbed {other.best}")
+        return found
+
+    def faults(self, *, deleted: int = 0) -> list[str]:
+        """Returns what no search may leave, in words: nothing if all is in order.
+
+        Args:
+            deleted: How many of its TrainingJobs a person has deleted before they had ended.
+        """
+        return [*self._of_ledger(deleted), *self._of_epochs(deleted), *self._of_best(), *self._of_replay()]
+
+    def _of_ledger(self, deleted: int) -> Iterator[str]:
+        events = decode(self.experiment["metadata"]["annotations"][LEDGER_ANNOTATION])
+        created = [event for event in events if isinstance(event, Created)]
+        if [one.trial for one in created] != list(range(len(created))):
+            yield f"trials {[one.trial for one in created]} were created"
+        if len({str(sorted(one.parameters.items())) for one in created}) < len(created):
+            yield "two trials have the same parameters"
+        finished = [(one.trial, one.rung) for one in events if isinstance(one, Finished)]
+        trained = [place for place, rung in self.rungs.items() if rung.value is not None]
+        if sorted(finished) != sorted(trained):
+            yield f"of the rungs {sorted(trained)} the ledger knows {sorted(finished)}"
+        started = [event.uid for event in events if isinstance(event, Started)]
+        # Of one that is deleted at once, the ledger need not know.
+        if not self.uids <= set(started) or len(started) > len(self.rungs) + deleted:
+            yield f"{len(self.rungs)} rungs were trained, and the ledger knows of {len(started)} that were begun"
+
+    def _of_epochs(self, deleted: int) -> Iterator[str]:
+        status = self.experiment["status"]
+        if status["trials"]["failed"]:
+            yield f"{status['trials']['failed']} trials have failed"
+        if not deleted and (repeated := status["epochs"].get("repeated", 0)):
+            yield f"{repeated} epochs were trained twice"
+        for (trial, rung), one in self.rungs.items():
+            epochs = [int(row["epoch"]) for row in one.history]
+            if one.value is not None and epochs != list(range(1, one.epoch + 1)):
+                yield f"{named((trial, rung))} has the epochs {epochs}"
+            before = self.rungs.get((trial, rung - 1))
+            if before and one.history[: len(before.history)] != before.history:
+                yield f"{named((trial, rung))} has not the history of the rung before"
+
+    def _of_best(self) -> Iterator[str]:
+        last = {trial: rung.value for (trial, _), rung in sorted(self.rungs.items()) if rung.value is not None}
+        best = min(last.items(), key=lambda pair: (float(pair[1]), pair[0]))
+        number, value, _ = self.best
+        if (number, value) != (best[0], shown(float(best[1]))):
+            yield f"the best is told to be trial {number} with {value}, and is {best}"
+
+    def _of_replay(self) -> Iterator[str]:
+        yield from (f"replay: {difference}" for difference in replay(self.experiment))
+
+
+def named(place: Place) -> str:
+    return f"rung {place[1]} of trial {place[0]}"
+
+
+def _short(value: object) -> str:
+    text = f"{len(value)} epochs" if isinstance(value, tuple) else str(value)
+    return text if len(text) < 80 else f"{text[:80]}…"

@@ -1,0 +1,49 @@
+"""What is seen of a search of very many trials, and what follows."""
+
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
+
+from tests.bench.experiments.seen import Seen, fills, latencies
+
+CREATED = {
+    "digits-search-0-r0": 0.0,
+    "digits-search-1-r0": 0.0,
+    "digits-search-0-r1": 10.1,
+    "digits-search-2-r0": 12.0,
+    "digits-search-2-r1": 30.0,
+}
+ENDED = {"digits-search-1-r0": 11.0, "digits-search-0-r0": 10.0, "digits-search-2-r0": 29.0}
+
+
+def training(name: str, *conditions: str, **annotations: str) -> dict[str, Any]:
+    told = [{"type": kind, "status": "True"} for kind in conditions]
+    return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": told}}
+
+
+def test_the_first_slot_that_is_free_gets_the_first_that_is_made_while_there_are_new_trials() -> None:
+    assert fills(CREATED, ENDED, slots=2) == pytest.approx([0.1, 1.0])
+    assert fills(CREATED, ENDED, slots=2, known=2) == [1.0]
+
+
+def test_other_training_jobs_take_no_slot() -> None:
+    assert fills(CREATED | {"single-7": 1.0}, ENDED | {"single-7": 2.0}, slots=2) == pytest.approx([0.1, 1.0])
+
+
+def test_what_is_seen_first_counts() -> None:
+    seen = Seen()
+    for version in (training("single-7"), training("single-7", "Complete"), training("single-7", "Complete")):
+        seen.training(version)
+    seen.job(training("single-7"))
+    seen.training(training("single-8"))
+    assert list(seen.created) == ["single-7", "single-8"]
+    assert list(seen.ended) == ["single-7"]
+    assert len(latencies(seen, "single")) == 1
+
+
+def test_the_largest_status_and_ledger_count() -> None:
+    seen = Seen()
+    for text, best in (("a" * 9, "b"), ("a", "b" * 7)):
+        seen.search({"metadata": {"annotations": {LEDGER_ANNOTATION: text}}, "status": {"best": best}})
+    assert (seen.ledger_bytes, seen.status_bytes) == (9, len('{"best":"bbbbbbb"}'))

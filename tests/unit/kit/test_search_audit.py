@@ -1,0 +1,53 @@
+"""What the audit calls a fault of an Experiment."""
+
+from typing import Any
+
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, Owner, Started, encode
+
+from tests.kit.audit import Audit
+from tests.kit.search_audit import forgotten
+
+LEDGER: tuple[Event, ...] = (Owner("uid"), Created(0, {}, 0), Started(0, 0, "a"))
+
+
+def experiment(ledger: tuple[Event, ...] = LEDGER, goal: str = "Maximize", **status: Any) -> dict[str, Any]:
+    annotations = {LEDGER_ANNOTATION: encode(ledger)}
+    metadata = {"name": "search", "uid": "uid", "annotations": annotations}
+    return {"metadata": metadata, "spec": {"objective": {"goal": goal}}, "status": status}
+
+
+def best(value: str) -> dict[str, Any]:
+    return {"trial": 0, "value": value}
+
+
+def told(thing: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "MODIFIED", "object": thing}
+
+
+def test_a_search_that_grows_is_in_order() -> None:
+    before = experiment(LEDGER[:2], trials={"created": 1})
+    after = experiment(LEDGER, trials={"created": 1}, best=best("0.5"))
+    assert list(forgotten({"metadata": {}, "spec": before["spec"]}, before)) == []
+    assert list(forgotten(before, after)) == []
+    assert list(forgotten(after, experiment(LEDGER, trials={"created": 2}, best=best("0.6")))) == []
+
+
+def test_what_is_lost_is_a_fault() -> None:
+    before = experiment(LEDGER, trials={"created": 2}, best=best("0.5"))
+    assert list(forgotten(before, experiment(LEDGER[:2], trials={"created": 1}))) == [
+        "its ledger had 3 events, of which 2 are where they were",
+        "trials.created went from 2 to 1",
+        "best went from 0.5 to None",
+    ]
+    (worse,) = forgotten(experiment(goal="Minimize", best=best("0.5")), experiment(goal="Minimize", best=best("0.6")))
+    assert worse == "best went from 0.5 to 0.6"
+
+
+def test_an_event_of_its_end_may_be_told_at_each_of_its_ends() -> None:
+    audit = Audit("any")
+    for state in ("Running", "Complete", "Complete", "Running", "Complete"):
+        audit._take_experiment(told(experiment(state=state)))
+    for uid, reason in (("1", "Completed"), ("2", "Completed"), ("3", "NewBest"), ("4", "NewBest")):
+        about = {"kind": "Experiment", "uid": "uid"}
+        audit._take_event(told({"metadata": {"uid": uid}, "regarding": about, "reason": reason, "note": "well"}))
+    assert audit.faults == ["search: the Event NewBest was told 2 times: well"]
