@@ -14,8 +14,9 @@ from epochal_server import config as configs
 from epochal_server import ending, logs
 from epochal_server.ending import Ended
 from epochal_server.listening import listen
-from epochal_server.routes.all import routes
-from epochal_server.serve import STAY_SECONDS, Folders, Server
+from epochal_server.routes import all as routes
+from epochal_server.routes import quick
+from epochal_server.serve import STAY_SECONDS, Folders, Routes, Server
 
 NAME = "epochal-server"
 
@@ -61,7 +62,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
-        await Server(config, routes, folders, arguments.stay).run(listener, metrics)
+        await Server(config, Routes(routes.routes, quick.codecs), folders, arguments.stay).run(listener, metrics)
 
     asyncio.run(serve())
     return 0

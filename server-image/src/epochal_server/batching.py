@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 
@@ -24,6 +25,19 @@ NEWEST = 0.1
 log = logging.getLogger(__name__)
 
 
+class Taker(Protocol):
+    """Takes the answer to samples: a future, or whatever is as one."""
+
+    def done(self) -> bool:
+        """Returns whether nobody waits for the answer any more."""
+
+    def set_result(self, answer: Arrays, /) -> None:
+        """Takes the answer."""
+
+    def set_exception(self, error: Refused, /) -> None:
+        """Takes why there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Samples of one request, as many as go into one call of the model."""
@@ -32,7 +46,7 @@ class Piece:
     samples: int
     shapes: tuple[tuple[int, ...], ...] | None
     """Shapes of a sample of each input, where they may be of many: only what has the same goes together."""
-    answer: "asyncio.Future[Arrays]"
+    answer: Taker
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +106,45 @@ class Batcher:
     async def answer(self, inputs: Arrays) -> Arrays:
         """See Answer."""
         samples = check(inputs, self._inputs)
-        shapes = tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
         intake = self._intake
         intake.admit()
         intake.waiting += 1  # by hand: as a context it takes three times as long, of what all requests go through
         try:
             if samples <= self._most:
-                return await self._put(inputs, samples, shapes)
-            return await self._in_pieces(inputs, samples, shapes)
+                return await self._future(inputs, samples)
+            return await self._in_pieces(inputs, samples)
         finally:
             intake.waiting -= 1
 
-    async def _in_pieces(
-        self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None
-    ) -> Mapping[str, np.ndarray]:
+    def put(self, inputs: Arrays, taker: Taker) -> bool:
+        """Has the samples of one request computed. Whoever does so counts it among those that wait no more once it is.
+
+        Args:
+            inputs: Arrays by the names of the inputs. They need not have been checked.
+            taker: Takes the answer, a moment later.
+
+        Returns:
+            Whether they are: not those that do not go into one call of the model.
+
+        Raises:
+            Refused: Invalid, or Busy.
+        """
+        samples = check(inputs, self._inputs)
+        if samples > self._most:
+            return False
+        self._intake.admit()
+        self._intake.waiting += 1
+        self._put(inputs, samples, self._shapes(inputs), taker)
+        return True
+
+    def _shapes(self, inputs: Arrays) -> tuple[tuple[int, ...], ...] | None:
+        return tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
+
+    async def _in_pieces(self, inputs: Arrays, samples: int) -> Arrays:
         size = self._most
         pieces = [
-            self._put(
-                {name: array[begin : begin + size] for name, array in inputs.items()},
-                min(size, samples - begin),
-                shapes,
+            self._future(
+                {name: array[begin : begin + size] for name, array in inputs.items()}, min(size, samples - begin)
             )
             for begin in range(0, samples, size)
         ]
@@ -123,15 +156,16 @@ class Batcher:
                     piece.exception()
         return _together(answers)
 
-    def _put(
-        self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None
-    ) -> "asyncio.Future[Arrays]":
-        answer = asyncio.get_running_loop().create_future()
-        self._pieces.append(Piece(inputs, samples, shapes, answer))
+    def _future(self, inputs: Arrays, samples: int) -> "asyncio.Future[Arrays]":
+        answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+        self._put(inputs, samples, self._shapes(inputs), answer)
+        return answer
+
+    def _put(self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None, taker: Taker) -> None:
+        self._pieces.append(Piece(inputs, samples, shapes, taker))
         self._samples += samples
         if not self._running:
             self._schedule()
-        return answer
 
     def _schedule(self) -> None:
         """Sees to it that what waits is computed: once all who have come by now are there, or the delay is over."""
@@ -193,11 +227,11 @@ class Batcher:
         sizes = [piece.samples for piece in batch]
         try:
             outputs = self._called(inputs, sum(sizes))
-        except Exception as error:  # whatever the library raises, it is this batch's alone
+        except Exception as error:  # noqa: BLE001 - whatever the library raises, it is this batch's alone
             if len(batch) == 1:
-                log.exception("the model failed")
+                # Without a traceback: whoever finds such samples could fill the log with them.
+                log.error("the model failed: %s: %s", type(error).__name__, error)  # noqa: TRY400
                 return Computed([_failed(error)], [], perf_counter() - began)
-            log.warning("the model failed with the samples of %d requests: each is tried alone: %s", len(batch), error)
             alone = [self._compute([piece]) for piece in batch]
             answers = [answer for one in alone for answer in one.answers]
             return Computed(answers, [output for one in alone for output in one.outputs], perf_counter() - began)

@@ -8,10 +8,8 @@ from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from epochal_server.bookkeeping import HEALTH
 from epochal_server.service import PROTOCOL
-
-HEALTH = ""
-"""The protocol of what is neither counted nor logged."""
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 

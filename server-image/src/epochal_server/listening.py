@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from epochal_server.connections import KEPT_SECONDS, Connection, Connections
-from epochal_server.requests import Requests
+from epochal_server.quick.shortcut import Quick
 
 BACKLOG = 1024
 HANDSHAKE_SECONDS = 5.0
@@ -46,19 +47,25 @@ class Listening:
 
     Args:
         routes: What is served.
-        requests: What all requests go through; None if nothing is to be counted of them.
+        around: What goes around all routes.
         connections: The connections of clients.
+        quick: What plain requests are answered with; None if none is.
     """
 
     def __init__(
-        self, routes: Iterable[web.RouteDef], requests: Requests | None = None, connections: Connections | None = None
+        self,
+        routes: Iterable[web.RouteDef],
+        around: Middleware | None = None,
+        connections: Connections | None = None,
+        quick: Quick | None = None,
     ) -> None:
-        self._app = web.Application(middlewares=[requests.middleware] if requests else [])
+        self._app = web.Application(middlewares=[around] if around else [])
         self._app.add_routes(routes)
         self._runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_SECONDS
         )
         self._connections = connections or Connections()
+        self._quick = quick
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket, context: ssl.SSLContext | None = None) -> None:
@@ -73,6 +80,7 @@ class Listening:
         factory = partial(
             Connection,
             self._connections,
+            self._quick,
             manager=self._runner.server,
             loop=loop,
             access_log=None,

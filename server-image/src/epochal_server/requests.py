@@ -1,106 +1,68 @@
-"""What every request goes through, whatever its protocol: it is counted and logged, and its errors are told."""
+"""What every request goes through, whatever its protocol: its errors are told, and what became of it."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from time import perf_counter, time
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from epochal_server.access_log import AccessLog, Entry
+from epochal_server.access_log import Entry
+from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.connections import Connection
-from epochal_server.health import HEALTH
 from epochal_server.intake import Intake
-from epochal_server.metrics import Metrics
 from epochal_server.refusals import Refused
 from epochal_server.service import HELD, PROTOCOL
 
 OTHER = "other"
 """The protocol of requests that no route takes."""
-GONE = 499
-"""Code of requests whose client has not waited for the answer."""
 
 log = logging.getLogger(__name__)
 
 
-class Requests:
-    """What every request goes through.
+def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
+    """Returns what goes around all routes.
 
     Args:
+        bookkeeping: What is told of each request.
         intake: What is given back of it once a request is answered.
-        metrics: Where requests are counted.
-        access_log: Where requests are logged.
-        ending: Returns whether the server is to end: then each connection ends with its next answer.
     """
 
-    def __init__(self, intake: Intake, metrics: Metrics, access_log: AccessLog, ending: Callable[[], bool]) -> None:
-        self._intake = intake
-        self._metrics = metrics
-        self._access_log = access_log
-        self._ending = ending
-        self._under_way = 0
-        self._none_under_way = asyncio.Event()
-        self._none_under_way.set()
-
-    @property
-    def middleware(self) -> Middleware:
-        """What goes around all routes."""
-
-        @web.middleware
-        async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._handle(request, handler)
-
-        return around
-
-    async def done(self, seconds: float) -> int:
-        """Waits until no request is being answered.
-
-        Args:
-            seconds: How long to wait, at most.
-
-        Returns:
-            How many still are.
-        """
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._none_under_way.wait(), seconds)
-        return self._under_way
-
-    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    @web.middleware
+    async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = perf_counter()
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - all are
         connection.begin()
-        self._under_way += 1
-        self._none_under_way.clear()
+        bookkeeping.begin()
         code, sent = GONE, 0
         try:
             response = await _answered(request, handler)
-            code, body = response.status, getattr(response, "body", None)
+            code, body = int(response.status), getattr(response, "body", None)
             sent = len(body) if isinstance(body, bytes) else 0
-            if self._ending():
+            if bookkeeping.ending():
                 response.force_close()
             return response
         finally:
             connection.end()
-            self._under_way -= 1
-            if not self._under_way:
-                self._none_under_way.set()
-            self._intake.release(request.get(HELD, 0))
-            self._tell(request, code, perf_counter() - began, sent)
+            bookkeeping.end()
+            intake.release(request.get(HELD, 0))
+            bookkeeping.tell(
+                Entry(
+                    time(),
+                    request.remote or "",
+                    request.method,
+                    request.path,
+                    request.get(PROTOCOL, OTHER),
+                    code,
+                    perf_counter() - began,
+                    request.content.total_bytes,
+                    sent,
+                )
+            )
 
-    def _tell(self, request: web.Request, code: int, seconds: float, sent: int) -> None:
-        protocol = request.get(PROTOCOL, OTHER)
-        if protocol == HEALTH:
-            return
-        received = request.content.total_bytes
-        self._metrics.request(protocol, code, seconds, received, sent)
-        entry = Entry(
-            time(), request.remote or "", request.method, request.path, protocol, code, seconds, received, sent
-        )
-        self._access_log.add(entry)
+    return around
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -120,6 +82,5 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _error(status: int, message: str, headers: Mapping[str, str]) -> web.Response:
-    return web.Response(
-        status=status, body=orjson.dumps({"error": message}), headers=headers, content_type="application/json"
-    )
+    body = orjson.dumps({"error": message})
+    return web.Response(status=status, body=body, headers=headers, content_type="application/json")

@@ -1,11 +1,12 @@
 """The process of a server: it loads its model, serves until it is told to end, and ends without losing a request."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +20,18 @@ from epochal_server import machine, predictions
 from epochal_server.access_log import AccessLog
 from epochal_server.auth import Keys, open_to_all
 from epochal_server.batching import Batcher
+from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import Connections
 from epochal_server.health import health_routes, metrics_routes
 from epochal_server.intake import Intake
 from epochal_server.listening import Listening
 from epochal_server.loading import Loaded, load
 from epochal_server.metrics import Metrics
-from epochal_server.model import Arrays
+from epochal_server.model import Arrays, Model
+from epochal_server.quick.codec import Codec
+from epochal_server.quick.shortcut import Quick
 from epochal_server.refusals import NotReady
-from epochal_server.requests import Requests
+from epochal_server.requests import around_all
 from epochal_server.service import Service
 from epochal_server.source import Storage
 from epochal_server.tls import Certificate
@@ -42,7 +46,16 @@ PART_OF_MEMORY = 8
 BODIES_BYTES = 256 * 2**20
 """The same where memory has no limit."""
 
-Routes = Callable[[Service], Iterable[web.RouteDef]]
+
+@dataclass(frozen=True)
+class Routes:
+    """What is served beside the server's health."""
+
+    all: Callable[[Service], Iterable[web.RouteDef]]
+    """The routes of all protocols."""
+    quick: Callable[[Model], Mapping[str, Codec]]
+    """What plain requests are answered by, by their paths."""
+
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +99,7 @@ class Server:
         self._intake = Intake(config.limits.queued_requests, max(config.limits.request_bytes, most))
         self._metrics = Metrics(lambda: self._intake.waiting)
         self._access_log = AccessLog()
-        self._requests = Requests(self._intake, self._metrics, self._access_log, self._ending.is_set)
+        self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
         self._connections = Connections()
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
@@ -128,10 +141,11 @@ class Server:
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # nobody has been answered, and nobody waits
-        service = self._made(loading.result())
-        serving = self._listening([*health_routes(self._ready), *self._routes(service)])
+        service, quick = self._made(loading.result())
+        serving = self._listening([*health_routes(self._ready), *self._routes.all(service)], quick)
         await serving.start(listener, context)
         self._why, self._service = None, service
+        _settle()
         log.info("ready")
         await waiting.stop()
         await ending
@@ -142,7 +156,7 @@ class Server:
         await asyncio.sleep(self._stay)
         listener.close()
         serving.refuse()
-        left = await self._requests.done(GRACE_SECONDS - self._stay - END_SECONDS)
+        left = await self._bookkeeping.done(GRACE_SECONDS - self._stay - END_SECONDS)
         if left:
             log.warning("%d requests are given up: there is no time left to answer them", left)
         await serving.stop()
@@ -158,8 +172,8 @@ class Server:
     async def _not_ready(self, _: web.Request) -> web.StreamResponse:
         raise NotReady(f"{self._why}: try again later")
 
-    def _listening(self, routes: Iterable[web.RouteDef]) -> Listening:
-        return Listening(routes, self._requests, self._connections)
+    def _listening(self, routes: Iterable[web.RouteDef], quick: Quick | None = None) -> Listening:
+        return Listening(routes, around_all(self._bookkeeping, self._intake), self._connections, quick)
 
     def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Returns what goes on beside, as long as it serves."""
@@ -185,7 +199,7 @@ class Server:
             self._folders.model,
         )
 
-    def _made(self, loaded: Loaded) -> Service:
+    def _made(self, loaded: Loaded) -> tuple[Service, Quick]:
         model, config = loaded.model, self._config
         names = predictions.names(model)
         count = predictions.counted(model)
@@ -215,14 +229,22 @@ class Server:
             computed=computed,
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
-        return Service(
+        authorize = self._keys.authorize if self._keys else open_to_all
+        service = Service(
             model=model,
             answer=batcher.answer,
             work=Threads(pool, self._intake),
             ready=self._ready,
-            authorize=self._keys.authorize if self._keys else open_to_all,
+            authorize=authorize,
             intake=self._intake,
         )
+        return service, Quick(self._routes.quick(model), batcher.put, authorize, self._intake, self._bookkeeping)
+
+
+def _settle() -> None:
+    """Spares what is there for good, such as all modules, from being looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _in_daemon(function: Callable[[], Loaded]) -> Loaded:
