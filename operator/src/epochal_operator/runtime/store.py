@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
+from epochal_operator.runtime.texts import Texts
 
 GONE = 10_000
 """Objects of each source whose end is remembered."""
@@ -79,6 +80,7 @@ class Store:
         self._trims: defaultdict[Resource, list[tuple[Source, Trim]]] = defaultdict(list)
         for source, trim in sources:
             self._trims[source.resource].append((source, trim))
+        self._texts = Texts()
         self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._trims}
         self._found: dict[Index, defaultdict[Key, dict[Key, Object]]] = {one: defaultdict(dict) for one in indexes}
         self._gone = {source: _Gone(gone) for of_one in self._trims.values() for source, _ in of_one}
@@ -176,7 +178,8 @@ class Store:
         taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
         parts: list[Object] = [trim(thing) for _, trim in taking]
-        return reduce(_merged, [*parts, {"metadata": {"labels": labels}}])
+        kept: Object = self._texts.shared(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
+        return kept
 
     def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
         self._index(resource, key, known, after)
