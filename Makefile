@@ -33,14 +33,17 @@ test: check test-unit test-integration test-e2e test-down ## Everything that pro
 check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen ruff format --check --quiet
 	$(UV) run --frozen ruff check --quiet
-	$(UV) run --frozen mypy api/src operator/src trainer-image/src tests
+	$(UV) run --frozen mypy api/src operator/src photographs/src server-image/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests
 	$(PYTEST) --numprocesses 3 --dist worksteal
 
-test-integration: .venv/synced ## The trainer as a whole: real trainings, processes and servers, but no cluster
+test-integration: .venv/synced browser ## Trainer and server as a whole: real trainings, processes and pages, but no cluster
 	$(PYTEST) --numprocesses 2 --dist worksteal tests/integration
+
+browser: | $(UV)
+	@$(CLUSTER) browser
 
 helm: | $(UV)
 	@$(CLUSTER) program helm > /dev/null
@@ -71,7 +74,7 @@ cluster-up: | $(UV) ## Bring up the local cluster
 cluster-down: | $(UV) ## Take it down and leave nothing behind
 	@$(CLUSTER) down
 
-images: | $(UV) ## Build both images and load them into the local cluster
+images: | $(UV) ## Build the images and load them into the local cluster
 	@$(CLUSTER) images
 
 faketime: images
@@ -103,4 +106,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests

@@ -63,7 +63,7 @@ class Network:
                     "seed": 7,
                 },
                 "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "6Gi"}},
-                "results": {"bucket": "bench-results"},
+                "results": {"bucket": "bench-results", "exports": []},
             },
         }
 

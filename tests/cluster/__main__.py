@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "program-image", cluster.program_image, "load the image of a program, such as versitygw, print its name"
     )
     single.add_argument("name")
+    command("browser", cluster.browser, "install the browser that tests look at pages with, if need be")
     command("kubeconfig", cluster.kubeconfig, "print the path of the cluster's kubeconfig")
     for name, run in (("start", cluster.start), ("stop", cluster.stop), ("restart", cluster.restart)):
         single = command(name, run, f"{name} one component, such as etcd, kube-apiserver or kubelet")

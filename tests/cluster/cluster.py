@@ -115,6 +115,14 @@ def image_id(name: str) -> None:
     print(containers.image_id(reference))
 
 
+def browser() -> None:
+    """Installs the browser that tests look at pages with, if need be."""
+    if packages.missing(packages.BROWSER):
+        machine.check_root()
+        with _alone():
+            packages.install(packages.BROWSER)
+
+
 def kubeconfig() -> None:
     """Prints the path of the administrator's kubeconfig."""
     print(KUBECONFIG)

@@ -18,6 +18,7 @@ BASE = f"localhost/epochal-base:{RELEASE}"
 BASE_PACKAGES = "ca-certificates,python3,python3-venv,python-is-python3"
 PROJECT = {
     "operator": ("localhost/epochal-operator:dev", CHECKOUT / "operator" / "Dockerfile"),
+    "server": ("localhost/epochal-server:dev", CHECKOUT / "server-image" / "Dockerfile"),
     "trainer": ("localhost/epochal-trainer:dev", CHECKOUT / "trainer-image" / "Dockerfile"),
 }
 ON_DEMAND = {

@@ -1,8 +1,8 @@
-"""The Debian packages that the cluster is made of."""
+"""The Debian packages that the cluster is made of, and the browser that looks at pages."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,31 +26,32 @@ PACKAGES = (
     "skopeo",
     "util-linux",
 )
+BROWSER = ("chromium",)
 # Services that these packages bring along; the cluster starts programs of its own instead.
 SERVICES = ("containerd", "prometheus")
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
-def missing() -> list[str]:
-    """The packages that are not installed."""
+def missing(wanted: Sequence[str]) -> list[str]:
+    """Those packages that are not installed."""
     listing = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *PACKAGES],
+        ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *wanted],
         capture_output=True,
         text=True,
         check=False,  # fails when it does not know a package, which is the question
     )
     installed = {line.split()[1] for line in listing.stdout.splitlines() if line.startswith("installed ")}
-    return [package for package in PACKAGES if package not in installed]
+    return [package for package in wanted if package not in installed]
 
 
-def install() -> None:
+def install(wanted: Sequence[str] = PACKAGES) -> None:
     """Installs what is missing, and starts none of it."""
-    packages = missing()
+    packages = missing(wanted)
     if not packages:
         return
     if shutil.which("apt-get") is None:
-        raise Failure(f"the local cluster needs Debian 12 (no apt-get here); missing: {', '.join(packages)}")
+        raise Failure(f"this needs Debian 12 (no apt-get here); missing: {', '.join(packages)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with step(f"Debian packages: {', '.join(packages)}", 45), _no_service_starts():
         call("apt-get", "update", "-q", env=quiet, timeout=300)

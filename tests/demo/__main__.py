@@ -1,4 +1,4 @@
-"""`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster and shows it happen."""
+"""`make demo`: trains the network of manifests/examples/mnist.yaml on the local cluster, watched, and serves it."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tests.demo.mnist import files
+from tests.demo.serving import serve
 from tests.kit.buckets import connect, credentials, fill, namespace_with_credentials
 from tests.kit.kubectl import apply, kubectl, watch
 
@@ -24,7 +25,8 @@ def prepare() -> None:
     fill(client, "mnist-data", files(Path(sys.argv[1])))
     fill(client, "mnist-results", [])
     apply(*namespace_with_credentials(NAMESPACE, *credentials()))
-    kubectl("delete", "tj", "mnist", "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
+    for kind, name in (("msv", "digits"), ("tj", "mnist")):
+        kubectl("delete", kind, name, "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
 
 
 def follow(console: Console) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def follow(console: Console) -> dict[str, Any]:
 
 
 def report(console: Console, job: dict[str, Any], seconds: float) -> None:
-    """Prints the figures, where the model lies, and how to look further."""
+    """Prints the figures, and where the model lies."""
     status = job["status"]
     table = Table(title="A network trained on MNIST", title_justify="left", show_header=False)
     for name, value in {
@@ -63,11 +65,16 @@ def report(console: Console, job: dict[str, Any], seconds: float) -> None:
         table.add_row(name, str(value))
     console.print(table)
     console.print(f"The model: {status['results']['model']}", soft_wrap=True)
+
+
+def look_further(console: Console) -> None:
+    """Prints what else there is to see."""
     console.print(
         "Look further:\n"
         f"  tests/cluster/run kubectl get tj -n {NAMESPACE} -o wide\n"
         f"  tests/cluster/run kubectl describe tj mnist -n {NAMESPACE}\n"
         f"  tests/cluster/run kubectl logs -n {NAMESPACE} job/mnist\n"
+        f"  tests/cluster/run kubectl get msv -n {NAMESPACE} -o wide\n"
         "  tests/cluster/run kubectl get --raw "
         "/api/v1/namespaces/epochal-system/services/epochal:metrics/proxy/metrics\n"
         "  make shell          a shell in which kubectl and helm reach the cluster\n"
@@ -89,6 +96,10 @@ def main() -> int:
         console.print(f"[red]Failed:[/red] {message}")
         return 1
     report(console, job, time.monotonic() - started)
+    if not serve(console, NAMESPACE):
+        console.print("[red]The model does not answer what was drawn[/red]")
+        return 1
+    look_further(console)
     return 0
 
 

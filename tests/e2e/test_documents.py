@@ -67,6 +67,12 @@ def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
     assert (predicted == np.load(folder / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
+def test_its_model_answers_without_keras(printed: dict[str, str]) -> None:
+    told, message = printed["Use it without Keras"].strip().splitlines()
+    assert float(told.split()[-1]) < 1e-4
+    assert message.startswith("model.onnx answers as Keras does")
+
+
 def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder: Path) -> None:
     command = ["kubectl", "port-forward", "--namespace", "minio", "service/minio", "9000"]
 

@@ -38,6 +38,15 @@ def trials(of: str) -> str:
     return f'epochal_experiment_trials{{state="{of}", {JOB}}}'
 
 
+def server(kind: str, **labels: str) -> str:
+    told = "".join(f'{name}="{value}", ' for name, value in labels.items())
+    return f"epochal_modelserver_{kind}{{{told}{JOB}}}"
+
+
+def requests(code: str) -> str:
+    return f'epochal_server_requests_total{{code="{code}", namespace="vision", name="mnist", pod="mnist-1"}}'
+
+
 COMPLETION = f"epochal_trainingjob_completion_time_seconds{{{JOB}}}"
 SERIES: dict[str, dict[str, str]] = {
     "EpochalTrainingJobCrashed": {reason("Crashed", "Crash"): "1x600", COMPLETION: "0x600"},
@@ -59,6 +68,13 @@ SERIES: dict[str, dict[str, str]] = {
         trials("running"): "2x600",
         f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x600",
     },
+    "EpochalModelServerNotReady": {
+        server("condition", condition="Ready", status="False"): "1x30 _x570",
+        server("state", state="Failed"): "1x30 _x570",
+        server("reason", reason="CrashLoop", fault="Cluster"): "1x30 _x570",
+    },
+    "EpochalModelServerErrors": {requests("500"): "0+6x30 180x570", requests("200"): "0+60x600"},
+    "EpochalModelServerSaturated": {requests("429"): "0+6x30 180x570", requests("200"): "0+60x600"},
     "EpochalOperatorDown": {"epochal_leader": "1x10 0x50 1x540"},
     "EpochalReconcileErrors": {'epochal_reconcile_total{result="error"}': "0+60x60 3600x540"},
     "EpochalQueueSlow": {
@@ -71,8 +87,10 @@ SERIES: dict[str, dict[str, str]] = {
 """What each alert is for: series by the minute that bring it about, and end."""
 STUCK = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
 FIRES = dict.fromkeys(SERIES, 25) | {"EpochalTrainingJobSilent": 40, "EpochalTrainingJobQueued": 65}
-FIRES |= dict.fromkeys(STUCK, 10)
+FIRES |= dict.fromkeys((*STUCK, "EpochalModelServerNotReady"), 10)
 """The minute at which it must have been told; ten hours later it must be over."""
+TEAMS = ("EpochalTrainingJob", "EpochalExperiment", "EpochalModelServerNotReady")
+"""How alerts begin that have the labels of the object that they tell of."""
 
 
 def test_there_is_a_case_for_each_alert() -> None:
@@ -108,7 +126,7 @@ def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path:
     told = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
     if alert == "EpochalTrainingJobCrashed":
         del told[0]  # told at once
-    team = ', label_team="vision"' if alert.startswith(("EpochalTrainingJob", "EpochalExperiment")) else ""
+    team = ', label_team="vision"' if alert.startswith(TEAMS) else ""
     check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
 
 
@@ -185,6 +203,29 @@ def test_a_search_is_no_alert_whose_trials_may_still_end_well_or_of_which_one_ha
     check(series, {10: 0, 10 * HOUR: 0}, 'alertname="EpochalExperimentTrialsFail"', tmp_path)
 
 
+DOWN = {server("condition", condition="Ready", status="False"): "1x720", server("state", state="Failed"): "1x720"}
+MISTAKEN = DOWN | {server("reason", reason="ModelRefused", fault="User"): "1x720"}
+NOT_READY: dict[str, tuple[dict[str, str], int]] = {
+    "a mistake of before it was ever ready": (MISTAKEN, 0),
+    "a mistake of one that has served": (MISTAKEN | {server("ready_time_seconds"): "0x720"}, 1),
+    "one that waits for its training": (DOWN | {server("state", state="Waiting"): "1x720"}, 0),
+    "one that was stopped": (DOWN | {server("state", state="Stopped"): "1x720"}, 0),
+    "a fault of the cluster": (DOWN | {server("reason", reason="ImagePullBackOff", fault="Cluster"): "1x720"}, 1),
+}
+"""Servers of which no pod answers, and how many alerts that is."""
+
+
+@pytest.mark.parametrize("what", NOT_READY)
+def test_a_server_that_does_not_answer_is_told_of_where_it_should(what: str, tmp_path: Path) -> None:
+    series, told = NOT_READY[what]
+    check(series, {1: 0, 25: told, 10 * HOUR: told}, 'alertname=~"EpochalModelServer.*"', tmp_path)
+
+
+def test_a_few_requests_that_fail_or_are_turned_away_are_no_alert(tmp_path: Path) -> None:
+    series = {requests("500"): "0+1x600", requests("429"): "0+1x600", requests("400"): "0+30x600"}
+    check(series | {requests("200"): "0+60x600"}, {30: 0, 300: 0}, 'alertname=~"EpochalModelServer.*"', tmp_path)
+
+
 @pytest.fixture(scope="module")
 def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     namespace.apply(digits())
@@ -226,17 +267,19 @@ def test_a_real_prometheus_scrapes_the_operator(namespace: Namespace) -> None:
     assert query('up{job="epochal"}') == ["1"]
 
 
-def panels() -> dict[str, list[str]]:
-    dashboard = json.loads((FILES / "dashboard.json").read_text())
-    return {
-        panel["title"]: [target["expr"] for target in panel["targets"]]
-        for panel in dashboard["panels"]
-        if panel["type"] != "row"
-    }
+def panels(but: str = "") -> dict[str, list[str]]:
+    """Returns what each panel of the dashboard asks, but for those of a row."""
+    row, found = "", dict[str, list[str]]()
+    for panel in json.loads((FILES / "dashboard.json").read_text())["panels"]:
+        if panel["type"] == "row":
+            row = panel["title"]
+        elif row != but:
+            found[panel["title"]] = [target["expr"] for target in panel["targets"]]
+    return found
 
 
 @pytest.mark.usefixtures("_prometheus")
-@pytest.mark.parametrize("title", panels())
+@pytest.mark.parametrize("title", panels(but="ModelServers"))
 def test_a_panel_of_the_dashboard_shows_something(namespace: Namespace, title: str) -> None:
     chosen = {"$namespace": namespace.name, "$name": ".*", "$metric": "val_loss", "$__rate_interval": "1m"}
     for expression in panels()[title]:

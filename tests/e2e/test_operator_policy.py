@@ -17,6 +17,7 @@ from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
 INSTALLATION = Installation(
     trainer_image="localhost/epochal-trainer:dev",
+    server_image="localhost/epochal-server:dev",
     storage_endpoint="http://minio.minio.svc:9000",
     scratch_limit="1Gi",
     tmp_limit="1Gi",

@@ -41,6 +41,7 @@ def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
         "callbacks": [PATIENT],
         "monitor": WORST,
     } | training
+    document["spec"]["results"]["exports"] = []
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
     command = [sys.executable, "-m", "epochal_trainer", "run", str(path)]

@@ -62,7 +62,7 @@ def job(**spec: Any) -> dict[str, Any]:
                 "metrics": ["accuracy"],
                 "callbacks": [{"callback": "ModelCheckpoint", "filepath": "{epoch}.keras"}],
             },
-            "results": {"bucket": "results", "prefix": "models"},
+            "results": {"bucket": "results", "prefix": "models", "exports": []},
             **spec,
         },
     }

@@ -18,6 +18,7 @@ Object = dict[str, Any]
 MERGE = "application/merge-patch+json"
 GROUPS = {
     "experiments": "/apis/epochal.dev/v1alpha1",
+    "modelservers": "/apis/epochal.dev/v1alpha1",
     "trainingjobs": "/apis/epochal.dev/v1alpha1",
     "jobs": "/apis/batch/v1",
     "deployments": "/apis/apps/v1",

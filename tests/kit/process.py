@@ -137,6 +137,7 @@ class Process:
         self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": home}
         self._arguments = [
             "--trainer-image=localhost/epochal-trainer:dev",
+            "--server-image=localhost/epochal-server:dev",
             "--storage-endpoint=http://minio.minio.svc:9000",
             f"--namespaces={','.join(namespaces)}",
             f"--tls-secret={release}-tls",

@@ -17,8 +17,8 @@ class Condition(StatusModel):
     """A condition as in every Kubernetes API."""
 
     type: Annotated[str, Field(max_length=64)]
-    """What it tells of: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable or
-    SpecApplied."""
+    """What it tells of: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable,
+    SpecApplied or Exported; for a ModelServer Ready, Progressing or Stalled."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=128)]

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from epochal_api import experiment, trainingjob
+from epochal_api import experiment, modelserver, trainingjob
 from epochal_api.experiment import Experiment
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.model import Model
+from epochal_api.modelserver import ModelServer
 from epochal_api.trainingjob import TrainingJob
 
 
@@ -49,12 +50,14 @@ class Kind(NamedTuple):
         plural: What URLs call it.
         short: What `kubectl` also calls it.
         columns: What `kubectl get` shows of it.
+        scales: Whether `kubectl scale` sets its spec.replicas.
     """
 
     model: type[Model]
     plural: str
     short: str
     columns: tuple[Column, ...]
+    scales: bool = False
 
 
 _STATE = Column("State", "string", ".status.state", "The state in one word.")
@@ -95,7 +98,37 @@ EXPERIMENTS = Kind(
         Column("Method", "string", ".spec.search.method", "How parameters are chosen.", wide=True),
     ),
 )
-KINDS = (EXPERIMENTS, TRAINING_JOBS)
+MODEL_SERVERS = Kind(
+    ModelServer,
+    modelserver.PLURAL,
+    "msv",
+    (
+        _STATE,
+        Column("Model", "string", ".status.display.model", "The model, by its training or its file."),
+        Column("Ready", "string", ".status.display.ready", "Pods that are ready, of all that there should be."),
+        Column("URL", "string", ".status.url", "Address within the cluster."),
+        _AGE,
+        _REASON,
+        Column(
+            "Progressing",
+            "string",
+            '.status.conditions[?(@.type=="Progressing")].reason',
+            "How its rollout goes.",
+            wide=True,
+        ),
+        Column("Runtime", "string", ".status.model.runtime", "What computes.", wide=True),
+        Column("URI", "string", ".status.model.uri", "Where the model lies.", wide=True),
+    ),
+    scales=True,
+)
+KINDS = (EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS)
+
+_SCALE = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".status.selector",
+}
+"""What is scaled, and by what a HorizontalPodAutoscaler finds the pods."""
 
 
 def _merged(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +212,7 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    "subresources": {"status": {}} | ({"scale": dict(_SCALE)} if kind.scales else {}),
                     "additionalPrinterColumns": [column.dump() for column in kind.columns],
                     "schema": {"openAPIV3Schema": schema(kind.model)},
                 }

@@ -13,7 +13,9 @@ from pydantic import (
 )
 
 from epochal_api.model import Model
-from epochal_api.status import MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
+from epochal_api.signature import FileName, Sha256, Which
+from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
+from epochal_api.storage import ExportFormat
 from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
@@ -90,14 +92,43 @@ class Artifacts(ProgressModel):
 class StoredModel(ProgressModel):
     """A model among the results: stored, read back, and found to hold the weights that were evaluated."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+    name: FileName
     """Its file in the folder of all results."""
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch whose weights it holds, counted from 1."""
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     """The file's SHA-256."""
     test: Values | None = None
     """Figures on the test set of a model beside the one that `Report.test` tells of."""
+
+
+class ExportedModel(ProgressModel):
+    """A model among the results, in a form for programs that have no Keras."""
+
+    name: FileName
+    """Its file in the folder of all results."""
+    model: Which
+    """Which model it is."""
+    format: ExportFormat
+    """The form."""
+    sha256: Sha256
+    """The file's SHA-256."""
+    difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The largest absolute difference of its answers to samples of the data from those of Keras; None if there were no
+    samples."""
+
+
+class Export(ProgressModel):
+    """What became of the models' other forms."""
+
+    reason: Reason
+    """Exported, or why not all of them are there: NotExportable, ExportDiffers, ExportFailed."""
+    message: Annotated[str, StringConstraints(max_length=MAX_EXPORT)] = ""
+    """What was found, for people, with the layer's name."""
+    exports: Annotated[list[ExportedModel], Field(max_length=MAX_EXPORTS)] = []
+    """Those that are stored."""
+    signature: Sha256 | None = None
+    """SHA-256 of signature.json, if it is stored."""
 
 
 class Waiting(ProgressModel):
@@ -154,6 +185,8 @@ class Report(ProgressModel):
     """Where the results lie."""
     models: Annotated[list[StoredModel], Field(max_length=MAX_NAMES)] | None = None
     """The trained models, once they are stored."""
+    export: Annotated[Export | None, WrapValidator(_or_none)] = None
+    """What became of their other forms, once that was tried."""
     waiting: Waiting | None = None
     """What it waits for, if it cannot go on or cannot store what it has."""
     finish_after_epoch: Count | None = None
@@ -217,11 +250,14 @@ class Termination(ProgressModel):
     def encode(self) -> str:
         """Returns JSON within the bytes that the kubelet keeps.
 
-        What is too long is cut: the report's warnings go first, then the message's end, then the report.
+        What is too long is cut: the report's warnings go first, then the message's end, then what the report says of an
+        export, then the report.
         """
         figures = self.report and self.report.model_copy(update={"warnings": None})
+        export = figures and figures.export and figures.export.model_copy(update={"message": ""})
+        short = figures and figures.model_copy(update={"export": export})
         whole = len(self.message)
-        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (256, None)):
+        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (1024, short), (256, None)):
             last = self.model_copy(update={"message": self.message[:length], "report": report})
             text = last.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:

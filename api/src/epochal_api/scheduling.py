@@ -57,11 +57,9 @@ class Toleration(Model):
     """Seconds that a NoExecute taint is tolerated. Default: for ever."""
 
 
-class Scheduling(Model):
-    """When and where the pods may run: but for queueName, the fields of a pod of the same names."""
+class Placement(Model):
+    """Where pods may run: the fields of a pod of the same names."""
 
-    queue_name: Annotated[str, StringConstraints(max_length=63, pattern=NAME_PATTERN)] | None = None
-    """Kueue's LocalQueue that admits the job, which Kueue then starts and stops. Default: it starts at once."""
     priority_class_name: ObjectName | None = None
     """PriorityClass of the pods."""
     node_selector: Annotated[dict[LabelKey, LabelText], Field(max_length=64)] = {}
@@ -74,3 +72,10 @@ class Scheduling(Model):
     """RuntimeClass of the pods, such as nvidia."""
     scheduler_name: ObjectName | None = None
     """Scheduler of the pods. Default: the cluster's own."""
+
+
+class Scheduling(Placement):
+    """When and where the pods may run: but for queueName, the fields of a pod of the same names."""
+
+    queue_name: Annotated[str, StringConstraints(max_length=63, pattern=NAME_PATTERN)] | None = None
+    """Kueue's LocalQueue that admits the job, which Kueue then starts and stops. Default: it starts at once."""

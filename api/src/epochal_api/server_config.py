@@ -20,7 +20,9 @@ TLS_FOLDER = "/etc/epochal-tls"
 HTTP_PORT = 8080
 """All protocols, and health."""
 METRICS_PORT = 9090
-"""/metrics, which asks for no key."""
+"""/metrics and MODEL_PATH, which ask for no key."""
+MODEL_PATH = "/model"
+"""What the model takes and gives, for the operator: JSON with inputs and outputs, each with name, shape and dtype."""
 
 Runtime = Literal["ONNX", "Keras"]
 """What computes: ONNX Runtime in the server's own image, or Keras in the trainer's."""

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails
 
 from epochal_api.condition import Condition, Text, Time
 from epochal_api.model import StatusModel
+from epochal_api.signature import Which
+from epochal_api.storage import ExportFormat
 
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
@@ -25,6 +27,10 @@ MAX_NAMES = 64
 """Names that the figures of a training may have, as many as a report holds."""
 MAX_MODELS = 4
 """Models that a status tells of."""
+MAX_EXPORTS = 4
+"""Other forms of them that a status tells of."""
+MAX_EXPORT = 512
+"""Characters of what became of the export."""
 MAX_WARNINGS = 8
 """Warnings of a training, one of each reason."""
 MAX_UNSTARTED = 64
@@ -35,7 +41,9 @@ STORAGE = "StorageAvailable"
 """The condition that says whether the storage is waited for."""
 SPEC_APPLIED = "SpecApplied"
 """The condition that says whether the job is trained as its spec is now."""
-CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE, SPEC_APPLIED)
+EXPORTED = "Exported"
+"""The condition that says whether the models are there in all forms that spec.results.exports names."""
+CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE, SPEC_APPLIED, EXPORTED)
 """The conditions that are Epochal's; others may add their own."""
 
 
@@ -134,6 +142,41 @@ class StoredModel(StatusModel):
     """Figures on the test set of a model beside model.keras, whose are status.test."""
 
 
+class ExportedModel(StatusModel):
+    """A model among the results, in a form for programs that have no Keras."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its file, such as model.onnx."""
+    model: Which
+    """Which model it is: of the last epoch, or of the best one, where that is another."""
+    format: ExportFormat
+    """The form."""
+    uri: Annotated[str, Field(max_length=2048)]
+    """Where the file lies."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the file, in hex."""
+    difference: Annotated[str, Field(max_length=64)] | None = None
+    """The largest absolute difference of its answers to samples of the data from those of Keras."""
+
+
+class StoredSignature(StatusModel):
+    """What says what the models take and give."""
+
+    uri: Annotated[str, Field(max_length=2048)]
+    """Where the file lies."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the file, in hex."""
+
+
+class Export(StatusModel):
+    """What became of the models' other forms, as the condition Exported says it."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    """What became of them, in one word: Exported, NotExportable, ExportDiffers or ExportFailed."""
+    message: Annotated[Text, Field(max_length=MAX_EXPORT)] = ""
+    """What was found, for people."""
+
+
 class Stored(StatusModel):
     """Where the results lie."""
 
@@ -154,6 +197,21 @@ class Stored(StatusModel):
         | None
     ) = None
     """The trained models and the epochs whose weights they hold, once they are stored and were read back."""
+    exports: (
+        Annotated[
+            list[ExportedModel],
+            Field(
+                max_length=MAX_EXPORTS,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+            ),
+        ]
+        | None
+    ) = None
+    """The same models in the forms that spec.results.exports names."""
+    signature: StoredSignature | None = None
+    """What they take and give: signature.json."""
+    export: Export | None = None
+    """What became of these forms."""
 
 
 class Display(StatusModel):
@@ -226,7 +284,7 @@ class Status(ReportedStatus):
     ) = None
     """For machines: Ready, False while something other than time must change; Stalled, Suspended, Complete, Failed;
     Finished, once it is Complete or Failed; StorageAvailable once the storage was waited for; SpecApplied once a change
-    of the spec has come too late."""
+    of the spec has come too late; Exported once the models' other forms were tried."""
     start_time: Time | None = None
     """When a container of it first ran: from then on its spec stays as it is."""
     completion_time: Time | None = None

@@ -92,14 +92,14 @@ Endpoint = Annotated[
 
 
 class SecretRef(Model):
-    """A Secret in the job's namespace."""
+    """A Secret in the same namespace."""
 
     name: ObjectName
     """Name of the Secret. Its keys are accessKey, secretKey and, for temporary credentials, sessionToken."""
 
 
 class ConfigMapKeyRef(Model):
-    """A key of a ConfigMap in the job's namespace."""
+    """A key of a ConfigMap in the same namespace."""
 
     name: ObjectName
     """Name of the ConfigMap."""
@@ -107,17 +107,24 @@ class ConfigMapKeyRef(Model):
     """Key of the ConfigMap that holds PEM certificates. Default: ca.crt."""
 
 
-class Storage(Model):
-    """The S3 service that holds the data bucket and the results bucket."""
+class StorageService(Model):
+    """An S3 service."""
 
     endpoint: Endpoint | None = None
     """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one Epochal was installed with."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
     """Region that requests are signed for. Default: us-east-1."""
     secret_ref: SecretRef
-    """Secret with the credentials of both buckets."""
+    """Secret with the credentials."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
     """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
+
+
+class Storage(StorageService):
+    """The S3 service that holds the data bucket and the results bucket."""
+
+    secret_ref: SecretRef
+    """Secret with the credentials of both buckets."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
     """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails. Default:
     3600."""
@@ -242,6 +249,16 @@ class Data(Model):
     """Data set that the trained network is evaluated on once, at the end."""
 
 
+ExportFormat = Literal["onnx", "savedmodel"]
+"""A form of a model for programs that have no Keras."""
+_ONCE = Rule("self.all(one, self.exists_one(other, other == one))", "must name each format once")
+
+
+def _once(formats: list[ExportFormat]) -> list[ExportFormat]:
+    _ONCE.require(holds=len(set(formats)) == len(formats), found=", ".join(formats))
+    return formats
+
+
 class Results(Model):
     """Where the trained model, its history and its log go."""
 
@@ -252,6 +269,15 @@ class Results(Model):
     best: Annotated[bool, LATER] = True
     """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
     training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""
+    exports: Annotated[
+        list[ExportFormat],
+        AfterValidator(_once),
+        Field(max_length=2, json_schema_extra=cel([_ONCE], default=None)),
+    ] = ["onnx"]
+    """Forms for programs that have no Keras, in which each model is stored beside its .keras: onnx, which a ModelServer
+    serves, and savedmodel, TensorFlow's own as a zip. An empty list saves the seconds that it takes. What has no such
+    form is told by the condition Exported, and fails no training. A training that stops after stopAfterEpoch, with more
+    to come, stores none. Default: onnx."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
         """Returns the folder of one job's results, without a slash at its end."""

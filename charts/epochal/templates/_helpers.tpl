@@ -96,6 +96,79 @@ false
 {{- if . -}} must be one that is allowed here ({{ join ", " . }}){{- else -}} must not be set here{{- end -}}
 {{- end -}}
 
+{{/* What is reached by and reaches DNS and the S3 service, as egress of a NetworkPolicy: see trainerNetworkPolicy. */}}
+{{- define "epochal.storageEgress" -}}
+- ports:
+  {{- range .dns.ports }}
+  - port: {{ . }}
+    protocol: UDP
+  - port: {{ . }}
+    protocol: TCP
+  {{- end }}
+  {{- with .dns.to }}
+  to:
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+- ports:
+  {{- range .storage.ports }}
+  - port: {{ . }}
+    protocol: TCP
+  {{- end }}
+  to:
+  {{- toYaml .storage.to | nindent 2 }}
+{{- end -}}
+
+{{/* Ingress and egress of servers, as in the spec of a NetworkPolicy, in JSON. */}}
+{{- define "epochal.serverNetwork" -}}
+{{- $models := dict "ports" (list (dict "port" 8080 "protocol" "TCP")) -}}
+{{- with .Values.serverNetworkPolicy.from }}{{ $_ := set $models "from" . }}{{ end -}}
+{{- $metrics := dict "ports" (list (dict "port" 9090 "protocol" "TCP")) -}}
+{{- with .Values.serverNetworkPolicy.metricsFrom }}
+{{- $operator := dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" $.Release.Namespace)) "podSelector" (dict "matchLabels" (include "epochal.selector" $ | fromYaml)) -}}
+{{ $_ := set $metrics "from" (append . $operator) }}{{ end -}}
+{{- $rules := dict "ingress" (list $models $metrics) -}}
+{{- if .Values.trainerNetworkPolicy.enabled }}{{ $_ := set $rules "egress" (include "epochal.storageEgress" .Values.trainerNetworkPolicy | fromYamlArray) }}{{ end -}}
+{{- $rules | toJson -}}
+{{- end -}}
+
+{{/* Rules of pods that an operator writes, whatever they run; `containers` are all that they have. */}}
+{{- define "epochal.restrictedPods" -}}
+- expression: >-
+    variables.settled || !(variables.pod.?hostNetwork.orValue(false) || variables.pod.?hostPID.orValue(false)
+    || variables.pod.?hostIPC.orValue(false) || has(variables.pod.nodeName) || has(variables.pod.resourceClaims))
+  message: "spec.template.spec: must set none of hostNetwork, hostPID, hostIPC, nodeName and resourceClaims"
+- expression: variables.settled || !variables.pod.?automountServiceAccountToken.orValue(true)
+  message: "spec.template.spec.automountServiceAccountToken: must be false"
+- expression: >-
+    variables.settled || (has(variables.pod.securityContext) && variables.pod.securityContext.?runAsNonRoot.orValue(false)
+    && variables.pod.securityContext.?runAsUser.orValue(0) > 0
+    && variables.pod.securityContext.?seccompProfile.?type.orValue('') == 'RuntimeDefault'
+    && dyn(variables.pod.securityContext).all(key, key in ['runAsNonRoot', 'runAsUser', 'runAsGroup', 'fsGroup', 'seccompProfile']))
+  message: >-
+    spec.template.spec.securityContext: must set runAsNonRoot, a runAsUser other than 0 and the seccompProfile RuntimeDefault, and
+    nothing beside them but runAsGroup and fsGroup
+- expression: >-
+    variables.settled || variables.containers.all(container, has(container.securityContext)
+    && !container.securityContext.?allowPrivilegeEscalation.orValue(true)
+    && container.securityContext.?readOnlyRootFilesystem.orValue(false)
+    && container.securityContext.?capabilities.?drop.orValue([]) == ['ALL']
+    && dyn(container.securityContext.?capabilities.orValue({})).all(key, key == 'drop')
+    && container.securityContext.?procMount.orValue('Default') == 'Default'
+    && dyn(container.securityContext).all(key, key in
+    ['allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'capabilities', 'procMount']))
+  message: >-
+    spec.template.spec.containers: must have a securityContext with allowPrivilegeEscalation false, readOnlyRootFilesystem true and
+    capabilities {drop: [ALL]}, and nothing beside them
+- expression: >-
+    variables.settled || variables.containers.all(container, container.?env.orValue([]).all(variable,
+    variable.name in ['EPOCHAL_PROGRESS_URL', 'EPOCHAL_ACCESS_KEY', 'EPOCHAL_SECRET_KEY', 'EPOCHAL_SESSION_TOKEN']
+    && dyn(variable.?valueFrom.orValue({})).all(key, key == 'secretKeyRef')
+    && variable.?valueFrom.?secretKeyRef.?key.orValue('accessKey') in ['accessKey', 'secretKey', 'sessionToken']))
+  message: >-
+    spec.template.spec.containers: must set no variable in env but EPOCHAL_PROGRESS_URL, EPOCHAL_ACCESS_KEY, EPOCHAL_SECRET_KEY and
+    EPOCHAL_SESSION_TOKEN, from no other keys of a Secret than accessKey, secretKey and sessionToken
+{{- end -}}
+
 {{/* The operator's service account as the subject of a binding. */}}
 {{- define "epochal.subjects" -}}
 subjects:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from epochal_operator.config import Config, read_config
 from epochal_operator.experiment.kind import experiments
+from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
@@ -47,6 +48,7 @@ class Operator:
         self._kinds = (
             training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
             experiments(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+            model_servers(self._installation, instance=config.instance, metric_labels=config.metric_labels),
         )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
@@ -101,12 +103,14 @@ class Operator:
     def _installation(self) -> Installation:
         return Installation(
             trainer_image=self._config.trainer_image,
+            server_image=self._config.server_image,
             storage_endpoint=self._config.storage_endpoint,
             scratch_limit=self._config.scratch_limit,
             tmp_limit=self._config.tmp_limit,
             progress_url=f"https://{self._config.service}:{self._config.progress_port}",
             progress_ca=self._certificate.authority,
             labels=self._config.metric_labels,
+            server_network=self._config.server_network,
         )
 
     def _stalled(self) -> str | None:

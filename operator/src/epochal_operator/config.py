@@ -1,12 +1,14 @@
 """What the operator is told when it starts."""
 
 import argparse
+import json
 import math
 import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from epochal_operator.runtime.metrics import label_name
 
@@ -26,13 +28,15 @@ class Config:
     Args:
         namespaces: Namespaces that it serves; none stands for all.
         trainer_image: Image of trainers that name none.
+        server_image: Image of servers.
         storage_endpoint: S3 service of jobs that name none.
         scratch_limit: Most that /scratch of a trainer's pod may hold, a quantity.
         tmp_limit: Most that its /tmp may hold, a quantity.
         service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
         tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
         lease: Lease of its own namespace by which the replicas choose a leader.
-        metric_labels: Labels of TrainingJobs that their series, Jobs and pods have, too.
+        metric_labels: Labels of objects that their series have, too, and what runs for them.
+        server_network: What servers are reached by and reach, as in the spec of a NetworkPolicy; None for no policy.
         workers: How many TrainingJobs of one namespace are reconciled at once.
         status_writes_per_second: How many progress reports this replica may write per second.
         log_level: Least level that is logged.
@@ -44,6 +48,7 @@ class Config:
 
     namespaces: tuple[str, ...]
     trainer_image: str
+    server_image: str
     storage_endpoint: str | None
     scratch_limit: str
     tmp_limit: str
@@ -51,6 +56,7 @@ class Config:
     tls_secret: str
     lease: str
     metric_labels: tuple[str, ...]
+    server_network: Mapping[str, Any] | None
     workers: int
     status_writes_per_second: float
     log_level: str
@@ -71,6 +77,7 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add = parser.add_argument
     add("--namespaces", type=_names, default=(), metavar="A,B", help="namespaces to serve (default: all)")
     add("--trainer-image", required=True, metavar="REF", help="image of trainers that name none")
+    add("--server-image", required=True, metavar="REF", help="image of servers")
     add("--storage-endpoint", type=_optional, metavar="URL", help="S3 service of jobs that name none")
     add("--scratch-limit", default="256Gi", metavar="QUANTITY", help="most that a trainer's /scratch may hold")
     add("--tmp-limit", default="4Gi", metavar="QUANTITY", help="most that a trainer's /tmp may hold")
@@ -78,6 +85,7 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
     add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
     add("--metric-labels", type=_labels, default=(), metavar="A,B", help="labels that series, Jobs and pods have, too")
+    add("--server-network", type=_rules, metavar="JSON", help="ingress and egress of servers, as in a NetworkPolicy")
     add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs of a namespace reconciled at once")
     add("--status-writes-per-second", type=_rate, default=50.0, metavar="N", help="progress reports that it writes")
     add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
@@ -108,6 +116,16 @@ def _labels(text: str) -> tuple[str, ...]:
             called = f"both are called {label_name(label)} in Prometheus"
             raise argparse.ArgumentTypeError(f"must not hold {label} and {other}: {called}")
     return labels
+
+
+def _rules(text: str) -> Mapping[str, Any]:
+    try:
+        rules = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be JSON, found {text!r}: {error}") from None
+    if not isinstance(rules, dict) or not {"ingress"} <= rules.keys() <= {"ingress", "egress"}:
+        raise argparse.ArgumentTypeError(f"must be an object with ingress, and egress or not, found {text}")
+    return rules
 
 
 def _optional(text: str) -> str | None:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.crd import EXPERIMENTS, KINDS, TRAINING_JOBS, Kind, custom_resource_definition, definition_name, schema
+from epochal_api.crd import (
+    EXPERIMENTS,
+    KINDS,
+    MODEL_SERVERS,
+    TRAINING_JOBS,
+    Kind,
+    custom_resource_definition,
+    definition_name,
+    schema,
+)
 from epochal_api.status import CONDITIONS
 from epochal_api.trainingjob import TrainingJob
 
@@ -34,8 +43,8 @@ def said(node: dict[str, Any]) -> str:
 
 SPEC = parts(TRAINING_JOBS, "spec")
 STATUS = parts(TRAINING_JOBS, "status")
-SPECS = [*SPEC, *parts(EXPERIMENTS, "spec")]
-ALL = [*SPECS, *STATUS, *parts(EXPERIMENTS, "status")]
+SPECS = [*SPEC, *parts(EXPERIMENTS, "spec"), *parts(MODEL_SERVERS, "spec")]
+ALL = [*SPECS, *STATUS, *parts(EXPERIMENTS, "status"), *parts(MODEL_SERVERS, "status")]
 
 
 @pytest.mark.parametrize(("path", "node"), ALL)

@@ -3,8 +3,17 @@
 import math
 
 import pytest
-from epochal_api.report import MAX_TERMINATION_BYTES, Position, Report, Termination, Warned, decode_termination
-from epochal_api.status import MAX_WARNING, MAX_WARNINGS
+from epochal_api.report import (
+    MAX_TERMINATION_BYTES,
+    Export,
+    ExportedModel,
+    Position,
+    Report,
+    Termination,
+    Warned,
+    decode_termination,
+)
+from epochal_api.status import MAX_EXPORT, MAX_WARNING, MAX_WARNINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -95,3 +104,31 @@ def test_last_words_fit_and_keep_their_reason(message: str, metrics: int) -> Non
 @pytest.mark.parametrize("text", ["", "Segmentation fault", '{"reason": "lower", "message": ""}', "[1]"])
 def test_other_programs_words_are_not_a_trainers(text: str) -> None:
     assert decode_termination(text) is None
+
+
+EXPORTED = Export(
+    reason="NotExportable",
+    message="m" * MAX_EXPORT,
+    exports=[
+        ExportedModel(name=f"{name}.onnx", model="Last", format="onnx", sha256="0" * 64, difference=1e-7)
+        for name in ("a", "b", "c", "d")
+    ],
+    signature="0" * 64,
+)
+
+
+@pytest.mark.parametrize(("figures", "kept"), [(1, EXPORTED), (54, EXPORTED.model_copy(update={"message": ""}))])
+def test_last_words_keep_which_models_were_exported(figures: int, kept: Export) -> None:
+    test = {f"{'n' * 46}{number}": 0.5 for number in range(figures)}
+    report = REPORT.model_copy(update={"export": EXPORTED, "test": test})
+    read = decode_termination(Termination(reason="Completed", message="", report=report).encode())
+    assert read is not None
+    assert read.report is not None
+    assert read.report.export == kept
+
+
+@pytest.mark.parametrize(
+    "odd", [{"reason": "not exportable"}, {"reason": "Exported", "exports": [{"name": "../a.onnx"}]}, "Exported"]
+)
+def test_an_export_of_another_version_takes_nothing_else_with_it(odd: object) -> None:
+    assert Report.model_validate(REPORT.dump() | {"export": odd}) == REPORT

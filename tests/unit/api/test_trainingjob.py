@@ -162,6 +162,8 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("training.monitor", {"metric": "loss", "mode": "max"}, "monitor.mode: Input should be 'Min' or 'Max', found"),
         ("training.monitor", {"metric": "a\nb"}, "spec.training.monitor.metric: String should match pattern"),
         ("results.best", "often", "spec.results.best: Input should be a valid boolean"),
+        ("results.exports", ["tflite"], "spec.results.exports[0]: Input should be 'onnx' or 'savedmodel'"),
+        ("results.exports", ["onnx", "onnx"], "spec.results.exports: must name each format once, found onnx, onnx"),
         ("training.checkpoint.keep", 0, "spec.training.checkpoint.keep: Input should be greater than or equal to 1"),
         ("training.stallSeconds", 0, "spec.training.stallSeconds: Input should be greater than or equal to 1"),
         ("storage.timeoutSeconds", 0, "spec.storage.timeoutSeconds: Input should be greater than or equal to 1"),

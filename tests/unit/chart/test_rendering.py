@@ -12,19 +12,29 @@ import yaml
 from epochal_api import experiment, trainingjob
 from epochal_api.crd import KINDS, definition_name
 from epochal_api.experiment import parse
+from epochal_api.modelserver_status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_operator.experiment.report_job import report_job
+from epochal_operator.modelserver.deployment import deployment
+from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.trainingjob.job import batch_job
 
 from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT
 from tests.unit.operator.experiment.spaces import document
+from tests.unit.operator.modelserver.servers import BY_KERAS, CONVERTED, MODEL, server
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
 
 CUSTOM_CA = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "authority"}}
 
+SERVER_NETWORK: dict[str, Any] = {
+    "ingress": [
+        {"from": [{"namespaceSelector": {}}], "ports": [{"port": 8080, "protocol": "TCP"}]},
+        {"ports": [{"port": 9090, "protocol": "TCP"}]},
+    ]
+}
 SWITCHES = [
     ("crds", "install"),
     ("admissionPolicy", "enabled"),
@@ -35,9 +45,9 @@ SWITCHES = [
     ("serviceAccount", "create"),
     ("podDisruptionBudget", "enabled"),
     ("networkPolicy", "enabled"),
-    *((section, "enabled") for section in ("serviceMonitor", "prometheusRule", "dashboard")),
+    *((section, "enabled") for section in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")),
 ]
-OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "prometheusRule", "dashboard"}
+OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard"}
 
 
 def test_default_installs_everything_that_needs_nothing_else(render: Render) -> None:
@@ -50,6 +60,7 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("ClusterRoleBinding", "epochal"),
         ("ClusterRoleBinding", "epochal-tokenreview"),
         ("CustomResourceDefinition", "experiments.epochal.dev"),
+        ("CustomResourceDefinition", "modelservers.epochal.dev"),
         ("CustomResourceDefinition", "trainingjobs.epochal.dev"),
         ("Deployment", "epochal"),
         ("NetworkPolicy", "epochal"),
@@ -63,10 +74,12 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("ValidatingAdmissionPolicy", "epochal-immutable-experiments"),
         ("ValidatingAdmissionPolicy", "epochal-operator"),
         ("ValidatingAdmissionPolicy", "epochal-operator-experiments"),
+        ("ValidatingAdmissionPolicy", "epochal-operator-servers"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable"),
         ("ValidatingAdmissionPolicyBinding", "epochal-immutable-experiments"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator"),
         ("ValidatingAdmissionPolicyBinding", "epochal-operator-experiments"),
+        ("ValidatingAdmissionPolicyBinding", "epochal-operator-servers"),
     ]
 
 
@@ -125,11 +138,13 @@ def test_combinations_of_switches_render_one_operator(render: Render, on: tuple[
 def test_operator_gets_its_flags(render: Render) -> None:
     assert render().container()["args"] == [
         "--trainer-image=registry.example.com/epochal-trainer:0.1.0",
+        "--server-image=registry.example.com/epochal-server:0.1.0",
         "--scratch-limit=256Gi",
         "--tmp-limit=4Gi",
         "--service=epochal.epochal-system.svc",
         "--tls-secret=epochal-tls",
         "--lease=epochal",
+        f"--server-network={json.dumps(SERVER_NETWORK, separators=(',', ':'))}",
         "--workers=4",
         "--status-writes-per-second=50",
         "--log-level=info",
@@ -137,6 +152,8 @@ def test_operator_gets_its_flags(render: Render) -> None:
     more = render(
         imageRegistry="registry.example.com:5000/team/",
         trainerImage={"tag": "2"},
+        serverImage={"tag": "3"},
+        serverNetworkPolicy={"enabled": False},
         trainerVolumes={"scratch": "2Ti"},
         storage={"endpoint": "https://s3.example.com"},
         watchNamespaces=["vision", "speech"],
@@ -148,6 +165,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
     ).container()["args"]
     assert more == [
         "--trainer-image=registry.example.com:5000/team/epochal-trainer:2",
+        "--server-image=registry.example.com:5000/team/epochal-server:3",
         "--storage-endpoint=https://s3.example.com",
         "--scratch-limit=2Ti",
         "--tmp-limit=4Gi",
@@ -162,6 +180,9 @@ def test_operator_gets_its_flags(render: Render) -> None:
     ]
 
 
+OTHERS = {"trainerImage": {"repository": "a.b/d"}, "serverImage": {"repository": "a.b/e"}}
+
+
 @pytest.mark.parametrize(
     ("values", "image"),
     [
@@ -174,7 +195,7 @@ def test_operator_gets_its_flags(render: Render) -> None:
         ({"imageRegistry": "localhost", "image": {"repository": "a/b"}}, "localhost/a/b:0.1.0"),
         ({"imageRegistry": "registry:5000/team/"}, "registry:5000/team/epochal-operator:0.1.0"),
         (
-            {"imageRegistry": "", "image": {"repository": "a.b/c"}, "trainerImage": {"repository": "a.b/d"}},
+            {"imageRegistry": "", "image": {"repository": "a.b/c"}, **OTHERS},
             "a.b/c:0.1.0",
         ),
     ],
@@ -186,9 +207,19 @@ def test_image(render: Render, values: dict[str, Any], image: str) -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"imageRegistry": ""}, "or name it in image.repository: found epochal-operator, which is of no registry"),
-        ({"imageRegistry": "team"}, "image.repository: found team/epochal-operator, which is of no registry"),
-        ({"imageRegistry": "", "image": {"repository": "a.b/c"}}, "trainerImage.repository: found epochal-trainer"),
+        (
+            {"imageRegistry": "", **OTHERS},
+            "name it in image.repository: found epochal-operator, which is of no registry",
+        ),
+        ({"imageRegistry": "team"}, "serverImage.repository: found team/epochal-server, which is of no registry"),
+        (
+            {"imageRegistry": "", "image": {"repository": "a.b/c"}, "serverImage": {"repository": "a.b/e"}},
+            "trainerImage.repository: found epochal-trainer",
+        ),
+        (
+            {"imageRegistry": "", "image": {"repository": "a.b/c"}, "trainerImage": {"repository": "a.b/d"}},
+            "serverImage.repository: found epochal-server",
+        ),
     ],
 )
 def test_an_image_of_no_registry_is_refused(render: Render, values: dict[str, Any], complaint: str) -> None:
@@ -255,12 +286,18 @@ def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) 
 
 def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
     (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
-    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    job, servers = yaml.safe_load(block.text)["scrape_configs"]
     (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
     service = render().one("Service")
     assert discovery["namespaces"]["names"] == [service["metadata"]["namespace"]]
     ports = {port["port"]: port["name"] for port in service["spec"]["ports"]}
     assert kept["regex"] == f"{service['metadata']['name']};{ports[8080]}"
+    monitor = render(podMonitor={"enabled": True}).one("PodMonitor", "epochal-servers")["spec"]["podMetricsEndpoints"][
+        0
+    ]
+    assert servers["relabel_configs"][0]["regex"].endswith(f";{monitor['port']}")
+    named = [rule for rule in servers["relabel_configs"] if rule.get("target_label") == "name"]
+    assert [rule["source_labels"] for rule in named] == [rule["sourceLabels"] for rule in monitor["relabelings"]]
 
 
 def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
@@ -293,8 +330,9 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     policy = {"egress": {"enabled": True, "apiServerPorts": [16443], "apiServerTo": to}}
     spec = render(networkPolicy=policy).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    dns, api_server = spec["egress"]
+    dns, servers, api_server = spec["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert servers["ports"] == [{"port": 9090, "protocol": "TCP"}]
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
@@ -356,11 +394,11 @@ def test_no_job_is_warned_of_where_all_are_served_or_by_others(render: Render, v
     assert "epochal-watched" not in render(**values).text
 
 
-def test_templates_of_experiments_may_name_no_more_than_trainingjobs(render: Render) -> None:
+def test_templates_of_experiments_and_servers_may_name_no_more_than_trainingjobs(render: Render) -> None:
     rendered = render(trainingJobPolicy={"enabled": True}, storage={"requireTLS": True})
     policy = rendered.one("ValidatingAdmissionPolicy", "epochal-trainingjobs")["spec"]
     (rule,) = policy["matchConstraints"]["resourceRules"]
-    assert rule["resources"] == ["experiments", "trainingjobs"]
+    assert rule["resources"] == ["experiments", "modelservers", "trainingjobs"]
     variables = {one["name"]: one["expression"] for one in policy["variables"]}
     assert variables["spec"] == "variables.template ? object.spec.template.spec : object.spec"
     for validation in policy["validations"]:
@@ -427,6 +465,75 @@ def test_what_the_operator_writes_is_what_its_policy_names(render: Render, templ
     }
     assert {name for name in written if f"'{name}'" not in text} == set()
     assert {key.partition("/")[0] for key in template["metadata"]["annotations"]} == {"epochal.dev"}
+
+
+KEYS = {"secretRef": {"name": "keys"}}
+
+
+@pytest.mark.parametrize("model", [MODEL, BY_KERAS, CONVERTED], ids=["ONNX", "Keras", "converted"])
+def test_what_the_operator_writes_for_servers_is_what_its_policy_names(render: Render, model: ServedModel) -> None:
+    policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
+        "ValidatingAdmissionPolicy", "epochal-operator-servers"
+    )["spec"]
+    (condition,) = policy["matchConditions"]
+    assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:here:mine'"
+    rules = {resource for rule in policy["matchConstraints"]["resourceRules"] for resource in rule["resources"]}
+    assert rules == {child.resource.plural for child in CHILDREN}
+    text = " ".join(rule["expression"] for rule in policy["validations"])
+    one = server(auth=KEYS, tls=KEYS, storage=CUSTOM_CA)
+    template = deployment(one, model, INSTALLATION)["spec"]["template"]
+    written = {
+        *template["spec"]["securityContext"],
+        *(key for volume in template["spec"]["volumes"] for key in volume),
+        *(volume["name"] for volume in template["spec"]["volumes"] if "secret" in volume),
+    }
+    for container in (*template["spec"]["containers"], *template["spec"].get("initContainers", [])):
+        written |= {*container, *container["command"], *container["securityContext"]}
+        written |= {variable["name"] for variable in container["env"]}
+        written |= {variable["valueFrom"]["secretKeyRef"]["key"] for variable in container["env"]}
+    assert {name for name in written if f"'{name}'" not in text} == set()
+    assert {key.partition("/")[0] for key in template["metadata"]["annotations"]} == {"epochal.dev"}
+    for image in ("epochal-server:0.1.0", "epochal-trainer:0.1.0"):
+        assert f"'registry.example.com/{image}'" in text
+
+
+def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(render: Render) -> None:
+    def network(**values: Any) -> Any:
+        found = [one for one in render(**values).container()["args"] if one.startswith("--server-network=")]
+        return json.loads(found[0].partition("=")[2]) if found else None
+
+    assert network() == SERVER_NETWORK
+    assert network(serverNetworkPolicy={"enabled": False}) is None
+    ours, prometheus = (
+        [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+        [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
+    )
+    ingress = network(serverNetworkPolicy={"from": ours, "metricsFrom": prometheus})["ingress"]
+    assert ingress[0]["from"] == ours
+    assert ingress[1]["from"][:-1] == prometheus
+    operator = render().one("NetworkPolicy")["spec"]["podSelector"]
+    assert ingress[1]["from"][-1]["podSelector"] == operator, "which asks what a model takes"
+    assert "from" not in network(serverNetworkPolicy={"from": []})["ingress"][0]
+    trainers = {"enabled": True, "namespaces": ["vision"], "storage": {"to": ours}}
+    reports = render(trainerNetworkPolicy=trainers).one("NetworkPolicy", "epochal-reports")["spec"]
+    assert network(trainerNetworkPolicy=trainers)["egress"] == reports["egress"]
+
+
+def test_one_pod_monitor_is_for_all_servers(render: Render) -> None:
+    monitor = render(podMonitor={"enabled": True, "labels": {"release": "p"}}).one("PodMonitor", "epochal-servers")
+    template = deployment(server(), MODEL, INSTALLATION)["spec"]["template"]
+    labels, selector = template["metadata"]["labels"], monitor["spec"]["selector"]
+    assert selector["matchLabels"].items() <= labels.items()
+    assert {one["key"] for one in selector["matchExpressions"]} <= set(labels)
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    (relabeling,) = endpoint["relabelings"]
+    label = "epochal.dev/modelserver".replace(".", "_").replace("/", "_")
+    assert relabeling == {"sourceLabels": [f"__meta_kubernetes_pod_label_{label}"], "targetLabel": "name"}
+    assert monitor["spec"]["namespaceSelector"] == {"any": True}
+    assert monitor["metadata"]["labels"]["release"] == "p"
+    some = render(podMonitor={"enabled": True}, watchNamespaces=["vision"]).one("PodMonitor", "epochal-servers")
+    assert some["spec"]["namespaceSelector"] == {"matchNames": ["vision"]}
 
 
 def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:

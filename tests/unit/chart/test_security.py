@@ -5,6 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from epochal_api.modelserver_status import ServedModel
+from epochal_operator.modelserver.deployment import deployment
+
+from tests.unit.operator.modelserver.servers import BY_KERAS, CONVERTED, MODEL, server
+from tests.unit.operator.objects import INSTALLATION
 
 Render = Callable[..., Any]
 Object = dict[str, Any]
@@ -16,10 +21,20 @@ RIGHTS = {
     ("epochal.dev", "experiments", "get list watch patch delete"),
     ("epochal.dev", "experiments/status", "patch"),
     ("epochal.dev", "experiments/finalizers", "update"),
+    ("epochal.dev", "modelservers", "get list watch"),
+    ("epochal.dev", "modelservers/status", "patch"),
+    ("epochal.dev", "modelservers/finalizers", "update"),
     ("batch", "jobs", "get list watch create patch delete"),
+    ("apps", "deployments", "get list watch create update patch"),
+    ("apps", "replicasets", "list watch"),
+    ("", "services", "get list watch create patch"),
+    ("policy", "poddisruptionbudgets", "get list watch create patch"),
+    ("autoscaling", "horizontalpodautoscalers", "get list watch create patch delete"),
+    ("networking.k8s.io", "networkpolicies", "get list watch create patch delete"),
     ("", "pods", "get list watch"),
     ("events.k8s.io", "events", "list watch create"),
 }
+KEYS = {"secretRef": {"name": "keys"}}
 COMBINATIONS: list[Object] = [
     {},
     {"replicas": 3, "serviceMonitor": {"enabled": True}, "createNamespace": True},
@@ -88,6 +103,15 @@ def test_a_looser_pod_would_be_found(render: Render, spoil: Callable[[Object, Ob
     pod = copy.deepcopy(next(render().pod_specs()))
     spoil(pod, pod["containers"][0]["securityContext"])
     assert complaint in violations(pod)
+
+
+@pytest.mark.parametrize("model", [MODEL, BY_KERAS, CONVERTED], ids=["ONNX", "Keras", "converted"])
+def test_every_pod_of_a_server_is_restricted(model: ServedModel) -> None:
+    pod = deployment(server(auth=KEYS, tls=KEYS), model, INSTALLATION)["spec"]["template"]["spec"]
+    assert violations(pod) == []
+    everything = [*pod["containers"], *pod.get("initContainers", [])]
+    assert all(container["securityContext"]["readOnlyRootFilesystem"] for container in everything)
+    assert pod["automountServiceAccountToken"] is False
 
 
 def test_root_file_system_is_read_only(render: Render) -> None:
@@ -180,6 +204,9 @@ def test_users_rights_are_added_to_the_clusters_own_roles(render: Render) -> Non
         ("epochal.dev", "trainingjobs/status", "get"),
         ("epochal.dev", "experiments", "get list watch"),
         ("epochal.dev", "experiments/status", "get"),
+        ("epochal.dev", "modelservers", "get list watch"),
+        ("epochal.dev", "modelservers/scale", "get"),
+        ("epochal.dev", "modelservers/status", "get"),
     }
     verbs = "get list watch create update patch delete deletecollection"
     assert _flat(rendered.one("ClusterRole", "epochal-edit")) == {
@@ -187,4 +214,7 @@ def test_users_rights_are_added_to_the_clusters_own_roles(render: Render) -> Non
         ("epochal.dev", "trainingjobs/status", "get"),
         ("epochal.dev", "experiments", verbs),
         ("epochal.dev", "experiments/status", "get"),
+        ("epochal.dev", "modelservers", verbs),
+        ("epochal.dev", "modelservers/scale", "get update patch"),
+        ("epochal.dev", "modelservers/status", "get"),
     }

@@ -68,7 +68,7 @@ def test_nothing_gets_in(render: Render) -> None:
 
 def test_out_are_dns_the_operator_and_the_storage(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
-    dns, operator, storage = policy["spec"]["egress"]
+    dns, storage, operator = policy["spec"]["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
     assert dns["to"] == [
         {
@@ -82,7 +82,7 @@ def test_out_are_dns_the_operator_and_the_storage(render: Render) -> None:
 
 def test_the_operator_that_is_reached_is_this_one(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
-    (peer,) = policy["spec"]["egress"][1]["to"]
+    (peer,) = policy["spec"]["egress"][2]["to"]
     assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "epochal-system"}}
     template = render().one("Deployment")["spec"]["template"]
     assert peer["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
@@ -100,7 +100,7 @@ def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: R
     assert selector["matchLabels"].items() <= labels.items()
     assert "epochal.dev/experiment-uid" in labels
     assert "epochal.dev/experiment-uid" not in trainer_labels()
-    dns, _, storage = trainers["spec"]["egress"]
+    dns, storage, _ = trainers["spec"]["egress"]
     assert reports["spec"] == trainers["spec"] | {"podSelector": selector, "egress": [dns, storage]}
 
 

@@ -19,6 +19,7 @@ NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
 INSTALLATION = Installation(
     trainer_image="epochal-trainer:test",
+    server_image="epochal-server:test",
     storage_endpoint="https://minio.minio.svc:9000",
     scratch_limit="256Gi",
     tmp_limit="4Gi",

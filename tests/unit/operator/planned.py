@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from epochal_api.status import Status
-from epochal_operator.trainingjob.actions import Action, ApplyStatus
+from epochal_operator.runtime.actions import ApplyStatus
+from epochal_operator.trainingjob.actions import Action
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.plan import plan
 

@@ -5,19 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "reasons.md"
-_EXPERIMENTS = "\n## Of Experiments\n"
+_KIND = re.compile(r"^## Of (Experiment|ModelServer)s$", re.MULTILINE)
+"""Where those of another kind begin; before, they are a TrainingJob's."""
 _WORD = re.compile(r"`([A-Z]\w+)`")
 
 
-def documented(*, experiments: bool = False) -> Iterator[tuple[str, dict[str, str]]]:
+def documented(kind: str = "TrainingJob") -> Iterator[tuple[str, dict[str, str]]]:
     """Yields each reason of the page's tables, and its row by the names of the columns.
 
     Args:
-        experiments: Whether those of Experiments; else those of TrainingJobs.
+        kind: Of which kind.
     """
-    parts = PAGE.read_text().split(_EXPERIMENTS)
+    text = PAGE.read_text()
+    begins = [("TrainingJob", 0), *((found[1], found.end()) for found in _KIND.finditer(text))]
+    ends = [*(found.start() for found in _KIND.finditer(text)), len(text)]
+    (part,) = [text[start:end] for (name, start), end in zip(begins, ends, strict=True) if name == kind]
     columns: list[str] = []
-    for line in parts[experiments].splitlines():
+    for line in part.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
         if not cells or not columns:
             columns = cells

@@ -3,6 +3,7 @@
 import pytest
 from epochal_operator.config import Config, read_config
 
+IMAGES = ("--trainer-image=t", "--server-image=s")
 ENVIRONMENT = {"POD_NAMESPACE": "epochal-system", "POD_NAME": "epochal-0"}
 
 
@@ -10,6 +11,7 @@ def test_all_that_the_chart_gives() -> None:
     given = read_config(
         [
             "--trainer-image=registry/trainer:1",
+            "--server-image=registry/server:1",
             "--storage-endpoint=http://minio:9000",
             "--scratch-limit=1Ti",
             "--tmp-limit=1Gi",
@@ -18,6 +20,7 @@ def test_all_that_the_chart_gives() -> None:
             "--lease=epochal",
             "--metric-labels=team, example.com/cost-centre, team",
             "--namespaces=a, b,",
+            '--server-network={"ingress": [{"ports": [{"port": 8080}]}]}',
             "--workers=7",
             "--status-writes-per-second=12.5",
             "--log-level=debug",
@@ -27,6 +30,7 @@ def test_all_that_the_chart_gives() -> None:
     assert given == Config(
         namespaces=("a", "b"),
         trainer_image="registry/trainer:1",
+        server_image="registry/server:1",
         storage_endpoint="http://minio:9000",
         scratch_limit="1Ti",
         tmp_limit="1Gi",
@@ -34,6 +38,7 @@ def test_all_that_the_chart_gives() -> None:
         tls_secret="epochal-tls",
         lease="epochal",
         metric_labels=("team", "example.com/cost-centre"),
+        server_network={"ingress": [{"ports": [{"port": 8080}]}]},
         workers=7,
         status_writes_per_second=12.5,
         log_level="debug",
@@ -45,25 +50,29 @@ def test_all_that_the_chart_gives() -> None:
 
 
 def test_what_is_not_given() -> None:
-    given = read_config(["--trainer-image=t", "--storage-endpoint=", "--namespaces="], {})
+    given = read_config([*IMAGES, "--storage-endpoint=", "--namespaces="], {})
     assert (given.namespaces, given.storage_endpoint, given.metric_labels, given.workers) == ((), None, (), 4)
-    assert given.instance != read_config(["--trainer-image=t"], {"POD_NAME": "other"}).instance
+    assert given.server_network is None
+    assert given.instance != read_config([*IMAGES], {"POD_NAME": "other"}).instance
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "--trainer-image"),
-        (["--trainer-image=t", "--workers=0"], "must be at least 1, found 0"),
-        (["--trainer-image=t", "--status-writes-per-second=0"], "must be greater than 0, found 0"),
-        (["--trainer-image=t", "--status-writes-per-second=nan"], "must be greater than 0, found nan"),
-        (["--trainer-image=t", "--log-level=loud"], "invalid choice: 'loud'"),
-        (["--trainer-image=t", "--metric-labels=a.b,team,a_b"], "a_b: both are called label_a_b in Prometheus"),
-        (["--trainer-image=t", "--metric-labels=team{}"], "found team{}"),
-        (["--trainer-image=t", "--metric-labels=job-name"], "found job-name"),
-        (["--trainer-image=t", "--metric-labels=app.kubernetes.io/name"], "found app.kubernetes.io/name"),
-        (["--trainer-image=t", "--metric-labels=epochal.dev/trainingjob"], "found epochal.dev/trainingjob"),
-        (["--trainer-image=t", f"--metric-labels={','.join('abcdefghi')}"], "must be at most 8 labels, found 9"),
+        (["--trainer-image=t"], "--server-image"),
+        ([*IMAGES, "--server-network={"], "must be JSON, found '{'"),
+        ([*IMAGES, "--server-network={}"], "must be an object with ingress, and egress or not, found {}"),
+        ([*IMAGES, "--workers=0"], "must be at least 1, found 0"),
+        ([*IMAGES, "--status-writes-per-second=0"], "must be greater than 0, found 0"),
+        ([*IMAGES, "--status-writes-per-second=nan"], "must be greater than 0, found nan"),
+        ([*IMAGES, "--log-level=loud"], "invalid choice: 'loud'"),
+        ([*IMAGES, "--metric-labels=a.b,team,a_b"], "a_b: both are called label_a_b in Prometheus"),
+        ([*IMAGES, "--metric-labels=team{}"], "found team{}"),
+        ([*IMAGES, "--metric-labels=job-name"], "found job-name"),
+        ([*IMAGES, "--metric-labels=app.kubernetes.io/name"], "found app.kubernetes.io/name"),
+        ([*IMAGES, "--metric-labels=epochal.dev/trainingjob"], "found epochal.dev/trainingjob"),
+        ([*IMAGES, f"--metric-labels={','.join('abcdefghi')}"], "must be at most 8 labels, found 9"),
     ],
 )
 def test_a_wrong_command_line_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text())
 PINNED = (ROOT / "scripts" / "uv.txt").read_text()
-BUILDS = ["operator/Dockerfile", "trainer-image/Dockerfile", "Makefile"]
-MEMBERS = ["api", "operator", "trainer-image"]
+BUILDS = ["operator/Dockerfile", "server-image/Dockerfile", "trainer-image/Dockerfile", "Makefile"]
+MEMBERS = ["api", "operator", "photographs", "server-image", "trainer-image"]
 
 
 def uv() -> dict[str, Any]:
@@ -35,12 +35,12 @@ def test_nothing_is_installed_without_a_hash(file: str) -> None:
         assert re.search(checked, command), command
 
 
-def test_both_images_begin_alike() -> None:
-    """So what one has downloaded the other one finds."""
+def test_all_images_begin_alike() -> None:
+    """So what one has downloaded the others find."""
     texts = [(ROOT / file).read_text().partition("\nARG BASE=")[2] for file in BUILDS if file.endswith("Dockerfile")]
-    first, second = (text.partition("FROM uv AS dependencies")[0] for text in texts)
+    first, *others = (text.partition("FROM uv AS dependencies")[0] for text in texts)
     assert "uv sync" in first
-    assert first == second
+    assert others == [first] * (len(texts) - 1)
 
 
 @pytest.mark.parametrize("member", MEMBERS)

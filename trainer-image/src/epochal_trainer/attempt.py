@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
+from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Export, Size
 from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJob
 
@@ -19,6 +19,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data import DataSets, Samples
 from epochal_trainer.data.memory import Memory, available, capacity
+from epochal_trainer.export.store import export_models
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import figure
@@ -308,6 +309,8 @@ class Attempt:
             written.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
+        export = self._export(left, data, results, more_to_come=trained.stopped)
+        with self._stages.stage("results"):
             log.info("%s", outcome.message)  # the last line of the log that is stored
             results.store(scratch / LOG, LOG)
         content = {
@@ -331,6 +334,7 @@ class Attempt:
                 }
                 for one, there in zip(left, stored, strict=True)
             ],
+            "export": export and export.dump(),
             "data": data.dump(),
             "network": {"parameters": model.count_params(), "layers": len(self._job.spec.network.layers)},
             "seconds": {name: round(seconds, 3) for name, seconds in self._stages.seconds.items()},
@@ -343,7 +347,20 @@ class Attempt:
         (scratch / SUMMARY).write_bytes(to_json(content))
         results.store(scratch / SUMMARY, SUMMARY)
         artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
-        self._reporter.update(stage="Done", artifacts=artifacts, models=stored)
+        self._reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export)
+
+    def _export(
+        self, left: Sequence[models.Model], data: DataSets, results: Results, *, more_to_come: bool
+    ) -> Export | None:
+        """Exports what is stored, unless that is not wanted, or goes on to be trained: returns what became of it."""
+        formats = self._job.spec.results.exports
+        if not formats or more_to_come:
+            return None
+        names = [one.name for one in left]
+        with self._stages.stage("export"):
+            return export_models(
+                names, formats, data=data, results=results, folder=self._scratch, stopping=self._stopping
+            )
 
 
 def _reason(trained: Trained) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from epochal_api.experiment_status import ExperimentStatus
 
 from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
@@ -16,11 +18,9 @@ from epochal_operator.experiment.observed import Importance, Observed, Place, Wa
 from epochal_operator.experiment.plan import (
     Action,
     Append,
-    ApplyStatus,
     Ask,
     Create,
     DeleteExperiment,
-    EmitEvent,
     Suspend,
 )
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -31,20 +31,19 @@ from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, KNOWN_ANNOTATION
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.corrections import TOLERATED, Correction, Corrections, writers
 from epochal_operator.runtime.errors import ALREADY_EXISTS, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
-from epochal_operator.trainingjob.job_corrections import TOLERATED, Correction, Corrections, writers
+from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 REJECTED = "Rejected"
 """Why a trial has failed that the API server does not take."""
-RACES = 3
-"""Conflicts over a new TrainingJob that may be chance: a quota that others change answers so."""
 AT_ONCE = 8
 """TrainingJobs of an Experiment that are written at once."""
 
@@ -102,13 +101,12 @@ class Applier:
         instance: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._term = term
-        self._kube = term.kube.once()
-        self._store = term.store
+        self._writer = writer = Writer(term, EXPERIMENTS, instance, clock)
+        self._kube = writer.kube
+        self._store = writer.store
         self._installation = installation
         self._ask_search = ask
         self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
-        self._instance = instance
         self._clock = clock
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
@@ -168,11 +166,7 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        try:
-            self._put(EXPERIMENTS, await self._kube.get(EXPERIMENTS, *key))
-        except NotFound:
-            if (known := self._store.get(EXPERIMENTS, key)) is not None:
-                self._term.wrote(self._store.remove(EXPERIMENTS, known))
+        await self._writer.refresh(EXPERIMENTS, key, self._store.get(EXPERIMENTS, key))
 
     async def _do(
         self, document: Object, wanted: Wanted | None, observed: Observed, action: Action, found: Hindrances
@@ -190,7 +184,7 @@ class Applier:
             case ApplyStatus():
                 await self._apply_status(document, action)
             case EmitEvent():
-                await self._emit(action.event, document)
+                await self._writer.emit(action.event, document)
                 if action.event.reason == Reason.REPORT_FAILED:
                     self.report_told[key_of(document)] = action.event.key
             case DeleteExperiment():
@@ -241,14 +235,14 @@ class Applier:
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
         if observed.damaged:
-            await self._emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
+            await self._writer.emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
         try:
             written = await self._kube.patch(
                 EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
             )
         except (Invalid, Forbidden) as error:
             raise LedgerRefused(error.message) from None
-        self._put(EXPERIMENTS, written)
+        self._writer.put(EXPERIMENTS, written)
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
@@ -292,12 +286,14 @@ class Applier:
             return None
         name = action.body["metadata"]["name"]
         try:
-            made, is_new = await self._create(action.body)
+            made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except Invalid as error:
             return await self._refused(document, action, error, found)
         except (Forbidden, NotFound, Conflict) as error:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
+        if is_new:
+            _log.info("created %s", name)
         if controller_uid(made) != document["metadata"]["uid"]:
             if _is_earlier(made, document):
                 message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
@@ -309,9 +305,11 @@ class Applier:
                 found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
             return None
         if not _bears_label(made, action.body):
-            made = await self._patch(TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}})
+            made = await self._writer.patch(
+                TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}}
+            )
         if (mangled := _mangled(made, action.body)) is None:
-            self._put(TRAINING_JOBS, made)
+            self._writer.put(TRAINING_JOBS, made)
             return None
         found.hindered = mangled
         if is_new:
@@ -325,29 +323,8 @@ class Applier:
             message = f"The API server refuses {name}: {error.message}"
             found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
             return None
-        await self._emit(rejected(name, error.message), document)
+        await self._writer.emit(rejected(name, error.message), document)
         return Failed(*action.place, "", REJECTED)
-
-    async def _create(self, body: Object) -> tuple[Object, bool]:
-        """Creates a TrainingJob; returns the one that has its name, whoever it belongs to, and whether it is new."""
-        metadata = body["metadata"]
-        for left in range(RACES, -1, -1):
-            try:
-                made = await self._kube.create(TRAINING_JOBS, dict(body), manager=LEADER_MANAGER)
-            except Conflict as error:
-                if error.reason != ALREADY_EXISTS:
-                    if not left:
-                        raise
-                    continue
-            else:
-                _log.info("created %s", metadata["name"])
-                return made, True
-            try:
-                return await self._kube.get(TRAINING_JOBS, metadata["namespace"], metadata["name"]), False
-            except NotFound:  # It is gone meanwhile.
-                if not left:
-                    raise
-        raise AssertionError("unreachable")
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
@@ -360,9 +337,9 @@ class Applier:
         if before is not None:
             who = writers(await self._kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
-            self._put(TRAINING_JOBS, await self._patch(TRAINING_JOBS, action.job, {"spec": spec}))
+            self._writer.put(TRAINING_JOBS, await self._writer.patch(TRAINING_JOBS, action.job, {"spec": spec}))
         except NotFound:
-            self._term.wrote(self._store.remove(TRAINING_JOBS, action.job))
+            self._writer.remove(TRAINING_JOBS, action.job)
             return
         except (Invalid, Forbidden) as error:
             refusal = error.message
@@ -384,52 +361,26 @@ class Applier:
                 raise
             made = await self._kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
             if controller_uid(made) != document["metadata"]["uid"]:
-                await self._emit(
+                await self._writer.emit(
                     report_failed(body["metadata"]["name"], "A Job of its name is another one's."), document
                 )
                 found.unreported = True
                 return
         except (Invalid, Forbidden, NotFound) as error:
-            await self._emit(report_failed(body["metadata"]["name"], error.message), document)
+            await self._writer.emit(report_failed(body["metadata"]["name"], error.message), document)
             found.unreported = True
             return
-        self._put(JOBS, made)
+        self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
 
-    async def _apply_status(self, document: Object, action: ApplyStatus) -> None:
-        metadata = document["metadata"]
-        before = (document.get("status") or {}).get("state")
-        written = await self._kube.apply_status(
-            EXPERIMENTS,
-            metadata["namespace"],
-            metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            manager=LEADER_MANAGER,
-            status=action.status.dump(),
-        )
-        self._put(EXPERIMENTS, written)
-        if action.status.state != before:
+    async def _apply_status(self, document: Object, action: ApplyStatus[ExperimentStatus]) -> None:
+        await self._writer.apply_status(document, action.status.dump())
+        if action.status.state != (document.get("status") or {}).get("state"):
             _log.info("is %s", action.status.state)
 
-    async def _emit(self, event: Event, document: Object) -> None:
-        told = event_object(event, EXPERIMENTS, document["metadata"], instance=self._instance, now=self._clock())
-        await self._term.recorder.tell(told)
-
     async def _delete(self, resource: Resource, thing: Object) -> None:
-        metadata = thing["metadata"]
-        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-        await self._kube.delete(resource, metadata["namespace"], metadata["name"], **seen)
-        self._term.wrote(self._store.remove(resource, thing))
-
-    async def _patch(self, resource: Resource, thing: Object, patch: Mapping[str, Any]) -> dict[str, Any]:
-        metadata = thing["metadata"]
-        return await self._kube.patch(
-            resource, metadata["namespace"], metadata["name"], dict(patch), uid=metadata["uid"], manager=LEADER_MANAGER
-        )
-
-    def _put(self, resource: Resource, thing: Object) -> None:
-        self._term.wrote(self._store.put(resource, thing))
+        await self._writer.delete(resource, thing)
+        self._writer.remove(resource, thing)
 
 
 def _bears_label(job: Object, body: Object) -> bool:

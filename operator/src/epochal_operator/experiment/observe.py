@@ -24,8 +24,6 @@ METRIC_UNAVAILABLE = "MetricUnavailable"
 
 LATE = timedelta(minutes=5)
 """How long a trainer's last report may take after its TrainingJob is Complete."""
-_LOST = "no checkpoint"
-"""What a trainer says that finds none to continue from."""
 
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
@@ -136,7 +134,7 @@ def _outcome(
         reason = str(failed.get("reason", ""))
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
-        is_lost = rung and reason == TrialReason.INVALID_TRAINING and _LOST in str(failed.get("message", ""))
+        is_lost = rung and reason == TrialReason.CHECKPOINT_MISSING
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
     complete = condition_of(job, "Complete")
     if complete is None:

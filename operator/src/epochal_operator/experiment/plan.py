@@ -30,8 +30,8 @@ from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import Object
 
 AWAITED_SECONDS = 10.0
@@ -91,25 +91,21 @@ class Suspend:
 
 
 @dataclass(frozen=True)
-class EmitEvent:
-    """Tell what happened."""
-
-    event: Event
-
-
-@dataclass(frozen=True)
-class ApplyStatus:
-    """Apply the status."""
-
-    status: ExperimentStatus
-
-
-@dataclass(frozen=True)
 class DeleteExperiment:
     """Delete the Experiment: its time to live is over."""
 
 
-Action = Append | Ask | Create | Suspend | CreateReport | DeleteReport | EmitEvent | ApplyStatus | DeleteExperiment
+Action = (
+    Append
+    | Ask
+    | Create
+    | Suspend
+    | CreateReport
+    | DeleteReport
+    | EmitEvent
+    | ApplyStatus[ExperimentStatus]
+    | DeleteExperiment
+)
 
 
 @dataclass(frozen=True)

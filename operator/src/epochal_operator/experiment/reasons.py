@@ -3,30 +3,9 @@
 docs/reasons.md says for people what each means.
 """
 
-from enum import StrEnum
-from typing import NamedTuple, Self
-
-from epochal_operator.runtime.reasons import EventType, Fault, StatusCause
+from epochal_operator.runtime.reasons import Effect, OwnReason, StatusCause, effect_of, reason_of
 
 __all__ = ["Effect", "Reason", "StatusCause", "effect"]
-
-
-class Effect(NamedTuple):
-    """What follows from a reason.
-
-    Args:
-        event: Type of the Event that tells of it; None if none does.
-        ready: Whether an Experiment is Ready with it: whether nothing but time has to change.
-        fault: Whose fault it mostly is, by which alerts go; None if nothing went wrong.
-        stalls: Whether it holds an Experiment up until somebody acts.
-        look_again_seconds: How soon to look again at what nobody tells the end of; None if somebody does.
-    """
-
-    event: EventType | None = "Warning"
-    ready: bool = False
-    fault: Fault | None = "User"
-    stalls: bool = False
-    look_again_seconds: float | None = None
 
 
 _SILENT = Effect(event=None, fault=None)
@@ -35,17 +14,8 @@ _TOLD = Effect(event="Normal", ready=True, fault=None)
 _STALLS = Effect(stalls=True)
 
 
-class Reason(StrEnum):
-    """A reason that is Epochal's own, with its effect."""
-
-    effect: Effect
-
-    def __new__(cls, word: str, effect: Effect = Effect()) -> Self:  # noqa: B008 - it never changes
-        """Returns the member of this word."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.effect = effect
-        return member
+class Reason(OwnReason):
+    """A reason of an Experiment, with its effect."""
 
     # Of Ready: every Experiment comes through these.
     QUEUED = "Queued", _GOES_ON
@@ -94,7 +64,4 @@ class Reason(StrEnum):
 
 def effect(word: str) -> Effect:
     """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
-    try:
-        return Reason(word).effect
-    except ValueError:
-        return Effect(fault="Cluster")
+    return effect_of(reason_of(Reason, word))

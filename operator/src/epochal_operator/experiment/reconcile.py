@@ -12,12 +12,13 @@ from epochal_operator.experiment.check import check
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
-from epochal_operator.experiment.plan import ApplyStatus, Plan, plan, refuse
+from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
 from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
+from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid

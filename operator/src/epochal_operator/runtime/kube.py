@@ -140,10 +140,11 @@ class Kube:
         path = resource.path(thing["metadata"].get("namespace"))
         return await self._transport.request("POST", path, query=query, body=thing)
 
-    async def replace(self, resource: Resource, thing: Object) -> Object:
+    async def replace(self, resource: Resource, thing: Object, *, manager: str | None = None) -> Object:
         """Replaces an object as read and changed; raises Conflict if its resourceVersion is another one by now."""
+        query = {"fieldManager": manager} if manager else {}
         path = resource.path(thing["metadata"]["namespace"], thing["metadata"]["name"])
-        return await self._transport.request("PUT", path, body=thing)
+        return await self._transport.request("PUT", path, query=query, body=thing)
 
     async def patch(
         self, resource: Resource, namespace: str, name: str, patch: Object, *, uid: str, manager: str

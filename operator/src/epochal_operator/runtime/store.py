@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
-from epochal_operator.runtime.texts import Texts
+from epochal_operator.runtime.sharing import shared
 
 GONE = 10_000
 """Objects of each source whose end is remembered."""
@@ -80,7 +80,6 @@ class Store:
         self._trims: defaultdict[Resource, list[tuple[Source, Trim]]] = defaultdict(list)
         for source, trim in sources:
             self._trims[source.resource].append((source, trim))
-        self._texts = Texts()
         self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._trims}
         self._found: dict[Index, defaultdict[Key, dict[Key, Object]]] = {one: defaultdict(dict) for one in indexes}
         self._gone = {source: _Gone(gone) for of_one in self._trims.values() for source, _ in of_one}
@@ -178,7 +177,7 @@ class Store:
         taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
         parts: list[Object] = [trim(thing) for _, trim in taking]
-        kept: Object = self._texts.shared(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
+        kept: Object = shared(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
         return kept
 
     def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:

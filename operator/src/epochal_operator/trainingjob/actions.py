@@ -6,6 +6,7 @@ from typing import Any
 
 from epochal_api.status import ReportedStatus, Status
 
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import JOBS, Resource
 
@@ -54,25 +55,11 @@ class ApplyReportedStatus:
 
 
 @dataclass(frozen=True)
-class EmitEvent:
-    """Tell what happened."""
-
-    event: Event
-
-
-@dataclass(frozen=True)
-class ApplyStatus:
-    """Apply the leader's part of the status."""
-
-    status: Status
-
-
-@dataclass(frozen=True)
 class DeleteTrainingJob:
     """Delete the TrainingJob: its time to live is over."""
 
 
-Action = Create | Patch | Delete | ApplyReportedStatus | EmitEvent | ApplyStatus | DeleteTrainingJob
+Action = Create | Patch | Delete | ApplyReportedStatus | EmitEvent | ApplyStatus[Status] | DeleteTrainingJob
 
 
 @dataclass(frozen=True)

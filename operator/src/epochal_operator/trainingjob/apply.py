@@ -5,27 +5,26 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.corrections import Correction, Corrections, writers
 from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.runtime.resource import Key, Object, Resource
+from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,
-    ApplyStatus,
     Create,
     Delete,
     DeleteTrainingJob,
-    EmitEvent,
     Patch,
 )
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
-from epochal_operator.trainingjob.job_corrections import Correction, Corrections, writers
 from epochal_operator.trainingjob.own_fields import in_its_own_fields
 from epochal_operator.trainingjob.owned import Child
-from epochal_operator.trainingjob.pods import clean
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS, owned
 
@@ -56,12 +55,11 @@ class Applier:
         instance: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._term = term
-        self._kube = term.kube.once()
-        self._store = term.store
+        self._writer = writer = Writer(term, TRAINING_JOBS, instance, clock)
+        self._kube = writer.kube
+        self._store = writer.store
         self._children = children
         self._corrections = corrections
-        self._instance = instance
         self._clock = clock
         self._deleted: dict[tuple[Resource, Key], datetime] = {}
 
@@ -86,16 +84,16 @@ class Applier:
             case Patch() | Delete():
                 await self._correct(key, action, planned)
             case ApplyReportedStatus():
-                await self._apply_status(key, PROGRESS_MANAGER, action.status.dump(), planned)
+                await self._writer.apply_status(self._known(key, planned), action.status.dump(), PROGRESS_MANAGER)
             case ApplyStatus():
-                before = (self._known(key, planned).get("status") or {}).get("state")
-                await self._apply_status(key, LEADER_MANAGER, action.status.dump(), planned)
-                if action.status.state != before:
+                known = self._known(key, planned)
+                await self._writer.apply_status(known, action.status.dump())
+                if action.status.state != (known.get("status") or {}).get("state"):
                     _log.info("is %s", action.status.state)
             case EmitEvent():
-                await self._emit(action.event, self._known(key, planned))
+                await self._writer.emit(action.event, self._known(key, planned))
             case DeleteTrainingJob():
-                await self._delete(key, self._known(key, planned))
+                await self._delete(self._known(key, planned))
         return {}
 
     async def _create(self, key: Key, action: Create, planned: Object) -> StatusCause | None:
@@ -103,7 +101,7 @@ class Applier:
         # A watch may be late, and nobody would end a child of a TrainingJob that is gone but the garbage collector.
         now = await self._kube.get(TRAINING_JOBS, *key)
         if _differ(planned, now["metadata"]):
-            self._put(TRAINING_JOBS, now)
+            self._writer.put(TRAINING_JOBS, now)
             return None
         try:
             made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
@@ -128,7 +126,7 @@ class Applier:
             return StatusCause(
                 Reason.JOB_REJECTED, f"Something takes {where}: an admission webhook or policy, perhaps."
             )
-        self._put(resource, made)
+        self._writer.put(resource, made)
         return None
 
     def _counts_still(self, resource: Resource, key: Key, error: ApiError) -> StatusCause | None:
@@ -153,7 +151,7 @@ class Applier:
             who = writers(await self._kube.get(resource, *key), action.spec, LEADER_MANAGER)
         try:
             if isinstance(action, Patch):
-                self._put(resource, await self._patch(resource, key, {"spec": spec}, action.uid))
+                self._writer.put(resource, await self._patch(resource, key, {"spec": spec}, action.uid))
                 _log.info("changed its %s: %s", resource.kind, spec)
             else:
                 # It stays until what it owns, such as pods, is gone.
@@ -163,7 +161,7 @@ class Applier:
                 await self.refresh(key)
                 _log.info("deleted its %s, which %s", resource.kind, action.why)
                 if action.told is not None:
-                    await self._emit(action.told, self._known(key, planned))
+                    await self._writer.emit(action.told, self._known(key, planned))
                 return
         except (Invalid, Forbidden) as error:
             refusal = error.message
@@ -172,27 +170,9 @@ class Applier:
         done = Correction(action.uid, generation, times, now, fields, who, refusal, resource.kind, spec)
         self._corrections.note(resource, key, done)
 
-    async def _apply_status(self, key: Key, manager: str, status: dict[str, Any], planned: Object) -> None:
-        metadata = self._known(key, planned)["metadata"]
-        written = await self._kube.apply_status(
-            TRAINING_JOBS,
-            *key,
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            manager=manager,
-            status=status,
-        )
-        self._put(TRAINING_JOBS, written)
-
-    async def _emit(self, event: Event, known: Object) -> None:
-        told = event_object(event, TRAINING_JOBS, known["metadata"], instance=self._instance, now=self._clock())
-        await self._term.recorder.tell(told)
-
-    async def _delete(self, key: Key, known: Object) -> None:
-        metadata = known["metadata"]
-        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-        await self._kube.delete(TRAINING_JOBS, *key, **seen)
-        self._remove(TRAINING_JOBS, known)
+    async def _delete(self, known: Object) -> None:
+        await self._writer.delete(TRAINING_JOBS, known)
+        self._writer.remove(TRAINING_JOBS, known)
         _log.info("deleted: its ttlSecondsAfterFinished is over")
 
     async def refresh(self, key: Key) -> None:
@@ -201,26 +181,12 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        try:
-            self._put(TRAINING_JOBS, await self._kube.get(TRAINING_JOBS, *key))
-        except NotFound:
-            if (known := self._store.get(TRAINING_JOBS, key)) is not None:
-                self._remove(TRAINING_JOBS, known)
+        await self._writer.refresh(TRAINING_JOBS, key, self._store.get(TRAINING_JOBS, key))
         for child in self._children:
-            try:
-                self._put(child.resource, await self._kube.get(child.resource, *key))
-            except NotFound:
-                if (thing := self._store.find(owned(child), key).get(key)) is not None:
-                    self._remove(child.resource, thing)
+            await self._writer.refresh(child.resource, key, self._store.find(owned(child), key).get(key))
 
     async def _patch(self, resource: Resource, key: Key, patch: dict[str, Any], uid: str) -> dict[str, Any]:
         return await self._kube.patch(resource, *key, patch, uid=uid, manager=LEADER_MANAGER)
-
-    def _put(self, resource: Resource, thing: Object) -> None:
-        self._term.wrote(self._store.put(resource, thing))
-
-    def _remove(self, resource: Resource, thing: Object) -> None:
-        self._term.wrote(self._store.remove(resource, thing))
 
     def _known(self, key: Key, planned: Object) -> Object:
         """Returns a TrainingJob as it is known by now, if it is still the one that was planned for."""

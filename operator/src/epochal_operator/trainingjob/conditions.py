@@ -1,17 +1,18 @@
 """The conditions of a TrainingJob, and when each of them holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
 from epochal_api.condition import Condition, timestamp
-from epochal_api.status import SPEC_APPLIED, STORAGE, Status
+from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status
 
 from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure
 from epochal_operator.trainingjob.phase import Phase
-from epochal_operator.trainingjob.pods import clean, running
+from epochal_operator.trainingjob.pods import running
 from epochal_operator.trainingjob.progress_status import reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
@@ -35,6 +36,30 @@ def conditions(
     values = [*_of_phase(phase)]
     if observed is not None:
         values += [*_storage(before, observed, phase), *_applied(before, observed)]
+    return with_finished(_made(generation, before, now, values))
+
+
+def with_exported(generation: int, before: Status, after: Status, now: datetime, figures: ReportedStatus) -> Status:
+    """Returns a status with the condition Exported, once the trainer has told what became of the models' other forms.
+
+    Args:
+        generation: Generation of the spec.
+        before: The status so far.
+        after: The status from now on.
+        now: The time, with a time zone.
+        figures: The part of the status that comes from reports: the last one may come with the end of the training.
+    """
+    told = figures.results.export if figures.results else None
+    if told is None:
+        return after
+    cause = StatusCause(as_reason(told.reason), told.message)
+    value: _Value = EXPORTED, "True" if cause.reason == Reason.EXPORTED else "False", cause
+    return after.model_copy(
+        update={"conditions": [*(after.conditions or ()), *_made(generation, before, now, [value])]}
+    )
+
+
+def _made(generation: int, before: Status, now: datetime, values: Iterable[_Value]) -> list[Condition]:
     changed = [
         Condition(
             type=kind,
@@ -46,7 +71,7 @@ def conditions(
         )
         for kind, status, cause in values
     ]
-    return with_finished(keep_times(before.conditions, changed))
+    return keep_times(before.conditions, changed)
 
 
 def is_spec_ignored(of: Status) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
-from epochal_api.status import SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
+from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event
@@ -66,6 +66,7 @@ def _events(
 ) -> Iterator[Event]:
     yield from _outages(before, after, observed, figures)
     yield from _warnings(before, after, figures)
+    yield from _exported(before, after)
     generation = str(metadata.generation)
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
@@ -114,6 +115,13 @@ def _warnings(before: Status, after: Status, figures: ReportedStatus) -> Iterato
             yield Event("Warning", as_reason(one.reason), one.message, "warning")
 
 
+def _exported(before: Status, after: Status) -> Iterator[Event]:
+    """Yields that not all other forms of the models are there."""
+    now, was = get_condition(after.conditions, EXPORTED), get_condition(before.conditions, EXPORTED)
+    if now is not None and now.status == "False" and (was is None or was.reason != now.reason):
+        yield Event("Warning", as_reason(now.reason), now.message, "export")
+
+
 def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Event]:
     """Yields what an unfinished TrainingJob has come to."""
     about = observed.pods[-1]["metadata"]["uid"] if observed.pods else generation
@@ -136,7 +144,7 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
         return
     left = next((pod["metadata"] for pod in observed.pods if f"pod {pod['metadata']['name']} " in was.message), None)
     failed = [pod["metadata"] for pod in observed.pods if failure(pod)]
-    if effect(was.reason).trainer_runs and left is None:
+    if effect(was.reason).pod_runs and left is None:
         if before.progress and _went_on_after(before.progress.last_report_time, observed.child):
             return
         note = f"Its pod is gone, another one follows. It was said last: {was.message}"

@@ -17,8 +17,9 @@ from epochal_api.report import (
 )
 
 from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.memory_limit import memory_limit
-from epochal_operator.trainingjob.pods import Object, clean, trainer
+from epochal_operator.trainingjob.pods import Object, trainer
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 LESS_LOCAL = (

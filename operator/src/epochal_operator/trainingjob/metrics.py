@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from epochal_api.status import CONDITIONS, STATES, STORAGE
+from epochal_api.status import CONDITIONS, EXPORTED, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
-_SHOWN = {STORAGE: ("False", "Unknown")}
+_SHOWN = {EXPORTED: ("False",), STORAGE: ("False", "Unknown")}
 """Statuses of conditions that are worth a series, where it is not that they are True."""
 _OF_IMAGE = frozenset(
     {

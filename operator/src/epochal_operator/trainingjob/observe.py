@@ -5,17 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from epochal_api.status import ContinuedFrom, Status, read_status
+from epochal_api.trainingjob import KIND
 
+from epochal_operator.runtime.corrections import Correction, Corrections
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.trainingjob.children import Observed, Seen, blocked_by, is_ahead, orphans, own_pods, refusal
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.continue_from import of_its_job, predecessor_name, resolve
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
-from epochal_operator.trainingjob.job_corrections import Corrections
 from epochal_operator.trainingjob.owned import JOB, Child
 from epochal_operator.trainingjob.pod_refusals import Refusals
-from epochal_operator.trainingjob.reasons import StatusCause
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS, owned
 
 
@@ -73,7 +74,7 @@ class Observer:
         pods, held_until = self._pods(key), None
         if child is not None:
             correction = self._corrections.of(JOB.resource, key, child["metadata"]["uid"], generation, now)
-            blocked = correction.blocks(now) if correction else None
+            blocked = _undone(correction, now) if correction else None
             held_until = correction.due if correction and not correction.stands(child) else None
         blocked = blocked or next((one.blocked for one in others if one.blocked), None)
         observed = Observed(
@@ -107,7 +108,7 @@ class Observer:
         if thing is None:
             return Seen(child, None, blocked)
         correction = self._corrections.of(child.resource, key, thing["metadata"]["uid"], metadata["generation"], now)
-        return Seen(child, thing, *((correction.blocks(now), correction.due) if correction else ()))
+        return Seen(child, thing, *((_undone(correction, now), correction.due) if correction else ()))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
         """Reads the pods of a Job whose end was told before theirs: only they say why it ended.
@@ -136,3 +137,8 @@ class Observer:
     def _pods(self, key: Key) -> list[Object]:
         """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
         return list(self._store.find(OWNED_PODS, key).values())
+
+
+def _undone(correction: Correction, now: datetime) -> StatusCause | None:
+    """Returns what is to be told of a child that was put right."""
+    return correction.blocks(now, refused=Reason.JOB_REJECTED, fought=Reason.FIELD_CONFLICT, owner=KIND)

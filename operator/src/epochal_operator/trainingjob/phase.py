@@ -8,6 +8,7 @@ from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import Progress, State, Status
 
 from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import (
     early_end,
@@ -19,7 +20,7 @@ from epochal_operator.trainingjob.failures import (
 )
 from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
 from epochal_operator.trainingjob.own_fields import in_its_own_fields
-from epochal_operator.trainingjob.pods import STUCK_SECONDS, alive, clean, ends_by, lost, running, stuck_at, waiting
+from epochal_operator.trainingjob.pods import STUCK_SECONDS, alive, ends_by, lost, running, stuck_at, waiting
 from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 

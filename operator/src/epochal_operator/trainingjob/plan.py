@@ -9,22 +9,21 @@ from epochal_api.kind import Metadata
 from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
 
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,
-    ApplyStatus,
     Create,
     Delete,
     DeleteTrainingJob,
-    EmitEvent,
     Patch,
     Plan,
     delete,
 )
 from epochal_operator.trainingjob.children import Observed, has_begun, is_going
-from epochal_operator.trainingjob.conditions import is_spec_ignored
+from epochal_operator.trainingjob.conditions import is_spec_ignored, with_exported
 from epochal_operator.trainingjob.events import events, plain_http, spec_changed
 from epochal_operator.trainingjob.failures import ending, last_report
 from epochal_operator.trainingjob.job import (
@@ -135,6 +134,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
     figures = _figures(before, after, observed)
     if not finished(before):
         after = after.model_copy(update={"warned": [one.reason for one in figures.warnings or ()] or None})
+        after = with_exported(metadata.generation, before, after, observed.now, figures)
     actions = _writes(metadata, before, after, figures, observed)
     if not actions and (left := time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)

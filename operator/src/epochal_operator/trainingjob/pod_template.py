@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from epochal_api import pod
-from epochal_api.scheduling import Scheduling
-from epochal_api.storage import Storage
+from epochal_api.scheduling import Placement
+from epochal_api.storage import Storage, StorageService
 from epochal_api.trainingjob import TrainingJob, TrainingJobSpec
 
 Object = dict[str, Any]
@@ -25,21 +25,25 @@ class Installation:
 
     Args:
         trainer_image: Image of trainers that name none.
+        server_image: Image of servers.
         storage_endpoint: S3 service of jobs that name none, if there is one.
         scratch_limit: Most that /scratch of a pod may hold, a quantity.
         tmp_limit: Most that /tmp of a pod may hold, a quantity.
         progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
         progress_ca: Certificate authority of the progress endpoint, PEM.
-        labels: Labels that Jobs and pods have of their TrainingJobs.
+        labels: Labels that Jobs and pods have of their TrainingJobs, and Deployments and pods of their ModelServers.
+        server_network: What servers are reached by and reach, as in the spec of a NetworkPolicy; None for no policy.
     """
 
     trainer_image: str
+    server_image: str
     storage_endpoint: str | None
     scratch_limit: str
     tmp_limit: str
     progress_url: str
     progress_ca: str
     labels: tuple[str, ...] = ()
+    server_network: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,29 +111,19 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
         # The kernel drops a signal that the first process of a namespace has no handler for yet, and Python takes a
         # moment to have one: a trainer told to end as it began would train on until it is killed.
         "shareProcessNamespace": True,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        **_scheduling(spec.scheduling),
+        "securityContext": pod_security(),
+        **placement(spec.scheduling),
         **given(imagePullSecrets=[secret.dump() for secret in spec.image_pull_secrets]),
         "containers": [
             {
                 "name": CONTAINER,
                 "image": spec.image or installation.trainer_image,
                 "command": list(program.command),
-                "env": [*program.environment, *_credentials(spec.storage)],
+                "env": [*program.environment, *credentials(spec.storage)],
                 "resources": program.resources,
                 "terminationMessagePath": pod.TERMINATION_FILE,
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "securityContext": container_security(),
                 "volumeMounts": mounts,
             }
         ],
@@ -137,7 +131,29 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
     }
 
 
-def _credentials(storage: Storage) -> list[Object]:
+def pod_security() -> Object:
+    """Returns what a pod may do, which is little."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> Object:
+    """Returns what a container may do, which is less."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def credentials(storage: StorageService) -> list[Object]:
+    """Returns the variables with the keys of an S3 service, from its Secret."""
+
     def from_secret(variable: str, key: str, **optional: bool) -> Object:
         reference = {"name": storage.secret_ref.name, "key": key, **optional}
         return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
@@ -165,12 +181,7 @@ def _volumes(storage: Storage, program: Program, installation: Installation) -> 
         ("scratch", pod.SCRATCH, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
         ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
     ]
-    if storage.ca_config_map_ref is not None:
-        ca_folder, ca_file = pod.STORAGE_CA_FILE.rsplit("/", 1)
-        reference = storage.ca_config_map_ref
-        # Optional, since a pod whose volume is missing waits without a word: the trainer waits too, and says for what.
-        source = {"name": reference.name, "items": [{"key": reference.key, "path": ca_file}], "optional": True}
-        parts.append(("storage-ca", ca_folder, {"configMap": source}))
+    parts += storage_authority(storage)
 
     volumes = [{"name": name, **source} for name, _, source in parts]
     mounts = [
@@ -180,7 +191,19 @@ def _volumes(storage: Storage, program: Program, installation: Installation) -> 
     return volumes, mounts
 
 
-def _scheduling(scheduling: Scheduling) -> Object:
+def storage_authority(storage: StorageService) -> list[tuple[str, str, Object]]:
+    """Returns the volume with the certificate authority of an S3 service, if it has one: name, folder and source."""
+    reference = storage.ca_config_map_ref
+    if reference is None:
+        return []
+    folder, file = pod.STORAGE_CA_FILE.rsplit("/", 1)
+    # Optional, since a pod whose volume is missing waits without a word: what runs in it waits too, and says for what.
+    source = {"name": reference.name, "items": [{"key": reference.key, "path": file}], "optional": True}
+    return [("storage-ca", folder, {"configMap": source})]
+
+
+def placement(scheduling: Placement) -> Object:
+    """Returns the fields of a pod that say where it may run."""
     return given(
         priorityClassName=scheduling.priority_class_name,
         nodeSelector=scheduling.node_selector,

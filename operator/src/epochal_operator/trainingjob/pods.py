@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_api.text import printable
-
 from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 from epochal_operator.trainingjob.start_failures import cannot_start
@@ -14,8 +13,6 @@ from epochal_operator.trainingjob.unschedulable import why_unschedulable
 
 Object = Mapping[str, Any]
 
-MAX_MESSAGE = 4096
-"""Bytes of a message that come from elsewhere: a log's end, another component's error."""
 LOST_SECONDS = 15.0
 """How long after a pod was to end at the latest its node may take to say that it has."""
 STUCK_SECONDS = 120.0
@@ -148,8 +145,3 @@ def trainer(pod: Object) -> Object:
     """Returns the status of a pod's container; empty where it has none yet."""
     found = pod.get("status", {}).get("containerStatuses") or []
     return next((one for one in found if one["name"] == CONTAINER), {})
-
-
-def clean(text: str) -> str:
-    """Returns text of others without what commands a terminal, bounded to its end, which says most."""
-    return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")

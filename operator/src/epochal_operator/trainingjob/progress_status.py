@@ -7,23 +7,28 @@ from datetime import UTC, datetime, timedelta
 from epochal_api import report as reports
 from epochal_api.condition import timestamp
 from epochal_api.report import Report, Values
+from epochal_api.signature import SIGNATURE
 from epochal_api.status import (
+    MAX_EXPORTS,
     MAX_MODELS,
     MAX_NAMES,
     MAX_WARNINGS,
     Best,
     Display,
+    Export,
+    ExportedModel,
     NetworkSize,
     Progress,
     ReportedStatus,
     Status,
     Stored,
     StoredModel,
+    StoredSignature,
     Waiting,
     Warned,
 )
 
-from epochal_operator.trainingjob.pods import clean
+from epochal_operator.runtime.reasons import clean
 
 MAX_NAMES_BYTES = 1980
 """As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
@@ -33,6 +38,8 @@ MAX_URI_SIZE = 2 * MAX_URI_BYTES
 """Bytes of a URI as JSON, which spells few characters in six."""
 MAX_MODELS_BYTES = 2560
 """Of the models' URIs as JSON, two of which take less in any bucket; then of their figures, as far as there is room."""
+MAX_EXPORTS_BYTES = 5120
+"""Of the URIs of their other forms as JSON, and of the signature's: all of them, unless keys are the longest."""
 _WATCHED = ("val_loss", "loss")
 """What is watched where a trainer does not say what tells the best epoch: before it had any, or one of before."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -122,7 +129,7 @@ def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned
         best=best and Best(epoch=best.epoch, metric=best.metric, mode=best.mode, value=f"{best.value:.6g}"),
         test=_figures(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
-        results=report.artifacts and _stored(report.artifacts, report.models, names),
+        results=report.artifacts and _stored(report, report.artifacts, names),
         warnings=warnings,
         display=_display(
             progress, metrics, best.metric if best else None, eta=None if left is None else duration(left)
@@ -210,12 +217,19 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored(told: reports.Artifacts, models: Sequence[reports.StoredModel] | None, names: list[str]) -> Stored | None:
+def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored | None:
     texts = (told.uri, told.model, told.log)
     uri, model, log = (text if text and _is_uri(text) else None for text in texts)
     if not uri:
         return None
-    return Stored(uri=uri, model=model, log=log, models=_models(uri, models or (), names) or None)
+    models = _models(uri, report.models or (), names) or None
+    if report.export is None:
+        return Stored(uri=uri, model=model, log=log, models=models)
+    exports, signature = _exports(uri, report.export)
+    outcome = Export(reason=report.export.reason, message=clean(report.export.message))
+    return Stored(
+        uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=outcome
+    )
 
 
 def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
@@ -223,7 +237,7 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
     found: dict[str, StoredModel] = {}
     left = MAX_MODELS_BYTES
     for one in told[:MAX_MODELS]:
-        uri = f"{folder.rstrip('/')}/{one.name}"
+        uri = _within(folder, one.name)
         left -= _json_size(uri)
         if left >= 0 and _is_uri(uri):
             found[one.name] = StoredModel(name=one.name, uri=uri, epoch=one.epoch, sha256=one.sha256)
@@ -233,6 +247,32 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
         if test and left >= 0 and one.name in found:
             found[one.name] = found[one.name].model_copy(update={"test": test})
     return list(found.values())
+
+
+def _exports(folder: str, told: reports.Export) -> tuple[list[ExportedModel], StoredSignature | None]:
+    """Returns the models' other forms in a folder of results, and their signature. Each name counts once."""
+    left, signature = MAX_EXPORTS_BYTES, None
+    if told.signature is not None and _is_uri(uri := _within(folder, SIGNATURE)):
+        signature = StoredSignature(uri=uri, sha256=told.signature)
+        left -= _json_size(uri)
+    found: dict[str, ExportedModel] = {}
+    for one in told.exports[:MAX_EXPORTS]:
+        uri = _within(folder, one.name)
+        left -= _json_size(uri)
+        if left >= 0 and _is_uri(uri):
+            found[one.name] = ExportedModel(
+                name=one.name,
+                model=one.model,
+                format=one.format,
+                uri=uri,
+                sha256=one.sha256,
+                difference=None if one.difference is None else f"{one.difference:.2g}",
+            )
+    return list(found.values()), signature
+
+
+def _within(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}"
 
 
 def _is_uri(text: str) -> bool:

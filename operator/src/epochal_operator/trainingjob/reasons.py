@@ -3,36 +3,9 @@
 docs/reasons.md says for people what each means.
 """
 
-from enum import StrEnum
-from typing import NamedTuple, Self
+from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
 
-from epochal_operator.runtime.reasons import EventType, Fault, Foreign, StatusCause
-
-__all__ = ["Effect", "EventType", "Fault", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
-
-
-class Effect(NamedTuple):
-    """What follows from a reason.
-
-    Args:
-        event: Type of the Event that tells of it; None if none does.
-        ready: Whether a TrainingJob is Ready with it: whether nothing but time has to change.
-        fault: Whose fault it mostly is, by which alerts go; None if nothing went wrong.
-        on_arrival: Whether that Event is told when the condition Ready comes to it. If not, whoever sees it come about
-            tells it.
-        stalls: Whether it holds a TrainingJob up until somebody acts. All others go by themselves, or by what may be on
-            its way already.
-        look_again_seconds: How soon to look again at what nobody tells the end of; None if somebody does.
-        trainer_runs: Whether Ready has it while a trainer runs, and its message names the pod.
-    """
-
-    event: EventType | None = "Warning"
-    ready: bool = False
-    fault: Fault | None = "User"
-    on_arrival: bool = True
-    stalls: bool = False
-    look_again_seconds: float | None = None
-    trainer_runs: bool = False
+__all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
 
 
 _SILENT = Effect(event=None, fault=None)
@@ -42,32 +15,23 @@ _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
 
 
-class Reason(StrEnum):
-    """A reason that is Epochal's own, with its effect."""
-
-    effect: Effect
-
-    def __new__(cls, word: str, effect: Effect = Effect()) -> Self:  # noqa: B008 - it never changes
-        """Returns the member of this word."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.effect = effect
-        return member
+class Reason(OwnReason):
+    """A reason of a TrainingJob, with its effect."""
 
     # Of Ready: every TrainingJob comes through these.
     CREATING = "Creating", _SILENT
     QUEUED = "Queued", _GOES_ON
     WAITING_FOR_ADMISSION = "WaitingForAdmission", _GOES_ON
     STARTING = "Starting", _GOES_ON
-    RUNNING = "Running", _GOES_ON._replace(trainer_runs=True)
-    STORING = "Storing", _GOES_ON._replace(trainer_runs=True)
-    FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, trainer_runs=True)
+    RUNNING = "Running", _GOES_ON._replace(pod_runs=True)
+    STORING = "Storing", _GOES_ON._replace(pod_runs=True)
+    FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, pod_runs=True)
     COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
     FINISHED_EARLY = "FinishedEarly", Effect(event="Normal", ready=True, fault=None)
     STOPPED_AFTER_EPOCH = "StoppedAfterEpoch", Effect(event="Normal", ready=True, fault=None)
     SUSPENDING = "Suspending", _GOES_ON
     SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, on_arrival=False)
-    STOPPING = "Stopping", _GOES_ON._replace(trainer_runs=True)
+    STOPPING = "Stopping", _GOES_ON._replace(pod_runs=True)
     RESTARTING = "Restarting", Effect(ready=True, fault=None, on_arrival=False)
     FAILING = "Failing", _SILENT
 
@@ -93,8 +57,8 @@ class Reason(StrEnum):
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
     POD_NOT_READY = "PodNotReadyToStart", _CLUSTER
-    NODE_LOST = "NodeLost", _CLUSTER._replace(trainer_runs=True)
-    STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, trainer_runs=True)
+    NODE_LOST = "NodeLost", _CLUSTER._replace(pod_runs=True)
+    STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, pod_runs=True)
 
     # Of conditions that do not hold.
     PROGRESSING = "Progressing", _SILENT
@@ -104,6 +68,12 @@ class Reason(StrEnum):
     # Of SpecApplied.
     APPLIED = "Applied", _SILENT
     SPEC_IGNORED = "SpecIgnored", Effect(on_arrival=False)
+
+    # Of Exported.
+    EXPORTED = "Exported", _SILENT
+    NOT_EXPORTABLE = "NotExportable", Effect(on_arrival=False)
+    EXPORT_DIFFERS = "ExportDiffers", Effect(on_arrival=False)
+    EXPORT_FAILED = "ExportFailed", Effect(on_arrival=False)
 
     # Of StorageAvailable; while it is False, the reason is the failure that the trainer waits for the end of.
     AVAILABLE = "Available", _SILENT
@@ -168,6 +138,7 @@ class Reason(StrEnum):
     INVALID_LABELS = "InvalidLabels"
     INVALID_DATA = "InvalidData"
     NON_FINITE_LOSS = "NonFiniteLoss"
+    CHECKPOINT_MISSING = "CheckpointMissing"
     CHECKPOINT_MISMATCH = "CheckpointMismatch"
     CHECKPOINT_TOO_NEW = "CheckpointTooNew"
     CHECKPOINT_DAMAGED = "CheckpointDamaged", _CLUSTER
@@ -177,18 +148,12 @@ class Reason(StrEnum):
 
 def as_reason(word: str) -> Reason | Foreign:
     """Returns the reason that a word stands for, wherever that comes from."""
-    try:
-        return Reason(word)
-    except ValueError:
-        return Foreign(word)
+    return reason_of(Reason, word)
 
 
 def effect(word: str) -> Effect:
     """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
-    reason = as_reason(word)
-    if isinstance(reason, Reason):
-        return reason.effect
-    return _CRASH if word in _OF_JOBS else _CLUSTER
+    return _CRASH if word in _OF_JOBS else effect_of(as_reason(word))
 
 
 _OF_JOBS = frozenset({"BackoffLimitExceeded", "PodFailurePolicy"})

@@ -9,6 +9,7 @@ from epochal_api.kind import Metadata
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
+from epochal_operator.runtime.corrections import Corrections
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
@@ -17,7 +18,6 @@ from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.actions import Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.job_corrections import Corrections
 from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.observe import Observer
 from epochal_operator.trainingjob.owned import CHILDREN, Child

@@ -1,6 +1,9 @@
-"""Why a trainer's container does not start: a kubelet's words, and the field that is to be mended."""
+"""Why a container does not start: a kubelet's words, and the field that is to be mended."""
 
 import re
+from typing import NamedTuple
+
+from epochal_api.trainingjob import KIND
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
@@ -28,8 +31,22 @@ _WHOSE = {
 """Where an image was named: by the spec, or not, or nobody knows."""
 
 
+class Program(NamedTuple):
+    """What a container runs.
+
+    Args:
+        name: What people call it.
+        kind: Kind of the object that it is for.
+        image: Where its image was named.
+    """
+
+    name: str
+    kind: str
+    image: str
+
+
 def cannot_start(word: str, said: str, image: str, *, own_image: bool | None) -> StatusCause:
-    """Returns why a container does not start, and what must hold so that it does.
+    """Returns why a trainer's container does not start, and what must hold so that it does.
 
     Args:
         word: The kubelet's word for it.
@@ -37,22 +54,34 @@ def cannot_start(word: str, said: str, image: str, *, own_image: bool | None) ->
         image: The container's image; empty if that is not told.
         own_image: Whether spec.image names it; None if that is not known.
     """
+    return start_failure(word, said, image, Program("The trainer", KIND, _WHOSE[own_image]))
+
+
+def start_failure(word: str, said: str, image: str, program: Program) -> StatusCause:
+    """Returns why a container does not start, and what must hold so that it does.
+
+    Args:
+        word: The kubelet's word for it.
+        said: What else it says.
+        image: The container's image; empty if that is not told.
+        program: What it runs.
+    """
     reason = _REASONS.get(word, as_reason(word))
-    why, remedy = f"The trainer cannot start: {said}", _remedy(reason, said, image, _WHOSE[own_image])
+    why, remedy = f"{program.name} cannot start: {said}", _remedy(reason, said, image, program)
     return StatusCause(reason, f"{why.rstrip('.')}. {remedy}" if remedy else why)
 
 
-def _remedy(reason: str, said: str, image: str, whose: str) -> str:
+def _remedy(reason: str, said: str, image: str, program: Program) -> str:
     if reason == Reason.IMAGE_PULL_BACK_OFF:
         return (
-            f"{whose}: must name an image that there is, in a registry that the node reaches, found {image!r}. Where "
-            "that asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
+            f"{program.image}: must name an image that there is, in a registry that the node reaches, found {image!r}. "
+            "Where that asks for credentials, spec.imagePullSecrets must name the Secret that holds them."
         )
     if reason == Reason.INVALID_IMAGE_NAME:
-        return f"{whose}: must be a name such as registry.example.com/team/trainer:1.0, found {image!r}."
+        return f"{program.image}: must be a name such as registry.example.com/team/trainer:1.0, found {image!r}."
     if found := _SECRET.search(said) or _KEY.search(said):
         return (
-            f"spec.storage.secretRef: the Secret {found[1]} must exist in the TrainingJob's namespace and have the "
+            f"spec.storage.secretRef: the Secret {found[1]} must exist in the {program.kind}'s namespace and have the "
             "keys accessKey and secretKey."
         )
     return ""

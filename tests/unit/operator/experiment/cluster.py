@@ -3,124 +3,30 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trials import Trial, fold
-from epochal_operator.runtime.errors import error_of
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
+from tests.unit.operator.direct import Direct, Killed
 from tests.unit.operator.experiment.searches import spec_document
 from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 KEY = Key("vision", "search")
 SOON = 5.0
 """Seconds that a reconcile may be waited for, in virtual time, without the trainers going on."""
-
-
-class Killed(BaseException):
-    """The operator is killed."""
-
-
-class Direct:
-    """A client that writes to objects at once, as one of an API server would.
-
-    Args:
-        objects: The objects.
-        dies_after: The write after which the operator is killed.
-
-    Attributes:
-        writes: Writes so far, as "verb resource/name".
-        refuse: Returns how a write is refused, if it is; asked before it is done.
-    """
-
-    def __init__(self, objects: Objects, refuse: Callable[[str, str, str], Refusal | None]) -> None:
-        self._objects = objects
-        self.writes: list[str] = []
-        self.refuse = refuse
-        self.dies_after: int | None = None
-
-    def once(self) -> Self:
-        return self
-
-    async def get(self, resource: Resource, namespace: str, name: str) -> Any:
-        return self._done(lambda: self._objects.get(resource.plural, namespace, name))
-
-    async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
-        metadata = thing["metadata"]
-        options = {"manager": manager} if manager else {}
-        return self._write(
-            "create",
-            resource,
-            metadata["name"],
-            lambda: self._objects.create(resource.plural, metadata["namespace"], thing, **options),
-        )
-
-    async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:
-        body = patch | {"metadata": patch.get("metadata", {}) | {"uid": uid}}
-        return self._write(
-            "patch",
-            resource,
-            name,
-            lambda: self._objects.patch(resource.plural, namespace, name, body, manager=manager),
-        )
-
-    async def apply_status(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        *,
-        uid: str,
-        manager: str,
-        status: Any,
-        resource_version: str,
-    ) -> Any:
-        wish = {"metadata": {"uid": uid, "resourceVersion": resource_version}, "status": status}
-        return self._write(
-            "status",
-            resource,
-            name,
-            lambda: self._objects.apply(
-                resource.plural, namespace, name, wish, subresource="status", manager=manager, force=True
-            ),
-        )
-
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str) -> Any:
-        seen = {"uid": uid, "resourceVersion": resource_version}
-        return self._write(
-            "delete",
-            resource,
-            name,
-            lambda: self._objects.delete(resource.plural, namespace, name, preconditions=seen),
-        )
-
-    def _write(self, verb: str, resource: Resource, name: str, write: Callable[[], Any]) -> Any:
-        if self.dies_after is not None and len(self.writes) >= self.dies_after:
-            raise Killed
-        if refusal := self.refuse(verb, resource.plural, name):
-            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {})
-        result = self._done(write)
-        self._objects.collect()
-        self.writes.append(f"{verb} {resource.plural}/{name}")
-        if self.dies_after is not None and len(self.writes) >= self.dies_after:
-            raise Killed
-        return result
-
-    def _done(self, do: Callable[[], Any]) -> Any:
-        try:
-            return do()
-        except Refusal as refusal:
-            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {}) from None
 
 
 class Cluster:

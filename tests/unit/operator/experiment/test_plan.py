@@ -10,11 +10,9 @@ from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
 from epochal_operator.experiment.plan import (
     Append,
-    ApplyStatus,
     Ask,
     Create,
     DeleteExperiment,
-    EmitEvent,
     Plan,
     Suspend,
     plan,
@@ -24,6 +22,7 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trials import fold
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 
 from tests.unit.operator.experiment.searches import created, failed, finished, spec, spec_document, started
 from tests.unit.operator.experiment.test_observe import EXPERIMENT, complete, job

@@ -7,6 +7,7 @@ from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.conditions import with_exported
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.status import status
 
@@ -119,3 +120,24 @@ def test_whether_it_has_finished(observed: Observed, expected: tuple[str, str, s
     found = get_condition(status(training_job(), observed).conditions, "Finished")
     assert found is not None
     assert (found.status, found.reason, found.message) == expected
+
+
+ARTIFACTS = {"uri": "s3://results/x/"}
+
+
+@pytest.mark.parametrize(
+    ("export", "expected"),
+    [
+        (None, None),
+        ({"reason": "Exported", "message": "as Keras does"}, ("True", "Exported", "as Keras does")),
+        ({"reason": "NotExportable", "message": "the\x1blayer"}, ("False", "NotExportable", "the layer")),
+        ({"reason": "Impossible"}, ("False", "Impossible", "")),
+    ],
+)
+def test_whether_models_were_exported_is_a_condition_of_its_own(export: Any, expected: Any) -> None:
+    figures = reported_status(report(artifacts=ARTIFACTS, export=export), NOW)
+    before = status(training_job(), seen(COMPLETE, succeeded()))
+    after = with_exported(1, Status(), before, NOW, figures)
+    found = get_condition(after.conditions, "Exported")
+    assert (found and (found.status, found.reason, found.message)) == expected
+    assert [one for one in after.conditions or [] if one.type != "Exported"] == before.conditions

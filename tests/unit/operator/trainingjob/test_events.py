@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.status import ReportedStatus, Status
+from epochal_operator.trainingjob.conditions import with_exported
 from epochal_operator.trainingjob.events import events, plain_http
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -361,6 +362,27 @@ def test_the_end_says_which_model_holds_what(models: list[dict[str, Any]], chang
     (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
     assert told.note.startswith(f"Trained 10 epochs in 1m. {said}")
     assert told.note.endswith(". Results: s3://results/x/")
+
+
+def test_an_export_that_failed_is_told_once() -> None:
+    job, observed = COMPLETE
+    figures = reported_status(report(artifacts=ARTIFACTS, export=NOT_EXPORTABLE), NOW)
+    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    first, second = events(METADATA, Status(), after, observed, figures)
+    assert (first.type, first.reason, first.note) == ("Warning", "NotExportable", "the layer 'hashing_0'")
+    assert second.reason == "Completed"
+    assert events(METADATA, after, after, observed, figures) == []
+
+
+def test_an_export_is_no_event() -> None:
+    job, observed = COMPLETE
+    figures = reported_status(report(artifacts=ARTIFACTS, export={"reason": "Exported"}), NOW)
+    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    assert [one.reason for one in events(METADATA, Status(), after, observed, figures)] == ["Completed"]
+
+
+ARTIFACTS = {"uri": "s3://results/x/"}
+NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
 
 
 def test_a_storage_without_tls_is_told_of_once() -> None:

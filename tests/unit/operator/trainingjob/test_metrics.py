@@ -120,8 +120,13 @@ STATES_OF: list[tuple[str, list[dict[str, Any]], set[tuple[str, str]]]] = [
     ("Queued", [ready("PodRefused")], {("Ready", "False")}),
     (
         "Complete",
-        [ready("Completed", "True"), *true("Complete", "Finished")],
+        [ready("Completed", "True"), *true("Complete", "Finished", "Exported")],
         {("Ready", "True"), ("Complete", "True")},
+    ),
+    (
+        "Complete",
+        [ready("Completed", "True"), *true("Complete"), {"type": "Exported", "status": "False"}],
+        {("Ready", "True"), ("Complete", "True"), ("Exported", "False")},
     ),
     (
         "Failed",
@@ -141,7 +146,7 @@ FOUR = {"loss": "0.1", "accuracy": "0.9", "val_loss": "0.1", "val_accuracy": "0.
 def test_a_job_has_a_series_of_what_holds_and_20_in_all(
     state: str, conditions: list[dict[str, Any]], shown: set[tuple[str, str]]
 ) -> None:
-    told = {one["type"] for one in conditions} | {"StorageAvailable"}
+    told = {one["type"] for one in conditions} | {"Exported", "StorageAvailable"}
     others = [{"type": kind, "status": "False"} for kind in CONDITIONS if kind not in told]
     status = {**MNIST["status"], "state": state, "conditions": [*conditions, *others], "metrics": FOUR}
     if state not in {"Complete", "Failed"}:

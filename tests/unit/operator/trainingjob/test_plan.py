@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.status import ContinuedFrom, ReportedStatus, Status
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,
-    ApplyStatus,
     Create,
     Delete,
     DeleteTrainingJob,
-    EmitEvent,
     Patch,
     Plan,
 )
@@ -225,6 +224,21 @@ def test_a_warning_is_told_once_whoever_wrote_it_and_whoever_leads() -> None:
     restarted = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0), NOW, before)
     before = Status(**dict(leaders_part(before)) | dict(restarted))
     assert told((*plan(training_job(before), observed, INSTALLATION).actions, ApplyStatus(before))) == []
+
+
+def test_what_became_of_the_export_is_a_condition_though_it_is_told_by_last_words_alone() -> None:
+    artifacts = {"uri": "s3://results/x/"}
+    last = report(sequence=9, stage="Done", artifacts=artifacts, export={"reason": "ExportFailed", "message": "killed"})
+    observed = seen(COMPLETE, succeeded(message=last_words("Completed", "", last)))
+    actions = plan(training_job(), observed, INSTALLATION).actions
+    assert told(actions) == ["ExportFailed", "Completed"]
+    after = applied_status(actions)
+    found = {one.type: (one.status, one.reason, one.message) for one in after.conditions or []}
+    assert found["Exported"] == ("False", "ExportFailed", "killed")
+    assert found["Stalled"][0] == "False"
+    figures = next(action.status for action in actions if isinstance(action, ApplyReportedStatus))
+    whole = Status(**dict(after) | dict(figures))
+    assert plan(training_job(whole), observed, INSTALLATION).actions == ()
 
 
 def test_a_warning_in_last_words_is_told_with_the_end() -> None:

@@ -184,6 +184,43 @@ def test_a_model_counts_once_and_only_where_its_place_can_be_told() -> None:
     assert far.models is None
 
 
+EXPORT: dict[str, Any] = {
+    "reason": "Exported",
+    "message": "as Keras does",
+    "exports": [
+        {"name": "model.onnx", "model": "Last", "format": "onnx", "sha256": DIGEST, "difference": 1.23456e-07},
+        {"name": "model.savedmodel.zip", "model": "Last", "format": "savedmodel", "sha256": DIGEST},
+    ],
+    "signature": DIGEST,
+}
+
+
+def test_other_forms_of_models_lie_beside_them() -> None:
+    results = reported_status(report(artifacts=ARTIFACTS, models=MODELS[:1], export=EXPORT), NOW).dump()["results"]
+    folder = ARTIFACTS["uri"].rstrip("/")
+    first, second = results["exports"]
+    assert first == {
+        "name": "model.onnx",
+        "model": "Last",
+        "format": "onnx",
+        "uri": f"{folder}/model.onnx",
+        "sha256": DIGEST,
+        "difference": "1.2e-07",
+    }
+    assert (second["name"], "difference" in second) == ("model.savedmodel.zip", False)
+    assert results["signature"] == {"uri": f"{folder}/signature.json", "sha256": DIGEST}
+    assert results["export"] == {"reason": "Exported", "message": "as Keras does"}
+
+
+def test_other_forms_of_models_give_way_where_their_places_are_long() -> None:
+    folder = "s3://" + "n" * (MAX_URI_BYTES - 30)
+    four = [EXPORT["exports"][0] | {"name": f"{number}.onnx"} for number in range(4)]
+    export = EXPORT | {"exports": [*four, *four]}
+    assert reported_status(report(artifacts={"uri": folder}, export=export), NOW).dump()["results"] == {"uri": folder}
+    results = reported_status(report(artifacts={"uri": folder}, export=EXPORT | {"exports": four}), NOW).dump()
+    assert [one["name"] for one in results["results"]["exports"]] == ["0.onnx", "1.onnx", "2.onnx"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
@@ -450,8 +487,17 @@ def most_told(filling: str, folder: int) -> dict[str, Any]:
     waiting = WAITING | {"message": text}
     models = [{"name": f"{name}.keras", "epoch": 1, "sha256": DIGEST, "test": test} for name in ("model", *"abcde")]
     warnings = [{"reason": f"{'R' * 126}{number:02}", "message": text[:512]} for number in range(8)]
+    exports = [EXPORT["exports"][0] | {"name": f"{number}{'o' * 58}.onnx"[-63:]} for number in range(4)]
+    export = {"reason": "R" * 128, "message": text[:512], "exports": exports, "signature": DIGEST}
     full = report(
-        metrics=metrics, test=test, best=None, waiting=waiting, artifacts=artifacts, models=models, warnings=warnings
+        metrics=metrics,
+        test=test,
+        best=None,
+        waiting=waiting,
+        artifacts=artifacts,
+        models=models,
+        warnings=warnings,
+        export=export,
     )
     told = reported_status(full, NOW)
     assert told.results is not None

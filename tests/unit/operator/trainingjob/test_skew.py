@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from epochal_api.report import decode_termination
 from epochal_api.status import ReportedStatus, read_status
-from epochal_operator.trainingjob.actions import ApplyStatus, Create
+from epochal_operator.runtime.actions import ApplyStatus
+from epochal_operator.trainingjob.actions import Create
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
 from epochal_operator.trainingjob.progress_status import reported_status

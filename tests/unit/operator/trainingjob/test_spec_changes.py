@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 from epochal_api.status import Status
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.actions import (
-    ApplyStatus,
     Delete,
-    EmitEvent,
     Patch,
 )
 from epochal_operator.trainingjob.children import Observed

@@ -40,7 +40,6 @@ def test_it_continues_another(tmp_path: Path, make: Make) -> None:
 @pytest.mark.parametrize(
     ("epochs", "continued", "message"),
     [
-        (5, {"uri": "s3://results/lab/none/1/"}, "continueFrom: there is no checkpoint in .*lab/none/1 "),
         (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: write 8 to train 4 epochs more"),
         (1, {"uri": URI}, r"spec.training.epochs: found 1, and 4 were trained in .*: write 5 to train 1 epoch more"),
         (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* no summary.json, .* Write from: Last"),
@@ -54,6 +53,12 @@ def test_what_cannot_be_continued(
     with pytest.raises(Failure, match=message) as caught:
         found(tmp_path, training(epochs, **continued))
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
+
+
+def test_results_without_a_checkpoint_are_told_from_those_that_do_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"continueFrom: there is no checkpoint in .*lab/none/1 ") as caught:
+        found(tmp_path, training(uri="s3://results/lab/none/1/"))
+    assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMissing", 64)
 
 
 def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, make: Make) -> None:

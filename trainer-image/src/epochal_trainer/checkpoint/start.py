@@ -69,8 +69,8 @@ def find(
         are asked for; None if it begins anew.
 
     Raises:
-        Failure: InvalidTraining, if it cannot continue the other one; CheckpointDamaged; CheckpointTooNew; or whatever
-            is the matter with the bucket.
+        Failure: CheckpointMissing, if the other one has none; InvalidTraining, if it cannot be continued;
+            CheckpointDamaged; CheckpointTooNew; or whatever is the matter with the bucket.
     """
     if (snapshot := own.newest()) is not None:
         return Start(snapshot, own=True, where=own.uri)
@@ -94,7 +94,7 @@ def find(
         raise Failure(failure.reason, f"{FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
         raise bad_spec(
-            "InvalidTraining",
+            "CheckpointMissing",
             f"{FIELD}: there is no checkpoint in {store.uri} that can be used; it must be the folder of a training's "
             "results, as its status.results.uri says",
         )

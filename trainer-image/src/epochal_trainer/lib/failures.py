@@ -8,6 +8,8 @@ from epochal_api.text import printable
 
 DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
+SUPERSEDED = "Superseded"
+"""Reason of the failure of an attempt that another one has taken the place of."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_SUCH_PLACE = (errno.EINVAL, errno.EOVERFLOW)
 
@@ -52,7 +54,7 @@ def superseded(attempt: str, later: str) -> Failure:
         later: The one that has begun since.
     """
     message = f"this is {attempt}, and {later} has begun since: that one goes on"
-    return Failure("Superseded", message, ExitCode.TERMINATED)
+    return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
 
 
 def scratch_full(found: str) -> Failure:

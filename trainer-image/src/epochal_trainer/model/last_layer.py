@@ -27,8 +27,8 @@ _BINARY: Mapping[str, str] = {
     "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
 }
 """Losses over outputs that are each true or false."""
-_SHARES = frozenset({"softmax", "sparsemax"})
-_SINGLE = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
+SHARES = frozenset({"softmax", "sparsemax"})
+SINGLE = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
 _POSITIVE = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
 """Activations whose outputs are probabilities once they are divided by their sum, as losses over classes do it."""
 _LEAVE = MOVE | {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
@@ -106,7 +106,7 @@ def mismatch(last: Last, loss: Named) -> str | None:
         loss: The loss. Of one that is not known here nothing is said.
     """
     name, activation = normalized(loss.name), last.activation
-    if activation in _SHARES and last.outputs == 1:
+    if activation in SHARES and last.outputs == 1:
         of_two = "use activation: sigmoid, with the loss BinaryCrossentropy"
         of_numbers = f"leave the activation out, or, for labels 0 and 1, {of_two}"
         todo = of_numbers if name in VALUES else of_two
@@ -115,7 +115,7 @@ def mismatch(last: Last, loss: Named) -> str | None:
         return None
     from_logits = loss.arguments.get("from_logits") is True
     suits, others = ("softmax", _POSITIVE) if name in _CATEGORICAL else ("sigmoid", frozenset())
-    if (activation in _SHARES | _SINGLE) != from_logits or (activation in others and not from_logits):
+    if (activation in SHARES | SINGLE) != from_logits or (activation in others and not from_logits):
         return None
     if from_logits:
         return (

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from epochal_trainer.lib import priority
-from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.reporting import curves, history
 from epochal_trainer.reporting.best import Monitor
@@ -100,7 +100,7 @@ class HistoryWriter:
             except Terminated:
                 return
             except Exception as error:  # noqa: BLE001 - nothing that is only shown meanwhile ends a training
-                if isinstance(error, Failure) and error.reason == "Superseded":
+                if isinstance(error, Failure) and error.reason == SUPERSEDED:
                     return  # the next checkpoint ends the training, and says so
                 self._complain(error)
 

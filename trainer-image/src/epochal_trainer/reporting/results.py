@@ -25,6 +25,8 @@ SUMMARY = "summary.json"
 TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
 ATTEMPTS = "attempts"
+EXPORTING = f"{ATTEMPTS}/exporting"
+"""Is there while models are exported: who finds it knows that an attempt has ended meanwhile."""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 _ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
@@ -80,6 +82,33 @@ class Results:
             self._check()
 
         self._bucket.upload(path, f"{self._folder}/{name}", before=before)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Stores a small file without a word in the log; else as `store`.
+
+        Args:
+            name: Its name in the folder.
+            data: Its content.
+        """
+        self._check()
+        self._bucket.put(f"{self._folder}/{name}", data)
+
+    def holds(self, name: str) -> bool:
+        """Returns whether there is a file.
+
+        Args:
+            name: Its name in the folder.
+        """
+        key = f"{self._folder}/{name}"
+        return key in self._bucket.keys(key)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file; one that is not there is no error.
+
+        Args:
+            name: Its name in the folder.
+        """
+        self._bucket.delete(f"{self._folder}/{name}")
 
     def read_back(self, name: str, path: Path) -> str:
         """Reads what was stored a moment ago, in the place of the file that it was stored from.

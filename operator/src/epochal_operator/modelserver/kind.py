@@ -1,0 +1,96 @@
+"""The kind ModelServer, as the runtime is told of it."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from epochal_api.kind import GROUP
+from epochal_api.modelserver_status import SERVER_CONDITIONS
+from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+
+from epochal_operator.modelserver import trim
+from epochal_operator.modelserver.labels import EXPERIMENT_LABEL
+from epochal_operator.modelserver.metrics import collect
+from epochal_operator.modelserver.owned import CHILDREN
+from epochal_operator.modelserver.reconcile import Reconciler
+from epochal_operator.modelserver.resources import (
+    EXPERIMENTS,
+    MODEL_SERVERS,
+    OWNED_PODS,
+    OWNED_REPLICA_SETS,
+    SERVERS_OF_EXPERIMENT,
+    SERVERS_OF_JOB,
+    owned,
+)
+from epochal_operator.runtime.kind import Kind
+from epochal_operator.runtime.reader import Bounds
+from epochal_operator.runtime.resource import PODS, REPLICA_SETS, Key, Object, key_of
+from epochal_operator.runtime.store import Change, Store, Trim
+from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f"{GROUP}/",))
+"""What is read of a ModelServer."""
+
+
+def model_servers(
+    installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
+) -> Kind:
+    """Returns the description of ModelServers.
+
+    Args:
+        installation: Returns what fills in where a spec says nothing.
+        instance: Name of this process, for Events.
+        metric_labels: Labels that their series have, too.
+    """
+    keep: Trim = partial(trim.model_server, labels=metric_labels)
+    return Kind(
+        resource=MODEL_SERVERS,
+        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        collect=partial(collect, labels=metric_labels),
+        owns=(*map(owned, CHILDREN), OWNED_REPLICA_SETS, OWNED_PODS),
+        references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
+        woken_by={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
+        keeps={
+            MODEL_SERVERS: keep,
+            TRAINING_JOBS: trim.training_job,
+            EXPERIMENTS: trim.experiment,
+            REPLICA_SETS: trim.replica_set,
+            PODS: trim.pod,
+        }
+        | {child.resource: child.keep for child in CHILDREN},
+        bounds=BOUNDS,
+    )
+
+
+def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
+    """Returns the keys of the ModelServers that serve the model of a TrainingJob, if what matters of it has changed."""
+    if _models(change.before) == _models(change.after):
+        return ()
+    thing = change.after or change.before or {}
+    key, experiment = key_of(thing), (thing["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    best_of = store.find(SERVERS_OF_EXPERIMENT, Key(key.namespace, experiment)) if experiment else {}
+    return {*store.find(SERVERS_OF_JOB, key), *best_of}
+
+
+def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
+    """Returns the keys of the ModelServers that serve an Experiment's best, if what matters of it has changed."""
+    if _best(change.before) == _best(change.after):
+        return ()
+    return store.find(SERVERS_OF_EXPERIMENT, key_of(change.after or change.before or {}))
+
+
+def _models(job: Object | None) -> object:
+    """Returns what of a TrainingJob matters to whoever serves its model."""
+    if job is None:
+        return None
+    status = job.get("status") or {}
+    conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in status.get("conditions") or []]
+    return job["metadata"]["uid"], status.get("state"), conditions, status.get("results")
+
+
+def _best(experiment: Object | None) -> object:
+    """Returns what of an Experiment matters to whoever serves its best."""
+    if experiment is None:
+        return None
+    status = experiment.get("status") or {}
+    return experiment["metadata"]["uid"], status.get("state"), (status.get("best") or {}).get("jobName")

@@ -1,0 +1,27 @@
+"""The NetworkPolicy of a ModelServer, if the installation has one for servers: who reaches it, and what it reaches."""
+
+from typing import Any
+
+from epochal_api.modelserver import ModelServer
+
+from epochal_operator.modelserver import metadata
+from epochal_operator.trainingjob.pod_template import Installation
+
+Object = dict[str, Any]
+
+
+def network_policy(server: ModelServer, installation: Installation) -> Object | None:
+    """Returns the NetworkPolicy of a ModelServer as JSON, or None if it is to have none."""
+    rules = installation.server_network
+    if rules is None:
+        return None
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata.metadata(server, installation),
+        "spec": {
+            "podSelector": {"matchLabels": metadata.selector(server)},
+            "policyTypes": ["Ingress", *(["Egress"] if "egress" in rules else [])],
+            **rules,
+        },
+    }

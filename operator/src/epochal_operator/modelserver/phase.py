@@ -1,0 +1,200 @@
+"""Where a ModelServer is, and why: what its state and its conditions say."""
+
+from dataclasses import dataclass, field
+
+from epochal_api.modelserver import ModelServer
+from epochal_api.modelserver_status import ServedModel, ServerState
+
+from epochal_operator.modelserver.observed import Observed
+from epochal_operator.modelserver.pods import hindrance
+from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.resource import Object
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pods of a Deployment, as its controller counts them.
+
+    Args:
+        wanted: Those that there should be.
+        replicas: Those that there are.
+        ready: Those that answer.
+        updated: Those of the template as it is now.
+        is_current: Whether the Deployment's controller has seen it as it is now.
+    """
+
+    wanted: int = 0
+    replicas: int = 0
+    ready: int = 0
+    updated: int = 0
+    is_current: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all pods that there should be are there, answer, and are of the template as it is now."""
+        return self.is_current and self.replicas == self.updated == self.ready == self.wanted
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Where a ModelServer is.
+
+    Args:
+        state: In one word.
+        progress: Why its rollout is where it is.
+        ready: Why it answers, or does not.
+        counts: Its pods.
+        model: The model that they are made for.
+    """
+
+    state: ServerState
+    progress: StatusCause
+    ready: StatusCause
+    counts: Counts = field(default_factory=Counts)
+    model: ServedModel | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether any pod answers."""
+        return self.counts.ready > 0
+
+
+def counts(deployment: Object | None, wanted: int) -> Counts:
+    """Returns how many pods there are.
+
+    Args:
+        deployment: The Deployment, if there is one.
+        wanted: How many there should be.
+    """
+    if deployment is None:
+        return Counts(wanted)
+    status, metadata = part(deployment, "status"), deployment["metadata"]
+    replicas, ready, updated = (int(status.get(name) or 0) for name in ("replicas", "readyReplicas", "updatedReplicas"))
+    seen = (status.get("observedGeneration") or 0) >= (metadata.get("generation") or 0)
+    return Counts(wanted, replicas, ready, updated, seen)
+
+
+def phase(server: ModelServer, model: ServedModel | None, waits: StatusCause | None, observed: Observed) -> Phase:
+    """Returns where a ModelServer is.
+
+    Args:
+        server: The ModelServer.
+        model: The model that its pods are made for, or are about to be; None as long as there is none.
+        waits: Why its source names no other one yet, if it does not.
+        observed: What is seen of it.
+    """
+    found = counts(observed.deployment, server.spec.replicas)
+    progress = _progress(server, model, waits, observed, found)
+    ready = _ready(server, found, progress)
+    return Phase(_state(found, model, progress), progress, ready, found, model)
+
+
+def refused(cause: StatusCause, observed: Observed, model: ServedModel | None, wanted: int) -> Phase:
+    """Returns where a ModelServer is of which nothing can be made as it is: what it owns goes on as it is.
+
+    Args:
+        cause: What must hold, naming the field.
+        observed: What is seen of it.
+        model: The model that its pods are made for, if there are any.
+        wanted: How many pods there should be, as far as that can be read.
+    """
+    found = counts(observed.deployment, wanted)
+    ready = StatusCause(Reason.SERVING, _pods_ready(found)) if found.ready else cause
+    return Phase("Degraded" if found.ready else "Failed", cause, ready, found, model)
+
+
+def describe(model: ServedModel) -> str:
+    """Returns what people call a model: by the training that made it, or by its file."""
+    if model.experiment_name is not None:
+        return f"{model.experiment_name}: {model.training_job_name}"
+    if model.training_job_name is not None:
+        return f"{model.training_job_name} ({model.model})" if model.model else model.training_job_name
+    return model.uri
+
+
+def _progress(
+    server: ModelServer, model: ServedModel | None, waits: StatusCause | None, observed: Observed, found: Counts
+) -> StatusCause:
+    """Returns why a rollout is where it is."""
+    if model is None or observed.deployment is None:
+        awaited = waits if model is None else observed.blocked
+        return awaited or StatusCause(Reason.CREATING, "What it owns is about to be created.")
+    return (
+        observed.blocked
+        or _hindrance(observed.deployment, observed, found)
+        or _unfinished(server, model, found)
+        or _finished(model, waits)
+    )
+
+
+def _unfinished(server: ModelServer, model: ServedModel, found: Counts) -> StatusCause | None:
+    """Returns what a rollout has come to that is not over, or None if it is over."""
+    if found.is_done:
+        return None
+    if server.spec.paused and found.updated < found.wanted:
+        return StatusCause(Reason.PAUSED, f"{describe(model)} is not rolled out, since spec.paused is true.")
+    if found.replicas > found.updated:
+        meanwhile = " Those of before answer meanwhile." if found.ready else ""
+        told = f"{found.updated} of {found.wanted} pods are of {describe(model)}.{meanwhile}"
+    else:
+        told = f"{min(found.updated, found.ready)} of {found.wanted} pods serve {describe(model)}."
+    return StatusCause(Reason.ROLLING_OUT, told)
+
+
+def _finished(model: ServedModel, waits: StatusCause | None) -> StatusCause:
+    if waits is not None:
+        return StatusCause(waits.reason, f"{waits.message} Meanwhile it serves {describe(model)}.")
+    by = "Keras" if model.runtime == "Keras" else "ONNX Runtime"
+    return StatusCause(Reason.ROLLED_OUT, f"All of its pods serve {describe(model)} by {by}.")
+
+
+def _hindrance(deployment: Object, observed: Observed, found: Counts) -> StatusCause | None:
+    """Returns what keeps pods from serving, if anything but time does."""
+    if found.is_done or not found.is_current:
+        return None
+    if cause := next((cause for pod in observed.current if (cause := hindrance(pod, observed.now))), None):
+        return cause
+    if failure := condition_of(deployment, "ReplicaFailure"):
+        return StatusCause(Reason.POD_REFUSED, f"Its pods cannot be created: {clean(failure.get('message') or '')}")
+    late = condition_of(deployment, "Progressing", "False")
+    if late is not None and late.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
+        message = f"Its pods did not become ready in time: {clean(late.get('message') or '')}"
+        return StatusCause(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
+    return None
+
+
+def _ready(server: ModelServer, found: Counts, progress: StatusCause) -> StatusCause:
+    if found.ready:
+        return StatusCause(Reason.SERVING, _pods_ready(found) + _exposed(server))
+    if found.wanted == 0:
+        return StatusCause(Reason.STOPPED, "It has no pods, since spec.replicas is 0.")
+    if progress.reason in {Reason.ROLLING_OUT, Reason.ROLLED_OUT, Reason.CREATING, Reason.PAUSED}:
+        return StatusCause(Reason.STARTING, f"None of its pods is ready yet. {progress.message}")
+    return progress
+
+
+def _pods_ready(found: Counts) -> str:
+    return f"{found.ready} of {found.wanted} pods are ready."
+
+
+def _exposed(server: ModelServer) -> str:
+    """Returns that keys can be read on their way, if they can."""
+    if server.spec.auth is None or server.spec.tls is not None:
+        return ""
+    return " Whoever is on the way to them can read their keys (spec.auth), since there is no spec.tls."
+
+
+def _state(found: Counts, model: ServedModel | None, progress: StatusCause) -> ServerState:
+    known = effect(progress.reason)
+    if model is None:
+        return "Failed" if known.stalls else "Waiting"
+    if found.ready:
+        if not known.ready and progress.reason != Reason.CLEANUP:
+            return "Degraded"
+        return "Updating" if progress.reason in {Reason.ROLLING_OUT, Reason.CREATING, Reason.UNSCHEDULABLE} else "Ready"
+    if found.wanted == 0 and progress.reason in {Reason.ROLLED_OUT, Reason.PAUSED}:
+        return "Stopped"
+    return "Starting" if known.ready or progress.reason == Reason.CLEANUP else "Failed"

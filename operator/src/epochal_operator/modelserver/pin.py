@@ -1,0 +1,41 @@
+"""The model that a Deployment was made for, as an annotation of it: what becomes of its training does not matter."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from epochal_api.kind import GROUP
+from epochal_api.modelserver_status import ServedModel
+from pydantic import ValidationError
+
+MODEL_ANNOTATION = f"{GROUP}/model"
+"""Annotation of the Deployment: the model that its pods serve, as JSON."""
+MAX_BYTES = 8 * 1024
+"""Bytes of that annotation: more than any has."""
+_ASKED = {"inputs", "outputs"}
+"""What a pod has told of it."""
+
+
+def encode(model: ServedModel) -> str:
+    """Returns a model as an annotation has it."""
+    return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_ASKED), sort_keys=True)
+
+
+def pinned(deployment: Mapping[str, Any] | None, known: ServedModel | None) -> ServedModel | None:
+    """Returns the model that a Deployment was made for.
+
+    Args:
+        deployment: The Deployment as it is kept, if there is one.
+        known: The model that the status of its ModelServer tells of: it counts where there is no Deployment, or
+            somebody has taken its annotation away.
+    """
+    text = ((deployment or {}).get("metadata", {}).get("annotations") or {}).get(MODEL_ANNOTATION)
+    if text is None:
+        return known
+    try:
+        found = ServedModel.model_validate_json(text)
+    except ValidationError:
+        return known
+    if known is not None and encode(known) == text:
+        return known
+    return found

@@ -1,0 +1,259 @@
+"""What to do about a ModelServer: the difference between what should be and what is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from epochal_api.kind import Metadata
+from epochal_api.modelserver import ModelServer
+from epochal_api.modelserver_status import ModelServerStatus, ServedModel
+
+from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
+from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION
+from epochal_operator.modelserver.events import events, not_convertible, of_spec
+from epochal_operator.modelserver.observed import Observed, Seen
+from epochal_operator.modelserver.owned import DEPLOYMENT
+from epochal_operator.modelserver.phase import Phase, phase, refused
+from epochal_operator.modelserver.pin import pinned
+from epochal_operator.modelserver.pods import not_convertible as said_not_convertible
+from epochal_operator.modelserver.pods import stuck_at
+from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
+from epochal_operator.modelserver.service import url
+from epochal_operator.modelserver.source import Found, is_same, kept
+from epochal_operator.modelserver.status import status
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.resource import Object, Resource
+from epochal_operator.trainingjob.pod_template import Installation
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create a child."""
+
+    resource: Resource
+    body: Object
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Change fields of a child's spec, and annotations of it.
+
+    Args:
+        resource: Its resource.
+        thing: The child as seen.
+        spec: The fields.
+        annotations: The annotations.
+    """
+
+    resource: Resource
+    thing: Object
+    spec: Mapping[str, Any]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Renew:
+    """Give the Deployment another pod template: a rollout.
+
+    Args:
+        thing: The Deployment as seen.
+        body: As it should be.
+    """
+
+    thing: Object
+    body: Object
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a child that is needed no more.
+
+    Args:
+        resource: Its resource.
+        thing: The child as seen.
+    """
+
+    resource: Resource
+    thing: Object
+
+
+ChildStep = Create | Patch | Renew | Delete
+Action = ChildStep | EmitEvent | ApplyStatus[ModelServerStatus]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        actions: The steps. What follows depends on what comes of them.
+        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
+    """Returns what to do about a ModelServer.
+
+    Args:
+        server: The ModelServer with its status so far.
+        observed: What is seen of it.
+        installation: What fills in where the spec says nothing.
+    """
+    before = server.status or ModelServerStatus()
+    if server.metadata.deletion_timestamp is not None:
+        return Plan()
+    known = pinned(observed.deployment, before.model)
+    model, waits = _model(server, observed, known)
+    told: list[Action] = []
+    if model is not None and (cause := _unconvertible(model, known, observed)):
+        model = model.model_copy(update={"runtime": "Keras"})
+        told = [EmitEvent(not_convertible(cause, model.sha256))]
+    try:
+        steps = _steps(server, model, observed, installation) if model is not None else []
+    except NoStorageEndpoint as error:
+        cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
+        return _settle(server.metadata, before, refused(cause, observed, known, server.spec.replicas), observed)
+    if steps:
+        return Plan((*told, *steps))
+    model = _described(model, observed)
+    lacks_best = isinstance(observed.source, Found) and observed.source.lacks_best and before.model != model
+    warnings = of_spec(server, before, lacks_best=lacks_best)
+    now = phase(server, model, waits, observed)
+    return _settle(server.metadata, before, now, observed, address=url(server) if model else None, warnings=warnings)
+
+
+def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed) -> Plan:
+    """Returns what to do about a ModelServer that breaks the API's rules: what it owns goes on as it is.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+        message: What must hold, naming the field.
+        observed: What is seen of it.
+    """
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    deployment = observed.deployment
+    wanted = int(deployment["spec"].get("replicas") or 0) if deployment else 0
+    known = pinned(deployment, before.model) if deployment else None
+    now = refused(StatusCause(Reason.INVALID_SPEC, message), observed, known, wanted)
+    return _settle(metadata, before, now, observed, address=before.url)
+
+
+def _model(
+    server: ModelServer, observed: Observed, known: ServedModel | None
+) -> tuple[ServedModel | None, StatusCause | None]:
+    """Returns the model to serve, and why it is not the one that the source names, if it is not.
+
+    Args:
+        server: The ModelServer.
+        observed: What is seen of it.
+        known: The model that it serves already.
+    """
+    found = observed.source
+    if isinstance(found, Found):
+        return kept(found.model, known), None
+    # A training that is gone, or runs again, does not matter to whoever serves what it made.
+    return known, None if is_same(server.spec.source, known) else found
+
+
+def _described(model: ServedModel | None, observed: Observed) -> ServedModel | None:
+    """Returns a model with what it takes and gives, if a pod has told that."""
+    told = observed.told
+    if model is None or told is None or told.sha256 != model.sha256:
+        return model
+    return model.model_copy(update={"inputs": [*told.inputs], "outputs": [*told.outputs]})
+
+
+def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Observed) -> StatusCause | None:
+    """Returns why a model cannot become ONNX, if a pod that was to convert it has said so."""
+    if known is None or known.sha256 != model.sha256 or not is_converted(model):
+        return None
+    return said_not_convertible(observed.current)
+
+
+def _steps(server: ModelServer, model: ServedModel, observed: Observed, installation: Installation) -> list[ChildStep]:
+    """Returns the steps that bring what it owns nearer to what that should be."""
+    steps: list[ChildStep] = []
+    for seen in observed.children:
+        wanted = seen.child.build(server, model, installation)
+        waits = seen.is_held(observed.now) or (seen.thing is None and seen.blocked is not None)
+        if not waits and (step := _step(seen, wanted)) is not None:
+            steps.append(step)
+    return steps
+
+
+def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
+    thing, resource = seen.thing, seen.child.resource
+    if thing is None:
+        return Create(resource, wanted) if wanted is not None else None
+    if thing["metadata"].get("deletionTimestamp"):
+        return None
+    if wanted is None:
+        return Delete(resource, thing)
+    if seen.child is DEPLOYMENT and _is_outdated(thing, wanted):
+        return Renew(thing, wanted)
+    fields = {name: value for name, value in wanted["spec"].items() if name not in _OF_TEMPLATE}
+    spec = {name: value for name, value in fields.items() if not _holds(value, thing["spec"].get(name))}
+    given = dict(wanted["metadata"].get("annotations") or {})
+    if seen.child is DEPLOYMENT:
+        given[TEMPLATE_ANNOTATION] = thing["spec"]["template"]["digest"]
+    found = thing["metadata"].get("annotations") or {}
+    annotations = {name: text for name, text in given.items() if found.get(name) != text}
+    return Patch(resource, thing, spec, annotations) if spec or annotations else None
+
+
+_OF_TEMPLATE = frozenset({"template", "selector"})
+"""Fields of a Deployment that change with its template, or never."""
+
+
+def _is_outdated(thing: Object, wanted: Object) -> bool:
+    """Returns whether a pod template was made of something else, or was changed since it was made."""
+    known = thing["spec"]["template"]
+    inputs = wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION]
+    # One that was written a moment ago is noted next, as the API server has it.
+    noted = thing["metadata"]["annotations"].get(TEMPLATE_ANNOTATION, known["digest"])
+    return (known["inputs"], known["digest"]) != (inputs, noted)
+
+
+def _holds(wanted: Any, found: Any) -> bool:
+    """Returns whether a value has all that is wanted of it; what it has beside that is a default, or others'."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(_holds(value, found.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(wanted) == len(found) and all(map(_holds, wanted, found))
+    return bool(wanted == found) or (wanted is False and found is None)
+
+
+def _settle(
+    metadata: Metadata,
+    before: ModelServerStatus,
+    now: Phase,
+    observed: Observed,
+    *,
+    address: str | None = None,
+    warnings: Iterable[Event] = (),
+) -> Plan:
+    """Returns what is left to do once there is nothing to do about what it owns."""
+    after = status(metadata, before, now, observed, address)
+    again = _look_again(now, observed)
+    if after == before:
+        return Plan((), again)
+    deployment = observed.deployment
+    inputs = str(deployment["spec"]["template"]["inputs"]) if deployment else ""
+    told = map(EmitEvent, (*events(before, after, inputs), *warnings))
+    return Plan((*told, ApplyStatus(after)), again)
+
+
+def _look_again(now: Phase, observed: Observed) -> float | None:
+    """Returns the seconds after which to look again at what no event will tell of."""
+    causes = [one.blocked for one in observed.children if one.blocked is not None]
+    seconds = [effect(cause.reason).look_again_seconds for cause in (*causes, now.progress)]
+    times = [one.held_until for one in observed.children if one.held_until is not None]
+    times += [time for time in map(stuck_at, observed.current) if time is not None]
+    seconds += [(time - observed.now).total_seconds() for time in times if time > observed.now]
+    return min((one for one in seconds if one is not None), default=None)

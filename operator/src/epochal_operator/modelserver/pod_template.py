@@ -1,0 +1,162 @@
+"""The pods of servers: containers, volumes, probes, environment, where they may run."""
+
+from typing import Any
+
+from epochal_api import pod, server_config
+from epochal_api.modelserver import ModelServer
+from epochal_api.modelserver_status import ServedModel
+
+from epochal_operator.modelserver.config import is_converted
+from epochal_operator.trainingjob.pod_template import (
+    Installation,
+    annotation,
+    container_security,
+    credentials,
+    given,
+    placement,
+    pod_security,
+    storage_authority,
+)
+
+Object = dict[str, Any]
+
+CONTAINER = "server"
+CONVERTER = "convert"
+"""The init container that converts a model which is not ONNX."""
+HTTP, METRICS = "http", "metrics"
+"""Names of the ports."""
+
+GRACE_SECONDS = server_config.GRACE_SECONDS + 15
+"""Time until a pod that was told to end is killed: for some seconds it goes on to take requests, until nobody sends it
+any, and then it has its own time to answer them."""
+STARTS_SECONDS = 120
+"""How long a server may take until it listens: Keras alone takes ten seconds to import on a busy node."""
+CONVERTER_RESOURCES: Object = {
+    "requests": {"cpu": "100m", "memory": "1Gi"},
+    "limits": {"cpu": "1", "memory": "2Gi"},
+}
+"""What the conversion takes, with Keras and TensorFlow: all of it said, since a quota may ask for each of these."""
+_RESOURCES: dict[server_config.Runtime, Object] = {
+    "ONNX": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
+    "Keras": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
+}
+_READ_ONLY_MODE = 0o440
+
+
+def pod_spec(server: ModelServer, model: ServedModel, installation: Installation, selector: Object) -> Object:
+    """Returns the spec of a server's pod.
+
+    Args:
+        server: The ModelServer.
+        model: The model that it serves.
+        installation: What was set when Epochal was installed.
+        selector: Labels of its pods.
+    """
+    spec = server.spec
+    shared, own = _shared_volumes(server, installation), _own_volumes(server)
+    converter = [_converter(server, installation, _mounts(shared))] if is_converted(model) else []
+    return {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "serviceAccountName": spec.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        # As for trainers: the first process of a namespace gets no signal that it has no handler for yet.
+        "shareProcessNamespace": True,
+        "securityContext": pod_security(),
+        **placement(spec.scheduling),
+        **given(imagePullSecrets=[secret.dump() for secret in spec.image_pull_secrets]),
+        "topologySpreadConstraints": [
+            {
+                "topologyKey": "kubernetes.io/hostname",
+                "maxSkew": 1,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": selector},
+                "matchLabelKeys": ["pod-template-hash"],
+            }
+        ],
+        **given(initContainers=converter),
+        "containers": [_server(server, model, installation, _mounts([*shared, *own]))],
+        "volumes": [{"name": name, **source} for name, _, source in (*shared, *own)],
+    }
+
+
+def resources(server: ModelServer, model: ServedModel) -> Object:
+    """Returns what the container of a server takes."""
+    wanted = server.spec.resources
+    if wanted.requests or wanted.limits:
+        return given(requests=wanted.requests, limits=wanted.limits)
+    return _RESOURCES[model.runtime]
+
+
+def _server(server: ModelServer, model: ServedModel, installation: Installation, mounts: list[Object]) -> Object:
+    image = installation.trainer_image if model.runtime == "Keras" else installation.server_image
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["epochal-server"],
+        "env": credentials(server.spec.storage),
+        "resources": resources(server, model),
+        "ports": [
+            {"name": HTTP, "containerPort": server_config.HTTP_PORT},
+            {"name": METRICS, "containerPort": server_config.METRICS_PORT},
+        ],
+        "startupProbe": _probe(server, "live", periodSeconds=1, timeoutSeconds=3, failureThreshold=STARTS_SECONDS),
+        "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
+        "livenessProbe": _probe(server, "live", periodSeconds=10, timeoutSeconds=5, failureThreshold=3),
+        "terminationMessagePath": pod.TERMINATION_FILE,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+        "volumeMounts": mounts,
+    }
+
+
+def _converter(server: ModelServer, installation: Installation, mounts: list[Object]) -> Object:
+    return {
+        "name": CONVERTER,
+        "image": installation.trainer_image,
+        "command": ["epochal-trainer", "convert"],
+        "env": credentials(server.spec.storage),
+        "resources": CONVERTER_RESOURCES,
+        "terminationMessagePath": pod.TERMINATION_FILE,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+        "volumeMounts": mounts,
+    }
+
+
+def _probe(server: ModelServer, path: str, **timing: int) -> Object:
+    scheme = {"scheme": "HTTPS"} if server.spec.tls else {}
+    return {"httpGet": {"path": f"/v2/health/{path}", "port": HTTP} | scheme, **timing}
+
+
+def _shared_volumes(server: ModelServer, installation: Installation) -> list[tuple[str, str, Object]]:
+    """Returns the volumes of all containers: name, folder and source."""
+    folder, file = server_config.SERVER_FILE.rsplit("/", 1)
+    item = {"path": file, "fieldRef": {"fieldPath": annotation(server_config.SERVER_ANNOTATION)}}
+    return [
+        ("config", folder, {"downwardAPI": {"items": [item]}}),
+        ("model", server_config.MODEL_FOLDER, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
+        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
+        *storage_authority(server.spec.storage),
+    ]
+
+
+def _own_volumes(server: ModelServer) -> list[tuple[str, str, Object]]:
+    """Returns the volumes of the server alone: its keys, and its certificate."""
+    volumes: list[tuple[str, str, Object]] = []
+    if auth := server.spec.auth:
+        source = {"secretName": auth.secret_ref.name, "defaultMode": _READ_ONLY_MODE}
+        volumes.append(("auth", server_config.AUTH_FOLDER, {"secret": source}))
+    if tls := server.spec.tls:
+        items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
+        source = {"secretName": tls.secret_ref.name, "items": items, "defaultMode": _READ_ONLY_MODE}
+        volumes.append(("tls", server_config.TLS_FOLDER, {"secret": source}))
+    return volumes
+
+
+def _mounts(volumes: list[tuple[str, str, Object]]) -> list[Object]:
+    return [
+        {"name": name, "mountPath": path, **({} if "emptyDir" in source else {"readOnly": True})}
+        for name, path, source in volumes
+    ]

@@ -1,0 +1,166 @@
+"""What the pods of a ModelServer say of why they do not serve: the kubelet's words, the scheduler's and their own."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from epochal_api.modelserver import KIND
+from epochal_api.report import decode_termination
+
+from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION
+from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
+from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.pods import alive, in_order
+from epochal_operator.trainingjob.start_failures import Program, start_failure
+from epochal_operator.trainingjob.unschedulable import why_unschedulable
+
+STUCK = timedelta(seconds=20)
+"""How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
+_IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
+"""Why a container waits when all goes well, or for a reason that its last end tells."""
+_NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
+_IMAGES = {CONTAINER: "imageRegistry, serverImage and trainerImage of Epochal's chart", CONVERTER: "trainerImage"}
+
+
+class Words(NamedTuple):
+    """Why a container has ended.
+
+    Args:
+        container: Which container.
+        cause: Why.
+    """
+
+    container: str
+    cause: StatusCause
+
+
+def own_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Returns the pods of a Deployment that are to stay, the oldest first: labels are anybody's to write.
+
+    Args:
+        deployment: The Deployment, if there is one.
+        replica_sets: ReplicaSets that bear the ModelServer's name.
+        pods: Pods that do.
+    """
+    if deployment is None:
+        return ()
+    uid = deployment["metadata"]["uid"]
+    sets = {one["metadata"]["uid"] for one in replica_sets if controller_uid(one) == uid}
+    return in_order(
+        one
+        for one in pods
+        if controller_uid(one) in sets and alive(one) and not one["metadata"].get("deletionTimestamp")
+    )
+
+
+def is_current(pod: Object, deployment: Object) -> bool:
+    """Returns whether a pod was made of a Deployment's template as it is now."""
+    inputs = (pod["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
+    return inputs is not None and inputs == deployment["spec"]["template"]["inputs"]
+
+
+def is_ready(pod: Object) -> bool:
+    """Returns whether a pod answers."""
+    return condition_of(pod, "Ready") is not None
+
+
+def hindrance(pod: Object, now: datetime) -> StatusCause | None:
+    """Returns why a pod does not serve, or None if it does, or is only on its way.
+
+    Args:
+        pod: The pod.
+        now: The time, with a time zone.
+    """
+    if is_ready(pod):
+        return None
+    if unscheduled := condition_of(pod, "PodScheduled", "False"):
+        reason, said = as_reason(unscheduled.get("reason") or "Unschedulable"), clean(unscheduled.get("message") or "")
+        if reason == Reason.UNSCHEDULABLE:
+            return StatusCause(reason, why_unschedulable(said))
+        return StatusCause(reason, f"The pod {pod['metadata']['name']} cannot be scheduled: {said}")
+    for container in _containers(pod):
+        if cause := _waits(container):
+            return cause
+    if words := last_words(pod):
+        return words.cause
+    return _stuck(pod, now)
+
+
+def stuck_at(pod: Object) -> datetime | None:
+    """Returns when a pod counts as stuck whose node has not made it ready for containers, or None if it has."""
+    unready = condition_of(pod, "PodReadyToStartContainers", "False")
+    since = unready and unready.get("lastTransitionTime")
+    return datetime.fromisoformat(since) + STUCK if since and pod["spec"].get("nodeName") else None
+
+
+def last_words(pod: Object) -> Words | None:
+    """Returns why a container of a pod has ended the last time, if one has and has not said that all went well."""
+    for container in _containers(pod):
+        for state in ("state", "lastState"):
+            ended = part(part(container, state), "terminated")
+            if ended and ended.get("exitCode") != 0:
+                return Words(str(container.get("name")), _why_ended(pod, container, ended))
+    return None
+
+
+def not_convertible(pods: Iterable[Object]) -> StatusCause | None:
+    """Returns why the model cannot be converted to ONNX, if a pod has said so.
+
+    Args:
+        pods: Pods of the Deployment as it is now.
+    """
+    said = (words for words in map(last_words, pods) if words is not None and words.container == CONVERTER)
+    return next((words.cause for words in said if words.cause.reason == Reason.NOT_CONVERTIBLE), None)
+
+
+def _containers(pod: Object) -> list[Object]:
+    """Returns the statuses of the containers that are ours, those that come first, first."""
+    status = pod.get("status") or {}
+    found = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    return [one for one in found if one.get("name") in _NAMES]
+
+
+def _waits(container: Object) -> StatusCause | None:
+    waiting = part(part(container, "state"), "waiting")
+    word = waiting.get("reason")
+    if word is None or word in _IN_ORDER:
+        return None
+    name, image = str(container.get("name")), clean(str(container.get("image") or ""))
+    said = clean(str(waiting.get("message") or word))
+    found = start_failure(str(word), said, image, Program(_NAMES[name], KIND, _IMAGES[name]))
+    return StatusCause(as_reason(found.reason), found.message)
+
+
+def _why_ended(pod: Object, container: Object, ended: Object) -> StatusCause:
+    name = str(container.get("name"))
+    said = str(ended.get("message") or "")
+    words = decode_termination(said)
+    if words is not None:
+        return StatusCause(as_reason(words.reason), clean(words.message))
+    if ended.get("reason") == "OOMKilled":
+        limit = part(pod["spec"], "memory").get(name)
+        bound = f"its limit is {limit}" if limit else "its node has none left"
+        todo = "Raise spec.resources.limits.memory." if name == CONTAINER else "Export the model to ONNX yourself."
+        message = f"{_NAMES[name]} was killed, because it took too much memory: {bound}. {todo}"
+        return StatusCause(Reason.OUT_OF_MEMORY, message)
+    told = f"The end of its log:\n{clean(said)}" if said else "It left no message."
+    code = ended.get("exitCode")
+    return StatusCause(Reason.CRASHED, f"{_NAMES[name]} ended with exit code {code}. {told}")
+
+
+def _stuck(pod: Object, now: datetime) -> StatusCause | None:
+    since = stuck_at(pod)
+    if since is None or now < since:
+        return None
+    name = pod["metadata"]["name"]
+    message = (
+        f"Its node has not made the volumes and the network of the pod {name} ready. The Secrets that spec.auth and "
+        "spec.tls name must be in its namespace, that of spec.tls with tls.crt and tls.key: "
+        f"kubectl describe pod {name} says what is missing."
+    )
+    return StatusCause(Reason.POD_NOT_READY, message)

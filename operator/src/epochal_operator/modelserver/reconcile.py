@@ -1,0 +1,132 @@
+"""Reconcile: read a ModelServer and what it owns, plan, apply, and again until nothing is left to do."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from epochal_api.kind import Metadata
+from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
+from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.status import read_status
+
+from epochal_operator.modelserver.apply import Applier
+from epochal_operator.modelserver.observe import Observer
+from epochal_operator.modelserver.observed import Observed
+from epochal_operator.modelserver.plan import Plan, plan, refuse
+from epochal_operator.modelserver.reasons import StatusCause
+from epochal_operator.modelserver.resources import MODEL_SERVERS
+from epochal_operator.modelserver.told import Asker
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.corrections import Corrections
+from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.reader import UNREAD
+from epochal_operator.runtime.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.spec_text import whole
+from epochal_operator.trainingjob.pod_template import Installation
+
+ROUNDS = 16
+"""More changes in a row than any ModelServer takes; what is left then waits a moment."""
+CONFLICTS = 4
+"""More than may be chance: somebody denies with this code, and the queue waits ever longer."""
+MOMENT = 1.0
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A ModelServer, or why it cannot be read."""
+
+    server: ModelServer | None
+    fault: str = ""
+
+
+class Reconciler:
+    """Brings ModelServers and what they own to what they should be.
+
+    Args:
+        term: What it works with.
+        installation: Returns what fills in where a spec says nothing.
+        instance: Name of this process, for Events.
+        clock: Returns the time, with a time zone.
+        asker: Asks servers of their models.
+    """
+
+    def __init__(
+        self,
+        term: Term,
+        installation: Callable[[], Installation],
+        *,
+        instance: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        asker: Asker | None = None,
+    ) -> None:
+        self._store = term.store
+        self._installation = installation
+        self._corrections = Corrections()
+        self._asker = asker or Asker(clock)
+        self._observer = Observer(term.store, self._corrections, clock)
+        self._applier = Applier(term, self._corrections, instance=instance, clock=clock)
+
+    async def run(self) -> None:
+        """Has nothing to do beside."""
+        await asyncio.Event().wait()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Reconciles a ModelServer.
+
+        Args:
+            key: Its namespace and name.
+
+        Returns:
+            Seconds after which to do it again, or None.
+
+        Raises:
+            ApiError: If the API server does not do its part.
+        """
+        blocked, conflicts = dict[Resource, StatusCause](), 0
+        for _ in range(ROUNDS):
+            document = self._store.get(MODEL_SERVERS, key)
+            if document is None:
+                self._corrections.forget(key)
+                self._asker.forget(key)
+                return None
+            observed, todo = self._plan(document, blocked)
+            if not todo.actions:
+                known = read_status(ModelServerStatus, document.get("status")).model
+                if await self._asker.ask(key, known, observed.current):
+                    continue
+                return todo.requeue_after
+            try:
+                for action in todo.actions:
+                    blocked |= await self._applier.apply(document, action)
+            except (Conflict, NotFound):
+                conflicts += 1
+                if conflicts == CONFLICTS:
+                    raise
+                await self._applier.refresh(key)
+                continue
+            told = all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
+            if told and self._store.get(MODEL_SERVERS, key) is document:
+                # Somebody else holds a field of the status that should go: written again, it would stay again.
+                return todo.requeue_after
+        return MOMENT
+
+    def _plan(self, document: Object, blocked: dict[Resource, StatusCause]) -> tuple[Observed, Plan]:
+        read = _read(document)
+        observed = self._observer.observe(document, read.server, blocked)
+        observed = replace(observed, told=self._asker.told(key_of(document)))
+        if read.server is None:
+            metadata = Metadata.model_validate(document["metadata"])
+            before = read_status(ModelServerStatus, document.get("status"))
+            return observed, refuse(metadata, before, read.fault, observed)
+        return observed, plan(read.server, observed, self._installation())
+
+
+def _read(document: Object) -> _Read:
+    if fault := document.get(UNREAD):
+        return _Read(None, str(fault))
+    try:
+        return _Read(parse(whole(document)))
+    except InvalidModelServer as error:
+        return _Read(None, str(error))

@@ -1,0 +1,196 @@
+"""The model that a ModelServer is to serve: what its source names, as far as that is there."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from epochal_api.modelserver import SHA256_PATTERN, ModelSource
+from epochal_api.modelserver_status import ServedModel
+from epochal_api.signature import Which
+
+from epochal_operator.modelserver.reasons import Reason, StatusCause
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.resource import Object
+
+Find = Callable[[str], Object | None]
+
+EXPORTED = "Exported"
+"""Condition of a TrainingJob that says whether its models were written down in other formats, too."""
+_HOPELESS = frozenset({"NotExportable", "ExportDiffers"})
+"""Why they were not, where to try it again would not help."""
+_FILES: dict[Which, str] = {"Best": "best.keras", "Last": "model.keras"}
+
+
+class Things(NamedTuple):
+    """What a namespace has.
+
+    Args:
+        training_job: Returns a TrainingJob by its name, or None if there is none.
+        experiment: Returns an Experiment by its name, or None if there is none.
+    """
+
+    training_job: Find
+    experiment: Find
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that is there.
+
+    Args:
+        model: The model.
+        lacks_best: Whether the best one was asked for, and is not there although another epoch was better than the
+            last.
+    """
+
+    model: ServedModel
+    lacks_best: bool = False
+
+
+def resolve(source: ModelSource, things: Things) -> Found | StatusCause:
+    """Returns the model that a source names, or why there is none yet.
+
+    Args:
+        source: The source.
+        things: What its namespace has.
+    """
+    if source.training_job_ref is not None:
+        name = source.training_job_ref.name
+        return of_training_job(name, source.training_job_ref.model, things.training_job(name))
+    if source.experiment_ref is not None:
+        return _of_experiment(source.experiment_ref.name, things)
+    assert source.uri is not None  # noqa: S101 - the model has refused all else
+    assert source.sha256 is not None  # noqa: S101
+    return Found(ServedModel(uri=source.uri, sha256=source.sha256))
+
+
+def is_same(source: ModelSource, pinned: ServedModel | None) -> bool:
+    """Returns whether a model that is served already is of the training that a source names.
+
+    Args:
+        source: The source.
+        pinned: The model.
+    """
+    if pinned is None:
+        return False
+    if source.training_job_ref is not None:
+        same = pinned.training_job_name == source.training_job_ref.name and pinned.experiment_name is None
+        return same and pinned.model in {source.training_job_ref.model, "Last"}
+    if source.experiment_ref is not None:
+        return pinned.experiment_name == source.experiment_ref.name
+    return (pinned.uri, pinned.sha256) == (source.uri, source.sha256)
+
+
+def kept(found: ServedModel, pinned: ServedModel | None) -> ServedModel:
+    """Returns a model as it is served already, if it is that: what was found out about it counts on.
+
+    A training has its models once: what its last report tells a moment later, such as where they lie as ONNX, is no
+    reason to roll out the same ones again.
+
+    Args:
+        found: The model that is to be served.
+        pinned: The one that is served.
+    """
+    if pinned is None:
+        return found
+    if found.training_job_uid is None:
+        same = (pinned.uri, pinned.sha256) == (found.uri, found.sha256)
+    else:
+        same = (pinned.training_job_uid, pinned.model) == (found.training_job_uid, found.model)
+    if not same:
+        return found
+    fields = ("training_job_name", "training_job_uid", "experiment_name")
+    return pinned.model_copy(update={name: getattr(found, name) for name in fields})
+
+
+def of_training_job(name: str, which: Which, job: Object | None) -> Found | StatusCause:
+    """Returns the model of a TrainingJob, or why there is none yet.
+
+    Args:
+        name: Its name.
+        which: Which of its models.
+        job: The TrainingJob as it is kept, if there is one.
+    """
+    if job is None:
+        message = f"There is no TrainingJob {name} in this namespace (spec.source.trainingJobRef). It waits for one."
+        return StatusCause(Reason.WAITS_FOR_TRAINING_JOB, message)
+    status = part(job, "status")
+    state = str(status.get("state") or "Queued")
+    if condition_of(job, "Complete") is None:
+        if state != "Failed":
+            message = f"The TrainingJob {name} is {state}. It waits until that is Complete."
+            return StatusCause(Reason.WAITS_FOR_TRAINING_JOB, message)
+        message = f"The TrainingJob {name} has failed: kubectl describe trainingjob {name} says why. Create it anew."
+        return StatusCause(Reason.TRAINING_JOB_FAILED, message)
+    found = _stored(job, which)
+    if found is None:
+        message = (
+            f"The TrainingJob {name} is Complete, and its status tells of no model with a digest "
+            "(status.results.models): train it anew, or name the model by spec.source.uri."
+        )
+        return StatusCause(Reason.MODEL_NOT_STORED, message)
+    return found
+
+
+def _of_experiment(name: str, things: Things) -> Found | StatusCause:
+    experiment = things.experiment(name)
+    if experiment is None:
+        message = f"There is no Experiment {name} in this namespace (spec.source.experimentRef). It waits for one."
+        return StatusCause(Reason.WAITS_FOR_EXPERIMENT, message)
+    status = part(experiment, "status")
+    state = status.get("state") or "Queued"
+    if state == "Failed":
+        message = f"The Experiment {name} has failed: kubectl describe experiment {name} says why, and how it goes on."
+        return StatusCause(Reason.EXPERIMENT_FAILED, message)
+    if state != "Complete":
+        return StatusCause(
+            Reason.WAITS_FOR_EXPERIMENT, f"The Experiment {name} is {state}. It waits until that is Complete."
+        )
+    job_name = str(part(status, "best").get("jobName") or "")
+    job = things.training_job(job_name) if job_name else None
+    if job is None:
+        gone = f"the TrainingJob {job_name} of its best trial is gone" if job_name else "none of its trials is the best"
+        message = f"The Experiment {name} is Complete, but {gone}: name the model by spec.source.uri."
+        return StatusCause(Reason.MODEL_NOT_STORED, message)
+    which: Which = "Last" if part(part(experiment, "spec"), "objective").get("strategy") == "Last" else "Best"
+    found = of_training_job(job_name, which, job)
+    if isinstance(found, StatusCause):
+        return found
+    return Found(found.model.model_copy(update={"experiment_name": name}), found.lacks_best)
+
+
+def _stored(job: Object, asked: Which) -> Found | None:
+    """Returns which model of a TrainingJob is meant, and the file to serve it from: ONNX if there is one."""
+    results = part(part(job, "status"), "results")
+    models = {str(one.get("name")): one for one in _entries(results.get("models"))}
+    which: Which = "Best" if asked == "Best" and _FILES["Best"] in models else "Last"
+    keras = models.get(_FILES[which])
+    if keras is None or not _is_pinned(keras):
+        return None
+    exports = (one for one in _entries(results.get("exports")) if one.get("format") == "onnx")
+    onnx = next((one for one in exports if one.get("model") == which and _is_pinned(one)), None)
+    exported = condition_of(job, EXPORTED, "False") or {}
+    file = onnx or keras
+    model = ServedModel(
+        uri=str(file["uri"]),
+        sha256=str(file["sha256"]),
+        runtime="Keras" if onnx is None and exported.get("reason") in _HOPELESS else "ONNX",
+        model=which,
+        signature=part(results, "signature").get("uri"),
+        training_job_name=str(job["metadata"]["name"]),
+        training_job_uid=str(job["metadata"]["uid"]),
+    )
+    best = part(part(job, "status"), "best").get("epoch")
+    lacks_best = asked == "Best" and which == "Last" and best is not None and best != keras.get("epoch")
+    return Found(model, lacks_best)
+
+
+def _is_pinned(file: Object) -> bool:
+    """Returns whether a file is told with a digest: no other file is served than the one that is meant."""
+    return bool(file.get("uri")) and re.search(SHA256_PATTERN, str(file.get("sha256"))) is not None
+
+
+def _entries(found: object) -> Iterable[Object]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

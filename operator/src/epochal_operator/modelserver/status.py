@@ -1,0 +1,81 @@
+"""The status of a ModelServer, derived from what is seen of it."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from epochal_api.condition import Condition, timestamp
+from epochal_api.kind import Metadata
+from epochal_api.modelserver_status import ModelServerStatus, ServerDisplay
+
+from epochal_operator.modelserver.labels import NAME_LABEL, UID_LABEL
+from epochal_operator.modelserver.observed import Observed
+from epochal_operator.modelserver.phase import Phase, describe
+from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
+from epochal_operator.runtime.conditions import bounded, keep_times
+
+_Value = tuple[str, Literal["True", "False", "Unknown"], StatusCause]
+"""A condition's type, its status, and why it has that."""
+
+
+def status(
+    metadata: Metadata, before: ModelServerStatus, phase: Phase, observed: Observed, url: str | None
+) -> ModelServerStatus:
+    """Returns the status of a ModelServer.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far: times stay.
+        phase: Where it is.
+        observed: What is seen of it.
+        url: Its address, if it has one.
+    """
+    found = phase.counts
+    now = timestamp(observed.now)
+    return ModelServerStatus(
+        observed_generation=metadata.generation,
+        state=phase.state,
+        url=url,
+        model=phase.model,
+        replicas=found.replicas,
+        ready_replicas=found.ready,
+        selector=f"{NAME_LABEL}={metadata.name},{UID_LABEL}={metadata.uid}",
+        ready_time=before.ready_time or (now if phase.serves else None),
+        conditions=conditions(metadata.generation, before, phase, now),
+        display=ServerDisplay(
+            model=describe(phase.model)[:256] if phase.model else None, ready=f"{found.ready}/{found.wanted}"
+        ),
+    )
+
+
+def conditions(generation: int, before: ModelServerStatus, phase: Phase, now: str) -> list[Condition]:
+    """Returns the conditions of a ModelServer.
+
+    Args:
+        generation: Generation of its spec.
+        before: Its status so far: a condition keeps the time of its change.
+        phase: Where it is.
+        now: The time, RFC 3339.
+    """
+    changed = [
+        Condition(
+            type=kind,
+            status=value,
+            reason=cause.reason,
+            message=bounded(cause.message),
+            last_transition_time=now,
+            observed_generation=generation,
+        )
+        for kind, value, cause in _values(phase)
+    ]
+    return keep_times(before.conditions, changed)
+
+
+def _values(phase: Phase) -> Iterator[_Value]:
+    known = effect(phase.progress.reason)
+    yield "Ready", "True" if phase.serves else "False", phase.ready
+    paused = phase.progress.reason == Reason.PAUSED
+    yield "Progressing", "Unknown" if paused else "True" if known.ready else "False", phase.progress
+    if known.stalls:
+        yield "Stalled", "True", phase.progress
+    else:
+        yield "Stalled", "False", StatusCause(Reason.PROGRESSING, "")

@@ -1,0 +1,91 @@
+"""What the store keeps of a ModelServer, of what it owns, and of what its model comes from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from epochal_api.modelserver import KIND
+
+from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
+from epochal_operator.modelserver.labels import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
+from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.runtime import metadata
+from epochal_operator.runtime.metadata import some
+from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.reader import UNREAD
+from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.spec_text import packed
+
+_LABELS = (NAME_LABEL, UID_LABEL)
+_CONTAINERS = ("containerStatuses", "initContainerStatuses")
+_REFERENCES = ("trainingJobRef", "experimentRef")
+
+
+def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
+    """Returns what is kept of a ModelServer; of its spec only whom its model comes from: see `spec_text`.
+
+    Args:
+        thing: The ModelServer.
+        labels: Labels that are kept however many it bears.
+    """
+    source = part(thing["spec"], "source")
+    named = {name: some(part(source, name), ("name",)) for name in _REFERENCES if name in source}
+    kept = some(thing, ("apiVersion", "kind", UNREAD)) | {
+        "metadata": metadata.kept(thing["metadata"], labels=labels),
+        "spec": {"source": named},
+        "status": thing.get("status") or {},
+    }
+    return kept | packed(thing["spec"])
+
+
+def deployment(thing: Object) -> Object:
+    """Returns what is kept of a Deployment: of its pod template digests, which tell whether it is as it should be."""
+    outline = _outline(thing)
+    found = some(thing["metadata"].get("annotations") or {}, (MODEL_ANNOTATION, TEMPLATE_ANNOTATION))
+    outline["annotations"] = {name: text for name, text in found.items() if len(text) <= MAX_BYTES}
+    spec = {name: value for name, value in thing["spec"].items() if name not in {"template", "selector"}}
+    template = thing["spec"].get("template") or {}
+    inputs = part(part(template, "metadata"), "annotations").get(INPUTS_ANNOTATION)
+    told = {"digest": template_digest(template), "inputs": inputs}
+    return {"metadata": outline, "spec": spec | {"template": told}, "status": thing.get("status") or {}}
+
+
+def child(thing: Object) -> Object:
+    """Returns what is kept of what else a ModelServer owns."""
+    return {"metadata": _outline(thing), "spec": thing.get("spec") or {}}
+
+
+def replica_set(thing: Object) -> Object:
+    """Returns what is kept of a ReplicaSet: whose it is."""
+    return {"metadata": _outline(thing)}
+
+
+def pod(thing: Object) -> Object:
+    """Returns what is kept of a pod: not its copy of the pod template."""
+    outline = metadata.kept(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
+    containers = [*(thing["spec"].get("initContainers") or []), *(thing["spec"].get("containers") or [])]
+    limits = {str(one.get("name")): _memory(one) for one in containers}
+    spec = some(thing["spec"], ("nodeName",)) | {"memory": limits}
+    status = some(thing.get("status") or {}, ("phase", "conditions", "podIP", "reason", "message", *_CONTAINERS))
+    return {"metadata": outline, "spec": spec, "status": status}
+
+
+def training_job(thing: Object) -> Object:
+    """Returns what ModelServers need of a TrainingJob: whether it has models, and where."""
+    status = some(thing.get("status") or {}, ("state", "conditions", "results", "best"))
+    return {"metadata": metadata.kept(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
+
+
+def experiment(thing: Object) -> Object:
+    """Returns what ModelServers need of an Experiment: its best, once it has ended."""
+    status = some(thing.get("status") or {}, ("state", "best"))
+    objective = some(part(thing["spec"], "objective"), ("strategy",))
+    outline = metadata.kept(thing["metadata"])
+    return {"metadata": outline, "spec": {"objective": objective}, "status": status}
+
+
+def _outline(thing: Object) -> dict[str, Any]:
+    return metadata.kept(thing["metadata"], labels=_LABELS, owner=KIND)
+
+
+def _memory(container: Mapping[str, Any]) -> Any:
+    return part(part(container, "resources"), "limits").get("memory")

@@ -1,0 +1,72 @@
+"""The command line: `epochal-server`, which serves the model of a ModelServer."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from epochal_api.server_config import HTTP_PORT, METRICS_PORT, SERVER_FILE
+
+from epochal_server import config as configs
+from epochal_server import ending, logs
+from epochal_server.ending import Ended
+from epochal_server.listening import listen
+from epochal_server.routes import all as routes
+from epochal_server.routes import quick
+from epochal_server.serve import STAY_SECONDS, Folders, Routes, Server
+
+NAME = "epochal-server"
+
+log = logging.getLogger("epochal_server")
+
+
+def main() -> None:
+    """Runs the command line."""
+    defaults = Folders()
+    parser = argparse.ArgumentParser(description="Serves the model that a ModelServer names.")
+    parser.add_argument("--config", type=Path, default=Path(SERVER_FILE), help="what to serve, JSON: %(default)s")
+    parser.add_argument("--host", default="", help="address to listen on; all, unless one is given")
+    parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of all protocols: %(default)s")
+    parser.add_argument("--metrics-port", type=int, default=METRICS_PORT, help="port of /metrics: %(default)s")
+    parser.add_argument("--model", type=Path, default=defaults.model, help="folder for the model: %(default)s")
+    parser.add_argument("--auth", type=Path, default=defaults.auth, help="folder of bearer keys: %(default)s")
+    parser.add_argument("--tls", type=Path, default=defaults.tls, help="folder of the certificate: %(default)s")
+    parser.add_argument(
+        "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
+    )
+    parser.add_argument("--version", action="version", version=version(NAME))
+    arguments = parser.parse_args()
+    hidden = logs.configure().hidden
+    try:
+        code = _serve(arguments)
+    except Ended as ended:
+        log.error("%s: %s", ended.reason, ended.message)  # noqa: TRY400 - people need no traceback for it
+        ending.leave(ended.reason, hidden(ended.message))
+        code = ended.exit_code
+    except Exception as error:
+        log.exception("the server failed")
+        ending.leave("Crashed", hidden(f"{type(error).__name__}: {error}; the server's log holds the traceback"))
+        code = ending.CRASHED
+    sys.stdout.flush()
+    # A thread may still wait for a storage, or be in the midst of a library: nothing of it is needed any more.
+    os._exit(code)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    config = configs.read(arguments.config)
+    log.info("Epochal server %s: %s/%s", version(NAME), config.namespace, config.name)
+    listener, metrics = (listen(port, arguments.host) for port in (arguments.port, arguments.metrics_port))
+
+    async def serve() -> None:
+        folders = Folders(arguments.model, arguments.auth, arguments.tls)
+        await Server(config, Routes(routes.routes, quick.codecs), folders, arguments.stay).run(listener, metrics)
+
+    asyncio.run(serve())
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""Puts together what waits, so that the model is called once for many requests, and gives each its own answer."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from epochal_server.intake import Intake
+from epochal_server.model import Arrays, Model
+from epochal_server.refusals import Failed, Refused
+from epochal_server.tensors import check
+
+INLINE_SECONDS = 0.0025
+"""What is likely computed sooner is computed in the event loop itself: that is what a thread's start and end cost many
+small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions."""
+NEWEST = 0.1
+"""How much of the time for a sample, as it is known, comes from the latest call."""
+
+log = logging.getLogger(__name__)
+
+
+class Taker(Protocol):
+    """Takes the answer to samples: a future, or whatever is as one."""
+
+    def done(self) -> bool:
+        """Returns whether nobody waits for the answer any more."""
+
+    def set_result(self, answer: Arrays, /) -> None:
+        """Takes the answer."""
+
+    def set_exception(self, error: Refused, /) -> None:
+        """Takes why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Samples of one request, as many as go into one call of the model."""
+
+    inputs: Arrays
+    samples: int
+    shapes: tuple[tuple[int, ...], ...] | None
+    """Shapes of a sample of each input, where they may be of many: only what has the same goes together."""
+    answer: Taker
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What came of a call of the model."""
+
+    answers: Sequence[Arrays | Refused]
+    """To each piece."""
+    outputs: Sequence[Arrays]
+    """All answers, put together in as few arrays as they came in."""
+    seconds: float
+
+
+class Batcher:
+    """Answers requests, many by one call of the model. Nothing waits for others, unless it is told to.
+
+    Whatever fails in a call that many requests share is tried for each alone: none fails for a neighbour's sake.
+
+    Args:
+        model: What it takes and gives.
+        run: Computes; called by one thread at a time.
+        most: Samples that one call takes, at most.
+        delay: Seconds that a request may wait for others.
+        thread: Where the model runs if it takes long: one thread.
+        pace: Seconds that a sample takes, as far as is known.
+        intake: How many may wait.
+        computed: Told the samples and the outputs of each call.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        run: Callable[[Arrays], Arrays],
+        *,
+        most: int,
+        delay: float,
+        thread: Executor,
+        pace: float,
+        intake: Intake,
+        computed: Callable[[int, Sequence[Arrays]], None] = lambda _, __: None,
+    ) -> None:
+        self._inputs = model.inputs
+        self._outputs = model.outputs
+        self._varies = any(-1 in tensor.shape for tensor in model.inputs.values())
+        self._run = run
+        self._most = most
+        self._delay = delay
+        self._thread = thread
+        self._pace = pace
+        self._intake = intake
+        self._computed = computed
+        self._pieces: deque[Piece] = deque()
+        self._samples = 0
+        self._next: asyncio.Handle | None = None
+        self._running = False
+
+    async def answer(self, inputs: Arrays) -> Arrays:
+        """See Answer."""
+        samples = check(inputs, self._inputs)
+        intake = self._intake
+        intake.admit()
+        intake.waiting += 1  # by hand: as a context it takes three times as long, of what all requests go through
+        try:
+            if samples <= self._most:
+                return await self._future(inputs, samples)
+            return await self._in_pieces(inputs, samples)
+        finally:
+            intake.waiting -= 1
+
+    def put(self, inputs: Arrays, taker: Taker) -> bool:
+        """Has the samples of one request computed. Whoever does so counts it among those that wait no more once it is.
+
+        Args:
+            inputs: Arrays by the names of the inputs. They need not have been checked.
+            taker: Takes the answer, a moment later.
+
+        Returns:
+            Whether they are: not those that do not go into one call of the model.
+
+        Raises:
+            Refused: Invalid, or Busy.
+        """
+        samples = check(inputs, self._inputs)
+        if samples > self._most:
+            return False
+        self._intake.admit()
+        self._intake.waiting += 1
+        self._put(inputs, samples, self._shapes(inputs), taker)
+        return True
+
+    def _shapes(self, inputs: Arrays) -> tuple[tuple[int, ...], ...] | None:
+        return tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
+
+    async def _in_pieces(self, inputs: Arrays, samples: int) -> Arrays:
+        size = self._most
+        pieces = [
+            self._future(
+                {name: array[begin : begin + size] for name, array in inputs.items()}, min(size, samples - begin)
+            )
+            for begin in range(0, samples, size)
+        ]
+        try:
+            answers = [await piece for piece in pieces]
+        finally:
+            for piece in pieces:  # where one has failed, or nobody waits any more
+                if not piece.cancel() and not piece.cancelled():
+                    piece.exception()
+        return _together(answers)
+
+    def _future(self, inputs: Arrays, samples: int) -> "asyncio.Future[Arrays]":
+        answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+        self._put(inputs, samples, self._shapes(inputs), answer)
+        return answer
+
+    def _put(self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None, taker: Taker) -> None:
+        self._pieces.append(Piece(inputs, samples, shapes, taker))
+        self._samples += samples
+        if not self._running:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """Sees to it that what waits is computed: once all who have come by now are there, or the delay is over."""
+        loop = asyncio.get_running_loop()
+        if self._delay and self._samples < self._most:
+            self._next = self._next or loop.call_later(self._delay, self._start)
+            return
+        if isinstance(self._next, asyncio.TimerHandle):
+            self._next.cancel()
+            self._next = None
+        self._next = self._next or loop.call_soon(self._start)
+
+    def _start(self) -> None:
+        self._next = None
+        batch, samples = self._take()
+        if not batch:
+            return
+        if samples * self._pace <= INLINE_SECONDS:
+            self._finish(batch, samples, self._compute(batch))
+            return
+        self._running = True
+        computing = asyncio.get_running_loop().run_in_executor(self._thread, self._compute, batch)
+        computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
+
+    def _take(self) -> tuple[list[Piece], int]:
+        """Takes what goes into one call; what nobody waits for any more is left out."""
+        batch: list[Piece] = []
+        samples = 0
+        while self._pieces:
+            piece = self._pieces[0]
+            if not piece.answer.done():
+                if batch and (samples + piece.samples > self._most or piece.shapes != batch[0].shapes):
+                    break
+                batch.append(piece)
+                samples += piece.samples
+            self._pieces.popleft()
+            self._samples -= piece.samples
+        return batch, samples
+
+    def _finish(self, batch: Sequence[Piece], samples: int, computed: Computed) -> None:
+        self._running = False
+        self._pace += NEWEST * (computed.seconds / samples - self._pace)
+        for piece, answer in zip(batch, computed.answers, strict=True):
+            if piece.answer.done():  # whoever asked has gone meanwhile
+                continue
+            if isinstance(answer, Refused):
+                piece.answer.set_exception(answer)
+            else:
+                piece.answer.set_result(answer)
+        self._computed(samples, computed.outputs)
+        self._intake.seconds = self._samples * self._pace
+        if self._pieces:
+            self._schedule()
+
+    def _compute(self, batch: Sequence[Piece]) -> Computed:
+        """Computes the answers to a batch. It may run in another thread, and so touches nothing but the batch."""
+        began = perf_counter()
+        inputs = batch[0].inputs if len(batch) == 1 else _together([piece.inputs for piece in batch])
+        sizes = [piece.samples for piece in batch]
+        try:
+            outputs = self._called(inputs, sum(sizes))
+        except Exception as error:  # noqa: BLE001 - whatever the library raises, it is this batch's alone
+            if len(batch) == 1:
+                # Without a traceback: whoever finds such samples could fill the log with them.
+                log.error("the model failed: %s: %s", type(error).__name__, error)  # noqa: TRY400
+                return Computed([_failed(error)], [], perf_counter() - began)
+            alone = [self._compute([piece]) for piece in batch]
+            answers = [answer for one in alone for answer in one.answers]
+            return Computed(answers, [output for one in alone for output in one.outputs], perf_counter() - began)
+        return Computed(_divided(outputs, sizes), [outputs], perf_counter() - began)
+
+    def _called(self, inputs: Arrays, samples: int) -> Arrays:
+        outputs = self._run(inputs)
+        for name in self._outputs:
+            shape = outputs[name].shape
+            if not shape or shape[0] != samples:
+                raise ValueError(f'output "{name}" must hold an answer to each of {samples} samples, found {shape}')
+        return outputs
+
+
+def _together(parts: Sequence[Arrays]) -> Arrays:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _divided(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
+    if len(sizes) == 1:
+        return [outputs]
+    divided: list[Arrays] = []
+    begin = 0
+    for size in sizes:
+        divided.append({name: array[begin : begin + size] for name, array in outputs.items()})
+        begin += size
+    return divided
+
+
+def _failed(error: Exception) -> Failed:
+    return Failed(
+        f"the model cannot compute these samples ({type(error).__name__}: {error}): they are of the types and shapes "
+        "that it takes, so see whether their values are what it was trained on"
+    )

@@ -1,0 +1,92 @@
+"""Answers the samples that were stored with a model as it was exported: else it is not that model, or not that code."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from epochal_api.signature import Signature, Which
+
+from epochal_server.ending import Ended
+from epochal_server.model import Arrays
+from epochal_server.runtimes.interface import Runtime
+from epochal_server.tensors import TEXT
+
+
+def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:
+    """Returns what is stored for the check: inputs, and a model's answers to them.
+
+    Args:
+        data: The file, see epochal_api.signature.CHECK.
+        signature: The signature beside it.
+        which: Which model's answers count.
+
+    Raises:
+        Ended: ModelDamaged, if they are not there.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            inputs = {spec.name: _as_told(stored[f"input:{spec.name}"], spec.dtype) for spec in signature.inputs}
+            outputs = {
+                spec.name: _as_told(stored[f"{which.lower()}:{spec.name}"], spec.dtype) for spec in signature.outputs
+            }
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise Ended(
+            "ModelDamaged", f"the samples of the model's check cannot be read ({error}): train or export it again"
+        ) from error
+    return inputs, outputs
+
+
+def run(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
+    """Returns a model's answers to some samples, at most so many at a time."""
+    count = len(next(iter(inputs.values())))
+    parts = [
+        runtime.run({name: array[begin : begin + most] for name, array in inputs.items()})
+        for begin in range(0, count, most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
+    """Makes sure that a model answers as it did when it was exported.
+
+    Args:
+        found: Its answers.
+        expected: Those that are stored.
+        tolerance: How far they may be apart, see Signature.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        Ended: CheckDiffers.
+    """
+    largest = 0.0
+    for name, difference, scale in _differences(found, expected):
+        if not difference <= tolerance * scale:
+            raise Ended(
+                "CheckDiffers",
+                f'output "{name}": differs by {difference:.2g} from what the model answered to the same samples when '
+                f"it was exported, and may by {tolerance * scale:.2g}: export it again with this version's trainer",
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def _differences(found: Arrays, expected: Arrays) -> Iterator[tuple[str, float, float]]:
+    """Yields of each output its name, the largest difference, and what a tolerance is a part of."""
+    for name, wanted in expected.items():
+        answer = found[name]
+        if answer.shape != wanted.shape:
+            yield name, float("inf"), 1.0
+        elif wanted.dtype.kind in "fiu":
+            one, other = answer.astype(np.float64), wanted.astype(np.float64)
+            same = (one == other) | (np.isnan(one) & np.isnan(other))  # what is infinite differs from itself by NaN
+            apart = np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other))
+            finite = np.abs(other[np.isfinite(other)])
+            yield name, float(apart.max(initial=0.0)), float(finite.max(initial=1.0))
+        else:
+            yield name, 0.0 if bool((answer == wanted).all()) else float("inf"), 1.0
+
+
+def _as_told(array: np.ndarray, dtype: str) -> np.ndarray:
+    return array.astype(object) if dtype == TEXT else array.astype(dtype, copy=False)

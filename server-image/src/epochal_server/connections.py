@@ -1,0 +1,134 @@
+"""The connections of clients, bounded in number and in what they may take their time for."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from time import monotonic
+from typing import Any, cast
+
+from aiohttp import web
+
+from epochal_server.quick.shortcut import Quick, Shortcut
+
+MOST = 1024
+"""Connections at a time. Each takes about 20 kB, and one by TLS a third of a MiB more."""
+HEAD_SECONDS = 10.0
+"""Time for a request's line and headers, from their first byte."""
+KEPT_SECONDS = 620.0
+"""How long a connection is kept for the next request: longer than any usual proxy keeps it, so that it never sends one
+on a connection that is just being closed here."""
+UNREAD_SECONDS = 30.0
+"""How long a client may leave an answer unread."""
+SWEEP_SECONDS = 1.0
+
+
+class Connections:
+    """The connections that there are.
+
+    Args:
+        most: How many there may be.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._open: dict[Connection, None] = {}
+
+    def opened(self, connection: "Connection") -> None:
+        """Takes a connection in; where there are too many, the one goes that has done nothing for the longest time."""
+        self._open[connection] = None
+        if len(self._open) > self._most:
+            idle = min((one for one in self._open if not one.busy), key=lambda one: one.since, default=connection)
+            idle.force_close()
+
+    def closed(self, connection: "Connection") -> None:
+        """Forgets a connection."""
+        self._open.pop(connection, None)
+
+    async def keep(self) -> None:
+        """Ends, again and again, connections that do not get to the end of a request's head, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = monotonic()
+            for one in [one for one in self._open if one.late(now)]:
+                one.force_close()
+
+
+class Connection(web.RequestHandler):
+    """A client's connection.
+
+    Args:
+        connections: All of them.
+        quick: What plain requests are answered with; None if none is.
+
+    Attributes:
+        busy: Whether a request of it is being answered.
+        since: Since when it is busy, or is not.
+        head_since: Since when a part of a request's head has been there; None if none is, or all of it.
+    """
+
+    __slots__ = ("_connections", "_quick", "_shortcut", "busy", "head_since", "since")
+
+    def __init__(self, connections: Connections, quick: Quick | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._connections = connections
+        self._quick = quick
+        self._shortcut: Shortcut | None = None
+        self.busy = False
+        self.since = monotonic()
+        self.head_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        super().connection_made(transport)
+        plain = cast("socket.socket | None", transport.get_extra_info("socket"))
+        if plain is not None:
+            with suppress(OSError):  # it has ended already
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+        if self._quick is not None:
+            self._shortcut = Shortcut(self._quick, self, cast("asyncio.Transport", transport))
+        self._connections.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See asyncio.Protocol."""
+        self._connections.closed(self)
+        if self._shortcut is not None:
+            self._shortcut.lost()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if not self.busy and self.head_since is None:
+            self.head_since = monotonic()
+        if self._shortcut is not None:
+            left = self._shortcut.received(data)
+            if left is None:
+                return
+            # From now on, and to its end: aiohttp alone knows what it is in the midst of.
+            data, self._shortcut = left, None
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        super().pause_writing()
+        if self._shortcut is not None:
+            self._shortcut.unread()
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        super().resume_writing()
+        if self._shortcut is not None:
+            self._shortcut.written()
+
+    def late(self, now: float) -> bool:
+        """Returns whether it takes too long for a request's head, or to begin with one."""
+        return (self.head_since is not None and self.head_since < now - HEAD_SECONDS) or (
+            not self.busy and self.since < now - KEPT_SECONDS
+        )
+
+    def begin(self) -> None:
+        """Says that a request of it is being answered."""
+        self.busy, self.head_since, self.since = True, None, monotonic()
+
+    def end(self) -> None:
+        """Says that none is."""
+        self.busy, self.since = False, monotonic()

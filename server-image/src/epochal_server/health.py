@@ -1,0 +1,58 @@
+"""What the kubelet asks: whether the server lives, and whether requests are to come to it."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+from epochal_api.server_config import MODEL_PATH
+from epochal_api.signature import Signature
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from epochal_server.bookkeeping import HEALTH
+from epochal_server.service import PROTOCOL
+
+_OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
+
+
+def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
+    """Returns the routes of Open Inference that tell of the server's health.
+
+    Args:
+        ready: Returns why requests are not to come; None while they are.
+    """
+
+    async def live(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
+        return web.json_response({"live": True})
+
+    async def is_ready(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
+        why = ready()
+        if why is None:
+            return web.json_response({"ready": True})
+        return web.json_response({"ready": False, "error": why}, status=503)
+
+    return [web.get("/v2/health/live", live), web.get("/v2/health/ready", is_ready)]
+
+
+def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | None]) -> list[web.RouteDef]:
+    """Returns the routes of what is asked of a server by those who watch it.
+
+    Args:
+        registry: What is exported.
+        model: Returns what the model takes and gives; None until it is ready.
+    """
+
+    async def metrics(request: web.Request) -> web.Response:
+        # In two forms alone: versions are the client's to name, any number of them.
+        accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
+        encode, content_type = choose_encoder(accepted)
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    async def about(_: web.Request) -> web.Response:
+        signature = model()
+        if signature is None:
+            return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
+        return web.json_response(signature.model_dump(mode="json", include={"inputs", "outputs"}))
+
+    return [web.get("/metrics", metrics), web.get(MODEL_PATH, about)]

@@ -1,0 +1,97 @@
+"""Gets a model ready: fetched, loaded, checked, warmed up."""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from epochal_api.server_config import MODEL_FOLDER, ServerConfig
+from epochal_api.server_config import Runtime as RuntimeName
+from epochal_api.signature import Signature
+
+from epochal_server import check as checks
+from epochal_server import files
+from epochal_server.model import Arrays, Model
+from epochal_server.runtimes.interface import Load, Runtime
+from epochal_server.source import Storage
+from epochal_server.warm_up import warm_up
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready."""
+
+    model: Model
+    runtime: Runtime
+    most: int
+    """Most samples in one call."""
+    pace: float
+    """Seconds that a sample takes."""
+    seconds: float
+    """How long it took to get it ready."""
+
+
+def load(
+    config: ServerConfig, storage: Callable[[], Storage], threads: int, folder: Path = Path(MODEL_FOLDER)
+) -> Loaded:
+    """Gets a model ready.
+
+    Args:
+        config: Which.
+        storage: Opens the storage; called only if something has to be fetched.
+        threads: How many threads may compute at a time.
+        folder: Where what is fetched is kept: a container that starts again in its pod finds it there.
+
+    Raises:
+        Ended: If that is not possible.
+    """
+    began = perf_counter()
+    if config.path:
+        found = files.converted(folder / config.path, config.source)
+    else:
+        keep = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
+        found = files.fetched(config.source, storage, keep)
+    fetched = perf_counter()
+    runtime = _loader(config.runtime)(found.model, found.signature, threads)
+    signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
+    classes = config.classes or signature.classes
+    model = Model(
+        name=config.name,
+        version=config.version,
+        signature=signature,
+        classes=tuple(classes) if classes else None,
+        images=config.images,
+        limits=config.limits,
+        platform=runtime.platform,
+    )
+    most = min(config.batching.max_size, runtime.most or config.batching.max_size)
+    loaded = perf_counter()
+    samples: Arrays | None = None
+    if found.check is not None:
+        samples, expected = checks.samples(found.check, signature, found.which)
+        difference = checks.check(checks.run(runtime, samples, most), expected, signature.tolerance)
+        log.info("the samples of its export are answered as then, but for %.2g", difference)
+    pace = warm_up(model, runtime, most, samples)
+    now = perf_counter()
+    log.info(
+        "the model is ready: fetched in %.2f s, loaded in %.2f s, checked and warmed up in %.2f s",
+        fetched - began,
+        loaded - fetched,
+        now - loaded,
+    )
+    return Loaded(model, runtime, most, pace, now - began)
+
+
+def _loader(runtime: RuntimeName) -> Load:
+    """Returns what loads a model. Each library takes its time to be imported, and only one is there for sure."""
+    if runtime == "Keras":
+        from epochal_server.runtimes.keras import load as load_keras  # noqa: PLC0415
+
+        return load_keras
+    from epochal_server.runtimes.onnx import load as load_onnx  # noqa: PLC0415
+
+    return load_onnx

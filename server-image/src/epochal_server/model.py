@@ -1,0 +1,63 @@
+"""The model that is served, and what answers for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+from epochal_api.server_config import ImageMode, Limits
+from epochal_api.signature import Signature
+
+from epochal_server.tensors import Tensor, tensors
+
+Arrays = Mapping[str, np.ndarray]
+"""Arrays by the names of inputs, or of outputs: the samples of one request, or the answers to them, along the first
+axis."""
+Platform = Literal["onnxruntime_onnx", "keras"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as its clients know it."""
+
+    name: str
+    """Its name in all protocols."""
+    version: str
+    """Its version in protocols that have one."""
+    signature: Signature
+    """What it takes and gives."""
+    classes: tuple[str, ...] | None
+    """Names of the classes, in the order of the last axis of the first output."""
+    images: ImageMode
+    """What becomes of photographs."""
+    limits: Limits
+    """What is refused."""
+    platform: Platform
+    """What computes, as Open Inference calls it."""
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Tensor]:
+        """What it takes, by names, in the order of the signature."""
+        return tensors(self.signature.inputs)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """What it gives, by names, in the order of the signature."""
+        return tensors(self.signature.outputs)
+
+
+class Answer(Protocol):
+    """Answers the samples of one request."""
+
+    async def __call__(self, inputs: Arrays) -> Arrays:
+        """Returns the model's outputs, all of them.
+
+        The arrays may be views of others' memory, and are not to be written to; nor are the inputs, from now on.
+
+        Args:
+            inputs: Arrays by the names of the inputs. They need not have been checked.
+
+        Raises:
+            Refused: Invalid, if they are not as they must be; Busy, NotReady or Failed.
+        """

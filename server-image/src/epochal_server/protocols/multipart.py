@@ -1,0 +1,89 @@
+"""Takes apart a form of files: multipart/form-data, RFC 7578."""
+
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+
+from epochal_server.refusals import Invalid
+
+END = b"--"
+LINE = b"\r\n"
+MAX_BOUNDARY = 70
+"""Of RFC 2046."""
+MAX_HEAD = 4096
+"""Bytes of a part's headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a form holds."""
+
+    name: str
+    data: memoryview
+
+
+def files(body: bytes, content_type: str, most: int) -> list[File]:
+    """Returns the files of a form.
+
+    Args:
+        body: The request's body.
+        content_type: Its header Content-Type, which tells what stands between the parts.
+        most: How many files it may hold.
+
+    Raises:
+        Invalid: If it is no such form, breaks off, holds more files, or something that is none.
+    """
+    opening = END + _boundary(content_type)
+    line = LINE + opening
+    at = len(opening) if body.startswith(opening) else _after(body, line, 0) + len(line)
+    view, found = memoryview(body), list[File]()
+    while body[at : at + 2] != END:
+        if len(found) == most:
+            raise Invalid(f"body: expected at most {most} files, found more: send them in several requests")
+        end = _after(body, line, at)
+        head = body.find(LINE + LINE, at, min(end, at + MAX_HEAD))
+        if head < 0:
+            raise _broken(f"that part {len(found) + 1} has no headers, or too many")
+        name = _file_name(body[at:head].lstrip(), len(found) + 1)
+        found.append(File(name, view[head + len(LINE + LINE) : end]))
+        at = end + len(line)
+    if not found:
+        raise Invalid("body: expected a form with files, found none in it: send at least one photograph")
+    return found
+
+
+def _boundary(content_type: str) -> bytes:
+    header = Message()
+    header["Content-Type"] = content_type
+    found = _parameter(header, "boundary", "Content-Type") or ""
+    if not 0 < len(found) <= MAX_BOUNDARY or not found.isascii():
+        raise Invalid(
+            "Content-Type: expected multipart/form-data with a boundary, found none: let your HTTP client write that "
+            "header"
+        )
+    return found.encode()
+
+
+def _after(body: bytes, line: bytes, start: int) -> int:
+    at = body.find(line, start)
+    if at < 0:
+        raise _broken("that it breaks off")
+    return at
+
+
+def _file_name(head: bytes, part: int) -> str:
+    headers = HeaderParser().parsestr(head.decode("utf-8", "replace"))
+    name = _parameter(headers, "filename", "Content-Disposition")
+    if name is None:
+        raise Invalid(f"body: expected files only, found that part {part} is none: send each with its filename")
+    return name
+
+
+def _parameter(headers: Message, name: str, header: str) -> str | None:
+    """Returns a parameter of a header. One in a charset of its own, which forms do not have, is not decoded by that."""
+    found = headers.get_param(name, header=header)
+    return found[2] if isinstance(found, tuple) else found
+
+
+def _broken(what: str) -> Invalid:
+    return Invalid(f"body: expected a form, multipart/form-data, found {what}: send all of it as your client makes it")

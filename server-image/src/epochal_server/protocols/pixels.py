@@ -1,0 +1,81 @@
+"""From photographs to what the model takes of them."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from epochal_server.model import Arrays, Model
+from epochal_server.refusals import Unknown
+
+Fit = Literal["crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where on a photograph something lies, in its pixels: right and bottom are the first beyond it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the network is shown of a photograph."""
+
+    pixels: np.ndarray
+    """Bytes of shape (height, width, channels)."""
+    box: Box | None = None
+    """Where it lies, if there may be several on the photograph."""
+
+
+def check(model: Model) -> None:
+    """Makes sure that a model takes photographs.
+
+    Raises:
+        Unknown: If it does not.
+    """
+    if model.images == "None":
+        raise Unknown(
+            f'"{model.name}" takes no photographs: set spec.images of the ModelServer, mode Resize or Digit, or send '
+            f"numbers to /v2/models/{model.name}/infer"
+        )
+    if model.signature.image is None or len(model.inputs) != 1:
+        raise Unknown(
+            f'"{model.name}" takes no photographs, since its signature tells of no images: send numbers to '
+            f"/v2/models/{model.name}/infer"
+        )
+
+
+def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
+    """Returns what the model takes: pixels between the values that black and white have for it, of its own type.
+
+    Args:
+        seen: What it is shown: one or more.
+        model: The model, which takes photographs.
+    """
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - checked before
+    tensor = next(iter(model.inputs.values()))
+    pixels = np.stack([one.pixels for one in seen]).reshape(len(seen), *tensor.shape)
+    values = image.lowest + (image.highest - image.lowest) * (pixels / 255)
+    return {tensor.name: (values if tensor.dtype.kind == "f" else values.round()).astype(tensor.dtype)}
+
+
+def png(seen: Seen) -> bytes:
+    """Returns what the network is shown as a PNG."""
+    channels = seen.pixels.shape[2]
+    file = io.BytesIO()
+    Image.fromarray(seen.pixels[:, :, 0] if channels == 1 else seen.pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def data_url(picture: bytes) -> str:
+    """Returns a PNG as a URL that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

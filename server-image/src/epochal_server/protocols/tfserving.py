@@ -1,0 +1,126 @@
+"""TensorFlow Serving's REST API: what a request to predict asks, and its answer.
+
+https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from epochal_server.model import Arrays, Model
+from epochal_server.protocols import json_body, values
+from epochal_server.protocols.tfserving_metadata import SIGNATURE_NAME
+from epochal_server.refusals import Invalid
+from epochal_server.tensors import Tensor
+
+BASE64 = "b64"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked."""
+
+    inputs: Arrays
+    rows: bool
+    """Whether the answer is told sample by sample, as it was asked, or output by output."""
+
+
+def decode(body: bytes, model: Model) -> Request:
+    """Returns what a request asks.
+
+    Args:
+        body: Its body: instances, sample by sample, or inputs, input by input.
+        model: The model that is asked.
+
+    Raises:
+        Invalid: If it is no such request, or not for this model.
+    """
+    asked = json_body.read(body)
+    signature = json_body.field(asked, "signature_name", "signature_name", of=str)
+    if signature not in (None, "", SIGNATURE_NAME):
+        raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": send that or none')
+    if ("instances" in asked) == ("inputs" in asked):
+        found = "both" if "instances" in asked else "neither"
+        raise Invalid(f"body: expected instances or inputs, found {found}: send one of them")
+    if "instances" in asked:
+        instances = json_body.field(asked, "instances", "instances", of=list)
+        if not instances:
+            raise Invalid("instances: expected a list of samples, found none: send at least one")
+        return Request(_rows(instances, model), rows=True)
+    return Request(_columns(asked["inputs"], model), rows=False)
+
+
+def encode(request: Request, answers: Arrays) -> bytes:
+    """Returns the body of a response.
+
+    Args:
+        request: What was asked.
+        answers: What the model answers.
+    """
+    columns = {name: values.jsonable(found) for name, found in answers.items()}
+    told: Any = columns if len(columns) > 1 else next(iter(columns.values()))
+    if request.rows and len(columns) > 1:
+        told = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return orjson.dumps(
+        {"predictions" if request.rows else "outputs": told},
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def _rows(instances: list[Any], model: Model) -> Arrays:
+    """Returns the inputs of samples, each of which names its inputs, unless the model takes one alone."""
+    if not _named(instances[0]):
+        return _columns(instances, model, "instances")
+    names = model.inputs.keys()
+    for at, instance in enumerate(instances):
+        if not isinstance(instance, dict) or instance.keys() != names:
+            found = _told(instance) if isinstance(instance, dict) else json_body.kind(instance)
+            raise Invalid(f"instances[{at}]: expected {_told(names)}, found {found}: send each of those, and no other")
+    return {
+        name: _array([instance[name] for instance in instances], tensor, f'instances: "{name}"')
+        for name, tensor in model.inputs.items()
+    }
+
+
+def _columns(found: Any, model: Model, where: str = "inputs") -> Arrays:
+    if _named(found):
+        if found.keys() != model.inputs.keys():
+            raise Invalid(f"{where}: expected {_told(model.inputs)}, found {_told(found)}: send each, and no other")
+        return {name: _array(found[name], tensor, f'{where}: "{name}"') for name, tensor in model.inputs.items()}
+    if len(model.inputs) > 1:
+        raise Invalid(f"{where}: expected objects with {_told(model.inputs)}, found {json_body.kind(found)}: send such")
+    tensor = next(iter(model.inputs.values()))
+    return {tensor.name: _array(found, tensor, where)}
+
+
+def _array(found: Any, tensor: Tensor, where: str) -> np.ndarray:
+    return values.nested(_texts(found, len(tensor.shape) + 1, where) if tensor.text else found, tensor, where)
+
+
+def _texts(found: Any, axes: int, where: str) -> Any:
+    """Returns nested lists with texts in the place of objects that hold them in base64, as deep as a tensor is."""
+    if isinstance(found, list) and axes:
+        return [_texts(one, axes - 1, where) for one in found]
+    if not isinstance(found, dict):
+        return found
+    encoded = found.get(BASE64)
+    if not isinstance(encoded, str) or len(found) > 1:
+        raise Invalid(f'{where}: expected texts or {{"{BASE64}": …}}, found an object with {_told(found)}: send texts')
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(f"{where}: expected base64 of text in UTF-8, found {error}: send such") from None
+
+
+def _named(found: Any) -> bool:
+    """Returns whether an object has values by names, and is not a text in base64."""
+    return isinstance(found, dict) and found.keys() != {BASE64}
+
+
+def _told(names: Mapping[str, Any] | Any) -> str:
+    return ", ".join(f'"{name}"' for name in list(names)[:8]) or "none"

@@ -1,0 +1,56 @@
+"""TensorFlow Serving's REST API: the state of a model, and what it takes and gives."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from epochal_server.model import Model
+from epochal_server.protocols.datatypes import tensorflow
+from epochal_server.tensors import Tensor
+
+SIGNATURE_NAME = "serving_default"
+
+
+def status(model: Model, why_not: str | None) -> dict[str, Any]:
+    """Returns what /v1/models/NAME tells.
+
+    Args:
+        model: The model.
+        why_not: Why it is not ready, or None if it is.
+    """
+    code = "OK" if why_not is None else "UNAVAILABLE"
+    return {
+        "model_version_status": [
+            {
+                "version": model.version,
+                "state": "AVAILABLE" if why_not is None else "LOADING",
+                "status": {"error_code": code, "error_message": why_not or ""},
+            }
+        ]
+    }
+
+
+def metadata(model: Model) -> dict[str, Any]:
+    """Returns what /v1/models/NAME/metadata tells."""
+    signature = {
+        "inputs": _told(model.inputs.values()),
+        "outputs": _told(model.outputs.values()),
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": model.name, "signature_name": "", "version": model.version},
+        "metadata": {"signature_def": {"signature_def": {SIGNATURE_NAME: signature}}},
+    }
+
+
+def _told(tensors: Iterable[Tensor]) -> dict[str, Any]:
+    return {
+        tensor.name: {
+            "dtype": tensorflow(tensor),
+            "tensor_shape": {
+                "dim": [{"size": str(axis), "name": ""} for axis in (-1, *tensor.shape)],
+                "unknown_rank": False,
+            },
+            "name": tensor.name,
+        }
+        for tensor in tensors
+    }

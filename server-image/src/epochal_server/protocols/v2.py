@@ -1,0 +1,201 @@
+"""Open Inference v2: what a request to infer asks, and its answer, as JSON or with tensors as bytes after it.
+
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from epochal_server.model import Arrays, Model
+from epochal_server.protocols import json_body, v2_binary, values
+from epochal_server.protocols.classes import labels
+from epochal_server.protocols.datatypes import open_inference
+from epochal_server.refusals import Invalid
+from epochal_server.tensors import Tensor
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""How many bytes of a body are JSON; tensors follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output that a request asks for."""
+
+    name: str
+    binary: bool
+    """Whether as bytes after the JSON."""
+    classification: int = 0
+    """How many of the best classes to tell, in place of what the model gives; 0 for what it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked."""
+
+    inputs: Arrays
+    outputs: tuple[Output, ...]
+    echoed: Mapping[str, Any]
+    """What the response has of the request: its id and its parameters."""
+
+
+def decode(body: bytes, header_length: str | None, model: Model) -> Request:
+    """Returns what a request asks.
+
+    Args:
+        body: Its body.
+        header_length: Its header HEADER_LENGTH, if it has one.
+        model: The model that is asked.
+
+    Raises:
+        Invalid: If it is no such request, or not for this model.
+    """
+    data = memoryview(body)
+    if header_length is not None:
+        length = _length(header_length, len(body))
+        body, data = body[:length], data[length:]
+    else:
+        data = data[len(body) :]
+    asked = json_body.read(body)
+    inputs: dict[str, np.ndarray] = {}
+    for one in json_body.field(asked, "inputs", "inputs", of=list) or ():
+        name, found, size = _input(one, data, model)
+        if name in inputs:
+            raise Invalid(f'inputs: expected each once, found "{name}" twice: send it once')
+        data = data[size:]
+        inputs[name] = found
+    if data:
+        raise Invalid(
+            f"body: expected as many bytes after the JSON as binary_data_size of its inputs tells, found {len(data):,} "
+            "more: correct binary_data_size"
+        )
+    parameters = json_body.field(asked, "parameters", "parameters", of=dict) or {}
+    for name, one in parameters.items():
+        if isinstance(one, dict | list):
+            expected = f'parameters: expected texts, numbers, true and false, found {json_body.kind(one)} as "{name}"'
+            raise Invalid(f"{expected}: leave it out")
+    return Request(inputs, _outputs(asked, parameters, model), _echoed(asked, parameters))
+
+
+def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int | None]:
+    """Returns the body of a response, and how many of its bytes are JSON if tensors follow.
+
+    Args:
+        request: What was asked.
+        answers: What the model answers.
+        model: The model.
+    """
+    outputs: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    for wanted in request.outputs:
+        found, datatype = answers[wanted.name], open_inference(model.outputs[wanted.name])
+        if wanted.classification:
+            found, datatype = labels(found, wanted.classification, model.classes), "BYTES"
+        told: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": found.shape}
+        if wanted.binary:
+            parts.append(v2_binary.packed(found))
+            told["parameters"] = {"binary_data_size": len(parts[-1])}
+        else:
+            told["data"] = values.jsonable(found.reshape(-1))
+        outputs.append(told)
+    response = {"model_name": model.name, "model_version": model.version, **request.echoed, "outputs": outputs}
+    head = orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
+    return (b"".join((head, *parts)), len(head)) if parts else (head, None)
+
+
+def _length(header: str, most: int) -> int:
+    if not (header.isascii() and header.isdigit()) or len(header) > len(str(most)) or int(header) > most:
+        raise Invalid(
+            f"{HEADER_LENGTH}: expected the length of the JSON, at most the body's {most:,} bytes, found "
+            f"{header[:40]!r}: send the number of bytes before the tensors"
+        )
+    return int(header)
+
+
+def _input(one: Any, data: memoryview, model: Model) -> tuple[str, np.ndarray, int]:
+    """Returns an input's name and array, and how many of the bytes are its own."""
+    name = one.get("name") if isinstance(one, dict) else None
+    if not isinstance(name, str):
+        raise Invalid("inputs: expected objects with name, shape, datatype and data, found another: send such")
+    where = f'input "{name}"'
+    tensor = model.inputs.get(name)
+    if tensor is None:
+        names = ", ".join(f'"{known}"' for known in model.inputs)
+        raise Invalid(f"inputs: expected {names}, found {where[6:]}: send each of those, and no other")
+    if one.get("datatype") != (expected := open_inference(tensor)):
+        found = one.get("datatype")
+        shown = f'"{found[:40]}"' if isinstance(found, str) else json_body.kind(found)
+        raise Invalid(f"{where}: expected datatype {expected}, found {shown}: send {expected}")
+    shape = _shape(one.get("shape"), tensor, where)
+    parameters = json_body.field(one, "parameters", f"{where}: parameters", of=dict) or {}
+    if "shared_memory_region" in parameters:
+        raise Invalid(f"{where}: expected data, found shared_memory_region, which is not supported: send data")
+    if "binary_data_size" in parameters:
+        size = parameters["binary_data_size"]
+        if type(size) is not int or not 0 <= size <= len(data):
+            raise Invalid(
+                f"{where}: expected binary_data_size of the {len(data):,} bytes that are left after the JSON, found "
+                f"{size if type(size) is int else json_body.kind(size)}: correct it, or {HEADER_LENGTH}"
+            )
+        return name, v2_binary.array(data[:size], shape, tensor, where), size
+    found = one.get("data")
+    if not isinstance(found, list):
+        raise Invalid(f"{where}: expected data, a list, found {json_body.kind(found)}: send its numbers row by row")
+    found, _ = values.flat(found, where, text=tensor.text)
+    if len(found) != math.prod(shape):
+        raise Invalid(
+            f"{where}: expected {math.prod(shape):,} values for shape {shape}, found {len(found):,}: send as many"
+        )
+    return name, values.array(found, shape, tensor, where), 0
+
+
+def _shape(found: Any, tensor: Tensor, where: str) -> list[int]:
+    if (
+        not isinstance(found, list)
+        or len(found) > values.MAX_AXES
+        or not all(type(axis) is int and axis >= 0 for axis in found)
+    ):
+        raise Invalid(f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first")
+    return found
+
+
+def _outputs(asked: dict[str, Any], parameters: dict[str, Any], model: Model) -> tuple[Output, ...]:
+    binary = parameters.get("binary_data_output") is True
+    wanted = json_body.field(asked, "outputs", "outputs", of=list)
+    if not wanted:
+        return tuple(Output(name, binary) for name in model.outputs)
+    outputs = tuple(_output(one, binary=binary, model=model) for one in wanted)
+    if len({output.name for output in outputs}) != len(outputs):
+        raise Invalid("outputs: expected each once, found one twice: ask for it once")
+    return outputs
+
+
+def _output(one: Any, *, binary: bool, model: Model) -> Output:
+    name = one.get("name") if isinstance(one, dict) else None
+    if not isinstance(name, str) or name not in model.outputs:
+        names = ", ".join(f'"{known}"' for known in model.outputs)
+        shown = f'"{name}"' if isinstance(name, str) else "something without a name"
+        raise Invalid(f"outputs: expected some of {names}, found {shown}: ask for those, or leave outputs out")
+    where = f'output "{name}"'
+    parameters = json_body.field(one, "parameters", f"{where}: parameters", of=dict) or {}
+    if "shared_memory_region" in parameters:
+        raise Invalid(f"{where}: expected none, found shared_memory_region, which is not supported: leave it out")
+    count = parameters.get("classification", 0)
+    if type(count) is not int or count < 0:
+        raise Invalid(f"{where}: expected classification to be a number of classes, found another: send 1 or more")
+    if count and model.outputs[name].text:
+        raise Invalid(f"{where}: expected no classification, since it gives texts, found one: leave it out")
+    return Output(name, parameters.get("binary_data", binary) is True, count)
+
+
+def _echoed(asked: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    echoed: dict[str, Any] = {}
+    if (identity := json_body.field(asked, "id", "id", of=str)) is not None:
+        echoed["id"] = identity
+    if kept := {name: value for name, value in parameters.items() if name != "binary_data_output"}:
+        echoed["parameters"] = kept
+    return echoed

@@ -1,0 +1,73 @@
+"""Open Inference's binary extension: tensors as bytes after the JSON, little-endian, row by row.
+
+https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_binary_data.html
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from epochal_server.refusals import Invalid
+from epochal_server.tensors import Tensor
+
+LENGTH = struct.Struct("<I")
+
+
+def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
+    """Returns an array without copying it, unless it lies where its type must not.
+
+    Args:
+        data: Its bytes.
+        shape: Its shape.
+        tensor: The tensor that it is for.
+        where: What to call it.
+
+    Raises:
+        Invalid: If these are not the bytes of such an array.
+    """
+    count = math.prod(shape)
+    if tensor.text:
+        return _texts(data, count, where).reshape(shape)
+    size = tensor.dtype.itemsize
+    if len(data) != count * size:
+        raise Invalid(
+            f"{where}: expected {count * size:,} bytes for {tensor.dtype_name} of shape {list(shape)}, found "
+            f"{len(data):,}: send as many, and say so in binary_data_size"
+        )
+    found: np.ndarray = np.frombuffer(data, tensor.dtype)
+    if tensor.dtype.kind == "b":
+        found = np.asarray(found.view(np.uint8) != 0)
+        return found.reshape(shape)
+    return (found if found.flags.aligned else found.copy()).reshape(shape)
+
+
+def packed(found: np.ndarray) -> bytes:
+    """Returns the bytes of an array."""
+    if found.dtype != object:
+        return found.tobytes()
+    texts = [str(one).encode() for one in found.flat]
+    return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))
+
+
+def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
+    """Returns texts, each of which follows its length."""
+    found: list[str] = []
+    at = 0
+    while at < len(data) and len(found) <= count:
+        end = at + LENGTH.size
+        length = LENGTH.unpack_from(data, at)[0] if end <= len(data) else 0
+        if end + length > len(data):
+            raise Invalid(f"{where}: expected {count} texts, found that text {len(found)} breaks off: send all of it")
+        try:
+            found.append(str(data[end : end + length], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise Invalid(f"{where}: expected texts in UTF-8, found {error} in text {len(found)}: send UTF-8") from None
+        at = end + length
+    if len(found) != count:
+        told = f"{len(found)}" if len(found) < count else "more"
+        raise Invalid(f"{where}: expected {count} texts for its shape, found {told}: send as many")
+    texts = np.empty(count, object)
+    texts[:] = found
+    return texts

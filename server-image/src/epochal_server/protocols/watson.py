@@ -1,0 +1,177 @@
+"""Watson Machine Learning's online scoring: version 4's predictions, and version 3's online deployments.
+
+https://cloud.ibm.com/apidocs/machine-learning#deployments-compute-predictions
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from epochal_server.model import Arrays, Model
+from epochal_server.protocols import json_body, values
+from epochal_server.protocols.classes import chosen, tells_classes
+from epochal_server.refusals import Invalid
+from epochal_server.tensors import Tensor
+
+PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the samples of a request, which are answered together."""
+
+    samples: int
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked."""
+
+    inputs: Arrays
+    parts: tuple[Part, ...]
+
+
+def check_version(found: str | None) -> None:
+    """Makes sure that the version of the API that a request names is a date. All dates mean the same.
+
+    Raises:
+        Invalid: If it is none.
+    """
+    if found is not None and not _DATE.fullmatch(found):
+        raise Invalid(f"version: expected a date, found {found[:40]!r}: send ?version=YYYY-MM-DD")
+
+
+def decode_v4(body: bytes, model: Model) -> Request:
+    """Returns what a request of version 4 asks.
+
+    Args:
+        body: Its body: {"input_data": [{"fields": …, "values": …}]}. Where a model takes several inputs, each has an
+            entry whose id is its name, or there is one entry whose fields are their names.
+        model: The model that is asked.
+
+    Raises:
+        Invalid: If it is no such request, or not for this model.
+    """
+    asked = json_body.read(body)
+    entries = json_body.field(asked, "input_data", "input_data", of=list)
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise Invalid('input_data: expected a list of objects with values, found none: send [{"values": […]}]')
+    ids = [json_body.field(entry, "id", f"input_data[{at}].id", of=str) for at, entry in enumerate(entries)]
+    if len(model.inputs) > 1 and sorted(map(str, ids)) == sorted(model.inputs):
+        inputs = {
+            model.inputs[name].name: _samples(entry.get("values"), model.inputs[name], f'"{name}": values')
+            for name, entry in zip(ids, entries, strict=True)
+        }
+        return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
+    each = [_entry(entry, model, f"input_data[{at}]") for at, entry in enumerate(entries)]
+    parts = tuple(Part(len(next(iter(one.values()))), name) for one, name in zip(each, ids, strict=True))
+    return Request({name: _joined([one[name] for one in each]) for name in model.inputs}, parts)
+
+
+def decode_v3(body: bytes, model: Model) -> Request:
+    """Returns what a request of version 3 asks.
+
+    Args:
+        body: Its body: {"fields": …, "values": …}.
+        model: The model that is asked.
+
+    Raises:
+        Invalid: If it is no such request, or not for this model.
+    """
+    inputs = _entry(json_body.read(body), model, "body")
+    return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
+
+
+def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
+    """Returns the body of a response of version 4.
+
+    Args:
+        request: What was asked.
+        answers: What the model answers.
+        model: The model.
+    """
+    fields, rows = _table(answers, model)
+    predictions, at = [], 0
+    for part in request.parts:
+        told = {} if part.id is None else {"id": part.id}
+        predictions.append({**told, "fields": fields, "values": rows[at : at + part.samples]})
+        at += part.samples
+    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def encode_v3(answers: Arrays, model: Model) -> bytes:
+    """Returns the body of a response of version 3.
+
+    Args:
+        answers: What the model answers.
+        model: The model.
+    """
+    fields, rows = _table(answers, model)
+    return orjson.dumps({"fields": fields, "values": rows}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
+    """Returns the inputs of an entry. Fields count only where they tell several inputs apart: a tensor has none."""
+    found = entry.get("values")
+    if len(model.inputs) == 1:
+        tensor = next(iter(model.inputs.values()))
+        return {tensor.name: _samples(found, tensor, f"{where}: values")}
+    fields = entry.get("fields")
+    names = ", ".join(f'"{name}"' for name in model.inputs)
+    if not isinstance(fields, list) or set(map(str, fields)) != set(model.inputs) or len(fields) != len(model.inputs):
+        raise Invalid(
+            f"{where}: expected the inputs {names}, each as an entry of that id, or as fields of one entry, found "
+            "neither: send one of these"
+        )
+    if not isinstance(found, list) or not all(isinstance(row, list) and len(row) == len(fields) for row in found):
+        raise Invalid(f"{where}: values: expected rows of {len(fields)} values, found others: send one for each field")
+    columns = {name: [row[at] for row in found] for at, name in enumerate(fields)}
+    return {
+        name: _samples(columns[name], tensor, f'{where}: values of "{name}"') for name, tensor in model.inputs.items()
+    }
+
+
+def _samples(found: Any, tensor: Tensor, where: str) -> np.ndarray:
+    """Returns an input's samples. A sample may lie flat, as in a table, where its shape is known."""
+    read = values.nested(found, tensor, where)
+    size = math.prod(tensor.shape)
+    if read.ndim == 2 and len(tensor.shape) != 1 and size == read.shape[1]:  # noqa: PLR2004 - a table
+        return read.reshape(-1, *tensor.shape)
+    return read
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if len(arrays) == 1:
+        return arrays[0]
+    if len(shapes := {array.shape[1:] for array in arrays}) > 1:
+        told = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+        raise Invalid(f"input_data: expected samples of one shape, found {told}: send a request for each")
+    return np.concatenate(arrays)
+
+
+def fields(model: Model) -> list[str]:
+    """Returns what Watson calls a model's outputs: the names of several, and of one what Keras' deployments have."""
+    if len(model.outputs) > 1:
+        return list(model.outputs)
+    if not tells_classes(model):
+        return [PREDICTION]
+    return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
+
+
+def _table(answers: Arrays, model: Model) -> tuple[list[str], list[list[Any]]]:
+    """Returns the fields of a model, and the row of each sample."""
+    names = fields(model)
+    if len(model.outputs) > 1:
+        columns = [values.jsonable(answers[name]) for name in names]
+    else:
+        found = next(iter(answers.values()))
+        column = values.jsonable(found)
+        columns = [chosen(found).tolist() if name == CLASS else column for name in names]
+    return names, [list(row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,68 @@
+"""Reads the body of a request, unless it is to be refused unread."""
+
+import asyncio
+
+from aiohttp import StreamReader, hdrs, web
+
+from epochal_server.intake import Intake
+from epochal_server.refusals import Invalid, TooLarge, TooSlow
+from epochal_server.service import HELD, Service
+
+READ_SECONDS = 30.0
+"""Time for a body: of 8 MiB, what comes by 2.2 Mbit/s."""
+
+
+async def body(request: web.BaseRequest, service: Service) -> bytes:
+    """Returns the body of a request, as it was sent.
+
+    Whoever has no key, or comes when as many wait as may, is refused before any of it is read; and so is what says that
+    it is too large.
+
+    Raises:
+        Refused: Unauthorized, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
+    """
+    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+    service.intake.admit()
+    most = service.model.limits.request_bytes
+    length = request.content_length
+    if length is not None:
+        if length > most:
+            raise _too_large(most, f"{length:,}")
+        service.intake.hold(length)
+        request[HELD] = length
+    content = request.content
+    parts: list[bytes] = []
+    try:
+        if content.is_eof():  # it came along with the headers: no need to wait, nor for a timer
+            parts.append(content.read_nowait())
+        else:
+            async with asyncio.timeout(READ_SECONDS):
+                await _read(request, content, parts, most, service.intake)
+    except TimeoutError:
+        found = f"{sum(map(len, parts)):,} bytes"
+        raise TooSlow(
+            f"body: expected all of it within {READ_SECONDS:.0f} s, found {found}: send it faster, or less at a time"
+        ) from None
+    except web.RequestPayloadError as error:
+        raise Invalid(f"body: expected a whole one, found that it breaks off ({error}): send all of it") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _read(request: web.BaseRequest, content: StreamReader, parts: list[bytes], most: int, intake: Intake) -> None:
+    size = 0
+    while part := await content.readany():
+        size += len(part)
+        if size > most:
+            raise _too_large(most, "more")
+        held = request.get(HELD, 0)
+        if size > held:  # it does not say how long it is
+            intake.hold(size - held)
+            request[HELD] = size
+        parts.append(part)
+
+
+def _too_large(most: int, found: str) -> TooLarge:
+    return TooLarge(
+        f"body: expected at most {most:,} bytes, found {found}: send less at a time, or raise "
+        "spec.limits.requestBytes of the ModelServer"
+    )

@@ -1,0 +1,86 @@
+"""What every request goes through, whatever its protocol: its errors are told, and what became of it."""
+
+import logging
+from collections.abc import Mapping
+from time import perf_counter, time
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from epochal_server.access_log import Entry
+from epochal_server.bookkeeping import GONE, Bookkeeping
+from epochal_server.connections import Connection
+from epochal_server.intake import Intake
+from epochal_server.refusals import Refused
+from epochal_server.service import HELD, PROTOCOL
+
+OTHER = "other"
+"""The protocol of requests that no route takes."""
+
+log = logging.getLogger(__name__)
+
+
+def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
+    """Returns what goes around all routes.
+
+    Args:
+        bookkeeping: What is told of each request.
+        intake: What is given back of it once a request is answered.
+    """
+
+    @web.middleware
+    async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = perf_counter()
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 - all are
+        connection.begin()
+        bookkeeping.begin()
+        code, sent = GONE, 0
+        try:
+            response = await _answered(request, handler)
+            code, body = int(response.status), getattr(response, "body", None)
+            sent = len(body) if isinstance(body, bytes) else 0
+            if bookkeeping.ending():
+                response.force_close()
+            return response
+        finally:
+            connection.end()
+            bookkeeping.end()
+            intake.release(request.get(HELD, 0))
+            bookkeeping.tell(
+                Entry(
+                    time(),
+                    request.remote or "",
+                    request.method,
+                    request.path,
+                    request.get(PROTOCOL, OTHER),
+                    code,
+                    perf_counter() - began,
+                    request.content.total_bytes,
+                    sent,
+                )
+            )
+
+    return around
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:  # by a route that has no form of its own for it
+        return _error(refused.status, refused.message, refused.headers)
+    except web.HTTPException as error:  # the router's: no such path, or not by this method
+        headers = {name: value for name, value in error.headers.items() if name == "Allow"}
+        told = f"{request.method} {request.path}: {error.reason}: GET /docs tells what is served here"
+        return _error(error.status, told, headers)
+    except ConnectionError:  # the client has gone
+        raise
+    except Exception:  # whatever it is, one request fails and the log says why
+        log.exception("no answer to %s %s", request.method, request.path)
+        return _error(500, "an error of the server, see its log", {})
+
+
+def _error(status: int, message: str, headers: Mapping[str, str]) -> web.Response:
+    body = orjson.dumps({"error": message})
+    return web.Response(status=status, body=body, headers=headers, content_type="application/json")

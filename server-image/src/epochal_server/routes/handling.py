@@ -1,0 +1,125 @@
+"""What all routes have in common: bodies are read and unpacked, and refusals told in the protocol's own form."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import orjson
+from aiohttp import hdrs, web
+
+from epochal_server import reading
+from epochal_server.protocols import encoding, errors
+from epochal_server.refusals import Refused, Unknown
+from epochal_server.service import HELD, PROTOCOL, Service
+
+JSON = "application/json"
+INLINE_BYTES = 256 * 1024
+"""JSON of as many bytes is decoded in 2 ms at most, which others may wait for; tensors as bytes take no time at all."""
+P = ParamSpec("P")
+R = TypeVar("R")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def speaking(protocol: str, handler: Handler) -> Handler:
+    """Returns a handler that says which protocol it speaks, and tells in its form what it refuses.
+
+    Args:
+        protocol: The protocol, such as watson-v4.
+        handler: Handles requests. It may say of one that it speaks another protocol of the same form.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        request[PROTOCOL] = protocol
+        try:
+            return await handler(request)
+        except Refused as refused:
+            return refusal(refused, protocol)
+
+    return handle
+
+
+def refusal(refused: Refused, protocol: str) -> web.Response:
+    """Returns the response to a request that was refused."""
+    return web.Response(
+        status=refused.status,
+        body=errors.body(refused, protocol),
+        headers=dict(refused.headers),
+        content_type=JSON,
+    )
+
+
+def answer(body: bytes, headers: Mapping[str, str] | None = None, *, content_type: str = JSON) -> web.Response:
+    """Returns the response that holds an answer."""
+    return web.Response(body=body, headers=headers, content_type=content_type)
+
+
+def told(found: Any) -> web.Response:
+    """Returns the response that tells something as JSON."""
+    return answer(orjson.dumps(found))
+
+
+async def body(request: web.Request, service: Service) -> bytes:
+    """Returns what a request's body holds.
+
+    Raises:
+        Refused: If it is refused unread, is over the limit, or is not as it must be.
+    """
+    found = await reading.body(request, service)
+    packed = request.headers.get(hdrs.CONTENT_ENCODING)
+    if packed is None or packed.lower() in {"identity", ""}:
+        return found
+    found = await service.work(encoding.unpacked, found, packed.lower(), service.model.limits.request_bytes)
+    service.intake.hold(len(found))
+    request[HELD] = request.get(HELD, 0) + len(found)
+    return found
+
+
+async def asked(
+    request: web.Request,
+    service: Service,
+    decode: Callable[Concatenate[bytes, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Returns what a request asks.
+
+    Args:
+        request: The request.
+        service: The service.
+        decode: Makes that of the request's body, and of what follows here. It does so in a thread if it may take long.
+        *args: What else it takes.
+        **kwargs: What else it takes by names.
+
+    Raises:
+        Refused: If the body is refused unread, is over the limit, or is not as it must be.
+    """
+    found = await body(request, service)
+    if len(found) <= INLINE_BYTES:
+        return decode(found, *args, **kwargs)
+    async with service.large:
+        return await service.work(decode, found, *args, **kwargs)
+
+
+def authorize(request: web.Request, service: Service) -> None:
+    """Makes sure that whoever asks may know.
+
+    Raises:
+        Unauthorized: If not.
+    """
+    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+
+
+def named(request: web.Request, service: Service) -> None:
+    """Makes sure that the model that a path names, and the version, if it names one, are served.
+
+    Raises:
+        Unknown: If they are not.
+        Unauthorized: If they are not, and whoever asks must not know what is.
+    """
+    model, asked = service.model, request.match_info
+    version = asked.get("version", model.version)
+    if asked["name"] == model.name and version == model.version:
+        return
+    authorize(request, service)
+    if asked["name"] != model.name:
+        raise Unknown(f'model: expected "{model.name}", found "{asked["name"]}": no other is served here')
+    raise Unknown(f'version of "{model.name}": expected {model.version}, found {version}: no other is served here')

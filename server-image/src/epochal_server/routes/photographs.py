@@ -1,0 +1,83 @@
+"""POST /predict: one photograph, or a form of several."""
+
+from typing import Any
+
+from aiohttp import web
+
+from epochal_server.protocols import multipart, photographs, pixels
+from epochal_server.protocols.multipart import File
+from epochal_server.protocols.photographs import Options
+from epochal_server.protocols.pixels import Seen
+from epochal_server.protocols.seeing import see
+from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
+from epochal_server.routes import handling
+from epochal_server.service import Service
+
+PHOTOGRAPHS = "photographs"
+MOST_FILES = 64
+"""Photographs in one request: each may take a tenth of a second, and the next request waits for its turn."""
+PNG = "image/png"
+
+
+def routes(service: Service) -> list[web.RouteDef]:
+    """Returns the route /predict.
+
+    Args:
+        service: What it works with.
+    """
+    model = service.model
+
+    async def predict(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
+        pixels.check(model)
+        asked = photographs.options(request.query, model)
+        if request.content_type == handling.JSON:
+            raise Unsupported(
+                f"Content-Type: expected a photograph, image/jpeg, image/png or image/webp, or multipart/form-data, "
+                f"found {handling.JSON}: send numbers to /v2/models/{model.name}/infer"
+            )
+        body = await handling.body(request, service)
+        if request.content_type.startswith("multipart/"):
+            files = multipart.files(body, request.headers["Content-Type"], MOST_FILES)
+            return handling.told({"photographs": await _each(service, files, asked)})
+        seen = await service.work(see, body, model, asked)
+        if asked.show and PNG in request.headers.get("Accept", "") and len(seen) == 1:
+            return handling.answer(pixels.png(seen[0]), content_type=PNG)
+        return handling.told(photographs.whole(await _told(service, seen, asked), asked))
+
+    return [web.post("/predict", handling.speaking(PHOTOGRAPHS, predict))]
+
+
+async def _told(service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:
+    """Returns what is told of each picture: all are answered together."""
+    if not seen:
+        return []
+    answers = await service.answer(pixels.inputs(seen, service.model))
+    return photographs.told(seen, answers, service.model, asked)
+
+
+async def _each(service: Service, files: list[File], asked: Options) -> list[dict[str, Any]]:
+    """Returns what is told of each file; one that is no photograph is no reason to leave the others unanswered.
+
+    Raises:
+        Invalid: If none of them is one.
+        Busy: If there is no room for them.
+    """
+    each: list[list[Seen] | Refused] = []
+    for file in files:
+        try:
+            each.append(await service.work(see, bytes(file.data), service.model, asked))
+        except Busy:
+            raise
+        except Refused as refused:
+            each.append(refused)
+    if all(isinstance(one, Refused) for one in each):
+        named = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, each, strict=True))
+        raise Invalid(f"body: expected photographs, found none: {named}")
+    told = iter(await _told(service, [one for some in each if not isinstance(some, Refused) for one in some], asked))
+    return [
+        {"file": file.name, "error": found.message}
+        if isinstance(found, Refused)
+        else {"file": file.name, **photographs.whole([next(told) for _ in found], asked)}
+        for file, found in zip(files, each, strict=True)
+    ]

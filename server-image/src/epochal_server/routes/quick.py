@@ -1,0 +1,55 @@
+"""The protocols that plain requests are answered by."""
+
+from collections.abc import Mapping
+
+from epochal_server.model import Arrays, Model
+from epochal_server.protocols import errors, v2
+from epochal_server.quick.codec import Body, Codec
+from epochal_server.quick.head import Head
+from epochal_server.refusals import Refused
+from epochal_server.routes.handling import JSON
+from epochal_server.routes.v2 import BINARY, BYTES, V2
+
+
+class OpenInference:
+    """Open Inference v2. See Codec.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def protocol(self, head: Head) -> str:
+        """See Codec."""
+        return V2 if head.header_length is None else BINARY
+
+    def decode(self, head: Head, body: bytes) -> tuple[Arrays, v2.Request]:
+        """See Codec."""
+        asked = v2.decode(body, head.header_length, self._model)
+        return asked.inputs, asked
+
+    def encode(self, asked: v2.Request, answers: Arrays) -> Body:
+        """See Codec."""
+        content, length = v2.encode(asked, answers, self._model)
+        if length is None:
+            return Body(content, JSON, {})
+        return Body(content, BYTES, {v2.HEADER_LENGTH: str(length)})
+
+    def refuse(self, head: Head, refused: Refused) -> Body:
+        """See Codec."""
+        return Body(errors.body(refused, self.protocol(head)), JSON, {})
+
+
+def codecs(model: Model) -> Mapping[str, Codec]:
+    """Returns what plain requests are answered by, by their paths.
+
+    Args:
+        model: The model.
+    """
+    infer = OpenInference(model)
+    return {
+        f"/v2/models/{model.name}/infer": infer,
+        f"/v2/models/{model.name}/versions/{model.version}/infer": infer,
+    }

@@ -1,0 +1,63 @@
+"""Open Inference v2, as JSON or with tensors as bytes after it."""
+
+from aiohttp import web
+
+from epochal_server.protocols import v2, v2_metadata
+from epochal_server.refusals import NotReady
+from epochal_server.routes import handling
+from epochal_server.service import PROTOCOL, Service
+
+V2, BINARY = "v2", "v2-binary"
+BYTES = "application/octet-stream"
+
+
+def routes(service: Service) -> list[web.RouteDef]:
+    """Returns the routes below /v2, but for those that tell of the process's health.
+
+    Args:
+        service: What they work with.
+    """
+    model = service.model
+
+    async def server(_: web.Request) -> web.Response:
+        return handling.told(v2_metadata.server())
+
+    async def index(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
+        return handling.told(v2_metadata.index(model, service.ready()))
+
+    async def metadata(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
+        handling.named(request, service)
+        return handling.told(v2_metadata.of(model))
+
+    async def ready(request: web.Request) -> web.Response:
+        handling.authorize(request, service)
+        handling.named(request, service)
+        if (why_not := service.ready()) is not None:
+            raise NotReady(why_not)
+        return handling.told({"name": model.name, "ready": True})
+
+    async def infer(request: web.Request) -> web.Response:
+        length = request.headers.get(v2.HEADER_LENGTH)
+        if length is not None:
+            request[PROTOCOL] = BINARY
+        handling.named(request, service)
+        asked = await handling.asked(request, service, v2.decode, length, model)
+        body, head = v2.encode(asked, await service.answer(asked.inputs), model)
+        if head is None:
+            return handling.answer(body)
+        return handling.answer(body, {v2.HEADER_LENGTH: str(head)}, content_type=BYTES)
+
+    found = [
+        web.get("/v2", handling.speaking(V2, server)),
+        web.get("/v2/", handling.speaking(V2, server)),
+        web.post("/v2/repository/index", handling.speaking(V2, index)),
+    ]
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        found += [
+            web.get(path, handling.speaking(V2, metadata)),
+            web.get(f"{path}/ready", handling.speaking(V2, ready)),
+            web.post(f"{path}/infer", handling.speaking(V2, infer)),
+        ]
+    return found

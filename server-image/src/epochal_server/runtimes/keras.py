@@ -1,0 +1,100 @@
+"""Computes with Keras, in the trainer's image: what cannot be told in ONNX."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from epochal_api.signature import Signature, TensorSpec
+
+from epochal_server.ending import Ended
+from epochal_server.model import Arrays, Platform
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Both take seconds, and only the trainer's image has them.
+import keras
+import tensorflow as tf
+
+
+class Keras:
+    """A model of Keras'. See Runtime.
+
+    Args:
+        model: The model.
+        signature: What it takes and gives, if that is known.
+        name: What it is called in messages.
+    """
+
+    platform: Platform = "keras"
+    most: int | None = None
+
+    def __init__(self, model: Any, signature: Signature | None, name: str) -> None:
+        takes, gives = model.inputs, model.outputs
+        self.inputs = signature.inputs if signature else _specs(takes)
+        self.outputs = signature.outputs if signature else _specs(gives)
+        if len(self.inputs) != len(takes) or len(self.outputs) != len(gives):
+            raise Ended(
+                "ModelRefused",
+                f"{name}: it takes {len(takes)} inputs and gives {len(gives)} outputs, and its signature tells of "
+                f"{len(self.inputs)} and {len(self.outputs)}: put its own signature.json beside it, or none",
+            )
+        nest = model.input if isinstance(model.input, dict) else None
+
+        def call(*tensors: Any) -> list[Any]:
+            given = tensors[0] if len(tensors) == 1 else list(tensors)
+            # A model whose inputs are a dict takes them by its own keys, which may be others than their names.
+            outputs = model(dict(zip(nest, tensors, strict=True)) if nest else given, training=False)
+            return list(tf.nest.flatten(outputs))
+
+        # With one signature for any number of samples, nothing is compiled while requests wait.
+        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self.inputs])
+        self._dtypes = [object if spec.dtype == "str" else np.dtype(spec.dtype) for spec in self.outputs]
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """See Runtime."""
+        outputs = self._call(*(tf.convert_to_tensor(inputs[spec.name]) for spec in self.inputs))
+        arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
+        return {spec.name: _text(array) for spec, array in zip(self.outputs, arrays, strict=True)}
+
+
+def load(path: Path, signature: Signature | None, threads: int) -> Keras:
+    """See Load."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        # Compiling is for training: a loss or a metric that is not known here does no harm.
+        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, path.name)
+    except Ended:
+        raise
+    except Exception as error:
+        raise Ended(
+            "ModelRefused",
+            f"{path.name}: Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
+            "stored it, and no layers that bring code along",
+        ) from error
+
+
+def _specs(tensors: Sequence[Any]) -> list[TensorSpec]:
+    return [
+        TensorSpec(
+            name=tensor.name,
+            shape=[-1 if axis is None else axis for axis in tensor.shape[1:]],
+            dtype="str" if tensor.dtype == "string" else tensor.dtype,
+        )
+        for tensor in tensors
+    ]
+
+
+def _tensor(spec: TensorSpec) -> Any:
+    shape = [None, *(None if axis < 0 else axis for axis in spec.shape)]
+    return tf.TensorSpec(shape, tf.string if spec.dtype == "str" else spec.dtype)
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    if array.dtype != object:
+        return array
+    decoded = [one.decode(errors="replace") for one in array.flat]
+    return np.array(decoded, object).reshape(array.shape)

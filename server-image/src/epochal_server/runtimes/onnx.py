@@ -1,0 +1,139 @@
+"""Computes with ONNX Runtime, on CPUs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from epochal_api.signature import Signature, TensorSpec
+
+from epochal_server.ending import Ended
+from epochal_server.model import Arrays, Platform
+
+DTYPES = {
+    "tensor(bool)": "bool",
+    "tensor(double)": "float64",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(int8)": "int8",
+    "tensor(string)": "str",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
+    "tensor(uint8)": "uint8",
+}
+"""The types of tensors that numpy has, too."""
+ERRORS = 3
+"""What ONNX Runtime itself writes to standard error: errors, and no warnings of each model's oddities."""
+
+
+class Onnx:
+    """A model in ONNX. See Runtime.
+
+    Args:
+        session: The model, loaded.
+        signature: What it takes and gives, if that is known.
+        name: What it is called in messages.
+    """
+
+    platform: Platform = "onnxruntime_onnx"
+
+    def __init__(self, session: ort.InferenceSession, signature: Signature | None, name: str) -> None:
+        self._session = session
+        takes, gives = session.get_inputs(), session.get_outputs()
+        batches = {_batch(node, name) for node in (*takes, *gives)}
+        fixed = batches - {None}
+        if len(fixed) > 1:
+            raise Ended("ModelRefused", f"{name}: each input and output must hold as many samples, found {fixed}")
+        self.most = next(iter(fixed), None)
+        self.inputs = [_spec(node, name) for node in takes]
+        self.outputs = [_spec(node, name) for node in gives]
+        names, self._gives = [node.name for node in takes], [node.name for node in gives]
+        if signature is not None:
+            names = _paired(signature.inputs, self.inputs, f"{name}: its inputs")
+            self._gives = _paired(signature.outputs, self.outputs, f"{name}: its outputs")
+            self.inputs, self.outputs = signature.inputs, signature.outputs
+        self._names = [spec.name for spec in self.outputs]
+        pairs = [(spec.name, own) for spec, own in zip(self.inputs, names, strict=True)]
+        self._renamed = pairs if any(name != own for name, own in pairs) else []
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """See Runtime."""
+        if self._renamed:
+            inputs = {own: inputs[name] for name, own in self._renamed}
+        if self.most is not None:
+            return self._padded(inputs, self.most)
+        return dict(zip(self._names, self._session.run(self._gives, inputs), strict=True))
+
+    def _padded(self, inputs: Arrays, size: int) -> Arrays:
+        """Runs a model that was exported for one number of samples: what lacks is filled up with the last one."""
+        count = len(next(iter(inputs.values())))
+        full = {
+            name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()
+        }
+        outputs = self._session.run(self._gives, full)
+        return {name: array[:count] for name, array in zip(self._names, outputs, strict=True)}
+
+
+def load(path: Path, signature: Signature | None, threads: int) -> Onnx:
+    """See Load."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS
+    # Threads that wait for work sleep: whoever shares the CPU has more of it than they would win by spinning.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library has a dozen kinds, which share no base
+        raise Ended(
+            "ModelRefused",
+            f"{path.name}: ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
+            "version knows, in one file",
+        ) from error
+    return Onnx(session, signature, path.name)
+
+
+def _batch(node: Any, name: str) -> int | None:
+    if not node.shape:
+        raise Ended("ModelRefused", f"{name}: {node.name} must have a first axis for the samples, found a single value")
+    first = node.shape[0]
+    return first if isinstance(first, int) else None
+
+
+def _spec(node: Any, name: str) -> TensorSpec:
+    if node.type not in DTYPES:
+        raise Ended("ModelRefused", f"{name}: {node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
+    shape = [axis if isinstance(axis, int) else -1 for axis in node.shape[1:]]
+    return TensorSpec(name=node.name, shape=shape, dtype=DTYPES[node.type])
+
+
+def _paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], what: str) -> list[str]:
+    """Returns the model's own names of what a signature tells of, in the signature's order: by name, or by place."""
+    by_name = {spec.name: spec for spec in own}
+    named = all(spec.name in by_name for spec in told)
+    pairs = [(spec, by_name[spec.name]) for spec in told] if named else list(zip(told, own, strict=False))
+    if len(told) != len(own) or any(not _alike(one, other) for one, other in pairs):
+        raise Ended(
+            "ModelRefused",
+            f"{what} must be those of its signature, {_told(told)}, found {_told(own)}: put a signature.json beside it "
+            "that belongs to it, or none",
+        )
+    return [other.name for _, other in pairs]
+
+
+def _alike(one: TensorSpec, other: TensorSpec) -> bool:
+    axes = zip(one.shape, other.shape, strict=False)
+    return (
+        one.dtype == other.dtype
+        and len(one.shape) == len(other.shape)
+        and all(-1 in pair or pair[0] == pair[1] for pair in axes)
+    )
+
+
+def _told(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f'"{spec.name}" {spec.dtype} {spec.shape}' for spec in specs)

@@ -1,0 +1,271 @@
+"""The process of a server: it loads its model, serves until it is told to end, and ends without losing a request."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from epochal_api.server_config import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, TLS_FOLDER, ServerConfig
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+
+from epochal_server import machine, predictions
+from epochal_server.access_log import AccessLog
+from epochal_server.auth import Keys, open_to_all
+from epochal_server.batching import Batcher
+from epochal_server.bookkeeping import Bookkeeping
+from epochal_server.connections import Connections
+from epochal_server.health import health_routes, metrics_routes
+from epochal_server.intake import Intake
+from epochal_server.listening import Listening
+from epochal_server.loading import Loaded, load
+from epochal_server.metrics import Metrics
+from epochal_server.model import Arrays, Model
+from epochal_server.quick.codec import Codec
+from epochal_server.quick.shortcut import Quick
+from epochal_server.refusals import NotReady
+from epochal_server.requests import around_all
+from epochal_server.service import Service
+from epochal_server.source import Storage
+from epochal_server.tls import Certificate
+from epochal_server.work import Threads
+
+STAY_SECONDS = 5.0
+"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
+END_SECONDS = 3.0
+"""What is kept of the time that it has, for its end after the last answer."""
+PART_OF_MEMORY = 8
+"""The bodies of requests may take this part of the container's memory: what is made of one takes some times as much."""
+BODIES_BYTES = 256 * 2**20
+"""The same where memory has no limit."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What is served beside the server's health."""
+
+    all: Callable[[Service], Iterable[web.RouteDef]]
+    """The routes of all protocols."""
+    quick: Callable[[Model], Mapping[str, Codec]]
+    """What plain requests are answered by, by their paths."""
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the pod's volumes are mounted."""
+
+    model: Path = Path(MODEL_FOLDER)
+    auth: Path = Path(AUTH_FOLDER)
+    tls: Path = Path(TLS_FOLDER)
+
+
+class Server:
+    """Serves one model.
+
+    Args:
+        config: What the server is told.
+        routes: The routes of all protocols.
+        folders: Where the pod's volumes are mounted.
+        stay: How long it goes on accepting once it is told to end.
+
+    Raises:
+        Ended: InvalidConfig, if there is no certificate though there must be.
+    """
+
+    def __init__(
+        self, config: ServerConfig, routes: Routes, folders: Folders | None = None, stay: float = STAY_SECONDS
+    ) -> None:
+        folders = folders or Folders()
+        self._config = config
+        self._routes = routes
+        self._folders = folders
+        self._stay = stay
+        self._why: str | None = "the model is not loaded yet"
+        self._service: Service | None = None
+        self._ending = asyncio.Event()
+        self._threads = machine.cores()
+        memory = machine.memory()
+        most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
+        self._intake = Intake(config.limits.queued_requests, max(config.limits.request_bytes, most))
+        self._metrics = Metrics(lambda: self._intake.waiting)
+        self._access_log = AccessLog()
+        self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
+        self._connections = Connections()
+        self._certificate = Certificate(folders.tls) if config.tls else None
+        self._keys = Keys(folders.auth) if config.auth else None
+
+    async def run(self, listener: socket.socket, metrics: socket.socket) -> None:
+        """Serves until SIGTERM, and ends once all that was accepted is answered.
+
+        Args:
+            listener: Listening socket of all protocols.
+            metrics: Listening socket of /metrics.
+
+        Raises:
+            Ended: If the model cannot be served.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        registry = CollectorRegistry()
+        registry.register(self._metrics)
+        for collector in (ProcessCollector, GCCollector):
+            collector(registry=registry)
+        scraped = Listening(metrics_routes(registry, lambda: self._service.model.signature if self._service else None))
+        await scraped.start(metrics)
+        tasks = [asyncio.create_task(one) for one in self._kept()]
+        try:
+            await self._serve(listener)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await scraped.stop()
+
+    async def _serve(self, listener: socket.socket) -> None:
+        context = self._certificate.context if self._certificate else None
+        waiting = self._listening([*health_routes(self._ready), web.route("*", "/{path:.*}", self._not_ready)])
+        await waiting.start(listener, context)
+        loading = asyncio.ensure_future(_in_daemon(self._load))
+        ending = asyncio.ensure_future(self._ending.wait())
+        await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
+        if not loading.done():
+            return  # nobody has been answered, and nobody waits
+        service, quick = self._made(loading.result())
+        serving = self._listening([*health_routes(self._ready), *self._routes.all(service)], quick)
+        await serving.start(listener, context)
+        self._why, self._service = None, service
+        _settle()
+        log.info("ready")
+        await waiting.stop()
+        await ending
+        await self._drain(serving, listener)
+
+    async def _drain(self, serving: Listening, listener: socket.socket) -> None:
+        log.info("told to end: it accepts requests for %.0f s more, and answers all", self._stay)
+        await asyncio.sleep(self._stay)
+        listener.close()
+        serving.refuse()
+        left = await self._bookkeeping.done(GRACE_SECONDS - self._stay - END_SECONDS)
+        if left:
+            log.warning("%d requests are given up: there is no time left to answer them", left)
+        await serving.stop()
+        log.info("ended")
+
+    def _end(self) -> None:
+        self._why = "the server is told to end"
+        self._ending.set()
+
+    def _ready(self) -> str | None:
+        return self._why
+
+    async def _not_ready(self, _: web.Request) -> web.StreamResponse:
+        raise NotReady(f"{self._why}: try again later")
+
+    def _listening(self, routes: Iterable[web.RouteDef], quick: Quick | None = None) -> Listening:
+        return Listening(routes, around_all(self._bookkeeping, self._intake), self._connections, quick)
+
+    def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """Returns what goes on beside, as long as it serves."""
+        kept = [self._access_log.keep(), self._connections.keep()]
+        if self._keys is not None:
+            self._keys.load()
+            kept.append(self._keys.keep())
+        if self._certificate is not None:
+            kept.append(self._certificate.keep())
+        return kept
+
+    def _load(self) -> Loaded:
+        """Gets the model ready. It runs in a thread of its own."""
+
+        def waits(why: str | None) -> None:
+            if not self._ending.is_set():
+                self._why = f"the storage is waited for: {why}" if why else "the model is not loaded yet"
+
+        return load(
+            self._config,
+            lambda: Storage(self._config.storage, waits=waits),
+            self._threads,
+            self._folders.model,
+        )
+
+    def _made(self, loaded: Loaded) -> tuple[Service, Quick]:
+        model, config = loaded.model, self._config
+        names = predictions.names(model)
+        count = predictions.counted(model)
+        self._metrics.loaded(
+            loaded.seconds,
+            names or (),
+            model=model.name,
+            version=model.version,
+            runtime=config.runtime,
+            sha256=config.source.sha256,
+        )
+
+        def computed(samples: int, outputs: Sequence[Arrays]) -> None:
+            self._metrics.batch(samples)
+            if count is not None:
+                for one in outputs:
+                    self._metrics.predictions(count(one))
+
+        batcher = Batcher(
+            model,
+            loaded.runtime.run,
+            most=loaded.most,
+            delay=config.batching.max_delay_microseconds / 1e6,
+            thread=ThreadPoolExecutor(1, thread_name_prefix="model"),
+            pace=loaded.pace,
+            intake=self._intake,
+            computed=computed,
+        )
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
+        authorize = self._keys.authorize if self._keys else open_to_all
+        service = Service(
+            model=model,
+            answer=batcher.answer,
+            work=Threads(pool, self._intake),
+            ready=self._ready,
+            authorize=authorize,
+            intake=self._intake,
+        )
+        return service, Quick(self._routes.quick(model), batcher.put, authorize, self._intake, self._bookkeeping)
+
+
+def _settle() -> None:
+    """Spares what is there for good, such as all modules, from being looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+async def _in_daemon(function: Callable[[], Loaded]) -> Loaded:
+    """Returns what a function does, in a thread that need not end before the process does: it may wait for minutes."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Loaded] = loop.create_future()
+
+    def tell(result: Loaded | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        elif result is not None:
+            done.set_result(result)
+
+    def run() -> None:
+        try:
+            result, error = function(), None
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+            result, error = None, raised
+        loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return await done

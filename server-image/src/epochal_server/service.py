@@ -1,0 +1,59 @@
+"""What the routes of all protocols work with."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec, Protocol, TypeVar
+
+from aiohttp import web
+
+from epochal_server.intake import Intake
+from epochal_server.model import Answer, Model
+
+PROTOCOL = web.RequestKey("protocol", str)
+"""A route sets it in its request, first of all: which of the protocols it speaks, such as v2 or watson-v4. What is
+counted and logged of each request, refused ones included, goes by it, so that no route counts anything itself."""
+
+HELD = web.RequestKey("held", int)
+"""Bytes of the request's body that are taken into account."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Work(Protocol):
+    """Does what takes longer than the event loop has time for, such as decoding a photograph."""
+
+    async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Returns what the function returns, which runs in a thread: as many run at a time as there are CPUs.
+
+        Raises:
+            Busy: If as much waits already as may.
+            Exception: What the function raises, such as Refused.
+        """
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes of all protocols work with.
+
+    A route reads its request's body with `reading.body`, which refuses what is not to be read at all, decodes it,
+    awaits `answer` and encodes that. What it raises on the way is Refused, and it tells that in its protocol's form.
+    """
+
+    model: Model
+    """The model that is served."""
+    answer: Answer
+    """Answers a request, after checking what it asks; it counts predictions, too."""
+    work: Work
+    """Does in a thread what would hold up others."""
+    ready: Callable[[], str | None]
+    """Returns why requests are not to be sent here any more; None while they are."""
+    authorize: Callable[[str | None], None]
+    """Takes the header Authorization, or None, and raises Unauthorized unless it bears a key that is known. `body` does
+    that first; a route that reads no body, but tells of the model, calls it itself."""
+    intake: Intake
+    """How much may wait, and be in memory meanwhile."""
+    large: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a large body is decoded. What JSON becomes on the way may take thirty times its bytes, and two of them
+    would take no less time at once than one after the other: Python computes one."""

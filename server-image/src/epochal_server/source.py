@@ -1,0 +1,215 @@
+"""Fetches the model from its bucket, and sees to it that it is the one that was meant."""
+
+import hashlib
+import logging
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
+from epochal_api.server_config import WAIT_SECONDS, StorageConfig
+
+from epochal_server.ending import Ended, Reason
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 5.0
+CHUNK_BYTES = 2**20
+SMALL_BYTES = 16 * 2**20
+"""What is read into memory as a whole holds less than this."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object lies."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def of(cls, uri: str) -> "Place":
+        """Reads s3://BUCKET/KEY.
+
+        Raises:
+            Ended: InvalidConfig, if it is not that.
+        """
+        address = urlsplit(uri)
+        key = uri.removeprefix(f"s3://{address.netloc}/")
+        if address.scheme != "s3" or not address.netloc or not key or key == uri:
+            raise Ended("InvalidConfig", f"spec.source.uri: must be s3://BUCKET/KEY, found {uri!r}: write it so")
+        return cls(address.netloc, key)
+
+    def beside(self, name: str) -> "Place":
+        """Returns where another object lies in the same folder."""
+        return Place(self.bucket, f"{self.key.rpartition('/')[0]}/{name}".lstrip("/"))
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Storage:
+    """The S3 service, which is waited for.
+
+    Args:
+        config: Where it is.
+        environ: The environment, with the keys.
+        ca_file: Certificates to trust beside the system's, if the file is there.
+        waits: Told why it is waited for, and None once it has answered.
+        seconds: How long it is waited for, in all.
+
+    Raises:
+        Ended: InvalidConfig or StorageRefused, if there can be no such service or there are no keys.
+    """
+
+    def __init__(
+        self,
+        config: StorageConfig,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        ca_file: Path = Path(STORAGE_CA_FILE),
+        waits: Callable[[str | None], None] = lambda _: None,
+        seconds: float = WAIT_SECONDS,
+    ) -> None:
+        from minio import Minio  # noqa: PLC0415 - a server that has its model already starts without it
+        from urllib3 import PoolManager, Timeout  # noqa: PLC0415
+
+        self._endpoint = config.endpoint.rstrip("/")
+        self._waits = waits
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        access, secret = environ.get(ACCESS_KEY_ENV, ""), environ.get(SECRET_KEY_ENV, "")
+        if not access or not secret:
+            raise Ended(
+                "StorageRefused",
+                "there is no access key or no secret key: set accessKey and secretKey in the Secret that "
+                "spec.storage.secretRef names",
+            )
+        address = urlsplit(self._endpoint)
+        secure = address.scheme == "https"
+        try:
+            self._client = Minio(
+                address.netloc,
+                access_key=access,
+                secret_key=secret,
+                session_token=environ.get(SESSION_TOKEN_ENV) or None,
+                secure=secure,
+                region=config.region,
+                http_client=PoolManager(
+                    timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    retries=False,  # it is tried again here, where it is told of
+                    ssl_context=_trust(ca_file) if secure else None,
+                ),
+            )
+        except ValueError as error:
+            raise Ended("InvalidConfig", f"spec.storage.endpoint {config.endpoint} is no address: {error}") from error
+
+    def get(self, place: Place) -> bytes:
+        """Returns the content of a small object.
+
+        Raises:
+            Ended: ModelNotFound, StorageUnreachable, StorageRefused, or ModelDamaged if it is not small.
+        """
+
+        def ask() -> bytes:
+            with self._opened(place) as response:
+                return bytes(response.read(SMALL_BYTES))
+
+        data = self._asked(place, ask)
+        if len(data) == SMALL_BYTES:
+            raise Ended("ModelDamaged", f"{place}: must hold less than {SMALL_BYTES:,} bytes: export the model again")
+        return data
+
+    def download(self, place: Place, path: Path) -> str:
+        """Writes an object to a file.
+
+        Args:
+            place: The object.
+            path: The file, which is there only once all of the object is in it.
+
+        Returns:
+            Its SHA-256 in hex.
+
+        Raises:
+            Ended: ModelNotFound, StorageUnreachable or StorageRefused.
+        """
+        unfinished = path.with_name(f"{path.name}.unfinished")
+
+        def ask() -> str:
+            digest = hashlib.sha256()
+            with self._opened(place) as response, unfinished.open("wb") as file:
+                for chunk in response.stream(CHUNK_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+            unfinished.replace(path)
+            return digest.hexdigest()
+
+        try:
+            return self._asked(place, ask)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    @contextmanager
+    def _opened(self, place: Place) -> Iterator[Any]:
+        response = self._client.get_object(place.bucket, place.key)
+        response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
+        try:
+            yield response
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _asked(self, place: Place, ask: Callable[[], T]) -> T:
+        from epochal_server.storage_errors import trouble  # noqa: PLC0415 - it imports the client, too
+
+        delay = FIRST_DELAY
+        while True:
+            try:
+                result = ask()
+            except Exception as error:
+                found = trouble(error, str(place), self._endpoint)
+                if found is None:
+                    raise
+                if found.kind != "passing":
+                    reason: Reason = "ModelNotFound" if found.kind == "absent" else "StorageRefused"
+                    raise Ended(reason, found.message) from error
+                left = self._until - time.monotonic()
+                if left <= 0:
+                    told = f"{found.message}; tried for {self._seconds:.0f} s, and again by the next start"
+                    raise Ended("StorageUnreachable", told) from error
+                log.warning("the storage is waited for: %s", found.message)
+                self._waits(found.message)
+                time.sleep(min(delay, left))
+                delay = min(2 * delay, LONGEST_DELAY)
+            else:
+                self._waits(None)
+                return result
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file.exists():
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise Ended(
+                "InvalidConfig",
+                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): it must "
+                "be PEM certificates",
+            ) from error
+    return context

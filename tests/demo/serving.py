@@ -1,0 +1,69 @@
+"""The demo's end: the trained model answers what is drawn."""
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+
+from tests.demo.drawing import as_png, as_text, drawn
+from tests.kit.kubectl import get, kubectl
+
+EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "digits-server.yaml"
+NAME = "digits"
+DRAWN = 4
+
+
+def ask(address: str, picture: bytes) -> dict[str, Any]:
+    """Sends a photograph to a ModelServer.
+
+    Args:
+        address: Where it answers, such as http://10.96.0.12.
+        picture: A PNG.
+
+    Returns:
+        Its answer.
+    """
+    request = urllib.request.Request(f"{address}/predict", data=picture, headers={"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+def serve(console: Console, namespace: str) -> bool:
+    """Serves the demo's model, shows it a drawn digit, and prints what it answers.
+
+    Args:
+        console: Where to print.
+        namespace: Namespace of the TrainingJob and of the ModelServer.
+
+    Returns:
+        Whether the answer is what was drawn.
+    """
+    console.print(f"kubectl apply --namespace {namespace} --filename {'/'.join(EXAMPLE.parts[-3:])}")
+    started = time.monotonic()
+    kubectl("apply", "--namespace", namespace, "--filename", str(EXAMPLE))
+    kubectl("wait", f"msv/{NAME}", "--namespace", namespace, "--for=condition=Ready", "--timeout=120s", timeout=150)
+    console.print(
+        f"The model is served at {get('modelserver', NAME, namespace=namespace)['status']['url']} after "
+        f"{time.monotonic() - started:.0f} s"
+    )
+    address = f"http://{get('service', NAME, namespace=namespace)['spec']['clusterIP']}"
+    picture = drawn(DRAWN)
+    answer = ask(address, as_png(picture))
+    top = "\n".join(f"{one['name']:>8}  {one['probability']:.4f}" for one in answer["top"])
+    shown = f"It is a {answer['name']}.\n\n{top}"
+    console.print(Columns([Panel(as_text(picture), title="drawn"), Panel(shown, title="answered")]))
+    console.print(
+        "Draw one yourself:\n"
+        f"  tests/cluster/run kubectl port-forward -n {namespace} service/{NAME} 8080:80\n"
+        "  and, in another shell that reaches it: http://localhost:8080\n"
+        "Or send a photograph:\n"
+        f"  tests/cluster/run curl --data-binary @photo.jpg --header 'Content-Type: image/jpeg' {address}/predict",
+        soft_wrap=True,
+    )
+    return bool(answer["class"] == DRAWN)

@@ -1,0 +1,422 @@
+"""Networks in other forms: what becomes of each, and of a training whose export goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from epochal_api.report import Export
+from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
+from epochal_api.storage import ExportFormat
+from epochal_trainer.export.request import Request, Source
+from epochal_trainer.export.work import NotLoaded, export
+from epochal_trainer.storage.bucket import sha256
+from keras import layers
+
+from .test_run import FEATURES, LABELS, command, job
+
+pytestmark = [
+    # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def in_float32() -> Iterator[None]:
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def chain(shape: tuple[int | None, ...], *made: keras.layers.Layer, dtype: str = "float32") -> keras.Model:
+    return keras.Sequential([keras.Input(shape, dtype=dtype, name="input"), *made])
+
+
+def attention() -> keras.Model:
+    start = keras.Input((9, 8), name="input")
+    mixed = layers.LayerNormalization()(start + layers.MultiHeadAttention(2, 4)(start, start))
+    pooled = layers.GlobalAveragePooling1D()(layers.Dense(8, activation="gelu")(mixed))
+    return keras.Model(start, layers.Dense(3, activation="softmax")(pooled))
+
+
+def u_net() -> keras.Model:
+    start = keras.Input((16, 16, 3), name="input")
+    high = layers.Conv2D(4, 3, padding="same", activation="relu")(start)
+    low = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(high))
+    up = [layers.Conv2DTranspose(4, 2, strides=2, padding="same")(low), layers.UpSampling2D()(low)]
+    return keras.Model(start, layers.Conv2D(1, 1, activation="sigmoid")(layers.Concatenate()([high, *up])))
+
+
+def several() -> keras.Model:
+    left, right = keras.Input((4,), name="left"), keras.Input((5,), name="right", dtype="int32")
+    words = layers.Flatten()(layers.Embedding(9, 2)(right))
+    both = layers.Concatenate()([layers.Dense(3)(left), words])
+    return keras.Model(
+        {"right": right, "left": left}, [layers.Dense(1, name="value")(both), layers.Dense(2, name="more")(both)]
+    )
+
+
+def augmentation() -> Iterator[keras.layers.Layer]:
+    yield layers.RandomFlip()
+    for kind in (layers.RandomRotation, layers.RandomZoom, layers.RandomErasing):
+        yield kind(0.3)
+    yield layers.RandomTranslation(0.2, 0.2)
+    for kind in (layers.RandomBrightness, layers.RandomContrast, layers.RandomHue, layers.RandomSharpness):
+        yield kind(0.3, value_range=(0, 1)) if kind is not layers.RandomContrast else kind(0.3)
+    yield layers.GaussianNoise(0.3)
+
+
+def policy(name: str, build: Callable[[], keras.Model]) -> keras.Model:
+    keras.config.set_dtype_policy(name)
+    return build()
+
+
+def convolutions() -> keras.Model:
+    return chain(
+        (12, 12, 1),
+        layers.RandomRotation(0.1),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dense(2, activation="softmax", dtype="float32"),
+    )
+
+
+NETWORKS: dict[str, Callable[[], keras.Model]] = {
+    "convolutions": convolutions,
+    "gelu": lambda: chain((8,), layers.Dense(4, activation="gelu"), layers.Dense(2, activation="sigmoid")),
+    "celu": lambda: chain((8,), layers.Dense(4, activation="celu"), layers.Dense(2)),
+    "augmentation": lambda: chain((12, 12, 3), *augmentation(), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)),
+    "augmentation in a model of its own": lambda: chain(
+        (12, 12, 3), chain((12, 12, 3), *augmentation()), layers.Flatten()
+    ),
+    "LSTM": lambda: chain((9, 4), layers.LSTM(5), layers.Dense(2)),
+    "GRU both ways": lambda: chain((None, 4), layers.Bidirectional(layers.GRU(3, dropout=0.2)), layers.Dense(2)),
+    "masked": lambda: chain(
+        (9,), layers.Embedding(2, 4, mask_zero=True), layers.LSTM(5), layers.Dense(2), dtype="int32"
+    ),
+    "ConvLSTM": lambda: chain((3, 8, 8, 1), layers.ConvLSTM2D(2, 3), layers.Flatten(), layers.Dense(2)),
+    "attention": attention,
+    "U-Net": u_net,
+    "of any size": lambda: chain((None, None, 1), layers.Conv2D(2, 3), layers.GlobalMaxPooling2D(), layers.Dense(2)),
+    "several inputs and outputs": several,
+    "normalization": lambda: chain((2,), layers.Normalization(mean=[1, 2], variance=[3, 4]), layers.Dense(2)),
+    "buckets": lambda: chain((2,), layers.Discretization([0.3, 0.5]), layers.Embedding(3, 2), layers.Flatten()),
+    "numbers looked up": lambda: chain(
+        (2,), layers.IntegerLookup(vocabulary=[0, 7]), layers.Embedding(4, 2), layers.Flatten(), dtype="int64"
+    ),
+    "words looked up": lambda: chain(
+        (2,), layers.StringLookup(vocabulary=["of", "a"]), layers.Embedding(4, 2), layers.Flatten(), dtype="string"
+    ),
+    "antialias": lambda: chain((12, 14, 3), layers.Resizing(5, 7, antialias=True), layers.Flatten(), layers.Dense(2)),
+    "bicubic": lambda: chain((6, 6, 3), layers.Resizing(5, 9, interpolation="bicubic"), layers.Flatten()),
+    "lanczos": lambda: chain((6, 6, 3), layers.UpSampling2D(interpolation="lanczos3"), layers.Flatten()),
+    "mixed_float16": lambda: policy("mixed_float16", convolutions),
+    "mixed_bfloat16": lambda: policy("mixed_bfloat16", attention),
+    "bfloat16": lambda: policy("bfloat16", convolutions),
+    "float64": lambda: policy("float64", convolutions),
+}
+
+
+def exported(
+    model: keras.Model, folder: Path, formats: list[ExportFormat] | None = None, image: ImageSpec | None = None
+) -> tuple[Export, Path]:
+    """Returns what became of an export, and where its files are."""
+    path, out = folder / "model.keras", folder / "out"
+    model.save(path)
+    keras.config.set_dtype_policy("float32")
+    out.mkdir()
+    request = Request(
+        models=[Source(which="Last", path=path)], formats=formats or ["onnx"], samples=None, image=image, folder=out
+    )
+    return export(request), out
+
+
+@pytest.mark.parametrize("weights", ["small", "large"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_can_be_told_in_onnx_answers_as_keras_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, weights: str
+) -> None:
+    monkeypatch.setattr("epochal_trainer.export.tracing.LARGE_BYTES", 0 if weights == "large" else 2**30)
+    outcome, out = exported(NETWORKS[name](), tmp_path)
+    assert outcome.reason == "Exported", outcome.message
+    signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
+    assert outcome.signature == sha256(out / SIGNATURE)
+    (files,) = signature.models
+    assert files.keras.sha256 == sha256(tmp_path / "model.keras")
+    assert files.onnx is not None
+    assert files.onnx.sha256 == sha256(out / "model.onnx") == outcome.exports[0].sha256
+    session = onnxruntime.InferenceSession(out / "model.onnx")
+    assert [one.name for one in session.get_inputs()] == [one.name for one in signature.inputs]
+    assert [one.name for one in session.get_outputs()] == [one.name for one in signature.outputs]
+    assert all(one.dtype == "float32" for one in signature.outputs)
+    with np.load(out / CHECK) as check:
+        inputs = {one.name: check[f"input:{one.name}"] for one in signature.inputs}
+        expected = [check[f"last:{one.name}"] for one in signature.outputs]
+    for found, wanted in zip(session.run(None, inputs), expected, strict=True):
+        assert np.abs(found - wanted).max() <= signature.tolerance * max(1, np.abs(wanted).max())
+    assert {path.name for path in out.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
+
+
+UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
+    "no such operation": (
+        lambda: chain((2,), layers.Hashing(4), layers.Embedding(4, 2), layers.Flatten(), dtype="int32"),
+        "(Hashing) needs StringToHashBucketFast of TensorFlow",
+    ),
+    "within another model": (
+        lambda: chain((2,), chain((2,), layers.Hashing(4), dtype="int32"), layers.Embedding(4, 2), dtype="int32"),
+        "(Hashing) needs StringToHashBucketFast of TensorFlow",
+    ),
+    "not understood": (
+        lambda: chain((2000,), layers.MelSpectrogram(fft_length=256), layers.Flatten()),
+        "(MelSpectrogram) cannot be told in ONNX",
+    ),
+    "not computed": (
+        lambda: chain((8, 8, 3), layers.Conv2D(2, 1), layers.Conv2DTranspose(3, 3, strides=2, output_padding=1)),
+        "(Conv2DTranspose) cannot be computed by ONNX Runtime",
+    ),
+    "of any size": (
+        lambda: chain((None, None, 3), layers.Resizing(7, 5, antialias=True), layers.Flatten(), layers.Dense(2)),
+        "(Resizing) cannot be told in ONNX",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_the_layer_is_named_that_cannot_be_told_in_onnx(tmp_path: Path, name: str) -> None:
+    build, said = UNTOLD[name]
+    outcome, out = exported(build(), tmp_path)
+    assert outcome.reason == "NotExportable"
+    assert said in outcome.message
+    assert str(tmp_path) not in outcome.message
+    assert outcome.exports == []
+    signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
+    assert signature.models[0].onnx is None, "Keras answers, and by the same signature"
+    assert {path.name for path in out.iterdir()} == {SIGNATURE, CHECK}
+
+
+def test_a_network_for_batches_of_one_size_is_not_served(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input(batch_shape=(4, 5, 3), name="input"), layers.LSTM(3, stateful=True)])
+    outcome, out = exported(model, tmp_path)
+    assert outcome.reason == "NotExportable"
+    assert outcome.message == "'input' has the shape (4, 5, 3), and its first axis must be the batch"
+    assert list(out.iterdir()) == []
+
+
+def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(graph: Any, node: Any, name: str, _: object) -> None:
+        (taken,), outputs = node.input, list(node.output)
+        dtype, shape = graph.get_dtype(outputs[0]), graph.get_shape(outputs[0])
+        graph.remove_node(node.name)
+        graph.make_node("Tanh", [taken], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+
+    monkeypatch.setattr("epochal_trainer.export.operations._erfc", wrong)
+    model = chain(
+        (8,), layers.Dense(4), layers.Dense(4, activation="gelu", name="second"), layers.Dense(2, name="last")
+    )
+    outcome, out = exported(model, tmp_path)
+    assert outcome.reason == "ExportDiffers"
+    assert outcome.message.startswith("model.onnx: the output 'last' differs by ")
+    assert outcome.message.endswith(", from the layer 'second' (Dense) on")
+    assert not (out / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["convolutions", "several inputs and outputs", "words looked up", "mixed_bfloat16"])
+def test_a_saved_model_answers_as_keras_does(tmp_path: Path, name: str) -> None:
+    outcome, _ = exported(NETWORKS[name](), tmp_path, ["savedmodel"])
+    assert outcome.reason == "Exported", outcome.message
+    assert [one.name for one in outcome.exports] == ["model.savedmodel.zip"]
+
+
+def test_what_the_network_gives_is_told(tmp_path: Path) -> None:
+    image = ImageSpec(height=12, width=12, channels=1, lowest=0, highest=255)
+    _, out = exported(convolutions(), tmp_path, image=image)
+    signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
+    assert (signature.probabilities, signature.image, signature.classes) == (True, image, None)
+    with np.load(out / CHECK) as check:
+        assert check["input:input"].max() > 200
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip", None])
+def test_what_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | None) -> None:
+    path = tmp_path / "model.keras"
+    convolutions().save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    request = Request(
+        models=[Source(which="Last", path=path)], formats=["onnx"], samples=None, image=None, folder=tmp_path
+    )
+    with pytest.raises(NotLoaded, match=r"Keras cannot load model\.keras: "):
+        export(request)
+
+
+def test_what_keras_says_of_an_object_within_others_is_told_alone(tmp_path: Path) -> None:
+    # Keras 3.15 stores a range of RandomShear that it refuses when it reads it back.
+    with pytest.raises(NotLoaded) as told:
+        exported(chain((12, 12, 3), layers.RandomShear(0.3), layers.Flatten()), tmp_path)
+    assert str(told.value).startswith("Keras cannot load model.keras: The `factor` argument should be a number")
+
+
+def train(folder: Path, document: dict[str, Any]) -> tuple[Path, "subprocess.Popen[str]"]:
+    """Starts to train, and returns the folder of results, which is not there yet, and the process."""
+    document["metadata"]["uid"] = "1"
+    folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
+    process = subprocess.Popen(
+        [*command(folder, document), *folders], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return folder / "results/models/lab/tiny/1", process
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    with process:
+        output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def summary(results: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((results / "summary.json").read_text())
+    return found
+
+
+def exporting_job(**spec: Any) -> dict[str, Any]:
+    return job(results={"bucket": "results", "prefix": "models"}, **spec)
+
+
+BEST_FIRST: dict[str, Any] = {
+    "training": {
+        "epochs": 3,
+        "loss": "SparseCategoricalCrossentropy",
+        "monitor": {"metric": "loss", "mode": "Max"},
+    }
+}
+
+
+def test_a_training_leaves_each_model_as_onnx_and_what_it_takes_and_gives(folder: Path) -> None:
+    results, process = train(folder, exporting_job(**BEST_FIRST))
+    code, output = ended(process)
+    assert code == 0, output
+    signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
+    assert [(one.name, one.shape, one.dtype) for one in signature.inputs] == [("input", [6], "float32")]
+    assert [(one.name, one.shape) for one in signature.outputs] == [("dense_1", [2])]
+    assert (signature.probabilities, signature.image) == (True, None)
+    assert [(one.model, one.keras.name, one.onnx and one.onnx.name) for one in signature.models] == [
+        ("Last", "model.keras", "model.onnx"),
+        ("Best", "best.keras", "best.onnx"),
+    ]
+    for one in signature.models:
+        assert one.onnx is not None
+        assert one.keras.sha256 == sha256(results / one.keras.name)
+        assert one.onnx.sha256 == sha256(results / one.onnx.name)
+        (answers,) = onnxruntime.InferenceSession(results / one.onnx.name).run(None, {"input": FEATURES})
+        model = keras.saving.load_model(results / one.keras.name)
+        assert np.abs(answers - model.predict(FEATURES, verbose=0)).max() < 1e-5
+    with np.load(results / CHECK) as check:
+        assert sorted(check) == ["best:dense_1", "input:input", "last:dense_1"]
+        assert (check["input:input"] == FEATURES[72:][np.linspace(0, 17, 16).astype(int)]).all(), (
+            "of the validation set"
+        )
+        assert np.abs(check["best:dense_1"] - check["last:dense_1"]).max() > 1e-4
+    told = summary(results)["export"]
+    assert (told["reason"], told["signature"]) == ("Exported", sha256(results / SIGNATURE))
+    assert [one["name"] for one in told["exports"]] == ["model.onnx", "best.onnx"]
+    assert all(one["difference"] < 1e-5 for one in told["exports"])
+    assert "Exported: model.onnx answers as Keras does" in (results / "training.log").read_text()
+    assert not (results / "attempts/exporting").exists()
+
+
+@pytest.mark.parametrize("why", ["not wanted", "more to come"])
+def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -> None:
+    document = exporting_job()
+    if why == "not wanted":
+        document["spec"]["results"]["exports"] = []
+    else:
+        document["spec"]["training"]["stopAfterEpoch"] = 1
+    results, process = train(folder, document)
+    assert ended(process)[0] == 0
+    assert summary(results)["export"] is None
+    assert not (results / SIGNATURE).exists()
+
+
+def test_a_network_that_has_no_onnx_is_trained_all_the_same(folder: Path) -> None:
+    untold = [
+        {"layer": "Reshape", "target_shape": [2, 3, 1]},
+        {"layer": "Conv2DTranspose", "filters": 2, "kernel_size": 3},
+    ]
+    untold[1] |= {"strides": 2, "output_padding": 1}
+    last = [{"layer": "Flatten"}, {"layer": "Dense", "units": 2, "activation": "softmax"}]
+    network = {"input": {"shape": [6]}, "layers": [*untold, *last]}
+    results, process = train(folder, exporting_job(network=network))
+    assert ended(process)[0] == 0
+    told = summary(results)["export"]
+    assert told["reason"] == "NotExportable"
+    assert "model.onnx: the layer 'conv2dtranspose_1' (Conv2DTranspose) " in told["message"]
+    signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
+    assert signature.models[0].onnx is None
+
+
+def exporting(results: Path, process: "subprocess.Popen[str]") -> int:
+    """Waits for the process that exports, and returns its id."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if (results / "attempts/exporting").exists():
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            if children:
+                return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError(process.stdout and process.stdout.read())
+
+
+def test_an_export_that_is_killed_takes_nothing_else_with_it(folder: Path) -> None:
+    results, process = train(folder, exporting_job())
+    os.kill(exporting(results, process), signal.SIGKILL)
+    code, output = ended(process)
+    assert code == 0, output
+    told = summary(results)["export"]
+    assert told["reason"] == "ExportFailed"
+    assert "its process was killed by signal 9; was it short of memory" in told["message"]
+    assert (results / "model.keras").exists()
+    assert not (results / "attempts/exporting").exists()
+
+
+def test_an_attempt_that_is_killed_while_it_exports_does_not_export_again(folder: Path) -> None:
+    results, process = train(folder, exporting_job())
+    child = exporting(results, process)
+    process.kill()
+    assert ended(process)[0] == -signal.SIGKILL
+    os.kill(child, signal.SIGKILL)  # as a container's end does
+    assert not (results / "summary.json").exists()
+    results, process = train(folder, exporting_job())
+    code, output = ended(process)
+    assert code == 0, output
+    told = summary(results)["export"]
+    assert told["reason"] == "ExportFailed"
+    assert told["message"].startswith("an earlier attempt to train ended while its models were exported")
+    assert not (results / SIGNATURE).exists()
+
+
+def test_who_exports_is_the_first_to_go_and_knows_no_secret(folder: Path) -> None:
+    results, process = train(folder, exporting_job())
+    child = Path(f"/proc/{exporting(results, process)}")
+    end = time.monotonic() + 20
+    while (score := (child / "oom_score_adj").read_text().strip()) != "1000" and time.monotonic() < end:
+        time.sleep(0.01)
+    environment = {one.partition("=")[0] for one in (child / "environ").read_text().split("\0")}
+    assert ended(process)[0] == 0
+    assert score == "1000"
+    assert not {one for one in environment if one.startswith("EPOCHAL_")}

@@ -1,0 +1,293 @@
+"""The page of a model in a real browser: drawn on, given photographs, with a key, by keyboard, on a narrow screen."""
+
+import io
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags, Image, ImageDraw
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.kit import digits_model
+from tests.kit.browser import NARROW, browser, opened
+from tests.kit.digits_model import Points
+from tests.kit.model_server import serving
+from tests.kit.served import DIGITS
+
+ONE, SEVEN = digits_model.DRAWN[1], digits_model.DRAWN[7]
+KEY = "a key of this test"
+NO_KEY, REFUSED = ("status of 401",), ("status of 400",)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A model that reads digits on photographs."""
+    with served(tmp_path_factory.mktemp("digits"), images="Digit", classes=list(DIGITS)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, for those who have a key."""
+    with served(tmp_path_factory.mktemp("keyed"), images="Digit", classes=list(DIGITS), keys={"one": KEY}) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same model, which takes no photographs."""
+    with served(tmp_path_factory.mktemp("numbers")) as address:
+        yield address
+
+
+def served(folder: Path, **told: Any) -> AbstractContextManager[str]:
+    return serving(folder, digits_model.model(), digits_model.signature(), **told)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as chromium:
+        yield chromium
+
+
+def draw(page: Page, points: Points) -> None:
+    """Draws with the mouse."""
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def photograph(*digits: Points, side: int = 600, turned: bool = False) -> bytes:
+    """Returns a photograph of digits beside one another on paper.
+
+    Args:
+        digits: The digits.
+        side: Pixels of the paper that each has.
+        turned: Whether the camera was held upright, and only says so.
+    """
+    picture = Image.new("RGB", (side * len(digits), side), "#ddd8cc")
+    pen = ImageDraw.Draw(picture)
+    for place, points in enumerate(digits):
+        pen.line([((place + x) * side, y * side) for x, y in points], fill="#223355", width=side // 14, joint="curve")
+    exif = Image.Exif()
+    if turned:
+        picture = picture.rotate(90, expand=True)
+        exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    picture.save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def test_a_drawn_digit_is_answered(chromium: Browser, digits: str) -> None:
+    with opened(chromium, digits) as page:
+        draw(page, SEVEN)
+        expect(page.locator(".found strong")).to_have_text("seven")
+        expect(page.locator(".bars li")).to_have_count(3)
+        expect(page.get_by_role("status")).to_have_text(re.compile(r"^seven, (> )?[\d.]+ %$"))
+        expect(page.get_by_alt_text("The picture that the network saw")).to_be_visible()
+        assert page.locator(".seen").evaluate("picture => [picture.naturalWidth, picture.naturalHeight]") == [28, 28]
+
+
+def test_what_is_drawn_is_taken_back(chromium: Browser, digits: str) -> None:
+    with opened(chromium, digits) as page:
+        draw(page, ONE)
+        expect(page.locator(".found strong")).to_have_text("one")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator(".found")).to_have_count(0)
+        expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+
+
+def test_the_keyboard_is_enough(chromium: Browser, digits: str) -> None:
+    with opened(chromium, digits) as page:
+        expect(page.locator("#pad")).to_be_visible()
+        for _ in range(2):  # past the link to the API
+            page.keyboard.press("Tab")
+        expect(page.locator("#pad")).to_be_focused()
+        expect(page.locator("#pad-keys")).to_be_visible()
+        for key in ("Space", *["ArrowDown"] * 14):
+            page.keyboard.press(key)
+        expect(page.get_by_role("status")).to_have_text("Pen down")
+        page.keyboard.press("Space")
+        expect(page.locator(".found strong")).to_have_text("one")
+        page.keyboard.press("Delete")
+        expect(page.locator(".found")).to_have_count(0)
+        page.keyboard.press("Tab")
+        expect(page.locator("#files")).to_be_focused()
+
+
+def test_a_finger_draws_too(chromium: Browser, digits: str) -> None:
+    with opened(chromium, digits, size=NARROW) as page:
+        box = page.locator("#pad").bounding_box()
+        assert box is not None
+        fingers = page.context.new_cdp_session(page)
+        for kind, part in (("touchStart", 0.2), *(("touchMove", 0.2 + step / 20) for step in range(13))):
+            place = {"x": box["x"] + 0.5 * box["width"], "y": box["y"] + part * box["height"]}
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        expect(page.locator(".found strong")).to_have_text("one")
+        assert page.evaluate("scrollY") == 0
+
+
+def test_photographs_are_chosen(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    for name, points in (("one.jpg", ONE), ("seven.jpg", SEVEN)):
+        (tmp_path / name).write_bytes(photograph(points))
+    with opened(chromium, digits) as page:
+        page.locator("#files").set_input_files([tmp_path / "one.jpg", tmp_path / "seven.jpg"])
+        expect(page.locator(".found strong")).to_have_text(["one", "seven"])
+        expect(page.locator("article h3")).to_have_text(["one.jpg", "seven.jpg"])
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_photograph_is_dropped_or_pasted(chromium: Browser, digits: str, event: str) -> None:
+    with opened(chromium, digits) as page:
+        expect(page.locator("#pad")).to_be_visible()
+        page.evaluate(
+            """([event, bytes]) => {
+                const files = new DataTransfer();
+                files.items.add(new File([new Uint8Array(bytes)], "one.jpg", { type: "image/jpeg" }));
+                const about = { bubbles: true, cancelable: true };
+                const made = event === "drop" ? new DragEvent(event, { ...about, dataTransfer: files })
+                    : new ClipboardEvent(event, { ...about, clipboardData: files });
+                document.body.dispatchEvent(made);
+            }""",
+            [event, list(photograph(ONE))],
+        )
+        expect(page.locator(".found strong")).to_have_text("one")
+
+
+@pytest.mark.parametrize(("side", "turned"), [(400, False), (1400, True)])
+def test_several_digits_are_found_left_to_right(
+    chromium: Browser, digits: str, tmp_path: Path, side: int, *, turned: bool
+) -> None:
+    (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN, ONE, side=side, turned=turned))
+    with opened(chromium, digits) as page:
+        page.get_by_label("Several digits on one sheet").check()
+        page.locator("#files").set_input_files(tmp_path / "sheet.jpg")
+        expect(page.locator(".found strong")).to_have_text(["one", "seven", "one"])
+        boxes = [box.bounding_box() for box in page.locator(".box").all()]
+        frame = page.locator(".frame").bounding_box()
+        assert frame is not None
+        places = [(box["x"] + box["width"] / 2 - frame["x"]) / frame["width"] for box in boxes if box]
+        assert places == pytest.approx([1 / 6, 3 / 6, 5 / 6], abs=0.05)
+
+
+def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    (tmp_path / "words.png").write_text("no picture at all")
+    with opened(chromium, digits, complains=REFUSED) as page:
+        page.locator("#files").set_input_files(tmp_path / "words.png")
+        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
+        draw(page, ONE)  # and all goes on
+        expect(page.locator(".found strong")).to_have_text("one")
+
+
+def test_what_is_too_large_is_not_sent(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    (tmp_path / "large.jpg").write_bytes(photograph(ONE) + bytes(9 * 2**20))
+    with opened(chromium, digits) as page:
+        page.locator("#files").set_input_files(tmp_path / "large.jpg")
+        expect(page.locator(".refusal")).to_have_text(
+            "This photograph has 9 MiB, and the model takes 8 MiB: make it smaller."
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "The server cannot be reached."),
+        ((429, {"Retry-After": "3"}, '{"error": "full"}'), "try again in 3 s. (full)"),
+        ((503, {"Retry-After": "1"}, '{"error": "it ends"}'), "The server is not ready: it ends"),
+        ((502, {"Content-Type": "text/html"}, "<h1>nginx</h1>"), "The server has failed: 502 Bad Gateway"),
+    ],
+)
+def test_what_the_way_to_the_server_does_is_told_in_words(
+    chromium: Browser, digits: str, answer: tuple[int, dict[str, str], str] | None, told: str
+) -> None:
+    def meddle(route: Route) -> None:
+        if answer is None:
+            route.abort()
+        else:
+            route.fulfill(status=answer[0], headers=answer[1], body=answer[2])
+
+    with opened(chromium, digits, complains=("Failed to load resource",)) as page:
+        page.route("**/predict*", meddle)
+        draw(page, ONE)
+        expect(page.locator(".refusal")).to_contain_text(told)
+        page.unroute("**/predict*")
+        draw(page, ONE)
+        expect(page.locator(".found strong")).to_have_text("one")
+
+
+def test_a_name_of_a_file_stays_text(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>.jpg"
+    (tmp_path / name).write_bytes(photograph(ONE))
+    with opened(chromium, digits) as page:
+        page.locator("#files").set_input_files(tmp_path / name)
+        expect(page.locator("article h3")).to_have_text(name)
+        expect(page.locator(".found strong")).to_have_text("one")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_narrow_screen_shows_the_answer_without_scrolling(chromium: Browser, digits: str, *, dark: bool) -> None:
+    with opened(chromium, digits, size=NARROW, dark=dark) as page:
+        draw(page, ONE)
+        expect(page.locator(".found strong")).to_be_in_viewport()
+        assert page.locator("#pad").evaluate("pad => pad.width === pad.height")
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
+
+
+def test_a_key_is_asked_for_and_kept_in_the_tab_alone(chromium: Browser, keyed: str) -> None:
+    with opened(chromium, keyed, complains=NO_KEY) as page:
+        expect(page.get_by_label("Key")).to_be_focused()
+        expect(page.locator("#photographs")).to_be_hidden()
+        page.keyboard.type("another")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("The server does not know this key.").first).to_be_visible()
+        page.get_by_label("Key").fill(KEY)
+        page.keyboard.press("Enter")
+        expect(page.locator("#key")).to_be_hidden()
+        draw(page, ONE)
+        expect(page.locator(".found strong")).to_have_text("one")
+        page.get_by_role("link", name="API").click()
+        expect(page.locator(".operation").first).to_be_visible()
+        assert page.evaluate("Object.keys(localStorage).length + document.cookie.length") == 0
+
+
+def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, numbers: str) -> None:
+    with opened(chromium, numbers, complains=REFUSED) as page:
+        expect(page.locator("#photographs")).to_be_hidden()
+        page.get_by_role("button", name="Ask").click()
+        expect(page.locator("thead th")).to_have_text(["sample 0"])
+        expect(page.locator("tbody th")).to_have_text([str(digit) for digit in range(10)])
+        expect(page.locator(".greatest")).to_have_count(0)  # its classes have no names
+        request = page.get_by_role("textbox", name="Request")
+        request.fill('{"inputs": []}')
+        request.press("Control+Enter")
+        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
+        request.fill("{")
+        request.press("Control+Enter")
+        expect(page.locator(".refusal")).to_contain_text("no JSON")
+
+
+def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits: str, tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo.png", "photo.webp", "one.jpg", "two.jpg"):
+        Image.open(io.BytesIO(photograph(ONE))).save(tmp_path / name)
+    with opened(chromium, f"{digits}/docs", size=NARROW) as page:
+        expect(page.locator(".operation").first).to_be_visible()
+        commands = page.locator("pre", has_text="curl").all_text_contents()
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
+    for path in ("/predict", "/v2/models/digits/infer", "/v1/models/digits:predict", "/ml/v4/deployments/digits"):
+        assert any(path in command for command in commands)
+    for command in commands:
+        sent = command.replace("curl ", "curl --fail-with-body --silent --show-error ", 1)
+        done = subprocess.run(
+            ["bash", "-c", sent], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

@@ -1,0 +1,255 @@
+"""A whole server: from a bucket to the last answer."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from epochal_api.pod import ExitCode
+
+from tests.kit.models import check_of, signature, softmax
+from tests.kit.s3_server import Service, refusing
+from tests.kit.serving import Answer, Process, put, serving, stored
+
+WEIGHTS = np.array([[1, -1], [0.5, 2], [0, 0.25]])
+MODEL = softmax(WEIGHTS)
+SAMPLES = np.array([[1, 2, 3], [-1, 0, 2]], np.float32)
+INFER = "/v2/models/digits/infer"
+
+
+def probabilities(samples: np.ndarray) -> np.ndarray:
+    logits = np.exp(samples @ WEIGHTS)
+    return np.asarray(logits / logits.sum(axis=1, keepdims=True), np.float32)
+
+
+CHECK = check_of({"features": SAMPLES}, {"probabilities": probabilities(SAMPLES)})
+SIGNATURE = signature(onnx_file=MODEL, check=CHECK, probabilities=True, classes=["no", "yes"])
+
+
+def asking(samples: np.ndarray) -> dict[str, object]:
+    data = samples.ravel().tolist()
+    return {"inputs": [{"name": "features", "shape": list(samples.shape), "datatype": "FP32", "data": data}]}
+
+
+def answered(answer: Answer) -> np.ndarray:
+    assert answer.status == 200, answer.body
+    (output,) = answer.json["outputs"]
+    return np.array(output["data"]).reshape(output["shape"])
+
+
+@pytest.fixture
+def storage() -> Iterator[Service]:
+    service = Service()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def server(storage: Service, tmp_path: Path) -> Iterator[Process]:
+    with serving(tmp_path, stored(storage, MODEL, SIGNATURE, CHECK), stay=0.5) as process:
+        process.wait()
+        yield process
+
+
+def test_answers_without_its_storage(server: Process, storage: Service) -> None:
+    storage.stop()
+    try:
+        for samples in (SAMPLES, SAMPLES[:1]):
+            assert answered(server.ask(INFER, asking(samples))) == pytest.approx(probabilities(samples), abs=1e-6)
+    finally:
+        storage.start()
+    assert "the samples of its export are answered as then" in server.log()
+    metrics = server.metrics()
+    assert 'epochal_server_requests_total{code="200",protocol="v2"} 2.0' in metrics
+    assert "epochal_server_batch_size_sum 3.0" in metrics
+    assert 'epochal_server_predictions_total{class="yes"} 3.0' in metrics
+    assert f'epochal_server_info{{model="digits",runtime="ONNX",sha256="{SIGNATURE.models[0].onnx.sha256}"' in metrics  # type: ignore[union-attr]
+
+
+def test_a_container_that_starts_again_needs_no_storage(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL, SIGNATURE, CHECK)
+    with serving(tmp_path, config) as first:
+        first.wait()
+    storage.objects.clear()
+    with serving(tmp_path, config) as second:
+        second.wait()
+        assert answered(second.ask(INFER, asking(SAMPLES))) == pytest.approx(probabilities(SAMPLES), abs=1e-6)
+        assert "the samples of its export are answered as then" in second.log()
+
+
+def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL)
+    storage.stop()
+    with serving(tmp_path, config) as server:
+        server.wait("the storage is waited for: cannot read s3://bucket/m/")
+        answer = server.ask(INFER, asking(SAMPLES))
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert "the storage is waited for" in answer.json["error"]
+        assert server.ask("/v2/health/live").status == 200
+        storage.start()
+        server.wait()
+
+
+def test_a_start_that_only_waits_ends_when_it_is_told_to(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL)
+    storage.stop()
+    with serving(tmp_path, config) as server:
+        server.wait("the storage is waited for")
+        server.end()
+        assert server.ended() == 0
+    storage.start()
+
+
+def test_refuses_a_model_that_is_not_the_one_that_was_meant(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL)
+    put(storage, "m/model.onnx", MODEL[:-1])
+    with serving(tmp_path, config) as server:
+        assert server.ended() == ExitCode.BAD_DATA
+        assert "ModelDamaged: s3://bucket/m/model.onnx: must have the SHA-256" in server.log()
+
+
+def test_refuses_a_model_that_answers_otherwise_than_at_export(storage: Service, tmp_path: Path) -> None:
+    check = check_of({"features": SAMPLES}, {"probabilities": probabilities(SAMPLES) + 0.001})
+    config = stored(storage, MODEL, signature(onnx_file=MODEL, check=check), check)
+    with serving(tmp_path, config) as server:
+        assert server.ended() == ExitCode.BAD_DATA
+        assert 'CheckDiffers: output \\"probabilities\\": differs by 0.001' in server.log()
+
+
+def test_refuses_what_is_no_model(storage: Service, tmp_path: Path) -> None:
+    with serving(tmp_path, stored(storage, b"GIF89a")) as server:
+        assert server.ended() == ExitCode.BAD_DATA
+        assert "ModelRefused" in server.log()
+
+
+def test_refuses_keys_that_the_storage_refuses(storage: Service, tmp_path: Path) -> None:
+    storage.faults.append(refusing(403, "SignatureDoesNotMatch", methods=("GET",)))
+    with serving(tmp_path, stored(storage, MODEL)) as server:
+        assert server.ended() == ExitCode.REFUSED
+        assert "StorageRefused" in server.log()
+        assert "secret-key" not in server.log()
+
+
+def test_logs_who_asked_and_never_what(server: Process) -> None:
+    answer = server.ask(INFER + "?payload=secret", asking(SAMPLES), {"X-Payload": "secret"})
+    server.ask("/v2/models/digits/infer", b"secret")
+    server.ask("/nothing")
+    server.end()
+    assert server.ended() == 0
+    assert [(line["protocol"], line["code"]) for line in server.access_log()] == [
+        ("v2", 200),
+        ("v2", 400),
+        ("other", 404),
+    ]
+    first = server.access_log()[0]
+    assert (first["client"], first["method"], first["path"]) == ("127.0.0.1", "POST", INFER)
+    assert (first["received"], first["sent"]) == (len(json.dumps(asking(SAMPLES))), len(answer.body))
+    assert "secret" not in (server.folder / "stdout").read_text()
+
+
+def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Service, tmp_path: Path) -> None:
+    body = json.dumps(asking(SAMPLES)).encode()
+    with serving(tmp_path, stored(storage, MODEL, SIGNATURE, CHECK), stay=0.5) as server:
+        server.wait()
+        kept = server.connection()
+        kept.request("POST", INFER, body)
+        assert kept.getresponse().read()
+        with socket.create_connection(("127.0.0.1", server.port)) as slow:
+            head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            slow.sendall(head + body[:10])
+            server.end()
+            server.wait("the server is told to end")
+            kept.request("POST", INFER, body)  # who does not know yet is answered
+            response = kept.getresponse()
+            assert (response.status, response.headers["Connection"]) == (200, "close")
+            assert response.read()
+            time.sleep(1)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", server.port))
+            slow.sendall(body[10:])
+            assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert server.ended() == 0
+
+
+def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Path) -> None:
+    faults: list[object] = []
+    counts = [0] * 8
+    with serving(tmp_path, stored(storage, MODEL, SIGNATURE, CHECK), stay=1) as server:
+        server.wait()
+        stop = threading.Event()
+
+        def ask(caller: int) -> None:
+            connection = server.connection()
+            while not stop.is_set():
+                sample = np.array([[caller, counts[caller] % 7, 1]], np.float32)
+                try:
+                    connection.request("POST", INFER, json.dumps(asking(sample)).encode())
+                    response = connection.getresponse()
+                    found = answered(Answer(response.status, response.read()))
+                    if not np.allclose(found, probabilities(sample), atol=1e-6):
+                        faults.append((sample, found))
+                except OSError as error:
+                    faults.append(error)
+                    return
+                counts[caller] += 1
+
+        callers = [threading.Thread(target=ask, args=(number,)) for number in range(len(counts))]
+        for caller in callers:
+            caller.start()
+        time.sleep(0.5)
+        server.end()
+        time.sleep(0.8)  # by now, nobody sends requests to it any more
+        stop.set()
+        for caller in callers:
+            caller.join()
+        assert server.ended() == 0
+    assert not faults
+    assert min(counts) > 0
+
+
+def test_refuses_what_is_too_large_unread(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL) | {"limits": {"requestBytes": 1000}}
+    with serving(tmp_path, config) as server:
+        server.wait()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n".encode())
+            answer = client.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert b"expected at most 1,000 bytes, found 1,000,000,000" in answer
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            client.sendall(b"400\r\n" + 1024 * b"x" + b"\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 413 ")
+        assert server.why_not() is None
+
+
+def test_lets_in_who_bears_a_key_that_is_there_now(storage: Service, tmp_path: Path) -> None:
+    keys = tmp_path / "auth"
+    keys.mkdir()
+    (keys / "first").write_text("key-of-the-first\n")
+    with serving(tmp_path, stored(storage, MODEL) | {"auth": True}) as server:
+        server.wait()
+
+        def status(key: str | None) -> int:
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            return server.ask(INFER, asking(SAMPLES), headers).status
+
+        assert [status(key) for key in (None, "key", "key-of-the-first")] == [401, 401, 200]
+        assert server.ask(INFER, asking(SAMPLES)).headers["WWW-Authenticate"] == "Bearer"
+        (keys / "second").write_text("key-of-the-second")
+        (keys / "first").unlink()
+        until = time.monotonic() + 15
+        while status("key-of-the-second") != 200:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert status("key-of-the-first") == 401
+
+
+def test_starts_quickly_and_takes_little_memory(server: Process) -> None:
+    values = {line.split()[0]: float(line.split()[1]) for line in server.metrics().splitlines() if line[0] != "#"}
+    assert values["epochal_server_model_load_seconds"] < 5
+    assert values["process_resident_memory_bytes"] < 150e6

@@ -1,0 +1,62 @@
+"""A browser, as people have one: Debian's Chromium. `python tests/cluster browser` installs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+# Everything that a page fetches is on loopback; the browser is not to look for updates, fonts or anything else.
+# Root has no sandbox, and containers have a small /dev/shm.
+OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update")
+WIDE = (1100, 900)
+NARROW = (360, 780)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Runs a browser."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, address: str, *, size: tuple[int, int] = WIDE, dark: bool = False, complains: tuple[str, ...] = ()
+) -> Iterator[Page]:
+    """Opens a page, and makes sure in the end that it ran without an error: violations of its policy are errors, too.
+
+    Args:
+        browser: The browser.
+        address: Address of the page.
+        size: Width and height of the window.
+        dark: Whether whoever looks at it prefers dark pages.
+        complains: What may stand in errors that are meant to be: a browser reports every answer that is a refusal.
+    """
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", has_touch=size == NARROW
+    )
+    context.set_default_timeout(10_000)
+    errors: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(one in message.text for one in complains):
+            errors.append(message.text)
+
+    def failed(error: Error) -> None:
+        errors.append(error.message)
+
+    try:
+        page = context.new_page()
+        page.on("console", said)
+        page.on("pageerror", failed)
+        page.goto(address)
+        yield page
+        assert errors == []
+    finally:
+        context.close()

@@ -1,0 +1,173 @@
+"""What a ModelServer may say, by the models as by the API server's rules."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from epochal_api.crd import KINDS, MODEL_SERVERS, custom_resource_definition, schema
+from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
+from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES, ModelServerStatus
+from epochal_api.status import read_status
+
+from tests.kit.schema import complaints
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+SCHEMA = schema(ModelServer)
+SHA = "a" * 64
+OF_JOB: dict[str, Any] = {"trainingJobRef": {"name": "mnist"}}
+SMALLEST: dict[str, Any] = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "ModelServer",
+    "metadata": {"name": "digits"},
+    "spec": {"source": OF_JOB, "storage": {"secretRef": {"name": "credentials"}}},
+}
+KEYS = {"secretRef": {"name": "keys"}}
+
+
+def changed(**spec: Any) -> dict[str, Any]:
+    document = copy.deepcopy(SMALLEST)
+    document["spec"] |= spec
+    return document
+
+
+def named(name: str) -> dict[str, Any]:
+    return SMALLEST | {"metadata": {"name": name}}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_valid(path: Path) -> None:
+    for document in yaml.safe_load_all(path.read_text()):
+        if document["kind"] == "ModelServer":
+            assert parse(document).metadata.name
+            assert complaints(SCHEMA, document) == []
+
+
+def test_defaults() -> None:
+    spec = parse(SMALLEST).spec
+    assert spec.source.training_job_ref is not None
+    assert spec.source.training_job_ref.model == "Best"
+    assert (spec.images.mode, spec.classes, spec.replicas, spec.paused) == ("None", [], 1, False)
+    assert (spec.batching.max_size, spec.batching.max_delay_microseconds) == (32, 0)
+    assert spec.limits.model_dump() == {"requestBytes": 8388608, "imagePixels": 16777216, "queuedRequests": 256}
+    assert (spec.auth, spec.tls, spec.autoscaling, spec.storage.endpoint) == (None, None, None, None)
+
+
+def test_a_dumped_server_reads_as_the_same() -> None:
+    one = parse(changed(autoscaling={"maxReplicas": 3, "targetCPUUtilizationPercentage": 50}, auth=KEYS, classes=["a"]))
+    assert one.dump()["spec"]["autoscaling"]["targetCPUUtilizationPercentage"] == 50
+    assert parse(one.dump()) == one
+    assert json.loads(json.dumps(one.dump())) == one.dump()
+
+
+GOOD = [
+    SMALLEST,
+    changed(source={"trainingJobRef": {"name": "mnist", "model": "Last"}}),
+    changed(source={"experimentRef": {"name": "search"}}),
+    changed(source={"uri": "s3://models/digits/model.onnx", "sha256": SHA}),
+    changed(source={"uri": "s3://models/a b/ü.keras", "sha256": SHA}),
+    changed(images={"mode": "Digit"}, classes=["zero", "eins, zwei"]),
+    changed(replicas=0, paused=True),
+    changed(autoscaling={"maxReplicas": 4}),
+    changed(autoscaling={"minReplicas": 4, "maxReplicas": 4, "targetCPUUtilizationPercentage": 70}),
+    changed(auth=KEYS, tls=KEYS),
+    changed(resources={"requests": {"cpu": 1}, "limits": {"memory": "64Mi"}}),
+    changed(scheduling={"nodeSelector": {"disk": "ssd"}}, imagePullSecrets=[{"name": "registry"}]),
+    changed(batching={"maxSize": 1, "maxDelayMicroseconds": 500}, limits={"queuedRequests": 1}),
+    named("a"),
+    named("a" * 63),
+]
+
+
+@pytest.mark.parametrize("document", GOOD)
+def test_what_it_may_say(document: dict[str, Any]) -> None:
+    assert parse(document).spec
+    assert complaints(SCHEMA, document) == []
+
+
+BAD = [
+    (changed(source={}), "source: name exactly one of trainingJobRef, experimentRef and uri"),
+    (changed(source=OF_JOB | {"experimentRef": {"name": "s"}}), "name exactly one of"),
+    (changed(source=OF_JOB | {"uri": "s3://models/a.onnx", "sha256": SHA}), "name exactly one of"),
+    (changed(source={"uri": "s3://models/a.onnx"}), "sha256 goes with uri"),
+    (changed(source=OF_JOB | {"sha256": SHA}), "sha256 goes with uri"),
+    (changed(source={"uri": "s3://models/a.h5", "sha256": SHA}), "source.uri"),
+    (changed(source={"uri": "https://models/a.onnx", "sha256": SHA}), "source.uri"),
+    (changed(source={"uri": "s3://models/a.onnx", "sha256": "A" * 64}), "source.sha256"),
+    (changed(source={"trainingJobRef": {"name": "mnist", "model": "First"}}), "source.trainingJobRef.model"),
+    (changed(source={"trainingJobRef": {"name": "mnist", "namespace": "other"}}), "namespace"),
+    (changed(images={"mode": "Digits"}), "images.mode"),
+    (changed(classes=["a\u202eb"]), "classes"),
+    (changed(replicas=-1), "replicas"),
+    (changed(autoscaling={"minReplicas": 3, "maxReplicas": 2}), "minReplicas must be at most maxReplicas"),
+    (changed(autoscaling={"minReplicas": 0, "maxReplicas": 2}), "autoscaling.minReplicas"),
+    (changed(batching={"maxSize": 0}), "batching.maxSize"),
+    (changed(limits={"requestBytes": 0}), "limits.requestBytes"),
+    (changed(auth={}), "auth.secretRef"),
+    (changed(storage={}), "storage.secretRef"),
+    (changed(storage={"secretRef": {"name": "x"}, "timeoutSeconds": 3}), "timeoutSeconds"),
+    (changed(image="registry/server:1"), "image"),
+]
+RULES = (
+    "source: name",
+    "name exactly one of",
+    "sha256 goes with uri",
+    "source.uri",
+    "source.sha256",
+    "minReplicas must",
+)
+"""How those begin that the API server says by a rule of its own: all else by types and bounds, or it prunes it."""
+
+
+@pytest.mark.parametrize(("document", "said"), BAD)
+def test_what_it_may_not_say(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidModelServer) as refused:
+        parse(document)
+    assert said in str(refused.value)
+    assert bool(complaints(SCHEMA, document)) is said.startswith(RULES)
+
+
+@pytest.mark.parametrize("name", ["9digits", "Digits", "my.digits", "digits-", "-digits", "a" * 64])
+def test_its_name_is_one_that_a_service_can_bear(name: str) -> None:
+    (said,) = complaints(SCHEMA, named(name))
+    assert "metadata.name must be a DNS-1035 label of at most 63 characters" in said
+
+
+def test_kubectl_scale_finds_replicas_pods_and_their_selector() -> None:
+    (version,) = custom_resource_definition(MODEL_SERVERS)["spec"]["versions"]
+    scale = version["subresources"]["scale"]
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
+    for path in scale.values():
+        _, part, field = path.split(".")
+        assert field in properties[part]["properties"]
+    assert properties["spec"]["properties"]["replicas"]["default"] == 1, "without a value there is no scale"
+    others = [custom_resource_definition(kind) for kind in KINDS if kind is not MODEL_SERVERS]
+    assert all("scale" not in one["spec"]["versions"][0]["subresources"] for one in others)
+
+
+def test_what_kubectl_shows_stands_in_the_status() -> None:
+    columns = custom_resource_definition(MODEL_SERVERS)["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [one["name"] for one in columns if "priority" not in one] == ["State", "Model", "Ready", "URL", "Age"]
+    properties = SCHEMA["properties"]["status"]["properties"]
+    for path in (
+        one["jsonPath"] for one in columns if one["jsonPath"].startswith(".status") and "[" not in one["jsonPath"]
+    ):
+        node = {"properties": {"status": {"properties": properties}}}
+        for part in path.split(".")[1:]:
+            node = node["properties"][part]
+
+
+def test_states_and_conditions_are_explained() -> None:
+    status = SCHEMA["properties"]["status"]["properties"]
+    assert status["state"]["enum"] == [*SERVER_STATES]
+    assert all(word in status["state"]["description"] for word in SERVER_STATES)
+    described = status["conditions"]["items"]["properties"]["type"]["description"]
+    assert all(word in described for word in SERVER_CONDITIONS)
+
+
+def test_a_status_of_another_version_is_read_as_far_as_it_goes() -> None:
+    told = {"state": "Odd", "model": {"uri": "u", "sha256": "x"}, "replicas": 2, "later": 1}
+    found = read_status(ModelServerStatus, told)
+    assert (found.state, found.model, found.replicas) == (None, None, 2)

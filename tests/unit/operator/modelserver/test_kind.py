@@ -1,0 +1,84 @@
+"""The description of ModelServers: what of a training, or a search, matters to those that serve what it made."""
+
+import copy
+from typing import Any
+
+import pytest
+from epochal_operator.modelserver.kind import servers_of_experiment, servers_of_job
+from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
+from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.resource import PODS, Key
+from epochal_operator.runtime.store import Change, Source
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+from tests.unit.operator.modelserver.servers import KIND, document, training_job
+
+KEY = Key("vision", "digits")
+
+
+def store(**source: Any) -> Any:
+    found = store_for([KIND])
+    found.put(MODEL_SERVERS, document(source=source))
+    return found
+
+
+def changed(one: Any, **status: Any) -> Any:
+    made = copy.deepcopy(one)
+    made["status"] |= status
+    return made
+
+
+def labelled(one: Any) -> Any:
+    return {**one, "metadata": {**one["metadata"], "labels": {"epochal.dev/experiment": "search"}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wakes"),
+    [
+        (None, training_job(), True),
+        (training_job(), None, True),
+        (training_job("Running"), training_job(), True),
+        (training_job(), training_job(uid="again"), True),
+        (training_job(), training_job(exports=[]), True),
+        (training_job(), changed(training_job(), progress={"epoch": 3}), False),
+        (training_job("Running"), changed(training_job("Running"), metrics={"loss": "0.1"}), False),
+    ],
+)
+def test_a_server_is_woken_by_what_matters_of_its_training(before: Any, after: Any, *, wakes: bool) -> None:
+    change = Change(TRAINING_JOBS, before, after)
+    assert set(servers_of_job(change, store(trainingJobRef={"name": "mnist"}))) == ({KEY} if wakes else set())
+    assert set(servers_of_job(change, store(trainingJobRef={"name": "other"}))) == set()
+    assert set(servers_of_job(change, store(uri="s3://models/a.onnx", sha256="a" * 64))) == set()
+
+
+def test_what_a_trial_tells_late_matters_to_who_serves_the_best() -> None:
+    change = Change(TRAINING_JOBS, labelled(training_job("Running")), labelled(training_job()))
+    assert set(servers_of_job(change, store(experimentRef={"name": "search"}))) == {KEY}
+
+
+def search(state: str, job: str | None = None) -> Any:
+    metadata = {"name": "search", "namespace": "vision", "uid": "u"}
+    return {"metadata": metadata, "status": {"state": state, "best": {"jobName": job} if job else None}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wakes"),
+    [
+        (None, search("Running"), True),
+        (search("Running", "a"), search("Complete", "a"), True),
+        (search("Complete", "a"), search("Complete", "b"), True),
+        (search("Running", "a"), changed(search("Running", "a"), trials={"created": 3}), False),
+        (search("Complete", "a"), None, True),
+    ],
+)
+def test_a_server_is_woken_by_what_matters_of_its_search(before: Any, after: Any, *, wakes: bool) -> None:
+    found = servers_of_experiment(Change(EXPERIMENTS, before, after), store(experimentRef={"name": "search"}))
+    assert set(found) == ({KEY} if wakes else set())
+
+
+def test_only_what_bears_its_label_is_watched_of_what_it_owns() -> None:
+    sources = watched([KIND])
+    assert Source(MODEL_SERVERS) in sources
+    labels = {source.label for source in sources if source.resource not in {MODEL_SERVERS, TRAINING_JOBS, EXPERIMENTS}}
+    assert labels == {"epochal.dev/modelserver"}
+    assert Source(PODS, "epochal.dev/modelserver") in sources

@@ -1,0 +1,143 @@
+"""Where a ModelServer is, by what is seen of it."""
+
+from typing import Any
+
+import pytest
+from epochal_api.modelserver_status import ServedModel
+from epochal_operator.modelserver import trim
+from epochal_operator.modelserver.phase import Counts, counts, describe, phase, refused
+from epochal_operator.modelserver.reasons import Reason, StatusCause
+
+from tests.unit.operator.modelserver.servers import (
+    MODEL,
+    SHA,
+    URI,
+    blocked,
+    done,
+    ended,
+    live,
+    pod,
+    seen,
+    server,
+    words,
+)
+
+WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Running.")
+FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
+TAKEN = StatusCause(Reason.NAME_CONFLICT, "taken")
+BROKEN = pod(containerStatuses=[ended(words("ModelDamaged", "another file"))])
+UNSCHEDULED = pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no"}])
+LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
+QUOTA = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
+PAUSED = server(paused=True)
+
+
+@pytest.mark.parametrize(
+    ("observed", "state", "progress", "ready"),
+    [
+        (seen(None), "Starting", "Creating", "Starting"),
+        (seen(live()), "Starting", "RollingOut", "Starting"),
+        (seen(live(**done())), "Ready", "RolledOut", "Serving"),
+        (seen(live(generation=2, **done()) | {"status": {"observedGeneration": 1, **done()}}),
+         "Updating", "RollingOut", "Serving"),
+        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1)), "Updating", "RollingOut", "Serving"),
+        (seen(live(replicas=1, updatedReplicas=1), BROKEN), "Failed", "ModelDamaged", "ModelDamaged"),
+        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1), BROKEN), "Degraded", "ModelDamaged", "Serving"),
+        (seen(live(replicas=1, updatedReplicas=1), UNSCHEDULED), "Starting", "Unschedulable", "Unschedulable"),
+        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1), UNSCHEDULED),
+         "Updating", "Unschedulable", "Serving"),
+        (seen(live(replicas=1, updatedReplicas=1, conditions=[LATE])),
+         "Failed", "ProgressDeadlineExceeded", "ProgressDeadlineExceeded"),
+        (seen(live(conditions=[QUOTA])), "Failed", "PodRefused", "PodRefused"),
+        (seen(live(**done(), conditions=[QUOTA, LATE])), "Ready", "RolledOut", "Serving"),
+        (blocked(seen(live(**done())), TAKEN), "Degraded", "NameConflict", "Serving"),
+        (blocked(seen(live()), TAKEN), "Failed", "NameConflict", "NameConflict"),
+        (blocked(seen(None), StatusCause(Reason.CLEANUP, "gone soon")), "Starting", "Cleanup", "Cleanup"),
+    ],
+)  # fmt: skip
+def test_where_it_is(observed: Any, state: str, progress: str, ready: str) -> None:
+    found = phase(server(), MODEL, None, observed)
+    assert (found.state, found.progress.reason, found.ready.reason) == (state, progress, ready)
+
+
+@pytest.mark.parametrize(
+    ("waits", "observed", "model", "where"),
+    [
+        (WAITS, seen(None), None, ("Waiting", "WaitsForTrainingJob", "WaitsForTrainingJob")),
+        (FAILED, seen(None), None, ("Failed", "TrainingJobFailed", "TrainingJobFailed")),
+        (WAITS, seen(live(**done())), MODEL, ("Ready", "WaitsForTrainingJob", "Serving")),
+        (FAILED, seen(live(**done())), MODEL, ("Degraded", "TrainingJobFailed", "Serving")),
+        (WAITS, seen(live(replicas=1)), MODEL, ("Starting", "RollingOut", "Starting")),
+    ],
+)
+def test_where_one_is_whose_model_is_not_there_yet(waits: Any, observed: Any, model: Any, where: Any) -> None:
+    found = phase(server(), model, waits, observed)
+    assert (found.state, found.progress.reason, found.ready.reason) == where
+    if model and where[1] != "RollingOut":
+        assert found.progress.message == f"{waits.message} Meanwhile it serves {URI}."
+
+
+def test_paused_it_says_so_while_something_waits() -> None:
+    held = seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED)
+    assert (phase(PAUSED, MODEL, None, held).progress.reason, phase(PAUSED, MODEL, None, held).state) == (
+        "Paused",
+        "Ready",
+    )
+    rest = seen(live(PAUSED, **done()), of=PAUSED)
+    assert phase(PAUSED, MODEL, None, rest).progress.reason == "RolledOut"
+
+
+def test_with_no_replicas_it_is_stopped() -> None:
+    one = server(replicas=0)
+    found = phase(one, MODEL, None, seen(live(one, **done(0)), of=one))
+    assert (found.state, found.ready.reason, found.serves) == ("Stopped", "Stopped", False)
+    ending = phase(one, MODEL, None, seen(live(one, replicas=1), of=one))
+    assert ending.progress.reason == "RollingOut"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"auth": {"secretRef": {"name": "keys"}}}, True),
+        ({"auth": {"secretRef": {"name": "keys"}}, "tls": {"secretRef": {"name": "cert"}}}, False),
+        ({}, False),
+    ],
+)
+def test_keys_that_can_be_read_are_told_of(spec: Any, *, said: bool) -> None:
+    one = server(**spec)
+    found = phase(one, MODEL, None, seen(live(one, **done()), of=one))
+    assert ("read their keys (spec.auth)" in found.ready.message) is said
+
+
+def test_pods_of_a_template_of_before_say_nothing_of_the_rollout() -> None:
+    old = pod(of=server(classes=["a"]), containerStatuses=[ended(words("ModelDamaged"))])
+    observed = seen(live(replicas=2, readyReplicas=0, updatedReplicas=1), old)
+    assert phase(server(), MODEL, None, observed).progress.reason == "RollingOut"
+
+
+def test_a_spec_that_cannot_be_read_leaves_what_serves_as_it_is() -> None:
+    cause = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
+    serving = refused(cause, seen(live(**done())), MODEL, 1)
+    assert (serving.state, serving.progress, serving.ready.reason) == ("Degraded", cause, "Serving")
+    nothing = refused(cause, seen(None), None, 0)
+    assert (nothing.state, nothing.ready) == ("Failed", cause)
+
+
+def test_pods_are_counted_by_the_deployment() -> None:
+    assert counts(None, 2) == Counts(2)
+    found = counts(trim.deployment(live(generation=3, **done(2))), 2)
+    assert found == Counts(2, 2, 2, 2, is_current=True)
+    assert found.is_done
+    assert not counts(trim.deployment(live(**done(2))), 3).is_done
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "u"),
+        ({"training_job_name": "mnist", "model": "Best"}, "mnist (Best)"),
+        ({"training_job_name": "mnist-1-r2", "model": "Best", "experiment_name": "search"}, "search: mnist-1-r2"),
+    ],
+)
+def test_what_people_call_a_model(fields: Any, text: str) -> None:
+    assert describe(ServedModel(uri="u", sha256=SHA, **fields)) == text

@@ -1,0 +1,154 @@
+"""Why pods of a ModelServer do not serve: the kubelet's words, the scheduler's and their own."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.modelserver import trim
+from epochal_operator.modelserver.pods import hindrance, is_current, last_words, not_convertible, own_pods, stuck_at
+
+from tests.unit.operator.modelserver.servers import (
+    CONVERTED,
+    MODEL,
+    container,
+    ended,
+    live,
+    pod,
+    replica_set,
+    server,
+    words,
+)
+from tests.unit.operator.objects import NOW, at
+
+UNSCHEDULED = [
+    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: no"}
+]
+GATED = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "held"}]
+
+
+def told(one: Any) -> tuple[str, str] | None:
+    cause = hindrance(trim.pod(one), NOW)
+    return None if cause is None else (str(cause.reason), cause.message)
+
+
+def of(*statuses: Any, **fields: Any) -> Any:
+    return pod(containerStatuses=list(statuses), **fields)
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "message"),
+    [
+        (pod(conditions=UNSCHEDULED), "Unschedulable", "The pod cannot be scheduled: 0/1 nodes are available: no"),
+        (pod(conditions=GATED), "SchedulingGated", "The pod digits-1-a cannot be scheduled: held"),
+        (
+            of(container(waiting={"reason": "ErrImagePull", "message": "not found"})),
+            "ImagePullBackOff",
+            "The server cannot start: not found. imageRegistry, serverImage and trainerImage of Epochal's chart: must",
+        ),
+        (
+            of(container(waiting={"reason": "CreateContainerConfigError", "message": 'secret "s3" not found'})),
+            "CreateContainerConfigError",
+            "spec.storage.secretRef: the Secret s3 must exist in the ModelServer's namespace",
+        ),
+        (of(container(waiting={"reason": "ErrImageNeverPull"})), "ErrImageNeverPull", "The server cannot start"),
+        (of(ended(words("ModelDamaged", "is another"))), "ModelDamaged", "is another"),
+        (of(ended(words("Crashed", "an error"))), "Crashed", "an error"),
+        (
+            of(ended(reason="OOMKilled", code=137)),
+            "OutOfMemory",
+            "The server was killed, because it took too much memory: its limit is 512Mi. Raise spec.resources.limits.",
+        ),
+        (of(ended("Traceback")), "Crashed", "The server ended with exit code 1. The end of its log:\nTraceback"),
+        (of(ended()), "Crashed", "The server ended with exit code 1. It left no message."),
+        (of(container(terminated={"exitCode": 2})), "Crashed", "The server ended with exit code 2. It left"),
+        (
+            of(
+                container(running={})
+                | {"lastState": {"terminated": {"exitCode": 69, "message": words("StorageRefused")}}}
+            ),
+            "StorageRefused",
+            "why",
+        ),
+        (
+            pod(model=CONVERTED, initContainerStatuses=[ended(words("NotConvertible", "spiral"), name="convert")]),
+            "NotConvertible",
+            "spiral",
+        ),
+        (
+            pod(model=CONVERTED, initContainerStatuses=[ended(reason="OOMKilled", name="convert")]),
+            "OutOfMemory",
+            "What converts the model was killed, because it took too much memory: its limit is 2Gi. Export",
+        ),
+    ],
+)
+def test_why_a_pod_does_not_serve(one: Any, reason: str, message: str) -> None:
+    found = told(one)
+    assert found is not None
+    assert found[0] == reason
+    assert message in found[1]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pod(ready=True),
+        pod(ready=True, containerStatuses=[ended("old")]),
+        pod(),
+        of(container(waiting={"reason": "ContainerCreating"})),
+        of(container(waiting={"reason": "PodInitializing"})),
+        of(container(running={})),
+        pod(containerStatuses=[container("istio-proxy", waiting={"reason": "ErrImagePull"})]),
+        pod(initContainerStatuses=[container("convert", terminated={"exitCode": 0})]),
+    ],
+)
+def test_a_pod_that_is_on_its_way_is_not_in_trouble(one: Any) -> None:
+    assert told(one) is None
+
+
+def test_a_node_that_waits_for_a_secret_is_told_of_after_a_while() -> None:
+    unready = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(-19)}]
+    one = trim.pod(pod(conditions=unready))
+    assert hindrance(one, NOW) is None
+    assert stuck_at(one) == NOW + timedelta(seconds=1)
+    cause = hindrance(one, NOW + timedelta(seconds=1))
+    assert cause is not None
+    assert cause.reason == "PodNotReadyToStart"
+    assert "spec.tls" in cause.message
+    assert stuck_at(trim.pod(pod())) is None
+
+
+def test_only_pods_that_the_deployment_controls_say_anything() -> None:
+    deployed, ours = trim.deployment(live()), trim.replica_set(replica_set())
+    strangers = trim.replica_set(replica_set("other", "other-uid"))
+    strangers["metadata"]["ownerReferences"][0]["uid"] = "another"
+    one, faked = trim.pod(pod()), trim.pod(pod("faked"))
+    faked["metadata"]["ownerReferences"][0]["uid"] = "other-uid"
+    orphan = {**one, "metadata": {**one["metadata"], "ownerReferences": []}}
+    going = {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(5)}}
+    over = trim.pod(pod("over", phase="Failed"))
+    assert own_pods(deployed, [ours, strangers], [one, faked, orphan, going, over]) == (one,)
+    assert own_pods(None, [ours], [one]) == ()
+
+
+def test_a_pod_of_a_template_of_before_is_told_from_one_of_now() -> None:
+    deployed = trim.deployment(live())
+    assert is_current(trim.pod(pod()), deployed)
+    assert not is_current(trim.pod(pod(of=server(replicas=3, classes=["a"]))), deployed)
+    stripped = trim.pod(pod())
+    stripped["metadata"]["annotations"] = {}
+    assert not is_current(stripped, deployed)
+
+
+def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
+    said = words("NotConvertible", "layer spiral")
+    converts = trim.pod(pod(model=CONVERTED, initContainerStatuses=[ended(said, name="convert")]))
+    serves = trim.pod(pod(model=MODEL, containerStatuses=[ended(said)]))
+    found = not_convertible([serves, converts])
+    assert found is not None
+    assert found.message == "layer spiral"
+    assert not_convertible([serves]) is None
+    assert not_convertible([]) is None
+
+
+def test_what_went_well_are_no_last_words() -> None:
+    assert last_words(trim.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})]))) is None

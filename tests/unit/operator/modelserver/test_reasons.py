@@ -1,0 +1,53 @@
+"""The table of reasons of ModelServers: all in it are given, and the documents say the same."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from epochal_operator.modelserver.reasons import Foreign, Reason, as_reason, effect
+from epochal_operator.runtime.reasons import FOREIGN
+from epochal_server import ending
+
+from tests.unit.operator.reasons_page import documented
+
+KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "modelserver"
+SERVERS = set(get_args(ending.Reason))
+"""What a server says last."""
+
+
+def nodes() -> Iterator[ast.AST]:
+    for file in KIND.glob("*.py"):
+        yield from ast.walk(ast.parse(file.read_text(), str(file)))
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
+    starts = {"IMAGE_PULL_BACK_OFF", "INVALID_IMAGE_NAME", "SCHEDULING_GATED"} | {
+        f"{word}_ERROR" for word in ("CREATE_CONTAINER_CONFIG", "CREATE_CONTAINER", "RUN_CONTAINER")
+    }
+    assert {one for one in Reason if one.name not in ours | starts and one not in SERVERS} == set()
+
+
+def test_all_that_a_server_says_last_is_known() -> None:
+    assert set(Reason) >= SERVERS
+
+
+def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
+    rows = list(documented("ModelServer"))
+    assert sorted(word for word, _ in rows) == sorted(Reason)
+    for word, row in rows:
+        known = Reason(word).effect
+        assert row["Event"] == (known.event or "–"), word
+        if "Stalled" in row:
+            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            again = known.look_again_seconds
+            assert row["looked at again"] == (f"{again:g} s" if again else ""), word
+            assert row["Progressing"] == ("Unknown" if word == Reason.PAUSED else str(known.ready)), word
+            assert row["Fault"] == (known.fault or ""), word
+
+
+def test_any_other_word_is_told_of_and_no_more() -> None:
+    assert as_reason("NameConflict") is Reason.NAME_CONFLICT
+    assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
+    assert effect("ErrImageNeverPull") == FOREIGN

@@ -1,0 +1,366 @@
+"""A ModelServer from its model to its rollouts, beside a Deployment controller in little."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from epochal_api.server_config import SERVER_ANNOTATION
+
+from tests.kit.fake.objects import Refusal
+from tests.unit.operator.modelserver.cluster import OWNED, Cluster
+from tests.unit.operator.modelserver.servers import (
+    FOLDER,
+    KERAS,
+    OTHER_SHA,
+    SHA,
+    URI,
+    ended,
+    entry,
+    export,
+    training_job,
+    words,
+)
+from tests.unit.operator.objects import INSTALLATION
+
+OF_JOB: dict[str, Any] = {"source": {"trainingJobRef": {"name": "mnist"}}}
+OF_EXPERIMENT: dict[str, Any] = {"source": {"experimentRef": {"name": "search"}}}
+ONNX: dict[str, Any] = {
+    "exports": [export("Last", "d", "model.onnx")],
+    "signature": {"uri": f"{FOLDER}/signature.json"},
+}
+
+
+def told(cluster: Cluster) -> Any:
+    """Returns what the pods of the Deployment are told."""
+    return json.loads(template(cluster)["metadata"]["annotations"][SERVER_ANNOTATION])
+
+
+def template(cluster: Cluster) -> Any:
+    return cluster.get("deployments")["spec"]["template"]
+
+
+def train(cluster: Cluster, job: Any) -> None:
+    """Has a TrainingJob as it is given; an earlier one of its name is gone."""
+    metadata = {"name": job["metadata"]["name"], "labels": job["metadata"].get("labels", {})}
+    if any(one["metadata"]["name"] == metadata["name"] for one in cluster.objects.list("trainingjobs")):
+        cluster.objects.delete("trainingjobs", "vision", metadata["name"])
+    cluster.objects.create("trainingjobs", "vision", {"metadata": metadata, "spec": {}})
+    status = {"status": job["status"]}
+    cluster.objects.patch("trainingjobs", "vision", metadata["name"], status, subresource="status")
+
+
+async def serving(**spec: Any) -> Cluster:
+    cluster = Cluster(**spec)
+    await cluster.settle()
+    return cluster
+
+
+async def test_a_model_from_a_bucket_is_served() -> None:
+    cluster = await serving(replicas=2)
+    assert cluster.owned() == {"deployments", "services", "poddisruptionbudgets"}
+    status = cluster.status
+    assert (status["state"], status["url"]) == ("Ready", "http://digits.vision.svc")
+    assert (status["replicas"], status["readyReplicas"], status["display"]["ready"]) == (2, 2, "2/2")
+    assert status["model"] == {"uri": URI, "sha256": SHA, "runtime": "ONNX"}
+    uid = cluster.get()["metadata"]["uid"]
+    assert status["selector"] == f"epochal.dev/modelserver=digits,epochal.dev/modelserver-uid={uid}"
+    assert cluster.condition("Ready") == ("True", "Serving")
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+    assert cluster.condition("Stalled") == ("False", "Progressing")
+    assert cluster.events() == ["RolledOut"]
+    assert told(cluster)["source"] == {"uri": URI, "sha256": SHA}
+
+
+@pytest.mark.parametrize("dies_after", [1, 2, 3])
+async def test_an_operator_that_dies_after_each_write_gets_there(dies_after: int) -> None:
+    cluster = Cluster(replicas=2, autoscaling={"maxReplicas": 4})
+    await cluster.settle(dies_after=dies_after)
+    assert cluster.deaths > 1
+    assert cluster.owned() == {*OWNED} - {"networkpolicies"}
+    assert cluster.condition("Ready") == ("True", "Serving")
+    deployed = cluster.get("deployments")["metadata"]["generation"]
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.get("deployments")["metadata"]["generation"] == deployed
+
+
+async def test_what_is_as_it_should_be_is_left_alone() -> None:
+    cluster = await serving(autoscaling={"maxReplicas": 4}, auth={"secretRef": {"name": "keys"}})
+    cluster.boot()
+    assert await cluster.reconcile() is None
+    assert cluster.kube.writes == []
+
+
+async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
+    cluster = await serving(**OF_JOB)
+    assert (cluster.status["state"], cluster.owned()) == ("Waiting", set())
+    assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
+    assert "There is no TrainingJob mnist" in cluster.message("Ready")
+    train(cluster, training_job("Running"))
+    await cluster.settle()
+    assert "is Running. It waits" in cluster.message("Ready")
+    train(cluster, training_job("Complete", **ONNX))
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+    assert cluster.status["model"] == {
+        "uri": f"{FOLDER}/model.onnx",
+        "sha256": "d" * 64,
+        "runtime": "ONNX",
+        "model": "Last",
+        "signature": f"{FOLDER}/signature.json",
+        "trainingJobName": "mnist",
+        "trainingJobUID": cluster.objects.get("trainingjobs", "vision", "mnist")["metadata"]["uid"],
+    }
+    assert "initContainers" not in template(cluster)["spec"]
+    assert cluster.events() == ["WaitsForTrainingJob", "RolledOut"]
+
+
+async def test_a_training_job_that_is_gone_does_not_matter_and_one_made_anew_is_rolled_out() -> None:
+    cluster = await serving(**OF_JOB)
+    train(cluster, training_job("Complete", **ONNX))
+    await cluster.settle()
+    cluster.objects.delete("trainingjobs", "vision", "mnist")
+    before = cluster.get("deployments")
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.get("deployments") == before
+    assert cluster.status["state"] == "Ready"
+
+    cluster.objects.delete("deployments", "vision", "digits")
+    await cluster.settle()
+    assert told(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
+
+    train(cluster, training_job("Running"))
+    await cluster.settle()
+    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
+    await cluster.settle()
+    assert told(cluster)["source"]["sha256"] == "e" * 64
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+
+
+async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> None:
+    cluster = await serving(**OF_JOB)
+    train(cluster, training_job())
+    await cluster.settle()
+    assert template(cluster)["spec"]["initContainers"][0]["command"] == ["epochal-trainer", "convert"]
+    before = cluster.get("deployments")
+    job = cluster.objects.get("trainingjobs", "vision", "mnist")
+    results = job["status"]["results"] | ONNX
+    cluster.objects.patch("trainingjobs", "vision", "mnist", {"status": {"results": results}}, subresource="status")
+    await cluster.settle()
+    assert cluster.get("deployments") == before
+
+
+async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None:
+    cluster = await serving(**OF_EXPERIMENT)
+    assert cluster.condition("Progressing") == ("True", "WaitsForExperiment")
+    spec = {"objective": {"metric": "val_loss", "goal": "Minimize"}}
+    cluster.objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": spec})
+
+    def search(state: str, job: str, letter: str) -> None:
+        one = training_job(models=[entry("model.keras", "c", 3), entry("best.keras", letter)])
+        one["metadata"] |= {"name": job, "labels": {"epochal.dev/experiment": "search"}}
+        train(cluster, one)
+        best = {"trial": 1, "jobName": job, "value": "0.1"}
+        status = {"state": state, "best": best}
+        cluster.objects.patch("experiments", "vision", "search", {"status": status}, subresource="status")
+
+    search("Running", "search-1-r0", "d")
+    await cluster.settle()
+    assert cluster.status["state"] == "Waiting"
+    search("Complete", "search-1-r0", "d")
+    await cluster.settle()
+    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    assert told(cluster)["source"]["model"] == "Best"
+    assert cluster.status["display"]["model"] == "search: search-1-r0"
+    search("Running", "search-2-r0", "e")
+    await cluster.settle()
+    assert told(cluster)["source"]["sha256"] == "d" * 64
+    search("Complete", "search-2-r0", "e")
+    await cluster.settle()
+    assert told(cluster)["source"]["sha256"] == "e" * 64
+
+
+async def test_while_a_new_model_fails_the_old_one_serves_and_the_reason_is_told() -> None:
+    cluster = await serving()
+    cluster.outcome = lambda _: ended(words("CheckDiffers", "answers differ by 0.3"))
+    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.status["readyReplicas"]) == ("Degraded", 1)
+    assert cluster.condition("Ready") == ("True", "Serving")
+    assert cluster.condition("Progressing") == ("False", "CheckDiffers")
+    assert cluster.message("Progressing") == "answers differ by 0.3"
+    assert cluster.condition("Stalled") == ("True", "CheckDiffers")
+    assert cluster.events()[-1] == "CheckDiffers"
+
+    cluster.outcome = lambda _: None
+    cluster.change(source={"uri": URI, "sha256": SHA})
+    await cluster.settle()
+    assert (cluster.status["state"], len(cluster.pods())) == ("Ready", 1)
+
+
+async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
+    cluster = Cluster(source={"uri": KERAS, "sha256": SHA})
+    said = ended(words("NotConvertible", "layer spiral cannot be converted"), name="convert")
+    cluster.outcome = lambda spec: said if "initContainers" in spec else None
+    await cluster.settle()
+    spec = template(cluster)["spec"]
+    assert "initContainers" not in spec
+    assert (spec["containers"][0]["image"], spec["containers"][0]["command"]) == (
+        "epochal-trainer:test",
+        ["epochal-server"],
+    )
+    assert told(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
+    assert "NotConvertible" in cluster.events()
+    assert "by Keras" in cluster.message("Progressing")
+    cluster.boot()
+    cluster.change(replicas=2)
+    await cluster.settle()
+    assert told(cluster)["runtime"] == "Keras", "it is remembered"
+    cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
+    await cluster.reconcile()
+    assert "initContainers" in template(cluster)["spec"], "another file may be converted"
+
+
+async def test_a_newer_operator_restarts_no_pod() -> None:
+    cluster = await serving()
+    before = cluster.get("deployments")
+    cluster.installation = replace(INSTALLATION, server_image="epochal-server:2", scratch_limit="1Gi", labels=("team",))
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.get("deployments") == before
+    cluster.change(resources={"limits": {"cpu": "2"}})
+    await cluster.settle()
+    assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
+
+
+async def test_scaled_only_the_count_changes() -> None:
+    cluster = await serving()
+    before = template(cluster)
+    cluster.change(replicas=3)
+    await cluster.settle()
+    assert (cluster.status["readyReplicas"], template(cluster)) == (3, before)
+    cluster.change(replicas=0)
+    await cluster.settle()
+    assert cluster.status["state"] == "Stopped"
+    assert cluster.condition("Ready") == ("False", "Stopped")
+    assert cluster.events() == ["RolledOut", "Stopped"]
+
+
+async def test_paused_nothing_is_rolled_out() -> None:
+    cluster = await serving()
+    cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("Unknown", "Paused")
+    assert (cluster.status["state"], cluster.get("deployments")["spec"]["paused"]) == ("Ready", True)
+    cluster.change(paused=False)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+
+
+async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
+    cluster = await serving()
+    first = template(cluster)
+    restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
+    cluster.objects.patch("deployments", "vision", "digits", restarted)
+    after = cluster.get("deployments")
+    await cluster.settle()
+    assert cluster.get("deployments")["spec"] == after["spec"]
+
+    cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
+    await cluster.settle()
+    second = template(cluster)
+    assert second["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] == "now"
+    undone = cluster.get("deployments")
+    undone["spec"]["template"] = first
+    cluster.wait(2)
+    cluster.objects.replace("deployments", "vision", undone)
+    await cluster.settle()
+    assert template(cluster)["spec"] == second["spec"]
+    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+
+
+async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
+    cluster = await serving()
+    for times in range(4):
+        cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
+        await cluster.settle()
+        cluster.wait(2**times)
+    cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
+    assert await cluster.reconcile() == 16
+    cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
+    assert await cluster.reconcile() == 16
+    assert cluster.condition("Progressing") == ("False", "FieldConflict")
+    assert "somebody and Epochal overwrite each other's spec.replicas of its Deployment" in cluster.message(
+        "Progressing"
+    )
+    assert cluster.get("deployments")["spec"]["replicas"] == 7
+    cluster.wait(16)
+    await cluster.settle()
+    assert cluster.get("deployments")["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
+async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
+    cluster = Cluster()
+    theirs = cluster.objects.create(resource, "vision", {"metadata": {"name": "digits"}, "spec": {"own": True}})
+    assert await cluster.reconcile() == 30
+    assert cluster.condition("Progressing") == ("False", "NameConflict")
+    assert cluster.get(resource) == theirs
+    cluster.objects.delete(resource, "vision", "digits")
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+
+
+async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
+    cluster = Cluster()
+    refusal = Refusal(403, "Forbidden", "exceeded quota: services")
+    cluster.refuse = lambda verb, resource, _: refusal if (verb, resource) == ("create", "services") else None
+    assert await cluster.reconcile() == 60
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert cluster.message("Progressing") == "The API server refuses its Service: exceeded quota: services"
+    cluster.refuse = lambda *_: None
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+
+
+async def test_what_is_needed_no_more_is_deleted() -> None:
+    cluster = await serving(autoscaling={"maxReplicas": 4})
+    cluster.change(autoscaling=None)
+    await cluster.settle()
+    assert "horizontalpodautoscalers" not in cluster.owned()
+
+
+async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> None:
+    cluster = await serving()
+    before = cluster.get("deployments")
+    cluster.change(replicas=-1)
+    await cluster.settle()
+    assert cluster.get("deployments") == before
+    assert cluster.condition("Progressing") == ("False", "InvalidSpec")
+    assert cluster.condition("Ready") == ("True", "Serving")
+    assert "spec.replicas" in cluster.message("Progressing")
+    assert cluster.status["model"]["sha256"] == SHA
+
+
+async def test_without_a_storage_nothing_begins() -> None:
+    cluster = Cluster()
+    cluster.installation = replace(INSTALLATION, storage_endpoint=None)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
+    assert (cluster.status["state"], cluster.owned()) == ("Failed", set())
+    cluster.change(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+
+
+async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
+    cluster = await serving()
+    cluster.objects.patch("modelservers", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
+    cluster.objects.delete("modelservers", "vision", "digits")
+    cluster.objects.delete("services", "vision", "digits")
+    await cluster.reconcile()
+    assert "services" not in cluster.owned()

@@ -1,0 +1,121 @@
+"""What a server tells of its model, asked as the operator asks it, of the routes that a server has."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from epochal_api.modelserver_status import Tensor
+from epochal_api.signature import Signature
+from epochal_operator.modelserver import trim
+from epochal_operator.modelserver.told import Asker, ask
+from epochal_operator.runtime.resource import Key
+from epochal_server.health import metrics_routes
+from prometheus_client import CollectorRegistry
+
+from tests.unit.operator.modelserver.servers import MODEL, SHA, pod
+from tests.unit.operator.objects import NOW
+
+KEY = Key("vision", "digits")
+SIGNATURE = Signature.model_validate(
+    {
+        "inputs": [{"name": "image", "shape": [28, 28, 1], "dtype": "float32"}],
+        "outputs": [{"name": "class", "shape": [-1], "dtype": "float32"}],
+        "models": [{"model": "Last", "keras": {"name": "model.keras", "sha256": SHA}}],
+    }
+)
+INPUTS = (Tensor(name="image", shape=[28, 28, 1], dtype="float32"),)
+OUTPUTS = (Tensor(name="class", shape=[-1], dtype="float32"),)
+
+
+class Server:
+    """What watches a server is answered by.
+
+    Attributes:
+        signature: What its model takes and gives; None until it is ready.
+        port: Its port.
+    """
+
+    signature: Signature | None = SIGNATURE
+    port = 0
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    one, app = Server(), web.Application()
+    app.add_routes(metrics_routes(CollectorRegistry(), lambda: one.signature))
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert running.port is not None
+        one.port = running.port
+        yield one
+
+
+def ready(ip: str | None = "127.0.0.1") -> Any:
+    status: dict[str, Any] = {"podIP": ip} if ip else {}
+    return trim.pod(pod(ready=True, **status))
+
+
+async def test_a_server_tells_names_shapes_and_types(server: Server) -> None:
+    told = await ask("127.0.0.1", SHA, server.port)
+    assert told is not None
+    assert (told.sha256, told.inputs, told.outputs) == (SHA, INPUTS, OUTPUTS)
+
+
+async def test_each_model_is_asked_for_once(server: Server) -> None:
+    asker = Asker(lambda: NOW, server.port)
+    assert await asker.ask(KEY, MODEL, (trim.pod(pod()), ready())), "of the pod that is ready"
+    told = asker.told(KEY)
+    assert told is not None
+    assert not await asker.ask(KEY, MODEL, (ready(),))
+    known = MODEL.model_copy(update={"sha256": "f" * 64, "inputs": [*INPUTS]})
+    assert not await asker.ask(KEY, known, (ready(),)), "the status tells of it already"
+    assert await asker.ask(KEY, MODEL.model_copy(update={"sha256": "f" * 64}), (ready(),))
+    asker.forget(KEY)
+    assert asker.told(KEY) is None
+
+
+async def test_one_that_tells_nothing_is_asked_again_later(server: Server) -> None:
+    now = NOW
+    asker = Asker(lambda: now, server.port)
+    server.signature = None
+    assert not await asker.ask(KEY, MODEL, (ready(),))
+    server.signature = SIGNATURE
+    assert not await asker.ask(KEY, MODEL, (ready(),))
+    now += timedelta(minutes=5)
+    assert await asker.ask(KEY, MODEL, (ready(),))
+
+
+@pytest.mark.parametrize("pods", [(), (trim.pod(pod()),), (ready(None),)])
+async def test_nobody_is_asked_who_is_not_there(pods: Any) -> None:
+    assert not await Asker(lambda: NOW).ask(KEY, MODEL, pods)
+    assert not await Asker(lambda: NOW).ask(KEY, None, (ready(),))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "epochal.example.com", "127.0.0.1/x", "::1"])
+async def test_whatever_goes_wrong_it_stays_unknown(address: str, unused_tcp_port: int) -> None:
+    assert await ask(address, SHA, unused_tcp_port) is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "[]", '{"inputs": []}', '{"inputs": [{"name": "x"}], "outputs": []}', "x" * 99999]
+)
+async def test_an_answer_that_is_none_stays_unknown(answer: str) -> None:
+    async def about(_: web.Request) -> web.Response:
+        return web.Response(text=answer)
+
+    app = web.Application()
+    app.add_routes([web.get("/model", about)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert await ask("127.0.0.1", SHA, running.port or 0) is None
+
+
+async def test_no_redirect_is_followed(server: Server) -> None:
+    async def elsewhere(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://127.0.0.1:{server.port}/model")
+
+    app = web.Application()
+    app.add_routes([web.get("/model", elsewhere)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert await ask("127.0.0.1", SHA, running.port or 0) is None

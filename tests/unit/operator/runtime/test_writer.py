@@ -1,0 +1,105 @@
+"""What all kinds write: what was written is known at once, and is news to others."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.kind import store_for
+from epochal_operator.runtime.resource import JOBS, Key
+from epochal_operator.runtime.writer import RACES, Writer
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+from tests.kit.fake.objects import Objects, Refusal
+from tests.unit.operator.direct import Direct
+from tests.unit.operator.fakes import term
+from tests.unit.operator.objects import KIND, NOW, SPEC
+
+if TYPE_CHECKING:
+    from epochal_operator.runtime.store import Change
+
+BODY: dict[str, Any] = {
+    "metadata": {"name": "digits", "namespace": "vision", "labels": {"epochal.dev/trainingjob": "digits"}},
+    "spec": {"parallelism": 1},
+}
+
+
+class World:
+    """A writer before objects.
+
+    Attributes:
+        refusals: How the next requests to create something are refused.
+    """
+
+    def __init__(self) -> None:
+        self.objects = Objects("vision", clock=lambda: NOW)
+        self.store = store_for([KIND])
+        self.news: list[Change | None] = []
+        self.refusals: list[Refusal] = []
+        direct = Direct(self.objects, self._refused)
+        self.writer = Writer(term(direct, self.store, wrote=self.news.append), TRAINING_JOBS, "test", lambda: NOW)
+        made = self.objects.create("trainingjobs", "vision", {"metadata": {"name": "digits"}, "spec": SPEC})
+        self.store.put(TRAINING_JOBS, made)
+
+    def _refused(self, verb: str, *_: str) -> Refusal | None:
+        return self.refusals.pop() if verb == "create" and self.refusals else None
+
+    @property
+    def job(self) -> Any:
+        return self.store.get(TRAINING_JOBS, Key("vision", "digits"))
+
+
+async def test_a_status_is_known_once_it_is_written() -> None:
+    world = World()
+    await world.writer.apply_status(world.job, {"state": "Queued"})
+    assert world.job["status"] == {"state": "Queued"}
+    assert [change.after for change in world.news if change] == [world.job]
+
+
+async def test_a_status_of_what_has_changed_is_not_written() -> None:
+    world, before = World(), World().job
+    await world.writer.apply_status(world.job, {"state": "Queued"})
+    with pytest.raises(Conflict):
+        await world.writer.apply_status(before, {"state": "Running"})
+
+
+async def test_what_is_there_is_not_created_again() -> None:
+    world = World()
+    first, is_new = await world.writer.create(JOBS, BODY)
+    assert is_new
+    again, is_new = await world.writer.create(JOBS, BODY)
+    assert not is_new
+    assert again == first
+
+
+async def test_a_quota_that_changes_meanwhile_is_tried_again_some_times() -> None:
+    world = World()
+    race = Refusal(409, "Conflict", "Operation cannot be fulfilled on resourcequotas")
+    world.refusals = [race] * RACES
+    assert (await world.writer.create(JOBS, BODY))[1]
+    world.objects.delete("jobs", "vision", "digits")
+    world.refusals = [race] * (RACES + 1)
+    with pytest.raises(Conflict):
+        await world.writer.create(JOBS, BODY)
+
+
+async def test_what_is_gone_is_forgotten_when_it_is_read_anew() -> None:
+    world = World()
+    key = Key("vision", "digits")
+    await world.writer.refresh(TRAINING_JOBS, key, world.job)
+    assert world.job is not None
+    known = world.job
+    world.objects.delete("trainingjobs", *key)
+    await world.writer.refresh(TRAINING_JOBS, key, known)
+    assert world.job is None
+    await world.writer.refresh(TRAINING_JOBS, key, None)
+
+
+async def test_nothing_is_deleted_that_has_changed() -> None:
+    world = World()
+    before = world.job
+    await world.writer.apply_status(before, {"state": "Queued"})
+    with pytest.raises(Conflict):
+        await world.writer.delete(TRAINING_JOBS, before)
+    await world.writer.delete(TRAINING_JOBS, world.job)
+    with pytest.raises(NotFound):
+        await world.writer.delete(TRAINING_JOBS, world.job)

@@ -1,0 +1,52 @@
+"""The files of the pages: all there, and nothing in them that their policy forbids."""
+
+import re
+
+import pytest
+from epochal_server.page.assets import POLICY, assets
+
+PAGES = ("index.html", "docs.html")
+LINK = re.compile(r"""(?:href|src)="([^"]+)"|from "([^"]+)\"""")
+SERVED = {".", "docs", "openapi.json"}
+"""What the pages lead to that is no file."""
+
+
+def linked(name: str) -> set[str]:
+    return {one or other for one, other in LINK.findall(assets()[name].content.decode())}
+
+
+@pytest.mark.parametrize("name", sorted(assets()))
+def test_what_a_file_leads_to_is_there(name: str) -> None:
+    files = {re.sub(r"^(page|\.)/", "", link) for link in linked(name) - SERVED}
+    assert files <= assets().keys()
+
+
+def test_every_file_is_used() -> None:
+    reached, new = set[str](), set(PAGES)
+    while new:
+        reached |= new
+        new = {re.sub(r"^(page|\.)/", "", link) for name in new for link in linked(name) - SERVED} - reached
+    assert reached == assets().keys()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_script_and_no_style_of_its_own(name: str) -> None:
+    text = assets()[name].content.decode()
+    assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|javascript:|//", text) is None
+
+
+@pytest.mark.parametrize("name", sorted(name for name in assets() if name.endswith(".js")))
+def test_a_script_makes_no_html_of_text(name: str) -> None:
+    text = assets()[name].content.decode()
+    assert re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", text) is None
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+    assert "default-src 'none'" in POLICY
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+
+
+def test_versions_of_a_file_have_other_digests() -> None:
+    digests = [asset.digest for asset in assets().values()]
+    assert len(set(digests)) == len(digests)

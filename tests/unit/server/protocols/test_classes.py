@@ -1,0 +1,47 @@
+"""Which classes an answer tells."""
+
+import numpy as np
+import pytest
+from epochal_server.model import Model
+from epochal_server.protocols.classes import Guess, chosen, labels, ranked, tells_classes
+
+from tests.kit.served import digits, model, small, spec
+
+ANSWERS = np.array([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]], np.float64)
+
+
+def test_the_likeliest_come_first_and_of_equals_the_first() -> None:
+    assert ranked(ANSWERS, 2, ("a", "b")) == [
+        [Guess(1, "b", 0.7), Guess(2, None, 0.2)],
+        [Guess(0, "a", 0.4), Guess(2, None, 0.4)],
+    ]
+    assert len(ranked(ANSWERS, 5, None)[0]) == 3
+    assert chosen(ANSWERS).tolist() == [1, 0]
+
+
+def test_one_value_tells_two_classes() -> None:
+    found = np.array([[0.25], [0.75]])
+    assert ranked(found, 3, ("no", "yes")) == [
+        [Guess(0, "no", 0.75), Guess(1, "yes", 0.25)],
+        [Guess(1, "yes", 0.75), Guess(0, "no", 0.25)],
+    ]
+    assert chosen(found).tolist() == [0, 1]
+
+
+def test_labels_are_written_as_triton_writes_them() -> None:
+    assert labels(ANSWERS, 1, ("a", "b")).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
+    assert labels(np.array([1, 3], np.uint8), 9, None).tolist() == [["1.000000:0"], ["3.000000:0"]]
+
+
+@pytest.mark.parametrize(
+    ("of", "tells"),
+    [
+        (digits(), True),
+        (digits(probabilities=False), True),
+        (small(), False),
+        (small(probabilities=True), True),
+        (model([spec("x", (2,))], [spec("mask", (8, 8, 3))], probabilities=True), False),
+    ],
+)
+def test_some_models_tell_classes(of: Model, *, tells: bool) -> None:
+    assert tells_classes(of) is tells

@@ -1,0 +1,95 @@
+"""Forms of files."""
+
+from contextlib import suppress
+
+import pytest
+from aiohttp import FormData
+from epochal_server.protocols.multipart import files
+from epochal_server.refusals import Invalid
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+TYPE = "multipart/form-data; boundary=XX"
+HEAD = b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+PART = b"--XX\r\n" + HEAD + b"data\r\n"
+
+
+class Written(bytearray):
+    """Takes what aiohttp writes."""
+
+    async def write(self, data: bytes) -> None:
+        self.extend(data)
+
+
+def found(body: bytes, content_type: str = TYPE, most: int = 3) -> list[tuple[str, bytes]]:
+    return [(file.name, bytes(file.data)) for file in files(body, content_type, most)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.jpg", "é.png", "a b;c.webp"]), st.binary()), min_size=1, max_size=3))
+async def test_takes_apart_what_aiohttp_writes(sent: list[tuple[str, bytes]]) -> None:
+    form = FormData(quote_fields=False)
+    for name, data in sent:
+        form.add_field("file", data, filename=name, content_type="image/jpeg")
+    written, payload = Written(), form()
+    await payload.write(written)  # type: ignore[arg-type]
+    assert found(bytes(written), payload.content_type) == sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        PART + b"--XX--",
+        PART + b"--XX--\r\nepilogue",
+        b"preamble\r\n" + PART + b"--XX--\r\n",
+        b"--XX \t\r\n" + HEAD + b"data\r\n--XX--",
+        b"--XX\r\nContent-Type: image/jpeg\r\ncontent-disposition: form-data; filename=a.jpg\r\n\r\ndata\r\n--XX--",
+    ],
+)
+def test_takes_what_others_write(body: bytes) -> None:
+    assert found(body) == [("a.jpg", b"data")]
+
+
+def test_a_quoted_boundary() -> None:
+    assert found(PART + b"--XX--", 'multipart/form-data; boundary="XX"') == [("a.jpg", b"data")]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "told"),
+    [
+        (PART, "multipart/form-data", "expected multipart/form-data with a boundary, found none"),
+        (PART, f"multipart/form-data; boundary={'X' * 99}", "found none"),
+        (b"", TYPE, "found that it breaks off"),
+        (b"data", TYPE, "found that it breaks off"),
+        (PART, TYPE, "found that it breaks off"),
+        (PART[:-2], TYPE, "found that it breaks off"),
+        (b"--XX", TYPE, "found that it breaks off"),
+        (b"--XX--", TYPE, "found none in it"),
+        (PART * 4 + b"--XX--", TYPE, "expected at most 3 files, found more"),
+        (b"--XX\r\n\r\ndata\r\n--XX--", TYPE, "expected files only, found that part 1 is none"),
+        (b"--XX\r\ndata\r\n--XX--", TYPE, "part 1 has no headers"),
+        (PART + b"--XX\r\nA: " + b"b" * 5000 + b"\r\n\r\ndata\r\n--XX--", TYPE, "part 2 has no headers, or too many"),
+        (PART.replace(b"; filename", b"; name") + b"--XX--", TYPE, "found that part 1 is none"),
+    ],
+)
+def test_says_what_was_expected_and_found(body: bytes, content_type: str, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        found(body, content_type)
+    assert told in refused.value.message
+
+
+@given(st.lists(st.sampled_from([PART, b"--XX", b"--", b"\r\n", HEAD, b"\r\n\r\n", b"x", b"\xff"])), st.text())
+def test_survives_whatever_is_sent(parts: list[bytes], content_type: str) -> None:
+    for kind in (TYPE, content_type, f"multipart/form-data; boundary={content_type}"):
+        with suppress(Invalid):
+            found(b"".join(parts), kind)
+
+
+@given(st.text(), st.text(), st.sampled_from(["", "*", "*0", "*0*", "*1"]))
+@example("idna''a", "unicode-escape''\\ud800", "*")
+def test_survives_whatever_stands_in_headers(boundary: str, name: str, star: str) -> None:
+    head = f"--XX\r\nContent-Disposition: form-data; filename{star}={name}\r\n\r\n"
+    with suppress(Invalid):
+        for found in files(head.encode(errors="replace") + b"\r\n--XX--", TYPE, 1):
+            assert found.name.encode() is not None
+    with suppress(Invalid):
+        files(PART, f"multipart/form-data; boundary{star}={boundary}", 1)

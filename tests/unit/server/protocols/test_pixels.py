@@ -1,0 +1,70 @@
+"""From pixels to what a model takes."""
+
+import io
+
+import numpy as np
+import pytest
+from epochal_api.signature import ImageSpec
+from epochal_server.model import Model
+from epochal_server.protocols.pixels import Seen, check, data_url, inputs, png
+from epochal_server.refusals import Unknown
+from PIL import Image
+
+from tests.kit.served import digits, model, pair, spec
+
+GREY = np.array([[[0], [51]], [[102], [255]]], np.uint8)
+
+
+def of(shape: tuple[int, ...], dtype: str, lowest: float, highest: float) -> Model:
+    image = ImageSpec(height=2, width=2, channels=1, lowest=lowest, highest=highest)
+    return model([spec("x", shape, dtype)], [spec("y", (2,))], image=image, images="Resize")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "lowest", "highest", "values"),
+    [
+        ((2, 2, 1), "float32", 0, 1, [0, 0.2, 0.4, 1]),
+        ((2, 2), "float32", 0, 255, [0, 51, 102, 255]),
+        ((4,), "float32", -1, 1, [-1, -0.6, -0.2, 1]),
+        ((2, 2, 1), "uint8", 0, 255, [0, 51, 102, 255]),
+        ((2, 2, 1), "int32", 0, 16, [0, 3, 6, 16]),
+        ((2, 2, 1), "float16", 1, 0, [1, 0.8, 0.6, 0]),
+    ],
+)
+def test_black_and_white_are_what_the_model_has_for_them(
+    shape: tuple[int, ...], dtype: str, lowest: float, highest: float, values: list[float]
+) -> None:
+    found = inputs([Seen(GREY), Seen(255 - GREY)], of(shape, dtype, lowest, highest))["x"]
+    assert found.shape == (2, *shape)
+    np.testing.assert_array_equal(found[0].ravel(), np.array(values, dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_no_pixel_changes_where_the_model_takes_bytes(dtype: str) -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    image = ImageSpec(height=16, width=16, channels=1, lowest=0, highest=255)
+    takes = model([spec("x", (16, 16, 1), dtype)], [spec("y", (2,))], image=image)
+    np.testing.assert_array_equal(inputs([Seen(every)], takes)["x"][0], every)
+    scaled = model([spec("x", (16, 16, 1))], [spec("y", (2,))], image=image.model_copy(update={"highest": 1.0}))
+    np.testing.assert_array_equal(inputs([Seen(every)], scaled)["x"][0], every.astype(np.float32) / np.float32(255))
+
+
+@pytest.mark.parametrize("pixels", [GREY, np.repeat(GREY, 3, axis=2)])
+def test_what_is_shown_is_what_was_seen(pixels: np.ndarray) -> None:
+    with Image.open(io.BytesIO(png(Seen(pixels)))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
+    assert data_url(b"a") == "data:image/png;base64,YQ=="
+
+
+@pytest.mark.parametrize(
+    ("takes", "told"),
+    [
+        (digits(images="None"), "set spec.images of the ModelServer"),
+        (digits(image=None), "its signature tells of no images"),
+        (pair(images="Resize", image=digits().signature.image), "its signature tells of no images"),
+    ],
+)
+def test_not_every_model_takes_photographs(takes: Model, told: str) -> None:
+    check(digits())
+    with pytest.raises(Unknown, match=told):
+        check(takes)

@@ -1,0 +1,225 @@
+"""What Open Inference asks, and how it is answered."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from epochal_server.model import Arrays, Model
+from epochal_server.protocols.v2 import Output, decode, encode
+from epochal_server.protocols.values import CODES
+from epochal_server.refusals import Invalid
+from hypothesis import given
+from hypothesis import strategies as st
+from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import np_to_triton_dtype
+
+from tests.kit.served import DIGITS, digits, model, pair, small, spec, texts
+from tests.unit.server.protocols.test_json_body import JSON
+
+X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 2]}
+COUNT = {"name": "count", "shape": [1], "datatype": "INT64", "data": [1]}
+
+
+def asked(**fields: Any) -> bytes:
+    return json.dumps({"inputs": [X]} | fields).encode()
+
+
+def changed(**fields: Any) -> bytes:
+    return asked(inputs=[{name: value for name, value in (X | fields).items() if value != "none"}])
+
+
+def response(body: bytes, model: Model, answers: Arrays, header: str | None = None) -> tuple[dict[str, Any], bytes]:
+    """Returns the JSON of a response, and what follows it."""
+    told, head = encode(decode(body, header, model), answers, model)
+    return orjson.loads(told[:head]), told[len(told) if head is None else head :]
+
+
+@pytest.mark.parametrize("data", [[1.5, 2], [[1.5, 2]], [[1.5], [2]], [1.5, 2.0]])
+def test_data_may_lie_flat_or_nested(data: Any) -> None:
+    found = decode(changed(data=data), None, small())
+    assert found.inputs["x"].tolist() == [[1.5, 2]]
+    assert found.inputs["x"].dtype == np.float32
+    assert found.outputs == (Output("y", binary=False),)
+
+
+def test_tells_what_the_model_answers_as_json() -> None:
+    told, rest = response(
+        asked(id="7", parameters={"colour": "red", "binary_data_output": False}),
+        small(),
+        {"y": np.array([[0.1, 0.2, 0.7]], np.float32)},
+    )
+    assert told == {
+        "model_name": "digits",
+        "model_version": "3",
+        "id": "7",
+        "parameters": {"colour": "red"},
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 3], "data": [0.1, 0.2, 0.7]}],
+    }
+    assert rest == b""
+
+
+@pytest.mark.parametrize("dtype", sorted(of.name for of in CODES))
+@pytest.mark.parametrize("binary", [False, True])
+def test_tells_whatever_type_the_model_has(dtype: str, *, binary: bool) -> None:
+    of = model([spec("x", (2,))], [spec("y", (3,), dtype)])
+    answers = {"y": np.array([[0, 1, 0], [1, 1, 1]], dtype)}
+    body = asked(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
+    told, head = encode(decode(body, None, of), answers, of)
+    found = InferenceServerClient.parse_response_body(told, header_length=head).as_numpy("y")
+    assert found.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(found, answers["y"])
+
+
+def test_tells_it_as_bytes() -> None:
+    answers = {"score": np.array([[1, 2]], np.float32), "said": texts("é")}
+    body = asked(
+        inputs=[COUNT, {"name": "words", "shape": [1, 2], "datatype": "BYTES", "data": ["a", "b"]}],
+        outputs=[
+            {"name": "said", "parameters": {"binary_data": True}},
+            {"name": "score", "parameters": {"binary_data": False}},
+        ],
+    )
+    told, rest = response(body, pair(), answers)
+    assert told["outputs"] == [
+        {"name": "said", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 6}},
+        {"name": "score", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]},
+    ]
+    assert rest == b"\x02\0\0\0\xc3\xa9"
+
+
+def test_all_outputs_may_be_bytes() -> None:
+    body = asked(parameters={"binary_data_output": True})
+    told, rest = response(body, small(), {"y": np.array([[1, 2, 3]], np.float32)})
+    assert told["outputs"][0]["parameters"] == {"binary_data_size": 12}
+    assert "parameters" not in told
+    assert rest == np.array([1, 2, 3], np.float32).tobytes()
+
+
+def test_best_classes_are_told_in_place_of_numbers() -> None:
+    image = {"name": "image", "shape": [2, 28, 28, 1], "datatype": "FP32", "data": [0] * 1568}
+    body = asked(inputs=[image], outputs=[{"name": "digit", "parameters": {"classification": 2}}])
+    answers = np.eye(10, dtype=np.float32)[[3, 9]] + np.eye(10, dtype=np.float32)[[0, 0]] / 2
+    told, _ = response(body, digits(classes=DIGITS[:9]), {"digit": answers})
+    assert told["outputs"] == [
+        {
+            "name": "digit",
+            "datatype": "BYTES",
+            "shape": [2, 2],
+            "data": ["1.000000:3:three", "0.500000:0:zero", "1.000000:9", "0.500000:0:zero"],
+        }
+    ]
+
+
+@given(st.data())
+def test_what_triton_sends_arrives(data: st.DataObject) -> None:
+    model = pair()
+    inputs = {
+        "count": np.array(data.draw(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)), np.int64),
+        "words": texts(*data.draw(st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=3))),
+    }
+    sent = []
+    for name, array in inputs.items():
+        one = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+        sent.append(one.set_data_from_numpy(array, binary_data=data.draw(st.booleans())))
+    wanted = [InferRequestedOutput("said", binary_data=data.draw(st.booleans()))]
+    body, header = InferenceServerClient.generate_request_body(sent, request_id="é", outputs=wanted)
+    found = decode(body, None if header is None else str(header), model)
+    for name, array in inputs.items():
+        np.testing.assert_array_equal(found.inputs[name], array)
+    answers = {"score": np.zeros((1, 2), np.float32), "said": texts(data.draw(st.text()))}
+    told, head = encode(found, answers, model)
+    result = InferenceServerClient.parse_response_body(told, header_length=head)
+    said = result.as_numpy("said").item()
+    assert (said.decode() if isinstance(said, bytes) else said) == answers["said"].item()
+    assert result.get_response()["id"] == "é"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{", "expected JSON"),
+        (asked(inputs={}), "inputs: expected a list, found an object"),
+        (asked(inputs=[3]), "inputs: expected objects with name, shape, datatype and data"),
+        (changed(name=3), "inputs: expected objects with name"),
+        (changed(name="y"), 'inputs: expected "x", found "y"'),
+        (asked(inputs=[X, X]), 'expected each once, found "x" twice'),
+        (changed(datatype="FP64"), 'input "x": expected datatype FP32, found "FP64": send FP32'),
+        (changed(datatype=None), "expected datatype FP32, found null"),
+        (changed(shape="none"), 'input "x": expected shape (n, 2), found no such list'),
+        (changed(shape=[1, -2]), "found no such list"),
+        (changed(shape=[1, 2.0]), "found no such list"),
+        (changed(shape=[1, True]), "found no such list"),
+        (changed(shape=[1] * 99), "found no such list"),
+        (changed(shape=[1, 3]), 'input "x": expected 3 values for shape [1, 3], found 2'),
+        (changed(shape=[2**62, 2**62]), "found 2: send as many"),
+        (changed(data="none"), "expected data, a list, found null"),
+        (changed(data="ab"), "expected data, a list, found a text"),
+        (changed(data=[[1], [1, 2]]), "expected lists of one length"),
+        (changed(data=["a", "b"]), 'expected numbers, found the text "a" at [0, 0]'),
+        (changed(parameters=[]), 'input "x": parameters: expected an object, found a list'),
+        (changed(parameters={"binary_data_size": 8}), "of the 0 bytes that are left after the JSON, found 8"),
+        (changed(parameters={"binary_data_size": -1}), "found -1"),
+        (changed(parameters={"binary_data_size": True}), "found true"),
+        (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
+        (asked(id=3), "id: expected a text, found a number"),
+        (asked(parameters=3), "parameters: expected an object, found a number"),
+        (asked(parameters={"a": []}), 'expected texts, numbers, true and false, found a list as "a": leave it out'),
+        (asked(outputs=["y"]), 'outputs: expected some of "y", found something without a name'),
+        (asked(outputs=[{"name": "z"}]), 'outputs: expected some of "y", found "z"'),
+        (asked(outputs=[{"name": "y"}, {"name": "y"}]), "found one twice"),
+        (asked(outputs=[{"name": "y", "parameters": {"shared_memory_region": "a"}}]), "not supported: leave it out"),
+        (asked(outputs=[{"name": "y", "parameters": {"classification": -1}}]), "classification to be a number"),
+    ],
+)
+def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        decode(body, None, small())
+    assert told in refused.value.message
+
+
+def test_texts_have_no_classes() -> None:
+    body = asked(inputs=[], outputs=[{"name": "said", "parameters": {"classification": 1}}])
+    with pytest.raises(Invalid, match="since it gives texts"):
+        decode(body, None, pair())
+
+
+@pytest.mark.parametrize(
+    ("header", "rest", "told"),
+    [
+        ("x", b"", "expected the length of the JSON"),
+        ("-1", b"", "found '-1'"),
+        ("9999", b"", "at most the body's"),
+        ("9" * 5000, b"", "at most the body's"),
+        ("0", b"", "found nothing"),
+        ("5", b"", "expected JSON"),
+        (None, b"more", "found 4 more: correct binary_data_size"),
+    ],
+)
+def test_the_length_of_the_json_must_be_right(header: str | None, rest: bytes, told: str) -> None:
+    body = asked() + rest
+    with pytest.raises(Invalid) as refused:
+        decode(body, str(len(asked())) if header is None else header, small())
+    assert told in refused.value.message
+
+
+def test_survives_parameters_that_are_deep() -> None:
+    with pytest.raises(Invalid, match='found an object as "a"'):
+        decode(asked()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
+
+
+@given(JSON, JSON, JSON)
+def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
+    for fields in (
+        {"inputs": one},
+        {"parameters": one},
+        {"outputs": one, "id": two},
+        {"outputs": [{"name": "y"} | {"parameters": one}]},
+    ):
+        with suppress(Invalid):
+            decode(asked(**fields), None, small())
+    for fields in ({"data": one}, {"shape": two, "data": one}, {"datatype": three}, {"parameters": two}, {"name": one}):
+        with suppress(Invalid):
+            decode(changed(**fields), None, small())

@@ -1,0 +1,158 @@
+"""Watson's online scoring, as its clients send it and read what they get."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from epochal_server.protocols.watson import check_version, decode_v3, decode_v4, encode_v3, encode_v4
+from epochal_server.refusals import Invalid
+from hypothesis import given
+
+from tests.kit.served import digits, model, pair, small, spec, texts
+from tests.unit.server.protocols.test_json_body import JSON
+
+ODD = ["COLUMN1", "COLUMN2"]
+
+
+def v4(*entries: Any) -> bytes:
+    return json.dumps({"input_data": entries}).encode()
+
+
+def test_fields_are_passed_over_where_a_tensor_is_asked_for() -> None:
+    found = decode_v4(v4({"fields": ODD, "values": [[1, 2], [3, 4]]}), small())
+    assert found.inputs["x"].tolist() == [[1, 2], [3, 4]]
+    assert decode_v3(json.dumps({"fields": ODD, "values": [[5, 6]]}).encode(), small()).inputs["x"].tolist() == [[5, 6]]
+
+
+def test_a_sample_may_lie_flat_as_in_a_table() -> None:
+    rows = np.arange(2 * 784, dtype=np.float32).reshape(2, 784)
+    found = decode_v4(v4({"fields": [f"p{at}" for at in range(784)], "values": rows.tolist()}), digits())
+    assert found.inputs["image"].shape == (2, 28, 28, 1)
+    np.testing.assert_array_equal(found.inputs["image"].reshape(2, 784), rows)
+    number = model([spec("x", ())], [spec("y", ())])
+    assert decode_v4(v4({"values": [[1], [2]]}), number).inputs["x"].tolist() == [1, 2]
+    assert decode_v4(v4({"values": [1, 2]}), number).inputs["x"].tolist() == [1, 2]
+
+
+def test_entries_are_answered_each_by_its_own() -> None:
+    asked = decode_v4(v4({"id": "a", "values": [[1, 2]]}, {"values": [[3, 4], [5, 6]]}), small())
+    assert asked.inputs["x"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    told = orjson.loads(encode_v4(asked, {"y": np.eye(3, dtype=np.float32)}, small()))
+    assert told == {
+        "predictions": [
+            {"id": "a", "fields": ["prediction"], "values": [[[1, 0, 0]]]},
+            {"fields": ["prediction"], "values": [[[0, 1, 0]], [[0, 0, 1]]]},
+        ]
+    }
+
+
+def test_classes_and_probabilities_are_told_as_by_keras_deployments() -> None:
+    answers = {"digit": np.eye(10, dtype=np.float32)[[7]]}
+    row = answers["digit"][0].tolist()
+    asked = decode_v4(v4({"values": np.zeros((1, 28, 28, 1)).tolist()}), digits())
+    fields = ["prediction", "prediction_classes", "probability"]
+    assert orjson.loads(encode_v4(asked, answers, digits())) == {
+        "predictions": [{"fields": fields, "values": [[row, 7, row]]}]
+    }
+    assert orjson.loads(encode_v3(answers, digits())) == {"fields": fields, "values": [[row, 7, row]]}
+
+
+def test_no_probabilities_are_told_where_there_are_none() -> None:
+    told = orjson.loads(encode_v3({"digit": np.eye(10, dtype=np.float32)[[7]]}, digits(probabilities=False)))
+    assert told["fields"] == ["prediction", "prediction_classes"]
+    assert told["values"][0][1] == 7
+
+
+@pytest.mark.parametrize(("value", "told"), [(0.2, 0), (0.8, 1)])
+def test_one_probability_tells_two_classes(value: float, told: int) -> None:
+    of = model([spec("x", (2,))], [spec("y", (1,))], probabilities=True)
+    assert orjson.loads(encode_v3({"y": np.array([[value]])}, of))["values"] == [[[value], told, [value]]]
+
+
+def test_outputs_are_fields_where_there_are_several() -> None:
+    answers = {"score": np.array([[1, 2]], np.float32), "said": texts("é")}
+    assert orjson.loads(encode_v3(answers, pair())) == {"fields": ["score", "said"], "values": [[[1, 2], "é"]]}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"id": "words", "values": [["a"], ["b"]]}, {"id": "count", "values": [1, 2]}],
+        [{"fields": ["words", "count"], "values": [[["a"], 1], [["b"], 2]]}],
+        [
+            {"fields": ["words", "count"], "values": [[["a"], 1]]},
+            {"fields": ["count", "words"], "values": [[2, ["b"]]]},
+        ],
+    ],
+)
+def test_several_inputs_are_told_by_ids_or_by_fields(entries: list[Any]) -> None:
+    found = decode_v4(v4(*entries), pair()).inputs
+    assert found["count"].tolist() == [1, 2]
+    assert found["words"].tolist() == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{}", "input_data: expected a list of objects with values, found none"),
+        (v4(), "found none"),
+        (v4(3), "found none"),
+        (json.dumps({"input_data": {"values": []}}).encode(), "input_data: expected a list, found an object"),
+        (v4({}), "input_data[0]: values: expected a list of samples, each float32 of shape (n, 2), found null"),
+        (
+            v4({"values": [[1, 2]]}, {"values": [[1, "a"]]}),
+            'input_data[1]: values: expected numbers, found the text "a"',
+        ),
+        (v4({"values": [[1, 2]]}, {"values": [[1, 2, 3]]}), "expected samples of one shape, found [2] and [3]"),
+        (v4({"id": 3, "values": [[1, 2]]}), "input_data[0].id: expected a text, found a number"),
+    ],
+)
+def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        decode_v4(body, small())
+    assert told in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"values": [[1, ["a"]]]}, 'expected the inputs "count", "words", each as an entry of that id, or as fields'),
+        ({"fields": ["count"], "values": [[1]]}, "found neither"),
+        ({"fields": ["count", "words", "count"], "values": [[1, [], 2]]}, "found neither"),
+        ({"fields": ["count", "words"], "values": [[1]]}, "expected rows of 2 values, found others"),
+        ({"fields": ["count", "words"], "values": 3}, "expected rows of 2 values, found others"),
+        (
+            {"fields": ["count", "words"], "values": [["a", ["b"]]]},
+            'values of "count": expected whole numbers for int64',
+        ),
+    ],
+)
+def test_says_how_several_inputs_are_told(entry: Any, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        decode_v4(v4(entry), pair())
+    assert told in refused.value.message
+
+
+def test_a_version_is_a_date() -> None:
+    check_version(None)
+    check_version("2020-09-01")
+    for odd in ("", "4", "2020-9-1", "x" * 99):
+        with pytest.raises(Invalid, match=r"send \?version=YYYY-MM-DD"):
+            check_version(odd)
+
+
+@given(JSON, JSON, JSON)
+def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
+    for of in (small(), pair(), digits()):
+        for body in (
+            v4(one, two),
+            v4({"fields": one, "values": two, "id": three}),
+            json.dumps({"input_data": one}).encode(),
+        ):
+            with suppress(Invalid):
+                decode_v4(body, of)
+            with suppress(Invalid):
+                decode_v3(json.dumps({"fields": one, "values": two}).encode(), of)

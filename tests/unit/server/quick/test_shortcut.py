@@ -1,0 +1,277 @@
+"""The short way answers as the long one does, however a request is cut, and leaves to it what it does not know."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.signature import TensorSpec
+from epochal_server.access_log import AccessLog, Entry
+from epochal_server.batching import Batcher
+from epochal_server.bookkeeping import Bookkeeping
+from epochal_server.intake import Intake
+from epochal_server.listening import Listening, listen
+from epochal_server.metrics import Metrics
+from epochal_server.model import Arrays
+from epochal_server.quick.shortcut import MOST_BYTES, Quick
+from epochal_server.refusals import Unauthorized
+from epochal_server.requests import around_all
+from epochal_server.routes import quick as quick_routes
+from epochal_server.routes import v2
+from epochal_server.service import Service
+from epochal_server.work import Threads
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kit.models import model, signature
+
+NUMBERS = model(
+    signature([TensorSpec(name="x", shape=[2], dtype="float32")], [TensorSpec(name="y", shape=[2], dtype="float32")])
+)
+INFER = "/v2/models/digits/infer"
+
+
+class Answering:
+    """A server in this process, and what it has said of its requests."""
+
+    def __init__(self, port: int, told: list[Entry], bookkeeping: Bookkeeping, intake: Intake) -> None:
+        self.port, self.told, self.bookkeeping, self.intake = port, told, bookkeeping, intake
+        self.ending = False
+        self.held = asyncio.Event()
+        self.held.set()
+
+    async def exchange(self, pieces: Sequence[bytes], answers: int) -> list[tuple[int, dict[str, str], bytes]]:
+        """Sends pieces of requests on one connection, and returns the answers: status, headers, body."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        found = [await asyncio.wait_for(_answer(reader), 5) for _ in range(answers)]
+        writer.close()
+        return found
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    headers = {name.lower(): value for name, value in re.findall(r"(\S+): (.*)\r\n", head)}
+    return int(head.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+
+
+@asynccontextmanager
+async def answering(*, shortcut: bool = True, waiting: int = 1000, key: str | None = None) -> AsyncIterator[Answering]:
+    told: list[Entry] = []
+
+    class Kept(AccessLog):
+        def add(self, entry: Entry) -> None:
+            told.append(entry)
+
+    def authorize(header: str | None) -> None:
+        if key is not None and header != f"Bearer {key}":
+            raise Unauthorized("no key")
+
+    intake = Intake(waiting, 10**6)
+    bookkeeping = Bookkeeping(Metrics(lambda: 0), Kept(), lambda: server.ending)
+    listener = listen(0, "127.0.0.1")
+    server = Answering(listener.getsockname()[1], told, bookkeeping, intake)
+    loop = asyncio.get_running_loop()
+
+    def run(inputs: Arrays) -> Arrays:
+        if (inputs["x"] == 13).any():
+            raise ValueError("bad luck")
+        if not server.held.is_set():
+            asyncio.run_coroutine_threadsafe(server.held.wait(), loop).result(10)
+        return {"y": inputs["x"] * 2}
+
+    with ThreadPoolExecutor(2) as threads:
+        batcher = Batcher(NUMBERS, run, most=4, delay=0, thread=threads, pace=1.0, intake=intake)
+        service = Service(NUMBERS, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
+        quick = Quick(quick_routes.codecs(NUMBERS), batcher.put, authorize, intake, bookkeeping)
+        serving = Listening(v2.routes(service), around_all(bookkeeping, intake), quick=quick if shortcut else None)
+        await serving.start(listener)
+        try:
+            yield server
+        finally:
+            await serving.stop()
+            listener.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0.01)
+
+
+def asking(*samples: Sequence[float], **more: Any) -> bytes:
+    data = np.array(samples, np.float32)
+    asked = {"name": "x", "shape": list(data.shape), "datatype": "FP32", "data": data.ravel().tolist()}
+    return json.dumps({"inputs": [asked], **more}).encode()
+
+
+def binary(*samples: Sequence[float]) -> tuple[bytes, str]:
+    data = np.array(samples, np.float32)
+    parameters = {"binary_data_size": data.nbytes}
+    head = {
+        "inputs": [{"name": "x", "shape": list(data.shape), "datatype": "FP32", "parameters": parameters}],
+        "parameters": {"binary_data_output": True},
+    }
+    text = json.dumps(head).encode()
+    return text + data.tobytes(), f"Inference-Header-Content-Length: {len(text)}\r\n"
+
+
+def posting(body: bytes, headers: str = "", path: str = INFER) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: digits\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+REQUESTS = [
+    posting(asking([1, 2])),
+    posting(asking([1, 2], [3, 4], id="seven")),
+    posting(*binary([5, 6])),
+    posting(asking(*([[n, n] for n in range(9)]))),  # more than goes into one call
+    posting(asking([13, 1])),  # which fails
+    posting(b'{"inputs":[]}'),
+    posting(b"no JSON"),
+    posting(asking([1, 2]), "Inference-Header-Content-Length: 99999\r\n"),
+    posting(asking([1, 2]), path="/v2/models/digits/versions/1/infer"),
+    posting(asking([1, 2]), path="/v2/models/other/infer"),
+    posting(asking([1, 2]), "X-Long: " + "x" * 5000 + "\r\n"),
+    posting(asking(*([[n, n] for n in range(4000)]))),  # longer than the short way takes
+    posting(asking([1, 2]), "Content-Encoding: gzip\r\n"),
+    b"GET /v2/models/digits HTTP/1.1\r\nHost: digits\r\n\r\n",
+]
+
+
+def same(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, object, object, bytes]:
+    status, headers, body = answer
+    return status, headers["content-type"].partition(";")[0], headers.get("inference-header-content-length"), body
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=range(len(REQUESTS)))
+async def test_answers_as_the_long_way_does(request_: bytes) -> None:
+    answers = []
+    for shortcut in (True, False):
+        async with answering(shortcut=shortcut) as server:
+            (answer,) = await server.exchange([request_], 1)
+            answers.append((same(answer), [(one.protocol, one.path, one.code) for one in server.told]))
+    assert answers[0] == answers[1]
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_answers_whatever_the_pieces_that_it_comes_in(data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(REQUESTS[:10]), min_size=1, max_size=6))
+    whole = b"".join(chosen)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=8)))
+    pieces = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+    async def ask() -> None:
+        async with answering() as server, answering(shortcut=False) as other:
+            found = [same(one) for one in await server.exchange(pieces, len(chosen))]
+            assert found == [same((await other.exchange([one], 1))[0]) for one in chosen]
+            assert len(server.told) == len(chosen)
+            assert await server.bookkeeping.done(1) == 0
+            assert server.intake.waiting == 0
+
+    asyncio.run(ask())
+
+
+async def test_each_of_many_callers_gets_their_own_answer() -> None:
+    async def ask(server: Answering, caller: int) -> None:
+        requests = [posting(*binary([caller, n])) for n in range(20, 40)]
+        for n, answer in enumerate(await server.exchange(requests, len(requests)), start=20):
+            status, headers, body = answer
+            assert status == 200
+            data = np.frombuffer(body, np.float32, offset=int(headers["inference-header-content-length"]))
+            assert list(data) == [2 * caller, 2 * n]
+
+    async with answering() as server:
+        await asyncio.gather(*(ask(server, caller) for caller in range(20, 50)))
+        assert len(server.told) == 600
+
+
+async def test_one_who_goes_away_takes_nothing_along() -> None:
+    async with answering() as server:
+        server.held.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(posting(asking([1, 2])))
+        await until(lambda: server.intake.waiting == 1)
+        staying = asyncio.create_task(server.exchange([posting(asking([3, 4]))], 1))
+        await until(lambda: server.intake.waiting == 2)
+        writer.close()
+        await until(lambda: server.intake.waiting == 1)
+        server.held.set()
+        ((status, _, body),) = await staying
+        assert (status, json.loads(body)["outputs"][0]["data"]) == (200, [6.0, 8.0])
+        assert sorted(one.code for one in server.told) == [200, 499]
+        assert server.intake.waiting == 0
+
+
+async def test_refuses_who_has_no_key() -> None:
+    async with answering(key="secret") as server:
+        without, with_it = await server.exchange(
+            [posting(b"not even JSON"), posting(asking([1, 2]), "Authorization: Bearer secret\r\n")], 2
+        )
+        assert (without[0], without[1]["www-authenticate"]) == (401, "Bearer")
+        assert with_it[0] == 200
+
+
+async def test_refuses_more_than_may_wait() -> None:
+    async with answering(waiting=1) as server:
+        server.held.clear()
+        first = asyncio.create_task(server.exchange([posting(asking([1, 2]))], 1))
+        await until(lambda: server.intake.waiting == 1)
+        ((status, headers, _),) = await server.exchange([posting(asking([1, 2]))], 1)
+        assert status == 429
+        assert int(headers["retry-after"]) >= 1
+        server.held.set()
+        assert (await first)[0][0] == 200
+
+
+async def test_ends_the_connection_when_the_server_ends() -> None:
+    async with answering() as server:
+        server.ending = True
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(posting(asking([1, 2])))
+        _, headers, _ = await _answer(reader)
+        assert headers["connection"] == "close"
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_what_has_come_in_part_is_under_way() -> None:
+    async with answering() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        whole = posting(asking([1, 2]))
+        writer.write(whole[:-5])
+        await until(lambda: server.bookkeeping.under_way == 1)
+        writer.write(whole[-5:])
+        assert (await _answer(reader))[0] == 200
+        assert await server.bookkeeping.done(1) == 0
+        writer.write(whole[:20])
+        await until(lambda: server.bookkeeping.under_way == 1)
+        writer.close()
+        assert await server.bookkeeping.done(5) == 0
+
+
+async def test_reads_no_more_of_one_who_reads_nothing() -> None:
+    async with answering() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        request = posting(asking([1, 2], [3, 4], [5, 6], id="x" * 20_000))
+        assert len(request) < MOST_BYTES
+        sent = 0
+        for _ in range(2000):
+            writer.write(request)
+            try:
+                await asyncio.wait_for(writer.drain(), 1)
+            except TimeoutError:
+                break
+            sent += 1
+        assert sent < 1000  # the rest waits for its turn
+        for _ in range(sent):
+            assert (await _answer(reader))[0] == 200
+        writer.close()

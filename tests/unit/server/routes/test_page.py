@@ -1,0 +1,67 @@
+"""What a browser is answered that opens the page of a model."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession
+from epochal_server.model import Arrays
+from epochal_server.page.assets import POLICY, assets
+from epochal_server.routes.page import routes
+
+from tests.kit.served import digits
+from tests.unit.server.routes.asking import KEY, service, serving
+
+PAGES = ["/", "/docs", *(f"/page/{name}" for name in assets() if not name.endswith(".html"))]
+
+
+def never(_: Arrays) -> Arrays:
+    raise AssertionError("the page asked the model by itself")
+
+
+@asynccontextmanager
+async def client(*, key: bool = False) -> AsyncIterator[ClientSession]:
+    async with serving(routes(service(digits(), never, key=key))) as session:
+        yield session
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_is_open_to_all_and_bound_by_the_policy(path: str) -> None:
+    async with client(key=True) as session, session.get(path) as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert await answer.read()
+
+
+async def test_a_page_that_is_known_is_not_sent_again() -> None:
+    async with client() as session:
+        async with session.get("/") as answer:
+            tag = answer.headers["ETag"]
+            assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
+        async with session.get("/", headers={"If-None-Match": f'"other", {tag}'}) as answer:
+            assert (answer.status, await answer.read()) == (304, b"")
+            assert answer.headers["ETag"] == tag
+        async with session.get("/", headers={"If-None-Match": '"other"'}) as answer:
+            assert answer.status == 200
+
+
+async def test_the_model_is_told_of() -> None:
+    async with client() as session, session.get("/page/model.json") as answer:
+        assert (await answer.json())["name"] == "digits"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_model_is_told_of_to_those_with_a_key() -> None:
+    async with client(key=True) as session:
+        async with session.get("/page/model.json") as answer:
+            assert answer.status == 401
+            assert "expected a key" in (await answer.json())["error"]
+        async with session.get("/page/model.json", headers={"Authorization": KEY}) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/page/index.html", "/page/assets.py", "/page/", "/page/../service.py"])
+async def test_nothing_else_is_served(path: str) -> None:
+    async with client() as session, session.get(path) as answer:
+        assert answer.status == 404

@@ -1,0 +1,52 @@
+"""TensorFlow Serving's REST API over HTTP."""
+
+import pytest
+from epochal_server.routes.tfserving import routes
+
+from tests.kit.served import small
+from tests.unit.server.routes.asking import NOT_YET, service, serving
+from tests.unit.server.routes.test_v2 import summed
+
+AT = "/v1/models/digits"
+SERVICE = service(small(), summed)
+
+
+@pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
+async def test_answers(path: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        told = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
+        assert told == {"predictions": [[3, 6, 9], [7, 14, 21]]}
+        told = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
+        assert told == {"outputs": [[3, 6, 9]]}
+
+
+@pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
+async def test_tells_what_is_served(path: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        told = await (await client.get(path)).json()
+        status = {"error_code": "OK", "error_message": ""}
+        assert told == {"model_version_status": [{"version": "3", "state": "AVAILABLE", "status": status}]}
+        told = await (await client.get(f"{path}/metadata")).json()
+        assert told["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
+        assert told["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
+            "x": {
+                "dtype": "DT_FLOAT",
+                "tensor_shape": {"dim": [{"size": "-1", "name": ""}, {"size": "2", "name": ""}], "unknown_rank": False},
+                "name": "x",
+            }
+        }
+
+
+async def test_tells_that_it_is_not_ready() -> None:
+    async with serving(routes(service(small(), summed, ready=NOT_YET))) as client:
+        (told,) = (await (await client.get(AT)).json())["model_version_status"]
+        assert (told["state"], told["status"]["error_message"]) == ("LOADING", NOT_YET)
+
+
+async def test_refuses_in_its_own_form() -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(f"{AT}:predict", json={})
+        assert (response.status, list(await response.json())) == (400, ["error"])
+        for path in ("/v1/models/other", f"{AT}/versions/4"):
+            assert (await client.get(path)).status == 404
+            assert (await client.post(f"{path}:predict", json={"instances": [[1, 2]]})).status == 404

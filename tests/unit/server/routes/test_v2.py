@@ -1,0 +1,140 @@
+"""Open Inference over HTTP."""
+
+import asyncio
+import gzip
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_server.model import Arrays
+from epochal_server.protocols.v2 import decode
+from epochal_server.routes.v2 import routes
+
+from tests.kit.served import small
+from tests.unit.server.routes.asking import KEY, NOT_YET, service, serving
+
+ASKED = {"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+AT = "/v2/models/digits"
+
+
+def summed(inputs: Arrays) -> Arrays:
+    return {"y": inputs["x"].sum(axis=1, keepdims=True) * np.array([[1, 2, 3]], np.float32)}
+
+
+SERVICE = service(small(), summed)
+
+
+async def test_tells_what_is_served() -> None:
+    async with serving(routes(SERVICE)) as client:
+        for path in ("/v2", "/v2/"):
+            told = await (await client.get(path)).json()
+            assert told["name"] == "epochal-server"
+            assert "binary_tensor_data" in told["extensions"]
+        for path in (AT, f"{AT}/versions/3"):
+            assert await (await client.get(path)).json() == {
+                "name": "digits",
+                "versions": ["3"],
+                "platform": "onnxruntime_onnx",
+                "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+                "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 3]}],
+            }
+            assert await (await client.get(f"{path}/ready")).json() == {"name": "digits", "ready": True}
+        index = await (await client.post("/v2/repository/index")).json()
+        assert index == [{"name": "digits", "version": "3", "state": "READY", "reason": ""}]
+
+
+async def test_tells_that_it_is_not_ready() -> None:
+    async with serving(routes(service(small(), summed, ready=NOT_YET))) as client:
+        response = await client.get(f"{AT}/ready")
+        assert (response.status, await response.json()) == (503, {"error": NOT_YET})
+        assert response.headers["Retry-After"] == "1"
+        assert (await (await client.post("/v2/repository/index")).json())[0]["state"] == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("path", [f"{AT}/infer", f"{AT}/versions/3/infer"])
+async def test_answers(path: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(path, json=ASKED)
+        assert response.content_type == "application/json"
+        told = await response.json()
+        assert told["id"] == "a"
+        assert told["outputs"][0]["data"] == [3, 6, 9]
+
+
+async def test_large_bodies_are_decoded_in_a_thread_one_at_a_time() -> None:
+    threads: list[Any] = []
+    busy = threading.Lock()
+
+    async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        threads.append(function)
+        assert busy.acquire(blocking=False)
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        finally:
+            busy.release()
+
+    many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 2] * 50_000}
+    async with serving(routes(replace(SERVICE, work=work))) as client:
+        responses = await asyncio.gather(*(client.post(f"{AT}/infer", json={"inputs": [many]}) for _ in range(3)))
+        for response in responses:
+            assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000
+    assert threads == [decode] * 3
+
+
+async def test_answers_in_bytes() -> None:
+    async with serving(routes(SERVICE)) as client:
+        asked = ASKED | {"parameters": {"binary_data_output": True}}
+        response = await client.post(f"{AT}/infer", json=asked)
+        assert response.content_type == "application/octet-stream"
+        head = int(response.headers["Inference-Header-Content-Length"])
+        assert np.frombuffer((await response.read())[head:], np.float32).tolist() == [3, 6, 9]
+
+
+@pytest.mark.parametrize(("packing", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_takes_packed_bodies(packing: str, pack: type[bytes]) -> None:
+    async with serving(routes(SERVICE)) as client:
+        body = pack(b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}')
+        response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": packing})
+        assert (await response.json())["outputs"][0]["data"] == [3, 6, 9]
+        bomb = pack(b" " * 9_000_000)
+        response = await client.post(f"{AT}/infer", data=bomb, headers={"Content-Encoding": packing})
+        assert response.status == 413
+        response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": "br"})
+        assert (response.status, "expected gzip or deflate" in (await response.json())["error"]) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v2/models/other", 'expected "digits", found "other"'),
+        ("/v2/models/other/infer", 'expected "digits", found "other"'),
+        (f"{AT}/versions/4/infer", 'version of "digits": expected 3, found 4'),
+        (f"{AT}/versions/4/ready", "found 4"),
+    ],
+)
+async def test_no_other_is_served(path: str, told: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.request("POST" if path.endswith("infer") else "GET", path, json=ASKED)
+        assert response.status == 404
+        assert told in (await response.json())["error"]
+
+
+async def test_says_what_is_wrong() -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(f"{AT}/infer", data=b"no json")
+        assert response.status == 400
+        assert "expected JSON" in (await response.json())["error"]
+
+
+async def test_tells_nothing_to_whoever_has_no_key() -> None:
+    async with serving(routes(service(small(), summed, key=True))) as client:
+        for path in (AT, f"{AT}/ready", "/v2/models/other"):
+            response = await client.get(path)
+            assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+        for path in (f"{AT}/infer", "/v2/models/other/infer", "/v2/repository/index"):
+            assert (await client.post(path, json=ASKED)).status == 401
+        assert (await client.post(f"{AT}/infer", json=ASKED, headers={"Authorization": KEY})).status == 200

@@ -1,0 +1,44 @@
+"""Watson's online scoring over HTTP."""
+
+import numpy as np
+import pytest
+from epochal_server.routes.watson import routes
+
+from tests.kit.served import digits
+from tests.unit.server.routes.asking import service, serving
+
+V4 = "/ml/v4/deployments/digits/predictions"
+V3 = "/v3/wml_instances/0f0e/deployments/digits/online"
+SERVICE = service(digits(), lambda inputs: {"digit": np.eye(10, dtype=np.float32)[[7] * len(inputs["image"])]})
+ENTRY = {"fields": ["image"], "values": np.zeros((2, 28, 28, 1)).tolist()}
+
+
+async def test_version_4() -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(f"{V4}?version=2020-09-01", json={"input_data": [ENTRY]})
+        (told,) = (await response.json())["predictions"]
+        assert told["fields"] == ["prediction", "prediction_classes", "probability"]
+        assert [row[1] for row in told["values"]] == [7, 7]
+
+
+@pytest.mark.parametrize("path", [V3, "/v3/wml_instances/0f0e/published_models/12/deployments/digits/online"])
+async def test_version_3(path: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        told = await (await client.post(path, json=ENTRY)).json()
+        assert [row[1] for row in told["values"]] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        (f"{V4}?version=2020-09-01", 400, "invalid_request_entity"),
+        (f"{V4}?version=now", 400, "invalid_request_entity"),
+        (V3, 400, "invalid_request_entity"),
+        ("/ml/v4/deployments/other/predictions", 404, "deployment_does_not_exist"),
+    ],
+)
+async def test_refuses_in_its_own_form(path: str, status: int, code: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(path, json={})
+        told = await response.json()
+        assert (response.status, told["errors"][0]["code"]) == (status, code)

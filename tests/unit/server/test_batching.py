@@ -1,0 +1,253 @@
+"""Each request gets the answer to its own samples, whatever else is computed with it, fails beside it or goes away."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.signature import TensorSpec
+from epochal_server.batching import INLINE_SECONDS, Batcher
+from epochal_server.intake import Intake
+from epochal_server.model import Arrays
+from epochal_server.refusals import Busy, Failed, Invalid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kit.models import model, signature
+
+NUMBER = model(
+    signature([TensorSpec(name="x", shape=[], dtype="int64")], [TensorSpec(name="y", shape=[], dtype="int64")])
+)
+TEXTS = model(
+    signature([TensorSpec(name="x", shape=[-1], dtype="int64")], [TensorSpec(name="y", shape=[], dtype="int64")])
+)
+BAD = 13
+"""A sample that no call of the model survives."""
+SLOW = 1.0
+"""A pace by which nothing is computed in the event loop."""
+QUICK = 0.0
+
+
+def square(inputs: Arrays) -> Arrays:
+    x = inputs["x"]
+    if (x == BAD).any():
+        raise ValueError("it has bad luck")
+    return {"y": x * x if x.ndim == 1 else (x * x).sum(axis=1)}
+
+
+class Recording:
+    """A model that remembers how it was called."""
+
+    def __init__(self, run: Callable[[Arrays], Arrays] = square) -> None:
+        self.run = run
+        self.sizes: list[int] = []
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        self.sizes.append(len(inputs["x"]))
+        return self.run(inputs)
+
+
+def batcher(run: Callable[[Arrays], Arrays] = square, *, waiting: int = 1000, **different: Any) -> Batcher:
+    how: dict[str, Any] = {
+        "model": NUMBER,
+        "most": 8,
+        "delay": 0.0,
+        "pace": QUICK,
+        "intake": Intake(waiting, 1000),
+    } | different
+    return Batcher(run=run, thread=ThreadPoolExecutor(1), **how)
+
+
+def samples(*values: int) -> dict[str, np.ndarray]:
+    return {"x": np.array(values, np.int64)}
+
+
+@pytest.mark.parametrize("pace", [QUICK, SLOW])
+async def test_puts_together_what_waits(pace: float) -> None:
+    run = Recording()
+    asked = batcher(run, pace=pace)
+    answers = await asyncio.gather(*(asked.answer(samples(n, n + 1)) for n in range(20, 26)))
+    assert [list(one["y"]) for one in answers] == [[n * n, (n + 1) ** 2] for n in range(20, 26)]
+    assert run.sizes == [8, 4]
+
+
+async def test_a_lone_request_waits_for_nobody() -> None:
+    run = Recording()
+    asked = batcher(run)
+    for n in range(3):
+        assert list((await asked.answer(samples(n)))["y"]) == [n * n]
+    assert run.sizes == [1, 1, 1]
+
+
+async def test_waits_for_others_as_long_as_it_is_told() -> None:
+    run = Recording()
+    asked = batcher(run, delay=0.05)
+
+    async def later(n: int) -> Arrays:
+        await asyncio.sleep(0.01)
+        return await asked.answer(samples(n))
+
+    await asyncio.gather(asked.answer(samples(1)), later(2))
+    assert run.sizes == [2]
+
+
+async def test_a_full_batch_waits_no_longer() -> None:
+    run = Recording()
+    asked = batcher(run, delay=60.0)
+    await asyncio.wait_for(asyncio.gather(*(asked.answer(samples(n)) for n in range(8))), 5)
+    assert run.sizes == [8]
+
+
+async def test_divides_what_is_too_much_for_one_call() -> None:
+    run = Recording()
+    values = range(20, 41)
+    answer = await batcher(run).answer(samples(*values))
+    assert list(answer["y"]) == [n * n for n in values]
+    assert run.sizes == [8, 8, 5]
+
+
+@pytest.mark.parametrize("pace", [QUICK, SLOW])
+async def test_none_fails_for_its_neighbours_sake(pace: float) -> None:
+    asked = batcher(pace=pace)
+    answers = await asyncio.gather(*(asked.answer(samples(n)) for n in (12, BAD, 14)), return_exceptions=True)
+    first, failed, last = answers
+    assert isinstance(failed, Failed)
+    assert "bad luck" in failed.message
+    assert [list(one["y"]) for one in (first, last)] == [[144], [196]]  # type: ignore[index]
+
+
+async def test_a_part_that_fails_fails_its_request_alone() -> None:
+    asked = batcher()
+    answers = await asyncio.gather(
+        asked.answer(samples(*range(20), BAD)), asked.answer(samples(1)), return_exceptions=True
+    )
+    assert isinstance(answers[0], Failed)
+    assert list(answers[1]["y"]) == [1]  # type: ignore[index]
+
+
+async def test_what_gives_no_answer_to_each_sample_fails() -> None:
+    asked = batcher(lambda inputs: {"y": inputs["x"].sum(keepdims=True)})
+    answers = await asyncio.gather(asked.answer(samples(1)), asked.answer(samples(2, 3)), return_exceptions=True)
+    assert list(answers[0]["y"]) == [1]  # type: ignore[index]
+    assert isinstance(answers[1], Failed)
+    assert "an answer to each of 2 samples" in answers[1].message
+
+
+async def test_refuses_before_anything_is_computed() -> None:
+    run = Recording()
+    asked = batcher(run)
+    good, bad = asked.answer(samples(1)), asked.answer({"x": np.zeros(1, np.float32)})
+    answers = await asyncio.gather(good, bad, return_exceptions=True)
+    assert list(answers[0]["y"]) == [1]  # type: ignore[index]
+    assert isinstance(answers[1], Invalid)
+    assert run.sizes == [1]
+
+
+async def test_refuses_more_than_may_wait() -> None:
+    asked = batcher(waiting=2)
+    answers = await asyncio.gather(*(asked.answer(samples(n)) for n in range(4)), return_exceptions=True)
+    assert [isinstance(one, Busy) for one in answers] == [False, False, True, True]
+    assert list((await asked.answer(samples(3)))["y"]) == [9]  # there is room again
+
+
+async def test_only_what_has_the_same_shape_goes_together() -> None:
+    run = Recording()
+    asked = batcher(run, model=TEXTS)
+    given = [np.full((1, length), 2, np.int64) for length in (3, 3, 5, 3)]
+    answers = await asyncio.gather(*(asked.answer({"x": one}) for one in given))
+    assert [int(one["y"][0]) for one in answers] == [12, 12, 20, 12]
+    assert run.sizes == [2, 1, 1]
+
+
+async def test_what_takes_long_leaves_the_loop_to_others() -> None:
+    loop = asyncio.get_running_loop()
+    proceed = asyncio.Event()
+
+    def held(inputs: Arrays) -> Arrays:
+        asyncio.run_coroutine_threadsafe(proceed.wait(), loop).result(10)
+        return square(inputs)
+
+    asked = batcher(held, pace=2 * INLINE_SECONDS)
+    answering = asyncio.create_task(asked.answer(samples(3)))
+    await asyncio.sleep(0.01)  # which it would not come back from, were the model called in the loop
+    assert not answering.done()
+    proceed.set()
+    assert list((await answering)["y"]) == [9]
+
+
+async def test_learns_how_long_a_sample_takes() -> None:
+    where: set[str] = set()
+
+    def run(inputs: Arrays) -> Arrays:
+        import threading  # noqa: PLC0415
+
+        where.add(threading.current_thread().name)
+        return square(inputs)
+
+    asked = batcher(run, pace=SLOW)
+    for _ in range(200):
+        await asked.answer(samples(1))
+    where.clear()
+    await asked.answer(samples(1))
+    assert where == {"MainThread"}
+
+
+async def test_tells_of_each_call() -> None:
+    told: list[tuple[int, int]] = []
+
+    def computed(count: int, outputs: Sequence[Arrays]) -> None:
+        told.append((count, sum(len(one["y"]) for one in outputs)))
+
+    asked = batcher(computed=computed)
+    await asyncio.gather(*(asked.answer(samples(n)) for n in (1, BAD, 2)), return_exceptions=True)
+    assert told == [(3, 2)]
+
+
+class Call:
+    """A request of the test below: its samples, when it comes, and whether its caller goes away, and when."""
+
+    def __init__(self, values: Sequence[int], come: float, go: float | None) -> None:
+        self.values, self.come, self.go = values, come, go
+
+    def __repr__(self) -> str:
+        return f"Call({self.values}, {self.come}, {self.go})"
+
+
+moments = st.sampled_from([0.0, 0.0, 0.0005, 0.001, 0.002])
+calls = st.builds(
+    Call,
+    st.lists(st.integers(0, 30), min_size=1, max_size=20),
+    moments,
+    st.one_of(st.none(), moments),
+)
+
+
+@given(st.lists(calls, max_size=30), st.sampled_from([QUICK, SLOW]), st.sampled_from([0.0, 0.001]), st.integers(1, 9))
+def test_one_callers_answer_never_reaches_another(made: Sequence[Call], pace: float, delay: float, most: int) -> None:
+    async def ask(asked: Batcher, call: Call) -> None:
+        await asyncio.sleep(call.come)
+        answering = asyncio.ensure_future(asked.answer(samples(*call.values)))
+        if call.go is not None:
+            await asyncio.sleep(call.go)
+            answering.cancel()
+        try:
+            answer = await answering
+        except asyncio.CancelledError:
+            assert call.go is not None
+        except Failed:
+            assert BAD in call.values
+        else:
+            assert list(answer["y"]) == [n * n for n in call.values]
+            assert BAD not in call.values
+
+    async def all_of_them() -> None:
+        with ThreadPoolExecutor(1) as thread:
+            intake = Intake(1000, 1000)
+            asked = Batcher(NUMBER, square, most=most, delay=delay, thread=thread, pace=pace, intake=intake)
+            await asyncio.gather(*(ask(asked, call) for call in made))
+            await asyncio.sleep(0.005)
+        assert intake.waiting == 0
+
+    asyncio.run(all_of_them())

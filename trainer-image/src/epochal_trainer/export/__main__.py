@@ -1,0 +1,36 @@
+"""The process that exports: reads a Request, and leaves what became of it."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from epochal_api.report import Export
+from epochal_api.status import MAX_EXPORT
+
+from epochal_trainer.export.request import FAILED, OUTCOME, Request
+
+_FIRST_TO_GO = "1000"
+
+
+def main(path: Path) -> None:
+    """Exports.
+
+    Args:
+        path: The Request, JSON.
+    """
+    with suppress(OSError):  # where memory runs short, it is this process that the kernel ends
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    request = Request.model_validate_json(path.read_bytes())
+    from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
+
+    try:
+        outcome = export(request)
+    except NotLoaded as error:
+        outcome = Export(reason=FAILED, message=str(error)[:MAX_EXPORT])
+    unfinished = request.folder / f".{OUTCOME}"
+    unfinished.write_text(outcome.model_dump_json(exclude_none=True), encoding="utf-8")
+    unfinished.replace(request.folder / OUTCOME)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

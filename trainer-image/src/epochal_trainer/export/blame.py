@@ -1,0 +1,81 @@
+"""Finds the layer that a model cannot be exported for, or from which on it answers otherwise than Keras."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from epochal_trainer.export.answers import TOLERANCE, Differs, Session, difference
+from epochal_trainer.export.tensors import Arrays, answer, outputs_of
+from epochal_trainer.export.to_onnx import to_onnx
+
+
+def first_that_fails(model: keras.Model, path: Path) -> str | None:
+    """Returns the first layer with which a model cannot become ONNX, or None if that cannot be told.
+
+    Args:
+        model: The model, which cannot.
+        path: A file to try with.
+    """
+
+    def fails(tensors: list[Any]) -> bool:
+        try:
+            to_onnx(keras.Model(model.inputs, tensors[-1]), path)
+            Session(path)
+        except Exception:  # noqa: BLE001 - whatever is raised, that is what is looked for
+            return True
+        return False
+
+    return _first(_tensors(model), fails)
+
+
+def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
+    """Returns the first layer whose answers differ, or None if that cannot be told.
+
+    Args:
+        model: The model, which can become ONNX.
+        inputs: Samples.
+        path: A file to try with.
+    """
+    tensors = _tensors(model)
+    if not tensors:
+        return None
+    whole = keras.Model(model.inputs, tensors)
+    try:
+        to_onnx(whole, path)
+        found = Session(path).answer(inputs)
+    except Exception:  # noqa: BLE001 - what is between the layers need not be what can be told
+        return None
+    expected = answer(whole, inputs)
+    for spec, tensor in zip(outputs_of(whole), tensors, strict=True):
+        try:
+            difference({spec.name: expected[spec.name]}, found, TOLERANCE)
+        except Differs:
+            return _named(tensor)
+    return None
+
+
+def _first(tensors: list[Any], fails: Callable[[list[Any]], bool]) -> str | None:
+    """Returns the layer of the first tensor with which what leads to it fails, as all that lead to it do."""
+    low, high = 0, len(tensors)
+    while low < high:
+        middle = (low + high) // 2
+        if fails(tensors[: middle + 1]):
+            high = middle
+        else:
+            low = middle + 1
+    return _named(tensors[low]) if low < len(tensors) else None
+
+
+def _tensors(model: keras.Model) -> list[Any]:
+    """Returns what the layers of a model give, each after those that it follows from."""
+    graph = getattr(model, "_functional", model)
+    by_depth = getattr(graph, "_nodes_by_depth", {})
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+    return [tensor for node in nodes for tensor in node.outputs if tensor.shape and tensor.shape[0] is None]
+
+
+def _named(tensor: Any) -> str:
+    operation = tensor._keras_history.operation  # noqa: SLF001 - Keras offers no other way to it
+    return f"the layer {operation.name!r} ({type(operation).__name__})"

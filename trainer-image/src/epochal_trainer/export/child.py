@@ -1,0 +1,132 @@
+"""Runs the process that exports, beside a training that has ended: whatever becomes of it is told, and no more.
+
+It gets none of the credentials, and is the first to go where memory runs short: an end of the whole container would be
+one of a training that is all but complete.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from epochal_api.report import Export
+from epochal_api.status import MAX_EXPORT
+from pydantic import ValidationError
+
+from epochal_trainer.data.memory import available
+from epochal_trainer.export.request import FAILED, OUTCOME, Request
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.lib.text import duration, readable
+
+LONGEST_SECONDS = 600.0
+"""Time that it has. The largest network of keras.applications takes a tenth of it, on one core."""
+STOPPING_SECONDS = 40.0
+"""Time that it still has once the trainer is told to stop: a third of epochal_api.pod.GRACE_SECONDS."""
+SPARE_MEMORY = 48 * 2**20
+"""Bytes that have to be left meanwhile, or the kernel might end the whole container."""
+LEAST_MEMORY = 320 * 2**20 + SPARE_MEMORY
+"""Bytes of memory to begin with: what it takes with TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small
+network."""
+_TICK = 0.02
+_KEPT = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
+"""What of the trainer's environment it gets."""
+_OWN = {
+    "CUDA_VISIBLE_DEVICES": "-1",  # a GPU may have no memory left, and answers are compared as they are served
+    "KERAS_BACKEND": "tensorflow",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+_REQUEST = "request.json"
+_LOG = "log"
+_SHOWN = 200
+"""Characters of its last line that are told."""
+
+
+def run(
+    request: Request,
+    stopping: Stopping,
+    *,
+    left: Callable[[], int] = available,
+    program: Sequence[str] = ("-m", "epochal_trainer.export"),
+) -> Export:
+    """Exports in a process of its own.
+
+    Args:
+        request: What to export. Its folder is this process' own.
+        stopping: Says whether the trainer was told to stop.
+        left: Gives the bytes of memory that are left.
+        program: What Python is to run, with the request.
+
+    Returns:
+        What became of it.
+    """
+    if (free := left()) < LEAST_MEMORY:
+        return failed(
+            f"{readable(free)} of memory are left beside the training, and an export takes {readable(LEAST_MEMORY)} at "
+            "least: raise spec.resources.limits.memory"
+        )
+    file = request.folder / _REQUEST
+    file.write_text(request.model_dump_json(), encoding="utf-8")
+    with (request.folder / _LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *program, str(file)],
+            cwd=request.folder,
+            env=environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the trainer, which tells it
+        )
+        try:
+            why = _awaited(process, stopping, left)
+        finally:
+            process.kill()
+            process.wait()
+    return failed(why) if why else _outcome(process.returncode, request.folder)
+
+
+def failed(message: str) -> Export:
+    """Returns what is told of an export that has failed.
+
+    Args:
+        message: Why.
+    """
+    return Export(reason=FAILED, message=message[:MAX_EXPORT])
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment of the process.
+
+    Args:
+        environ: The trainer's.
+    """
+    return {name: environ[name] for name in _KEPT if name in environ} | _OWN
+
+
+def _awaited(process: "subprocess.Popen[bytes]", stopping: Stopping, left: Callable[[], int]) -> str:
+    """Waits for the end of the process, and returns why it has to go before that, or nothing."""
+    end = time.monotonic() + LONGEST_SECONDS
+    while process.poll() is None:
+        if time.monotonic() > end:
+            return f"it took longer than {duration(LONGEST_SECONDS)}"
+        if stopping.seconds > STOPPING_SECONDS:
+            return f"the trainer was told to stop, and it took {duration(STOPPING_SECONDS)} more"
+        if (free := left()) < SPARE_MEMORY:
+            return f"only {readable(free)} of memory were left: raise spec.resources.limits.memory"
+        time.sleep(_TICK)
+    return ""
+
+
+def _outcome(code: int, folder: Path) -> Export:
+    try:
+        return Export.model_validate_json((folder / OUTCOME).read_bytes())
+    except (OSError, ValidationError):
+        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    said = f": {lines[-1][:_SHOWN]}" if lines else ""
+    if code < 0:
+        return failed(
+            f"its process was killed by signal {-code}; was it short of memory (spec.resources.limits.memory)?"
+        )
+    return failed(f"its process ended with exit code {code}{said}")

@@ -1,0 +1,81 @@
+"""Loads a model as it is served: it computes in float32, whatever it was trained in.
+
+Few programs compute in float16 or bfloat16 on a CPU, and none of those that serve needs to: the weights of a network
+trained in mixed precision are float32 as they are.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+_CONFIG = "config.json"
+_OTHERS = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
+"""Types, and policies of types, in the place of which a model that is served has float32."""
+_FULL = "float32"
+
+
+class Loaded(NamedTuple):
+    """A model.
+
+    Args:
+        served: The model, computing in float32.
+        trained: The same as it was trained.
+        precision: What it was trained in: float32, or one of the others.
+    """
+
+    served: keras.Model
+    trained: keras.Model
+    precision: str
+
+
+def load(path: Path, scratch: Path) -> Loaded:
+    """Loads a model.
+
+    Args:
+        path: A .keras.
+        scratch: Folder for a file on the way.
+
+    Raises:
+        Exception: Whatever Keras raises of a file that it cannot load.
+    """
+    trained = keras.saving.load_model(path, compile=False)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read(_CONFIG))
+    found: set[str] = set()
+    config = _in_full(config, found)
+    if not found:
+        return Loaded(trained, trained, _FULL)
+    served = scratch / f"{path.stem}-{_FULL}.keras"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(served, "w") as target:
+        for name in archive.namelist():
+            target.writestr(name, json.dumps(config) if name == _CONFIG else archive.read(name))
+    try:
+        return Loaded(keras.saving.load_model(served, compile=False), trained, _coarsest(found))
+    finally:
+        served.unlink()
+
+
+def _in_full(config: Any, found: set[str]) -> Any:
+    """Returns a configuration with float32 in the place of other types of floating point, which it adds to `found`."""
+    if isinstance(config, list):
+        return [_in_full(one, found) for one in config]
+    if not isinstance(config, dict):
+        return config
+    replaced = {key: _in_full(value, found) for key, value in config.items()}
+    for key in ("dtype", "name") if config.get("class_name") == "DTypePolicy" else ("dtype",):
+        place = replaced["config"] if key == "name" else replaced
+        if isinstance(name := place.get(key), str) and name in _OTHERS:
+            found.add(name)
+            place[key] = _FULL
+    return replaced
+
+
+def _coarsest(found: set[str]) -> str:
+    """Returns what tells how far answers may be from those in float32."""
+    for name in ("bfloat16", "float16"):
+        if found & {name, f"mixed_{name}"}:
+            return name
+    return "float64"

@@ -1,0 +1,169 @@
+"""Operations of TensorFlow that tf2onnx knows no ONNX for, or none that ONNX Runtime computes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from onnx import TensorProto
+from tf2onnx import utils
+from tf2onnx.constants import AI_ONNX_ML_DOMAIN
+
+from epochal_trainer.export.tracing import Tables
+
+Array = NDArray[Any]
+Handler = Callable[[Any, Any, str, list[Any]], None]
+"""Takes the graph, the node to replace, its name, and no arguments."""
+
+
+def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
+    """Returns what replaces each operation, as tf2onnx takes it.
+
+    Args:
+        tables: The lookup tables of the graph.
+    """
+    found: dict[str, Handler] = {
+        "Bucketize": _bucketize,
+        "Erfc": _erfc,
+        "Expm1": _expm1,
+        "LookupTableFindV2": lambda graph, node, name, _: _look_up(graph, node, name, tables),
+        "ResizeBicubic": _resize_bicubic,
+        "ScaleAndTranslate": _scale_and_translate,
+    }
+    return {operation: (handler, []) for operation, handler in found.items()}
+
+
+def _erfc(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    """1 - erf(x), as the exact gelu has it."""
+    (taken,), dtype = node.input, graph.get_dtype(node.output[0])
+    outputs, shape = _removed(graph, node)
+    erf = graph.make_node("Erf", [taken], dtypes=[dtype], shapes=[shape]).output[0]
+    graph.make_node("Sub", [_one(graph, dtype), erf], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+
+
+def _expm1(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    """exp(x) - 1, as celu has it."""
+    (taken,), dtype = node.input, graph.get_dtype(node.output[0])
+    outputs, shape = _removed(graph, node)
+    power = graph.make_node("Exp", [taken], dtypes=[dtype], shapes=[shape]).output[0]
+    graph.make_node("Sub", [power, _one(graph, dtype)], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+
+
+def _bucketize(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    """How many boundaries are not greater, as Discretization has it."""
+    (taken,), boundaries = node.input, np.array(node.get_attr_value("boundaries"), np.float32)
+    outputs, shape = _removed(graph, node)
+    number = graph.make_node("Cast", [taken], attr={"to": TensorProto.FLOAT}).output[0]
+    beside = graph.make_node("Unsqueeze", [number, _constant(graph, np.array([-1]))]).output[0]
+    reached = graph.make_node("GreaterOrEqual", [beside, _constant(graph, boundaries)]).output[0]
+    counted = graph.make_node("Cast", [reached], attr={"to": TensorProto.INT32}).output[0]
+    axes = _constant(graph, np.array([-1]))
+    attributes = {"keepdims": 0}
+    graph.make_node(
+        "ReduceSum",
+        [counted, axes],
+        attr=attributes,
+        outputs=outputs,
+        name=name,
+        dtypes=[TensorProto.INT32],
+        shapes=[shape],
+    )
+
+
+_ENCODED = {TensorProto.INT64: "int64s", TensorProto.STRING: "strings", TensorProto.FLOAT: "floats"}
+
+
+def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
+    """The place of a word, or of a number, in a vocabulary."""
+    table, taken, _ = node.input
+    (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
+    of_keys, of_values = graph.get_dtype(taken), graph.get_dtype(node.output[0])
+    outputs, shape = _removed(graph, node)
+    attributes = {
+        f"keys_{_ENCODED[of_keys]}": keys.tolist(),
+        f"values_{_ENCODED[of_values]}": values.tolist(),
+        f"default_{_ENCODED[of_values].removesuffix('s')}": default,
+    }
+    graph.make_node(
+        "LabelEncoder",
+        [taken],
+        attr=attributes,
+        outputs=outputs,
+        name=name,
+        domain=AI_ONNX_ML_DOMAIN,
+        dtypes=[of_values],
+        shapes=[shape],
+    )
+
+
+def _scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    """Resizing with antialias, or by lanczos."""
+    kernel, antialias = node.get_attr_str("kernel_type"), bool(node.get_attr_int("antialias"))
+
+    def resized(images: Any, size: Array) -> Any:
+        return tf.raw_ops.ScaleAndTranslate(
+            images=images,
+            size=size,
+            scale=(size / np.array(images.shape[1:3])).astype(np.float32),
+            translation=np.zeros(2, np.float32),
+            kernel_type=kernel,
+            antialias=antialias,
+        )
+
+    _resize(graph, node, name, resized)
+
+
+def _resize_bicubic(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    attributes = {key: bool(node.get_attr_int(key)) for key in ("align_corners", "half_pixel_centers")}
+
+    def resized(images: Any, size: Array) -> Any:
+        return tf.raw_ops.ResizeBicubic(images=images, size=size, **attributes)
+
+    _resize(graph, node, name, resized)
+
+
+def _resize(graph: Any, node: Any, name: str, resized: Callable[[Any, Array], Any]) -> None:
+    """Replaces what resizes images by two products of matrices, one for each axis: so it is the very same.
+
+    Args:
+        graph: The graph.
+        node: The node, which takes images with their channels last, and their new size.
+        name: Its name.
+        resized: Resizes images to a height and a width.
+    """
+    _, height, width, _ = graph.get_shape(node.input[0])
+    if min(height, width) < 1:
+        raise ValueError(f"{name} resizes images of any size, and here it takes those of one size only")
+    new_height, new_width = node.inputs[1].get_tensor_value()
+    # A product of matrices takes what is linear to be what it makes of the unit vectors.
+    of_height, of_width = np.eye(height, dtype=np.float32), np.eye(width, dtype=np.float32)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        high = resized(tf.constant(of_height[np.newaxis, :, np.newaxis, :]), np.array([new_height, 1], np.int32))
+        wide = resized(tf.constant(of_width[np.newaxis, np.newaxis, :, :]), np.array([1, new_width], np.int32))
+        rows, columns = session.run([high, wide])
+    taken, dtype = node.input[0], graph.get_dtype(node.output[0])
+    outputs, shape = _removed(graph, node)
+    if graph.get_dtype(taken) != TensorProto.FLOAT:
+        taken = graph.make_node("Cast", [taken], attr={"to": TensorProto.FLOAT}).output[0]
+    first = graph.make_node("Transpose", [taken], attr={"perm": [0, 3, 1, 2]}).output[0]
+    higher = graph.make_node("MatMul", [_constant(graph, rows[0, :, 0, :]), first]).output[0]
+    wider = graph.make_node("MatMul", [higher, _constant(graph, columns[0, 0, :, :].T)]).output[0]
+    attributes = {"perm": [0, 2, 3, 1]}
+    graph.make_node("Transpose", [wider], attr=attributes, outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+
+
+def _removed(graph: Any, node: Any) -> tuple[list[str], Any]:
+    """Takes a node out of the graph, and returns the names of its outputs and the shape of the first."""
+    outputs, shape = list(node.output), graph.get_shape(node.output[0])
+    graph.remove_node(node.name)
+    return outputs, shape
+
+
+def _constant(graph: Any, value: Array) -> str:
+    made: str = graph.make_const(utils.make_name("constant"), value).output[0]
+    return made
+
+
+def _one(graph: Any, dtype: int) -> str:
+    return _constant(graph, np.ones((), utils.map_onnx_to_numpy_type(dtype)))

@@ -1,0 +1,103 @@
+"""Exports the models of a training that are stored, and stores what comes of it. Nothing of that fails the training."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from epochal_api.network import INPUT
+from epochal_api.report import Export
+from epochal_api.signature import CHECK, SIGNATURE
+from epochal_api.storage import ExportFormat
+from numpy.typing import NDArray
+
+from epochal_trainer.data import DataSets
+from epochal_trainer.export import child
+from epochal_trainer.export.images import image_of
+from epochal_trainer.export.request import Request, Source
+from epochal_trainer.export.samples import spread, write
+from epochal_trainer.lib.failures import SUPERSEDED, Failure
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
+
+log = logging.getLogger(__name__)
+
+_DIED = (
+    "an earlier attempt to train ended while its models were exported, most likely for want of memory, so that it is "
+    "not tried again: raise spec.resources.limits.memory"
+)
+
+
+def export_models(
+    names: Sequence[str],
+    formats: Sequence[ExportFormat],
+    *,
+    data: DataSets,
+    results: Results,
+    folder: Path,
+    stopping: Stopping,
+) -> Export:
+    """Exports models, and stores what comes of it, the signature last.
+
+    Args:
+        names: Files of the models, which are stored.
+        formats: The forms to make of each.
+        data: What they were trained on.
+        results: Takes the files.
+        folder: Holds the models, and takes files on the way.
+        stopping: Says whether the trainer was told to stop.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        Failure: Superseded, if these results are another attempt's by now.
+    """
+    try:
+        outcome = _exported(names, formats, data=data, results=results, folder=folder, stopping=stopping)
+    except Failure as failure:
+        if failure.reason == SUPERSEDED:
+            raise
+        outcome = child.failed(failure.message)
+    except Exception as error:
+        log.warning("The export failed, and the training is complete without it:", exc_info=True)
+        outcome = child.failed(f"{type(error).__name__}: {error}")
+    log.info("%s: %s", outcome.reason, outcome.message)
+    return outcome
+
+
+def _exported(
+    names: Sequence[str],
+    formats: Sequence[ExportFormat],
+    *,
+    data: DataSets,
+    results: Results,
+    folder: Path,
+    stopping: Stopping,
+) -> Export:
+    if results.holds(EXPORTING):
+        return child.failed(_DIED)
+    results.put(EXPORTING, b"")
+    with TemporaryDirectory(prefix="export-", dir=folder) as work:
+        samples = Path(work) / "samples.npz"
+        write(samples, {INPUT: _real(data)})
+        request = Request(
+            models=[Source(which="Best" if name == BEST_MODEL else "Last", path=folder / name) for name in names],
+            formats=list(formats),
+            samples=samples,
+            image=image_of(data.train.features),
+            folder=Path(work),
+        )
+        outcome = child.run(request, stopping)
+        results.delete(EXPORTING)  # it has survived that, and would do so again
+        stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
+        for name in stored:
+            if (path := Path(work) / name).exists():
+                results.store(path, name)
+    return outcome
+
+
+def _real(data: DataSets) -> NDArray[Any]:
+    """Returns samples that a model was validated on, or else trained on."""
+    return spread((data.validation or data.train).features)

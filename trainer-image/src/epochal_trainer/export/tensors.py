@@ -1,0 +1,99 @@
+"""What a model takes and gives, and what it answers."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+from epochal_api.signature import TensorSpec
+from numpy.typing import NDArray
+
+from epochal_trainer.model.last_layer import SHARES, SINGLE, last_of
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+TEXT = "str"
+
+
+class Unserved(Exception):
+    """A model that cannot be told of by a signature: what was found, and what must hold."""
+
+
+def inputs_of(model: keras.Model) -> list[TensorSpec]:
+    """Returns what a model takes, each by the name of its input layer.
+
+    Raises:
+        Unserved: If it is no graph of layers whose first axis is the batch.
+    """
+    return [_spec(tensor.name, tensor) for tensor in _graph(model).inputs]
+
+
+def outputs_of(model: keras.Model) -> list[TensorSpec]:
+    """Returns what a model gives, each by the name of the layer that it comes from.
+
+    Raises:
+        Unserved: As `inputs_of`.
+    """
+    names: list[str] = []
+    for tensor in _graph(model).outputs:
+        name, number = tensor._keras_history.operation.name, 1  # noqa: SLF001 - Keras offers no other way to it
+        while name in names:  # a layer may give several, or be shared
+            number += 1
+            name = f"{tensor._keras_history.operation.name}_{number}"  # noqa: SLF001
+        names.append(name)
+    return [_spec(name, tensor) for name, tensor in zip(names, model.outputs, strict=True)]
+
+
+def gives_probabilities(model: keras.Model) -> bool:
+    """Returns whether the first output gives each class its probability: by softmax, or by sigmoid of one unit."""
+    last = last_of(keras.Model(model.inputs, model.outputs[0]))
+    return last is not None and (last.activation in SHARES or (last.activation in SINGLE and last.outputs == 1))
+
+
+def answer(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """Returns what Keras itself answers, floating-point numbers in float32.
+
+    Args:
+        model: The model.
+        inputs: What goes in, by name, of the model's own types.
+    """
+    flat = [_tensor(inputs[spec.name]) for spec in inputs_of(model)]
+    given = keras.tree.flatten(model(packed(model, flat), training=False))
+    return {spec.name: _array(tensor) for spec, tensor in zip(outputs_of(model), given, strict=True)}
+
+
+def packed(model: keras.Model, flat: list[Any]) -> Any:
+    """Returns tensors in the structure that a model takes them in."""
+    structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
+    return flat[0] if structure is None else keras.tree.pack_sequence_as(structure, flat)
+
+
+def _graph(model: keras.Model) -> keras.Model:
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise Unserved(f"the model {model.name!r} is a {type(model).__name__} and no graph of layers with its inputs")
+    for tensor in (*model.inputs, *model.outputs):
+        if not tensor.shape or tensor.shape[0] is not None:
+            raise Unserved(f"{tensor.name!r} has the shape {tuple(tensor.shape)}, and its first axis must be the batch")
+    return model
+
+
+def _spec(name: str, tensor: Any) -> TensorSpec:
+    dtype = str(tensor.dtype)
+    floating = dtype.startswith(("float", "bfloat"))
+    return TensorSpec(
+        name=name,
+        shape=[-1 if size is None else size for size in tensor.shape[1:]],
+        dtype="float32" if floating else TEXT if dtype == "string" else dtype,
+    )
+
+
+def _tensor(array: NDArray[Any]) -> Any:
+    # Keras makes no tensor of numpy's text.
+    return keras.ops.convert_to_tensor(array.tolist(), "string") if array.dtype.kind in "UO" else array
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if dtype.startswith(("float", "bfloat")):
+        return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))
+    return np.asarray(keras.ops.convert_to_numpy(tensor))

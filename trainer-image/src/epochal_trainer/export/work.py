@@ -1,0 +1,164 @@
+"""Exports models: writes each form, and leaves beside them what says what they take, give and answer."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from epochal_api.report import Export, ExportedModel
+from epochal_api.signature import CHECK, MAX_CHECK_BYTES, SIGNATURE, ExportedFile, ModelFiles, Signature
+from epochal_api.status import MAX_EXPORT
+from numpy.typing import NDArray
+
+from epochal_trainer.export import samples
+from epochal_trainer.export.answers import tolerance_of
+from epochal_trainer.export.forms import Fault, make
+from epochal_trainer.export.loading import Loaded, load
+from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
+from epochal_trainer.export.tensors import Arrays, Unserved, answer, gives_probabilities, inputs_of, outputs_of
+from epochal_trainer.model.keras_objects import explain
+from epochal_trainer.storage.bucket import sha256
+
+_WITHIN = "Exception encountered: "
+"""Comes before what went wrong within, where Keras tells of an object within another, each with its whole config."""
+
+
+class NotLoaded(Exception):
+    """A file that Keras cannot load: what it says."""
+
+
+class _Exported(NamedTuple):
+    """What became of one model.
+
+    Args:
+        source: The model.
+        answers: What Keras answers to the samples.
+        forms: Its forms that are in order.
+        faults: What is the matter with the others, by file.
+    """
+
+    source: Source
+    answers: Arrays
+    forms: Sequence[ExportedModel]
+    faults: Sequence[tuple[str, Fault]]
+
+
+def export(request: Request) -> Export:
+    """Makes the forms of models that are asked for.
+
+    Args:
+        request: Which, of what, and where to.
+
+    Returns:
+        What is there now, and whether that is all.
+
+    Raises:
+        NotLoaded: If Keras cannot load one of them.
+    """
+    done: list[_Exported] = []
+    with tempfile.TemporaryDirectory(dir=request.folder) as folder:
+        for source in request.models:
+            loaded = _loaded(source.path, Path(folder))
+            try:
+                if not done:  # They are of one network.
+                    network, inputs = _network(request, loaded), _inputs(request, loaded.served)
+                done.append(_exported(request, source, loaded, inputs, Path(folder)))
+            except Unserved as error:
+                return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
+    check = _write_check(request.folder / CHECK, inputs, done)
+    signature = Signature(**network, models=[_files(one) for one in done], check=check)
+    path = request.folder / SIGNATURE
+    path.write_text(signature.model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8")
+    faults = [(name, fault) for one in done for name, fault in one.faults]
+    forms = [form for one in done for form in one.forms]
+    told = [f"{name}: {fault}" for name, fault in faults] or [_told(form) for form in forms]
+    return Export(
+        reason=faults[0][1].reason if faults else EXPORTED,
+        message="; ".join(told)[:MAX_EXPORT],
+        exports=forms,
+        signature=sha256(path),
+    )
+
+
+def _loaded(path: Path, scratch: Path) -> Loaded:
+    try:
+        return load(path, scratch)
+    except Exception as error:
+        innermost = str(error).rpartition(_WITHIN)[2]
+        raise NotLoaded(f"Keras cannot load {path.name}: {explain(ValueError(innermost))}") from error
+
+
+def _network(request: Request, loaded: Loaded) -> dict[str, Any]:
+    """Returns what a signature says of the network that all models are of."""
+    return {
+        "inputs": inputs_of(loaded.served),
+        "outputs": outputs_of(loaded.served),
+        "probabilities": gives_probabilities(loaded.served),
+        "classes": request.classes,
+        "image": request.image,
+        "tolerance": tolerance_of(loaded.precision),
+    }
+
+
+def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
+    """Returns the samples, real ones if there are any."""
+    specs = inputs_of(model)
+    if request.samples is not None:
+        return samples.read(request.samples, specs)
+    said = ""
+    for length in samples.LENGTHS:
+        inputs = samples.made_up(specs, request.image, length)
+        try:
+            answer(model, inputs)
+        except Exception as error:  # noqa: BLE001 - it may need a longer one
+            said = explain(error)
+        else:
+            return inputs
+    raise Unserved(f"Keras answers to none of the samples that were made up: {said}")
+
+
+def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, scratch: Path) -> _Exported:
+    answers = answer(loaded.trained, inputs)
+    forms, faults = [], []
+    for form in request.formats:
+        path = request.folder / f"{source.path.stem}{SUFFIXES[form]}"
+        try:
+            most = make(form, loaded, path, inputs=inputs, answers=answers, scratch=scratch)
+        except Fault as fault:
+            faults.append((path.name, fault))
+        else:
+            made = ExportedModel(name=path.name, model=source.which, format=form, sha256=sha256(path), difference=most)
+            forms.append(made)
+    return _Exported(source, answers, forms, faults)
+
+
+def _files(one: _Exported) -> ModelFiles:
+    path = one.source.path
+    onnx = next((form for form in one.forms if form.format == "onnx"), None)
+    return ModelFiles(
+        model=one.source.which,
+        keras=ExportedFile(name=path.name, sha256=sha256(path)),
+        onnx=onnx and ExportedFile(name=onnx.name, sha256=onnx.sha256, difference=onnx.difference),
+    )
+
+
+def _write_check(path: Path, inputs: Arrays, done: Sequence[_Exported]) -> ExportedFile | None:
+    """Writes samples and what each model answers; returns None where there is no room for one of them."""
+    count = samples.fitting(inputs, [one.answers for one in done], MAX_CHECK_BYTES)
+    if not count:
+        return None
+    arrays = {f"input:{name}": array for name, array in inputs.items()}
+    for one in done:
+        arrays |= {f"{one.source.which.lower()}:{name}": array for name, array in one.answers.items()}
+    # Text as numpy's own: whoever reads Python's objects from a file runs what is in it.
+    plain: dict[str, Any] = {
+        name: array[:count].astype(str) if array.dtype.kind == "O" else array[:count] for name, array in arrays.items()
+    }
+    np.savez_compressed(path, **plain)
+    return ExportedFile(name=path.name, sha256=sha256(path))
+
+
+def _told(form: ExportedModel) -> str:
+    return f"{form.name} answers as Keras does" + (f", but for {form.difference:.1g}" if form.difference else "")
