@@ -1,7 +1,6 @@
 """Computes with Keras, in the trainer's image: what cannot be told in ONNX."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
+from epochal_server.tensors import TEXT
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,30 +32,35 @@ class Keras:
     most: int | None = None
 
     def __init__(self, model: Any, signature: Signature | None, name: str) -> None:
-        takes, gives = model.inputs, model.outputs
-        self.inputs = signature.inputs if signature else _specs(takes)
-        self.outputs = signature.outputs if signature else _specs(gives)
+        takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+        if not takes or not gives:
+            raise Ended(
+                "ModelRefused",
+                f"{name}: must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
+            )
+        self.inputs = signature.inputs if signature else [_spec(tensor.name, tensor) for tensor in takes]
+        self.outputs = signature.outputs if signature else [_spec(_layer(tensor), tensor) for tensor in gives]
         if len(self.inputs) != len(takes) or len(self.outputs) != len(gives):
             raise Ended(
                 "ModelRefused",
                 f"{name}: it takes {len(takes)} inputs and gives {len(gives)} outputs, and its signature tells of "
                 f"{len(self.inputs)} and {len(self.outputs)}: put its own signature.json beside it, or none",
             )
-        nest = model.input if isinstance(model.input, dict) else None
+        structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
 
         def call(*tensors: Any) -> list[Any]:
-            given = tensors[0] if len(tensors) == 1 else list(tensors)
-            # A model whose inputs are a dict takes them by its own keys, which may be others than their names.
-            outputs = model(dict(zip(nest, tensors, strict=True)) if nest else given, training=False)
-            return list(tf.nest.flatten(outputs))
+            given = keras.tree.pack_sequence_as(structure, list(tensors)) if structure is not None else tensors[0]
+            return list(keras.tree.flatten(model(given, training=False)))
 
         # With one signature for any number of samples, nothing is compiled while requests wait.
         self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self.inputs])
-        self._dtypes = [object if spec.dtype == "str" else np.dtype(spec.dtype) for spec in self.outputs]
+        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self.outputs]
 
     def run(self, inputs: Arrays) -> Arrays:
         """See Runtime."""
-        outputs = self._call(*(tf.convert_to_tensor(inputs[spec.name]) for spec in self.inputs))
+        # TensorFlow makes no tensor of numpy's objects.
+        given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self.inputs)
+        outputs = self._call(*(tf.convert_to_tensor(one) for one in given))
         arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
         return {spec.name: _text(array) for spec, array in zip(self.outputs, arrays, strict=True)}
 
@@ -77,20 +82,21 @@ def load(path: Path, signature: Signature | None, threads: int) -> Keras:
         ) from error
 
 
-def _specs(tensors: Sequence[Any]) -> list[TensorSpec]:
-    return [
-        TensorSpec(
-            name=tensor.name,
-            shape=[-1 if axis is None else axis for axis in tensor.shape[1:]],
-            dtype="str" if tensor.dtype == "string" else tensor.dtype,
-        )
-        for tensor in tensors
-    ]
+def _spec(name: str, tensor: Any) -> TensorSpec:
+    """Returns what a signature would say: floating-point numbers are float32, whatever a model computes in."""
+    shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
+    dtype = str(tensor.dtype)
+    floating = dtype.startswith(("float", "bfloat"))
+    return TensorSpec(name=name, shape=shape, dtype="float32" if floating else TEXT if dtype == "string" else dtype)
+
+
+def _layer(tensor: Any) -> str:
+    return str(tensor._keras_history.operation.name)  # noqa: SLF001 - Keras offers no other way to it
 
 
 def _tensor(spec: TensorSpec) -> Any:
     shape = [None, *(None if axis < 0 else axis for axis in spec.shape)]
-    return tf.TensorSpec(shape, tf.string if spec.dtype == "str" else spec.dtype)
+    return tf.TensorSpec(shape, tf.string if spec.dtype == TEXT else spec.dtype)
 
 
 def _text(array: np.ndarray) -> np.ndarray:
