@@ -270,7 +270,7 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         request = page.get_by_role("textbox", name="Request")
         request.fill('{"inputs": []}')
         request.press("Control+Enter")
-        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
+        expect(page.locator(".refusal")).to_contain_text('expected "image"')
         request.fill("{")
         request.press("Control+Enter")
         expect(page.locator(".refusal")).to_contain_text("no JSON")
