@@ -11,6 +11,8 @@ from tests.kit.models import digest
 from tests.kit.s3_server import Service
 from tests.kit.serving import Process, put, serving
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
 
 def network() -> keras.Model:
     keras.utils.set_random_seed(7)
