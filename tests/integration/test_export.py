@@ -146,8 +146,12 @@ def exported(
     return export(request), out
 
 
+@pytest.mark.parametrize("weights", ["small", "large"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_what_can_be_told_in_onnx_answers_as_keras_does(tmp_path: Path, name: str) -> None:
+def test_what_can_be_told_in_onnx_answers_as_keras_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, weights: str
+) -> None:
+    monkeypatch.setattr("epochal_trainer.export.tracing.LARGE_BYTES", 0 if weights == "large" else 2**30)
     outcome, out = exported(NETWORKS[name](), tmp_path)
     assert outcome.reason == "Exported", outcome.message
     signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())

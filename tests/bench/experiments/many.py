@@ -21,7 +21,7 @@ from tests.bench.experiments.trainers import Part, Trainers, session, watch
 from tests.bench.figures import Figure, percentile
 from tests.kit import apiserver, buckets, kwok, operator, proc
 from tests.kit.jobs import digits
-from tests.kit.kubectl import Object, apply, get, kubectl
+from tests.kit.kubectl import Object, apply, get, kubectl, wait
 
 NAMESPACE = "bench-many"
 NODES = 4
@@ -50,6 +50,9 @@ def many() -> list[Figure]:
     """Runs plain TrainingJobs, then a search of very many, in a namespace that was not there before."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", timeout=600)
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
+    # What it has taken before for other objects, it may not have given back.
+    kubectl("rollout", "restart", "deployment/epochal", "--namespace", operator.NAMESPACE)
+    kubectl("rollout", "status", "deployment/epochal", "--namespace", operator.NAMESPACE, "--timeout=90s")
     try:
         with kwok.nodes(NODES):
             return asyncio.run(_many())
@@ -246,5 +249,5 @@ def _is_over(experiment: Object) -> bool:
 
 
 def _operator_pid() -> int:
-    (pod,) = operator.pods()
+    (pod,) = wait("one operator", lambda: found if len(found := operator.pods()) == 1 else None, seconds=60)
     return operator.process_of(get("pod", pod, namespace=operator.NAMESPACE)["metadata"]["uid"])

@@ -18,6 +18,7 @@ from epochal_operator.runtime.transport import Transport
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
 from tests.unit.operator.experiment.searches import spec_document
+from tests.unit.operator.modelserver.servers import SPEC as SERVER_SPEC
 from tests.unit.operator.objects import SPEC
 
 
@@ -110,6 +111,17 @@ async def test_an_experiment_has_its_trials_and_both_have_series(process: Proces
     await process.wait_jobs("search-0-r0")
     assert await process.exports("search")
     assert await process.exports("search-0-r0")
+
+
+async def test_a_model_server_has_its_deployment_and_series(process: Process) -> None:
+    process.server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SERVER_SPEC})
+    async with asyncio.timeout(10):
+        while not process.server.objects.list("deployments"):  # noqa: ASYNC110 - objects have no event
+            await asyncio.sleep(0.01)
+    (deployed,) = process.server.objects.list("deployments")
+    (container,) = deployed["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "server"
+    assert await process.exports("digits")
 
 
 async def test_a_process_that_reconciles_no_longer_is_not_healthy(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
+from epochal_operator.runtime.sharing import shared
 
 GONE = 10_000
 """Objects of each source whose end is remembered."""
@@ -176,7 +177,8 @@ class Store:
         taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
         parts: list[Object] = [trim(thing) for _, trim in taking]
-        return reduce(_merged, [*parts, {"metadata": {"labels": labels}}])
+        kept: Object = shared(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
+        return kept
 
     def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
         self._index(resource, key, known, after)

@@ -53,22 +53,6 @@ def check(model: Model) -> None:
         )
 
 
-def see(data: bytes, model: Model, several: bool, fit: Fit) -> list[Seen]:  # noqa: FBT001 - called in a thread
-    """Returns what the network is shown of a photograph: one picture, or as many as there are digits on it.
-
-    Args:
-        data: A JPEG, PNG or WebP.
-        model: The model, which takes photographs.
-        several: Whether to look for several digits.
-        fit: What becomes of a photograph of other proportions.
-
-    Raises:
-        Invalid: If it is none, is damaged, or has nothing on it that could be a digit.
-        TooLarge: If it has too many pixels.
-    """
-    raise NotImplementedError
-
-
 def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
     """Returns what the model takes: pixels between the values that black and white have for it, of its own type.
 

@@ -8,6 +8,7 @@ from epochal_server.protocols import multipart, photographs, pixels
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
 from epochal_server.protocols.pixels import Seen
+from epochal_server.protocols.seeing import see
 from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
 from epochal_server.routes import handling
 from epochal_server.service import Service
@@ -39,7 +40,7 @@ def routes(service: Service) -> list[web.RouteDef]:
         if request.content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers["Content-Type"], MOST_FILES)
             return handling.told({"photographs": await _each(service, files, asked)})
-        seen = await service.work(pixels.see, body, model, asked.several, asked.fit)
+        seen = await service.work(see, body, model, asked)
         if asked.show and PNG in request.headers.get("Accept", "") and len(seen) == 1:
             return handling.answer(pixels.png(seen[0]), content_type=PNG)
         return handling.told(photographs.whole(await _told(service, seen, asked), asked))
@@ -65,7 +66,7 @@ async def _each(service: Service, files: list[File], asked: Options) -> list[dic
     each: list[list[Seen] | Refused] = []
     for file in files:
         try:
-            each.append(await service.work(pixels.see, bytes(file.data), service.model, asked.several, asked.fit))
+            each.append(await service.work(see, bytes(file.data), service.model, asked))
         except Busy:
             raise
         except Refused as refused:

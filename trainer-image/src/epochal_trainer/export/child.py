@@ -24,10 +24,11 @@ LONGEST_SECONDS = 600.0
 """Time that it has. The largest network of keras.applications takes a tenth of it, on one core."""
 STOPPING_SECONDS = 40.0
 """Time that it still has once the trainer is told to stop: a third of epochal_api.pod.GRACE_SECONDS."""
-LEAST_MEMORY = 450 * 2**20
-"""Bytes of memory that it takes at least: TensorFlow, tf2onnx and ONNX Runtime, and a small network."""
 SPARE_MEMORY = 48 * 2**20
 """Bytes that have to be left meanwhile, or the kernel might end the whole container."""
+LEAST_MEMORY = 320 * 2**20 + SPARE_MEMORY
+"""Bytes of memory to begin with: what it takes with TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small
+network."""
 _TICK = 0.02
 _KEPT = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
 """What of the trainer's environment it gets."""
@@ -61,7 +62,7 @@ def run(
     Returns:
         What became of it.
     """
-    if (free := left()) < LEAST_MEMORY + SPARE_MEMORY:
+    if (free := left()) < LEAST_MEMORY:
         return failed(
             f"{readable(free)} of memory are left beside the training, and an export takes {readable(LEAST_MEMORY)} at "
             "least: raise spec.resources.limits.memory"

@@ -10,8 +10,9 @@ from epochal_trainer.export.blame import first_that_differs, first_that_fails
 from epochal_trainer.export.loading import Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
 from epochal_trainer.export.tensors import Arrays, answer
-from epochal_trainer.export.to_onnx import NotExportable, blamed, to_onnx
+from epochal_trainer.export.to_onnx import NotExportable, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
+from epochal_trainer.export.tracing import blamed
 from epochal_trainer.model.keras_objects import explain
 
 

@@ -1,6 +1,6 @@
 """Operations of TensorFlow that tf2onnx knows no ONNX for, or none that ONNX Runtime computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ from onnx import TensorProto
 from tf2onnx import utils
 from tf2onnx.constants import AI_ONNX_ML_DOMAIN
 
+from epochal_trainer.export.tracing import Tables
+
 Array = NDArray[Any]
-Tables = Mapping[str, tuple[Array, Array]]
-"""Keys and values of lookup tables, by the names of the placeholders that stand for them."""
 Handler = Callable[[Any, Any, str, list[Any]], None]
 """Takes the graph, the node to replace, its name, and no arguments."""
 

@@ -1,33 +1,30 @@
-"""Makes ONNX of a model.
-
-What is random in training is left as it is when it serves, so augmentation is no part of the graph: it is traced with
-training=False, and what nothing depends on is left out.
-"""
+"""Makes ONNX of a model."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from onnx import TensorProto
 from tf2onnx import optimizer, tf_loader
 from tf2onnx.tfonnx import process_tf_graph
 
-from epochal_trainer.export.operations import Tables, handlers
-from epochal_trainer.export.tensors import TEXT, inputs_of, outputs_of, packed
+from epochal_trainer.export.operations import handlers
+from epochal_trainer.export.tensors import inputs_of, outputs_of
+from epochal_trainer.export.tracing import Traced, blamed, traced
 from epochal_trainer.model.keras_objects import explain
 
 OPSET = 15
-_SCOPE = re.compile(r"layer\.(\d+)\.")
-"""Marks in the names of operations which layer they are a part of: Keras' own names are changed where two are alike."""
 _MOST = 2**31 - 2**24
 """Bytes of weights for which a file of protobuf has room, beside the graph."""
 _BYTES = 4
 """Of a weight."""
+_WEIGHT = "weights|"
+"""Begins the names of inputs of the graph that are weights."""
 
 
 class NotExportable(Exception):
@@ -57,98 +54,56 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         raise NotExportable(
             f"has weights of more than {_MOST:,} bytes, for which a file of ONNX has no room", "the network"
         )
-    layers = _layers(model)
-    specs = [
-        tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype)
-        for spec, tensor in zip(inputs_of(model), model.inputs, strict=True)
-    ]
-
-    def serve(*flat: Any) -> list[Any]:
-        given = keras.tree.flatten(model(packed(model, list(flat)), training=False))
-        return [tf.identity(tensor) for tensor in given]
-
-    with _marked(layers):
-        function = tf.function(serve, autograph=False).get_concrete_function(*specs)
+    whole = traced(model)
     try:
         with _unsupported() as unknown:
-            graph = _graph(function, model, len(specs), _tables(function, layers))
+            proto = _proto(model, whole)
     except Exception as error:
         raise NotExportable(f"cannot be told in ONNX ({explain(error)})", blamed(str(error), model)) from error
     if unknown:
         name, operation = unknown[0]
         raise NotExportable(f"needs {operation} of TensorFlow, for which there is no ONNX", blamed(name, model))
-    path.write_bytes(graph.SerializeToString())
+    _fill_in(proto.graph, whole)
+    path.write_bytes(proto.SerializeToString())
 
 
-def blamed(text: str, model: keras.Model) -> str | None:
-    """Returns the layer that a name of an operation, or a message with one, is about.
-
-    Args:
-        text: The message.
-        model: The model that was to become ONNX.
-    """
-    name = next((word for word in text.split() if _SCOPE.search(word)), "")
-    marks = _SCOPE.findall(name)
-    if not marks:
-        return None
-    layer = _layers(model)[int(marks[-1])]
-    return f"the layer {layer.name!r} ({type(layer).__name__})"
-
-
-def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns all layers of a model, and those within them."""
-    return list(model._flatten_layers(include_self=False))  # noqa: SLF001 - Keras offers no other way to them
-
-
-def _graph(function: Any, model: keras.Model, taken: int, tables: Tables) -> Any:
-    inputs = [tensor.name for tensor in function.inputs[:taken]]  # what is captured follows them, and is constant
-    outputs = [tensor.name for tensor in function.outputs]
-    names = [spec.name for spec in (*inputs_of(model), *outputs_of(model))]
-    frozen = tf_loader.from_function(function, inputs, outputs)
-    with tf.Graph().as_default() as graph:
+def _proto(model: keras.Model, whole: Traced) -> Any:
+    """Returns a model as ONNX, with its large weights among its inputs."""
+    named = [
+        *(spec.name for spec in inputs_of(model)),
+        *(f"{_WEIGHT}{index}" for index in range(len(whole.weights))),
+    ]
+    # What is captured follows them, and is constant.
+    inputs = [tensor.name for tensor in whole.function.inputs[: len(named)]]
+    outputs = [tensor.name for tensor in whole.function.outputs]
+    named += [spec.name for spec in outputs_of(model)]
+    frozen = tf_loader.from_function(whole.function, inputs, outputs)
+    with tf.Graph().as_default() as imported:
         tf.import_graph_def(frozen, name="")
-        processed = process_tf_graph(
-            graph,
+        graph = process_tf_graph(
+            imported,
             opset=OPSET,
-            custom_op_handlers=handlers(tables),
+            custom_op_handlers=handlers(whole.tables),
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename=dict(zip([*inputs, *outputs], names, strict=True)),
+            tensors_to_rename=dict(zip([*inputs, *outputs], named, strict=True)),
         )
-    return optimizer.optimize_graph(processed, catch_errors=False).make_model(model.name)
+    graph.update_proto = lambda *_: None  # of each of the passes below, it would keep a copy of all constants
+    graph = optimizer.optimize_graph(graph, catch_errors=False)
+    del graph.update_proto
+    return graph.make_model(model.name)
 
 
-def _tables(function: Any, layers: list[keras.layers.Layer]) -> Tables:
-    """Returns the lookup tables that a function looks things up in."""
-    tables = [table for layer in layers if (table := getattr(layer, "lookup_table", None)) is not None]
-    return {
-        placeholder.name: tuple(part.numpy() for part in table.export())
-        for captured, placeholder in function.graph.captures
-        for table in tables
-        if captured is table.resource_handle
-    }
-
-
-@contextmanager
-def _marked(layers: list[keras.layers.Layer]) -> Iterator[None]:
-    """Marks the operations of each layer by their names, in what is traced meanwhile."""
-
-    def within(index: int, call: Any) -> Any:
-        @wraps(call)
-        def marked(*args: Any, **kwargs: Any) -> Any:
-            with tf.name_scope(f"layer.{index}."):
-                return call(*args, **kwargs)
-
-        return marked
-
-    calls = [layer.call for layer in layers]
-    for index, layer in enumerate(layers):
-        layer.call = within(index, calls[index])
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.call
+def _fill_in(graph: Any, whole: Traced) -> None:
+    """Makes constants of the inputs of a graph that are weights."""
+    taken = {one.name for one in graph.input}
+    for index in reversed(range(len(graph.input))):
+        if graph.input[index].name.startswith(_WEIGHT):
+            del graph.input[index]
+    for index, weight in enumerate(whole.weights):
+        if (name := f"{_WEIGHT}{index}") in taken:
+            values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight), np.float32)
+            graph.initializer.add(name=name, dims=values.shape, data_type=TensorProto.FLOAT, raw_data=values.tobytes())
 
 
 @contextmanager

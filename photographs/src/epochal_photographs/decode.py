@@ -1,0 +1,94 @@
+"""From the bytes of a photograph to its pixels, upright, and never more of them than allowed."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from epochal_photographs.errors import NotAPicture, TooManyPixels
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+"""The formats that are read, as Pillow calls them. Each format more is a reader more that hostile bytes reach."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
+    """Returns a photograph as a picture of 8 bits a channel: grayscale or colours, with transparency if it has any.
+
+    It stands upright, as the orientation in its EXIF data says. Of an animation, it is the first picture.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+        most_pixels: Most pixels that it may have, as it is stored; more of them are not decoded.
+        at_least: How long its shorter side has to be. A JPEG that is much larger is decoded at a half, a quarter or an
+            eighth of its size, as long as that is enough, in a fraction of the time. 0 for its full size.
+
+    Raises:
+        NotAPicture: If it is none, or damaged.
+        TooManyPixels: If it has more pixels than allowed.
+    """
+    with _readable():
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = picture.size
+    if width * height > most_pixels:
+        raise TooManyPixels(
+            f"the picture has {width:,} × {height:,} = {width * height:,} pixels: it must not have more than "
+            f"{most_pixels:,}. Send a smaller one"
+        )
+    with _readable():
+        if at_least:
+            picture.draft(None, (at_least, at_least))
+        picture.load()
+        return _eight_bits(_upright(picture))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Says of whatever Pillow raises on bytes that are damaged that they are no picture."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixels(f"the picture has too many pixels: {error}. Send a smaller one") from error
+    except UnidentifiedImageError as error:
+        raise NotAPicture("this is no JPEG, PNG or WebP: send the photograph as one of these") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise NotAPicture(
+            f"the picture is damaged or cut off ({type(error).__name__}: {error}): it must be a whole JPEG, PNG or "
+            "WebP. Send it again, or save it anew"
+        ) from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turns a picture as its EXIF data say; damaged ones say nothing."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - a photograph is one without its EXIF data, too, and their reader raises anything
+        return picture
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Returns a picture in mode L, LA, RGB or RGBA."""
+    if picture.mode in _SIXTEEN_BITS:
+        # Of 65,536 shades, not of 256 with all others white, as the conversion to L would take them.
+        return picture.convert("I").point(lambda shade: shade / 256).convert("L")
+    if picture.mode in {"1", "L"} and "transparency" not in picture.info:
+        return picture.convert("L")
+    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
+        return picture.convert("LA" if picture.mode in {"L", "LA", "La"} else "RGBA")
+    return picture.convert("RGB")

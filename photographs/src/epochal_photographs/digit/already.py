@@ -1,0 +1,47 @@
+"""Images that already are as MNIST has them: whatever would be done to them, would take them further away."""
+
+import numpy as np
+from PIL import Image
+
+from epochal_photographs.digit.arrays import Bytes
+
+_EMPTY = 32
+"""What ink is at most where there is none."""
+_FULL = 128
+"""What ink is at least somewhere in a stroke."""
+_OFF = 1.5
+"""How far the centre of mass may be from the middle, in pixels."""
+_BOX = (17, 22)
+"""How long the digit's longer side may be, in pixels."""
+_SPACE = 2
+
+
+def already(picture: Image.Image, *, height: int, width: int) -> Bytes | None:
+    """Returns a picture's image, light on black, if it is as MNIST has them, else None.
+
+    Args:
+        picture: The picture, without transparency.
+        height: Height of the image.
+        width: Width of the image.
+    """
+    if picture.size != (width, height):
+        return None
+    image = np.asarray(picture.convert("L"))
+    rim = np.concatenate(
+        [image[:_SPACE].ravel(), image[-_SPACE:].ravel(), image[:, :_SPACE].ravel(), image[:, -_SPACE:].ravel()]
+    )
+    light = image if np.median(rim) < _FULL else 255 - image
+    rows, columns = (np.flatnonzero((light > _EMPTY).any(axis)) for axis in (1, 0))
+    if not len(rows) or light.max() < _FULL:
+        return None
+    inside = rows[0] >= _SPACE and columns[0] >= _SPACE and rows[-1] < height - _SPACE and columns[-1] < width - _SPACE
+    scale = min(height, width) / 28
+    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    if not inside or not _BOX[0] * scale <= longer <= _BOX[1] * scale:
+        return None
+    mass = light.astype(np.float64)
+    for axis, side in ((1, height), (0, width)):
+        share = mass.sum(axis)
+        if abs(float((share * (np.arange(side) + 0.5)).sum() / share.sum()) - side / 2) > _OFF * scale:
+            return None
+    return light

@@ -1,0 +1,193 @@
+"""Which part of what may be ink is the digit, or most of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from epochal_photographs.digit.arrays import Mask
+from epochal_photographs.digit.box import Box
+from epochal_photographs.digit.components import components
+from epochal_photographs.digit.layers import Layer
+from epochal_photographs.digit.morphology import greatest
+
+BEST = 8
+"""How many parts of each layer are looked at more closely."""
+
+_SAME = 0.7
+"""How much of their boxes parts of two layers share that are the same thing, seen in two ways."""
+_WORTH = 0.3
+"""How much as good as a thing is what shows, by being inside of it or around it, that it is no digit."""
+_SMALL = 0.2
+"""Longer side of what is too small beside a thing to show anything by being inside of it."""
+
+_DRAWN = 0.8
+"""How much what is drawn fills at most of what it extends over."""
+_FRAME, _PAPER, _HOLE = 0.1, 0.3, 0.4
+"""What is left of the worth of what seems to be a frame around a digit, the paper that it is on, or a hole in it."""
+_FOUR_CORNERS = 0.85
+"""How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
+_GAP = 3
+"""Pixels across gaps in what goes around a hole."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a layer.
+
+    Args:
+        layer: The layer.
+        at: Which of its parts.
+    """
+
+    layer: Layer
+    at: int
+
+    @property
+    def score(self) -> float:
+        """How much it looks like a digit, in its layer."""
+        return float(self.layer.looks.scores[self.at])
+
+    @property
+    def stroke(self) -> float:
+        """How wide its strokes are, in pixels."""
+        return float(self.layer.looks.strokes[self.at])
+
+    @property
+    def box(self) -> Box:
+        """Where it is."""
+        parts, at = self.layer.parts, self.at
+        return Box(int(parts.lefts[at]), int(parts.tops[at]), int(parts.rights[at]), int(parts.bottoms[at]))
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is made of strokes: a digit, but for a one, or a frame."""
+        return float(self.layer.looks.filled[self.at]) < _DRAWN
+
+    @cached_property
+    def is_sheet(self) -> bool:
+        """Whether its outline has four corners and straight sides, as that of paper or of a frame."""
+        mask = self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right] | self.holes
+        rows, columns = np.nonzero(mask)
+        corners = [
+            np.argmin(rows + columns),
+            np.argmax(columns - rows),
+            np.argmax(rows + columns),
+            np.argmin(columns - rows),
+        ]
+        page = Image.new("1", mask.shape[::-1])
+        ImageDraw.Draw(page).polygon([(int(columns[at]), int(rows[at])) for at in corners], fill=1)
+        between = np.asarray(page)
+        return bool((mask & between).sum() > _FOUR_CORNERS * (mask | between).sum())
+
+    def goes_around(self, box: Box) -> bool:
+        """Returns whether it is on all four sides of a box that is not small beside it."""
+        around = self.box
+        if not around.holds(box) or box.longer < _SMALL * around.longer:
+            return False
+        parts = self.layer.parts
+        own = parts.of == self.at
+        rows, starts, ends = parts.rows[own], parts.starts[own], parts.ends[own]
+        row, column = box.middle
+        beside = rows == row
+        over = (starts <= column) & (column < ends)
+        return bool(
+            (starts[beside] < box.left).any()
+            and (ends[beside] > box.right).any()
+            and (rows[over] < box.top).any()
+            and (rows[over] >= box.bottom).any()
+        )
+
+    def has_inside(self, other: "Part") -> bool:
+        """Returns whether another part that is not small beside it is in one of its holes."""
+        if not self.goes_around(other.box):
+            return False
+        box = self.box
+        inside = other.mask[box.top : box.bottom, box.left : box.right]
+        return 2 * int((inside & self.holes).sum()) > int(inside.sum())
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Its pixels on the picture."""
+        return self.layer.parts.mask(np.array([self.at]))
+
+    @cached_property
+    def holes(self) -> Mask:
+        """What it goes all around, within its box."""
+        box = self.box
+        tight = greatest(self.mask[box.top : box.bottom, box.left : box.right], _GAP)
+        outside = components(np.pad(~tight, 1, constant_values=True))
+        return outside.mask(np.arange(1, len(outside)))[1:-1, 1:-1]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A thing on the picture, as it is seen in one layer or in several.
+
+    Args:
+        worth: How much it looks like a digit. One that is seen however it is looked for is worth more.
+        part: The part that shows it best.
+    """
+
+    worth: float
+    part: Part
+
+
+def things(layers: Sequence[Layer]) -> list[Thing]:
+    """Returns what may be a digit, the best first."""
+    parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.looks.scores)[:BEST]]
+    same: list[list[Part]] = []
+    for part in sorted(parts, key=lambda part: -part.score):
+        if part.score <= 0:
+            break
+        for seen in same:
+            if seen[0].layer.dark == part.layer.dark and seen[0].box.shared(part.box) > _SAME:
+                seen.append(part)
+                break
+        else:
+            same.append([part])
+    return sorted((Thing(_worth(seen, layers), seen[0]) for seen in same), key=lambda thing: -thing.worth)
+
+
+def choose(things: Sequence[Thing]) -> Part | None:
+    """Returns the part that is the digit, or most of it."""
+    return max(things, key=lambda thing: _doubted(thing, things)).part if things else None
+
+
+def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
+    """Returns what a thing is worth, seen with what is inside of it and around it."""
+    part, worth = thing.part, thing.worth
+    others = [other.part for other in things if other is not thing and other.worth >= _WORTH * thing.worth]
+    alike = [other for other in others if other.layer.dark == part.layer.dark]
+    unlike = [other for other in others if other.layer.dark != part.layer.dark]
+    if any(part.goes_around(other.box) for other in alike):
+        worth *= _FRAME
+    if any(_is_on(other, part) for other in unlike):
+        worth *= _PAPER
+    if any(
+        other.is_drawn
+        and not other.is_sheet
+        and (other.stroke < part.stroke or not part.is_drawn)
+        and other.has_inside(part)
+        for other in unlike
+    ):
+        worth *= _HOLE
+    return worth
+
+
+def _is_on(part: Part, paper: Part) -> bool:
+    """Returns whether a part is on another one that looks like paper."""
+    thinner = part.stroke < paper.stroke and paper.is_sheet
+    drawn = part.stroke < paper.stroke / 2 and part.is_drawn
+    return (thinner or drawn) and paper.has_inside(part)
+
+
+def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:
+    """Returns the mean of a thing's scores, by the widths of strokes at which it could be seen."""
+    could = {layer.widest for layer in layers if layer.widest > 1.5 * seen[0].stroke}
+    best: dict[int, float] = {}
+    for part in seen:
+        best[part.layer.widest] = max(best.get(part.layer.widest, 0.0), part.score)
+    return sum(best.values()) / max(len(could | best.keys()), 1)

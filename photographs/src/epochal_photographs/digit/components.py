@@ -1,0 +1,114 @@
+"""Which pixels of a mask hang together: their components, found by the runs of pixels in each row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from epochal_photographs.digit.arrays import Bytes, Floats, Ints, Mask
+
+
+@dataclass(frozen=True)
+class Components:
+    """The components of a mask; pixels that touch at a corner hang together.
+
+    Args:
+        shape: Of the mask.
+        rows: Row of each run of pixels.
+        starts: Column where each run begins.
+        ends: Column after each run.
+        of: Component of each run, counted from 0.
+        areas: Pixels of each component.
+        tops: First row of each component.
+        bottoms: Row after the last one.
+        lefts: First column.
+        rights: Column after the last one.
+    """
+
+    shape: tuple[int, int]
+    rows: Ints
+    starts: Ints
+    ends: Ints
+    of: Ints
+    areas: Ints
+    tops: Ints
+    bottoms: Ints
+    lefts: Ints
+    rights: Ints
+
+    def __len__(self) -> int:
+        return len(self.areas)
+
+    def mask(self, which: Ints) -> Mask:
+        """Returns the mask of some components alone."""
+        chosen = np.zeros(len(self), bool)
+        chosen[which] = True
+        runs = chosen[self.of]
+        edges = np.zeros((self.shape[0], self.shape[1] + 1), np.int8)
+        edges[self.rows[runs], self.starts[runs]] += 1
+        edges[self.rows[runs], self.ends[runs]] -= 1
+        return np.cumsum(edges[:, :-1], 1, dtype=np.int8).astype(bool)
+
+    def moments(self) -> tuple[Floats, Floats, Floats]:
+        """Returns how far the pixels of each component are spread: variance of rows, of columns, and covariance."""
+        lengths = (self.ends - self.starts).astype(np.float64)
+        first, last = self.starts.astype(np.float64), self.ends - 1.0
+        middles, rows = (first + last) / 2, self.rows.astype(np.float64)
+
+        def mean(values: Floats) -> Floats:
+            return np.bincount(self.of, values * lengths, len(self)) / self.areas
+
+        row, column = mean(rows), mean(middles)
+        down, across = rows - row[self.of], middles - column[self.of]
+        # A pixel is a square of side 1, whose own variance is 1/12; so is that of a run of pixels n²/12.
+        return mean(down * down) + 1 / 12, mean(across * across + lengths * lengths / 12), mean(down * across)
+
+    def sums(self, values: Bytes | Mask) -> Ints:
+        """Returns the sum of values in each component."""
+        running = np.zeros(values.size + 1, np.intp)
+        np.cumsum(values, out=running[1:])
+        at = self.rows * self.shape[1]
+        return np.bincount(self.of, running[at + self.ends] - running[at + self.starts], len(self)).astype(np.intp)
+
+
+def components(mask: Mask) -> Components:
+    """Returns the components of a mask."""
+    high, wide = mask.shape
+    # Two columns of nothing after each row: no run reaches around to the next row, not even by a corner.
+    apart = wide + 2
+    flat = np.zeros(high * apart + 1, np.int8)
+    flat[:-1].reshape(high, apart)[:, :wide] = mask
+    edges = np.flatnonzero(np.diff(flat, prepend=0))
+    starts, ends = edges[::2], edges[1::2]
+    of = _joined(starts, ends, apart)
+    rows = starts // apart
+    count = int(of.max()) + 1 if len(of) else 0
+    starts, ends = starts - rows * apart, ends - rows * apart
+    far = max(high, wide) + 1
+    tops, lefts = np.full(count, far), np.full(count, far)
+    bottoms, rights = np.zeros(count, np.intp), np.zeros(count, np.intp)
+    np.minimum.at(tops, of, rows)
+    np.minimum.at(lefts, of, starts)
+    np.maximum.at(bottoms, of, rows + 1)
+    np.maximum.at(rights, of, ends)
+    areas = np.bincount(of, ends - starts, count).astype(np.intp)
+    return Components((high, wide), rows, starts, ends, of, areas, tops, bottoms, lefts, rights)
+
+
+def _joined(starts: Ints, ends: Ints, apart: int) -> Ints:
+    """Returns the component of each run, from 0: runs of rows beside each other that touch are joined."""
+    first = np.searchsorted(ends, starts + apart, side="left")
+    after = np.searchsorted(starts, ends + apart, side="right")
+    count = np.maximum(after - first, 0)
+    upper = np.repeat(np.arange(len(starts)), count)
+    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
+    root = np.arange(len(starts))
+    while True:
+        a, b = root[upper], root[lower]
+        apart_still = a != b
+        if not apart_still.any():
+            break
+        a, b = a[apart_still], b[apart_still]
+        root[np.maximum(a, b)] = np.minimum(a, b)
+        while ((nearer := root[root]) != root).any():
+            root = nearer
+    return np.unique(root, return_inverse=True)[1].astype(np.intp)

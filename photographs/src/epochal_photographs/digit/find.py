@@ -1,0 +1,117 @@
+"""The digits on a photograph, each as an image as MNIST has them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from epochal_photographs.digit.already import already
+from epochal_photographs.digit.arrays import Bytes, Mask
+from epochal_photographs.digit.choose import Part, choose, things
+from epochal_photographs.digit.finer import finer
+from epochal_photographs.digit.layers import layers
+from epochal_photographs.digit.normal import normal
+from epochal_photographs.digit.several import several
+from epochal_photographs.digit.shade import shades
+from epochal_photographs.digit.together import together
+from epochal_photographs.errors import NothingFound
+from epochal_photographs.flatten import so_that_it_is_seen
+
+SIDE = 28
+"""Pixels of a side of MNIST's images."""
+ENOUGH = 700
+"""How long the shorter side of a photograph has to be: more of it shows nothing more of a digit."""
+
+_LONGEST, _SHORTEST = 480, 280
+"""Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
+
+
+class Place(NamedTuple):
+    """Where something is on a picture, as parts of its width and its height, from 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """A digit on a photograph.
+
+    Args:
+        image: The digit, light on black.
+        place: Where it is.
+    """
+
+    image: Bytes
+    place: Place
+
+
+def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
+    """Returns the digit on a picture as MNIST's makers made theirs: light on black, its centre of mass in the middle.
+
+    Args:
+        picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
+        height: Height of the image.
+        width: Width of the image.
+
+    Raises:
+        NothingFound: If there is none.
+    """
+    flat = so_that_it_is_seen(picture)
+    if (image := already(flat, height=height, width=width)) is not None:
+        return image
+    main = _main(flat)
+    return normal(_closely(flat, main, main.layer.parts.mask(together(main))), height=height, width=width)
+
+
+def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
+    """Returns all digits on a picture, as one reads: left to right, and line by line if there are several.
+
+    Args:
+        picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
+        height: Height of the images.
+        width: Width of the images.
+
+    Raises:
+        NothingFound: If there is none.
+    """
+    flat = so_that_it_is_seen(picture)
+    if (image := already(flat, height=height, width=width)) is not None:
+        return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
+    main = _main(flat)
+    found = []
+    for which in several(main):
+        mask = main.layer.parts.mask(which)
+        image = normal(_closely(flat, main, mask), height=height, width=width)
+        found.append(Found(image, _place(mask)))
+    return found
+
+
+def _main(picture: Image.Image) -> Part:
+    """Returns the part of a picture that is the digit that is seen best, or most of it."""
+    longer = max(picture.size)
+    scale = _LONGEST / longer if longer > _LONGEST else max(_SHORTEST / longer, 1.0)
+    size = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
+    how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+    main = choose(things(list(layers(shades(picture.resize(size, how)), max(round(scale), 1)))))
+    if main is None:
+        raise NothingFound(
+            "no digit is found on the picture: it must show strokes that are clearly darker or lighter than what they "
+            "are on. Come closer, or see to more light"
+        )
+    return main
+
+
+def _closely(picture: Image.Image, main: Part, mask: Mask) -> Mask:
+    return finer(picture, mask, dark=main.layer.dark, stroke=main.stroke)
+
+
+def _place(mask: Mask) -> Place:
+    high, wide = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Place(
+        float(columns[0]) / wide, float(rows[0]) / high, float(columns[-1] + 1) / wide, float(rows[-1] + 1) / high
+    )

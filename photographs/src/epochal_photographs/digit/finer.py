@@ -1,0 +1,58 @@
+"""A digit seen more closely than it was found: its edges where they are halfway between ink and paper."""
+
+import numpy as np
+from PIL import Image
+
+from epochal_photographs.digit.arrays import HALF, Mask
+from epochal_photographs.digit.box import Box
+from epochal_photographs.digit.components import components
+from epochal_photographs.digit.layers import LEAST_INK, halfway, slopes
+from epochal_photographs.digit.morphology import greatest
+from epochal_photographs.digit.shade import dark_ink, light_ink, shades
+
+LONGER = 160
+"""Pixels that the longer side of a digit that is seen closely has at least."""
+
+_SPACE = 0.15
+_WIDEST = 3
+"""How many times as wide as its strokes are in the mean nothing of a digit is."""
+_NEAR = 1.5
+"""Up to how far from where ink was found it is looked for, in widths of a stroke."""
+
+
+def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
+    """Returns the mask of a digit, its longer side of LONGER pixels at least.
+
+    Args:
+        picture: The picture.
+        mask: Where the digit was found, on a smaller or larger picture.
+        dark: Whether it is darker than the paper.
+        stroke: Width of the digit's strokes, in the mask's pixels.
+    """
+    box = _around(mask, stroke)
+    scale = max(LONGER / box.longer, 1)
+    size = max(round((box.right - box.left) * scale), 1), max(round((box.bottom - box.top) * scale), 1)
+    across, down = picture.width / mask.shape[1], picture.height / mask.shape[0]
+    where = (box.left * across, box.top * down, box.right * across, box.bottom * down)
+    closely = picture.resize(size, Image.Resampling.BICUBIC, box=where)
+    coarse = Image.fromarray(mask[box.top : box.bottom, box.left : box.right].astype(np.uint8) * 255)
+    found = np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)) > HALF
+    shade = shades(closely)
+    ink = (dark_ink if dark else light_ink)(shade, int(_WIDEST * stroke * scale) | 1)
+    near = greatest(found, 2 * int(_NEAR * stroke * scale) + 3)
+    level = max(halfway(ink, np.square(slopes(ink)) * near), LEAST_INK)
+    parts = components((ink >= level) & near)
+    kept = np.flatnonzero(parts.sums(found) * 10 > parts.areas)
+    return parts.mask(kept) if len(kept) else found
+
+
+def _around(mask: Mask, stroke: float) -> Box:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    space = int(_SPACE * longer + stroke) + 1
+    return Box(
+        max(int(columns[0]) - space, 0),
+        max(int(rows[0]) - space, 0),
+        min(int(columns[-1]) + 1 + space, mask.shape[1]),
+        min(int(rows[-1]) + 1 + space, mask.shape[0]),
+    )

@@ -1,0 +1,100 @@
+"""A digit as MNIST's makers made theirs: 20 pixels at its longer side, its centre of mass in the middle of 28."""
+
+import numpy as np
+from PIL import Image
+
+from epochal_photographs.digit.arrays import HALF, Bytes, Mask
+from epochal_photographs.digit.morphology import greatest
+
+BOX = 20 / 28
+"""Longer side of the digit, as a part of the shorter side of the image."""
+
+THIN, THICK = 0.1, 0.2
+"""How wide strokes may be, as parts of the digit's longer side: so wide are nearly all of MNIST's."""
+
+_FINE = 160
+"""Pixels that the longer side of a digit has at least when its strokes are made thicker or thinner."""
+
+
+def normal(mask: Mask, *, height: int, width: int) -> Bytes:
+    """Returns an image of a digit, light on black.
+
+    Args:
+        mask: Where its ink is.
+        height: Height of the image.
+        width: Width of the image.
+    """
+    tight = _tight(mask)
+    inked = _stroked(_fine(tight), max(_FINE, *tight.shape))
+    longer = max(inked.shape)
+    scale = BOX * min(height, width) / longer
+    size = tuple(max(round(side * scale), 1) for side in inked.shape)
+    small = Image.fromarray(inked.astype(np.uint8) * 255).resize(size[::-1], Image.Resampling.LANCZOS)
+    return _centred(np.asarray(small), height, width)
+
+
+def _tight(mask: Mask) -> Mask:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fine(mask: Mask) -> Mask:
+    """Returns a mask that is fine enough to make its strokes thicker or thinner, with space around it for that."""
+    scale = _FINE / max(mask.shape)
+    if scale > 1:
+        high, wide = (round(side * scale) for side in mask.shape)
+        soft = Image.fromarray(mask.astype(np.uint8) * 255).resize((wide, high), Image.Resampling.BILINEAR)
+        mask = np.asarray(soft) > HALF
+    return np.pad(mask, max(mask.shape) // 8)
+
+
+def _stroked(mask: Mask, longer: int) -> Mask:
+    """Returns a mask whose strokes are about as wide as those of MNIST.
+
+    Args:
+        mask: The mask, with space around it.
+        longer: Longer side of the digit.
+    """
+    wide = stroke_width(mask)
+    if (more := round((THIN * longer - wide) / 2)) > 0:
+        return _tight(_grown(mask, more))
+    if (less := round((wide - THICK * longer) / 2)) > 0:
+        thinner = ~_grown(~mask, less)
+        if 2 * thinner.sum() * wide > mask.sum() * THICK * longer:  # nothing of it is lost
+            return _tight(thinner)
+    return _tight(mask)
+
+
+def stroke_width(mask: Mask) -> float:
+    """Returns how wide the strokes of a mask are, in pixels: a stroke has two edges."""
+    edge = mask & _crossed(~mask)
+    return 2 * float(mask.sum()) / max(float(edge.sum()), 1.0)
+
+
+def _grown(mask: Mask, by: int) -> Mask:
+    """Makes a mask grow by some pixels, in turns by a cross and by a square, so that what is round stays so."""
+    for turn in range(by):
+        mask = greatest(mask, 3) if turn % 2 else _crossed(mask)
+    return mask
+
+
+def _crossed(mask: Mask) -> Mask:
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    grown[:, 1:] |= mask[:, :-1]
+    grown[:, :-1] |= mask[:, 1:]
+    return grown
+
+
+def _centred(small: Bytes, height: int, width: int) -> Bytes:
+    image = np.zeros((height, width), np.uint8)
+    mass = small.astype(np.float64)
+    corner = []
+    for axis, side in ((1, height), (0, width)):
+        share = mass.sum(axis)
+        middle = float((share * (np.arange(len(share)) + 0.5)).sum() / share.sum())
+        corner.append(min(max(round(side / 2 - middle), 0), side - len(share)))
+    top, left = corner
+    image[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return image

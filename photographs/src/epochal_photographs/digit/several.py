@@ -1,0 +1,97 @@
+"""Which digits there are on a sheet with several, in the order in which one reads them."""
+
+import numpy as np
+
+from epochal_photographs.digit.arrays import Ints
+from epochal_photographs.digit.box import Box
+from epochal_photographs.digit.choose import Part
+
+_LEAST, _MOST = 0.35, 2.5
+"""How long a digit may be, as parts of the longer side of the one that is seen best."""
+_PIECE = 0.12
+"""How long a piece of one is at least."""
+_REAL = 0.3
+_CONTRAST = 0.5
+"""How much of the contrast of the one that is seen best the others have."""
+_THINNER = 0.4
+"""How wide strokes are at least, as a part of those of the one that is seen best; and the other way around."""
+_ABOVE = 0.25
+"""How far pieces of one digit are above each other at most, as a part of the longer one's side."""
+_ASTRIDE = 0.4
+"""How much of their widths pieces of one digit are above each other at least."""
+_BESIDE = 0.3
+"""How much of their heights digits on one line are beside each other at least."""
+
+
+def several(main: Part) -> list[Ints]:
+    """Returns the parts of each digit of a layer.
+
+    Args:
+        main: The digit that is seen best, or most of it.
+    """
+    layer, side = main.layer, main.box.longer
+    looks, parts = layer.looks, layer.parts
+    sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts)
+    alike = (
+        (looks.real >= _REAL)
+        & (looks.contrast >= _CONTRAST * looks.contrast[main.at])
+        & (looks.strokes >= _THINNER * main.stroke)
+        & (looks.strokes <= main.stroke / _THINNER)
+        & (sides >= _PIECE * side)
+        & (sides <= _MOST * side)
+    )
+    alike[main.at] = True
+    pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
+    pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
+    whole = _joined(pieces)
+    whole = [group for group in whole if _box(group).longer >= _LEAST * side]
+    return [np.array([piece.at for piece in group]) for group in _as_read(whole)]
+
+
+def _joined(pieces: list[Part]) -> list[list[Part]]:
+    """Returns pieces in groups of those that are above each other: a digit beside another one is another one."""
+    groups: list[list[Part]] = []
+    for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
+        for group in groups:
+            if _is_of(piece.box, _box(group)):
+                group.append(piece)
+                break
+        else:
+            groups.append([piece])
+    return groups
+
+
+def _is_of(piece: Box, box: Box) -> bool:
+    shared = min(piece.right, box.right) - max(piece.left, box.left)
+    narrower = min(piece.right - piece.left, box.right - box.left)
+    apart = max(box.top - piece.bottom, piece.top - box.bottom)
+    return shared >= _ASTRIDE * narrower and apart <= _ABOVE * box.longer
+
+
+def _as_read(groups: list[list[Part]]) -> list[list[Part]]:
+    """Returns digits line by line. On one line are those that are beside each other, or beside one of the line."""
+    lines: list[list[list[Part]]] = []
+    for group in sorted(groups, key=lambda group: _box(group).left):
+        box = _box(group)
+        for line in lines:
+            if _is_beside(box, _box(line[-1])):
+                line.append(group)
+                break
+        else:
+            lines.append([group])
+    return [group for line in sorted(lines, key=lambda line: _box(line[0]).top) for group in line]
+
+
+def _is_beside(one: Box, other: Box) -> bool:
+    shared = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return shared >= _BESIDE * min(one.bottom - one.top, other.bottom - other.top)
+
+
+def _box(group: list[Part]) -> Box:
+    boxes = [part.box for part in group]
+    return Box(
+        min(box.left for box in boxes),
+        min(box.top for box in boxes),
+        max(box.right for box in boxes),
+        max(box.bottom for box in boxes),
+    )

@@ -1,0 +1,38 @@
+"""How light a picture is, such that ink stands out alike in the light and in a shadow."""
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from epochal_photographs.digit.arrays import Bytes
+from epochal_photographs.digit.morphology import closed, opened
+
+_DARKEST = 20
+"""Shades that are as good as black: differences among them are noise of the camera."""
+_SMOOTH = 0.8
+
+_LOG = np.log(np.arange(256) + _DARKEST)
+_SHADES = np.rint((_LOG - _LOG[0]) / (_LOG[-1] - _LOG[0]) * 255).astype(np.uint8)
+FACTOR = float((_LOG[-1] - _LOG[0]) / 255)
+"""By which factor's logarithm shades differ that differ by 1."""
+
+
+def shades(picture: Image.Image) -> Bytes:
+    """Returns the logarithm of how light each pixel is: a shadow takes away as much everywhere, of paper and of ink."""
+    grey = picture.convert("L").filter(ImageFilter.GaussianBlur(_SMOOTH))
+    shade: Bytes = _SHADES[np.asarray(grey)]
+    return shade
+
+
+def dark_ink(shade: Bytes, widest: int) -> Bytes:
+    """Returns how much darker each pixel is than the paper around it.
+
+    Args:
+        shade: The picture's shades.
+        widest: Width in pixels that no stroke has; what is wider is paper, or shadow, or what the paper lies on. Odd.
+    """
+    return closed(shade, widest) - shade
+
+
+def light_ink(shade: Bytes, widest: int) -> Bytes:
+    """Returns how much lighter each pixel is than the board around it, as `dark_ink` does."""
+    return shade - opened(shade, widest)

@@ -1,0 +1,79 @@
+"""A photograph in the size that a network takes.
+
+A trainer that reads images and a server that answers for them both call `resized`, so that a network sees in the same
+photograph the same pixels, to the last bit. (As long as both have the same version of Pillow.)
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from epochal_photographs.decode import decode
+from epochal_photographs.flatten import on_white
+
+Fit = Literal["crop", "pad"]
+"""What becomes of a picture of other proportions: `crop` cuts off what is too much of it on both sides, `pad` keeps all
+of it and adds black."""
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+_FINER = 2
+"""How much finer than its result a JPEG is decoded at least: what its decoder leaves out is nothing that is seen."""
+
+
+def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, most_pixels: int) -> Pixels:
+    """Returns a photograph in a size, as `resize` does, from its bytes.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+        height: Height of the result.
+        width: Width of the result.
+        channels: 1 for grayscale, 3 for red, green and blue.
+        fit: What becomes of a picture of other proportions.
+        most_pixels: Most pixels that it may have, as it is stored.
+
+    Raises:
+        NotAPicture: If it is none, or damaged.
+        TooManyPixels: If it has more pixels than allowed.
+    """
+    picture = decode(data, most_pixels=most_pixels, at_least=_FINER * max(height, width))
+    return resize(picture, height=height, width=width, channels=channels, fit=fit)
+
+
+def resize(picture: Image.Image, *, height: int, width: int, channels: Literal[1, 3], fit: Fit) -> Pixels:
+    """Returns a picture in a size, antialiased; transparent parts are white.
+
+    Args:
+        picture: The picture.
+        height: Height of the result.
+        width: Width of the result.
+        channels: 1 for grayscale, 3 for red, green and blue.
+        fit: What becomes of a picture of other proportions.
+
+    Returns:
+        Bytes of shape (height, width, channels).
+    """
+    flat = on_white(picture, "L" if channels == 1 else "RGB")
+    fitted = _cropped(flat, height, width) if fit == "crop" else _padded(flat, height, width)
+    return np.asarray(fitted, np.uint8).reshape(height, width, channels)
+
+
+def _cropped(picture: Image.Image, height: int, width: int) -> Image.Image:
+    scale = min(picture.width / width, picture.height / height)
+    left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
+    box = (
+        max(left, 0.0),
+        max(top, 0.0),
+        min(left + scale * width, picture.width),
+        min(top + scale * height, picture.height),
+    )
+    return picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+
+
+def _padded(picture: Image.Image, height: int, width: int) -> Image.Image:
+    scale = max(picture.width / width, picture.height / height)
+    size = max(round(picture.width / scale), 1), max(round(picture.height / scale), 1)
+    page = Image.new(picture.mode, (width, height))
+    page.paste(picture.resize(size, Image.Resampling.BICUBIC), ((width - size[0]) // 2, (height - size[1]) // 2))
+    return page

@@ -1,0 +1,84 @@
+"""What a network is shown of a photograph, as epochal_photographs makes it."""
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from epochal_photographs.decode import FORMATS, decode
+from epochal_photographs.digit import ENOUGH, Place, digit, digits
+from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
+from epochal_photographs.resize import resized
+from PIL import Image
+
+from epochal_server.model import Model
+from epochal_server.protocols.photographs import Options
+from epochal_server.protocols.pixels import Box, Fit, Seen
+from epochal_server.refusals import Invalid, TooLarge
+
+if TYPE_CHECKING:
+    from epochal_api.signature import ImageSpec
+
+
+def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
+    """Returns what the network is shown of a photograph: one picture, or as many as there are digits on it.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+        model: The model, which takes photographs.
+        asked: What is asked for. If several digits are, there may be none.
+
+    Raises:
+        Invalid: If it is none, is damaged, or has nothing on it that could be a digit.
+        TooLarge: If it has too many pixels.
+    """
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - checked before
+    most = model.limits.image_pixels
+    if not data:
+        raise Invalid("body: expected a photograph, found nothing: send a JPEG, PNG or WebP")
+    try:
+        if model.images == "Resize":
+            return [Seen(_resized(data, image, most, asked.fit))]
+        return _several(data, image, most) if asked.several else [_one(data, image, most)]
+    except TooManyPixels as error:
+        raise TooLarge(f"{error}, or raise spec.limits.imagePixels of the ModelServer") from error
+    except PhotographError as error:
+        raise Invalid(str(error)) from error
+
+
+def _resized(data: bytes, image: "ImageSpec", most: int, fit: Fit) -> np.ndarray:
+    return resized(data, height=image.height, width=image.width, channels=image.channels, fit=fit, most_pixels=most)
+
+
+def _one(data: bytes, image: "ImageSpec", most: int) -> Seen:
+    picture = decode(data, most_pixels=most, at_least=ENOUGH)
+    return Seen(_channels(digit(picture, height=image.height, width=image.width), image))
+
+
+def _several(data: bytes, image: "ImageSpec", most: int) -> list[Seen]:
+    picture = decode(data, most_pixels=most, at_least=ENOUGH)
+    try:
+        found = digits(picture, height=image.height, width=image.width)
+    except NothingFound:
+        return []
+    size = _size(data, picture)
+    return [Seen(_channels(one.image, image), _box(one.place, size)) for one in found]
+
+
+def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
+    """Returns width and height of a photograph as it was sent, upright as the picture is that was decoded of it."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as stored:  # nothing but its size is read
+        shorter, longer = sorted(stored.size)
+    return (longer, shorter) if picture.width > picture.height else (shorter, longer)
+
+
+def _box(place: Place, size: tuple[int, int]) -> Box:
+    width, height = size
+    return Box(
+        round(place.left * width), round(place.top * height), round(place.right * width), round(place.bottom * height)
+    )
+
+
+def _channels(pixels: np.ndarray, image: "ImageSpec") -> np.ndarray:
+    """Returns the pixels of a digit in as many channels as the network takes."""
+    return np.repeat(pixels[:, :, np.newaxis], image.channels, axis=2)

@@ -1,0 +1,195 @@
+"""Whoever speaks for the operator writes for ModelServers what these own, with images of the chart: nothing else."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from epochal_api.modelserver import ModelServer, parse
+from epochal_api.modelserver_status import ServedModel
+from epochal_operator.modelserver.owned import CHILDREN
+from epochal_operator.trainingjob.pod_template import Installation
+
+from tests.kit import operator
+from tests.kit.jobs import Namespace
+from tests.kit.kubectl import Object, Refused, apply, kubectl
+
+OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
+INSTALLATION = Installation(
+    trainer_image="localhost/epochal-trainer:dev",
+    server_image="localhost/epochal-server:dev",
+    storage_endpoint="http://minio.minio.svc:9000",
+    scratch_limit="1Gi",
+    tmp_limit="1Gi",
+    progress_url=operator.PROGRESS,
+    progress_ca="none",
+    server_network={"ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}]},
+)
+KERAS = ServedModel(uri="s3://models/model.keras", sha256="a" * 64)
+MODELS = [
+    KERAS,
+    KERAS.model_copy(update={"runtime": "Keras"}),
+    KERAS.model_copy(update={"uri": "s3://models/model.onnx"}),
+]
+KEYS = {"secretRef": {"name": "keys"}}
+SERVER: Object = {
+    "apiVersion": "epochal.dev/v1alpha1",
+    "kind": "ModelServer",
+    "metadata": {"name": "owner"},
+    "spec": {
+        "source": {"trainingJobRef": {"name": "there-is-none"}},
+        "storage": {"secretRef": {"name": "minio-credentials"}, "caConfigMapRef": {"name": "authority"}},
+        "autoscaling": {"maxReplicas": 2},
+        "auth": KEYS,
+        "tls": KEYS,
+        "imagePullSecrets": [{"name": "registry"}],
+        "scheduling": {"priorityClassName": "high", "tolerations": [{"key": "gpu", "operator": "Exists"}]},
+    },
+}
+DENIED = "ValidatingAdmissionPolicy 'epochal-operator-servers' with binding 'epochal-operator-servers' denied request: "
+Spoil = Callable[[Object], Any]
+POD = "spec.template.spec"
+CONTAINERS = f"{POD}.containers"
+
+
+@pytest.fixture(scope="module")
+def server(namespace: Namespace) -> ModelServer:
+    """A ModelServer that is there, and waits: it owns nothing yet."""
+    apply(SERVER, namespace=namespace.name)
+    return parse(json.loads(kubectl("get", "msv", "owner", "--namespace", namespace.name, "--output=json")))
+
+
+def built(server: ModelServer, model: ServedModel = KERAS) -> dict[str, Object]:
+    """Returns all that it should own, by their kinds."""
+    made = [child.build(server, model, INSTALLATION) for child in CHILDREN]
+    return {one["kind"]: json.loads(json.dumps(one)) for one in made if one is not None}
+
+
+def create(namespace: Namespace, body: Object) -> None:
+    """Creates something as the operator, by way of admission, but nothing is kept."""
+    command = ["create", "--filename", "-", OPERATOR, "--namespace", namespace.name, "--dry-run=server"]
+    kubectl(*command, stdin=json.dumps(body))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["converted", "Keras", "ONNX"])
+def test_all_that_it_writes_passes(namespace: Namespace, server: ModelServer, model: ServedModel) -> None:
+    for body in built(server, model).values():
+        create(namespace, body)
+
+
+def pod(one: Object) -> Object:
+    found: Object = one["spec"]["template"]["spec"]
+    return found
+
+
+def on_pod(**fields: Any) -> Spoil:
+    return lambda one: pod(one).update(fields)
+
+
+def on_container(**fields: Any) -> Spoil:
+    return lambda one: pod(one)["containers"][0].update(fields)
+
+
+def on_starter(**fields: Any) -> Spoil:
+    return lambda one: pod(one)["initContainers"][0].update(fields)
+
+
+def on_template(**fields: Any) -> Spoil:
+    return lambda one: [one["spec"]["template"]["metadata"][field].update(more) for field, more in fields.items()]
+
+
+def volume(name: str, **source: Any) -> Spoil:
+    return lambda one: pod(one)["volumes"].append({"name": name, **source})
+
+
+def probe(**fields: Any) -> Spoil:
+    return on_container(livenessProbe=fields)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (on_pod(hostNetwork=True), f"{POD}: must set none of hostNetwork"),
+        (on_pod(nodeName="master"), f"{POD}: must set none of hostNetwork"),
+        (on_pod(automountServiceAccountToken=True), f"{POD}.automountServiceAccountToken: must be false"),
+        (lambda one: pod(one).pop("securityContext"), f"{POD}.securityContext: must set runAsNonRoot"),
+        (on_container(image="registry.example.com/evil:1"), f"{CONTAINERS}: must be of the images"),
+        (on_starter(image="registry.example.com/evil:1"), f"{CONTAINERS}: must be of the images"),
+        (on_container(command=["sh"]), f"{CONTAINERS}: must run the command epochal-server"),
+        (on_starter(command=["epochal-server"]), f"{CONTAINERS}: must run the command epochal-server"),
+        (on_container(args=["--config=/tmp/x"]), f"{CONTAINERS}: must set nothing but"),
+        (on_container(envFrom=[{"secretRef": {"name": "any"}}]), f"{CONTAINERS}: must set nothing but"),
+        (on_container(ports=[{"containerPort": 80, "hostPort": 80}]), f"{CONTAINERS}: must set nothing but"),
+        (probe(exec={"command": ["sh"]}), f"{CONTAINERS}: must set nothing but"),
+        (probe(httpGet={"host": "192.0.2.1", "port": 80}), f"{CONTAINERS}: must set nothing but"),
+        (on_container(env=[{"name": "LD_PRELOAD", "value": "/tmp/x"}]), f"{CONTAINERS}: must set no variable"),
+        (on_starter(env=[{"name": "LD_PRELOAD", "value": "/tmp/x"}]), f"{CONTAINERS}: must set no variable"),
+        (on_starter(securityContext={}), f"{CONTAINERS}: must have a securityContext"),
+        (lambda one: pod(one)["initContainers"].append(pod(one)["initContainers"][0] | {"name": "two"}),
+         f"{POD}: must have one container, and one init container"),
+        (volume("more", secret={"secretName": "any"}), f"{POD}.volumes: must be configMap"),
+        (volume("more", hostPath={"path": "/"}), f"{POD}.volumes: must be configMap"),
+        (volume("more", projected={"sources": []}), f"{POD}.volumes: must be configMap"),
+        (on_template(labels={"app": "payments"}), "spec.template.metadata.labels: must be of nobody"),
+        (on_template(annotations={"vault.example.com/role": "x"}), "spec.template.metadata.annotations: must be"),
+    ],
+)  # fmt: skip
+def test_no_other_pods_pass(namespace: Namespace, server: ModelServer, spoil: Spoil, message: str) -> None:
+    changed = copy.deepcopy(built(server)["Deployment"])
+    spoil(changed)
+    with pytest.raises(Refused) as refused:
+        create(namespace, changed)
+    assert f"{DENIED}{message}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "kind", ["Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"]
+)
+def test_nothing_is_written_that_no_modelserver_owns(namespace: Namespace, server: ModelServer, kind: str) -> None:
+    body = built(server)[kind]
+    nobodys = copy.deepcopy(body)
+    nobodys["metadata"].pop("ownerReferences")
+    others = copy.deepcopy(body)
+    others["metadata"]["name"] = "other"
+    for changed in (nobodys, others):
+        with pytest.raises(Refused, match=r"metadata\.ownerReferences: must name the ModelServer of the same name"):
+            create(namespace, changed)
+
+
+SELECTS: dict[str, Spoil] = {
+    "Service": lambda one: one["spec"].update(selector={"app": "payments"}),
+    "PodDisruptionBudget": lambda one: one["spec"].update(selector={"matchLabels": {"app": "payments"}}),
+    "NetworkPolicy": lambda one: one["spec"].update(podSelector={}),
+}
+
+
+@pytest.mark.parametrize("kind", SELECTS)
+def test_no_pods_of_others_are_found(namespace: Namespace, server: ModelServer, kind: str) -> None:
+    changed = copy.deepcopy(built(server)[kind])
+    SELECTS[kind](changed)
+    with pytest.raises(Refused, match=r"must select by the label epochal\.dev/modelserver-uid"):
+        create(namespace, changed)
+
+
+def test_nothing_else_is_scaled(namespace: Namespace, server: ModelServer) -> None:
+    changed = copy.deepcopy(built(server)["HorizontalPodAutoscaler"])
+    changed["spec"]["scaleTargetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "payments"}
+    with pytest.raises(Refused, match=r"spec\.scaleTargetRef: must name the ModelServer"):
+        create(namespace, changed)
+
+
+@pytest.mark.parametrize("fields", [{"type": "LoadBalancer"}, {"type": "NodePort"}, {"externalIPs": ["192.0.2.1"]}])
+def test_no_service_reaches_out(namespace: Namespace, server: ModelServer, fields: Object) -> None:
+    changed = copy.deepcopy(built(server)["Service"])
+    changed["spec"] |= fields
+    with pytest.raises(Refused, match="must be of the type ClusterIP"):
+        create(namespace, changed)
+
+
+def test_others_are_not_held_by_it(namespace: Namespace) -> None:
+    one = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "others"}, "spec": {"ports": [{"port": 80}]}}
+    apply(one, namespace=namespace.name)
+    as_operator = [OPERATOR, "--namespace", namespace.name, "--dry-run=server"]
+    with pytest.raises(Refused, match=r"metadata\.ownerReferences: must name the ModelServer"):
+        kubectl("patch", "service", "others", "--patch", '{"spec": {"selector": {"app": "x"}}}', *as_operator)

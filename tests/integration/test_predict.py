@@ -1,0 +1,126 @@
+"""A photograph is sent as people send it, and answered; whatever else is sent is refused in words."""
+
+import io
+import json
+import random
+import subprocess
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from tests.kit import digits_model
+from tests.kit.model_server import ask, serving
+from tests.kit.served import DIGITS
+
+SIZE = (4000, 3000)
+"""12 megapixels."""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("digits")
+    model, signature = digits_model.model(), digits_model.signature()
+    with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as where:
+        yield where
+
+
+@cache
+def photograph(*digits: int, size: tuple[int, int] = SIZE, kind: str = "JPEG") -> bytes:
+    """Returns a photograph of a sheet on which digits are written beside one another, the light from the left."""
+    width, height = size
+    page = Image.linear_gradient("L").rotate(90).resize(size).point(lambda shade: 150 + shade // 3).convert("RGB")
+    pen, side = ImageDraw.Draw(page), min(height, width // len(digits)) * 0.6
+    for place, digit in enumerate(digits):
+        left, top = (place + 0.5) * width / len(digits) - side / 2, (height - side) / 2
+        points = [(left + x * side, top + y * side) for x, y in digits_model.DRAWN[digit]]
+        pen.line(points, (30, 30, 90), round(side / 12), joint="curve")
+    file = io.BytesIO()
+    page.save(file, kind, quality=90)
+    return file.getvalue()
+
+
+def curl(*arguments: str) -> Any:
+    sent = subprocess.run(["curl", "--silent", "--show-error", *arguments], check=True, capture_output=True)
+    return json.loads(sent.stdout)
+
+
+@pytest.mark.parametrize("digit", [2, 3, 7])
+def test_a_photograph_is_answered_right(url: str, tmp_path: Path, digit: int) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photograph(digit))
+    told = curl("--data-binary", f"@{tmp_path / 'photo.jpg'}", f"{url}/predict")
+    assert (told["class"], told["name"], told["top"][0]["class"]) == (digit, DIGITS[digit], digit)
+    assert told["probability"] == told["top"][0]["probability"] > 0.5
+
+
+def test_so_are_several_in_a_form(url: str, tmp_path: Path) -> None:
+    files = {"a.jpg": photograph(2), "b.png": photograph(7, size=(300, 300), kind="PNG"), "c.jpg": b"no photograph"}
+    form: list[str] = []
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        form += ["--form", f"file=@{tmp_path / name}"]
+    told = curl(*form, f"{url}/predict")["photographs"]
+    assert [(one["file"], one.get("class")) for one in told] == [("a.jpg", 2), ("b.png", 7), ("c.jpg", None)]
+    assert "no JPEG, PNG or WebP" in told[2]["error"]
+
+
+def test_so_are_several_digits_on_one_sheet(url: str) -> None:
+    status, told = ask(f"{url}/predict?several=true&show=true", photograph(7, 2, 3))
+    found = told["predictions"]
+    assert (status, [one["class"] for one in found]) == (200, [7, 2, 3])
+    for place, one in enumerate(found):
+        middle = (one["box"]["left"] + one["box"]["right"]) / 2 / SIZE[0]
+        assert middle == pytest.approx((place + 0.5) / 3, abs=0.05)
+        assert one["image"].startswith("data:image/png;base64,")
+
+
+def test_what_the_network_saw_is_given_back(url: str) -> None:
+    status, picture = ask(f"{url}/predict?show=true", photograph(2), {"Accept": "image/png"})
+    assert status == 200
+    with Image.open(io.BytesIO(picture)) as seen:
+        assert (seen.format, seen.mode, seen.size) == ("PNG", "L", (28, 28))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "told"),
+    [
+        (b"", 400, "found nothing"),
+        (b"GIF89a", 400, "no JPEG, PNG or WebP"),
+        (photograph(2)[:-9000], 400, "damaged or cut off"),
+        (photograph(2, size=(5000, 4000)), 413, "spec.limits.imagePixels"),
+        (b"\xff\xd8" + b"\0" * 9_000_000, 413, "spec.limits.requestBytes"),
+    ],
+)
+def test_what_is_no_photograph_is_refused_in_words(url: str, body: bytes, status: int, told: str) -> None:
+    found, refusal = ask(f"{url}/predict", body)
+    assert (found, told in refusal["error"]) == (status, True), refusal
+
+
+SMALL = [photograph(3, size=(90, 120), kind=kind) for kind in ("JPEG", "PNG", "WEBP")]
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(1, 20), st.booleans())
+def test_no_damage_is_an_error_of_the_server(
+    url: str,
+    picture: bytes,
+    chance: random.Random,
+    times: int,
+    several: bool,  # noqa: FBT001
+) -> None:
+    damaged = bytearray(picture)
+    for _ in range(times):
+        at = chance.randrange(len(damaged))
+        damaged[at : at + chance.choice([0, 1, 1, 4])] = chance.randbytes(chance.choice([0, 1, 1, 4]))
+    status, told = ask(f"{url}/predict?several={str(several).lower()}", bytes(damaged))
+    assert status in {200, 400, 413}, told
+
+
+def test_it_still_answers_afterwards(url: str) -> None:
+    guesses: Sequence[Any] = ask(f"{url}/predict", photograph(7))[1]["top"]
+    assert guesses[0]["name"] == "seven"

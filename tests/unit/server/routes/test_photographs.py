@@ -1,0 +1,112 @@
+"""Photographs over HTTP."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp import FormData
+from epochal_server.model import Arrays
+from epochal_server.routes.photographs import routes
+from PIL import Image
+
+from tests.kit.served import digits, small
+from tests.unit.server.protocols.test_seeing import sheet, stored
+from tests.unit.server.routes.asking import KEY, service, serving
+
+ONE = stored(sheet((180, 100)))
+TWO = stored(sheet((100, 100), (280, 100)), "JPEG")
+EMPTY = stored(sheet())
+
+
+def answer(inputs: Arrays) -> Arrays:
+    return {"digit": np.eye(10, dtype=np.float32)[[1] * len(inputs["image"])]}
+
+
+SERVICE = service(digits(), answer)
+
+
+def form(*files: tuple[str, bytes]) -> FormData:
+    made = FormData()
+    for name, data in files:
+        made.add_field("file", data, filename=name, content_type="image/png")
+    return made
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/png", "image/jpeg", "application/x-www-form-urlencoded", "application/octet-stream"]
+)
+async def test_one_photograph_is_answered_whatever_it_is_called(kind: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post("/predict", data=ONE, headers={"Content-Type": kind})
+        told = await response.json()
+        assert (told["class"], told["name"], told["probability"], len(told["top"])) == (1, "one", 1.0, 3)
+        assert "image" not in told
+
+
+async def test_what_the_network_saw_is_shown() -> None:
+    async with serving(routes(SERVICE)) as client:
+        told = await (await client.post("/predict?show=true", data=ONE)).json()
+        response = await client.post("/predict?show=true", data=ONE, headers={"Accept": "image/png"})
+        assert response.content_type == "image/png"
+        with Image.open(io.BytesIO(await response.read())) as picture:
+            assert picture.size == (28, 28)
+        assert told["image"].startswith("data:image/png;base64,")
+
+
+async def test_several_digits_are_found() -> None:
+    async with serving(routes(SERVICE)) as client:
+        found = (await (await client.post("/predict?several=true", data=TWO)).json())["predictions"]
+        assert [one["class"] for one in found] == [1, 1]
+        assert found[0]["box"]["left"] < found[1]["box"]["left"]
+        assert await (await client.post("/predict?several=true", data=EMPTY)).json() == {"predictions": []}
+
+
+async def test_several_photographs_are_answered_each_by_its_name() -> None:
+    sent: Any = form(("a.png", ONE), ("b.png", b"none"), ("c.jpg", TWO))
+    async with serving(routes(SERVICE)) as client:
+        one, none, two = (await (await client.post("/predict", data=sent)).json())["photographs"]
+        assert (one["file"], one["class"], two["file"], two["class"]) == ("a.png", 1, "c.jpg", 1)
+        assert none["file"] == "b.png"
+        assert "no JPEG, PNG or WebP" in none["error"]
+        sent = form(("a.png", EMPTY), ("c.jpg", TWO))
+        told = (await (await client.post("/predict?several=true", data=sent)).json())["photographs"]
+        assert [len(one["predictions"]) for one in told] == [0, 2]
+
+
+async def test_a_form_without_any_photograph_is_refused() -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post("/predict", data=form(("a.png", b"none"), ("b.png", b"")))
+        assert response.status == 400
+        assert "a.png: this is no JPEG" in (await response.json())["error"]
+        response = await client.post("/predict", data=form(*[("a.png", ONE)] * 65))
+        assert (response.status, "at most 64 files" in (await response.json())["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "kind", "status", "told"),
+    [
+        ("", EMPTY, "image/png", 400, "digit"),
+        ("", b"", "image/png", 400, "found nothing"),
+        ("?show=maybe", ONE, "image/png", 400, "show: expected true or false"),
+        ("?fit=pad", ONE, "image/png", 400, "no use for it"),
+        ("", b"{}", "application/json", 415, "/v2/models/digits/infer"),
+        ("", ONE, "multipart/form-data", 400, "with a boundary"),
+    ],
+)
+async def test_says_what_is_wrong(query: str, body: bytes, kind: str, status: int, told: str) -> None:
+    async with serving(routes(SERVICE)) as client:
+        response = await client.post(f"/predict{query}", data=body, headers={"Content-Type": kind})
+        assert (response.status, told in (await response.json())["error"]) == (status, True)
+
+
+async def test_models_without_images_say_so() -> None:
+    async with serving(routes(service(small(), answer))) as client:
+        response = await client.post("/predict", data=ONE)
+        assert (response.status, "set spec.images" in (await response.json())["error"]) == (404, True)
+
+
+async def test_tells_nothing_to_whoever_has_no_key() -> None:
+    async with serving(routes(service(digits(), answer, key=True))) as client:
+        assert (await client.post("/predict", data=ONE)).status == 401
+        assert (await client.post("/predict", data=ONE, headers={"Authorization": KEY})).status == 200

@@ -1,0 +1,128 @@
+"""The graph of operations that a model is when it serves.
+
+What is random in training is left as it is then, so augmentation is no part of the graph: it is traced with
+training=False, and what nothing depends on is left out later.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NamedTuple, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from epochal_trainer.export.tensors import TEXT, inputs_of, packed
+
+Tables: TypeAlias = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+"""Keys and values of lookup tables, by the names of the placeholders that stand for them."""
+
+LARGE_BYTES = 2**20
+"""Bytes of a weight that is an input of the graph, and no constant in it: TensorFlow and tf2onnx copy all constants
+dozens of times, and never let go of most copies."""
+_SCOPE = re.compile(r"layer\.(\d+)\.")
+"""Marks in the names of operations which layer they are a part of: Keras' own names are changed where two are alike."""
+
+
+class Traced(NamedTuple):
+    """A model as a function of TensorFlow.
+
+    Args:
+        function: The function. It takes the model's inputs and then the weights, and gives the model's outputs.
+        weights: The weights that it takes.
+        tables: The lookup tables that it looks things up in.
+    """
+
+    function: Any
+    weights: Sequence[keras.Variable]
+    tables: Tables
+
+
+def traced(model: keras.Model) -> Traced:
+    """Returns a model as a function of TensorFlow.
+
+    Args:
+        model: The model.
+    """
+    layers, weights = _layers(model), _large(model)
+    specs = [
+        tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype)
+        for spec, tensor in zip(inputs_of(model), model.inputs, strict=True)
+    ]
+    count = len(specs)
+    specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in weights]
+
+    def serve(*flat: Any) -> list[Any]:
+        with keras.StatelessScope(list(zip(weights, flat[count:], strict=True))):
+            given = keras.tree.flatten(model(packed(model, list(flat[:count])), training=False))
+        return [tf.identity(tensor) for tensor in given]
+
+    with _marked(layers):
+        function = tf.function(serve, autograph=False).get_concrete_function(*specs)
+    return Traced(function, weights, _tables(function, layers))
+
+
+def blamed(text: str, model: keras.Model) -> str | None:
+    """Returns the layer that a name of an operation, or a message with one, is about.
+
+    Args:
+        text: The message.
+        model: The model that was traced.
+    """
+    name = next((word for word in text.split() if _SCOPE.search(word)), "")
+    marks = _SCOPE.findall(name)
+    if not marks:
+        return None
+    layer = _layers(model)[int(marks[-1])]
+    return f"the layer {layer.name!r} ({type(layer).__name__})"
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns all layers of a model, and those within them."""
+    return list(model._flatten_layers(include_self=False))  # noqa: SLF001 - Keras offers no other way to them
+
+
+def _large(model: keras.Model) -> list[keras.Variable]:
+    """Returns the weights that are large, but for those of what repeats itself, which ONNX wants to be constant."""
+    repeating = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
+    repeated = {id(weight) for layer in repeating for weight in layer.weights}
+    return [
+        weight
+        for weight in model.weights
+        if id(weight) not in repeated and np.prod(weight.shape) * np.dtype(weight.dtype).itemsize >= LARGE_BYTES
+    ]
+
+
+def _tables(function: Any, layers: Sequence[keras.layers.Layer]) -> Tables:
+    tables = [table for layer in layers if (table := getattr(layer, "lookup_table", None)) is not None]
+    return {
+        placeholder.name: tuple(part.numpy() for part in table.export())
+        for captured, placeholder in function.graph.captures
+        for table in tables
+        if captured is table.resource_handle
+    }
+
+
+@contextmanager
+def _marked(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
+    """Marks the operations of each layer by their names, in what is traced meanwhile."""
+
+    def within(index: int, call: Any) -> Any:
+        @wraps(call)
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            with tf.name_scope(f"layer.{index}."):
+                return call(*args, **kwargs)
+
+        return marked
+
+    calls = [layer.call for layer in layers]
+    for index, layer in enumerate(layers):
+        layer.call = within(index, calls[index])
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.call
