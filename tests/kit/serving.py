@@ -89,9 +89,9 @@ class Process:
             return f"it does not listen: {error}"
         return None if answer.status == 200 else answer.json["error"]
 
-    def wait(self, why_not: str | None = None) -> None:
+    def wait(self, why_not: str | None = None, seconds: float = START_SECONDS) -> None:
         """Waits until it is ready, or says why it is not."""
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + seconds
         while (found := self.why_not()) != why_not and not (why_not and found and why_not in found):
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < until, f"{found}: {self.log()}"

@@ -1,0 +1,58 @@
+"""What cannot be told in ONNX is served by Keras, by the same server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.kit.models import digest
+from tests.kit.s3_server import Service
+from tests.kit.serving import Process, put, serving
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+def network() -> keras.Model:
+    keras.utils.set_random_seed(7)
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    mixed = keras.layers.Dense(3, activation="gelu", name="mixed")(keras.layers.Concatenate()([left, right]))
+    return keras.Model(
+        {"left": left, "right": right}, [mixed, keras.layers.Dense(2, activation="softmax", name="classes")(mixed)]
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Process]:
+    network().save(tmp_path / "model.keras")
+    data = (tmp_path / "model.keras").read_bytes()
+    service = Service()
+    put(service, "model.keras", data)
+    config = {
+        "name": "digits",
+        "namespace": "vision",
+        "runtime": "Keras",
+        "source": {"uri": "s3://bucket/model.keras", "sha256": digest(data)},
+        "storage": {"endpoint": service.endpoint},
+    }
+    with serving(tmp_path, config, stay=0) as process:
+        process.wait(seconds=120)
+        yield process
+    service.stop()
+
+
+def test_answers_as_keras_does(server: Process) -> None:
+    left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
+    inputs = [
+        {"name": name, "shape": [5, 4], "datatype": "FP32", "data": array.ravel().tolist()}
+        for name, array in (("right", right), ("left", left))
+    ]
+    answer = server.ask("/v2/models/digits/infer", {"inputs": inputs})
+    assert answer.status == 200, answer.body
+    found = {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in answer.json["outputs"]}
+    mixed, classes = network()({"left": left, "right": right})
+    assert found["mixed"] == pytest.approx(np.asarray(mixed), abs=1e-5)
+    assert found["classes"] == pytest.approx(np.asarray(classes), abs=1e-5)
+    assert server.ask("/v2/models/digits").json["platform"] == "keras"
+    assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400

@@ -1,0 +1,43 @@
+"""What a server says of a configuration that it cannot take."""
+
+import json
+from pathlib import Path
+
+import pytest
+from epochal_api.pod import ExitCode
+from epochal_server.config import read
+from epochal_server.ending import Ended
+
+CONFIG = {
+    "name": "digits",
+    "namespace": "vision",
+    "source": {"uri": "s3://models/model.onnx", "sha256": "0" * 64},
+    "storage": {"endpoint": "http://minio"},
+}
+
+
+def test_reads_what_the_operator_writes(tmp_path: Path) -> None:
+    file = tmp_path / "server.json"
+    file.write_text(json.dumps(CONFIG | {"batching": {"maxSize": 8}, "ofANewerOperator": True}))
+    config = read(file)
+    assert (config.name, config.batching.max_size, config.limits.queued_requests) == ("digits", 8, 256)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "cannot be read"),
+        ("{", "JSON"),
+        (
+            json.dumps({**CONFIG, "name": 3, "source": {"uri": "s3://b/k", "sha256": "0"}}),
+            "source.sha256: String should",
+        ),
+    ],
+)
+def test_says_what_is_wrong(tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "server.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(Ended, match=told) as ended:
+        read(file)
+    assert (ended.value.reason, ended.value.exit_code) == ("InvalidConfig", ExitCode.BAD_SPEC)

@@ -1,0 +1,116 @@
+"""Connections are bounded in number, and in what they may take their time for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from epochal_server import connections
+from epochal_server.access_log import AccessLog
+from epochal_server.bookkeeping import Bookkeeping
+from epochal_server.connections import Connections
+from epochal_server.intake import Intake
+from epochal_server.listening import Listening, listen
+from epochal_server.metrics import Metrics
+from epochal_server.requests import around_all
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@asynccontextmanager
+async def serving(
+    most: int = 10, held: asyncio.Event | None = None
+) -> AsyncIterator[Callable[[], Awaitable["Client"]]]:
+    async def answer(_: web.Request) -> web.Response:
+        if held is not None:
+            await held.wait()
+        return web.Response(text="hello")
+
+    books = Bookkeeping(Metrics(lambda: 0), AccessLog(), lambda: False)
+    known = Connections(most)
+    listening = Listening([web.get("/", answer)], around_all(books, Intake(10, 10)), known)
+    listener = listen(0, "127.0.0.1")
+    await listening.start(listener)
+    keeping = asyncio.create_task(known.keep())
+    clients: list[Client] = []
+
+    async def connect() -> Client:
+        clients.append(Client(*await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])))
+        return clients[-1]
+
+    try:
+        yield connect
+    finally:
+        for client in clients:
+            client.writer.close()
+        keeping.cancel()
+        await listening.stop()
+        listener.close()
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes = HEAD) -> None:
+        self.writer.write(data)
+
+    async def answered(self) -> bool:
+        """Returns whether an answer comes; not if the connection ends."""
+        async with asyncio.timeout(5):
+            try:
+                return b"hello" in await self.reader.readuntil(b"hello")
+            except (asyncio.IncompleteReadError, ConnectionResetError):
+                return False
+
+
+async def test_where_there_are_too_many_the_idle_one_goes() -> None:
+    held = asyncio.Event()
+    async with serving(most=2, held=held) as connect:
+        busy, idle = await connect(), await connect()
+        busy.send()
+        await asyncio.sleep(0.05)
+        new = await connect()
+        new.send()
+        assert not await idle.answered()
+        held.set()
+        assert await busy.answered()
+        assert await new.answered()
+
+
+async def test_where_all_are_busy_a_new_one_goes() -> None:
+    held = asyncio.Event()
+    async with serving(most=1, held=held) as connect:
+        busy = await connect()
+        busy.send()
+        await asyncio.sleep(0.05)
+        assert not await (await connect()).answered()
+        held.set()
+        assert await busy.answered()
+
+
+async def test_a_head_that_does_not_end_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
+    async with serving() as connect:
+        slow, kept = await connect(), await connect()
+        slow.send(HEAD[:-3])
+        kept.send()
+        assert await kept.answered()
+        await asyncio.sleep(0.4)
+        kept.send()
+        assert await kept.answered()
+        assert not await slow.answered()
+        kept.send(HEAD[:5])
+        assert not await kept.answered()
+
+
+async def test_one_that_has_been_idle_for_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "KEPT_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
+    async with serving() as connect:
+        idle = await connect()
+        idle.send()
+        assert await idle.answered()
+        assert not await idle.answered()

@@ -1,0 +1,110 @@
+"""What is read of a body, and what is refused unread."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from epochal_server import reading
+from epochal_server.access_log import AccessLog
+from epochal_server.bookkeeping import Bookkeeping
+from epochal_server.intake import Intake
+from epochal_server.listening import Listening, listen
+from epochal_server.metrics import Metrics
+from epochal_server.refusals import Unauthorized
+from epochal_server.requests import around_all
+from epochal_server.service import Service
+
+from tests.kit.models import model
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+@asynccontextmanager
+async def serving(intake: Intake, *, key: bool = False) -> AsyncIterator[int]:
+    def authorize(header: str | None) -> None:
+        if key and header is None:
+            raise Unauthorized("no key")
+
+    nothing: Any = None
+    service = Service(model(requestBytes=1000), nothing, nothing, lambda: None, authorize, intake)
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await reading.body(request, service))
+
+    books = Bookkeeping(Metrics(lambda: 0), AccessLog(), lambda: False)
+    listening = Listening([web.post("/", echo)], around_all(books, intake))
+    listener = listen(0, "127.0.0.1")
+    await listening.start(listener)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        await listening.stop()
+        listener.close()
+
+
+async def sent(port: int, *pieces: bytes) -> bytes:
+    """Returns what is answered to pieces of a request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.02)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    writer.close()
+    return head + body
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (HEAD + b"Content-Length: 5\r\n\r\nhello",),
+        (HEAD + b"Content-Length: 5\r\n\r\nhe", b"l", b"lo"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n", b"3\r\nllo\r\n0\r\n\r\n"),
+    ],
+)
+async def test_reads_a_body_however_it_comes(pieces: tuple[bytes, ...]) -> None:
+    intake = Intake(10, 1000)
+    async with serving(intake) as port:
+        assert (await sent(port, *pieces)).endswith(b"\r\n\r\nhello")
+        intake.hold(1000)  # all has been given back
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "told"),
+    [
+        (b"Content-Length: 1001\r\n\r\n", b"413", b"at most 1,000 bytes, found 1,001"),
+        (b"Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n", b"413", b"found more"),
+        (b"Content-Length: 600\r\n\r\n", b"429", b"found 500 and 600 more"),
+        (b"Transfer-Encoding: chunked\r\n\r\n258\r\n" + b"x" * 600 + b"\r\n", b"429", b"found 500 and 600 more"),
+    ],
+)
+async def test_refuses_what_is_too_much(head: bytes, status: bytes, told: bytes) -> None:
+    intake = Intake(10, 1000)
+    intake.hold(500)
+    async with serving(intake) as port:
+        answer = await sent(port, HEAD + head)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert told in answer
+    intake.hold(500)
+
+
+async def test_refuses_unread_who_has_no_key_or_comes_when_too_many_wait() -> None:
+    intake = Intake(0, 1000)
+    head = HEAD + b"Content-Length: 600\r\n"
+    async with serving(intake, key=True) as port:
+        assert (await sent(port, head + b"\r\n")).startswith(b"HTTP/1.1 401")
+        assert (await sent(port, head + b"Authorization: Bearer x\r\n\r\n")).startswith(b"HTTP/1.1 429")
+
+
+async def test_gives_up_who_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.1)
+    intake = Intake(10, 1000)
+    async with serving(intake) as port:
+        answer = await sent(port, HEAD + b"Content-Length: 600\r\n\r\nhello")
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"found 5 bytes" in answer
+    intake.hold(1000)
