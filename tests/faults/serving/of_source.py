@@ -1,0 +1,85 @@
+"""Faults of what a server is made from: its storage, and models that cannot be served."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from tests.faults.s3proxy import Mode
+from tests.faults.serving import models
+from tests.faults.serving.bed import REPLICAS, Bed
+from tests.faults.serving.models import Files
+from tests.faults.serving.scenario import Scenario
+from tests.kit.kubectl import kubectl, wait
+from tests.kit.trained import Trained
+
+OUTAGE_SECONDS = 10
+STARTED_SECONDS = 60
+SEEN_SECONDS = 90
+
+
+def lose_storage(bed: Bed) -> str:
+    """Takes the storage away while pods serve."""
+    asked = bed.proxy.requests
+    bed.proxy.mode = Mode.CUT
+    try:
+        time.sleep(OUTAGE_SECONDS)
+    finally:
+        bed.proxy.mode = Mode.WELL
+    assert bed.server.status["state"] == "Ready", bed.server.describe()
+    assert bed.proxy.requests == asked, "a server that serves has asked its storage"
+    return f"{OUTAGE_SECONDS} s; nobody asked it anything"
+
+
+def start_without_storage(bed: Bed) -> str:
+    """Adds a pod while the storage is away: it waits, and says so."""
+    before = {pod["metadata"]["name"] for pod in bed.server.pods()}
+    bed.proxy.mode = Mode.CUT
+    try:
+        bed.server.patch(replicas=REPLICAS + 1)
+        name = wait(
+            "another pod",
+            lambda: next((found for found in _names(bed) if found not in before), None),
+            seconds=STARTED_SECONDS,
+        )
+        wait(f"{name} to say for what it waits", lambda: _says(bed, name), seconds=STARTED_SECONDS)
+        time.sleep(OUTAGE_SECONDS)
+    finally:
+        bed.proxy.mode = Mode.WELL
+    said = _says(bed, name)
+    wait("all pods to be ready", lambda: len(bed.server.ready_pods()) == REPLICAS + 1, seconds=STARTED_SECONDS)
+    restarts = sum(one["restartCount"] for pod in bed.server.pods() for one in pod["status"]["containerStatuses"])
+    bed.server.patch(replicas=REPLICAS)
+    return f"{OUTAGE_SECONDS} s and more; its log: “{said}”; {restarts} restarts"
+
+
+def _names(bed: Bed) -> list[str]:
+    return [pod["metadata"]["name"] for pod in bed.server.pods()]
+
+
+def _says(bed: Bed, name: str) -> str:
+    """Returns the last line of a pod's log that tells of its storage; empty as long as there is none."""
+    log = kubectl("logs", name, "--namespace", bed.namespace, "--pod-running-timeout=30s")
+    return next((line for line in reversed(log.splitlines()) if "storage" in line.lower()), "")
+
+
+def roll_out(make: Callable[[Trained], Files], reason: str, bed: Bed) -> str:
+    """Rolls out a model that must not be served: the pods of before serve on, and the reason is told."""
+    source = make(bed.network).put(bed, reason.lower())
+    pods = {pod["metadata"]["uid"] for pod in bed.server.ready_pods()}
+    bed.server.patch(source=source)
+    told = bed.server.wait_condition("Progressing", "False", reason=reason, seconds=SEEN_SECONDS)
+    ready = bed.server.condition("Ready")
+    assert ready["status"] == "True", ready
+    still = {pod["metadata"]["uid"] for pod in bed.server.ready_pods()}
+    assert pods <= still, f"of the pods of before, {len(pods - still)} are gone"
+    bed.server.patch(source=bed.source)
+    return f"Progressing=False, {told['reason']}: {told['message'].partition(': ')[2][:160]}"
+
+
+SCENARIOS = (
+    Scenario("storage gone while serving", lose_storage),
+    Scenario("storage gone as a pod starts", start_without_storage),
+    Scenario("rollout to a model that is damaged", partial(roll_out, models.damaged, "ModelDamaged")),
+    Scenario("rollout to what is no model", partial(roll_out, models.broken, "ModelRefused")),
+    Scenario("rollout to a model that answers otherwise", partial(roll_out, models.differing, "CheckDiffers")),
+)
