@@ -11,6 +11,7 @@ from epochal_api.signature import CHECK, SIGNATURE
 
 from tests.bench.serving.processes import free_port, serving
 from tests.kit.s3_server import Service
+from tests.kit.serving import put
 from tests.kit.trained import ONNX, Trained
 
 FILES: dict[Runtime, str] = {"ONNX": ONNX, "Keras": "model.keras"}
@@ -43,8 +44,8 @@ def server(trained: Trained, runtime: Runtime, port: int, folder: Path) -> Itera
             path = folder / f"{trained.name}-{runtime}.json"
             path.write_text(config.model_dump_json())
             command = [sys.executable, "-m", "epochal_server", "--config", str(path), "--host", "127.0.0.1"]
-            ports = ["--port", str(port), "--metrics-port", str(free_port())]
-            pid = stack.enter_context(serving([*command, *ports], port, path.with_suffix(".log"), KEYS))
+            options = ["--port", str(port), "--metrics-port", str(free_port()), "--model", str(folder)]
+            pid = stack.enter_context(serving([*command, *options], port, path.with_suffix(".log"), KEYS))
         yield pid
 
 
@@ -54,7 +55,7 @@ def _bucket(trained: Trained, file: str) -> Iterator[str]:
     service = Service()
     try:
         for name in (file, SIGNATURE, CHECK):
-            service.objects[name] = (trained.folder / name).read_bytes()
+            put(service, name, (trained.folder / name).read_bytes())
         yield service.endpoint
     finally:
         service.stop()
