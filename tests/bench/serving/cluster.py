@@ -9,7 +9,7 @@ from tests.bench.figures import Figure, percentile, spread
 from tests.bench.schedule import timed
 from tests.bench.serving import wrk
 from tests.bench.serving.networks import MNIST, batches, trained
-from tests.kit import buckets, operator
+from tests.kit import buckets, operator, proc
 from tests.kit.inference import judge, questions
 from tests.kit.kubectl import Object, apply, kubectl, wait
 from tests.kit.load import Asked, Load
@@ -112,21 +112,17 @@ def memory(bed: Bed) -> Figure:
     """Measures the most memory that a server takes, while it is as busy as it can be."""
     bed.server.wait_ready()
     (pod,) = bed.server.ready_pods()
-    status = Path(f"/proc/{operator.process_of(pod['metadata']['uid'])}/status")
-    idle = _megabytes(status, "VmRSS")
+    pid = operator.process_of(pod["metadata"]["uid"])
+    idle = proc.peak(pid)
     load = wrk.load(bed.server.url, bed.requests, connections=32, seconds=LOAD_SECONDS)
-    peak = _megabytes(status, "VmHWM")
+    peak = proc.peak(pid)
     return Figure(
         f"memory of a server, the network of mnist.yaml, at its peak, {LOAD_SECONDS} s of load",
-        f"idle: {idle:.0f} MB; {load.rate:.0f} requests/s, {load.failed} failed",
+        f"before any: {idle:.0f} MB; {load.rate:.0f} requests/s, {load.failed} failed",
         f"{peak:.0f} MB",
         f"at most {MEGABYTES} MB",
         peak <= MEGABYTES,
     )
-
-
-def _megabytes(status: Path, line: str) -> float:
-    return int(status.read_text().split(f"{line}:")[1].split()[0]) / 1000
 
 
 def rollouts(bed: Bed) -> Figure:

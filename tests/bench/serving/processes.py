@@ -63,9 +63,3 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         except OSError:
             time.sleep(0.1)
     raise TimeoutError(f"no server was ready within {START_SECONDS} s: {log.read_text()}")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Returns the seconds that a process has computed, in user and in system mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
