@@ -6,10 +6,13 @@ from typing import Any
 import yaml
 
 from tests.kit.buckets import SECRET
+from tests.kit.jobs import CPU
 from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
 
 READY_SECONDS = 120
 CONTAINER = "server"
+RESOURCES: Object = {"requests": {"cpu": CPU, "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+"""What each takes: a core at most, and of what is set aside so little that the node has room for all of a rollout."""
 
 
 def document(name: str, source: Object, **changes: Any) -> Object:
@@ -20,7 +23,7 @@ def document(name: str, source: Object, **changes: Any) -> Object:
         source: Where its model comes from.
         changes: Fields of the spec.
     """
-    spec = {"source": source, "storage": {"secretRef": {"name": SECRET}}} | changes
+    spec = {"source": source, "storage": {"secretRef": {"name": SECRET}}, "resources": RESOURCES} | changes
     return {"apiVersion": "epochal.dev/v1alpha1", "kind": "ModelServer", "metadata": {"name": name}, "spec": spec}
 
 

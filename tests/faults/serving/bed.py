@@ -23,8 +23,6 @@ NAME = "digits"
 BUCKET = "faults-models"
 REPLICAS = 2
 DISTINCT = 64
-RESOURCES: Object = {"requests": {"cpu": "200m", "memory": "192Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-"""Requests for so little that the node has room for all pods of a rollout."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +74,15 @@ def bed(namespace: str) -> Iterator[Bed]:
         network = train(digits(NAME, training__epochs=2, training__callbacks=None), data, folder / "trained")
         source = network.put(store, BUCKET, NAME)
         server = Server(namespace, NAME)
-        server.apply(source, replicas=REPLICAS, **spec(proxy))
+        server.apply(source, replicas=REPLICAS, storage=storage(proxy))
         server.wait_ready(source["sha256"])
         yield Bed(namespace, store, proxy, server, network, source, folder)
     kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def spec(proxy: Proxy) -> Object:
-    """Returns the fields that the spec of each server has."""
-    return {
-        "storage": {"endpoint": proxy.url, "secretRef": {"name": buckets.SECRET}},
-        "resources": RESOURCES,
-    }
+def storage(proxy: Proxy) -> Object:
+    """Returns the storage of a server that asks it through a proxy."""
+    return {"endpoint": proxy.url, "secretRef": {"name": buckets.SECRET}}
 
 
 def images(shape: Sequence[int]) -> list[Array]:

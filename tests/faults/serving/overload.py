@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.bench.figures import percentile
 from tests.bench.serving.networks import SLOW
-from tests.faults.serving.bed import Bed, spec
+from tests.faults.serving.bed import BUCKET, Bed, storage
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.kit.load import Asked
 from tests.kit.servers import Server
@@ -36,8 +36,8 @@ class Overload:
         """Makes it: a server of one pod, whose network takes milliseconds an image."""
         network = _network(bed.folder)
         server = Server(bed.namespace, NAME)
-        source = network.put(bed.store, "faults-models", NAME)
-        server.apply(source, limits={"queuedRequests": QUEUED}, **spec(bed.proxy))
+        source = network.put(bed.store, BUCKET, NAME)
+        server.apply(source, limits={"queuedRequests": QUEUED}, storage=storage(bed.proxy))
         server.wait_ready(source["sha256"])
         with bed.load(server, network, connections=CONNECTIONS, pause=0) as load:
             time.sleep(1)
