@@ -94,6 +94,12 @@ class Server:
         found = [(since, pod) for pod in self.pods() if (since := ready_since(pod))]
         return [pod for _, pod in sorted(found, key=lambda one: one[0])]
 
+    def restarts(self, name: str) -> int:
+        """Returns how often the server of a pod was started again."""
+        pod = get("pod", name, namespace=self.namespace)
+        statuses: list[Object] = pod["status"].get("containerStatuses", [])
+        return sum(one["restartCount"] for one in statuses if one["name"] == CONTAINER)
+
     def describe(self) -> str:
         """Returns all that helps to see why it is not as it should be."""
         parts = [kubectl("describe", "modelserver", self.name, "--namespace", self.namespace)]

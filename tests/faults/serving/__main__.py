@@ -18,10 +18,11 @@ from tests.faults.serving.table import goals, table
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 NAMESPACE = "faults-serving"
 LEGEND = f"""\
-Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {of_pods.CONNECTIONS} connections ask
-all the time by its Service's name, each time something else. It is survived if each request was answered with what that
-model gives for that image, and the server is Ready again in the end. Lost are requests that were accepted and not
-answered. With a pod that is killed, those go that it had; until Kubernetes has seen it, others find nobody.
+Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {of_pods.CONNECTIONS} connections
+ask all the time by its Service's name, each time something else. It is survived if each request was answered with what
+that model gives for that image, and the server is Ready again in the end. Lost are requests that were accepted and not
+answered. A pod that is killed loses those that it has, and their callers see a closed connection; until Kubernetes has
+seen it, others find nobody there.
 """
 
 

@@ -5,6 +5,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from tests.faults.serving.bed import Bed
 from tests.kit.load import Asked
@@ -41,13 +42,13 @@ class Scenario:
         name: What the table calls it.
         inject: Brings it about.
         lost: Most requests that may be lost once they were accepted.
-        refused: Most requests that may find nobody to accept them.
+        nobody: Whether requests may find nobody to accept them.
     """
 
     name: str
     inject: Inject
     lost: int = 0
-    refused: int = 0
+    nobody: bool = False
 
     def make(self, bed: Bed) -> Outcome:
         """Makes it, and takes whatever goes wrong for what was wrong."""
@@ -61,26 +62,33 @@ class Scenario:
                 wrong.append(f"{type(error).__name__}: {error}".partition("\n")[0])
                 trace = traceback.format_exc()
             time.sleep(AFTER_SECONDS)
-        wrong += broken_promises(load.asked, lost=self.lost, refused=self.refused)
+        wrong += broken_promises(load.asked, lost=self.lost, nobody=self.nobody)
         return Outcome(self.name, tuple(load.asked), told, tuple(wrong), trace)
 
 
-def broken_promises(asked: Sequence[Asked], *, lost: int = 0, refused: int = 0) -> list[str]:
-    """Returns what became of requests that must not, in words."""
+def broken_promises(asked: Sequence[Asked], *, lost: int = 0, nobody: bool = False) -> list[str]:
+    """Returns what became of requests that must not, in words.
+
+    Args:
+        asked: The requests.
+        lost: Most that may be lost once they were accepted.
+        nobody: Whether some may find nobody to accept them.
+    """
     wrong = []
-    if (found := len(lost_of(asked))) > lost:
-        wrong.append(f"{found} requests were lost, not {lost} at most: {_told(lost_of(asked))}")
-    nobody = [one for one in asked if not one.accepted]
-    if len(nobody) > refused:
-        wrong.append(f"{len(nobody)} requests found nobody, not {refused} at most: {_told(nobody)}")
-    if mixed := [one for one in asked if one.status == 200 and not one.by]:
+    if len(found := lost_of(asked)) > lost:
+        wrong.append(f"{len(found)} requests were lost, not {lost} at most: {_told(found)}")
+    if hung := [one for one in found if TimeoutError.__name__ in one.error]:
+        wrong.append(f"{len(hung)} requests were lost without a word: {_told(hung)}")
+    if not nobody and (found := [one for one in asked if not one.accepted]):
+        wrong.append(f"{len(found)} requests found nobody: {_told(found)}")
+    if mixed := [one for one in asked if one.status == HTTPStatus.OK and not one.by]:
         wrong.append(f"{len(mixed)} answers are not the model's to what was asked")
     return wrong
 
 
 def lost_of(asked: Sequence[Asked]) -> list[Asked]:
     """Returns the requests that were accepted, and not answered."""
-    return [one for one in asked if one.accepted and one.status != 200]
+    return [one for one in asked if one.accepted and one.status != HTTPStatus.OK]
 
 
 def _told(asked: Sequence[Asked]) -> str:

@@ -10,6 +10,7 @@ FINE = Asked(1.0, 0.01, 200, "digits")
 BUSY = Asked(1.0, 0.01, 429, again="1")
 LOST = Asked(1.0, 0.01, error="ServerDisconnectedError: Server disconnected")
 NOBODY = Asked(1.0, 0.01, error="Connection refused", accepted=False)
+HUNG = Asked(1.0, 30.0, error="TimeoutError: ")
 MIXED = Asked(1.0, 0.01, 200)
 
 
@@ -22,7 +23,7 @@ def test_nothing_is_wrong_where_all_are_answered() -> None:
     [
         (LOST, "1 requests were lost, not 0 at most: 1 × ServerDisconnectedError"),
         (BUSY, "1 requests were lost, not 0 at most: 1 × 429"),
-        (NOBODY, "1 requests found nobody, not 0 at most: 1 × Connection refused"),
+        (NOBODY, "1 requests found nobody: 1 × Connection refused"),
         (MIXED, "1 answers are not the model's to what was asked"),
     ],
 )
@@ -32,8 +33,13 @@ def test_what_breaks_a_promise(asked: Asked, words: str) -> None:
 
 
 def test_a_pod_that_is_killed_may_lose_what_it_had() -> None:
-    assert broken_promises([FINE, LOST, NOBODY], lost=1, refused=1) == []
-    assert len(broken_promises([LOST, LOST, NOBODY], lost=1, refused=1)) == 1
+    assert broken_promises([FINE, LOST, NOBODY], lost=1, nobody=True) == []
+    assert len(broken_promises([LOST, LOST, NOBODY], lost=1, nobody=True)) == 1
+
+
+def test_who_loses_a_request_must_say_so() -> None:
+    (wrong,) = broken_promises([FINE, HUNG], lost=1)
+    assert wrong.startswith("1 requests were lost without a word")
 
 
 def test_the_table_counts_each_request_once() -> None:
