@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_api.server_config import SERVER_ANNOTATION
+from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.modelserver.cluster import OWNED, Cluster
@@ -301,6 +302,32 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     cluster.wait(16)
     await cluster.settle()
     assert cluster.get("deployments")["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    cluster = await serving()
+    patch, without = cluster.objects.patch, {"metadata": {"annotations": {MODEL_ANNOTATION: None}}}
+    patch("deployments", "vision", "digits", without)
+
+    def stripping(resource: str, *place: Any, **more: Any) -> Any:
+        if resource != "deployments":
+            return patch(resource, *place, **more)
+        if refused:
+            raise Refusal(403, "Forbidden", "no annotations here")
+        patch(resource, *place, **more)
+        return patch(resource, "vision", "digits", without)
+
+    monkeypatch.setattr(cluster.objects, "patch", stripping)
+    assert await cluster.reconcile() == 1
+    for seconds in (1, 2):
+        cluster.wait(seconds)
+        assert await cluster.reconcile() == 2 * seconds
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert "(metadata.annotations)" in cluster.message("Progressing")
+    assert cluster.status["state"] == "Degraded"
 
 
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
