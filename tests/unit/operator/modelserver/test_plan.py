@@ -78,8 +78,9 @@ def test_what_somebody_changes_is_put_right(kind: str, found: Any, patch: Any) -
     ("kind", "found"),
     [
         ("Service", {"type": "NodePort", "clusterIP": "10.0.0.1"}),
-        ("Service", {"ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP",
-                                "appProtocol": "http", "nodePort": 30080}]}),
+        ("Service", {"ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP",
+                                "appProtocol": name, "nodePort": 30000 + port}
+                               for name, port in (("http", 80), ("https", 443))]}),
         ("Deployment", {"minReadySeconds": 5}),
         ("Deployment", {"paused": None}),
     ],
