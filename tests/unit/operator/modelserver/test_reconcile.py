@@ -336,6 +336,9 @@ async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
     theirs = cluster.objects.create(resource, "vision", {"metadata": {"name": "digits"}, "spec": {"own": True}})
     assert await cluster.reconcile() == 30
     assert cluster.condition("Progressing") == ("False", "NameConflict")
+    assert cluster.condition("Ready") == ("False", "NameConflict")
+    assert cluster.status["state"] == "Failed"
+    assert cluster.objects.list("deployments") == ([theirs] if resource == "deployments" else [])
     assert cluster.get(resource) == theirs
     cluster.objects.delete(resource, "vision", "digits")
     await cluster.settle()
