@@ -116,7 +116,8 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
         steps = _steps(server, model, observed, installation) if model is not None else []
     except NoStorageEndpoint as error:
         cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
-        return _settle(server.metadata, before, refused(cause, observed, known, server.spec.replicas), observed)
+        now = refused(cause, observed, known, server.spec.replicas)
+        return _settle(server.metadata, before, now, observed, address=before.url)
     if steps:
         return Plan((*told, *steps))
     model = _described(model, observed)

@@ -387,6 +387,13 @@ async def test_without_a_storage_nothing_begins() -> None:
     assert cluster.status["state"] == "Ready"
 
 
+async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
+    cluster = await serving()
+    cluster.installation = replace(INSTALLATION, storage_endpoint=None)
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
+
+
 async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
     cluster = await serving()
     cluster.objects.patch("modelservers", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
