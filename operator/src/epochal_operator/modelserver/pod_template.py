@@ -82,11 +82,13 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
 
 
 def resources(server: ModelServer, model: ServedModel) -> Object:
-    """Returns what the container of a server takes."""
-    wanted = server.spec.resources
-    if wanted.requests or wanted.limits:
-        return given(requests=wanted.requests, limits=wanted.limits)
-    return _RESOURCES[model.runtime]
+    """Returns what the container of a server takes: who says how much memory has not said that it has all CPUs."""
+    wanted, named = server.spec.resources, {*server.spec.resources.requests, *server.spec.resources.limits}
+    default = {
+        kind: {name: amount for name, amount in found.items() if name not in named}
+        for kind, found in _RESOURCES[model.runtime].items()
+    }
+    return given(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
 
 
 def _server(server: ModelServer, model: ServedModel, installation: Installation, mounts: list[Object]) -> Object:
