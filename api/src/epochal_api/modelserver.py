@@ -175,11 +175,11 @@ class ServerResources(Model):
     """What each pod takes, as in a container's resources."""
 
     requests: ResourceList = {}
-    """What the scheduler sets aside for a pod. Default, where limits has none either: {cpu: "1", memory: 256Mi}; with
-    Keras {cpu: "1", memory: 1Gi}."""
+    """What the scheduler sets aside for a pod. Default of cpu, and of memory, where limits does not name it either:
+    {cpu: "1", memory: 256Mi}; with Keras {cpu: "1", memory: 1Gi}."""
     limits: ResourceList = {}
-    """What a pod may not exceed; it computes with as many threads as it has CPUs. Default, where requests has none
-    either: {cpu: "1", memory: 512Mi}; with Keras {cpu: "1", memory: 2Gi}."""
+    """What a pod may not exceed; it computes with as many threads as it has CPUs. Default of cpu, and of memory,
+    where requests does not name it either: {cpu: "1", memory: 512Mi}; with Keras {cpu: "1", memory: 2Gi}."""
 
 
 class ModelServerSpec(Model):

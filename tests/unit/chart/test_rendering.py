@@ -530,6 +530,9 @@ def test_one_pod_monitor_is_for_all_servers(render: Render) -> None:
     (relabeling,) = endpoint["relabelings"]
     label = "epochal.dev/modelserver".replace(".", "_").replace("/", "_")
     assert relabeling == {"sourceLabels": [f"__meta_kubernetes_pod_label_{label}"], "targetLabel": "name"}
+    # Pods of tenants may bear those labels, too: no series but those of servers are taken from them.
+    (kept,) = endpoint["metricRelabelings"]
+    assert (kept["sourceLabels"], kept["regex"], kept["action"]) == (["__name__"], "epochal_server_.+", "keep")
     assert monitor["spec"]["namespaceSelector"] == {"any": True}
     assert monitor["metadata"]["labels"]["release"] == "p"
     some = render(podMonitor={"enabled": True}, watchNamespaces=["vision"]).one("PodMonitor", "epochal-servers")

@@ -128,12 +128,14 @@ class Applier:
             _log.info("changed its %s: %s", resource.kind, ", ".join(fields) or "annotations")
         except (Invalid, Forbidden) as error:
             refusal = error.message
-        if not fields:
-            return
         known = self._store.find(Owned(resource, NAME_LABEL), key).get(key)
+        if not fields:
+            if refusal is None and known and _bears(known, action):
+                return
+            refusal = refusal or "Something takes that away: an admission webhook or policy, perhaps."
         spec = {name: known["spec"].get(name) if known else None for name in fields}
         times = before.times + 1 if before else 1
-        named = tuple(f"spec.{field}" for field in fields)
+        named = tuple(f"spec.{field}" for field in fields) or ("metadata.annotations",)
         done = Correction(uid, generation, times, now, named, who, refusal, resource.kind, spec)
         self._corrections.note(resource, key, done)
 
@@ -168,6 +170,12 @@ def rejected(resource: Resource, error: ApiError) -> StatusCause:
 
 def _bears_name(child: Object, labels: Object) -> bool:
     return bool((child["metadata"].get("labels") or {}).get(NAME_LABEL) == labels[NAME_LABEL])
+
+
+def _bears(child: Object, action: Renew | Patch) -> bool:
+    """Returns whether a child has the annotations that it was to be given."""
+    wanted = action.annotations if isinstance(action, Patch) else {}
+    return wanted.items() <= (child["metadata"].get("annotations") or {}).items()
 
 
 def _differ(planned: Object, now: Object) -> bool:

@@ -116,7 +116,8 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
         steps = _steps(server, model, observed, installation) if model is not None else []
     except NoStorageEndpoint as error:
         cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
-        return _settle(server.metadata, before, refused(cause, observed, known, server.spec.replicas), observed)
+        now = refused(cause, observed, known, server.spec.replicas)
+        return _settle(server.metadata, before, now, observed, address=before.url)
     if steps:
         return Plan((*told, *steps))
     model = _described(model, observed)
@@ -179,12 +180,19 @@ def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Obse
 def _steps(server: ModelServer, model: ServedModel, observed: Observed, installation: Installation) -> list[ChildStep]:
     """Returns the steps that bring what it owns nearer to what that should be."""
     steps: list[ChildStep] = []
-    for seen in observed.children:
+    for at, seen in enumerate(observed.children):
+        if seen.child is DEPLOYMENT and seen.thing is None and any(map(_is_missing, observed.children[:at])):
+            break  # Pods that nothing protects, or whose address is another's, would be taken for what was asked for.
         wanted = seen.child.build(server, model, installation)
-        waits = seen.is_held(observed.now) or (seen.thing is None and seen.blocked is not None)
+        waits = seen.is_held(observed.now) or _is_missing(seen)
         if not waits and (step := _step(seen, wanted)) is not None:
             steps.append(step)
     return steps
+
+
+def _is_missing(seen: Seen) -> bool:
+    """Returns whether there is no such child, because something is in its way."""
+    return seen.thing is None and seen.blocked is not None
 
 
 def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:

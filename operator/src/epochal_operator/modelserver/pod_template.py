@@ -23,8 +23,8 @@ Object = dict[str, Any]
 CONTAINER = "server"
 CONVERTER = "convert"
 """The init container that converts a model which is not ONNX."""
-HTTP, METRICS = "http", "metrics"
-"""Names of the ports."""
+HTTP, HTTPS, METRICS = "http", "https", "metrics"
+"""Names of the ports. That of the models tells which of the two a pod speaks: the Service finds pods of both by it."""
 
 GRACE_SECONDS = server_config.GRACE_SECONDS + 15
 """Time until a pod that was told to end is killed: for some seconds it goes on to take requests, until nobody sends it
@@ -82,11 +82,13 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
 
 
 def resources(server: ModelServer, model: ServedModel) -> Object:
-    """Returns what the container of a server takes."""
-    wanted = server.spec.resources
-    if wanted.requests or wanted.limits:
-        return given(requests=wanted.requests, limits=wanted.limits)
-    return _RESOURCES[model.runtime]
+    """Returns what the container of a server takes: who says how much memory has not said that it has all CPUs."""
+    wanted, named = server.spec.resources, {*server.spec.resources.requests, *server.spec.resources.limits}
+    default = {
+        kind: {name: amount for name, amount in found.items() if name not in named}
+        for kind, found in _RESOURCES[model.runtime].items()
+    }
+    return given(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
 
 
 def _server(server: ModelServer, model: ServedModel, installation: Installation, mounts: list[Object]) -> Object:
@@ -98,7 +100,7 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
         "env": credentials(server.spec.storage),
         "resources": resources(server, model),
         "ports": [
-            {"name": HTTP, "containerPort": server_config.HTTP_PORT},
+            {"name": _port(server), "containerPort": server_config.HTTP_PORT},
             {"name": METRICS, "containerPort": server_config.METRICS_PORT},
         ],
         "startupProbe": _probe(server, "live", periodSeconds=1, timeoutSeconds=3, failureThreshold=STARTS_SECONDS),
@@ -125,9 +127,13 @@ def _converter(server: ModelServer, installation: Installation, mounts: list[Obj
     }
 
 
+def _port(server: ModelServer) -> str:
+    return HTTPS if server.spec.tls else HTTP
+
+
 def _probe(server: ModelServer, path: str, **timing: int) -> Object:
     scheme = {"scheme": "HTTPS"} if server.spec.tls else {}
-    return {"httpGet": {"path": f"/v2/health/{path}", "port": HTTP} | scheme, **timing}
+    return {"httpGet": {"path": f"/v2/health/{path}", "port": _port(server)} | scheme, **timing}
 
 
 def _shared_volumes(server: ModelServer, installation: Installation) -> list[tuple[str, str, Object]]:

@@ -99,7 +99,9 @@ class Reconciler:
                 return todo.requeue_after
             try:
                 for action in todo.actions:
-                    blocked |= await self._applier.apply(document, action)
+                    if found := await self._applier.apply(document, action):
+                        blocked |= found
+                        break  # What follows may have to wait for what could not be made.
             except (Conflict, NotFound):
                 conflicts += 1
                 if conflicts == CONFLICTS:

@@ -5,7 +5,7 @@ from typing import Any
 from epochal_api.modelserver import ModelServer
 
 from epochal_operator.modelserver import metadata
-from epochal_operator.modelserver.pod_template import HTTP
+from epochal_operator.modelserver.pod_template import HTTP, HTTPS
 from epochal_operator.trainingjob.pod_template import Installation
 
 Object = dict[str, Any]
@@ -19,13 +19,16 @@ def url(server: ModelServer) -> str:
 
 def service(server: ModelServer, installation: Installation) -> Object:
     """Returns the Service of a ModelServer, as JSON."""
-    name, port = ("https", 443) if server.spec.tls else ("http", 80)
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata.metadata(server, installation),
         "spec": {
             "selector": metadata.selector(server),
-            "ports": [{"name": name, "port": port, "targetPort": HTTP, "protocol": "TCP", "appProtocol": name}],
+            # Both, each with the pods that speak it: where spec.tls comes or goes, those of before answer as they did.
+            "ports": [
+                {"name": name, "port": port, "targetPort": name, "protocol": "TCP", "appProtocol": name}
+                for name, port in ((HTTP, 80), (HTTPS, 443))
+            ],
         },
     }

@@ -95,10 +95,17 @@ def test_what_computes_decides_on_the_image(model: Any, image: str, memory: str,
         assert mounts == {"config": True, "model": False, "tmp": False}
 
 
-def test_resources_are_those_of_the_spec_if_it_names_any() -> None:
-    for model in (MODEL, BY_KERAS):
-        made = deployment(server(resources={"limits": {"memory": "1Gi"}}), model, INSTALLATION)
-        assert pod_of(made)["containers"][0]["resources"] == {"limits": {"memory": "1Gi"}}
+@pytest.mark.parametrize(
+    ("given", "requests", "limits"),
+    [
+        ({"limits": {"memory": "1Gi"}}, {"cpu": "1"}, {"cpu": "1", "memory": "1Gi"}),
+        ({"requests": {"cpu": "2"}}, {"cpu": "2", "memory": "256Mi"}, {"memory": "512Mi"}),
+        ({"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}}, {"cpu": "2"}, {"memory": "1Gi"}),
+    ],
+)
+def test_what_the_spec_does_not_name_of_resources_is_the_default(given: Any, requests: Any, limits: Any) -> None:
+    made = deployment(server(resources=given), MODEL, INSTALLATION)
+    assert pod_of(made)["containers"][0]["resources"] == {"requests": requests, "limits": limits}
 
 
 def test_a_server_is_told_all_that_it_needs() -> None:

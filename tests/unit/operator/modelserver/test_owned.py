@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.modelserver.autoscaler import autoscaler
+from epochal_operator.modelserver.deployment import deployment
 from epochal_operator.modelserver.disruption_budget import disruption_budget
 from epochal_operator.modelserver.network_policy import network_policy
 from epochal_operator.modelserver.owned import CHILDREN
@@ -34,12 +35,18 @@ def test_all_of_it_bears_its_name_and_is_its_own(child: Any) -> None:
     ("spec", "name", "port", "address"),
     [({}, "http", 80, "http://digits.vision.svc"), ({"tls": TLS}, "https", 443, "https://digits.vision.svc")],
 )
-def test_its_address(spec: Any, name: str, port: int, address: str) -> None:
+def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port: int, address: str) -> None:
     made = service(server(**spec), INSTALLATION)["spec"]
-    (found,) = made["ports"]
-    assert (found["name"], found["port"], found["targetPort"]) == (name, port, "http")
     assert made["selector"] == SELECTOR
     assert url(server(**spec)) == address
+    ports = {found["port"]: found["targetPort"] for found in made["ports"]}
+    (container,) = deployment(server(**spec), MODEL, INSTALLATION)["spec"]["template"]["spec"]["containers"]
+    assert ports[port] == container["ports"][0]["name"] == name
+    assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")} == {name}
+
+
+def test_while_https_comes_or_goes_the_pods_of_before_answer() -> None:
+    assert service(server(tls=TLS), INSTALLATION)["spec"] == service(server(), INSTALLATION)["spec"]
 
 
 def test_a_drain_takes_one_pod_at_a_time_and_is_never_held_up() -> None:

@@ -10,10 +10,11 @@ from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode, pinned
 from tests.unit.operator.modelserver.servers import BY_KERAS, MODEL, SHA, live
 
 TOLD = MODEL.model_copy(update={"inputs": [Tensor(name="image", shape=[28, 28], dtype="float32")], "outputs": []})
+LONG = ServedModel(uri="\U0001f600" * 2048, sha256=SHA, signature="\U0001f600" * 2048)
 OF_JOB = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
 
 
-@pytest.mark.parametrize("model", [MODEL, BY_KERAS, OF_JOB])
+@pytest.mark.parametrize("model", [MODEL, BY_KERAS, OF_JOB, LONG])
 def test_it_is_read_as_it_was_written(model: Any) -> None:
     assert pinned(trim.deployment(live(model=model)), None) == model
 

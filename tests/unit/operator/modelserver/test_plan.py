@@ -38,6 +38,16 @@ def changed(observed: Any, kind: str, **spec: Any) -> Any:
     return replace(observed, children=tuple(children))
 
 
+def taken(observed: Any, kind: str) -> Any:
+    """Returns a moment at which something is in the way of a child."""
+    conflict = StatusCause(Reason.NAME_CONFLICT, "taken")
+    children = [
+        replace(one, thing=None, blocked=conflict) if one.child.resource.kind == kind else one
+        for one in observed.children
+    ]
+    return replace(observed, children=tuple(children))
+
+
 def test_what_is_not_there_is_created_and_pods_last() -> None:
     made = steps(server(autoscaling={"maxReplicas": 3}), seen(None), WITH_RULES)
     assert [(type(one), one.resource.kind) for one in made] == [
@@ -78,8 +88,9 @@ def test_what_somebody_changes_is_put_right(kind: str, found: Any, patch: Any) -
     ("kind", "found"),
     [
         ("Service", {"type": "NodePort", "clusterIP": "10.0.0.1"}),
-        ("Service", {"ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP",
-                                "appProtocol": "http", "nodePort": 30080}]}),
+        ("Service", {"ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP",
+                                "appProtocol": name, "nodePort": 30000 + port}
+                               for name, port in (("http", 80), ("https", 443))]}),
         ("Deployment", {"minReadySeconds": 5}),
         ("Deployment", {"paused": None}),
     ],
@@ -110,14 +121,23 @@ def test_what_is_needed_no_more_is_deleted() -> None:
     assert only.resource.kind == "HorizontalPodAutoscaler"
 
 
-def test_what_is_in_the_way_of_one_holds_no_other_up() -> None:
-    taken = StatusCause(Reason.NAME_CONFLICT, "taken")
-    observed = seen(None)
-    children = [
-        replace(one, blocked=taken) if one.child.resource.kind == "Service" else one for one in observed.children
-    ]
-    made = steps(server(), replace(observed, children=tuple(children)))
-    assert [one.resource.kind for one in made] == ["PodDisruptionBudget", "Deployment"]
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("Service", ["PodDisruptionBudget"]),
+        ("PodDisruptionBudget", ["Service"]),
+        ("HorizontalPodAutoscaler", ["Service", "PodDisruptionBudget", "Deployment"]),
+    ],
+)
+def test_no_pod_is_made_while_something_is_in_the_way_of_what_comes_before_it(kind: str, made: list[str]) -> None:
+    one = server(autoscaling={"maxReplicas": 3})
+    assert [step.resource.kind for step in steps(one, taken(seen(None), kind))] == made
+
+
+def test_what_is_in_the_way_of_one_holds_up_no_pods_that_are_there() -> None:
+    (only,) = steps(server(replicas=3), taken(seen(live(**done())), "Service"))
+    assert isinstance(only, Patch)
+    assert only.spec == {"replicas": 3}
 
 
 def test_what_goes_is_waited_for() -> None:

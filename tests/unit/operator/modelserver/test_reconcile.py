@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_api.server_config import SERVER_ANNOTATION
+from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.modelserver.cluster import OWNED, Cluster
@@ -303,12 +304,41 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     assert cluster.get("deployments")["spec"]["replicas"] == 1
 
 
+@pytest.mark.parametrize("refused", [True, False])
+async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    cluster = await serving()
+    patch, without = cluster.objects.patch, {"metadata": {"annotations": {MODEL_ANNOTATION: None}}}
+    patch("deployments", "vision", "digits", without)
+
+    def stripping(resource: str, *place: Any, **more: Any) -> Any:
+        if resource != "deployments":
+            return patch(resource, *place, **more)
+        if refused:
+            raise Refusal(403, "Forbidden", "no annotations here")
+        patch(resource, *place, **more)
+        return patch(resource, "vision", "digits", without)
+
+    monkeypatch.setattr(cluster.objects, "patch", stripping)
+    assert await cluster.reconcile() == 1
+    for seconds in (1, 2):
+        cluster.wait(seconds)
+        assert await cluster.reconcile() == 2 * seconds
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert "(metadata.annotations)" in cluster.message("Progressing")
+    assert cluster.status["state"] == "Degraded"
+
+
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
 async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
     cluster = Cluster()
     theirs = cluster.objects.create(resource, "vision", {"metadata": {"name": "digits"}, "spec": {"own": True}})
     assert await cluster.reconcile() == 30
     assert cluster.condition("Progressing") == ("False", "NameConflict")
+    assert cluster.condition("Ready") == ("False", "NameConflict")
+    assert cluster.status["state"] == "Failed"
+    assert cluster.objects.list("deployments") == ([theirs] if resource == "deployments" else [])
     assert cluster.get(resource) == theirs
     cluster.objects.delete(resource, "vision", "digits")
     await cluster.settle()
@@ -355,6 +385,13 @@ async def test_without_a_storage_nothing_begins() -> None:
     cluster.change(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
+
+
+async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
+    cluster = await serving()
+    cluster.installation = replace(INSTALLATION, storage_endpoint=None)
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
 
 
 async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
