@@ -25,10 +25,12 @@ _SMALL = 0.2
 
 _DRAWN = 0.8
 """How much what is drawn fills at most of what it extends over."""
-_FRAME, _PAPER, _HOLE = 0.1, 0.3, 0.4
+_FRAME, _PAPER, _HOLE = 0.1, 0.3, 0.25
 """What is left of the worth of what seems to be a frame around a digit, the paper that it is on, or a hole in it."""
 _FOUR_CORNERS = 0.85
 """How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
+_THINNER = 0.8
+"""How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
 _GAP = 3
 """Pixels across gaps in what goes around a hole."""
 
@@ -166,13 +168,7 @@ def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
         worth *= _FRAME
     if any(_is_on(other, part) for other in unlike):
         worth *= _PAPER
-    if any(
-        other.is_drawn
-        and not other.is_sheet
-        and (other.stroke < part.stroke or not part.is_drawn)
-        and other.has_inside(part)
-        for other in unlike
-    ):
+    if any(_is_hole(part, other) for other in unlike):
         worth *= _HOLE
     return worth
 
@@ -180,8 +176,15 @@ def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
 def _is_on(part: Part, paper: Part) -> bool:
     """Returns whether a part is on another one that looks like paper."""
     thinner = part.stroke < paper.stroke and paper.is_sheet
-    drawn = part.stroke < paper.stroke / 2 and part.is_drawn
+    drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn
     return (thinner or drawn) and paper.has_inside(part)
+
+
+def _is_hole(part: Part, other: Part) -> bool:
+    """Returns whether a part is what another one, which is drawn, goes around."""
+    thinner = other.stroke < part.stroke
+    drawn = not part.is_drawn and not other.is_sheet
+    return other.is_drawn and (thinner or drawn) and other.has_inside(part)
 
 
 def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:

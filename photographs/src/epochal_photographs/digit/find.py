@@ -8,7 +8,7 @@ from PIL import Image
 
 from epochal_photographs.digit.already import already
 from epochal_photographs.digit.arrays import Bytes, Mask
-from epochal_photographs.digit.choose import Part, choose, things
+from epochal_photographs.digit.choose import Part, Thing, choose, things
 from epochal_photographs.digit.finer import finer
 from epochal_photographs.digit.frames import unframed
 from epochal_photographs.digit.layers import layers
@@ -99,22 +99,23 @@ def _main(picture: Image.Image) -> Part:
     scale = _LONGEST / longer if longer > _LONGEST else max(_SHORTEST / longer, 1.0)
     size = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
     how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    main = choose(things(list(layers(shades(picture.resize(size, how)), max(round(scale), 1)))))
+    seen = things(list(layers(shades(picture.resize(size, how)), max(round(scale), 1))))
+    main = choose([*seen, *(inside for thing in seen for inside in _without_frame(thing.part))])
     if main is None:
         raise NothingFound(
             "no digit is found on the picture: it must show strokes that are clearly darker or lighter than what they "
             "are on. Come closer, or see to more light"
         )
-    return _without_frame(main)
+    return choose(_without_frame(main)) or main
 
 
-def _without_frame(main: Part) -> Part:
-    """Returns the digit alone that was found together with a frame that it touches."""
-    mask = unframed(main)
+def _without_frame(part: Part) -> list[Thing]:
+    """Returns what was found together with a frame that it touches, without that."""
+    mask = unframed(part)
     if mask is None:
-        return main
-    inside = choose(things([replace(main.layer, mask=mask)]))
-    return inside if inside is not None and inside.box.longer >= _IN_BOX * main.box.longer else main
+        return []
+    inside = things([replace(part.layer, mask=mask)])
+    return [thing for thing in inside if thing.part.box.longer >= _IN_BOX * part.box.longer]
 
 
 def _closely(picture: Image.Image, main: Part, mask: Mask) -> Mask:

@@ -28,4 +28,4 @@ def together(main: Part) -> Ints:
         & (looks.contrast >= _CONTRAST * looks.contrast[main.at])
     )
     belongs[main.at] = True
-    return np.flatnonzero(belongs)
+    return np.array([at for at in np.flatnonzero(belongs) if not Part(main.layer, int(at)).goes_around(box)])

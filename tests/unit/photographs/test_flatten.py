@@ -1,0 +1,36 @@
+"""Pictures with transparent parts: drawing pages send what is drawn, and nothing where nothing is."""
+
+import numpy as np
+import pytest
+from epochal_photographs.flatten import on_white, so_that_it_is_seen
+from PIL import Image
+
+
+def drawn(shade: int, mode: str) -> Image.Image:
+    """Returns a stroke of a shade on a transparent page, which is black where nothing is drawn."""
+    alpha = np.zeros((8, 8), np.uint8)
+    alpha[2:4] = 255
+    grey = np.where(alpha, shade, 0).astype(np.uint8)
+    return Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)]).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize(("ink", "page"), [(0, 255), (90, 255), (255, 0), (200, 0)])
+def test_what_is_drawn_is_seen(ink: int, page: int, mode: str) -> None:
+    picture = so_that_it_is_seen(drawn(ink, mode))
+    assert picture.mode == "RGB"
+    assert picture.getpixel((3, 3)) == (ink,) * 3
+    assert picture.getpixel((6, 6)) == (page,) * 3
+
+
+def test_a_page_on_which_nothing_is_drawn_is_white() -> None:
+    assert so_that_it_is_seen(Image.new("LA", (2, 2))).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_what_is_not_transparent_anywhere_stays() -> None:
+    assert so_that_it_is_seen(Image.new("RGBA", (2, 2), (1, 2, 3, 255))).getpixel((0, 0)) == (1, 2, 3)
+    assert so_that_it_is_seen(Image.new("L", (2, 2), 7)).getpixel((0, 0)) == (7, 7, 7)
+
+
+def test_half_transparent_on_white() -> None:
+    assert on_white(Image.new("LA", (1, 1), (0, 128)), "L").getpixel((0, 0)) == pytest.approx(127, abs=1)
