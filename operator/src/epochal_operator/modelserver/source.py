@@ -14,10 +14,11 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.reasons import Reason as Training
 
 Find = Callable[[str], Object | None]
 
-_HOPELESS = frozenset({"NotExportable", "ExportDiffers"})
+_HOPELESS = frozenset({Training.NOT_EXPORTABLE, Training.EXPORT_DIFFERS})
 """Why models are not there in other forms, where to try it again would not help: see the condition EXPORTED."""
 _FILES: dict[Which, str] = {"Best": "best.keras", "Last": "model.keras"}
 

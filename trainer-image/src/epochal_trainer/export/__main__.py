@@ -1,5 +1,7 @@
 """The process that exports: reads a Request, and leaves what became of it."""
 
+import ctypes
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +12,8 @@ from epochal_api.status import MAX_EXPORT
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 
 _FIRST_TO_GO = "1000"
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent ends."""
 
 
 def main(path: Path) -> None:
@@ -18,6 +22,8 @@ def main(path: Path) -> None:
     Args:
         path: The Request, JSON.
     """
+    # Nobody waits for what becomes of it where the trainer is gone.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):  # where memory runs short, it is this process that the kernel ends
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     request = Request.model_validate_json(path.read_bytes())

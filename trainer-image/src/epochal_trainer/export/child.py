@@ -4,6 +4,7 @@ It gets none of the credentials, and is the first to go where memory runs short:
 one of a training that is all but complete.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from epochal_trainer.data.memory import available
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, readable
+
+log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 600.0
 """Time that it has. The largest network of keras.applications takes a tenth of it, on one core."""
@@ -40,6 +43,8 @@ _OWN = {
 }
 _REQUEST = "request.json"
 _LOG = "log"
+_LINES = 20
+"""Lines of its log that the trainer's log repeats where it ends without a word."""
 _SHOWN = 200
 """Characters of its last line that are told."""
 
@@ -124,6 +129,8 @@ def _outcome(code: int, folder: Path) -> Export:
         return Export.model_validate_json((folder / OUTCOME).read_bytes())
     except (OSError, ValidationError):
         lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    for line in lines[-_LINES:]:
+        log.info("  export: %s", line)
     said = f": {lines[-1][:_SHOWN]}" if lines else ""
     if code < 0:
         return failed(

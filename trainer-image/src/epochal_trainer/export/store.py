@@ -1,7 +1,8 @@
 """Exports the models of a training that are stored, and stores what comes of it. Nothing of that fails the training."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,7 +79,6 @@ def _exported(
 ) -> Export:
     if results.holds(EXPORTING):
         return child.failed(_DIED)
-    results.put(EXPORTING, b"")
     with TemporaryDirectory(prefix="export-", dir=folder) as work:
         samples = Path(work) / "samples.npz"
         write(samples, {INPUT: _real(data)})
@@ -89,13 +89,25 @@ def _exported(
             image=image_of(data.train.features),
             folder=Path(work),
         )
-        outcome = child.run(request, stopping)
-        results.delete(EXPORTING)  # it has survived that, and would do so again
+        with _marked(results):
+            outcome = child.run(request, stopping)
         stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
         for name in stored:
             if (path := Path(work) / name).exists():
                 results.store(path, name)
     return outcome
+
+
+@contextmanager
+def _marked(results: Results) -> Iterator[None]:
+    """Leaves a mark while something is done that may be the end of the container, and takes it away if it is not."""
+    results.put(EXPORTING, b"")
+    try:
+        yield
+    except Exception:
+        results.delete(EXPORTING)
+        raise
+    results.delete(EXPORTING)
 
 
 def _real(data: DataSets) -> NDArray[Any]:

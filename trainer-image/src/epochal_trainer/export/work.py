@@ -120,7 +120,7 @@ def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
 
 
 def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, scratch: Path) -> _Exported:
-    answers = answer(loaded.trained, inputs)
+    answers = _answers(loaded, inputs)
     forms, faults = [], []
     for form in request.formats:
         path = request.folder / f"{source.path.stem}{SUFFIXES[form]}"
@@ -132,6 +132,16 @@ def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, 
             made = ExportedModel(name=path.name, model=source.which, format=form, sha256=sha256(path), difference=most)
             forms.append(made)
     return _Exported(source, answers, forms, faults)
+
+
+def _answers(loaded: Loaded, inputs: Arrays) -> Arrays:
+    """Returns what Keras answers: as the model was trained, if a CPU can compute that."""
+    for model in (loaded.trained, loaded.served):
+        try:
+            return answer(model, inputs)
+        except Exception as error:  # noqa: BLE001 - Keras and TensorFlow raise all kinds
+            said = explain(error)
+    raise Unserved(f"Keras does not answer to samples, on a CPU: {said}")
 
 
 def _files(one: _Exported) -> ModelFiles:

@@ -1,0 +1,118 @@
+"""What is stored of an export, and that nothing of it fails a training."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from epochal_api.report import Export, ExportedModel
+from epochal_trainer.data import DataSets, Samples
+from epochal_trainer.export.request import Request
+from epochal_trainer.export.store import export_models
+from epochal_trainer.lib.failures import Failure, refused, superseded
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.reporting.results import EXPORTING, Results
+from epochal_trainer.storage import FolderBucket
+
+Work = Callable[[Request], Export]
+SHA256 = "0" * 64
+FORMS = [
+    ExportedModel(name=f"{name}.onnx", model=which, format="onnx", sha256=SHA256)
+    for name, which in (("model", "Last"), ("best", "Best"))
+]
+TRAIN = Samples(np.full((40, 2, 2, 1), 7, np.uint8), np.zeros(40), "x", "y")
+VALIDATION = Samples(np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1), np.zeros(30), "x", "y")
+
+
+def exported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, work: Work, check: Callable[[], None] = lambda: None
+) -> tuple[Export, Path]:
+    """Returns what became of an export, and where its results are."""
+    monkeypatch.setattr("epochal_trainer.export.child.run", lambda request, _: work(request))
+    scratch, bucket = folder / "scratch", folder / "bucket"
+    for path in (scratch, bucket):
+        path.mkdir(exist_ok=True)
+    data = DataSets(TRAIN, VALIDATION, None, {})
+    results = Results(FolderBucket(bucket), "n/j/u", check)
+    names = ["model.keras", "best.keras"]
+    outcome = export_models(names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping())
+    assert list(scratch.iterdir()) == []
+    return outcome, bucket / "n/j/u"
+
+
+def all_in_order(request: Request) -> Export:
+    for name in ("model.onnx", "best.onnx", "check.npz", "signature.json", "log", "outcome.json"):
+        (request.folder / name).write_text(name)
+    return Export(reason="Exported", exports=FORMS, signature=SHA256)
+
+
+def test_what_is_there_is_stored_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, results = exported(tmp_path, monkeypatch, all_in_order)
+    assert (outcome.reason, outcome.exports) == ("Exported", FORMS)
+    files = {path.name for path in results.rglob("*") if path.is_file()}
+    assert files == {"model.onnx", "best.onnx", "check.npz", "signature.json"}
+
+
+def test_it_is_asked_for_each_model_with_samples_that_were_validated_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Request] = []
+
+    def look(request: Request) -> Export:
+        assert request.samples is not None
+        with np.load(request.samples) as stored:
+            assert stored["input:input"].shape == (16, 2, 2, 1)
+            assert (stored["input:input"][[0, -1]] == VALIDATION.features[[0, -1]]).all()
+        asked.append(request)
+        return Export(reason="ExportFailed")
+
+    exported(tmp_path, monkeypatch, look)
+    (request,) = asked
+    assert [(one.which, one.path.name) for one in request.models] == [("Last", "model.keras"), ("Best", "best.keras")]
+    assert request.image is not None
+    assert (request.image.lowest, request.image.highest) == (7, 7), "as in the training set"
+
+
+def test_who_finds_the_mark_of_an_attempt_that_died_does_not_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(request: Request) -> Export:
+        assert (tmp_path / "bucket/n/j/u" / EXPORTING).exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exported(tmp_path, monkeypatch, dies)
+    outcome, results = exported(tmp_path, monkeypatch, all_in_order)
+    assert outcome.reason == "ExportFailed"
+    assert "an earlier attempt to train ended while its models were exported" in outcome.message
+    assert not (results / "signature.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (refused("ResultsNotWritable", "the bucket is full"), "the bucket is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (ValueError("odd"), "ValueError: odd"),
+    ],
+)
+def test_whatever_goes_wrong_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fails(request: Request) -> Export:
+        raise error
+
+    outcome, results = exported(tmp_path, monkeypatch, fails)
+    assert outcome.reason == "ExportFailed"
+    assert said in outcome.message
+    assert (outcome.exports, outcome.signature) == ([], None)
+    assert not (results / EXPORTING).exists()
+
+
+def test_an_attempt_whose_place_was_taken_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken() -> None:
+        raise superseded("attempt 1", "attempt 2")
+
+    with pytest.raises(Failure, match="attempt 2 has begun since"):
+        exported(tmp_path, monkeypatch, all_in_order, taken)
