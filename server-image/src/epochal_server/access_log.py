@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 from typing import NamedTuple
@@ -55,9 +56,11 @@ class AccessLog:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
                 if self._entries:
-                    await asyncio.to_thread(self.flush)
+                    with suppress(OSError):  # a log that nobody takes is no reason to stop
+                        await asyncio.to_thread(self.flush)
         finally:
-            self.flush()
+            with suppress(OSError):
+                self.flush()
 
     def flush(self) -> None:
         """Writes what has been gathered."""
