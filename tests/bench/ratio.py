@@ -52,6 +52,15 @@ class Ratio:
         """Whether the ratio is surely at most this: not if the goal lies in the interval."""
         return self.high <= goal
 
+    def reaches(self, goal: float) -> bool:
+        """Whether the ratio is surely at least this: not if the goal lies in the interval."""
+        return self.low >= goal
+
+    def told_reaching(self, goal: float) -> str:
+        """Returns the ratio with its interval, and whether that is what hides that it reaches the goal."""
+        hidden = ": the spread hides the goal" if self.low < goal <= self.middle else ""
+        return f"ratio {self.middle:.3f} ({self.low:.3f}-{self.high:.3f}){hidden}"
+
     def told(self, goal: float) -> str:
         """Returns the ratio with its interval, and whether that is what hides the goal."""
         hidden = ": the spread hides the goal" if self.middle <= goal < self.high else ""

@@ -25,6 +25,7 @@ PACKAGES = (
     "prometheus",
     "skopeo",
     "util-linux",
+    "wrk",
 )
 BROWSER = ("chromium",)
 # Services that these packages bring along; the cluster starts programs of its own instead.

@@ -19,7 +19,7 @@ from tests.kit import apiserver, buckets, tokens
 from tests.kit.apiserver import MERGE
 from tests.kit.fleet import FINISHED
 from tests.kit.jobs import Namespace, digits, search
-from tests.kit.kubectl import Object, apply, items, kubectl, wait
+from tests.kit.kubectl import Object, apply, get, items, kubectl, wait
 from tests.kit.process import PORTS, Process, installed_kept_out, token
 from tests.kit.proxy import Call, Proxy
 
@@ -27,6 +27,8 @@ CHART = Path(__file__).parents[2] / "charts" / "epochal"
 HOME, OTHER, NAME = "e2e-rbac-home", "e2e-rbac-other", "rbac-epochal"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 NOWHERE: dict[str, Any] = {"scheduling__nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
+UNFIT: Object = {"nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
+NETWORKS = ('--server-network={"ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}]}',)
 SECONDS = 30
 
 
@@ -111,6 +113,46 @@ class World:
         wait("a trial", lambda: items("trainingjobs", namespace=self._namespace.name, selector=label), seconds=SECONDS)
         self._namespace.patch({"suspend": True}, name, kind="exp")
 
+    def serve(self, **spec: Any) -> str:
+        """Applies a ModelServer of a new name, whose pod no node takes, and returns that."""
+        self._count += 1
+        name = f"server-{self._count}"
+        source = {"uri": "s3://models/digits.onnx", "sha256": "0" * 64}
+        given = {"source": source, "storage": {"secretRef": {"name": "minio-credentials"}}, "scheduling": UNFIT} | spec
+        one = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ModelServer", "metadata": {"name": name}}
+        apply(one | {"spec": given}, namespace=self._namespace.name)
+        return name
+
+    def serving(self, **spec: Any) -> str:
+        """Applies a ModelServer, waits until it has all that it owns and its status, and returns its name."""
+        name = self.serve(**spec)
+
+        def url() -> Any:
+            return get("modelserver", name, namespace=self._namespace.name).get("status", {}).get("url")
+
+        wait(f"the address of {name}", url, seconds=SECONDS)
+        return name
+
+    def change_server(self, **spec: Any) -> None:
+        """Changes a ModelServer that serves."""
+        self._namespace.patch(spec, self.served, kind="msv")
+
+    def take(self, kind: str, version: str, spec: Object) -> None:
+        """Applies a ModelServer of which something that it owns has its name taken."""
+        one = {"apiVersion": version, "kind": kind, "metadata": {"name": f"server-{self._count + 1}"}, "spec": spec}
+        apply(one, namespace=self._namespace.name)
+        self.serve(autoscaling={"maxReplicas": 3})
+
+    def spoil(self, kind: str, spec: Object) -> None:
+        """Changes something that a ModelServer owns."""
+        self._namespace.patch(spec, self.served, kind=kind)
+
+    def forbid_networks(self) -> None:
+        """Starts the operator without NetworkPolicies for servers, of which one is there."""
+        self.process.stop()
+        self.process.more = ()
+        self.process.start()
+
     def restart(self) -> None:
         """Ends the operator and starts it again."""
         self.process.stop()
@@ -164,8 +206,13 @@ class World:
 
     def prepare(self) -> None:
         """Makes what the next need takes while the operator has all its rights."""
+        if not self.process.more:
+            self.process.stop()
+            self.process.more = NETWORKS
+            self.process.start()
         self.ready = self.settled()
         self.started = self.settled(suspend=False)
+        self.served = self.serving(autoscaling={"maxReplicas": 3})
 
 
 def _any_certificate() -> Any:
@@ -173,6 +220,27 @@ def _any_certificate() -> Any:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _of_child(
+    resource: str, version: str, kind: str, theirs: Object, spoiled: Object
+) -> "dict[Right, tuple[Callable[[World], Any], Right | None]]":
+    """Returns what takes each right to what a ModelServer owns.
+
+    Args:
+        resource: Its resource.
+        version: Its version of the API.
+        kind: Its kind.
+        theirs: Spec of one that is somebody else's.
+        spoiled: A change of one that is to be put right.
+    """
+    return {
+        Right(resource, "get"): (lambda world: world.take(kind, version, theirs), None),
+        Right(resource, "list"): (World.restart, None),
+        Right(resource, "watch"): (lambda world: world.proxy.cut_watches(), None),
+        Right(resource, "create"): (lambda world: world.serve(autoscaling={"maxReplicas": 3}), None),
+        Right(resource, "patch"): (lambda world: world.spoil(kind, spoiled), None),
+    }
 
 
 NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
@@ -201,6 +269,45 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("jobs.batch", "create"): (World.job, None),
     Right("jobs.batch", "patch"): (World.resume, None),
     Right("jobs.batch", "delete"): (World.change, None),
+    Right("modelservers.epochal.dev", "get"): (World.serve, None),
+    Right("modelservers.epochal.dev", "list"): (World.restart, None),
+    Right("modelservers.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("modelservers/status.epochal.dev", "patch"): (World.serve, None),
+    Right("modelservers/finalizers.epochal.dev", "update"): (
+        World.serve,
+        Right("networkpolicies.networking.k8s.io", "create"),
+    ),
+    Right("deployments.apps", "get"): (lambda world: world.change_server(classes=["a"]), None),
+    Right("deployments.apps", "list"): (World.restart, None),
+    Right("deployments.apps", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    Right("deployments.apps", "create"): (World.serve, None),
+    Right("deployments.apps", "update"): (lambda world: world.change_server(classes=["a"]), None),
+    Right("deployments.apps", "patch"): (World.serve, None),
+    Right("replicasets.apps", "list"): (World.restart, None),
+    Right("replicasets.apps", "watch"): (lambda world: world.proxy.cut_watches(), None),
+    **_of_child("services", "v1", "Service", {"ports": [{"port": 1}]}, {"selector": {"app": "x"}}),
+    **_of_child(
+        "poddisruptionbudgets.policy", "policy/v1", "PodDisruptionBudget", {"minAvailable": 1}, {"maxUnavailable": 3}
+    ),
+    **_of_child(
+        "horizontalpodautoscalers.autoscaling",
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}, "maxReplicas": 2},
+        {"maxReplicas": 9},
+    ),
+    Right("horizontalpodautoscalers.autoscaling", "delete"): (
+        lambda world: world.change_server(autoscaling=None),
+        None,
+    ),
+    **_of_child(
+        "networkpolicies.networking.k8s.io",
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        {"podSelector": {"matchLabels": {"app": "x"}}},
+        {"ingress": []},
+    ),
+    Right("networkpolicies.networking.k8s.io", "delete"): (World.forbid_networks, None),
     Right("pods", "get"): (World.report, None),
     Right("pods", "list"): (World.restart, None),
     Right("pods", "watch"): (lambda world: world.proxy.cut_watches(), None),

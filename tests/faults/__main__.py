@@ -1,17 +1,15 @@
 """`make faults`: breaks the local cluster and what runs in it on purpose, and writes RESULTS.md."""
 
 import argparse
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
+from tests.bench.results import put, when_and_where
 from tests.faults import of_cluster, of_operator, of_storage, of_trainer, searches
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
@@ -19,6 +17,7 @@ from tests.faults.searches import SEARCHES, Tried, measure_searches
 from tests.faults.table import Row, goals, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+TITLE = "What `make faults` broke, and what became of it"
 NAMESPACE = "faults"
 EPOCHS = 30
 SCENARIOS: tuple[Tryable, ...] = (
@@ -70,7 +69,7 @@ def main() -> int:
         text += f"\n## Searches\n\n{searches.LEGEND}\n{figures_table(of_searches)}\n{searches.table(rows)}"
     print("", text, sep="\n")
     if not arguments.scenarios:
-        RESULTS.write_text(text)
+        put(TITLE, text, RESULTS)
     return 0 if all(figure.met for figure in figures) else 1
 
 
@@ -94,11 +93,8 @@ def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
 
 def report(rows: Sequence[Row], figures: list[Figure], seed: int) -> str:
     """Returns the results as Markdown."""
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {platform.machine()}"
     return (
-        f"# What `make faults` broke, and what became of it\n\n"
-        f"{when}, {machine}, the local cluster; seed {seed}; median (least-greatest).\n\n{LEGEND}\n"
+        f"{when_and_where()}, the local cluster; seed {seed}; median (least-greatest).\n\n{LEGEND}\n"
         f"{figures_table(figures)}\n{table(rows)}"
     )
 

@@ -66,10 +66,17 @@ def evict(course: Course) -> list[str]:
     """Evicts the pod of a trial."""
     search = course.search
     with search.at_work(course.hit) as (place, run):
+        name = search.job(place)["metadata"]["name"]
         cluster.evict(search.namespace.name, run.pod)
         course.hit.add(place)
         wait(f"the trainer of {run.pod} to end", lambda: run.ended is not None, seconds=GONE_SECONDS, every=0.05)
-    return []
+    search.wait(f"{name} to go on", lambda: any(pod != run.pod for pod in _pods(search, name)))
+    failed = get("job", name, namespace=search.namespace.name)["status"].get("failed", 0)
+    return [f"an eviction counts as a failure of {name}"] if failed else []
+
+
+def _pods(search: Search, job: str) -> list[str]:
+    return [pod["metadata"]["name"] for pod in search.namespace.pods(job)]
 
 
 def out_of_memory(course: Course) -> list[str]:

@@ -354,13 +354,10 @@ def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -
 
 
 def test_a_network_that_has_no_onnx_is_trained_all_the_same(folder: Path) -> None:
-    untold = [
-        {"layer": "Reshape", "target_shape": [2, 3, 1]},
-        {"layer": "Conv2DTranspose", "filters": 2, "kernel_size": 3},
-    ]
-    untold[1] |= {"strides": 2, "output_padding": 1}
-    last = [{"layer": "Flatten"}, {"layer": "Dense", "units": 2, "activation": "softmax"}]
-    network = {"input": {"shape": [6]}, "layers": [*untold, *last]}
+    untold = {"layer": "Conv2DTranspose", "filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1}
+    last = {"layer": "Dense", "units": 2, "activation": "softmax"}
+    made: list[Any] = [{"layer": "Reshape", "target_shape": [2, 3, 1]}, untold, {"layer": "Flatten"}, last]
+    network = {"input": {"shape": [6]}, "layers": made}
     results, process = train(folder, exporting_job(network=network))
     assert ended(process)[0] == 0
     told = summary(results)["export"]

@@ -10,7 +10,7 @@ from tests.kit.kubectl import items, kubectl, wait
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
 METRICS = "http://epochal.epochal-system.svc:8080/metrics"
-PROGRAMS = ("/epochal-operator", "/epochal-trainer")
+PROGRAMS = ("/epochal-operator", "/epochal-server", "/epochal-trainer")
 SELECTOR = "app.kubernetes.io/name=epochal"
 
 
@@ -39,7 +39,7 @@ def kill() -> None:
 
 
 def process_of(pod_uid: str) -> int:
-    """Returns the main process of a pod's container: an operator or a trainer.
+    """Returns the main process of a pod's container: an operator, a trainer or a server.
 
     The local cluster's node is this machine, so that its processes are seen from here.
     """

@@ -118,6 +118,9 @@ class Process:
         namespaces: Namespaces that it serves; none stands for all.
         home: Its own namespace, where its Secret and its Lease are.
         release: What these are named after.
+
+    Attributes:
+        more: Further arguments, from its next start on.
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Process:
         self.name = name
         self._log = log
         self._ports = ports
+        self.more: tuple[str, ...] = ()
         self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": home}
         self._arguments = [
             "--trainer-image=localhost/epochal-trainer:dev",
@@ -160,7 +164,7 @@ class Process:
         """Starts it; what it logs is added to the log of before."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "epochal_operator", *self._arguments],
+                [sys.executable, "-m", "epochal_operator", *self._arguments, *self.more],
                 env=os.environ | self._environment,
                 stderr=log,
                 stdout=log,

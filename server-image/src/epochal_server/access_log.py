@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import time
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from epochal_api.text import printable
 
 EVERY_SECONDS = 0.25
 """How often what has been gathered is written: a write for each request would cost a tenth of what answering does."""
+GONE = 499
+"""Code of requests whose client has not waited for the answer."""
 MOST = 20_000
 """Requests that are gathered, at most: a log that nobody takes must not fill the memory."""
 
@@ -103,4 +106,10 @@ def to_standard_output(lines: bytes) -> None:
 
 
 def _at(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    second = int(seconds)
+    return f"{_second(second)}.{int((seconds - second) * 1000):03}+00:00"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -20,6 +20,7 @@ Reason = Literal[
     "ModelNotFound",
     "ModelDamaged",
     "ModelRefused",
+    "NotConvertible",
     "CheckDiffers",
     "InvalidConfig",
     "Crashed",

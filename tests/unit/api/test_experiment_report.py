@@ -13,7 +13,7 @@ from tests.unit.trainer.experiment.reports import SMALL, report, trial
 
 
 def text(content: Any) -> str:
-    return base64.b64encode(gzip.compress(json.dumps(content).encode())).decode()
+    return base64.b64encode(gzip.compress(json.dumps(content).encode(), mtime=0)).decode()
 
 
 def written(**changes: Any) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def test_what_is_damaged_is_refused_in_words(damaged: str) -> None:
 
 
 def test_one_that_would_take_all_memory_is_refused() -> None:
-    bomb = base64.b64encode(gzip.compress(b" " * 100 * 1024**2)).decode()
+    bomb = base64.b64encode(gzip.compress(b" " * 100 * 1024**2, mtime=0)).decode()
     with pytest.raises(InvalidReport, match="must be gzipped JSON"):
         decode(bomb)
 

@@ -63,3 +63,18 @@ def test_the_interval_of_a_median() -> None:
     low, high = interval([float(value) for value in range(1, 21)], median)
     assert low < 10.5 < high
     assert interval([1.0, 2.0, math.inf], median)[1] == math.inf
+
+
+def test_at_least() -> None:
+    rates = Ratio.of(scaled(STEADY, 0.5), STEADY)
+    assert rates.reaches(0.45)
+    assert rates.told_reaching(0.45) == "ratio 0.500 (0.500-0.500)"
+    assert not rates.reaches(0.6)
+    assert "hides" not in rates.told_reaching(0.6)
+
+
+def test_a_spread_that_hides_what_is_reached_fails_it() -> None:
+    two_modes = [[4.0] * 4, [6.0] * 4] * 3
+    ratio = Ratio.of(two_modes, list(reversed(two_modes)))
+    assert not ratio.reaches(0.9)
+    assert ratio.told_reaching(0.9).endswith("the spread hides the goal")

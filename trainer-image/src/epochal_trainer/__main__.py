@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from epochal_api.pod import REPORT_FILE
+from epochal_api.server_config import MODEL_FOLDER, SERVER_FILE
 
 app = typer.Typer(
     help="Trains the Keras network that a TrainingJob describes.",
@@ -65,6 +66,17 @@ def report(
     from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which looks for its fonts
 
     sys.exit(run(content, results))
+
+
+@app.command()
+def convert(
+    config: Annotated[Path, typer.Option(help="What the server is told, JSON.")] = Path(SERVER_FILE),
+    folder: Annotated[Path, typer.Option(help="Where to leave the model.")] = Path(MODEL_FOLDER),
+) -> None:
+    """Convert the model of a ModelServer to ONNX, before it is served."""
+    from epochal_trainer.convert import run  # noqa: PLC0415 - who asks for the version waits for none of it
+
+    sys.exit(run(config, folder))
 
 
 @app.command()

@@ -8,11 +8,9 @@ from epochal_api.kind import GROUP
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.experiment import trim
-from epochal_operator.experiment.apply import AskSearch
 from epochal_operator.experiment.metrics import collect
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
-from epochal_operator.experiment.search.child import ask as ask_child
 from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.reader import Bounds
 from epochal_operator.runtime.resource import JOBS, Key, Object
@@ -29,7 +27,6 @@ def experiments(
     *,
     instance: str,
     metric_labels: tuple[str, ...] = (),
-    ask: AskSearch = ask_child,
 ) -> Kind:
     """Returns the description of Experiments.
 
@@ -37,12 +34,11 @@ def experiments(
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
         metric_labels: Labels that their series have, too.
-        ask: Asks for suggestions.
     """
     keep: Trim = partial(trim.experiment, labels=metric_labels)
     return Kind(
         resource=EXPERIMENTS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance, ask=ask),
+        reconciler=lambda term: Reconciler(term, installation, instance=instance),
         collect=partial(collect, labels=metric_labels),
         owns=(REPORT_JOBS,),
         references=(TRIALS,),

@@ -15,7 +15,7 @@ from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
-from epochal_operator.experiment.search.child import ask as ask_child
+from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
 from epochal_operator.runtime.actions import ApplyStatus
@@ -63,7 +63,7 @@ class Reconciler:
         term: What it works with.
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
-        ask: Asks for suggestions.
+        ask: Asks for suggestions; another process each time if it is not given.
         clock: Returns the time, with a time zone.
     """
 
@@ -73,18 +73,22 @@ class Reconciler:
         installation: Callable[[], Installation],
         *,
         instance: str,
-        ask: AskSearch = ask_child,
+        ask: AskSearch | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = term.store
         self._clock = clock
-        self._applier = Applier(term, installation, ask, instance=instance, clock=clock)
+        self._searcher = Searcher()
+        self._applier = Applier(term, installation, ask or self._searcher.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
         self._ledgers: dict[Key, _Ledger] = {}
 
     async def run(self) -> None:
-        """Has nothing to do beside."""
-        await asyncio.Event().wait()
+        """Has nothing to do beside, but to leave no process behind."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._searcher.close()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles an Experiment.

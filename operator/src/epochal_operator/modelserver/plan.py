@@ -197,13 +197,15 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
         return Delete(resource, thing)
     if seen.child is DEPLOYMENT and _is_outdated(thing, wanted):
         return Renew(thing, wanted)
-    fields = {name: value for name, value in wanted["spec"].items() if name not in _OF_TEMPLATE}
-    spec = {name: value for name, value in fields.items() if not _holds(value, thing["spec"].get(name))}
+    left_out = _OF_TEMPLATE if seen.child is DEPLOYMENT else ()
+    fields = {name: value for name, value in wanted["spec"].items() if name not in left_out}
+    found = {name: _comparable(thing["spec"].get(name)) for name in fields}
+    spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
     given = dict(wanted["metadata"].get("annotations") or {})
     if seen.child is DEPLOYMENT:
         given[TEMPLATE_ANNOTATION] = thing["spec"]["template"]["digest"]
-    found = thing["metadata"].get("annotations") or {}
-    annotations = {name: text for name, text in given.items() if found.get(name) != text}
+    known = thing["metadata"].get("annotations") or {}
+    annotations = {name: text for name, text in given.items() if known.get(name) != text}
     return Patch(resource, thing, spec, annotations) if spec or annotations else None
 
 
@@ -220,13 +222,24 @@ def _is_outdated(thing: Object, wanted: Object) -> bool:
     return (known["inputs"], known["digest"]) != (inputs, noted)
 
 
-def _holds(wanted: Any, found: Any) -> bool:
-    """Returns whether a value has all that is wanted of it; what it has beside that is a default, or others'."""
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(_holds(value, found.get(name)) for name, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(found, list) and len(wanted) == len(found) and all(map(_holds, wanted, found))
+def _is_same(wanted: Any, found: Any) -> bool:
+    """Returns whether a field is as it should be; one that is false may be left out."""
     return bool(wanted == found) or (wanted is False and found is None)
+
+
+def _change(wanted: Any, found: Any) -> Any:
+    """Returns what makes a field what it should be, as a merge patch has it: None takes away what is too much."""
+    if not isinstance(wanted, Mapping) or not isinstance(found, Mapping):
+        return wanted
+    parts = {name: _change(value, found.get(name)) for name, value in wanted.items() if value != found.get(name)}
+    return dict.fromkeys(found.keys() - wanted.keys()) | parts
+
+
+def _comparable(found: Any) -> Any:
+    """Returns a field without what the API server adds to ports of a Service whose type somebody has changed."""
+    if not isinstance(found, list):
+        return found
+    return [{k: v for k, v in one.items() if k != "nodePort"} if isinstance(one, Mapping) else one for one in found]
 
 
 def _settle(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from epochal_api.modelserver import SHA256_PATTERN, ModelSource
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.signature import Which
+from epochal_api.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.runtime.conditions import condition_of
@@ -16,10 +17,8 @@ from epochal_operator.runtime.resource import Object
 
 Find = Callable[[str], Object | None]
 
-EXPORTED = "Exported"
-"""Condition of a TrainingJob that says whether its models were written down in other formats, too."""
 _HOPELESS = frozenset({"NotExportable", "ExportDiffers"})
-"""Why they were not, where to try it again would not help."""
+"""Why models are not there in other forms, where to try it again would not help: see the condition EXPORTED."""
 _FILES: dict[Which, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 

@@ -67,18 +67,18 @@ class Part:
         return float(self.layer.looks.filled[self.at]) < _DRAWN
 
     @cached_property
+    def corners(self) -> list[tuple[int, int]]:
+        """Row and column of its corners within its box, if it has four of them: from the upper left one clockwise."""
+        rows, columns = np.nonzero(self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right])
+        down, up = rows + columns, columns - rows
+        return [(int(rows[at]), int(columns[at])) for at in (down.argmin(), up.argmax(), down.argmax(), up.argmin())]
+
+    @cached_property
     def is_sheet(self) -> bool:
         """Whether its outline has four corners and straight sides, as that of paper or of a frame."""
         mask = self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right] | self.holes
-        rows, columns = np.nonzero(mask)
-        corners = [
-            np.argmin(rows + columns),
-            np.argmax(columns - rows),
-            np.argmax(rows + columns),
-            np.argmin(columns - rows),
-        ]
         page = Image.new("1", mask.shape[::-1])
-        ImageDraw.Draw(page).polygon([(int(columns[at]), int(rows[at])) for at in corners], fill=1)
+        ImageDraw.Draw(page).polygon([(column, row) for row, column in self.corners], fill=1)
         between = np.asarray(page)
         return bool((mask & between).sum() > _FOUR_CORNERS * (mask | between).sum())
 

@@ -1,6 +1,6 @@
 """The digits on a photograph, each as an image as MNIST has them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from epochal_photographs.digit.already import already
 from epochal_photographs.digit.arrays import Bytes, Mask
 from epochal_photographs.digit.choose import Part, choose, things
 from epochal_photographs.digit.finer import finer
+from epochal_photographs.digit.frames import unframed
 from epochal_photographs.digit.layers import layers
 from epochal_photographs.digit.normal import normal
 from epochal_photographs.digit.several import several
@@ -25,6 +26,8 @@ ENOUGH = 700
 
 _LONGEST, _SHORTEST = 480, 280
 """Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
+_IN_BOX = 0.25
+"""Longer side of a digit that touches the frame around it at least, as a part of the frame's."""
 
 
 class Place(NamedTuple):
@@ -102,7 +105,16 @@ def _main(picture: Image.Image) -> Part:
             "no digit is found on the picture: it must show strokes that are clearly darker or lighter than what they "
             "are on. Come closer, or see to more light"
         )
-    return main
+    return _without_frame(main)
+
+
+def _without_frame(main: Part) -> Part:
+    """Returns the digit alone that was found together with a frame that it touches."""
+    mask = unframed(main)
+    if mask is None:
+        return main
+    inside = choose(things([replace(main.layer, mask=mask)]))
+    return inside if inside is not None and inside.box.longer >= _IN_BOX * main.box.longer else main
 
 
 def _closely(picture: Image.Image, main: Part, mask: Mask) -> Mask:

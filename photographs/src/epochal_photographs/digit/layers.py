@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Bytes, Floats
+from epochal_photographs.digit.arrays import Bytes, Floats, Mask
 from epochal_photographs.digit.components import Components, components
 from epochal_photographs.digit.looks import Looks, looks
 from epochal_photographs.digit.morphology import greatest, least
@@ -28,15 +29,27 @@ class Layer:
         dark: Whether it is ink that is darker than the paper.
         widest: Width in pixels that no stroke has.
         level: From what difference of shades on it is ink.
-        parts: Components of what is ink.
-        looks: How they look.
+        ink: How much each pixel differs from what is around it.
+        steep: How much shades change near each pixel.
+        mask: What is ink.
     """
 
     dark: bool
     widest: int
     level: float
-    parts: Components
-    looks: Looks
+    ink: Bytes
+    steep: Bytes
+    mask: Mask
+
+    @cached_property
+    def parts(self) -> Components:
+        """Components of what is ink."""
+        return components(self.mask)
+
+    @cached_property
+    def looks(self) -> Looks:
+        """How they look."""
+        return looks(self.parts, self.ink, self.mask, self.steep, self.level)
 
 
 def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
@@ -53,10 +66,7 @@ def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
         for dark in (True, False):
             ink = (dark_ink if dark else light_ink)(shade, widest)
             for level in thresholds(ink):
-                mask = ink >= level
-                parts = components(mask)
-                if len(parts):
-                    yield Layer(dark, widest, level, parts, looks(parts, ink, mask, steep, level))
+                yield Layer(dark, widest, level, ink, steep, ink >= level)
 
 
 def thresholds(ink: Bytes) -> list[float]:

@@ -25,6 +25,19 @@ def test_a_folder_is_stored_with_its_folders(tmp_path: Path) -> None:
     assert (tmp_path / "to/n/j/u/callbacks/deep/file").read_text() == "x"
 
 
+def test_a_mark_is_there_until_it_is_deleted(tmp_path: Path) -> None:
+    results = Results(FolderBucket(tmp_path), "n/j/u", check=lambda: None)
+    assert not results.holds("attempts/exporting")
+    results.put("attempts/exporting-not", b"")
+    assert not results.holds("attempts/exporting")
+    results.put("attempts/exporting", b"")
+    assert results.holds("attempts/exporting")
+    results.delete("attempts/exporting")
+    results.delete("attempts/exporting")
+    assert not results.holds("attempts/exporting")
+    assert (tmp_path / "n/j/u/attempts/exporting-not").exists()
+
+
 def test_nothing_is_stored_over_the_results_of_a_later_attempt(tmp_path: Path) -> None:
     """Its node was cut off while it stored, somebody deleted that, and it came back when the next one had ended."""
     (tmp_path / "bucket").mkdir()

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import sys
+from asyncio.subprocess import Process
+from collections.abc import Callable
+from time import monotonic
 
 from pydantic import ValidationError
 
-from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.request import IDLE_SECONDS, Request, Response
 
 SECONDS = 30.0
 """Longest that suggestions may take."""
@@ -24,8 +27,74 @@ class SearchTooSlow(SearchFailed):
     """No suggestions came in time: fewer may."""
 
 
+class Searcher:
+    """Asks one process per question, and has the next one begin meanwhile: most of a short answer is to import Optuna.
+
+    Whoever has asked mostly asks again soon; a process that nobody asks ends by itself.
+
+    Args:
+        seconds: Longest that an answer may take.
+        command: What answers.
+        idle: Seconds after which a process that nobody has asked is not asked any more: before it ends by itself.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        seconds: float = SECONDS,
+        *,
+        command: tuple[str, ...] = COMMAND,
+        idle: float = IDLE_SECONDS / 2,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._command = command
+        self._idle = idle
+        self._clock = clock
+        self._next: tuple[Process, float] | None = None
+
+    async def ask(self, request: Request) -> Response:
+        """Returns what to try next.
+
+        Args:
+            request: What to suggest, and all that is known.
+
+        Raises:
+            SearchTooSlow: If the process takes too long.
+            SearchFailed: If it fails.
+        """
+        answer: Response | None = None
+        if (ready := await self._ready()) is not None:
+            try:
+                answer = await _answer(ready, request, self._seconds)
+            except SearchTooSlow:
+                raise
+            except SearchFailed:  # It may have ended while nobody asked it: another one tells whether that is all.
+                pass
+        if answer is None:
+            answer = await ask(request, self._seconds, command=self._command)
+        self._next = await _start(self._command), self._clock()
+        return answer
+
+    async def close(self) -> None:
+        """Ends the process that would be asked next."""
+        if self._next is not None:
+            (process, _), self._next = self._next, None
+            await _end(process)
+
+    async def _ready(self) -> Process | None:
+        """Returns a process that waits to be asked, if there is one."""
+        if self._next is None:
+            return None
+        (process, began), self._next = self._next, None
+        if process.returncode is None and self._clock() - began < self._idle:
+            return process
+        await _end(process)
+        return None
+
+
 async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str, ...] = COMMAND) -> Response:
-    """Returns what to try next.
+    """Returns what to try next, by a process that is begun for it.
 
     Args:
         request: What to suggest, and all that is known.
@@ -36,19 +105,23 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
         SearchTooSlow: If the process takes too long.
         SearchFailed: If it fails.
     """
+    return await _answer(await _start(command), request, seconds)
+
+
+async def _start(command: tuple[str, ...]) -> Process:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | _ONE_THREAD
-    )
+    environment = os.environ | _ONE_THREAD
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+
+
+async def _answer(process: Process, request: Request, seconds: float) -> Response:
     try:
         async with asyncio.timeout(seconds):
             answer, words = await process.communicate(request.model_dump_json().encode())
     except TimeoutError:
         raise SearchTooSlow(f"the search took longer than {seconds:.0f} s for {_asked(request)}") from None
     finally:
-        if process.returncode is None:  # it took too long, or the operator ends
-            process.kill()
-            await process.wait()
+        await _end(process)  # it took too long, or the operator ends
     said = words.decode(errors="replace").strip()[-MAX_WORDS:]
     if process.returncode:
         how = f"signal {-process.returncode}" if process.returncode < 0 else f"status {process.returncode}"
@@ -57,6 +130,13 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
         return Response.model_validate_json(answer)
     except ValidationError as error:
         raise SearchFailed(f"the search gave no answer that can be read: {error}"[:MAX_WORDS]) from None
+
+
+async def _end(process: Process) -> None:
+    """Ends a process, unless it has ended."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 def _asked(request: Request) -> str:

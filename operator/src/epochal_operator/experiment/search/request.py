@@ -6,6 +6,8 @@ from epochal_api.experiment import Search
 from epochal_api.model import Model
 from epochal_api.parameter import Parameter
 
+IDLE_SECONDS = 60.0
+"""How long whoever answers waits to be asked; then it ends."""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow, ask
+from epochal_operator.experiment.search.child import COMMAND, Searcher, SearchFailed, SearchTooSlow, ask
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.search.test_suggest import request
@@ -68,3 +71,54 @@ async def test_none_is_left_behind_by_an_operator_that_ends(tmp_path: Path) -> N
     await asyncio.wait({task})
     assert task.cancelled()
     assert not is_there(int(pid.read_text()))
+
+
+@pytest.fixture
+async def searcher() -> AsyncIterator[Searcher]:
+    searcher = Searcher()
+    yield searcher
+    await searcher.close()
+
+
+def ahead(searcher: Searcher) -> int:
+    assert searcher._next is not None
+    return searcher._next[0].pid
+
+
+async def test_the_next_process_begins_ahead_and_answers_the_next_question(searcher: Searcher) -> None:
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+    first = ahead(searcher)
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+    assert not is_there(first)
+    second = ahead(searcher)
+    assert is_there(second)
+    await searcher.close()
+    assert not is_there(second)
+
+
+async def test_one_that_has_ended_meanwhile_is_replaced(searcher: Searcher) -> None:
+    await searcher.ask(ASKED)
+    os.kill(ahead(searcher), signal.SIGKILL)
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+
+
+async def test_one_that_has_waited_for_long_is_not_asked() -> None:
+    now = 0.0
+    searcher = Searcher(idle=30, clock=lambda: now)
+    await searcher.ask(ASKED)
+    first, now = ahead(searcher), 30.0
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+    assert not is_there(first)
+    await searcher.close()
+
+
+async def test_a_failure_is_told_of_as_before() -> None:
+    searcher = Searcher(command=python("raise SystemExit(3)"))
+    with pytest.raises(SearchFailed, match="ended with status 3"):
+        await searcher.ask(ASKED)
+    assert searcher._next is None
+
+
+def test_one_that_is_asked_nothing_says_nothing() -> None:
+    ended = subprocess.run(COMMAND, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    assert (ended.stdout, ended.stderr) == (b"", b"")

@@ -1,0 +1,46 @@
+"""`make bench-serving`: measures servers, prints the figures and writes its part of RESULTS.md."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.figures import Figure, table
+from tests.bench.results import put, when_and_where
+from tests.bench.serving.cluster import on_cluster
+from tests.bench.serving.one_core import CONNECTIONS, ROUNDS, SECONDS, mnist_network, slow_network
+
+ROWS: dict[str, Callable[[Path], list[Figure]]] = {
+    "mnist": mnist_network,
+    "slow": slow_network,
+    "cluster": on_cluster,
+}
+HOW = f"""\
+How servers are compared: `epochal-server` as a process of its own on one core, with one thread that computes; `wrk` on
+the other core, with {CONNECTIONS} connections but where it says otherwise. Its requests are those that tritonclient
+writes, each with another image of MNIST's test set. What it is measured beside has the same core, one at a time and in
+turn (there and back), {ROUNDS} rounds of {SECONDS} s each; median (least-greatest, runs). Ratios stand with their 95 %
+interval, by a bootstrap that draws rounds. A goal is met if the whole interval meets it: where the spread hides it, it
+is not. On the cluster, where times are those at which a watch saw it, goals are met if the greatest meets them.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
+    parser.add_argument("mnist", type=Path, help="folder with the files of MNIST")
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"rows to measure, of {', '.join(ROWS)}")
+    arguments = parser.parse_args()
+    figures: list[Figure] = []
+    for row in arguments.only or ROWS:
+        print(f"{row} ...", flush=True)
+        measured = ROWS[row](arguments.mnist)
+        for figure in measured:
+            print(f"  {figure.what}: {figure.measured}", flush=True)
+        figures += measured
+    text = f"{when_and_where()}.\n\n{table(figures)}\n{HOW}"
+    if not arguments.only:
+        put("What `make bench-serving` measured", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

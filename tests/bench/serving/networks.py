@@ -1,0 +1,55 @@
+"""The networks that are served, and the images that they are asked about."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.bench.networks import IMAGES_HEAD, SMALL, Network
+from tests.demo.mnist import files
+from tests.kit.kubectl import Object
+from tests.kit.trained import Trained, train
+
+Array = np.ndarray[Any, Any]
+DISTINCT = 256
+"""Requests that are sent in turn, each with other images."""
+SEED = 7
+_WIDE: Object = {"layer": "Conv2D", "filters": 128, "kernel_size": 3, "padding": "same", "activation": "relu"}
+
+MNIST = replace(SMALL, name="mnist", samples=2000)
+SLOW = replace(
+    SMALL,
+    name="slow",
+    says="six convolutions, 742 k parameters",
+    layers=(*(_WIDE,) * 6, {"layer": "GlobalAveragePooling2D"}),
+    samples=64,
+)
+"""About 5 ms an image."""
+
+
+def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> Trained:
+    """Trains a network for an epoch.
+
+    Args:
+        network: The network.
+        mnist: Folder with the files of MNIST.
+        folder: What to write into.
+        seed: Seed of its weights.
+    """
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    network.write_data(mnist, data / f"{network.name}.npz")
+    document = network.job(network.name, 1)
+    document["spec"]["training"]["seed"] = seed
+    return train(document, data, folder / f"{network.name}-{seed}", exports=("onnx", "savedmodel"))
+
+
+def batches(mnist: Path, samples: int = 1) -> list[Array]:
+    """Returns what each request holds: so many images of MNIST's test set, others than the one before."""
+    path = next(path for path in files(mnist) if path.name.startswith("t10k-images"))
+    images = np.frombuffer(path.read_bytes(), np.uint8, offset=IMAGES_HEAD).reshape(-1, 28, 28, 1)
+    return [
+        np.take(images, range(number * samples, (number + 1) * samples), axis=0, mode="wrap").astype(np.float32)
+        for number in range(DISTINCT)
+    ]

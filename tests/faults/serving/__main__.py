@@ -1,0 +1,74 @@
+"""`make faults`: breaks servers on purpose while requests come, and writes a part of RESULTS.md."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from tests.bench.figures import table as figures_table
+from tests.bench.results import put, when_and_where
+from tests.faults.measure import log, say
+from tests.faults.scenario import slug
+from tests.faults.serving import of_pods, of_source
+from tests.faults.serving.bed import REPLICAS, Bed, bed
+from tests.faults.serving.overload import Overload
+from tests.faults.serving.scenario import Outcome
+from tests.faults.serving.table import goals, table
+
+RESULTS = Path(__file__).parents[1] / "RESULTS.md"
+NAMESPACE = "faults-serving"
+LEGEND = f"""\
+Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {of_pods.CONNECTIONS} connections
+ask all the time by its Service's name, each time something else. It is survived if each request was answered with what
+that model gives for that image, and the server is Ready again in the end. Lost are requests that were accepted and not
+answered. A pod that is killed loses those that it has, and their callers see a closed connection; until Kubernetes has
+seen it, others find nobody there.
+"""
+
+
+class Tryable(Protocol):
+    """Whatever can be tried."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+
+    def make(self, bed: Bed) -> Outcome:
+        """Makes it."""
+
+
+SCENARIOS: tuple[Tryable, ...] = (*of_pods.SCENARIOS, *of_source.SCENARIOS, Overload())
+
+
+def main() -> int:
+    """Tries all scenarios, or those named, and writes the table."""
+    names = {slug(scenario.name): scenario for scenario in SCENARIOS}
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.serving", description=__doc__)
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"
+    )
+    wanted = parser.parse_args().scenarios
+    chosen = [one for name, one in names.items() if not wanted or name.startswith(tuple(map(slug, wanted)))]
+    if not chosen:
+        parser.error(f"no scenario is called so; there are {', '.join(names)}")
+    outcomes: list[Outcome] = []
+    say("a server ...")
+    with bed(NAMESPACE) as where:
+        for scenario in chosen:
+            say(f"  {scenario.name} ...")
+            outcome = scenario.make(where)
+            seen = [*outcome.wrong] if outcome.wrong else [outcome.told]
+            if outcome.trace:
+                seen.append(f"see {log(slug(outcome.name), outcome.trace)}")
+            say("\n      ".join([f"{'✗' if outcome.wrong else '✓'} {outcome.name}", *seen]))
+            outcomes.append(outcome)
+    figures = goals(outcomes)
+    text = f"{when_and_where()}, the local cluster.\n\n{LEGEND}\n{figures_table(figures)}\n{table(outcomes)}"
+    print("", text, sep="\n")
+    if not wanted:
+        put("What `make faults` broke of servers, and what became of the requests", text, RESULTS)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Twice as many requests as a server can answer."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.figures import percentile
+from tests.bench.serving.networks import SLOW
+from tests.faults.serving.bed import BUCKET, Bed, storage
+from tests.faults.serving.scenario import Outcome, broken_promises
+from tests.kit.load import Asked
+from tests.kit.servers import Server
+from tests.kit.trained import Trained, train
+
+NAME = "overload"
+QUEUED = 32
+"""Requests that may wait."""
+CONNECTIONS = 16
+MEASURE_SECONDS, SECONDS = 5, 10
+TIMES = 2.0
+SHARE = 0.8
+"""Least of what it can answer that it must still answer then."""
+LATE = 2.0
+"""How many times as long as the queue takes by itself an accepted request may wait for its answer."""
+
+
+@dataclass(frozen=True)
+class Overload:
+    """The fault."""
+
+    name: str = "twice as many requests as can be answered"
+
+    def make(self, bed: Bed) -> Outcome:
+        """Makes it: a server of one pod, whose network takes milliseconds an image."""
+        network = _network(bed.folder)
+        server = Server(bed.namespace, NAME)
+        source = network.put(bed.store, BUCKET, NAME)
+        server.apply(source, limits={"queuedRequests": QUEUED}, storage=storage(bed.proxy))
+        server.wait_ready(source["sha256"])
+        with bed.load(server, network, connections=CONNECTIONS, pause=0) as load:
+            time.sleep(1)
+            began = time.time()
+            time.sleep(MEASURE_SECONDS)
+        rate = len(load.since(began)) / (time.time() - began)
+        with bed.load(server, network, rate=TIMES * rate) as load:
+            time.sleep(1)
+            began = time.time()
+            time.sleep(SECONDS)
+        server.delete()
+        return _outcome(self.name, load.since(began), rate)
+
+
+def _network(folder: Path) -> Trained:
+    data = folder / "slow"
+    data.mkdir()
+    noise = np.random.default_rng(0)
+    x = noise.integers(0, 256, (SLOW.samples, *SLOW.shape), dtype=np.uint8)
+    np.savez(data / f"{SLOW.name}.npz", x=x, y=noise.integers(0, 10, SLOW.samples, dtype=np.uint8))
+    return train(SLOW.job(SLOW.name, 1), data, folder / "slow-trained")
+
+
+def _outcome(name: str, asked: list[Asked], rate: float) -> Outcome:
+    answered = [one for one in asked if one.answered]
+    busy = [one for one in asked if one.status == 429]
+    wrong = broken_promises([one for one in asked if one.status != 429])
+    bound = LATE * (QUEUED + 1) / rate
+    late = percentile([one.seconds for one in answered], 0.99)
+    if late > bound:
+        wrong.append(f"99 % of the answers took up to {late:.2f} s, not {bound:.2f} s at most")
+    if len(answered) < SHARE * rate * SECONDS:
+        wrong.append(
+            f"{len(answered) / SECONDS:.0f} requests/s were answered, not {SHARE:.0%} of {rate:.0f}/s at least"
+        )
+    if not busy or not all(one.again for one in busy):
+        wrong.append(f"{len(busy)} were refused by 429, not each with Retry-After")
+    told = (
+        f"{rate:.0f}/s can be answered; of {TIMES * rate:.0f}/s, {len(answered) / SECONDS:.0f}/s were, "
+        f"p99 {late * 1000:.0f} ms, and {len(busy) / SECONDS:.0f}/s refused"
+    )
+    return Outcome(name, tuple(asked), told, tuple(wrong))

@@ -1,0 +1,88 @@
+"""What a model takes and gives."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_trainer.export.tensors import Unserved, answer, gives_probabilities, inputs_of, outputs_of
+from keras import layers
+
+# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+def several(*, by_name: bool = False) -> keras.Model:
+    right, left = keras.Input((None, 5), name="right", dtype="int32"), keras.Input((), name="left", dtype="float16")
+    shared = layers.Dense(2, name="shared")
+    wide = layers.Dense(5)(layers.Reshape((1,))(left))
+    pooled = layers.GlobalMaxPooling1D(name="pooled")(keras.ops.cast(right, "float32"))
+    taken = {"right": right, "left": left} if by_name else [right, left]
+    return keras.Model(taken, [shared(wide), pooled, shared(pooled)])
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_inputs_are_named_by_their_layers_and_outputs_by_theirs(*, by_name: bool) -> None:
+    model = several(by_name=by_name)
+    assert sorted((one.name, one.shape, one.dtype) for one in inputs_of(model)) == [
+        ("left", [], "float32"),
+        ("right", [-1, 5], "int32"),
+    ]
+    assert [(one.name, one.shape) for one in outputs_of(model)] == [("shared", [2]), ("pooled", [5]), ("shared_2", [2])]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_inputs_go_in_by_their_names(*, by_name: bool) -> None:
+    model = several(by_name=by_name)
+    inputs = {"left": np.ones(3, np.float32), "right": np.arange(30, dtype=np.int32).reshape(3, 2, 5)}
+    found = answer(model, inputs)
+    assert {name: (array.shape, array.dtype.name) for name, array in found.items()} == {
+        "shared": ((3, 2), "float32"),
+        "pooled": ((3, 5), "float32"),
+        "shared_2": ((3, 2), "float32"),
+    }
+    assert (found["pooled"] == inputs["right"].max(axis=1)).all()
+
+
+def test_words_go_in() -> None:
+    look_up = layers.StringLookup(vocabulary=["a", "of"], name="words")
+    model = keras.Sequential([keras.Input((2,), dtype="string", name="input"), look_up])
+    assert [(one.name, one.shape, one.dtype) for one in inputs_of(model)] == [("input", [2], "str")]
+    assert answer(model, {"input": np.array([["of", "what"]], object)})["words"].tolist() == [[2, 0]]
+
+
+class Subclassed(keras.Model):  # type: ignore[misc]
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda: Subclassed(name="mine"), "the model 'mine' is a Subclassed and no graph of layers with its inputs"),
+        (
+            lambda: keras.Sequential([keras.Input(batch_shape=(4, 3), name="in"), layers.Dense(2)]),
+            "'in' has the shape (4, 3), and its first axis must be the batch",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_told(model: Any, said: str) -> None:
+    with pytest.raises(Unserved) as told:
+        inputs_of(model())
+    assert str(told.value) == said
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "expected"),
+    [(10, "softmax", True), (1, "sigmoid", True), (2, "sigmoid", False), (10, None, False), (1, "relu", False)],
+)
+def test_what_gives_probabilities(units: int, activation: str | None, *, expected: bool) -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(units, activation=activation), layers.Dropout(0.1)])
+    assert gives_probabilities(model) is expected
+
+
+def test_the_first_output_counts() -> None:
+    start = keras.Input((3,))
+    outputs = [layers.Dense(4, activation="softmax")(start), layers.Dense(1)(start)]
+    assert gives_probabilities(keras.Model(start, outputs))
+    assert not gives_probabilities(keras.Model(start, outputs[::-1]))

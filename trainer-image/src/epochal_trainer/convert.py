@@ -1,0 +1,101 @@
+"""Converts the model of a ModelServer, before it is served: a .keras that lies in a bucket without its ONNX."""
+
+import logging
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from epochal_api.pod import TERMINATION_FILE
+from epochal_api.server_config import WAIT_SECONDS, ServerConfig
+from epochal_api.signature import CHECK, SIGNATURE
+from epochal_server import config as configs
+from epochal_server import ending, files, logs
+from epochal_server.ending import Ended
+from epochal_server.source import Storage
+
+from epochal_trainer.export.request import EXPORTED, SUFFIXES, Request, Source
+from epochal_trainer.reporting.results import MODEL
+
+log = logging.getLogger(__name__)
+
+DONE = 0
+ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
+_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, seconds: float = WAIT_SECONDS) -> int:
+    """Converts a model, or leaves last words that say why not.
+
+    Args:
+        config: What the server is told, JSON.
+        folder: Where to leave the model, its signature and its check.
+        words: Takes the last words.
+        seconds: How long to wait for a storage that gives no answer.
+
+    Returns:
+        The exit code.
+    """
+    hidden = logs.configure().hidden
+    try:
+        told = configs.read(config)
+        log.info(
+            "Epochal trainer %s converts the model of %s/%s", version("epochal-trainer"), told.namespace, told.name
+        )
+        convert(told, folder, seconds)
+    except Ended as ended:
+        log.error("%s: %s", ended.reason, ended.message)  # noqa: TRY400 - people need no traceback for it
+        ending.leave(ended.reason, hidden(ended.message), words)
+        return ended.exit_code
+    except Exception as error:
+        log.exception("the model could not be converted")
+        said = f"{type(error).__name__}: {error}; the log of the init container holds the traceback"
+        ending.leave("Crashed", hidden(said), words)
+        return ending.CRASHED
+    return DONE
+
+
+def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
+    """Fetches a model, and leaves it as ONNX, with its signature and its check.
+
+    Args:
+        told: What the server is told.
+        folder: Where to leave them.
+        seconds: How long to wait for a storage that gives no answer.
+
+    Raises:
+        Ended: If it cannot be had, is not what was meant, Keras cannot load it, or it has no ONNX.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        work = Path(name)
+        found = files.fetched(told.source, lambda: Storage(told.storage, seconds=seconds), work)
+        path, out = work / MODEL, work / "out"
+        found.model.rename(path)
+        out.mkdir()
+        samples = work / CHECK if found.check is not None else None
+        if samples is not None and found.check is not None:
+            samples.write_bytes(found.check)
+        request = Request(
+            models=[Source(which=found.which, path=path)],
+            formats=["onnx"],
+            samples=samples,
+            image=found.signature and found.signature.image,
+            classes=found.signature and found.signature.classes,
+            folder=out,
+        )
+        os.environ.update(_CPU)
+        from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
+
+        try:
+            outcome = export(request)
+        except NotLoaded as error:
+            raise Ended(
+                "ModelRefused", f"{told.source.uri}: {error}: use the image of the trainer that stored it"
+            ) from error
+        if outcome.reason != EXPORTED:
+            raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
+        for file in (ONNX, CHECK, SIGNATURE):
+            if (out / file).exists():
+                shutil.move(out / file, folder / file)
+    log.info("%s", outcome.message)
