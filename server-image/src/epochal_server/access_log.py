@@ -14,8 +14,6 @@ from epochal_api.text import printable
 
 EVERY_SECONDS = 0.25
 """How often what has been gathered is written: a write for each request would cost a tenth of what answering does."""
-GONE = 499
-"""Code of requests whose client has not waited for the answer."""
 MOST = 20_000
 """Requests that are gathered, at most: a log that nobody takes must not fill the memory."""
 
@@ -86,7 +84,8 @@ def line(entry: Entry) -> bytes:
     told = {
         "ts": _at(entry.time),
         "logger": "access",
-        "client": entry.client,
+        # As people know it: where IPv6 is listened to, too, an address of IPv4 comes as a part of one.
+        "client": entry.client.removeprefix("::ffff:"),
         "method": entry.method,
         "path": printable(entry.path),
         "protocol": entry.protocol,

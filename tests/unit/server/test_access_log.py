@@ -32,6 +32,11 @@ def test_no_path_breaks_a_line_or_commands_a_terminal() -> None:
     assert json.loads(told)["path"] == '/\n{"code":200}\\x1b[31m\\udcff'
 
 
+def test_tells_an_address_as_people_know_it() -> None:
+    assert json.loads(line(ENTRY._replace(client="::ffff:10.0.0.7")))["client"] == "10.0.0.7"
+    assert json.loads(line(ENTRY._replace(client="fd00::7")))["client"] == "fd00::7"
+
+
 def test_writes_many_at_once() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
