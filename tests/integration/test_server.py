@@ -4,7 +4,9 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +227,29 @@ def test_refuses_what_is_too_large_unread(storage: Service, tmp_path: Path) -> N
             client.sendall(b"400\r\n" + 1024 * b"x" + b"\r\n")
             assert client.recv(65536).startswith(b"HTTP/1.1 413 ")
         assert server.why_not() is None
+
+
+def test_refuses_more_than_may_wait_and_answers_the_others(storage: Service, tmp_path: Path) -> None:
+    config = stored(storage, MODEL, SIGNATURE, CHECK) | {"limits": {"queuedRequests": 2}}
+    statuses: Counter[int] = Counter()
+    with serving(tmp_path, config) as server:
+        server.wait()
+
+        def ask(caller: int) -> None:
+            sample = np.array([[caller, 1, 1]], np.float32)
+            for _ in range(5):
+                answer = server.ask(INFER, asking(sample))
+                statuses[answer.status] += 1
+                if answer.status == 200:
+                    assert answered(answer) == pytest.approx(probabilities(sample), abs=1e-6)
+                else:
+                    assert answer.headers["Retry-After"] == "1"
+
+        with ThreadPoolExecutor(32) as callers:
+            list(callers.map(ask, range(32)))
+        assert set(statuses) <= {200, 429}
+        assert statuses[200] > 0
+        assert f'epochal_server_requests_total{{code="200",protocol="v2"}} {statuses[200]}.0' in server.metrics()
 
 
 def test_lets_in_who_bears_a_key_that_is_there_now(storage: Service, tmp_path: Path) -> None:

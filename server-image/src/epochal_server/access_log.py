@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time
@@ -13,8 +14,6 @@ from epochal_api.text import printable
 
 EVERY_SECONDS = 0.25
 """How often what has been gathered is written: a write for each request would cost a tenth of what answering does."""
-GONE = 499
-"""Code of requests whose client has not waited for the answer."""
 MOST = 20_000
 """Requests that are gathered, at most: a log that nobody takes must not fill the memory."""
 
@@ -58,9 +57,11 @@ class AccessLog:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
                 if self._entries:
-                    await asyncio.to_thread(self.flush)
+                    with suppress(OSError):  # a log that nobody takes is no reason to stop
+                        await asyncio.to_thread(self.flush)
         finally:
-            self.flush()
+            with suppress(OSError):
+                self.flush()
 
     def flush(self) -> None:
         """Writes what has been gathered."""
@@ -83,7 +84,8 @@ def line(entry: Entry) -> bytes:
     told = {
         "ts": _at(entry.time),
         "logger": "access",
-        "client": entry.client,
+        # As people know it: where IPv6 is listened to, too, an address of IPv4 comes as a part of one.
+        "client": entry.client.removeprefix("::ffff:"),
         "method": entry.method,
         "path": printable(entry.path),
         "protocol": entry.protocol,

@@ -60,8 +60,8 @@ def leave(reason: str, message: str, path: Path = Path(TERMINATION_FILE)) -> Non
         path: The file. What makes it is the kubelet, so it is never created here.
     """
     words = json.dumps({"reason": reason, "message": message})
-    while len(words) > MOST_BYTES:  # escapes make some characters six times as long, so it is cut until it fits
-        message = f"{message[: len(message) - max(1, (len(words) - MOST_BYTES) // 6) - 1]}…"
+    while (over := len(words) - MOST_BYTES) > 0:  # a character takes up to twelve, so it is cut until it fits
+        message = f"{message[: -over // 12 - 1]}…"
         words = json.dumps({"reason": reason, "message": message})
     try:
         if path.exists():

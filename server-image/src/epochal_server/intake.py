@@ -5,6 +5,10 @@ from contextlib import contextmanager
 
 from epochal_server.refusals import Busy
 
+REFUSED_SECONDS = 0.05
+"""How long whoever comes when too many wait is left without the answer that says so. Many come again at once, and to
+refuse them again and again would take the time in which those who wait are to be answered."""
+
 
 class Intake:
     """Refuses what there is no room for: by the number of requests that wait, and by the bytes of their bodies.

@@ -13,6 +13,7 @@ from epochal_api.signature import Signature
 
 from epochal_server import check as checks
 from epochal_server import files
+from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Model
 from epochal_server.runtimes.interface import Load, Runtime
 from epochal_server.source import Storage
@@ -58,16 +59,18 @@ def load(
     fetched = perf_counter()
     runtime = _loader(config.runtime)(found.model, found.signature, threads)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
-    classes = config.classes or signature.classes
+    classes = _classes(config, signature)
     model = Model(
         name=config.name,
         version=config.version,
         signature=signature,
-        classes=tuple(classes) if classes else None,
+        classes=classes,
         images=config.images,
         limits=config.limits,
         platform=runtime.platform,
     )
+    if model.images != "None" and signature.image is None:
+        log.warning("spec.images: the model takes no photographs, since its signature tells of no images")
     most = min(config.batching.max_size, runtime.most or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None
@@ -84,6 +87,26 @@ def load(
         now - loaded,
     )
     return Loaded(model, runtime, most, pace, now - began)
+
+
+def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:
+    """Returns the names of the classes: those that are asked for, else those of the training data.
+
+    Raises:
+        Ended: InvalidConfig, if there are to be more or fewer than the model tells apart.
+    """
+    if not config.classes:
+        return tuple(signature.classes) if signature.classes else None
+    shape = signature.outputs[0].shape
+    count = shape[-1] if shape else -1
+    wanted = 2 if count == 1 else count  # one unit tells two classes apart
+    if wanted > 0 and len(config.classes) != wanted:
+        raise Ended(
+            "InvalidConfig",
+            f"spec.classes: must name the {wanted} classes that the model tells apart, found {len(config.classes)} "
+            "names: name each, in their order",
+        )
+    return tuple(config.classes)
 
 
 def _loader(runtime: RuntimeName) -> Load:

@@ -17,7 +17,7 @@ def names(model: Model) -> Sequence[str] | None:
     if not model.signature.probabilities or len(output.shape) != 1 or not 1 <= output.shape[0] <= MOST_CLASSES:
         return None
     count = max(2, output.shape[0])  # one unit tells two classes apart
-    if model.classes is not None and len(model.classes) == count:
+    if model.classes is not None and len(set(model.classes)) == count == len(model.classes):
         return model.classes
     return [str(index) for index in range(count)]
 

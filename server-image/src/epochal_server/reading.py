@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import StreamReader, hdrs, web
 
-from epochal_server.intake import Intake
-from epochal_server.refusals import Invalid, TooLarge, TooSlow
+from epochal_server.intake import REFUSED_SECONDS, Intake
+from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 from epochal_server.service import HELD, Service
 
 READ_SECONDS = 30.0
@@ -22,14 +22,17 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
         Refused: Unauthorized, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
     """
     service.authorize(request.headers.get(hdrs.AUTHORIZATION))
-    service.intake.admit()
     most = service.model.limits.request_bytes
     length = request.content_length
-    if length is not None:
-        if length > most:
-            raise _too_large(most, f"{length:,}")
-        service.intake.hold(length)
-        request[HELD] = length
+    if length is not None and length > most:
+        raise _too_large(most, f"{length:,}")
+    try:
+        service.intake.admit()
+        service.intake.hold(length or 0)
+    except Busy:
+        await asyncio.sleep(REFUSED_SECONDS)
+        raise
+    request[HELD] = length or 0
     content = request.content
     parts: list[bytes] = []
     try:
@@ -54,7 +57,7 @@ async def _read(request: web.BaseRequest, content: StreamReader, parts: list[byt
         size += len(part)
         if size > most:
             raise _too_large(most, "more")
-        held = request.get(HELD, 0)
+        held = request[HELD]
         if size > held:  # it does not say how long it is
             intake.hold(size - held)
             request[HELD] = size

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from epochal_server import access_log
 from epochal_server.access_log import AccessLog, Entry, line
 
@@ -31,6 +32,11 @@ def test_no_path_breaks_a_line_or_commands_a_terminal() -> None:
     assert json.loads(told)["path"] == '/\n{"code":200}\\x1b[31m\\udcff'
 
 
+def test_tells_an_address_as_people_know_it() -> None:
+    assert json.loads(line(ENTRY._replace(client="::ffff:10.0.0.7")))["client"] == "10.0.0.7"
+    assert json.loads(line(ENTRY._replace(client="fd00::7")))["client"] == "fd00::7"
+
+
 def test_writes_many_at_once() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
@@ -50,6 +56,26 @@ def test_fills_no_memory_where_nobody_takes_it() -> None:
     log.flush()
     *_, last = written[0].splitlines()
     assert json.loads(last)["message"] == "5 requests more, which nobody took in time"
+
+
+async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "EVERY_SECONDS", 0.01)
+    written: list[bytes] = []
+
+    def write(lines: bytes) -> None:
+        written.append(lines)
+        if len(written) == 1:
+            raise BrokenPipeError
+
+    log = AccessLog(write)
+    keeping = asyncio.create_task(log.keep())
+    for count in (1, 2):
+        log.add(ENTRY)
+        async with asyncio.timeout(5):
+            while len(written) < count:  # noqa: ASYNC110 - the write tells nobody
+                await asyncio.sleep(0.01)
+    keeping.cancel()
+    await asyncio.wait([keeping])
 
 
 async def test_writes_what_is_left_when_it_ends() -> None:

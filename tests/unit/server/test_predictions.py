@@ -37,4 +37,5 @@ def test_counts_nothing_else(told: object) -> None:
 
 
 def test_names_that_are_not_as_many_as_the_classes_are_not_used() -> None:
-    assert predictions.names(model(giving(3), ("a", "b"))) == ["0", "1", "2"]  # type: ignore[arg-type]
+    for names in (("a", "b"), ("a", "b", "a")):
+        assert predictions.names(model(giving(3), names)) == ["0", "1", "2"]  # type: ignore[arg-type]

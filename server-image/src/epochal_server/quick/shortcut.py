@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
-from epochal_server.intake import Intake
+from epochal_server.intake import REFUSED_SECONDS, Intake
 from epochal_server.model import Arrays
 from epochal_server.quick import head as heads
 from epochal_server.quick.codec import Body, Codec
 from epochal_server.quick.head import Head
-from epochal_server.refusals import Failed, Refused
+from epochal_server.refusals import Busy, Failed, Refused
 
 MOST_BYTES = 32 * 1024
 """A request that is longer does not come in one piece, and gains little."""
@@ -106,6 +106,8 @@ class Exchange:
 
     def set_exception(self, error: BaseException) -> None:
         """Refuses."""
+        if self.gone:
+            return
         refused = error if isinstance(error, Refused) else Failed("an error of the server, see its log")
         self.shortcut.respond(self, refused.status, self.codec.refuse(self.head, refused), refused.headers)
 
@@ -227,6 +229,8 @@ class Shortcut:
             quick.intake.admit()
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
             exchange.waits = quick.put(inputs, exchange)
+        except Busy as busy:
+            asyncio.get_running_loop().call_later(REFUSED_SECONDS, exchange.set_exception, busy)
         except Refused as refused:
             exchange.set_exception(refused)
         except Exception as error:

@@ -1,0 +1,76 @@
+"""A model gets ready as a whole: what is asked of it has to suit it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.server_config import ServerConfig
+from epochal_api.signature import Signature, TensorSpec
+from epochal_server.ending import Ended
+from epochal_server.loading import Loaded, load
+from epochal_server.source import Storage
+
+from tests.kit.models import check_of, digest, signature, softmax
+
+WEIGHTS = np.array([[1, -1], [0.5, 2], [0, 0.25]])
+MODEL = softmax(WEIGHTS)
+SAMPLES = np.array([[1, 2, 3], [-1, 0, 2]], np.float32)
+
+
+def nowhere() -> Storage:
+    raise AssertionError("nothing is to be fetched")
+
+
+def got(folder: Path, told: Signature | None = None, model: bytes = MODEL, **config: Any) -> Loaded:
+    """Returns a model that has been fetched before."""
+    (folder / f"{digest(model)}.onnx").write_bytes(model)
+    if told is not None:
+        (folder / f"{digest(model)}.signature").write_text(told.model_dump_json())
+    source = {"uri": "s3://models/model.onnx", "sha256": digest(model)}
+    named = {"name": "digits", "namespace": "vision", "source": source, "storage": {"endpoint": "http://minio"}}
+    return load(ServerConfig.model_validate(named | config), nowhere, 1, folder)
+
+
+def test_gets_ready_with_what_the_model_says_itself(tmp_path: Path) -> None:
+    found = got(tmp_path)
+    assert found.model.signature.inputs == [TensorSpec(name="features", shape=[3], dtype="float32")]
+    assert (found.model.classes, found.model.platform, found.most) == (None, "onnxruntime_onnx", 32)
+    assert 0 < found.pace < 0.1
+    assert found.runtime.run({"features": SAMPLES})["probabilities"].shape == (2, 2)
+
+
+def test_one_number_of_samples_is_the_most_of_a_batch(tmp_path: Path) -> None:
+    assert got(tmp_path, model=softmax(WEIGHTS, batch=4)).most == 4
+
+
+def test_takes_the_names_that_are_asked_for(tmp_path: Path) -> None:
+    told = signature(onnx_file=MODEL, classes=["no", "yes"])
+    assert got(tmp_path, told).model.classes == ("no", "yes")
+    assert got(tmp_path, told, classes=["nein", "ja"]).model.classes == ("nein", "ja")
+
+
+def test_refuses_names_that_are_not_as_many_as_the_classes(tmp_path: Path) -> None:
+    with pytest.raises(Ended, match=r"spec.classes: must name the 2 classes .* found 3 names") as ended:
+        got(tmp_path, classes=["a", "b", "c"])
+    assert ended.value.reason == "InvalidConfig"
+
+
+def test_says_that_no_photographs_are_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    got(tmp_path, images="Digit")
+    assert "the model takes no photographs" in caplog.text
+
+
+def test_checks_what_the_init_container_left(tmp_path: Path) -> None:
+    probabilities = got(tmp_path).runtime.run({"features": SAMPLES})["probabilities"]
+    for expected, reason in ((probabilities, None), (probabilities[::-1], "CheckDiffers")):
+        check = check_of({"features": SAMPLES}, {"probabilities": expected})
+        (tmp_path / "model.onnx").write_bytes(MODEL)
+        (tmp_path / "check.npz").write_bytes(check)
+        (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL, check=check).model_dump_json())
+        if reason is None:
+            assert got(tmp_path, path="model.onnx").model.signature.check is not None
+        else:
+            with pytest.raises(Ended) as ended:
+                got(tmp_path, path="model.onnx")
+            assert ended.value.reason == reason
