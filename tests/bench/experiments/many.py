@@ -218,14 +218,15 @@ async def _beside_plain(seen: Seen) -> list[float]:
 
 async def _singles(seen: Seen, prefix: str, delay: float) -> None:
     """Creates single TrainingJobs, suspended: all that their operator does is to make their Jobs. Then they go."""
-    path = apiserver.path("trainingjobs", namespace=NAMESPACE)
+    path, waiting = apiserver.path("trainingjobs", namespace=NAMESPACE), list[str]()
     await asyncio.sleep(delay)
     for number in count():
-        name = f"{prefix}-{number:04}"
-        await asyncio.to_thread(apiserver.request, "POST", path, digits(name, suspend=True))
-        await _until(f"the Job of {name}", lambda name=name: name in seen.jobs, BEHIND_SECONDS)  # type: ignore[misc]
-        await asyncio.to_thread(apiserver.request, "DELETE", f"{path}/{name}")
+        waiting.append(f"{prefix}-{number:04}")
+        await asyncio.to_thread(apiserver.request, "POST", path, digits(waiting[-1], suspend=True))
         await asyncio.sleep(EVERY)
+        for name in [name for name in waiting if name in seen.jobs]:
+            await asyncio.to_thread(apiserver.request, "DELETE", f"{path}/{name}")
+            waiting.remove(name)
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

@@ -82,5 +82,6 @@ def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, 
 
 
 def latencies(seen: Seen, prefix: str) -> list[float]:
-    """Returns how long TrainingJobs whose names begin so took to get their Jobs."""
-    return [seen.jobs[name] - at for name, at in seen.created.items() if name.startswith(prefix) and name in seen.jobs]
+    """Returns how long TrainingJobs whose names begin so took to get their Jobs, or have waited so far."""
+    now = time.monotonic()
+    return [seen.jobs.get(name, now) - at for name, at in seen.created.items() if name.startswith(prefix)]

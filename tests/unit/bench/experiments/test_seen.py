@@ -39,7 +39,8 @@ def test_what_is_seen_first_counts() -> None:
     seen.training(training("single-8"))
     assert list(seen.created) == ["single-7", "single-8"]
     assert list(seen.ended) == ["single-7"]
-    assert len(latencies(seen, "single")) == 1
+    assert len(latencies(seen, "single")) == 2
+    assert latencies(seen, "single-7")[0] == seen.jobs["single-7"] - seen.created["single-7"]
 
 
 def test_the_largest_status_and_ledger_count() -> None:
