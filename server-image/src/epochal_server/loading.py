@@ -13,6 +13,7 @@ from epochal_api.signature import Signature
 
 from epochal_server import check as checks
 from epochal_server import files
+from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Model
 from epochal_server.runtimes.interface import Load, Runtime
 from epochal_server.source import Storage
@@ -55,6 +56,14 @@ def load(
     else:
         keep = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
         found = files.fetched(config.source, storage, keep)
+    try:
+        return _ready(config, found, threads, began)
+    except Ended as ended:
+        raise Ended(ended.reason, f"{config.source.uri}: {ended.message}") from ended
+
+
+def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
+    """Loads, checks and warms up the files of a model."""
     fetched = perf_counter()
     runtime = _loader(config.runtime)(found.model, found.signature, threads)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
