@@ -13,7 +13,16 @@ from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import apply, kubectl
 
 DATA, RESULTS = (DIGITS["spec"][part]["bucket"] for part in ("data", "results"))
-LONGEST = ("test_experiment", "test_resume", "test_storage", "test_rbac", "test_lifecycle", "test_job", "test_pods")
+LONGEST = (
+    "test_experiment",
+    "test_resume",
+    "test_storage",
+    "test_rbac",
+    "test_lifecycle",
+    "test_job",
+    "test_pods",
+    "test_modelserver",
+)
 """Of the files that run side by side these begin first, so that none of them is left alone in the end."""
 
 

@@ -119,13 +119,13 @@ def test_refuses_a_model_that_answers_otherwise_than_at_export(storage: Service,
     config = stored(storage, MODEL, signature(onnx_file=MODEL, check=check), check)
     with serving(tmp_path, config) as server:
         assert server.ended() == ExitCode.BAD_DATA
-        assert 'CheckDiffers: output \\"probabilities\\": differs by 0.001' in server.log()
+        assert 'CheckDiffers: s3://bucket/m/model.onnx: output \\"probabilities\\": differs by 0.001' in server.log()
 
 
 def test_refuses_what_is_no_model(storage: Service, tmp_path: Path) -> None:
     with serving(tmp_path, stored(storage, b"GIF89a")) as server:
         assert server.ended() == ExitCode.BAD_DATA
-        assert "ModelRefused" in server.log()
+        assert "ModelRefused: s3://bucket/m/model.onnx: ONNX Runtime" in server.log()
 
 
 def test_refuses_keys_that_the_storage_refuses(storage: Service, tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ def load(
     else:
         keep = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
         found = files.fetched(config.source, storage, keep)
+    try:
+        return _ready(config, found, threads, began)
+    except Ended as ended:
+        raise Ended(ended.reason, f"{config.source.uri}: {ended.message}") from ended
+
+
+def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
+    """Loads, checks and warms up the files of a model."""
     fetched = perf_counter()
     runtime = _loader(config.runtime)(found.model, found.signature, threads)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])

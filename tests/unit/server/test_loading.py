@@ -74,3 +74,9 @@ def test_checks_what_the_init_container_left(tmp_path: Path) -> None:
             with pytest.raises(Ended) as ended:
                 got(tmp_path, path="model.onnx")
             assert ended.value.reason == reason
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", MODEL[:-20]])
+def test_tells_where_a_model_lies_that_it_cannot_load(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(Ended, match=r"^s3://models/model.onnx: ONNX Runtime .* cannot load it"):
+        got(tmp_path, model=data)

@@ -25,25 +25,24 @@ class Keras:
     Args:
         model: The model.
         signature: What it takes and gives, if that is known.
-        name: What it is called in messages.
     """
 
     platform: Platform = "keras"
     most: int | None = None
 
-    def __init__(self, model: Any, signature: Signature | None, name: str) -> None:
+    def __init__(self, model: Any, signature: Signature | None) -> None:
         takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
         if not takes or not gives:
             raise Ended(
                 "ModelRefused",
-                f"{name}: must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
+                f"must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
             )
         self.inputs = signature.inputs if signature else [_spec(tensor.name, tensor) for tensor in takes]
         self.outputs = signature.outputs if signature else [_spec(_layer(tensor), tensor) for tensor in gives]
         if len(self.inputs) != len(takes) or len(self.outputs) != len(gives):
             raise Ended(
                 "ModelRefused",
-                f"{name}: it takes {len(takes)} inputs and gives {len(gives)} outputs, and its signature tells of "
+                f"it takes {len(takes)} inputs and gives {len(gives)} outputs, and its signature tells of "
                 f"{len(self.inputs)} and {len(self.outputs)}: put its own signature.json beside it, or none",
             )
         structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
@@ -71,13 +70,13 @@ def load(path: Path, signature: Signature | None, threads: int) -> Keras:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
         # Compiling is for training: a loss or a metric that is not known here does no harm.
-        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, path.name)
+        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature)
     except Ended:
         raise
     except Exception as error:
         raise Ended(
             "ModelRefused",
-            f"{path.name}: Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
+            f"Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
             "stored it, and no layers that bring code along",
         ) from error
 

@@ -37,25 +37,24 @@ class Onnx:
     Args:
         session: The model, loaded.
         signature: What it takes and gives, if that is known.
-        name: What it is called in messages.
     """
 
     platform: Platform = "onnxruntime_onnx"
 
-    def __init__(self, session: ort.InferenceSession, signature: Signature | None, name: str) -> None:
+    def __init__(self, session: ort.InferenceSession, signature: Signature | None) -> None:
         self._session = session
         takes, gives = session.get_inputs(), session.get_outputs()
-        batches = {_batch(node, name) for node in (*takes, *gives)}
+        batches = {_batch(node) for node in (*takes, *gives)}
         fixed = batches - {None}
         if len(fixed) > 1:
-            raise Ended("ModelRefused", f"{name}: each input and output must hold as many samples, found {fixed}")
+            raise Ended("ModelRefused", f"each input and output must hold as many samples, found {fixed}")
         self.most = next(iter(fixed), None)
-        self.inputs = [_spec(node, name) for node in takes]
-        self.outputs = [_spec(node, name) for node in gives]
+        self.inputs = [_spec(node) for node in takes]
+        self.outputs = [_spec(node) for node in gives]
         names, self._gives = [node.name for node in takes], [node.name for node in gives]
         if signature is not None:
-            names = _paired(signature.inputs, self.inputs, f"{name}: its inputs")
-            self._gives = _paired(signature.outputs, self.outputs, f"{name}: its outputs")
+            names = _paired(signature.inputs, self.inputs, "its inputs")
+            self._gives = _paired(signature.outputs, self.outputs, "its outputs")
             self.inputs, self.outputs = signature.inputs, signature.outputs
         self._names = [spec.name for spec in self.outputs]
         pairs = [(spec.name, own) for spec, own in zip(self.inputs, names, strict=True)]
@@ -92,22 +91,22 @@ def load(path: Path, signature: Signature | None, threads: int) -> Onnx:
     except Exception as error:  # the library has a dozen kinds, which share no base
         raise Ended(
             "ModelRefused",
-            f"{path.name}: ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
+            f"ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
             "version knows, in one file",
         ) from error
-    return Onnx(session, signature, path.name)
+    return Onnx(session, signature)
 
 
-def _batch(node: Any, name: str) -> int | None:
+def _batch(node: Any) -> int | None:
     if not node.shape:
-        raise Ended("ModelRefused", f"{name}: {node.name} must have a first axis for the samples, found a single value")
+        raise Ended("ModelRefused", f"{node.name} must have a first axis for the samples, found a single value")
     first = node.shape[0]
     return first if isinstance(first, int) else None
 
 
-def _spec(node: Any, name: str) -> TensorSpec:
+def _spec(node: Any) -> TensorSpec:
     if node.type not in DTYPES:
-        raise Ended("ModelRefused", f"{name}: {node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
+        raise Ended("ModelRefused", f"{node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
     shape = [axis if isinstance(axis, int) else -1 for axis in node.shape[1:]]
     return TensorSpec(name=node.name, shape=shape, dtype=DTYPES[node.type])
 
