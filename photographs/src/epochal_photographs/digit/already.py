@@ -9,11 +9,12 @@ _EMPTY = 32
 """What ink is at most where there is none."""
 _FULL = 128
 """What ink is at least somewhere in a stroke."""
-_OFF = 1.5
+_OFF = 1.25
 """How far the centre of mass may be from the middle, in pixels."""
-_BOX = (17, 22)
+_BOX = (19, 21)
 """How long the digit's longer side may be, in pixels."""
-_SPACE = 2
+_RIM = 2
+"""Width in pixels of the rim that tells whether ink is light or dark."""
 
 
 def already(picture: Image.Image, *, height: int, width: int) -> Bytes | None:
@@ -28,16 +29,15 @@ def already(picture: Image.Image, *, height: int, width: int) -> Bytes | None:
         return None
     image = np.asarray(picture.convert("L"))
     rim = np.concatenate(
-        [image[:_SPACE].ravel(), image[-_SPACE:].ravel(), image[:, :_SPACE].ravel(), image[:, -_SPACE:].ravel()]
+        [image[:_RIM].ravel(), image[-_RIM:].ravel(), image[:, :_RIM].ravel(), image[:, -_RIM:].ravel()]
     )
     light = image if np.median(rim) < _FULL else 255 - image
     rows, columns = (np.flatnonzero((light > _EMPTY).any(axis)) for axis in (1, 0))
     if not len(rows) or light.max() < _FULL:
         return None
-    inside = rows[0] >= _SPACE and columns[0] >= _SPACE and rows[-1] < height - _SPACE and columns[-1] < width - _SPACE
     scale = min(height, width) / 28
     longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    if not inside or not _BOX[0] * scale <= longer <= _BOX[1] * scale:
+    if not _BOX[0] * scale <= longer <= _BOX[1] * scale:
         return None
     mass = light.astype(np.float64)
     for axis, side in ((1, height), (0, width)):
