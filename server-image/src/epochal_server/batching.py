@@ -18,8 +18,8 @@ from epochal_server.tensors import check
 
 INLINE_SECONDS = 0.0025
 """What is likely computed sooner is computed in the event loop itself: that is what a thread's start and end cost many
-small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions. So does what may
-be of any length: how long a short sample takes tells nothing of a long one."""
+small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions. So does what is
+of any length: how long a short sample takes tells nothing of a long one."""
 NEWEST = 0.1
 """How much of the time for a sample, as it is known, comes from the latest call."""
 

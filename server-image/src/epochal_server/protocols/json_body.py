@@ -31,7 +31,7 @@ def read(body: bytes) -> dict[str, Any]:
     if body.count(b":") > _colons(found):
         del found  # what both make of a large body is more than a server has memory for
         _refuse_twice(body)
-        found = orjson.loads(body)
+        return dict(orjson.loads(body))
     return found
 
 
