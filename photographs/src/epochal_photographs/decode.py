@@ -11,6 +11,15 @@ from epochal_photographs.errors import NotAPicture, TooManyPixels
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The formats that are read, as Pillow calls them. Each format more is a reader more that hostile bytes reach."""
 
+MOST_SCANS = 500
+"""Scans that a progressive JPEG may have: usual are ten. Each goes over all of the picture, and takes a few bytes."""
+LARGE = 2**22
+"""Pixels from which on a picture takes much memory while it is decoded, about 16 bytes for each."""
+
+_SCAN = b"\xff\xda"
+"""What a scan of a JPEG begins with. It is not within one; in what follows a picture, it may be there by chance."""
+_JPEG = ("JPEG", "MPO")
+"""MPO is a JPEG that others follow, as phones write them."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,19 +48,48 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
         NotAPicture: If it is none, or damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
-    with _readable():
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    picture = _opened(data)
     width, height = picture.size
     if width * height > most_pixels:
         raise TooManyPixels(
             f"the picture has {width:,} × {height:,} = {width * height:,} pixels: it must not have more than "
             f"{most_pixels:,}. Send a smaller one"
         )
+    if _is_progressive(picture) and (scans := data.count(_SCAN)) > MOST_SCANS:
+        raise NotAPicture(
+            f"the picture is a JPEG of {scans:,} scans: it must not have more than {MOST_SCANS}. Save it anew"
+        )
     with _readable():
         if at_least:
             picture.draft(None, (at_least, at_least))
         picture.load()
         return _eight_bits(_upright(picture))
+
+
+def is_large(data: bytes) -> bool:
+    """Returns whether a picture takes much memory while it is decoded: not if a JPEG is decoded at a part of its size.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+
+    Raises:
+        NotAPicture: If it is none.
+        TooManyPixels: If it has more pixels than are ever decoded.
+    """
+    picture = _opened(data)
+    if picture.format in _JPEG and not _is_progressive(picture):
+        return False
+    return picture.width * picture.height > LARGE
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Returns a picture whose size is known, and nothing of which is decoded yet."""
+    with _readable():
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _is_progressive(picture: Image.Image) -> bool:
+    return "progressive" in picture.info
 
 
 @contextmanager

@@ -13,5 +13,9 @@ class TooManyPixels(PhotographError):
     """It has more pixels than are decoded."""
 
 
+class TooMany(PhotographError):
+    """More digits are found on it than are read."""
+
+
 class NothingFound(PhotographError):
     """No digit is found on it."""

@@ -18,7 +18,8 @@ from epochal_server.tensors import check
 
 INLINE_SECONDS = 0.0025
 """What is likely computed sooner is computed in the event loop itself: that is what a thread's start and end cost many
-small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions."""
+small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions. So does what is
+of any length: how long a short sample takes tells nothing of a long one."""
 NEWEST = 0.1
 """How much of the time for a sample, as it is known, comes from the latest call."""
 
@@ -183,7 +184,7 @@ class Batcher:
         batch, samples = self._take()
         if not batch:
             return
-        if samples * self._pace <= INLINE_SECONDS:
+        if not self._varies and samples * self._pace <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
         self._running = True
@@ -215,17 +216,17 @@ class Batcher:
                 piece.answer.set_exception(answer)
             else:
                 piece.answer.set_result(answer)
-        self._computed(samples, computed.outputs)
         self._intake.seconds = self._samples * self._pace
         if self._pieces:
             self._schedule()
+        self._computed(samples, computed.outputs)
 
     def _compute(self, batch: Sequence[Piece]) -> Computed:
         """Computes the answers to a batch. It may run in another thread, and so touches nothing but the batch."""
         began = perf_counter()
-        inputs = batch[0].inputs if len(batch) == 1 else _together([piece.inputs for piece in batch])
         sizes = [piece.samples for piece in batch]
         try:
+            inputs = batch[0].inputs if len(batch) == 1 else _together([piece.inputs for piece in batch])
             outputs = self._called(inputs, sum(sizes))
         except Exception as error:  # noqa: BLE001 - whatever the library raises, it is this batch's alone
             if len(batch) == 1:

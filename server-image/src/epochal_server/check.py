@@ -1,7 +1,9 @@
 """Answers the samples that were stored with a model as it was exported: else it is not that model, or not that code."""
 
 import io
+import zlib
 from collections.abc import Iterator
+from zipfile import BadZipFile
 
 import numpy as np
 from epochal_api.signature import Signature, Which
@@ -29,7 +31,7 @@ def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Ar
             outputs = {
                 spec.name: _as_told(stored[f"{which.lower()}:{spec.name}"], spec.dtype) for spec in signature.outputs
             }
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise Ended(
             "ModelDamaged", f"the samples of the model's check cannot be read ({error}): train or export it again"
         ) from error

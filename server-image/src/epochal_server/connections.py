@@ -6,7 +6,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from epochal_server.quick.shortcut import Quick, Shortcut
 
@@ -34,11 +34,15 @@ class Connections:
         self._open: dict[Connection, None] = {}
 
     def opened(self, connection: "Connection") -> None:
-        """Takes a connection in; where there are too many, the one goes that has done nothing for the longest time."""
+        """Takes a connection in; where there are too many, one goes: an idle one, else one whose request still comes.
+
+        Among these it is the one that has been so for the longest time. Who sends slowly keeps nobody out, such as the
+        kubelet, which would take the server for dead.
+        """
         self._open[connection] = None
         if len(self._open) > self._most:
-            idle = min((one for one in self._open if not one.busy), key=lambda one: one.since, default=connection)
-            idle.force_close()
+            waits = (one for one in self._open if one is not connection and (one.reads or not one.busy))
+            min(waits, key=lambda one: (one.busy, one.since), default=connection).force_close()
 
     def closed(self, connection: "Connection") -> None:
         """Forgets a connection."""
@@ -66,13 +70,14 @@ class Connection(web.RequestHandler):
         head_since: Since when a part of a request's head has been there; None if none is, or all of it.
     """
 
-    __slots__ = ("_connections", "_quick", "_shortcut", "busy", "head_since", "since")
+    __slots__ = ("_body", "_connections", "_quick", "_shortcut", "busy", "head_since", "since")
 
     def __init__(self, connections: Connections, quick: Quick | None = None, **options: Any) -> None:
         super().__init__(**options)
         self._connections = connections
         self._quick = quick
         self._shortcut: Shortcut | None = None
+        self._body: StreamReader | None = None
         self.busy = False
         self.since = monotonic()
         self.head_since: float | None = None
@@ -125,10 +130,19 @@ class Connection(web.RequestHandler):
             not self.busy and self.since < now - KEPT_SECONDS
         )
 
-    def begin(self) -> None:
-        """Says that a request of it is being answered."""
-        self.busy, self.head_since, self.since = True, None, monotonic()
+    @property
+    def reads(self) -> bool:
+        """Whether the request that is being answered has not come as a whole."""
+        return self._body is not None and not self._body.is_eof()
+
+    def begin(self, body: StreamReader | None = None) -> None:
+        """Says that a request of it is being answered.
+
+        Args:
+            body: Where its body comes from; None if all of it is there.
+        """
+        self.busy, self.head_since, self.since, self._body = True, None, monotonic(), body
 
     def end(self) -> None:
         """Says that none is."""
-        self.busy, self.since = False, monotonic()
+        self.busy, self.since, self._body = False, monotonic(), None

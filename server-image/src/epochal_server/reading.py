@@ -28,16 +28,15 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
         raise _too_large(most, f"{length:,}")
     try:
         service.intake.admit()
-        service.intake.hold(length or 0)
     except Busy:
         await asyncio.sleep(REFUSED_SECONDS)
         raise
-    request[HELD] = length or 0
     content = request.content
     parts: list[bytes] = []
     try:
         if content.is_eof():  # it came along with the headers: no need to wait, nor for a timer
             parts.append(content.read_nowait())
+            _hold(request, service.intake, len(parts[0]))
         else:
             async with asyncio.timeout(READ_SECONDS):
                 await _read(request, content, parts, most, service.intake)
@@ -57,11 +56,14 @@ async def _read(request: web.BaseRequest, content: StreamReader, parts: list[byt
         size += len(part)
         if size > most:
             raise _too_large(most, "more")
-        held = request[HELD]
-        if size > held:  # it does not say how long it is
-            intake.hold(size - held)
-            request[HELD] = size
+        _hold(request, intake, len(part))
         parts.append(part)
+
+
+def _hold(request: web.BaseRequest, intake: Intake, size: int) -> None:
+    """Takes into account what has come. What is but announced is not: anyone may announce what there is room for."""
+    intake.hold(size)
+    request[HELD] = request.get(HELD, 0) + size
 
 
 def _too_large(most: int, found: str) -> TooLarge:

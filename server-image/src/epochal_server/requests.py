@@ -34,7 +34,7 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
         began = perf_counter()
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - all are
-        connection.begin()
+        connection.begin(request.content)
         bookkeeping.begin()
         code, sent = GONE, 0
         try:

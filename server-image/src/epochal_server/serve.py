@@ -238,7 +238,8 @@ class Server:
             authorize=authorize,
             intake=self._intake,
         )
-        return service, Quick(self._routes.quick(model), batcher.put, authorize, self._intake, self._bookkeeping)
+        most = config.limits.request_bytes
+        return service, Quick(self._routes.quick(model), batcher.put, authorize, self._intake, self._bookkeeping, most)
 
 
 def _settle() -> None:

@@ -55,5 +55,5 @@ class Service:
     intake: Intake
     """How much may wait, and be in memory meanwhile."""
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a large body is decoded. What JSON becomes on the way may take thirty times its bytes, and two of them
-    would take no less time at once than one after the other: Python computes one."""
+    """Held while a large body or picture is decoded. What JSON becomes on the way may take thirty times its bytes, and
+    a thousand bytes may be a picture that takes a quarter of a GiB: there is no memory for two of them."""

@@ -66,6 +66,10 @@ class Tensor:
             )
         if not (samples := shape[0]):
             raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one')
+        if not found.size:  # a few bytes may tell of any number of samples with nothing in them
+            raise Invalid(
+                f'input "{self.name}": expected {self}, found {_told(found)}: send at least one value along each axis'
+            )
         if self.dtype.kind == "f" and not np.isfinite(found).all():
             where = tuple(int(index) for index in np.argwhere(~np.isfinite(found))[0])
             raise Invalid(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from epochal_server.intake import Intake
@@ -26,4 +27,11 @@ class Threads:
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """See service.Work."""
         with self._intake.waits():
-            return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+            job = self._pool.submit(function, *args, **kwargs)
+            try:
+                return await asyncio.wrap_future(job)
+            except asyncio.CancelledError:
+                if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
+                    with suppress(Exception):
+                        await asyncio.wrap_future(job)
+                raise

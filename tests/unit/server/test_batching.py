@@ -1,6 +1,7 @@
 """Each request gets the answer to its own samples, whatever else is computed with it, fails beside it or goes away."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -175,6 +176,31 @@ async def test_what_takes_long_leaves_the_loop_to_others() -> None:
     assert not answering.done()
     proceed.set()
     assert list((await answering)["y"]) == [9]
+
+
+async def test_what_may_be_of_any_length_leaves_the_loop_to_others() -> None:
+    threads: list[threading.Thread] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        threads.append(threading.current_thread())
+        return square(inputs)
+
+    answer = await batcher(run, model=TEXTS, pace=QUICK).answer({"x": np.ones((1, 1000), np.int64)})
+    assert list(answer["y"]) == [1000]
+    assert threading.main_thread() not in threads
+
+
+async def test_what_cannot_be_counted_holds_up_nobody() -> None:
+    def computed(_: int, __: Sequence[Arrays]) -> None:
+        raise ValueError("no such class")
+
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    asked = batcher(most=1, computed=computed)
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*(asked.answer(samples(n)) for n in (1, 2, 3)))
+    assert [list(one["y"]) for one in answers] == [[1], [4], [9]]
+    assert len(told) == 3
 
 
 async def test_learns_how_long_a_sample_takes() -> None:

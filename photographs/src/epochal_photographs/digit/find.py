@@ -16,13 +16,16 @@ from epochal_photographs.digit.normal import normal
 from epochal_photographs.digit.several import several
 from epochal_photographs.digit.shade import shades
 from epochal_photographs.digit.together import together
-from epochal_photographs.errors import NothingFound
+from epochal_photographs.errors import NothingFound, TooMany
 from epochal_photographs.flatten import so_that_it_is_seen
 
 SIDE = 28
 """Pixels of a side of MNIST's images."""
 ENOUGH = 700
 """How long the shorter side of a photograph has to be: more of it shows nothing more of a digit."""
+
+MOST = 100
+"""How many digits are read of one sheet: each takes some hundredths of a second."""
 
 _LONGEST, _SHORTEST = 480, 280
 """Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
@@ -80,13 +83,17 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
 
     Raises:
         NothingFound: If there is none.
+        TooMany: If there are more than are read.
     """
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
     main = _main(flat)
     found = []
-    for which in several(main):
+    each = several(main)
+    if len(each) > MOST:
+        raise TooMany(f"{len(each)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
+    for which in each:
         mask = main.layer.parts.mask(which)
         image = normal(_closely(flat, main, mask), height=height, width=width)
         found.append(Found(image, _place(mask)))

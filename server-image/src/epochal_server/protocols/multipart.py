@@ -81,7 +81,10 @@ def _file_name(head: bytes, part: int) -> str:
 
 def _parameter(headers: Message, name: str, header: str) -> str | None:
     """Returns a parameter of a header. One in a charset of its own, which forms do not have, is not decoded by that."""
-    found = headers.get_param(name, header=header)
+    try:
+        found = headers.get_param(name, header=header)
+    except ValueError:  # parts of parameters are counted, by numbers that may be too long to be such
+        return None
     return found[2] if isinstance(found, tuple) else found
 
 

@@ -64,8 +64,9 @@ def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
     assert image is not None  # noqa: S101 - checked before
     tensor = next(iter(model.inputs.values()))
     pixels = np.stack([one.pixels for one in seen]).reshape(len(seen), *tensor.shape)
-    values = image.lowest + (image.highest - image.lowest) * (pixels / 255)
-    return {tensor.name: (values if tensor.dtype.kind == "f" else values.round()).astype(tensor.dtype)}
+    # Once for each byte that there is: the numbers of many large pictures take more memory than there may be.
+    values = image.lowest + (image.highest - image.lowest) * (np.arange(256) / 255)
+    return {tensor.name: (values if tensor.dtype.kind == "f" else values.round()).astype(tensor.dtype)[pixels]}
 
 
 def png(seen: Seen) -> bytes:

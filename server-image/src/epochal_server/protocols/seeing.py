@@ -4,7 +4,7 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from epochal_photographs.decode import FORMATS, decode
+from epochal_photographs import decode
 from epochal_photographs.digit import ENOUGH, Place, digit, digits
 from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
 from epochal_photographs.resize import resized
@@ -46,17 +46,25 @@ def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
         raise Invalid(str(error)) from error
 
 
+def is_large(data: bytes) -> bool:
+    """Returns whether a photograph takes much memory while it is decoded; of what is none, `see` tells."""
+    try:
+        return decode.is_large(data)
+    except PhotographError:
+        return False
+
+
 def _resized(data: bytes, image: "ImageSpec", most: int, fit: Fit) -> np.ndarray:
     return resized(data, height=image.height, width=image.width, channels=image.channels, fit=fit, most_pixels=most)
 
 
 def _one(data: bytes, image: "ImageSpec", most: int) -> Seen:
-    picture = decode(data, most_pixels=most, at_least=ENOUGH)
+    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
     return Seen(_channels(digit(picture, height=image.height, width=image.width), image))
 
 
 def _several(data: bytes, image: "ImageSpec", most: int) -> list[Seen]:
-    picture = decode(data, most_pixels=most, at_least=ENOUGH)
+    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
     try:
         found = digits(picture, height=image.height, width=image.width)
     except NothingFound:
@@ -67,7 +75,7 @@ def _several(data: bytes, image: "ImageSpec", most: int) -> list[Seen]:
 
 def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
     """Returns width and height of a photograph as it was sent, upright as the picture is that was decoded of it."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as stored:  # nothing but its size is read
+    with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # nothing but its size is read
         shorter, longer = sorted(stored.size)
     return (longer, shorter) if picture.width > picture.height else (shorter, longer)
 

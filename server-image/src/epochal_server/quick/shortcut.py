@@ -50,6 +50,8 @@ class Quick:
     authorize: Callable[[str | None], None]
     intake: Intake
     bookkeeping: Bookkeeping
+    most: int
+    """Bytes that a body may hold: who sends more is refused by others."""
 
 
 class Client(Protocol):
@@ -207,7 +209,8 @@ class Shortcut:
             return None
         head = heads.read(data[:end]) if end <= heads.MOST_BYTES else None
         codec = self._quick.codecs.get(head.path) if head is not None else None
-        if head is None or codec is None or end + head.length > MOST_BYTES or len(data) > end + head.length:
+        most = min(MOST_BYTES - end, self._quick.most)
+        if head is None or codec is None or head.length > most or len(data) > end + head.length:
             return data
         if len(data) < end + head.length:
             self._hold(data)

@@ -8,7 +8,7 @@ from epochal_server.protocols import multipart, photographs, pixels
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
 from epochal_server.protocols.pixels import Seen
-from epochal_server.protocols.seeing import see
+from epochal_server.protocols.seeing import is_large, see
 from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
 from epochal_server.routes import handling
 from epochal_server.service import Service
@@ -40,12 +40,20 @@ def routes(service: Service) -> list[web.RouteDef]:
         if request.content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers["Content-Type"], MOST_FILES)
             return handling.told({"photographs": await _each(service, files, asked)})
-        seen = await service.work(see, body, model, asked)
+        seen = await _seen(service, body, asked)
         if asked.show and PNG in request.headers.get("Accept", "") and len(seen) == 1:
             return handling.answer(pixels.png(seen[0]), content_type=PNG)
         return handling.told(photographs.whole(await _told(service, seen, asked), asked))
 
     return [web.post("/predict", handling.speaking(PHOTOGRAPHS, predict))]
+
+
+async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
+    """Returns what the network is shown of a photograph. One that takes much memory is decoded by itself."""
+    if not await service.work(is_large, data):
+        return await service.work(see, data, service.model, asked)
+    async with service.large:
+        return await service.work(see, data, service.model, asked)
 
 
 async def _told(service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:
@@ -66,7 +74,7 @@ async def _each(service: Service, files: list[File], asked: Options) -> list[dic
     each: list[list[Seen] | Refused] = []
     for file in files:
         try:
-            each.append(await service.work(see, bytes(file.data), service.model, asked))
+            each.append(await _seen(service, bytes(file.data), asked))
         except Busy:
             raise
         except Refused as refused:

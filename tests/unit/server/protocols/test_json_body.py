@@ -1,6 +1,7 @@
 """JSON that anyone may have written."""
 
 import json
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -62,6 +63,18 @@ def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
 def test_takes_colons_for_what_they_are() -> None:
     found = {"id": "urn:a:b", "x": [":", {"b:": ":"}], "y": {"c": [{"d": 1}, 2, {"d": 1}]}}
     assert read(json.dumps(found).encode()) == found
+
+
+def test_holds_a_body_in_memory_once() -> None:
+    body = b'{"x":[0,{"y":0}],"z":[' + b"[]," * 20_000 + b"0]}"
+    tracemalloc.start()
+    try:
+        kept = read(body)
+        size, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(kept["z"]) == 20_001
+    assert most < 2 * size
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def test_a_quoted_boundary() -> None:
     [
         (PART, "multipart/form-data", "expected multipart/form-data with a boundary, found none"),
         (PART, f"multipart/form-data; boundary={'X' * 99}", "found none"),
+        (PART, f"multipart/form-data; boundary*{'9' * 5000}*=XX", "found none"),
         (b"", TYPE, "found that it breaks off"),
         (b"data", TYPE, "found that it breaks off"),
         (PART, TYPE, "found that it breaks off"),

@@ -1,6 +1,7 @@
 """From pixels to what a model takes."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -37,6 +38,19 @@ def test_black_and_white_are_what_the_model_has_for_them(
     found = inputs([Seen(GREY), Seen(255 - GREY)], of(shape, dtype, lowest, highest))["x"]
     assert found.shape == (2, *shape)
     np.testing.assert_array_equal(found[0].ravel(), np.array(values, dtype))
+
+
+def test_many_pictures_take_little_more_memory_than_their_numbers() -> None:
+    image = ImageSpec(height=64, width=64, channels=3, lowest=0, highest=1)
+    takes = model([spec("x", (64, 64, 3))], [spec("y", (2,))], image=image, images="Resize")
+    seen = [Seen(np.full((64, 64, 3), shade, np.uint8)) for shade in range(64)]
+    tracemalloc.start()
+    try:
+        found = inputs(seen, takes)["x"]
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 1.5 * found.nbytes
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])

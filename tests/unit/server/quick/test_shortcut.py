@@ -6,10 +6,12 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
 from epochal_server.access_log import AccessLog, Entry
 from epochal_server.batching import Batcher
@@ -17,7 +19,7 @@ from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.intake import Intake
 from epochal_server.listening import Listening, listen
 from epochal_server.metrics import Metrics
-from epochal_server.model import Arrays
+from epochal_server.model import Arrays, Model
 from epochal_server.quick.shortcut import MOST_BYTES, Quick
 from epochal_server.refusals import Unauthorized
 from epochal_server.requests import around_all
@@ -64,7 +66,9 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], by
 
 
 @asynccontextmanager
-async def answering(*, shortcut: bool = True, waiting: int = 1000, key: str | None = None) -> AsyncIterator[Answering]:
+async def answering(
+    *, shortcut: bool = True, waiting: int = 1000, key: str | None = None, served: Model = NUMBERS
+) -> AsyncIterator[Answering]:
     told: list[Entry] = []
 
     class Kept(AccessLog):
@@ -89,9 +93,11 @@ async def answering(*, shortcut: bool = True, waiting: int = 1000, key: str | No
         return {"y": inputs["x"] * 2}
 
     with ThreadPoolExecutor(2) as threads:
-        batcher = Batcher(NUMBERS, run, most=4, delay=0, thread=threads, pace=1.0, intake=intake)
-        service = Service(NUMBERS, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
-        quick = Quick(quick_routes.codecs(NUMBERS), batcher.put, authorize, intake, bookkeeping)
+        batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=1.0, intake=intake)
+        service = Service(served, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
+        quick = Quick(
+            quick_routes.codecs(served), batcher.put, authorize, intake, bookkeeping, served.limits.request_bytes
+        )
         serving = Listening(v2.routes(service), around_all(bookkeeping, intake), quick=quick if shortcut else None)
         await serving.start(listener)
         try:
@@ -218,6 +224,13 @@ async def test_refuses_who_has_no_key() -> None:
         )
         assert (without[0], without[1]["www-authenticate"]) == (401, "Bearer")
         assert with_it[0] == 200
+
+
+async def test_leaves_to_others_what_is_too_large() -> None:
+    limited = replace(NUMBERS, limits=Limits(request_bytes=100))
+    async with answering(served=limited) as server:
+        (answer,) = await server.exchange([posting(asking([1, 2], id="x" * 100))], 1)
+        assert (answer[0], b"expected at most 100 bytes" in answer[2]) == (413, True)
 
 
 async def test_refuses_more_than_may_wait() -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import ClientSession, web
+from aiohttp.typedefs import Middleware
 from epochal_server.intake import Intake
 from epochal_server.model import Arrays, Model
 from epochal_server.refusals import Unauthorized
@@ -37,9 +38,9 @@ def service(
 
 
 @asynccontextmanager
-async def serving(routes: Iterable[web.RouteDef]) -> AsyncIterator[ClientSession]:
+async def serving(routes: Iterable[web.RouteDef], *around: Middleware) -> AsyncIterator[ClientSession]:
     """Serves routes, as the server does: bodies come as they were sent."""
-    app = web.Application()
+    app = web.Application(middlewares=around)
     app.add_routes(routes)
     runner = web.AppRunner(app, auto_decompress=False)
     await runner.setup()
