@@ -32,7 +32,8 @@ def _on(picture: Image.Image, shade: int) -> Image.Image:
     if not picture.mode.endswith("A"):
         return picture
     page = Image.new("RGB", picture.size, (shade, shade, shade))
-    page.paste(picture, mask=picture.getchannel("A"))
+    # Of grey with transparency, Pillow would take the grey for red.
+    page.paste(picture if picture.mode == "RGBA" else picture.convert("RGB"), mask=picture.getchannel("A"))
     return page
 
 
