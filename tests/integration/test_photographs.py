@@ -1,0 +1,73 @@
+"""A network that reads MNIST's digits reads them on photographs of paper, too."""
+
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+from epochal_photographs.decode import decode
+from epochal_photographs.digit import ENOUGH, digit, digits
+
+from tests.photographs.digits import some
+from tests.photographs.families import photographs
+from tests.photographs.network import Network
+from tests.photographs.score import MOST_PIXELS, Score, score
+from tests.photographs.several import sheet
+
+SEED = 20_181
+OTHERS = {
+    "ruled": 15,
+    "squared": 15,
+    "scan": 30,
+    "box": 30,
+    "mouse": 40,
+    "marker": 15,
+    "hairline": 15,
+    "light on dark": 15,
+    "small": 40,
+    "original": 40,
+}
+"""How many photographs there are of families besides `phone`."""
+
+
+@cache
+def of(family: str, count: int) -> Score:
+    return score(photographs(family, *some(), count, SEED), Network())
+
+
+def test_the_network_reads_the_digits_themselves() -> None:
+    images, labels = some()
+    assert (Network().classes(images) == labels).mean() >= 0.99
+
+
+def test_photographs_of_a_phone() -> None:
+    assert of("phone", 80).part >= 0.95
+
+
+def test_what_else_people_send() -> None:
+    scores = {family: of(family, count) for family, count in OTHERS.items()}
+    right, every = sum(one.right for one in scores.values()), sum(one.photographs for one in scores.values())
+    assert right >= 0.95 * every
+    assert {family: one.part for family, one in scores.items() if one.part < 0.86} == {}
+
+
+def test_a_photograph_of_12_megapixels_takes_150_ms() -> None:
+    (photograph,) = photographs("large", *some(), 1, SEED)
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        image = digit(decode(photograph.data, most_pixels=MOST_PIXELS, at_least=ENOUGH))
+        taken.append(time.process_time() - began)
+    assert min(taken) <= 0.150
+    assert Network().classes(image[None])[0] == photograph.label
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_several_on_one_sheet(seed: int) -> None:
+    images, labels = some()
+    draw = np.random.default_rng([SEED, seed])
+    chosen = draw.permutation(len(images))[:5]
+    found = digits(decode(sheet(images[chosen], draw), most_pixels=MOST_PIXELS, at_least=ENOUGH))
+    assert len(found) == 5
+    read = Network().classes(np.stack([one.image for one in found]))
+    assert (read == labels[chosen]).sum() >= 4

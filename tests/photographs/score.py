@@ -1,0 +1,63 @@
+"""How many digits on photographs a network reads right, and how long it takes to find them."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from epochal_photographs.decode import decode
+from epochal_photographs.digit import ENOUGH, digit
+from epochal_photographs.errors import NothingFound
+
+from tests.photographs.families import Photograph
+from tests.photographs.network import Network
+from tests.photographs.paper import Array
+
+MOST_PIXELS = 2**24
+
+
+@dataclass
+class Score:
+    """What became of photographs.
+
+    Args:
+        right: How many were read right.
+        wrong: Those that were not, with what the network saw and what it said.
+        milliseconds: How long each took, from bytes to image, of processor time.
+    """
+
+    right: int = 0
+    wrong: list[tuple[Photograph, Array, int]] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
+
+    @property
+    def photographs(self) -> int:
+        """How many there were."""
+        return self.right + len(self.wrong)
+
+    @property
+    def part(self) -> float:
+        """How many of them were read right, from 0 to 1."""
+        return self.right / self.photographs
+
+
+def score(photographs: Iterable[Photograph], network: Network) -> Score:
+    """Returns what becomes of photographs."""
+    result = Score()
+    for photograph in photographs:
+        began = time.process_time()
+        image = _seen(photograph)
+        result.milliseconds.append(1000 * (time.process_time() - began))
+        said = int(network.classes(image[None])[0])
+        if said == photograph.label:
+            result.right += 1
+        else:
+            result.wrong.append((photograph, image, said))
+    return result
+
+
+def _seen(photograph: Photograph) -> Array:
+    try:
+        return digit(decode(photograph.data, most_pixels=MOST_PIXELS, at_least=ENOUGH))
+    except NothingFound:
+        return np.zeros((28, 28), np.uint8)
