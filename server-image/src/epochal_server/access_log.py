@@ -35,19 +35,22 @@ class Entry(NamedTuple):
 class AccessLog:
     """Gathers what is said of requests, and writes it in bulk.
 
+    A line is made as its request ends. To make all of them at once, in the thread that writes them, would keep the
+    event loop from Python for milliseconds, four times a second, and all requests of that time with it.
+
     Args:
         write: Writes lines; called from another thread.
     """
 
     def __init__(self, write: Callable[[bytes], None] | None = None) -> None:
         self._write = write or to_standard_output
-        self._entries: list[Entry] = []
+        self._lines: list[bytes] = []
         self._lost = 0
 
     def add(self, entry: Entry) -> None:
         """Says something of a request, a moment later."""
-        if len(self._entries) < MOST:
-            self._entries.append(entry)
+        if len(self._lines) < MOST:
+            self._lines.append(line(entry))
         else:
             self._lost += 1
 
@@ -56,7 +59,7 @@ class AccessLog:
         try:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
-                if self._entries:
+                if self._lines:
                     with suppress(OSError):  # a log that nobody takes is no reason to stop
                         await asyncio.to_thread(self.flush)
         finally:
@@ -65,9 +68,8 @@ class AccessLog:
 
     def flush(self) -> None:
         """Writes what has been gathered."""
-        entries, self._entries = self._entries, []
+        lines, self._lines = self._lines, []
         lost, self._lost = self._lost, 0
-        lines = [line(entry) for entry in entries]
         if lost:
             told = {
                 "ts": _at(time()),

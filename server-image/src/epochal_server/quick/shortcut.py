@@ -157,13 +157,13 @@ class Shortcut:
     def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         """Sends a response."""
         ends = self._quick.bookkeeping.ending()
-        more = "".join([f"{name}: {value}\r\n" for name, value in (*body.headers.items(), *headers.items())])
-        head = (
-            f"HTTP/1.1 {status} {_PHRASES[status]}\r\nContent-Type: {body.content_type}\r\n"
-            f"Content-Length: {len(body.content)}\r\nDate: {_date(int(time()))}\r\n"
-            f"{more}Connection: {'close' if ends else 'keep-alive'}\r\n\r\n"
+        first = _first(status, body.content_type, *body.headers.items(), *headers.items())
+        last = b"close" if ends else b"keep-alive"
+        content = body.content
+        self._transport.write(
+            b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b"
+            % (first, _date(int(time())), len(content), last, content)
         )
-        self._transport.write(head.encode("latin-1") + body.content)
         self._ended(exchange, status, len(body.content))
         if ends:
             self._transport.close()
@@ -260,6 +260,15 @@ class Shortcut:
         )
 
 
+@lru_cache(64)
+def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
+    """Returns the first lines of a response's head."""
+    lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {content_type}"]
+    return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
+        "latin-1"
+    )
+
+
 @lru_cache(1)
-def _date(seconds: int) -> str:
-    return formatdate(seconds, usegmt=True)
+def _date(seconds: int) -> bytes:
+    return f"Date: {formatdate(seconds, usegmt=True)}\r\n".encode()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from epochal_server.model import Arrays, Model
 from epochal_server.protocols import errors, v2
+from epochal_server.protocols.v2_repeated import Plans, Repeated
 from epochal_server.quick.codec import Body, Codec
 from epochal_server.quick.head import Head
 from epochal_server.refusals import Refused
@@ -19,20 +20,20 @@ class OpenInference:
     """
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self._plans = Plans(model)
 
     def protocol(self, head: Head) -> str:
         """See Codec."""
         return V2 if head.header_length is None else BINARY
 
-    def decode(self, head: Head, body: bytes) -> tuple[Arrays, v2.Request]:
+    def decode(self, head: Head, body: bytes) -> tuple[Arrays, v2.Request | Repeated]:
         """See Codec."""
-        asked = v2.decode(body, head.header_length, self._model)
+        asked = self._plans.decode(body, head.header_length)
         return asked.inputs, asked
 
-    def encode(self, asked: v2.Request, answers: Arrays) -> Body:
+    def encode(self, asked: v2.Request | Repeated, answers: Arrays) -> Body:
         """See Codec."""
-        content, length = v2.encode(asked, answers, self._model)
+        content, length = self._plans.encode(asked, answers)
         if length is None:
             return Body(content, JSON, {})
         return Body(content, BYTES, {v2.HEADER_LENGTH: str(length)})
