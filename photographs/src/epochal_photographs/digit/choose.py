@@ -153,9 +153,10 @@ def things(layers: Sequence[Layer]) -> list[Thing]:
     return sorted((Thing(_worth(seen, layers), seen[0]) for seen in same), key=lambda thing: -thing.worth)
 
 
-def choose(things: Sequence[Thing]) -> Part | None:
-    """Returns the part that is the digit, or most of it."""
-    return max(things, key=lambda thing: _doubted(thing, things)).part if things else None
+def choose(things: Sequence[Thing]) -> Thing | None:
+    """Returns the thing that is the digit, or most of it, with what it is worth beside the others."""
+    doubted = [Thing(_doubted(thing, things), thing.part) for thing in things]
+    return max(doubted, key=lambda thing: thing.worth, default=None)
 
 
 def _doubted(thing: Thing, things: Iterable[Thing]) -> float:

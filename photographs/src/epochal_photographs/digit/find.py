@@ -14,7 +14,7 @@ from epochal_photographs.digit.frames import unframed
 from epochal_photographs.digit.layers import layers
 from epochal_photographs.digit.normal import normal
 from epochal_photographs.digit.several import several
-from epochal_photographs.digit.shade import shades
+from epochal_photographs.digit.shade import shades, views
 from epochal_photographs.digit.together import together
 from epochal_photographs.errors import NothingFound, TooMany
 from epochal_photographs.flatten import so_that_it_is_seen
@@ -29,6 +29,8 @@ MOST = 100
 
 _LONGEST, _SHORTEST = 480, 280
 """Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
+_CLEAR = 12.0
+"""What a digit is worth from which on it is not looked for in each colour."""
 _IN_BOX = 0.25
 """Longer side of a digit that touches the frame around it at least, as a part of the frame's."""
 
@@ -69,8 +71,8 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return image
-    main = _main(flat)
-    return normal(_closely(flat, main, main.layer.parts.mask(together(main))), height=height, width=width)
+    grey, main = _main(flat)
+    return normal(_closely(grey, main, main.layer.parts.mask(together(main))), height=height, width=width)
 
 
 def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
@@ -88,32 +90,44 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
-    main = _main(flat)
+    grey, main = _main(flat)
     found = []
     each = several(main)
     if len(each) > MOST:
         raise TooMany(f"{len(each)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
     for which in each:
         mask = main.layer.parts.mask(which)
-        image = normal(_closely(flat, main, mask), height=height, width=width)
+        image = normal(_closely(grey, main, mask), height=height, width=width)
         found.append(Found(image, _place(mask)))
     return found
 
 
-def _main(picture: Image.Image) -> Part:
-    """Returns the part of a picture that is the digit that is seen best, or most of it."""
-    longer = max(picture.size)
-    scale = _LONGEST / longer if longer > _LONGEST else max(_SHORTEST / longer, 1.0)
-    size = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
-    how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    seen = things(list(layers(shades(picture.resize(size, how)), max(round(scale), 1))))
-    main = choose([*seen, *(inside for thing in seen for inside in _without_frame(thing.part))])
-    if main is None:
+def _main(picture: Image.Image) -> tuple[Image.Image, Part]:
+    """Returns the digit that is seen best, or most of it, and the picture in grays that shows it."""
+    best: tuple[Image.Image, Thing] | None = None
+    for grey in views(picture):
+        thing = _best(grey)
+        if thing is not None and (best is None or thing.worth > best[1].worth):
+            best = grey, thing
+        if best is not None and best[1].worth >= _CLEAR:
+            break
+    if best is None:
         raise NothingFound(
             "no digit is found on the picture: it must show strokes that are clearly darker or lighter than what they "
             "are on. Come closer, or see to more light"
         )
-    return choose(_without_frame(main)) or main
+    return best[0], best[1].part
+
+
+def _best(grey: Image.Image) -> Thing | None:
+    """Returns what on a picture is a digit, or most of one."""
+    longer = max(grey.size)
+    scale = _LONGEST / longer if longer > _LONGEST else max(_SHORTEST / longer, 1.0)
+    size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
+    how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+    seen = things(list(layers(shades(grey.resize(size, how)), max(round(scale), 1))))
+    best = choose([*seen, *(inside for thing in seen for inside in _without_frame(thing.part))])
+    return best and (choose(_without_frame(best.part)) or best)
 
 
 def _without_frame(part: Part) -> list[Thing]:

@@ -24,7 +24,7 @@ def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mas
     """Returns the mask of a digit, its longer side of LONGER pixels at least.
 
     Args:
-        picture: The picture.
+        picture: The picture, in grays.
         mask: Where the digit was found, on a smaller or larger picture.
         dark: Whether it is darker than the paper.
         stroke: Width of the digit's strokes, in the mask's pixels.

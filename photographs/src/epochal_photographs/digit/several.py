@@ -16,7 +16,7 @@ _CONTRAST = 0.5
 _THINNER = 0.4
 """How wide strokes are at least, as a part of those of the one that is seen best; and the other way around."""
 _ABOVE = 0.25
-"""How far pieces of one digit are above each other at most, as a part of the longer one's side."""
+"""How far pieces of one digit are above each other at most, as a part of the longer side of the one seen best."""
 _ASTRIDE = 0.4
 """How much of their widths pieces of one digit are above each other at least."""
 _BESIDE = 0.3
@@ -43,17 +43,22 @@ def several(main: Part) -> list[Ints]:
     alike[main.at] = True
     pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
     pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
-    whole = _joined(pieces)
+    whole = _joined(pieces, _ABOVE * side)
     whole = [group for group in whole if _box(group).longer >= _LEAST * side]
     return [np.array([piece.at for piece in group]) for group in _as_read(whole)]
 
 
-def _joined(pieces: list[Part]) -> list[list[Part]]:
-    """Returns pieces in groups of those that are above each other: a digit beside another one is another one."""
+def _joined(pieces: list[Part], apart: float) -> list[list[Part]]:
+    """Returns pieces in groups of those that are above each other: a digit beside another one is another one.
+
+    Args:
+        pieces: The pieces.
+        apart: How many pixels they may be apart.
+    """
     groups: list[list[Part]] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
         for group in groups:
-            if _is_of(piece.box, _box(group)):
+            if _is_of(piece.box, _box(group), apart):
                 group.append(piece)
                 break
         else:
@@ -61,11 +66,11 @@ def _joined(pieces: list[Part]) -> list[list[Part]]:
     return groups
 
 
-def _is_of(piece: Box, box: Box) -> bool:
+def _is_of(piece: Box, box: Box, most: float) -> bool:
     shared = min(piece.right, box.right) - max(piece.left, box.left)
     narrower = min(piece.right - piece.left, box.right - box.left)
     apart = max(box.top - piece.bottom, piece.top - box.bottom)
-    return shared >= _ASTRIDE * narrower and apart <= _ABOVE * box.longer
+    return shared >= _ASTRIDE * narrower and apart <= most
 
 
 def _as_read(groups: list[list[Part]]) -> list[list[Part]]:

@@ -18,7 +18,11 @@ STROKES: dict[str, list[Line]] = {
 
 
 def draw(
-    picture: Image.Image, digit: str, box: tuple[float, float, float, float], width: float, shade: int | str
+    picture: Image.Image,
+    digit: str,
+    box: tuple[float, float, float, float],
+    width: float,
+    shade: int | str | tuple[int, int, int],
 ) -> Image.Image:
     """Draws a digit into a box of a picture: left, top, right, bottom."""
     pen = ImageDraw.Draw(picture)

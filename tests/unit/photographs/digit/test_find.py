@@ -122,6 +122,16 @@ def test_noise_is_a_digit_or_none(size: tuple[int, int]) -> None:
         assert digit(Image.fromarray(noise)).shape == (28, 28)
 
 
+@pytest.mark.parametrize(
+    ("ink", "page"),
+    [((255, 235, 60), "white"), ((200, 60, 60), (84, 110, 110)), ((90, 90, 255), (140, 108, 60))],
+    ids=["yellow on white", "red on green", "blue on brown"],
+)
+def test_ink_as_light_as_its_paper(draw: Draw, ink: tuple[int, int, int], page: str | tuple[int, int, int]) -> None:
+    picture = draw(Image.new("RGB", (400, 400), page), "5", (100, 100, 300, 300), 24, ink)
+    assert alike(digit(picture), wanted(draw, "5")) > 0.9
+
+
 def test_several_left_to_right(draw: Draw) -> None:
     picture = lit((900, 400), (240, 240, 235), 0.5)
     names = "7514"
