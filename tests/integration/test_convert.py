@@ -206,7 +206,7 @@ def test_why_there_is_no_model_is_told(
 def test_the_command_reads_what_the_operator_mounts(service: Service, tmp_path: Path) -> None:
     config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
     command = [sys.executable, "-m", "epochal_trainer", "convert", "--config", str(config), "--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=dict(os.environ))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
     lines = [json.loads(line)["message"] for line in done.stderr.splitlines() if line.startswith("{")]

@@ -1,6 +1,7 @@
 """The process that exports: reads a Request, and leaves what became of it."""
 
 import ctypes
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -16,14 +17,16 @@ _PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent ends."""
 
 
-def main(path: Path) -> None:
+def main(path: Path, parent: int) -> None:
     """Exports.
 
     Args:
         path: The Request, JSON.
+        parent: The process that waits for what becomes of it: it ends with that one.
     """
-    # Nobody waits for what becomes of it where the trainer is gone.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended before
+        return
     with suppress(OSError):  # where memory runs short, it is this process that the kernel ends
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     request = Request.model_validate_json(path.read_bytes())
@@ -39,4 +42,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

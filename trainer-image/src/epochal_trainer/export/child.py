@@ -62,7 +62,7 @@ def run(
         request: What to export. Its folder is this process' own.
         stopping: Says whether the trainer was told to stop.
         left: Gives the bytes of memory that are left.
-        program: What Python is to run, with the request.
+        program: What Python is to run, with the request and this process' id.
 
     Returns:
         What became of it.
@@ -76,7 +76,7 @@ def run(
     file.write_text(request.model_dump_json(), encoding="utf-8")
     with (request.folder / _LOG).open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *program, str(file)],
+            [sys.executable, *program, str(file), str(os.getpid())],
             cwd=request.folder,
             env=environment(os.environ),
             stdin=subprocess.DEVNULL,
