@@ -24,7 +24,7 @@ from epochal_trainer.lib.text import duration, readable
 log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 600.0
-"""Time that it has. The largest network of keras.applications takes a tenth of it, on one core."""
+"""Time that it has. ResNet50 took a twelfth of it on two cores that ten others wanted, too."""
 STOPPING_SECONDS = 40.0
 """Time that it still has once the trainer is told to stop: a third of epochal_api.pod.GRACE_SECONDS."""
 SPARE_MEMORY = 48 * 2**20
