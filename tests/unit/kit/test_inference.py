@@ -1,0 +1,50 @@
+"""An answer is right only if it is what that model gives for what was asked."""
+
+from pathlib import Path
+
+import numpy as np
+from epochal_server.protocols.v2 import decode, encode
+
+from tests.kit.inference import HEADER_LENGTH, judge, questions
+from tests.kit.models import model, signature, softmax
+from tests.kit.served import spec
+
+WEIGHTS = np.array([[1, -1], [0.5, 2], [0, 0.25]])
+BATCHES = [np.array([[1, 2, number]], np.float32) for number in range(3)]
+NAMES = "features", "probabilities"
+SERVED = model(signature([spec(NAMES[0], [3], "float32")], [spec(NAMES[1], [2], "float32")]))
+
+
+def probabilities(samples: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray:
+    logits = np.exp(samples @ weights)
+    return np.asarray(logits / logits.sum(axis=1, keepdims=True), np.float32)
+
+
+def test_questions_are_those_that_servers_understand() -> None:
+    for binary in (True, False):
+        asked = questions("digits", NAMES, BATCHES, binary=binary)
+        assert asked.path == "/v2/models/digits/infer"
+        for body, batch in zip(asked.bodies, BATCHES, strict=True):
+            request = decode(body, asked.headers.get(HEADER_LENGTH), SERVED)
+            np.testing.assert_array_equal(request.inputs["features"], batch)
+            assert request.outputs[0].binary == binary
+
+
+def test_who_has_answered_what(tmp_path: Path) -> None:
+    models = {name: tmp_path / f"{name}.onnx" for name in ("one", "other")}
+    models["one"].write_bytes(softmax(WEIGHTS))
+    models["other"].write_bytes(softmax(-WEIGHTS))
+    by = judge(models, BATCHES)
+    asked = questions("digits", NAMES, BATCHES)
+
+    def answer(number: int, weights: np.ndarray) -> bytes:
+        request = decode(asked.bodies[number], asked.headers[HEADER_LENGTH], SERVED)
+        body, _ = encode(request, {"probabilities": probabilities(BATCHES[number], weights)}, SERVED)
+        return body
+
+    for number in range(len(BATCHES)):
+        assert by(number, answer(number, WEIGHTS)) == "one"
+        assert by(number, answer(number, -WEIGHTS)) == "other"
+        assert by(number, answer((number + 1) % len(BATCHES), WEIGHTS)) == ""
+    assert by(0, b'{"error": "no"}') == ""
+    assert by(0, b"") == ""
