@@ -58,16 +58,26 @@ _DIGEST_OF_URI = Rule(
     "has(self.uri) == has(self.sha256)",
     "sha256 goes with uri, and uri with sha256: sha256sum prints it of the file that is meant",
 )
+_SIGNATURE_OF_URI = Rule(
+    "!has(self.signatureSha256) || has(self.uri)",
+    "signatureSha256 goes with uri: what trainings have stored is pinned by their status",
+)
 _IS_A_MODEL = Rule(
     f"self.matches(r'{MODEL_URI_PATTERN}')", "must be s3://BUCKET/KEY of a model: a file .onnx or .keras"
 )
 _IS_A_DIGEST = Rule(f"self.matches(r'{SHA256_PATTERN}')", "must be the file's SHA-256: 64 digits 0-9 and a-f")
 
+_Digest = Annotated[
+    str,
+    StringConstraints(max_length=64, pattern=SHA256_PATTERN),
+    Field(json_schema_extra=cel([_IS_A_DIGEST], pattern=None)),
+]
+
 
 class ModelSource(Model):
     """Where the model comes from."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE, _DIGEST_OF_URI]))
+    model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE, _DIGEST_OF_URI, _SIGNATURE_OF_URI]))
 
     training_job_ref: TrainingJobRef | None = None
     """A TrainingJob that trains it."""
@@ -83,21 +93,18 @@ class ModelSource(Model):
     ) = None
     """A model in a bucket, such as s3://models/digits/model.onnx: .onnx, or .keras, which is converted as a pod
     starts."""
-    sha256: (
-        Annotated[
-            str,
-            StringConstraints(max_length=64, pattern=SHA256_PATTERN),
-            Field(json_schema_extra=cel([_IS_A_DIGEST], pattern=None)),
-        ]
-        | None
-    ) = None
+    sha256: _Digest | None = None
     """SHA-256 of the file at uri, in hex: no other file is served."""
+    signature_sha256: _Digest | None = None
+    """SHA-256 of the signature.json beside uri, in hex: that must be there, and no other counts. Default: whichever
+    is there as a pod starts counts, if it tells of the file at uri."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         given = [one for one in (self.training_job_ref, self.experiment_ref, self.uri) if one is not None]
         _ONE_SOURCE.require(holds=len(given) == 1)
         _DIGEST_OF_URI.require(holds=(self.uri is None) == (self.sha256 is None))
+        _SIGNATURE_OF_URI.require(holds=self.signature_sha256 is None or self.uri is not None)
         return self
 
 

@@ -50,8 +50,12 @@ class ServedModel(StatusModel):
     """What computes: ONNX Runtime, or Keras where the model cannot be converted to ONNX."""
     model: Which | None = None
     """Which model of the training it is."""
+    surpassed: bool | None = None
+    """True of the last model where the training has stored that of its best epoch, too."""
     signature: _Uri | None = None
     """Where its signature lies, if the training has stored one."""
+    signature_sha256: Sha256 | None = None
+    """SHA-256 of its signature, in hex, if no other may tell of it."""
     training_job_name: _Name | None = None
     """The TrainingJob that made it, which may be gone by now."""
     training_job_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="trainingJobUID")

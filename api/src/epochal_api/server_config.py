@@ -22,7 +22,8 @@ HTTP_PORT = 8080
 METRICS_PORT = 9090
 """/metrics and MODEL_PATH, which ask for no key."""
 MODEL_PATH = "/model"
-"""What the model takes and gives, for the operator: JSON with inputs and outputs, each with name, shape and dtype."""
+"""What the model takes and gives, for the operator: JSON with inputs and outputs, each with name, shape and dtype, and
+with the digest of its signature, see Signature.digest."""
 
 Runtime = Literal["ONNX", "Keras"]
 """What computes: ONNX Runtime in the server's own image, or Keras in the trainer's."""
@@ -51,6 +52,8 @@ class Source(ConfigModel):
     """Which model of a training it is, if it is one's: whose answers of the check count."""
     signature: str | None = None
     """Where its signature lies, if it must have one. Else one that lies beside it is used if it tells of this file."""
+    signature_sha256: Sha256 | None = None
+    """SHA-256 of its signature, if it must have that one and no other."""
 
 
 class StorageConfig(ConfigModel):

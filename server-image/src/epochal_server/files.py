@@ -91,20 +91,21 @@ def _fetch(source: Source, place: Place, storage: Storage, path: Path) -> None:
     digest = storage.download(place, path)
     if digest != source.sha256:
         path.unlink()
-        raise Ended(
-            "ModelDamaged",
-            f"{place}: must have the SHA-256 {source.sha256}, found {digest}: put the file back that was meant, or "
-            "name the digest of this one",
-        )
+    _require(place, digest, source.sha256, "name the digest of this one")
 
 
 def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signature, Place] | None:
     """Returns the signature and where it lies. One that is not asked for is used only if it tells of this very file."""
     beside = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
+    is_asked_for = bool(source.signature or source.signature_sha256)
     try:
-        signature = Signature.model_validate_json(storage.get(beside))
+        data = storage.get(beside)
+        if source.signature_sha256:
+            otherwise = "train the model anew" if source.signature else "name this one by spec.source.signatureSha256"
+            _require(beside, hashlib.sha256(data).hexdigest(), source.signature_sha256, otherwise)
+        signature = Signature.model_validate_json(data)
     except (Ended, ValidationError) as error:
-        if source.signature or (isinstance(error, Ended) and error.reason == "StorageUnreachable"):
+        if is_asked_for or (isinstance(error, Ended) and error.reason == "StorageUnreachable"):
             if isinstance(error, Ended):
                 raise
             raise Ended("ModelDamaged", f"{beside}: is no signature ({error}): export the model again") from error
@@ -112,7 +113,7 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
         return None
     if _tells_of(signature, source.sha256):
         return signature, beside
-    if source.signature:
+    if is_asked_for:
         raise Ended(
             "ModelDamaged",
             f"{beside}: must tell of a file with the SHA-256 {source.sha256}, and tells of others: another training "
@@ -120,6 +121,19 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
         )
     log.info("%s is not used: it tells of other files than %s", beside, place)
     return None
+
+
+def _require(place: Place, found: str, digest: str, otherwise: str) -> None:
+    """Makes sure that a file is the one that is meant, by its digest.
+
+    Raises:
+        Ended: ModelDamaged, if it is another one.
+    """
+    if found != digest:
+        raise Ended(
+            "ModelDamaged",
+            f"{place}: must have the SHA-256 {digest}, found {found}: put the file back that was meant, or {otherwise}",
+        )
 
 
 def _samples(signature: Signature, beside: Place, storage: Storage) -> bytes | None:
@@ -132,8 +146,7 @@ def _samples(signature: Signature, beside: Place, storage: Storage) -> bytes | N
             raise
         log.warning("the model is not checked with samples of its training: %s", error)
         return None
-    if hashlib.sha256(data).hexdigest() != signature.check.sha256:
-        raise Ended("ModelDamaged", f"{place}: is not what {beside} tells of: export the model again")
+    _require(place, hashlib.sha256(data).hexdigest(), signature.check.sha256, f"another {beside.name} that tells of it")
     return data
 
 

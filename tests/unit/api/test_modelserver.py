@@ -68,6 +68,7 @@ GOOD = [
     changed(source={"experimentRef": {"name": "search"}}),
     changed(source={"uri": "s3://models/digits/model.onnx", "sha256": SHA}),
     changed(source={"uri": "s3://models/a b/ü.keras", "sha256": SHA}),
+    changed(source={"uri": "s3://models/model.onnx", "sha256": SHA, "signatureSha256": SHA}),
     changed(images={"mode": "Digit"}, classes=["zero", "eins, zwei"]),
     changed(replicas=0, paused=True),
     changed(autoscaling={"maxReplicas": 4}),
@@ -93,6 +94,8 @@ BAD = [
     (changed(source=OF_JOB | {"uri": "s3://models/a.onnx", "sha256": SHA}), "name exactly one of"),
     (changed(source={"uri": "s3://models/a.onnx"}), "sha256 goes with uri"),
     (changed(source=OF_JOB | {"sha256": SHA}), "sha256 goes with uri"),
+    (changed(source=OF_JOB | {"signatureSha256": SHA}), "signatureSha256 goes with uri"),
+    (changed(source={"uri": "s3://models/a.onnx", "sha256": SHA, "signatureSha256": "0"}), "source.signatureSha256"),
     (changed(source={"uri": "s3://models/a.h5", "sha256": SHA}), "source.uri"),
     (changed(source={"uri": "https://models/a.onnx", "sha256": SHA}), "source.uri"),
     (changed(source={"uri": "s3://models/a.onnx", "sha256": "A" * 64}), "source.sha256"),
@@ -114,8 +117,10 @@ RULES = (
     "source: name",
     "name exactly one of",
     "sha256 goes with uri",
+    "signatureSha256 goes with uri",
     "source.uri",
     "source.sha256",
+    "source.signatureSha256",
     "minReplicas must",
 )
 """How those begin that the API server says by a rule of its own: all else by types and bounds, or it prunes it."""

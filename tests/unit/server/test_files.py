@@ -87,6 +87,26 @@ def test_a_signature_may_lie_elsewhere_with_its_check(service: Service, tmp_path
     assert (found.signature, found.check) == (TOLD, CHECK)
 
 
+@pytest.mark.parametrize("elsewhere", ["s3://bucket/s/told.json", None])
+def test_no_signature_counts_but_the_one_that_is_meant(service: Service, tmp_path: Path, elsewhere: str | None) -> None:
+    text = TOLD.model_dump_json().encode()
+    stored(service, MODEL, None, CHECK)
+    pinned = {"signature": elsewhere, "signature_sha256": digest(text)}
+    key = "s/told.json" if elsewhere else "m/signature.json"
+    with pytest.raises(Ended) as ended:
+        fetched(service, tmp_path, **pinned)
+    assert ended.value.reason == "ModelNotFound"
+    put(service, key, text.replace(b"features", b"pictures"))
+    todo = "train the model anew" if elsewhere else "spec.source.signatureSha256"
+    told = f"^s3://bucket/{key}: must have the SHA-256 {digest(text)}, found .*{todo}$"
+    with pytest.raises(Ended, match=told) as ended:
+        fetched(service, tmp_path, **pinned)
+    assert ended.value.reason == "ModelDamaged"
+    assert list(tmp_path.iterdir()) == []
+    put(service, key, text)
+    assert fetched(service, tmp_path, **pinned).signature == TOLD
+
+
 def test_samples_that_are_not_there_are_done_without(service: Service, tmp_path: Path) -> None:
     stored(service, MODEL, TOLD)
     found = fetched(service, tmp_path)

@@ -1,6 +1,7 @@
 """What is seen of a ModelServer at one moment: its model, what it owns, and its pods."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from epochal_api.kind import GROUP
@@ -10,7 +11,7 @@ from epochal_api.modelserver_status import Tensor
 from epochal_operator.modelserver.owned import DEPLOYMENT, Child
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import Reason, StatusCause
-from epochal_operator.modelserver.source import Found
+from epochal_operator.modelserver.source import Found, Gone
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import Object
 
@@ -44,11 +45,13 @@ class Tensors:
         sha256: The model.
         inputs: What it takes.
         outputs: What it gives.
+        signatures: Digest of the signature that each pod has found, by the pod's name, as far as they were asked.
     """
 
     sha256: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    signatures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,11 @@ class Observed:
         source: The model that its source names, or why there is none yet; None of one whose spec cannot be read.
         children: What it owns.
         pods: Pods of its Deployment that are to stay, the oldest first.
-        told: What a pod has told of the model that they are made for.
+        told: What pods have told of the model that they are made for.
     """
 
     now: datetime
-    source: Found | StatusCause | None = None
+    source: Found | Gone | StatusCause | None = None
     children: tuple[Seen, ...] = ()
     pods: tuple[Object, ...] = ()
     told: Tensors | None = None

@@ -36,6 +36,11 @@ def pinned(deployment: Mapping[str, Any] | None, known: ServedModel | None) -> S
         found = ServedModel.model_validate_json(text)
     except ValidationError:
         return known
-    if known is not None and encode(known) == text:
-        return known
+    if known is not None and _file(known) == _file(found):
+        return found.model_copy(update={name: getattr(known, name) for name in _ASKED})
     return found
+
+
+def _file(model: ServedModel) -> tuple[str | None, ...]:
+    """Returns what tells what a pod tells of a model."""
+    return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

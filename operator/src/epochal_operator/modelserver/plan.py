@@ -19,7 +19,7 @@ from epochal_operator.modelserver.pods import not_convertible as said_not_conver
 from epochal_operator.modelserver.pods import stuck_at
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.service import url
-from epochal_operator.modelserver.source import Found, is_same, kept
+from epochal_operator.modelserver.source import Found, Gone, is_same, kept
 from epochal_operator.modelserver.status import status
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.events import Event
@@ -145,6 +145,9 @@ def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed
     return _settle(metadata, before, now, observed, address=before.url)
 
 
+_AWAITED = frozenset({Reason.WAITS_FOR_TRAINING_JOB, Reason.WAITS_FOR_EXPERIMENT})
+
+
 def _model(
     server: ModelServer, observed: Observed, known: ServedModel | None
 ) -> tuple[ServedModel | None, StatusCause | None]:
@@ -158,8 +161,11 @@ def _model(
     found = observed.source
     if isinstance(found, Found):
         return kept(found.model, known), None
-    # A training that is gone, or runs again, does not matter to whoever serves what it made.
-    return known, None if is_same(server.spec.source, known) else found
+    if isinstance(found, Gone):
+        return known, None if is_same(server.spec.source, known, found) else found.cause
+    # A training that is gone, or runs again, does not matter to whoever serves what it made. One that failed does.
+    passes = found is not None and found.reason in _AWAITED and is_same(server.spec.source, known)
+    return known, None if passes else found
 
 
 def _described(model: ServedModel | None, observed: Observed) -> ServedModel | None:

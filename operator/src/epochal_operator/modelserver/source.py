@@ -49,7 +49,20 @@ class Found:
     lacks_best: bool = False
 
 
-def resolve(source: ModelSource, things: Things) -> Found | StatusCause:
+@dataclass(frozen=True)
+class Gone:
+    """A model that was there, and is not to be had any more.
+
+    Args:
+        job_name: The TrainingJob that made it, which is gone.
+        cause: What to do.
+    """
+
+    job_name: str
+    cause: StatusCause
+
+
+def resolve(source: ModelSource, things: Things) -> Found | Gone | StatusCause:
     """Returns the model that a source names, or why there is none yet.
 
     Args:
@@ -63,21 +76,22 @@ def resolve(source: ModelSource, things: Things) -> Found | StatusCause:
         return _of_experiment(source.experiment_ref.name, things)
     assert source.uri is not None  # noqa: S101 - the model has refused all else
     assert source.sha256 is not None  # noqa: S101
-    return Found(ServedModel(uri=source.uri, sha256=source.sha256))
+    return Found(ServedModel(uri=source.uri, sha256=source.sha256, signature_sha256=source.signature_sha256))
 
 
-def is_same(source: ModelSource, pinned: ServedModel | None) -> bool:
+def is_same(source: ModelSource, pinned: ServedModel | None, gone: Gone | None = None) -> bool:
     """Returns whether a model that is served already is of the training that a source names.
 
     Args:
         source: The source.
         pinned: The model.
+        gone: The model that it names, if that is known, though the training that made it is gone.
     """
-    if pinned is None:
+    if pinned is None or (gone is not None and pinned.training_job_name != gone.job_name):
         return False
     if source.training_job_ref is not None:
         same = pinned.training_job_name == source.training_job_ref.name and pinned.experiment_name is None
-        return same and pinned.model in {source.training_job_ref.model, "Last"}
+        return same and _is_asked_for(source.training_job_ref.model, pinned)
     if source.experiment_ref is not None:
         return pinned.experiment_name == source.experiment_ref.name
     return (pinned.uri, pinned.sha256) == (source.uri, source.sha256)
@@ -87,7 +101,8 @@ def kept(found: ServedModel, pinned: ServedModel | None) -> ServedModel:
     """Returns a model as it is served already, if it is that: what was found out about it counts on.
 
     A training has its models once: what its last report tells a moment later, such as where they lie as ONNX, is no
-    reason to roll out the same ones again.
+    reason to roll out the same ones again. Nor is what a newer operator reads in its status, such as the digest of the
+    signature: pods that were made without it go on.
 
     Args:
         found: The model that is to be served.
@@ -96,13 +111,24 @@ def kept(found: ServedModel, pinned: ServedModel | None) -> ServedModel:
     if pinned is None:
         return found
     if found.training_job_uid is None:
-        same = (pinned.uri, pinned.sha256) == (found.uri, found.sha256)
+        same = (pinned.uri, pinned.sha256) == (found.uri, found.sha256) and _is_told_of_alike(found, pinned)
     else:
         same = (pinned.training_job_uid, pinned.model) == (found.training_job_uid, found.model)
     if not same:
         return found
-    fields = ("training_job_name", "training_job_uid", "experiment_name")
+    fields = ("training_job_name", "training_job_uid", "experiment_name", "surpassed")
     return pinned.model_copy(update={name: getattr(found, name) for name in fields})
+
+
+def _is_asked_for(which: Which, pinned: ServedModel) -> bool:
+    """Returns whether a model of a training is what a spec asks of it: Best is the last one where there is no other."""
+    return pinned.model == which or (pinned.model == "Last" and not pinned.surpassed)
+
+
+def _is_told_of_alike(found: ServedModel, pinned: ServedModel) -> bool:
+    """Returns whether what a spec says of a file's signature goes for it already; what a training has told is more."""
+    told = pinned.signature is not None and found.signature_sha256 is None
+    return told or found.signature_sha256 == pinned.signature_sha256
 
 
 def of_training_job(name: str, which: Which, job: Object | None) -> Found | StatusCause:
@@ -134,7 +160,7 @@ def of_training_job(name: str, which: Which, job: Object | None) -> Found | Stat
     return found
 
 
-def _of_experiment(name: str, things: Things) -> Found | StatusCause:
+def _of_experiment(name: str, things: Things) -> Found | Gone | StatusCause:
     experiment = things.experiment(name)
     if experiment is None:
         message = f"There is no Experiment {name} in this namespace (spec.source.experimentRef). It waits for one."
@@ -153,7 +179,8 @@ def _of_experiment(name: str, things: Things) -> Found | StatusCause:
     if job is None:
         gone = f"the TrainingJob {job_name} of its best trial is gone" if job_name else "none of its trials is the best"
         message = f"The Experiment {name} is Complete, but {gone}: name the model by spec.source.uri."
-        return StatusCause(Reason.MODEL_NOT_STORED, message)
+        cause = StatusCause(Reason.MODEL_NOT_STORED, message)
+        return Gone(job_name, cause) if job_name else cause
     which: Which = "Last" if part(part(experiment, "spec"), "objective").get("strategy") == "Last" else "Best"
     found = of_training_job(job_name, which, job)
     if isinstance(found, StatusCause):
@@ -172,13 +199,15 @@ def _stored(job: Object, asked: Which) -> Found | None:
     exports = (one for one in _entries(results.get("exports")) if one.get("format") == "onnx")
     onnx = next((one for one in exports if one.get("model") == which and _is_pinned(one)), None)
     exported = condition_of(job, EXPORTED, "False") or {}
-    file = onnx or keras
+    file, signature = onnx or keras, part(results, "signature")
     model = ServedModel(
         uri=str(file["uri"]),
         sha256=str(file["sha256"]),
         runtime="Keras" if onnx is None and exported.get("reason") in _HOPELESS else "ONNX",
         model=which,
-        signature=part(results, "signature").get("uri"),
+        surpassed=(which == "Last" and _FILES["Best"] in models) or None,
+        signature=signature.get("uri"),
+        signature_sha256=str(signature["sha256"]) if _is_pinned(signature) else None,
         training_job_name=str(job["metadata"]["name"]),
         training_job_uid=str(job["metadata"]["uid"]),
     )

@@ -23,6 +23,9 @@ def test_what_a_pod_has_told_is_the_statuss_to_remember() -> None:
     assert encode(TOLD) == encode(MODEL)
     assert pinned(trim.deployment(live()), TOLD) == TOLD
     assert pinned(trim.deployment(live(model=BY_KERAS)), TOLD) == BY_KERAS
+    renamed = MODEL.model_copy(update={"experiment_name": "search"})
+    after = pinned(trim.deployment(live(model=renamed)), TOLD)
+    assert after == TOLD.model_copy(update={"experiment_name": "search"}), "the file is the same"
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", "odd", '{"uri": "u", "sha256": "x"}'])

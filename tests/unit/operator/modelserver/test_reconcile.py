@@ -28,7 +28,7 @@ OF_JOB: dict[str, Any] = {"source": {"trainingJobRef": {"name": "mnist"}}}
 OF_EXPERIMENT: dict[str, Any] = {"source": {"experimentRef": {"name": "search"}}}
 ONNX: dict[str, Any] = {
     "exports": [export("Last", "d", "model.onnx")],
-    "signature": {"uri": f"{FOLDER}/signature.json"},
+    "signature": {"uri": f"{FOLDER}/signature.json", "sha256": "5" * 64},
 }
 
 
@@ -110,9 +110,11 @@ async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
         "runtime": "ONNX",
         "model": "Last",
         "signature": f"{FOLDER}/signature.json",
+        "signatureSha256": "5" * 64,
         "trainingJobName": "mnist",
         "trainingJobUID": cluster.objects.get("trainingjobs", "vision", "mnist")["metadata"]["uid"],
     }
+    assert told(cluster)["source"]["signatureSha256"] == "5" * 64
     assert "initContainers" not in template(cluster)["spec"]
     assert cluster.events() == ["WaitsForTrainingJob", "RolledOut"]
 
@@ -141,6 +143,20 @@ async def test_a_training_job_that_is_gone_does_not_matter_and_one_made_anew_is_
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
+async def test_one_made_anew_that_fails_is_told_of_while_the_one_of_before_serves() -> None:
+    cluster = await serving(**OF_JOB)
+    train(cluster, training_job("Complete", **ONNX))
+    await cluster.settle()
+    train(cluster, training_job("Failed"))
+    await cluster.settle()
+    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
+    assert cluster.condition("Progressing") == ("False", "TrainingJobFailed")
+    assert cluster.message("Progressing").endswith("Create it anew. Meanwhile it serves mnist (Last).")
+    train(cluster, training_job("Running"))
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
+
+
 async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> None:
     cluster = await serving(**OF_JOB)
     train(cluster, training_job())
@@ -152,6 +168,36 @@ async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> No
     cluster.objects.patch("trainingjobs", "vision", "mnist", {"status": {"results": results}}, subresource="status")
     await cluster.settle()
     assert cluster.get("deployments") == before
+
+
+async def test_pods_that_were_made_without_a_digest_of_the_signature_go_on_without_it() -> None:
+    cluster = await serving(**OF_JOB)
+    train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
+    await cluster.settle()
+    job = cluster.objects.get("trainingjobs", "vision", "mnist")
+    results = job["status"]["results"] | ONNX
+    cluster.objects.patch("trainingjobs", "vision", "mnist", {"status": {"results": results}}, subresource="status")
+    before = cluster.get("deployments")
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.get("deployments") == before
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+
+
+async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> None:
+    last = {"source": {"trainingJobRef": {"name": "mnist", "model": "Last"}}}
+    cluster = await serving(**last)
+    train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+    cluster.objects.delete("trainingjobs", "vision", "mnist")
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+    cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
+    await cluster.settle()
+    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
+    assert cluster.message("Progressing").endswith("It waits for one. Meanwhile it serves mnist (Last).")
 
 
 async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None:
@@ -176,9 +222,17 @@ async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None
     assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
     assert told(cluster)["source"]["model"] == "Best"
     assert cluster.status["display"]["model"] == "search: search-1-r0"
+    cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
     search("Running", "search-2-r0", "e")
     await cluster.settle()
     assert told(cluster)["source"]["sha256"] == "d" * 64
+    search("Complete", "search-2-r0", "e")
+    cluster.objects.delete("trainingjobs", "vision", "search-2-r0")
+    await cluster.settle()
+    assert told(cluster)["source"]["sha256"] == "d" * 64
+    assert cluster.condition("Progressing") == ("False", "ModelNotStored"), "its best is another one now"
     search("Complete", "search-2-r0", "e")
     await cluster.settle()
     assert told(cluster)["source"]["sha256"] == "e" * 64
@@ -355,6 +409,32 @@ async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
     cluster.refuse = lambda *_: None
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
+
+
+async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_last() -> None:
+    cluster = await serving(replicas=2)
+    cluster.outcome = lambda _: ended(words("ModelRefused", "no"))
+    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    cluster.change(source={"uri": URI, "sha256": "c" * 64})
+    await cluster.reconcile()
+    assert cluster.condition("Progressing") == ("True", "RollingOut"), "what pods of before say counts no more"
+    cluster.outcome = lambda _: None
+    await cluster.settle()
+    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    assert cluster.status["replicas"] == cluster.status["readyReplicas"] == 2
+
+
+async def test_without_pods_nobody_knows_that_the_model_is_gone_and_with_them_they_say_so() -> None:
+    cluster = await serving(replicas=0)
+    assert cluster.status["state"] == "Stopped"
+    cluster.outcome = lambda _: ended(words("ModelNotFound", "there is none"))
+    cluster.change(replicas=2)
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.condition("Stalled")) == ("Failed", ("True", "ModelNotFound"))
+    cluster.change(replicas=0)
+    await cluster.settle()
+    assert cluster.status["state"] == "Stopped"
 
 
 async def test_what_is_needed_no_more_is_deleted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from epochal_api.modelserver import ModelSource
 from epochal_api.modelserver_status import ServedModel
 from epochal_operator.modelserver.reasons import StatusCause
-from epochal_operator.modelserver.source import Found, Things, is_same, kept, of_training_job, resolve
+from epochal_operator.modelserver.source import Found, Gone, Things, is_same, kept, of_training_job, resolve
 
 from tests.unit.operator.modelserver.servers import FOLDER, MODEL, SHA, URI, entry, export, training_job
 
@@ -14,14 +14,15 @@ BEST: dict[str, Any] = {"models": [entry("model.keras", "c", 10), entry("best.ke
 BOTH: dict[str, Any] = BEST | {"exports": [export("Last", "e", "model.onnx"), export("Best", "f", "best.onnx")]}
 
 
-def model_of(found: Found | StatusCause) -> ServedModel:
+def model_of(found: Found | Gone | StatusCause) -> ServedModel:
     assert isinstance(found, Found)
     return found.model
 
 
-def reason_of(found: Found | StatusCause) -> str:
-    assert isinstance(found, StatusCause)
-    return str(found.reason)
+def reason_of(found: Found | Gone | StatusCause) -> str:
+    cause = found.cause if isinstance(found, Gone) else found
+    assert isinstance(cause, StatusCause)
+    return str(cause.reason)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,21 @@ def reason_of(found: Found | StatusCause) -> str:
 def test_which_file_of_a_training_is_served(asked: Any, results: Any, file: str, digest: str, which: str) -> None:
     found = model_of(of_training_job("mnist", asked, training_job(**results)))
     assert (found.uri, found.sha256, found.model) == (f"{FOLDER}/{file}", digest * 64, which)
+    assert found.surpassed is (True if asked == "Last" and "models" in results else None)
     assert (found.training_job_name, found.training_job_uid, found.runtime) == ("mnist", "uid-of-mnist", "ONNX")
+
+
+@pytest.mark.parametrize(
+    ("told", "digest"),
+    [
+        ({"uri": f"{FOLDER}/signature.json", "sha256": "5" * 64}, "5" * 64),
+        ({"uri": f"{FOLDER}/signature.json"}, None),
+        ({"uri": f"{FOLDER}/signature.json", "sha256": "odd"}, None),
+    ],
+)
+def test_its_signature_is_pinned_where_its_digest_is_told(told: Any, digest: str | None) -> None:
+    found = model_of(of_training_job("mnist", "Best", training_job(signature=told)))
+    assert (found.signature, found.signature_sha256) == (told["uri"], digest)
 
 
 @pytest.mark.parametrize(("epoch", "lacks"), [(9, False), (10, True)])
@@ -89,7 +104,7 @@ def experiment(state: str | None, strategy: str | None = None, job: str | None =
     return {"metadata": {"name": "search"}, "spec": spec, "status": {"state": state, "best": best}}
 
 
-def of_experiment(experiment: Any, job: Any) -> Found | StatusCause:
+def of_experiment(experiment: Any, job: Any) -> Found | Gone | StatusCause:
     source = ModelSource.model_validate({"experimentRef": {"name": "search"}})
     return resolve(source, Things(lambda name: job if name == "mnist" else None, lambda _: experiment))
 
@@ -119,9 +134,13 @@ def test_why_an_experiment_has_none_yet(found: Any, job: Any, reason: str) -> No
 def test_what_stands_in_a_bucket_is_taken_as_it_is() -> None:
     source = ModelSource.model_validate({"uri": URI, "sha256": SHA})
     assert resolve(source, Things(lambda _: None, lambda _: None)) == Found(MODEL)
+    told = ModelSource.model_validate({"uri": URI, "sha256": SHA, "signatureSha256": "5" * 64})
+    assert model_of(resolve(told, Things(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
 
 
 OURS = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
+TOLD_OF = OURS.model_copy(update={"signature": "s", "signature_sha256": "5" * 64})
+PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
 
 
 @pytest.mark.parametrize(
@@ -135,6 +154,12 @@ OURS = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_
         (MODEL, MODEL, True),
         (MODEL, MODEL.model_copy(update={"sha256": "f" * 64}), False),
         (MODEL, OURS.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
+        (MODEL, TOLD_OF.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
+        (PINNED, TOLD_OF.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
+        (TOLD_OF, OURS, True),
+        (PINNED, PINNED, True),
+        (PINNED, MODEL, False),
+        (MODEL, PINNED, False),
     ],
 )
 def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: ServedModel, *, same: bool) -> None:
@@ -142,6 +167,7 @@ def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: 
     assert (after.training_job_name, after.training_job_uid) == (found.training_job_name, found.training_job_uid)
     assert (after.runtime == "Keras") is same
     assert after.uri == (pinned.uri if same else found.uri)
+    assert after.signature_sha256 == (pinned if same else found).signature_sha256
 
 
 def test_a_model_that_is_served_by_nobody_yet_is_as_it_was_found() -> None:
@@ -156,6 +182,9 @@ OF_JOB, OF_SEARCH = {"trainingJobRef": {"name": "mnist"}}, {"experimentRef": {"n
     [
         (OF_JOB, OURS, True),
         (OF_JOB, OURS.model_copy(update={"model": "Last"}), True),
+        (OF_JOB, OURS.model_copy(update={"model": "Last", "surpassed": True}), False),
+        ({"trainingJobRef": {"name": "mnist", "model": "Last"}},
+         OURS.model_copy(update={"model": "Last", "surpassed": True}), True),
         ({"trainingJobRef": {"name": "mnist", "model": "Last"}}, OURS, False),
         ({"trainingJobRef": {"name": "other"}}, OURS, False),
         (OF_JOB, OURS.model_copy(update={"experiment_name": "search"}), False),
@@ -165,6 +194,14 @@ OF_JOB, OF_SEARCH = {"trainingJobRef": {"name": "mnist"}}, {"experimentRef": {"n
         ({"uri": URI, "sha256": "f" * 64}, MODEL, False),
         (OF_JOB, None, False),
     ],
-)
+)  # fmt: skip
 def test_whether_what_is_served_is_what_is_asked_for(source: Any, pinned: Any, *, same: bool) -> None:
     assert is_same(ModelSource.model_validate(source), pinned) is same
+
+
+@pytest.mark.parametrize(("best", "same"), [("mnist", True), ("other", False)])
+def test_the_best_of_an_experiment_that_is_gone_is_served_if_it_was_before(best: str, *, same: bool) -> None:
+    source = ModelSource.model_validate(OF_SEARCH)
+    gone = resolve(source, Things(lambda _: None, lambda _: experiment("Complete", job=best)))
+    assert isinstance(gone, Gone)
+    assert is_same(source, OURS.model_copy(update={"experiment_name": "search"}), gone) is same
