@@ -1,5 +1,6 @@
 """What a trained model takes and gives: signature.json, which stands beside the models that it tells of."""
 
+import hashlib
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -97,3 +98,8 @@ class Signature(SignatureModel):
     tolerance: float = 1e-4
     """Most that an answer to a sample of the check may differ from the one that is stored, relative to the greatest
     absolute value of the answer, or to 1 if that is greater."""
+
+    def digest(self) -> str:
+        """Returns a digest of what it says of requests and answers, whichever files it tells of."""
+        said = self.model_dump_json(include={"inputs", "outputs", "classes", "probabilities", "image"})
+        return hashlib.sha256(said.encode()).hexdigest()

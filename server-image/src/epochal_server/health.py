@@ -53,6 +53,7 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         signature = model()
         if signature is None:
             return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
-        return web.json_response(signature.model_dump(mode="json", include={"inputs", "outputs"}))
+        told = signature.model_dump(mode="json", include={"inputs", "outputs"})
+        return web.json_response(told | {"signature": signature.digest()})
 
     return [web.get("/metrics", metrics), web.get(MODEL_PATH, about)]

@@ -126,6 +126,7 @@ def _progress(
         observed.blocked
         or _hindrance(observed.deployment, observed, found)
         or _unfinished(server, model, found)
+        or _apart(observed)
         or _finished(model, waits)
     )
 
@@ -142,6 +143,22 @@ def _unfinished(server: ModelServer, model: ServedModel, found: Counts) -> Statu
     else:
         told = f"{min(found.updated, found.ready)} of {found.wanted} pods serve {describe(model)}."
     return StatusCause(Reason.ROLLING_OUT, told)
+
+
+def _apart(observed: Observed) -> StatusCause | None:
+    """Returns that pods have found different signatures, where none is pinned, and so differ in what they answer."""
+    told = observed.told.signatures if observed.told is not None else {}
+    names = sorted(one["metadata"]["name"] for one in observed.current)
+    pods = {told[name]: name for name in reversed(names) if told.get(name)}
+    if len(pods) < 2:  # noqa: PLR2004 - as many as differ
+        return None
+    one, other = sorted(pods.values())[:2]
+    message = (
+        f"The pods {one} and {other} have found different files signature.json beside the model, so that names of "
+        "classes, or what becomes of photographs, differ between them. Put the file there that is meant, then have all "
+        "pods take it: kubectl rollout restart of the Deployment. spec.source.signatureSha256 keeps out others."
+    )
+    return StatusCause(Reason.SIGNATURES_DIFFER, message)
 
 
 def _finished(model: ServedModel, waits: StatusCause | None) -> StatusCause:

@@ -31,6 +31,7 @@ class Reason(OwnReason):
     TRAINING_JOB_FAILED = "TrainingJobFailed", _STALLS
     EXPERIMENT_FAILED = "ExperimentFailed", _STALLS
     MODEL_NOT_STORED = "ModelNotStored", _STALLS
+    SIGNATURES_DIFFER = "SignaturesDiffer", _STALLS
     INVALID_SPEC = "InvalidSpec", _STALLS
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
 

@@ -1,8 +1,8 @@
-"""What a server tells of its model: names, shapes and types, which lie in a bucket where the operator may not go."""
+"""What servers tell of their model, which lies where the operator may not go: names, shapes, types, its signature."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Annotated
@@ -30,13 +30,14 @@ _log = logging.getLogger(__name__)
 class _Answer(StatusModel):
     inputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)]
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)]
+    signature: Annotated[str, Field(max_length=64)] = ""
 
 
 @dataclass(frozen=True)
 class _Asked:
     sha256: str
-    at: datetime
-    told: Tensors | None
+    told: Tensors | None = None
+    silent_at: datetime | None = None
 
 
 class Asker:
@@ -53,12 +54,15 @@ class Asker:
         self._asked: dict[Key, _Asked] = {}
 
     def told(self, key: Key) -> Tensors | None:
-        """Returns what a pod of a ModelServer has told last, if one has."""
+        """Returns what pods of a ModelServer have told last, if any has."""
         known = self._asked.get(key)
         return known.told if known is not None else None
 
     async def ask(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
-        """Asks a pod of the model that it serves, unless that is known, or one was asked a while ago.
+        """Asks a pod of the model that it serves, unless that is known, or one was asked in vain a while ago.
+
+        Where the digest of the model's signature is known, any pod tells what all do. Else each has found its own, and
+        is asked once.
 
         Args:
             key: The ModelServer.
@@ -68,28 +72,52 @@ class Asker:
         Returns:
             Whether it has told something.
         """
-        address = next((ip for pod in pods if is_ready(pod) and (ip := part(pod, "status").get("podIP"))), None)
-        if model is None or model.inputs is not None or address is None:
+        if model is None:
             return False
-        known, now = self._asked.get(key), self._clock()
-        if known is not None and known.sha256 == model.sha256 and now < known.at + AGAIN:
+        known = self._asked.get(key)
+        if known is None or known.sha256 != model.sha256:
+            known = _Asked(model.sha256)
+        addresses = _addresses(pods)
+        signatures = _signatures(known, pods)
+        if model.signature_sha256 is None:
+            name = next((one for one in addresses if one not in signatures), None)
+        else:
+            name = next(iter(addresses), None) if model.inputs is None and known.told is None else None
+        now = self._clock()
+        if name is None or (known.silent_at is not None and now < known.silent_at + AGAIN):
             return False
-        told = await ask(str(address), model.sha256, self._port)
-        self._asked[key] = _Asked(model.sha256, now, told)
-        return told is not None
+        told = await ask(addresses[name], model.sha256, self._port, name)
+        if told is None:
+            self._asked[key] = replace(known, silent_at=now)
+            return False
+        self._asked[key] = _Asked(model.sha256, replace(told, signatures={**signatures, **told.signatures}))
+        return True
 
     def forget(self, key: Key) -> None:
         """Forgets a ModelServer that is gone."""
         self._asked.pop(key, None)
 
 
-async def ask(address: str, sha256: str, port: int = METRICS_PORT) -> Tensors | None:
+def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
+    """Returns the addresses of the pods that answer, by their names."""
+    found = {str(pod["metadata"]["name"]): part(pod, "status").get("podIP") for pod in pods if is_ready(pod)}
+    return {name: str(address) for name, address in found.items() if address}
+
+
+def _signatures(known: _Asked, pods: tuple[Object, ...]) -> Mapping[str, str]:
+    """Returns what pods that are there still have told of their signatures."""
+    told = known.told.signatures if known.told is not None else {}
+    return {name: told[name] for name in (str(pod["metadata"]["name"]) for pod in pods) if name in told}
+
+
+async def ask(address: str, sha256: str, port: int = METRICS_PORT, name: str = "") -> Tensors | None:
     """Returns what a server tells of its model, or None if it does not.
 
     Args:
         address: Address of its pod.
         sha256: The model.
         port: Port of its metrics.
+        name: Name of the pod.
     """
     try:
         ip = ip_address(address)
@@ -98,9 +126,23 @@ async def ask(address: str, sha256: str, port: int = METRICS_PORT) -> Tensors | 
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
             session.get(f"http://{host}:{port}{MODEL_PATH}", allow_redirects=False, raise_for_status=True) as answer,
         ):
-            text = await answer.content.read(MAX_BYTES)
+            text = await _whole(answer)
         told = _Answer.model_validate_json(text)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         _log.info("what its model takes and gives stays unknown: %s", str(error) or type(error).__name__)
         return None
-    return Tensors(sha256, tuple(told.inputs), tuple(told.outputs))
+    return Tensors(sha256, tuple(told.inputs), tuple(told.outputs), {name: told.signature})
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """Returns a body, which may come in pieces.
+
+    Raises:
+        ValueError: If there is more of it than a model's names and shapes can be.
+    """
+    text = b""
+    async for piece in answer.content.iter_any():
+        text += piece
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"expected an answer of at most {MAX_BYTES:,} bytes, found more")
+    return text

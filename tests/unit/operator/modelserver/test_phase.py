@@ -1,10 +1,12 @@
 """Where a ModelServer is, by what is seen of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from epochal_api.modelserver_status import ServedModel
 from epochal_operator.modelserver import trim
+from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.phase import Counts, counts, describe, phase, refused
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
@@ -75,6 +77,27 @@ def test_where_one_is_whose_model_is_not_there_yet(waits: Any, observed: Any, mo
     assert (found.state, found.progress.reason, found.ready.reason) == where
     if model and where[1] != "RollingOut":
         assert found.progress.message == f"{waits.message} Meanwhile it serves {URI}."
+
+
+@pytest.mark.parametrize(
+    ("told", "progress", "state"),
+    [
+        ({"a": "1", "b": "1"}, "RolledOut", "Ready"),
+        ({"a": "1", "b": "2"}, "SignaturesDiffer", "Degraded"),
+        ({"a": "1", "gone": "2"}, "RolledOut", "Ready"),
+        ({"a": "1", "b": ""}, "RolledOut", "Ready"),
+        ({"a": "1", "old": "2"}, "RolledOut", "Ready"),
+    ],
+)
+def test_pods_that_have_found_different_signatures_are_told_of(told: Any, progress: str, state: str) -> None:
+    old = pod("old", of=server(classes=["a"]), ready=True)
+    both = server(replicas=2)
+    observed = seen(live(both, **done(2)), pod("a", ready=True), pod("b", ready=True), old, of=both)
+    observed = replace(observed, told=Tensors(SHA, (), (), told))
+    found = phase(both, MODEL, None, observed)
+    assert (found.progress.reason, found.state, found.ready.reason) == (progress, state, "Serving")
+    if progress == "SignaturesDiffer":
+        assert found.progress.message.startswith("The pods a and b have found different files signature.json")
 
 
 def test_paused_it_says_so_while_something_waits() -> None:

@@ -1,5 +1,6 @@
 """What a server tells of its model, asked as the operator asks it, of the routes that a server has."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from tests.unit.operator.modelserver.servers import MODEL, SHA, pod
 from tests.unit.operator.objects import NOW
 
 KEY = Key("vision", "digits")
+PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
 SIGNATURE = Signature.model_validate(
     {
         "inputs": [{"name": "image", "shape": [28, 28, 1], "dtype": "float32"}],
@@ -52,9 +54,9 @@ async def server() -> AsyncIterator[Server]:
         yield one
 
 
-def ready(ip: str | None = "127.0.0.1") -> Any:
+def ready(ip: str | None = "127.0.0.1", name: str = "digits-1-a") -> Any:
     status: dict[str, Any] = {"podIP": ip} if ip else {}
-    return trim.pod(pod(ready=True, **status))
+    return trim.pod(pod(name, ready=True, **status))
 
 
 async def test_a_server_tells_names_shapes_and_types(server: Server) -> None:
@@ -65,15 +67,29 @@ async def test_a_server_tells_names_shapes_and_types(server: Server) -> None:
 
 async def test_each_model_is_asked_for_once(server: Server) -> None:
     asker = Asker(lambda: NOW, server.port)
-    assert await asker.ask(KEY, MODEL, (trim.pod(pod()), ready())), "of the pod that is ready"
+    assert await asker.ask(KEY, PINNED, (trim.pod(pod()), ready())), "of the pod that is ready"
     told = asker.told(KEY)
     assert told is not None
-    assert not await asker.ask(KEY, MODEL, (ready(),))
-    known = MODEL.model_copy(update={"sha256": "f" * 64, "inputs": [*INPUTS]})
+    assert not await asker.ask(KEY, PINNED, (ready(), ready(name="other")))
+    known = PINNED.model_copy(update={"sha256": "f" * 64, "inputs": [*INPUTS]})
     assert not await asker.ask(KEY, known, (ready(),)), "the status tells of it already"
-    assert await asker.ask(KEY, MODEL.model_copy(update={"sha256": "f" * 64}), (ready(),))
+    assert await asker.ask(KEY, PINNED.model_copy(update={"sha256": "f" * 64}), (ready(),))
     asker.forget(KEY)
     assert asker.told(KEY) is None
+
+
+async def test_of_a_signature_that_is_not_pinned_each_pod_is_asked_once(server: Server) -> None:
+    asker, known = Asker(lambda: NOW, server.port), MODEL.model_copy(update={"inputs": [*INPUTS]})
+    first, second = ready(name="first"), ready(name="second")
+    assert await asker.ask(KEY, known, (first,))
+    server.signature = SIGNATURE.model_copy(update={"classes": ["a", "b"]})
+    assert await asker.ask(KEY, known, (first, second))
+    assert not await asker.ask(KEY, known, (first, second))
+    told = asker.told(KEY)
+    assert told is not None
+    assert told.signatures == {"first": SIGNATURE.digest(), "second": server.signature.digest()}
+    assert await asker.ask(KEY, known, (second, ready(name="third"))), "what is gone is forgotten"
+    assert (asker.told(KEY) or told).signatures.keys() == {"second", "third"}
 
 
 async def test_one_that_tells_nothing_is_asked_again_later(server: Server) -> None:
@@ -109,6 +125,25 @@ async def test_an_answer_that_is_none_stays_unknown(answer: str) -> None:
     app.add_routes([web.get("/model", about)])
     async with TestServer(app, host="127.0.0.1") as running:
         assert await ask("127.0.0.1", SHA, running.port or 0) is None
+
+
+async def test_an_answer_may_come_in_pieces() -> None:
+    text = SIGNATURE.model_dump_json(include={"inputs", "outputs"}).encode()
+
+    async def about(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for at in range(0, len(text), 50):
+            await answer.write(text[at : at + 50])
+            await asyncio.sleep(0.01)
+        return answer
+
+    app = web.Application()
+    app.add_routes([web.get("/model", about)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        told = await ask("127.0.0.1", SHA, running.port or 0)
+    assert told is not None
+    assert (told.inputs, told.outputs) == (INPUTS, OUTPUTS)
 
 
 async def test_no_redirect_is_followed(server: Server) -> None:
