@@ -50,7 +50,7 @@ FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has fail
 DAMAGED = pod(containerStatuses=[ended(words("ModelDamaged"))])
 UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
 PAUSED, STOPPED = server(paused=True), server(replicas=0)
-MIXED = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
+MIXED: Object = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
 
 
 def told(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -> ModelServerStatus:
