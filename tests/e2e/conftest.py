@@ -22,6 +22,8 @@ LONGEST = (
     "test_job",
     "test_pods",
     "test_modelserver",
+    "test_modelserver_rollout",
+    "test_serving_document",
 )
 """Of the files that run side by side these begin first, so that none of them is left alone in the end."""
 

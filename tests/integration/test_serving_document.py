@@ -1,13 +1,11 @@
 """What docs/serving.md has a client type works as it stands there: all of it that needs no cluster."""
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
 
 from tests.kit import digits_model
 from tests.kit.documents import blocks, run
@@ -19,15 +17,6 @@ METADATA = "Ask it"
 PHOTOGRAPHS, OPEN_INFERENCE, WATSON = "Photographs", "Open Inference", "Watson Machine Learning"
 TENSORFLOW = "TensorFlow Serving"
 SECONDS = 120
-
-
-def photograph() -> bytes:
-    picture = Image.new("RGB", (600, 600), "#ddd8cc")
-    points = [(600 * x, 600 * y) for x, y in digits_model.DRAWN[7]]
-    ImageDraw.Draw(picture).line(points, fill="#223355", width=40, joint="curve")
-    file = io.BytesIO()
-    picture.save(file, "JPEG")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +50,7 @@ def test_the_model_is_told_of(address: str, tmp_path: Path) -> None:
 
 
 def test_a_photograph_is_answered(address: str, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(photograph())
+    (tmp_path / "photo.jpg").write_bytes(digits_model.photograph(7))
     answer = json.loads(told(address, tmp_path, PHOTOGRAPHS))
     shown = example(PHOTOGRAPHS)
     assert answer["name"] == shown["name"]

@@ -22,6 +22,7 @@ GROUPS = {
     "trainingjobs": "/apis/epochal.dev/v1alpha1",
     "jobs": "/apis/batch/v1",
     "deployments": "/apis/apps/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "leases": "/apis/coordination.k8s.io/v1",
     "events.events.k8s.io": "/apis/events.k8s.io/v1",
 }

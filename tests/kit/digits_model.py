@@ -1,6 +1,7 @@
 """A small model that reads drawn digits, made within a second: for tests of what serves it."""
 
 import hashlib
+import io
 import json
 import math
 from functools import cache
@@ -93,6 +94,16 @@ def signature(**changed: Any) -> bytes:
         "models": [{"model": "Last", **files}],
     }
     return json.dumps(told | changed).encode()
+
+
+def photograph(digit: int) -> bytes:
+    """Returns a picture of a digit as somebody draws it with a pen on paper, as JPEG."""
+    picture = Image.new("RGB", (600, 600), "#ddd8cc")
+    points = [(600 * x, 600 * y) for x, y in DRAWN[digit]]
+    ImageDraw.Draw(picture).line(points, fill="#223355", width=40, joint="curve")
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    return file.getvalue()
 
 
 def _drawing(points: Points, random: np.random.Generator) -> np.ndarray:

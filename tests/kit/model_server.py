@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -85,12 +86,24 @@ def serving(
         storage.stop()
 
 
-def ask(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
-    """Returns the status and the content of a response, read if it is JSON: to GET, or to POST with a body."""
+def ask(
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, Any]:
+    """Returns the status and the content of a response, read if it is JSON: to GET, or to POST with a body.
+
+    Args:
+        url: What is asked.
+        body: The body of a POST.
+        headers: Headers beside those that there are anyway.
+        context: Whose certificates are trusted; None for those that this machine trusts.
+    """
     # As plain text, where urllib would call it a form.
     request = urllib.request.Request(url, body, {"Content-Type": "text/plain", **(headers or {})})
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=30, context=context) as response:
             return response.status, _read(response)
     except HTTPError as error:
         with error:

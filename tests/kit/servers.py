@@ -1,9 +1,11 @@
 """ModelServers on the local cluster, and what becomes of them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
+from epochal_operator.modelserver.labels import UID_LABEL
 
 from tests.kit.buckets import SECRET
 from tests.kit.jobs import CPU
@@ -84,15 +86,36 @@ class Server:
 
         return self._wait(f"have {kind}={status} {reason}", look, seconds)
 
+    def wait(self, what: str, holds: Callable[[Object], Any], seconds: float = READY_SECONDS) -> Object:
+        """Waits until something holds of its status, and returns that."""
+        return self._wait(what, lambda: found if holds(found := self.status) else None, seconds)
+
     def pods(self) -> list[Object]:
         """Returns its pods that are not on their way out."""
-        found = items("pods", namespace=self.namespace, selector=self.status.get("selector", ""))
+        uid = get("modelserver", self.name, namespace=self.namespace)["metadata"]["uid"]
+        found = items("pods", namespace=self.namespace, selector=f"{UID_LABEL}={uid}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def ready_pods(self) -> list[Object]:
         """Returns those of its pods that are ready, the one that has been for the longest time first."""
         found = [(since, pod) for pod in self.pods() if (since := ready_since(pod))]
         return [pod for _, pod in sorted(found, key=lambda one: one[0])]
+
+    def started(self) -> dict[str, list[tuple[str, int]]]:
+        """Returns the containers of its pods, with what tells whether they were started again."""
+        return {
+            pod["metadata"]["name"]: [
+                (one["containerID"], one["restartCount"])
+                for one in pod["status"].get("containerStatuses", [])
+                if "containerID" in one
+            ]
+            for pod in self.pods()
+        }
+
+    def events(self) -> dict[str, str]:
+        """Returns the messages of the Events about it, by their reasons."""
+        found = (one for one in items("events", namespace=self.namespace) if one["involvedObject"]["name"] == self.name)
+        return {one["reason"]: one["message"] for one in found if one["involvedObject"]["kind"] == "ModelServer"}
 
     def restarts(self, name: str) -> int:
         """Returns how often the server of a pod was started again."""

@@ -1,21 +1,13 @@
-"""What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it.
+"""What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it."""
 
-How they read it:
-https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks
-https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
-"""
+from typing import NamedTuple
 
-from typing import Any, NamedTuple
-
-import cel
 import pytest
-import yaml
 from epochal_api.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import refused, status
-from lupa.lua51 import LuaRuntime
 
-from tests.kit.documents import blocks
+from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
 from tests.unit.operator.objects import (
     COMPLETE,
     FAILED,
@@ -34,13 +26,7 @@ from tests.unit.operator.objects import (
     waits,
 )
 
-PAGE = "docs/gitops.md"
-CONFIG_MAP, KUSTOMIZATION = (yaml.safe_load(block.text) for block in blocks(PAGE, "yaml"))
-HEALTH = CONFIG_MAP["data"]["resource.customizations.health.epochal.dev_TrainingJob"]
-(EXPRESSIONS,) = KUSTOMIZATION["spec"]["healthCheckExprs"]
-NO_LIBRARIES = ("debug", "io", "math", "os", "string")
-"""What a script of Argo CD's does not have."""
-Object = dict[str, Any]
+SCRIPT, EXPRESSED = SCRIPTS["TrainingJob"], EXPRESSIONS["TrainingJob"]
 
 
 class Health(NamedTuple):
@@ -103,45 +89,14 @@ SEEN: dict[str, tuple[Status, Health]] = {
 }
 
 
-def argo_cd(served: Object, script: str = HEALTH) -> Any:
-    """Returns what Argo CD finds, by the Lua that it speaks."""
-    lua = LuaRuntime()
-    names = lua.globals()
-    for library in NO_LIBRARIES:
-        names[library] = None
-    names.obj = lua.table_from(served, recursive=True)
-    return lua.execute(script)
-
-
-def flux(served: Object, current: str = EXPRESSIONS["current"]) -> str:
-    """Returns what Flux finds. While an expression cannot be evaluated, it waits."""
-    generation = served["metadata"]["generation"]
-    if served.get("status", {}).get("observedGeneration", generation) != generation:
-        return "InProgress"
-    for expression, found in ((EXPRESSIONS["failed"], "Failed"), (current, "Current")):
-        try:
-            holds = cel.evaluate(expression, served)
-        except (LookupError, RuntimeError, ValueError):
-            break
-        assert isinstance(holds, bool)
-        if holds:
-            return found
-    return "InProgress"
-
-
-def replaced(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
-
-
-IN_ALL_ARGO_CD = replaced(HEALTH, "elseif is.Ready then", "elseif is.Complete then")
-IN_ALL_FLUX = replaced(EXPRESSIONS["current"], "'Ready'", "'Complete'")
+IN_ALL_ARGO_CD = replaced(SCRIPT, "elseif is.Ready then", "elseif is.Complete then")
+IN_ALL_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "'Ready'", "'Complete'")}
 
 
 def health(served: Object) -> Health:
     return Health(
-        argo_cd(served)["status"],
-        flux(served),
+        argo_cd(served, SCRIPT)["status"],
+        flux(served, EXPRESSED),
         argo_cd(served, IN_ALL_ARGO_CD)["status"],
         flux(served, IN_ALL_FLUX),
     )
@@ -168,10 +123,10 @@ def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None
 
 def test_argo_cd_shows_why() -> None:
     of, _ = SEEN["a spec that is refused"]
-    assert argo_cd(document(of.dump()))["message"] == "spec.network: no"
-    assert argo_cd(document())["message"] == "Epochal has not looked at it yet"
+    assert argo_cd(document(of.dump()), SCRIPT)["message"] == "spec.network: no"
+    assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"
 
 
 def test_the_expressions_are_for_training_jobs() -> None:
     served = document()
-    assert (EXPRESSIONS["apiVersion"], EXPRESSIONS["kind"]) == (served["apiVersion"], served["kind"])
+    assert (EXPRESSED["apiVersion"], EXPRESSED["kind"]) == (served["apiVersion"], served["kind"])

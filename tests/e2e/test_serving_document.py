@@ -1,0 +1,163 @@
+"""What docs/serving.md has a newcomer type works as it stands there, on a cluster."""
+
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from minio import Minio
+from sklearn.datasets import load_digits
+
+from tests.kit import digits_model
+from tests.kit.documents import ROOT, Block, blocks, run
+from tests.kit.jobs import Namespace, digits
+from tests.kit.kubectl import kubectl, wait
+from tests.kit.model_server import ask
+from tests.kit.servers import Server
+
+PAGE, README = "docs/serving.md", "README.md"
+ROLLOUTS = "Roll out another model"
+"""Heading of the table whose commands stand in its cells."""
+OBJECT = "e2e-serving/digits.npz"
+SECONDS = 240
+pytestmark = pytest.mark.timeout(SECONDS + 240)
+PAUSE = Block("", "sh", "until (exec 3<> /dev/tcp/localhost/8000) 2> /dev/null; do sleep 0.1; done\n")
+"""A newcomer takes a breath after a command that runs in the background."""
+
+
+def mnist() -> bytes:
+    """Returns data such as MNIST: images of 28 × 28 bytes."""
+    small, labels = load_digits(return_X_y=True)
+    large = np.kron(small.reshape(-1, 8, 8), np.ones((3, 3)))
+    file = io.BytesIO()
+    images = np.pad(large * 15.9, ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
+    np.savez_compressed(file, x=images[..., np.newaxis], y=labels)
+    return file.getvalue()
+
+
+def as_here(text: str, namespace: Namespace) -> str:
+    """Returns commands for this namespace, in place of that of `make demo`."""
+    return text.replace("--namespace demo", f"--namespace {namespace.name}")
+
+
+@pytest.fixture(scope="module")
+def server(namespace: Namespace, store: Minio) -> Server:
+    """The ModelServer of the page, of which there is the TrainingJob so far."""
+    job = digits(
+        "mnist",
+        data__train={"object": OBJECT},
+        data__test=None,
+        network__input={"shape": [28, 28, 1]},
+        network__layers=[
+            {"layer": "Rescaling", "scale": 1 / 255},
+            {"layer": "Flatten"},
+            {"layer": "Dense", "units": 10, "activation": "softmax"},
+        ],
+        training__epochs=1,
+        training__callbacks=None,
+        results__exports=["onnx"],
+    )
+    content = mnist()
+    store.put_object(job["spec"]["data"]["bucket"], OBJECT, io.BytesIO(content), len(content))
+    namespace.apply(job)
+    namespace.complete("mnist")
+    return Server(namespace.name, "digits")
+
+
+@pytest.fixture(scope="module")
+def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What all blocks of the page printed, by the heading that they stand under."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "photo.jpg").write_bytes(digits_model.photograph(7))
+    first, *others = blocks(PAGE, "sh", "python")
+    parts = [first, PAUSE, *others]
+    texts = run([part._replace(text=as_here(part.text, namespace)) for part in parts], folder, timeout=SECONDS)
+    told: dict[str, str] = {}
+    for part, text in zip(parts, texts, strict=True):
+        told[part.heading] = told.get(part.heading, "") + text
+    return told
+
+
+def test_its_model_is_served(printed: dict[str, str]) -> None:
+    assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
+    assert '"name":"digits"' in printed["Ask it"].replace(" ", "")
+
+
+def test_it_is_asked_by_all_protocols(printed: dict[str, str]) -> None:
+    assert '"probability":' in printed["Photographs"]
+    assert len(printed["Open Inference"].split()) == 2
+    assert printed["Watson Machine Learning"].startswith('{"predictions":')
+    assert '"predictions"' in printed["TensorFlow Serving"]
+
+
+def test_it_is_scaled(printed: dict[str, str], server: Server) -> None:
+    assert "modelserver.epochal.dev/digits scaled" in printed["Scale it"]
+    assert server.wait_ready()["readyReplicas"] == 2
+
+
+def test_its_keys_are_asked_for(printed: dict[str, str], server: Server) -> None:
+    assert "modelserver.epochal.dev/digits patched" in printed["Who may ask"]
+    server.wait_ready()
+    # The pods of before, which ask for no key, take requests for some seconds more.
+    wait("a key to be asked for", lambda: ask(f"{server.url}/v2/models/digits")[0] == 401, seconds=60)
+
+
+def test_the_readme_has_its_readers_type_the_same() -> None:
+    said, here = (
+        {line.partition(" &")[0] for part in parts for line in part.text.splitlines()}
+        for parts in (blocks(README, "sh", under="Serve the model, and show it a photograph"), blocks(PAGE, "sh"))
+    )
+    assert said <= here
+
+
+@pytest.fixture(scope="module")
+def at_home(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The kubeconfig of somebody who is at home in the namespace: the page's table names none."""
+    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
+    shutil.copy(os.environ["KUBECONFIG"], file)
+    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
+    return file
+
+
+def commands() -> dict[str, str]:
+    """Returns the commands of the table, by what they are for."""
+    section = Path(ROOT / PAGE).read_text().partition(f"## {ROLLOUTS}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_commands_of_its_rollouts_do_what_they_are_for(
+    printed: dict[str, str], server: Server, at_home: str, tmp_path: Path
+) -> None:
+    known = commands()
+    restart, hold, stop = (
+        known.pop(what)
+        for what in (
+            "start all pods anew, one after another",
+            "hold changes back, until it is false",
+            "have no pods for a while",
+        )
+    )
+    (wait_for_it,) = known.values()
+
+    def type_in(*lines: str) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        return "".join(
+            run([Block("", "sh", f"{line}\n") for line in lines], folder, timeout=SECONDS, KUBECONFIG=at_home)
+        )
+
+    server.wait_ready()
+    before = server.started()
+    assert "successfully rolled out" in type_in(restart, wait_for_it)
+    server.wait_ready()
+    assert not before.keys() & {pod["metadata"]["name"] for pod in server.ready_pods()}
+    type_in(hold)
+    server.patch(batching={"maxSize": 8})
+    server.wait_condition("Progressing", "Unknown", reason="Paused")
+    server.patch(paused=False)
+    type_in(stop)
+    server.wait_condition("Ready", "False", reason="Stopped")

@@ -1,0 +1,101 @@
+"""What a training has left beside its model, and whether a server answers as Keras did."""
+
+import io
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Self
+
+import numpy as np
+from epochal_api.signature import CHECK, SIGNATURE, Signature
+from minio import Minio
+
+from tests.kit import buckets
+from tests.kit.kubectl import Object
+from tests.kit.model_server import ask
+
+CLOSE = 1e-5
+"""How far answers may be from those of Keras: as rounding brings them apart."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a training has left: samples, and what Keras answers to them."""
+
+    files: dict[str, bytes]
+    signature: Signature
+    images: np.ndarray
+    answers: np.ndarray
+
+    @property
+    def output(self) -> str:
+        return self.signature.outputs[0].name
+
+    @property
+    def input(self) -> str:
+        return self.signature.inputs[0].name
+
+
+def known(store: Minio, job: Object, which: str) -> Known:
+    """Returns what a training has left.
+
+    Args:
+        store: Where.
+        job: Its TrainingJob.
+        which: Whose answers: Best or Last.
+    """
+    files = buckets.objects(store, job["status"]["results"]["uri"])
+    signature = Signature.model_validate_json(files[SIGNATURE])
+    with np.load(io.BytesIO(files[CHECK])) as stored:
+        images = stored[f"input:{signature.inputs[0].name}"]
+        return Known(files, signature, images, stored[f"{which.lower()}:{signature.outputs[0].name}"])
+
+
+def infer(address: str, name: str, known: Known) -> np.ndarray:
+    """Returns what a server answers to all samples, by the protocol of Open Inference, as JSON."""
+    image = {"name": known.input, "shape": known.images.shape, "datatype": "FP32", "data": known.images.tolist()}
+    code, told = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
+    assert code == 200, told
+    assert [one["name"] for one in told["outputs"]] == [known.output]
+    (output,) = told["outputs"]
+    return np.array(output["data"], np.float32).reshape(output["shape"])
+
+
+@dataclass
+class Asking:
+    """Asks a server all the time, each time by a new connection, until it is left.
+
+    Args:
+        address: The server's.
+        name: What its model is called.
+        known: What it is asked of.
+    """
+
+    address: str
+    name: str
+    known: Known
+    answers: list[np.ndarray] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._left.wait(0.03):
+            try:
+                self.answers.append(infer(self.address, self.name, self.known))
+            except (AssertionError, OSError, HTTPException) as error:
+                self.failures.append(f"{time.strftime('%X')} {error!r}")
+
+    def gave_only(self, *expected: np.ndarray) -> bool:
+        """Returns whether each answer was one of these."""
+        return all(any(np.allclose(one, other, atol=CLOSE) for other in expected) for one in self.answers)

@@ -1,0 +1,131 @@
+"""What docs/gitops.md has Argo CD and Flux say of a ModelServer, in every state that Epochal gives it."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from epochal_api.modelserver_status import SERVER_STATES, ModelServerStatus
+from epochal_operator.modelserver.phase import phase, refused
+from epochal_operator.modelserver.reasons import Reason, StatusCause
+from epochal_operator.modelserver.status import status
+
+from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
+from tests.unit.operator.modelserver.servers import (
+    MODEL,
+    container,
+    document,
+    done,
+    ended,
+    live,
+    pod,
+    seen,
+    server,
+    words,
+)
+
+SCRIPT, EXPRESSED = SCRIPTS["ModelServer"], EXPRESSIONS["ModelServer"]
+WAITING_ARGO_CD = replaced(SCRIPT, "{Ready =", '{Waiting = "Healthy", Ready =')
+WAITING_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "['Ready'", "['Waiting', 'Ready'")}
+
+
+class Health(NamedTuple):
+    """How a ModelServer is.
+
+    Args:
+        argo_cd: For Argo CD.
+        flux: For Flux.
+    """
+
+    argo_cd: str
+    flux: str
+
+
+UNDER_WAY = Health("Progressing", "InProgress")
+SERVES = Health("Healthy", "Current")
+AS_TOLD = Health("Suspended", "Current")
+TO_MEND = Health("Degraded", "InProgress")
+WRONG = Health("Degraded", "Failed")
+
+WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Running.")
+FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
+DAMAGED = pod(containerStatuses=[ended(words("ModelDamaged"))])
+UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
+PAUSED, STOPPED = server(paused=True), server(replicas=0)
+MIXED: Object = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
+
+
+def told(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -> ModelServerStatus:
+    """Returns the status of a ModelServer of which this is seen."""
+    of = of or server()
+    return status(of.metadata, ModelServerStatus(), phase(of, model, waits, observed), observed, "http://digits")
+
+
+INVALID = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
+SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
+    "nothing yet": (ModelServerStatus(), UNDER_WAY),
+    "waiting for its training": (told(seen(None), model=None, waits=WAITS), UNDER_WAY),
+    "starting": (told(seen(live())), UNDER_WAY),
+    "serving": (told(seen(live(**done()))), SERVES),
+    "serving while its training runs again": (told(seen(live(**done())), waits=WAITS), SERVES),
+    "rolling out": (told(seen(live(**MIXED))), UNDER_WAY),
+    "a model that cannot be served": (told(seen(live(**MIXED), DAMAGED)), WRONG),
+    "a first model that cannot be served": (told(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
+    "an image that cannot be pulled": (told(seen(live(**MIXED), UNPULLED)), TO_MEND),
+    "no image that can be pulled": (told(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
+    "a training that has failed": (told(seen(None), model=None, waits=FAILED), WRONG),
+    "a rollout that is held back": (
+        told(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
+        AS_TOLD,
+    ),
+    "no pods": (told(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
+    "a spec that is refused": (
+        status(
+            server().metadata,
+            ModelServerStatus(),
+            refused(INVALID, seen(live(**done())), MODEL, 1),
+            seen(None),
+            "http://digits",
+        ),
+        WRONG,
+    ),
+}
+
+
+def health(served: Object) -> Health:
+    return Health(argo_cd(served, SCRIPT)["status"], flux(served, EXPRESSED))
+
+
+@pytest.mark.parametrize(("of", "expected"), SEEN.values(), ids=SEEN)
+def test_every_state_has_its_health(of: ModelServerStatus, expected: Health) -> None:
+    assert health(document(of.dump())) == expected
+
+
+def test_every_state_is_looked_at() -> None:
+    assert {of.state for of, _ in SEEN.values()} - {None} == set(SERVER_STATES)
+
+
+def test_what_epochal_has_not_looked_at_is_under_way() -> None:
+    assert health(document()) == UNDER_WAY
+
+
+@pytest.mark.parametrize("before", ["serving", "no pods", "a model that cannot be served"])
+def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+    of, _ = SEEN[before]
+    assert health(document(of.dump(), generation=2)) == UNDER_WAY
+
+
+def test_one_that_waits_counts_where_it_is_told_to() -> None:
+    for name, (of, expected) in SEEN.items():
+        served = document(of.dump())
+        found = Health(argo_cd(served, WAITING_ARGO_CD)["status"], flux(served, WAITING_FLUX))
+        assert found == (SERVES if of.state == "Waiting" else expected), name
+
+
+def test_argo_cd_shows_why() -> None:
+    of, _ = SEEN["a training that has failed"]
+    assert argo_cd(document(of.dump()), SCRIPT)["message"] == FAILED.message
+    assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"
+
+
+def test_the_expressions_are_for_modelservers() -> None:
+    served = document()
+    assert (EXPRESSED["apiVersion"], EXPRESSED["kind"]) == (served["apiVersion"], served["kind"])
