@@ -24,7 +24,7 @@ from epochal_operator.experiment.plan import (
     Suspend,
 )
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import CreateReport, DeleteReport
+from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
 from epochal_operator.experiment.report_job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
@@ -178,7 +178,7 @@ class Applier:
             case Ask() if wanted is not None:
                 await self._ask(document, wanted, observed, action)
             case CreateReport() if wanted is not None:
-                await self._create_report(document, wanted, action, found)
+                await self._create_report(document, wanted, observed, action, found)
             case DeleteReport():
                 await self._delete(JOBS, action.job)
             case ApplyStatus():
@@ -347,13 +347,15 @@ class Applier:
         done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
         corrections.note(TRAINING_JOBS, key, done)
 
-    async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
+    async def _create_report(
+        self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
+    ) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
         text = document["metadata"]["annotations"][LEDGER_ANNOTATION]
         given = {**document, "spec": wanted.given}
         body = await asyncio.to_thread(report_job, given, text, wanted.spec, self._installation())
-        annotations = (body["metadata"].get("annotations") or {}) | {KNOWN_ANNOTATION: str(action.known)}
-        body["metadata"] = body["metadata"] | {"annotations": annotations}
+        told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
+        body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
             made = await self._kube.create(JOBS, body, manager=LEADER_MANAGER)
         except Conflict as error:

@@ -21,7 +21,7 @@ from epochal_operator.experiment.report import (
     RETRY,
     CreateReport,
     DeleteReport,
-    given_up,
+    deleted,
     has_failed,
     is_over,
     report_step,
@@ -132,12 +132,12 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
-    new = (*observed.warm, *observed.news)
+    new = (*observed.warm, *observed.news, *deleted(observed))
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(map(is_due, new)) and not observed.unnoted:
-        return Plan((Append((*new, *_given_up_before(spec, before, observed))),))
+        return Plan((Append(new),))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -152,12 +152,6 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if todo:
         return Plan((*_report_failure(observed), *todo))
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
-
-
-def _given_up_before(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> tuple[Told, ...]:
-    """Returns whose checkpoints were given up by a ledger that is lost: an Experiment that was Complete has no more."""
-    is_lost = before.state == "Complete" and not observed.events[1:]
-    return given_up(spec, observed.trials, complete=True) if is_lost else ()
 
 
 def _rest(

@@ -3,11 +3,12 @@
 A Job writes it, at most one a minute: after each new best, and at the end. It also deletes what the ledger gives up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from epochal_api.experiment import ExperimentSpec
+from epochal_api.kind import GROUP
 
 from epochal_operator.experiment.ledger import Dropped, Event, Finished
 from epochal_operator.experiment.observed import Observed
@@ -17,6 +18,8 @@ from epochal_operator.experiment.trials import Trial, best
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 
+GIVEN_UP_ANNOTATION = f"{GROUP}/given-up"
+"""Annotation of the Job that writes a report: the trials whose checkpoints it deletes, or those before it did."""
 EVERY = timedelta(seconds=60)
 """Between two reports."""
 RETRY = timedelta(minutes=10)
@@ -109,6 +112,28 @@ def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -
     return tuple(
         Dropped(one.number) for one in trials if one.state in useless and not one.dropped and one.number not in kept
     )
+
+
+def deleted(observed: Observed) -> tuple[Dropped, ...]:
+    """Returns whose checkpoints the report has deleted by what it says itself, and the ledger does not tell.
+
+    So a ledger that is lost, or a part of it, brings nobody back who has nothing to go on from.
+
+    Args:
+        observed: What is seen of the Experiment.
+    """
+    annotations = (observed.report["metadata"].get("annotations") or {}) if observed.report is not None else {}
+    numbers = set(annotations.get(GIVEN_UP_ANNOTATION, "").split(","))
+    return tuple(Dropped(one.number) for one in observed.trials if str(one.number) in numbers and not one.dropped)
+
+
+def given_up_text(trials: Iterable[Trial]) -> str:
+    """Returns the trials whose checkpoints are given up, as a report's annotation has them.
+
+    Args:
+        trials: The trials.
+    """
+    return ",".join(str(one.number) for one in trials if one.dropped)
 
 
 def is_over(job: Object) -> bool:

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger import Dropped, Event
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.report import CreateReport, DeleteReport, given_up, report_step
+from epochal_operator.experiment.report import (
+    CreateReport,
+    DeleteReport,
+    deleted,
+    given_up,
+    given_up_text,
+    report_step,
+)
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, trial
@@ -62,6 +69,29 @@ def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
     assert step(ended) == (Dropped(2),)
     assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
     assert step(ended, retain="All") == CreateReport(len(ended))
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "wanted"),
+    [
+        ("0,1", [], [0, 1]),
+        ("0,1,7", [Dropped(0)], [1]),
+        ("", [], []),
+        ("1" * 9999 + ",x,1", [], [1]),
+    ],
+)
+def test_what_a_report_has_deleted_is_known_whatever_the_ledger_tells(
+    text: str, events: list[Event], wanted: list[int]
+) -> None:
+    job = report(4)
+    job["metadata"]["annotations"]["epochal.dev/given-up"] = text
+    found = Observed(NOW, trials=fold([*EVENTS, *events]), report=job)
+    assert deleted(found) == tuple(map(Dropped, wanted))
+    assert deleted(Observed(NOW, trials=fold(EVENTS))) == deleted(Observed(NOW, report=report(4))) == ()
+
+
+def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
+    assert given_up_text([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,29 @@ async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_chec
     assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.6], ids=["all", "its end"])
+async def test_a_ledger_that_is_lost_once_it_has_gone_on_brings_nobody_back_either(kept: float) -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert given_up
+    cluster.search = suggest_the_worst
+    cluster.change(finish=False)
+    await cluster.settle()
+    assert cluster.status()["state"] == "Running"
+    text = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
+    left = {"annotations": {LEDGER_ANNOTATION: text[: int(kept * len(text))] or None}}
+    cluster.objects.patch("experiments", *KEY, {"metadata": left})
+    await cluster.settle()
+    assert {one.trial for one in cluster.events() if isinstance(one, Dropped)} >= given_up
+    await cluster.run()
+    assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
 async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
     cluster = await undisturbed(maxTrials=7, parallelism=3)
     cluster.search = suggest_the_worst
