@@ -83,13 +83,18 @@ def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, i
     if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
         yield _event(Reason.RESUMED, "It is no longer suspended.", generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
-    if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
+    is_same = was is not None and ready is not None and (was.status, was.reason) == (ready.status, ready.reason)
+    if ready is None or (is_same and _is_over(before) is _is_over(after)):
         return
     if effect(ready.reason).event:
         note = ready.message
-        if after.best is not None and after.state in {"Complete", "Failed"}:
+        if after.best is not None and _is_over(after):
             note = f"{note} {_best(metric, after.best)}"
         yield _event(Reason(ready.reason), note, f"{generation}/{ready.message}")
+
+
+def _is_over(status: ExperimentStatus) -> bool:
+    return status.state in {"Complete", "Failed"}
 
 
 def _is_better(best: RankedTrial, other: RankedTrial | None, *, maximize: bool) -> bool:

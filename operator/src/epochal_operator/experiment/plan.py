@@ -1,7 +1,7 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.next import Next, decide
 from epochal_operator.experiment.observe import is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
+from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
-from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.report import (
     RETRY,
     CreateReport,
@@ -144,7 +145,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     is_free = observed.trials and not (before.trials and before.trials.created)
     if (is_free and writes) or observed.unnoted:
         # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
-        return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
+        return Plan(writes, look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
     todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
     step = None if todo or observed.unreported else _report_step(spec, now, observed)
     if step is not None and not isinstance(step, float):
@@ -204,17 +205,17 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     by_number = {one.number: one for one in observed.trials}
     return (
         *steps,
-        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin if one not in observed.blocked),
+        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin),
     )
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots. A trial whose name is taken has none, unless there are too many of those."""
-    if observed.full:
-        return Next()
+    """Returns what to begin in free slots. A trial that cannot be made has none, unless there are too many of those."""
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism)
-    return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
+    closed = observed.exhausted or observed.full
+    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=observed.blocked)
+    return replace(found, promote=found.promote[: observed.climbs])
 
 
 def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:
@@ -290,8 +291,8 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     """Returns the seconds after which to look again at what no event will tell of."""
     if now.state == "Complete":
         return None
-    causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
-    times = [effect(cause.reason).look_again_seconds for cause in causes]
+    hindered = observed.hindered
+    times = [look_again_seconds(hindered.reason, before, observed.now)] if hindered is not None else []
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
     awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
     times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]

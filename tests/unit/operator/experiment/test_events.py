@@ -35,6 +35,8 @@ SUSPENDED = at_phase(Reason.SUSPENDED, "Suspended")
         (RUNNING, SUSPENDED, ["Suspended"]),
         (SUSPENDED, RUNNING, ["Resumed"]),
         (RUNNING, at_phase(Reason.COMPLETED, "Complete"), ["Completed"]),
+        (RUNNING, at_phase(Reason.LEDGER_FULL), ["LedgerFull"]),
+        (at_phase(Reason.LEDGER_FULL), at_phase(Reason.LEDGER_FULL, "Complete"), ["LedgerFull"]),
         (RUNNING, at_phase(Reason.DEADLINE_EXCEEDED, "Failed"), ["DeadlineExceeded"]),
         (RUNNING, at_phase(Reason.RUNNING, "Running", trial(1, 0.5)), ["NewBest"]),
         (at_phase(Reason.RUNNING, "Running", trial(1, 0.5)), at_phase(Reason.RUNNING, "Running", trial(1, 0.5, 0.6)),

@@ -46,6 +46,12 @@ def test_nothing_new_comes_of_a_space_that_is_exhausted() -> None:
     assert decide(spec(), THREE[:2], 0, exhausted=True) == Next(PROMOTE, 0)
 
 
+def test_others_take_the_slot_of_who_cannot_go_on() -> None:
+    assert decide(spec(parallelism=1), THREE, 0) == Next(PROMOTE, 0)
+    assert decide(spec(parallelism=1), THREE, 0, blocked={(2, 1)}) == Next((), 1)
+    assert decide(spec(parallelism=1), [*THREE, trial(0, 0.1)], 0, blocked={(0, 1)}) == Next(PROMOTE, 0)
+
+
 DONE = [trial(0, 0.1, 0.2, 0.3), trial(1, 0.5, 0.6, 0.7), trial(2, 0.4)]
 ALL = {"maxTrials": 3}
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
+from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
+from tests.unit.operator.experiment.searches import spec
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -509,6 +511,47 @@ async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_o
     assert cluster.folded()[0].state == "Complete"
 
 
+async def test_one_that_is_refused_its_next_rung_for_long_holds_no_slot_and_is_tried_ever_more_seldom() -> None:
+    cluster, times = Cluster(**SMALL | {"parallelism": 1, "maxFailedTrials": 0}), list[Any]()
+
+    def refuse(verb: str, _: str, name: str) -> Refusal | None:
+        if verb != "create" or name != "search-0-r1":
+            return None
+        times.append(cluster.now)
+        return Refusal(400, "Invalid", DENIALS["webhook"])
+
+    cluster.refuse = refuse
+    for _ in range(240):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=30)
+    assert cluster.status()["trials"]["created"] == 4
+    assert any(one.state == "Complete" for one in cluster.folded()[1:])
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "search-0-r1" in ready["message"]
+    assert "no training at night" in ready["message"]
+    assert len(times) < 40
+    assert times[-1] - times[-2] == timedelta(seconds=300)
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.folded()[0].state == "Complete"
+
+
+async def test_a_quota_that_stays_is_asked_ever_more_seldom() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: trials") if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    waits = list[float]()
+    for _ in range(8):
+        waits.append(await cluster.settle() or 0)
+        cluster.now += timedelta(seconds=waits[-1])
+        cluster.boot()
+    assert waits == [30, 30, 60, 120, 240, 300, 300, 300]
+
+
 async def test_a_quota_is_waited_for() -> None:
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
@@ -735,9 +778,21 @@ async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
+    told = list[str]()
+    for _ in range(100):
+        await cluster.settle()
+        told.append(cluster.condition("Ready")["reason"])
+        if not cluster.work():
+            break
+        cluster.now += timedelta(seconds=60)
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "LedgerFull"
-    assert 2 <= len(cluster.folded()) < 100
+    trials = cluster.folded()
+    assert 2 <= len(trials) < 100
+    assert told.index("LedgerFull") < told.index("LedgerFull", told.index("LedgerFull") + 1), "while it runs, too"
+    assert trials[0].state == "Complete"
+    assert promotions(trials, spec(maxTrials=100), closed=True) == []
+    assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
 
 
 @pytest.mark.parametrize("status", [422, 403])
