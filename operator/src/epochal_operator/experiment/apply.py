@@ -383,17 +383,20 @@ class Applier:
                 raise
             made = await self._kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
             if controller_uid(made) != document["metadata"]["uid"]:
-                await self._writer.emit(
-                    report_failed(body["metadata"]["name"], "A Job of its name is another one's."), document
-                )
+                await self._emit_unreported(document, body, "A Job of its name is another one's.")
                 found.unreported = True
                 return
         except (Invalid, Forbidden, NotFound) as error:
-            await self._writer.emit(report_failed(body["metadata"]["name"], error.message), document)
+            await self._emit_unreported(document, body, error.message)
             found.unreported = True
             return
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
+
+    async def _emit_unreported(self, document: Object, body: Object, message: str) -> None:
+        """Tells that the Job that writes the report cannot be made."""
+        name = body["metadata"]["name"]
+        await self._writer.emit(report_failed(name, message, name), document)
 
     async def _apply_status(self, document: Object, action: ApplyStatus[ExperimentStatus]) -> None:
         await self._writer.apply_status(document, action.status.dump())

@@ -9,6 +9,7 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
 from epochal_operator.experiment.next import end, limit, stop
+from epochal_operator.experiment.observe import figures
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.schedule import promotions
@@ -117,7 +118,7 @@ def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
     """Returns how an Experiment has ended, if it has, however long it took."""
     trials = observed.trials
     if found := end(spec, trials, exhausted=observed.exhausted):
-        return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, trials)))
+        return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, observed)))
     if observed.full and not observed.running:
         waiting = promotions(trials, spec, closed=True)
         return None if waiting and observed.climbs else _full(observed, len(waiting))
@@ -152,7 +153,8 @@ _MESSAGES: Mapping[Reason, str] = {
 }
 
 
-def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]:
+def _words(spec: ExperimentSpec, observed: Observed) -> dict[str, object]:
+    trials = observed.trials
     failed = [one for one in trials if one.state == "Failed"]
     return {
         "count": len(trials),
@@ -161,8 +163,16 @@ def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]
         "diverged": sum(one.state == "Diverged" for one in trials),
         "most": spec.max_failed_trials,
         "last": f"trial {failed[-1].number}" if failed else "",
-        "why": failed[-1].reason if failed else "",
+        "why": _why(spec, failed[-1], observed) if failed else "",
     }
+
+
+def _why(spec: ExperimentSpec, trial: Trial, observed: Observed) -> str:
+    """Returns why a trial has failed."""
+    if trial.reason != Reason.METRIC_UNAVAILABLE:
+        return trial.reason
+    told = f"spec.objective.metric is {spec.objective.metric!r}, and it has told {figures(observed.job(trial))}"
+    return f"{trial.reason} ({told})"
 
 
 def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:

@@ -10,22 +10,23 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events, ledger_ignored, report_failed
+from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed
 from epochal_operator.experiment.ledger import Event as Told
+from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.next import Next, decide
-from epochal_operator.experiment.observe import is_awaited, is_due
+from epochal_operator.experiment.observe import figures, is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.report import (
-    RETRY,
     CreateReport,
     DeleteReport,
     deleted,
     has_failed,
     is_over,
     report_step,
+    retry,
 )
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
@@ -138,7 +139,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(map(is_due, new)) and not observed.unnoted:
-        return Plan((Append(new),))
+        return Plan((*_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -147,12 +148,22 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
         # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
         return Plan(writes, look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
     todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
-    step = None if todo or observed.unreported else _report_step(spec, now, observed)
+    step = None if todo or observed.unreported else _report_step(spec, before, now, observed)
     if step is not None and not isinstance(step, float):
         todo = (step,)
     if todo:
         return Plan((*_report_failure(observed), *todo))
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
+    """Returns that trials have not told what they are judged by, before that is noted: by one of them, as all do."""
+    failed = (one for one in observed.news if isinstance(one, Failed) and one.reason == Reason.METRIC_UNAVAILABLE)
+    first = next(failed, None)
+    job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
+    if job is None:
+        return ()
+    return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], figures(job))),)
 
 
 def _rest(
@@ -163,8 +174,9 @@ def _rest(
     life = None if waits else _time_to_live(spec, before, observed)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    again = RETRY.total_seconds() if observed.unreported else report_in
-    times = [again, life, _look_again(spec, before, now, observed)]
+    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
+        report_in = pause.total_seconds()
+    times = [report_in, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
@@ -264,9 +276,9 @@ def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
 
 
 def _report_step(
-    spec: ExperimentSpec, now: Phase, observed: Observed
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
 ) -> Append | CreateReport | DeleteReport | float | None:
-    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
+    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=_end(before))
     return Append(step) if isinstance(step, tuple) else step
 
 
@@ -276,7 +288,7 @@ def _report_failure(observed: Observed) -> tuple[Action, ...]:
     if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
         return ()
     message = str((condition_of(job, "Failed") or {}).get("message", ""))
-    return (EmitEvent(report_failed(job["metadata"]["uid"], message)),)
+    return (EmitEvent(report_failed(job["metadata"]["name"], message, job["metadata"]["uid"])),)
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
@@ -306,9 +318,14 @@ def _time_to_live(spec: ExperimentSpec, before: ExperimentStatus, observed: Obse
 
     Its report is written first, unless that has failed.
     """
-    ttl, end = spec.ttl_seconds_after_finished, before.completion_time
+    ttl, end = spec.ttl_seconds_after_finished, _end(before)
     if ttl is None or end is None or not is_ended(before):
         return None
     if observed.report is not None and not is_over(observed.report):
         return None
-    return (datetime.fromisoformat(end) + timedelta(seconds=ttl) - observed.now).total_seconds()
+    return (end + timedelta(seconds=ttl) - observed.now).total_seconds()
+
+
+def _end(before: ExperimentStatus) -> datetime | None:
+    """Returns when an Experiment has ended, as far as its status tells."""
+    return datetime.fromisoformat(before.completion_time) if before.completion_time is not None else None

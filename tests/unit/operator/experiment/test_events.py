@@ -74,7 +74,7 @@ def test_what_one_trial_and_the_report_tell() -> None:
     refused = rejected("search-1-r0", "spec.network: must not")
     assert (refused.type, refused.reason, refused.key) == ("Warning", "TrialRejected", "search-1-r0")
     assert "spec.network: must not" in refused.note
-    assert report_failed("uid", "No bucket.").note.endswith("No bucket.")
+    assert report_failed("search-report", "No bucket.", "uid").note.endswith("No bucket.")
 
 
 @pytest.mark.parametrize(("value", "maximize", "wanted"), [

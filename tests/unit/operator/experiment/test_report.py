@@ -1,5 +1,6 @@
 """When a report is written, and whose checkpoints are given up."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,9 +32,10 @@ def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
     return {"metadata": metadata, "status": {"conditions": conditions}}
 
 
-def step(events: list[Event], job: Any = None, *, ended: bool = False, **changes: Any) -> Any:
+def step(events: list[Event], job: Any = None, *, ended: bool = False, end: float | None = None, **changes: Any) -> Any:
     observed = Observed(NOW, tuple(events), trials=fold(events), report=job)
-    return report_step(spec(**changes), observed, ended=ended, complete=ended)
+    over = NOW + timedelta(seconds=end) if end is not None else None
+    return report_step(spec(**changes), observed, ended=ended, complete=ended, end=over)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +47,9 @@ def step(events: list[Event], job: Any = None, *, ended: bool = False, **changes
         (EVENTS, report(3, ""), None),  # it is being written
         (EVENTS, report(3, age=20), 40.0),
         (EVENTS, report(3, age=60), DeleteReport(report(3, age=60))),
-        (EVENTS, report(4, "Failed", age=60), 540.0),
-        (EVENTS, report(4, "Failed", age=600), DeleteReport(report(4, "Failed", age=600))),
+        (EVENTS, report(3, "Failed", age=60), 540.0),
+        (EVENTS, report(3, "Failed", age=600), DeleteReport(report(3, "Failed", age=600))),
+        (EVENTS, report(4, "Failed", age=600), None),  # there is no more to report than it has failed by
         ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no better one
         ([*EVENTS, created(2), finished(2, "0.7")], report(4, age=60), DeleteReport(report(4, age=60))),
         (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
@@ -62,6 +65,29 @@ def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
     events = [*EVENTS, created(2), finished(2, "0.4")]
     job = report(known, age=60)
     assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
+
+
+@pytest.mark.parametrize(
+    ("age", "end", "wanted"),
+    [
+        (60, -50, 540.0),  # as it was over
+        (60, -60, 540.0),
+        (600, -600, "delete"),
+        (60, -3660, 3540.0),  # an hour later, as long again
+        (3600, -7200, "delete"),
+        (60, -86_000, 86_000.0 - 60 - 60),
+        (60, -87_000, None),  # a day later
+        (900_000, -987_000, None),
+        (60, None, 540.0),
+    ],
+)
+def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a_day(
+    age: float, end: float | None, wanted: Any
+) -> None:
+    job = report(4, "Failed", age=age)
+    assert step(EVENTS, job, ended=True, end=end, retain="All") == (DeleteReport(job) if wanted == "delete" else wanted)
+    later = [*EVENTS, created(2), failed(2)]
+    assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
 
 
 def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:

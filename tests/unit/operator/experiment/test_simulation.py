@@ -358,6 +358,27 @@ async def test_trials_that_fail_end_it_and_the_others_wait_exactly() -> None:
     assert cluster.status()["trials"]["failed"] == 2
 
 
+async def test_a_metric_by_another_name_is_told_at_once_with_those_that_there_are() -> None:
+    objective = {"metric": "val_acc", "goal": "Maximize"}
+    cluster = Cluster(**SMALL | {"maxFailedTrials": 1, "objective": objective})
+    await cluster.settle()
+    cluster.work()
+    cluster.end(cluster.trials()[0])
+    cluster.now += timedelta(seconds=400)
+    await cluster.settle()
+    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "MetricUnavailable")
+    assert "must be a figure that trials tell, found 'val_acc'" in told["note"]
+    assert "search-0-r0, which fails by it, has told val_accuracy" in told["note"]
+    cluster.work()
+    cluster.now += timedelta(seconds=400)
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
+    assert (
+        "MetricUnavailable (spec.objective.metric is 'val_acc', and it has told val_accuracy)"
+        in (cluster.condition("Failed")["message"])
+    )
+
+
 async def test_trials_that_diverge_do_not_count_unless_all_do() -> None:
     cluster = Cluster(maxTrials=8, parallelism=2, maxFailedTrials=1)
     cluster.ends = dict.fromkeys(range(1, 8), "NonFiniteLoss")
@@ -843,8 +864,50 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
         after = await cluster.settle()
         cluster.work()
         cluster.now += timedelta(seconds=60)
-    assert (cluster.status()["state"], after) == ("Complete", 600)
+    assert cluster.status()["state"] == "Complete"
+    assert after is not None
+    assert 600 <= after <= 1200
     assert "ReportFailed" in cluster.told()
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.objects.list("jobs")
+
+
+async def test_a_report_that_fails_for_good_is_given_up_a_day_after_the_end_and_tried_once_its_job_is_deleted() -> None:
+    cluster, made = Cluster(**SMALL), list[Any]()
+    cluster.refuse = lambda verb, resource, _: (
+        made.append(cluster.now) if (verb, resource) == ("create", "jobs") else None
+    )
+
+    async def fail() -> float | None:
+        after = await cluster.settle()
+        for job in cluster.objects.list("jobs"):
+            if not job.get("status"):
+                broken = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+                cluster.objects.patch("jobs", "vision", "search-report", {"status": broken}, subresource="status")
+                after = await cluster.settle()
+        return after
+
+    while cluster.status().get("state") != "Complete":
+        await fail()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    ended, before = cluster.now, len(made)
+    for _ in range(20):
+        after = await fail()
+        if after is None:
+            break
+        cluster.now += timedelta(seconds=after)
+    assert after is None
+    assert 6 <= len(made) - before <= 10
+    assert made[-1] - ended < timedelta(days=3)
+    (told, *_) = (one for one in cluster.objects.list("events") if one["reason"] == "ReportFailed")
+    assert "at once if the Job search-report is deleted" in told["note"]
+    tries = len(made)
+    cluster.now += timedelta(days=30)
+    cluster.boot()
+    assert await fail() is None
+    assert len(made) == tries
+    cluster.objects.delete("jobs", "vision", "search-report")
+    await cluster.settle()
+    assert len(made) == tries + 1
