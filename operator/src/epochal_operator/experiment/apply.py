@@ -11,20 +11,13 @@ from typing import Any
 from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.status import read_status
 
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
-from epochal_operator.experiment.plan import (
-    Action,
-    Append,
-    Ask,
-    Create,
-    DeleteExperiment,
-    Suspend,
-)
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
 from epochal_operator.experiment.report_job import report_job
@@ -207,7 +200,7 @@ class Applier:
         async def write(action: Create | Suspend) -> Failed | None:
             nonlocal stops
             async with slots:
-                if stops or found.hindered:
+                if stops or (found.hindered and isinstance(action, Create)):
                     return None
                 try:
                     return await self._write_trial(document, action, found)

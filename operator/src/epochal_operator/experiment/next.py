@@ -66,9 +66,10 @@ def end(spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = Fals
     """
     if failed := failure(spec, trials):
         return failed
-    if any(one.state == "Running" for one in trials):
-        return None
-    if stopped := stop(spec, trials):
+    stopped = stop(spec, trials)
+    if any(one.state == "Running" and (one.uids or not stopped) for one in trials):
+        return None  # Of what is stopped, nobody waits for a trial that has not begun.
+    if stopped:
         return stopped
     full = len(trials) >= limit(spec)
     if not (full or exhausted) or promotions(trials, spec, closed=True):

@@ -192,7 +192,7 @@ def _created(number: int, job: Object) -> Created | None:
     annotations = job["metadata"].get("annotations") or {}
     try:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
     if not isinstance(parameters, dict) or known < 0:
         return None

@@ -1,21 +1,19 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed
-from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.ledger import Failed
-from epochal_operator.experiment.next import Next, decide
+from epochal_operator.experiment.next import Next, decide, stop
 from epochal_operator.experiment.observe import figures, is_awaited, is_due
-from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
+from epochal_operator.experiment.observed import Observed, Occasion, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
@@ -38,76 +36,6 @@ from epochal_operator.runtime.resource import Object
 
 AWAITED_SECONDS = 10.0
 """How soon to look again at a trial whose last figures have not come."""
-
-
-@dataclass(frozen=True)
-class Append:
-    """Add to the ledger.
-
-    Args:
-        events: What was observed.
-    """
-
-    events: tuple[Told, ...]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Have parameters suggested for new trials, and add these to the ledger.
-
-    Args:
-        trials: Numbers of the new trials.
-        importance: What there is to ask how much each parameter matters, too; None if nothing is.
-    """
-
-    trials: tuple[int, ...]
-    importance: Occasion | None = None
-
-
-@dataclass(frozen=True)
-class Create:
-    """Create the TrainingJob of a rung.
-
-    Args:
-        place: The trial and the rung.
-        body: The TrainingJob.
-    """
-
-    place: Place
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Suspend:
-    """Suspend a trial's TrainingJob, or have it go on.
-
-    Args:
-        place: The trial and the rung.
-        job: The TrainingJob as seen.
-        suspend: Which of both.
-    """
-
-    place: Place
-    job: Object
-    suspend: bool
-
-
-@dataclass(frozen=True)
-class DeleteExperiment:
-    """Delete the Experiment: its time to live is over."""
-
-
-Action = (
-    Append
-    | Ask
-    | Create
-    | Suspend
-    | CreateReport
-    | DeleteReport
-    | EmitEvent
-    | ApplyStatus[ExperimentStatus]
-    | DeleteExperiment
-)
 
 
 @dataclass(frozen=True)
@@ -144,10 +72,12 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
     is_free = observed.trials and not (before.trials and before.trials.created)
+    steps = _trial_steps(document, wanted, now, observed)
     if (is_free and writes) or observed.unnoted:
         # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
-        return Plan(writes, look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
-    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
+        stops = tuple(one for one in steps if isinstance(one, Suspend)) if spec.suspend else ()
+        return Plan((*stops, *writes), look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
+    todo = steps or _question(spec, before, now, observed) or writes
     step = None if todo or observed.unreported else _report_step(spec, before, now, observed)
     if step is not None and not isinstance(step, float):
         todo = (step,)
@@ -201,11 +131,12 @@ def refuse(document: Object, message: str, now: datetime) -> Plan:
 def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:
     """Returns what is to be done about TrainingJobs: what is to wait, or to go on, and which are to be made."""
     spec, waits = wanted.spec, wanted.spec.suspend or now.state == "Failed"
+    stopped = stop(spec, observed.trials)
     steps: list[Action] = []
     missing: list[Trial] = []
     for trial in observed.running:
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None and place not in observed.blocked:
+        if job is None and place not in observed.blocked and (trial.uids or not stopped):
             missing.append(trial)
         elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))

@@ -132,6 +132,8 @@ class Reconciler:
     def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
+        if known is not None and known.version[0] != version[0]:
+            self._forget(key)  # It was deleted and made anew before the end of the other was told.
         if known is None or known.version != version:
             known = self._specs[key] = _read(version, document)
         return known

@@ -66,11 +66,12 @@ ALL = {"maxTrials": 3}
         ([*DONE[:2], trial(2, 0.6)], ALL, None),  # who waits goes on
         (DONE, {"maxTrials": 2}, "Completed"),
         (DONE, {"finish": True}, "FinishedEarly"),
-        ([*DONE, trial(3)], {"finish": True}, None),
+        ([*DONE, trial(3)], {"finish": True}, "FinishedEarly"),  # it has not begun
+        ([*DONE, trial(3, uids=("u",))], {"finish": True}, None),
         (DONE, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, "TargetReached"),
         (DONE, {"objective": {"metric": "a", "goal": "Minimize", "target": "0.3"}}, "TargetReached"),
         (DONE, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.8"}}, None),
-        ([*DONE, trial(3)], {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, None),
+        ([*DONE, trial(3, uids=("u",))], {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, None),
         ([trial(0, 0.1, 0.2, 0.3)], {"search": {"method": "None"}}, "Completed"),
         ([trial(0), trial(1, state="Failed"), trial(2, state="Failed")], {"maxFailedTrials": 1}, "TooManyFailedTrials"),
         ([trial(0), trial(1, state="Failed")], {"maxFailedTrials": 1}, None),

@@ -168,6 +168,7 @@ def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -
 
 
 @pytest.mark.parametrize("annotations", [{}, {"epochal.dev/parameters": "[]", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "[" * 200_000, "epochal.dev/known": "3"},
     {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip

@@ -43,7 +43,11 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (seen([trial(0)], job(0, state="Running")), {"suspend": True}, ("Running", "Suspending")),
         (seen([trial(0)], job(0, state="Suspended")), {"suspend": True}, ("Suspended", "Suspended")),
         (seen([trial(0, 0.1)], job(0, 1, state="Running")), {"finish": True}, ("Complete", "FinishedEarly")),
-        (seen([trial(0, 0.1), trial(1)], job(1, state="Running")), {"finish": True}, ("Running", "Finishing")),
+        (
+            seen([trial(0, 0.1), trial(1, uids=("u",))], job(1, state="Running")),
+            {"finish": True},
+            ("Running", "Finishing"),
+        ),
         # Over.
         (seen([DONE]), {"maxTrials": 1}, ("Complete", "Completed")),
         (seen([DONE]), {"maxTrials": 1, "suspend": True}, ("Complete", "Completed")),

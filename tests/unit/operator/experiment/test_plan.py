@@ -5,19 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.ledger import MAX_TEXT, Event, Finished, Warm
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
-from epochal_operator.experiment.plan import (
-    Append,
-    Ask,
-    Create,
-    DeleteExperiment,
-    Plan,
-    Suspend,
-    plan,
-    refuse,
-)
+from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space

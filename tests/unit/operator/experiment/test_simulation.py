@@ -188,6 +188,30 @@ async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other
     assert known_of(cluster) == usual
 
 
+async def test_one_that_is_made_anew_before_the_end_of_the_other_is_told_begins_anew() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    foreign = {"metadata": {"name": "search-2-r0"}, "spec": {"suspend": True}}
+    cluster.objects.create("trainingjobs", "vision", foreign)
+    while "NameConflict" not in cluster.told():
+        cluster.work()
+        cluster.now += timedelta(seconds=1)
+        await cluster.settle()
+    spec_of_before = cluster.experiment()["spec"]
+    for name in cluster.names():
+        cluster.objects.delete("trainingjobs", "vision", name)
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.collect()
+    cluster.objects.create("experiments", "vision", {"metadata": {"name": KEY.name}, "spec": spec_of_before})
+    told = Counter(cluster.told())
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    assert (cluster.status()["state"], cluster.condition("Ready")["status"]) == ("Queued", "True")
+    assert Counter(cluster.told()) == told
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
     cluster = await undisturbed(**SMALL)
     cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
@@ -265,6 +289,30 @@ async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "FinishedEarly"
     assert len(cluster.names()) == 3
+
+
+async def test_what_is_finished_while_its_trials_are_refused_waits_for_none_that_has_not_begun() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3)
+    cluster.refuse = lambda verb, resource, name: (
+        Refusal(403, "Forbidden", "exceeded quota: trials")
+        if (verb, resource) == ("create", "trainingjobs") and name != "search-0-r0"
+        else None
+    )
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.settle()
+    assert cluster.condition("Ready")["reason"] == "Finishing"
+    cluster.refuse = lambda *_: None
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0"]
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    assert cluster.names() == ["search-0-r0"]
+    cluster.change(finish=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["trials"]["created"] == 10
 
 
 async def test_finish_may_be_taken_back() -> None:
@@ -832,6 +880,26 @@ async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_agai
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_what_is_suspended_stops_even_where_nothing_can_be_noted() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(422, "Invalid", "metadata.annotations: Too long")
+        if (verb, resource) == ("patch", "experiments")
+        else None
+    )
+    cluster.end(cluster.trials()[0])
+    await cluster.settle()
+    assert cluster.condition("Ready")["reason"] == "LedgerRefused"
+    cluster.change(suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, True]
+    cluster.work()
+    await cluster.settle()
+    assert cluster.status()["state"] == "Suspended"
 
 
 async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> None:
