@@ -35,7 +35,7 @@ def decide(
     running: int,
     *,
     exhausted: bool = False,
-    blocked: Container[Promotion] = (),
+    blocked: Container[tuple[int, int]] = (),
 ) -> Next:
     """Returns what to do with the slots that are free: trials go on before new ones begin.
 

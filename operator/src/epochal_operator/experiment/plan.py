@@ -235,7 +235,7 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     if now.state == "Complete":
         return None
     hindered = observed.hindered
-    times = [look_again_seconds(hindered.reason, before, observed.now)] if hindered is not None else []
+    times = [] if hindered is None else [look_again_seconds(hindered.reason, before, observed.now)]
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
     awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
     times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]
