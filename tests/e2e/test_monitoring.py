@@ -38,6 +38,10 @@ def trials(of: str) -> str:
     return f'epochal_experiment_trials{{state="{of}", {JOB}}}'
 
 
+def info(experiment: str = "") -> str:
+    return f'epochal_trainingjob_info{{experiment="{experiment}", uid="5f1c", {JOB}}}'
+
+
 def server(kind: str, **labels: str) -> str:
     told = "".join(f'{name}="{value}", ' for name, value in labels.items())
     return f"epochal_modelserver_{kind}{{{told}{JOB}}}"
@@ -68,6 +72,10 @@ SERIES: dict[str, dict[str, str]] = {
         trials("running"): "2x600",
         f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x600",
     },
+    "EpochalExperimentTrialsHindered": {
+        reason("ImagePullBackOff", "Cluster"): "1x30 _x570",
+        info(experiment="search"): "1x600",
+    },
     "EpochalModelServerNotReady": {
         server("condition", condition="Ready", status="False"): "1x30 _x570",
         server("state", state="Failed"): "1x30 _x570",
@@ -87,7 +95,7 @@ SERIES: dict[str, dict[str, str]] = {
 """What each alert is for: series by the minute that bring it about, and end."""
 STUCK = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
 FIRES = dict.fromkeys(SERIES, 25) | {"EpochalTrainingJobSilent": 40, "EpochalTrainingJobQueued": 65}
-FIRES |= dict.fromkeys((*STUCK, "EpochalModelServerNotReady"), 10)
+FIRES |= dict.fromkeys((*STUCK, "EpochalExperimentTrialsHindered", "EpochalModelServerNotReady"), 10)
 """The minute at which it must have been told; ten hours later it must be over."""
 TEAMS = ("EpochalTrainingJob", "EpochalExperiment", "EpochalModelServerNotReady")
 """How alerts begin that have the labels of the object that they tell of."""
@@ -128,6 +136,31 @@ def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path:
         del told[0]  # told at once
     team = ', label_team="vision"' if alert.startswith(TEAMS) else ""
     check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
+
+
+OF_JOBS = [alert for alert in SERIES if alert.startswith("EpochalTrainingJob")]
+HELD_UP = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
+
+
+@pytest.mark.parametrize("alert", OF_JOBS)
+def test_of_trials_their_experiment_tells_as_one(alert: str, tmp_path: Path) -> None:
+    first = SERIES[alert] | {info(experiment="search"): "1x600"}
+    other = {name.replace('name="mnist"', 'name="mnist-2"'): values for name, values in first.items()}
+    check(first | other, dict.fromkeys((1, 10, 25, 40, 65), 0), 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+    told = {1: 0, 10: int(alert in HELD_UP), 45: int(alert == "EpochalTrainingJobSilent"), 10 * HOUR: 0}
+    check(first | other, told, 'alertname="EpochalExperimentTrialsHindered", experiment="search"', tmp_path)
+    check(SERIES[alert] | {info(): "1x600"}, {FIRES[alert]: 1}, f'alertname="{alert}"', tmp_path)
+
+
+def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> None:
+    series: dict[str, str] = {}
+    for number in range(10):
+        job = f'name="mnist-{number}"'
+        series[reason("Starting").replace('name="mnist"', job)] = (
+            f"_x{3 * number} 1x3 stale _x90" if number else "1x3 stale _x90"
+        )
+        series[info(experiment="search").replace('name="mnist"', job)] = "1x100"
+    check(series, dict.fromkeys((9, 15, 20, 25), 0), 'alertname=~"EpochalExperiment.*"', tmp_path)
 
 
 def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:

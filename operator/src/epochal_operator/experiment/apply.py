@@ -4,27 +4,22 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.status import read_status
 
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.events import ledger_damaged, rejected, report_failed
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Failed, Owner, encode
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Importance, Observed, Place, Wanted
-from epochal_operator.experiment.plan import (
-    Action,
-    Append,
-    Ask,
-    Create,
-    DeleteExperiment,
-    Suspend,
-)
+from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import CreateReport, DeleteReport
+from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
 from epochal_operator.experiment.report_job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
@@ -62,14 +57,12 @@ class Hindrances:
     """What has come in the way in the course of one reconcile: the next one tries again.
 
     Args:
-        blocked: What is in the way of TrainingJobs.
-        hindered: What is in the way of all new ones.
+        hindered: What is in the way of all new TrainingJobs.
         unnoted: Whether the API server does not take the ledger.
         unreported: Whether the Job that writes the report cannot be made now.
         told: Whether the status was written, and is not as it was written.
     """
 
-    blocked: dict[Place, StatusCause] = field(default_factory=dict)
     hindered: StatusCause | None = None
     unnoted: bool = False
     unreported: bool = False
@@ -110,6 +103,7 @@ class Applier:
         self._clock = clock
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
+        self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
         self.importance: dict[Key, Importance] = {}
         self.batches: dict[Key, int] = {}
         self.report_told: dict[Key, str] = {}
@@ -157,8 +151,9 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        for known in (self.importance, self.batches, self.report_told, self._failures, self._corrections):
+        for known in (self.importance, self.batches, self.report_told, self._failures, self._blocked):
             known.pop(key, None)
+        self._corrections.pop(key, None)
 
     async def refresh(self, key: Key) -> None:
         """Reads an Experiment anew: the API server knows of a change that has not been told yet.
@@ -178,7 +173,7 @@ class Applier:
             case Ask() if wanted is not None:
                 await self._ask(document, wanted, observed, action)
             case CreateReport() if wanted is not None:
-                await self._create_report(document, wanted, action, found)
+                await self._create_report(document, wanted, observed, action, found)
             case DeleteReport():
                 await self._delete(JOBS, action.job)
             case ApplyStatus():
@@ -205,7 +200,7 @@ class Applier:
         async def write(action: Create | Suspend) -> Failed | None:
             nonlocal stops
             async with slots:
-                if stops or found.hindered:
+                if stops or (found.hindered and isinstance(action, Create)):
                     return None
                 try:
                     return await self._write_trial(document, action, found)
@@ -267,8 +262,17 @@ class Applier:
             await self._append(document, observed, (*observed.news, *events))
         elif action.trials:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            pause = timedelta(seconds=Reason.SEARCH_FAILED.effect.look_again_seconds or 0)
-            self._failures[key] = (self._clock() + pause, cause)
+            self._failures[key] = (self._until(document, cause), cause)
+
+    def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
+        """Returns what is in the way of TrainingJobs of an Experiment, and when each is to be tried again.
+
+        Args:
+            key: Its namespace and name.
+        """
+        now, noted = self._clock(), self._blocked.get(key, {})
+        due = {place: until for place, (until, _) in noted.items() if now < until}
+        return {place: noted[place][1] for place in due}, due
 
     def failure(self, key: Key) -> StatusCause | None:
         """Returns that an Experiment's search has failed just now, if it has.
@@ -288,7 +292,7 @@ class Applier:
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except Invalid as error:
-            return await self._refused(document, action, error, found)
+            return await self._refused(document, action, error)
         except (Forbidden, NotFound, Conflict) as error:
             found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
             return None
@@ -302,7 +306,7 @@ class Applier:
                 message = (
                     f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
                 )
-                found.blocked[action.place] = StatusCause(Reason.NAME_CONFLICT, message)
+                self._block(document, action, StatusCause(Reason.NAME_CONFLICT, message))
             return None
         if not _bears_label(made, action.body):
             made = await self._writer.patch(
@@ -316,15 +320,24 @@ class Applier:
             await self._delete(TRAINING_JOBS, made)
         return None
 
-    async def _refused(self, document: Object, action: Create, error: Invalid, found: Hindrances) -> Failed | None:
+    async def _refused(self, document: Object, action: Create, error: Invalid) -> Failed | None:
         """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
         name = action.body["metadata"]["name"]
         if error.by_policy or action.place[1]:  # What it took before, it may take again.
             message = f"The API server refuses {name}: {error.message}"
-            found.blocked[action.place] = StatusCause(Reason.TRIALS_REFUSED, message)
+            self._block(document, action, StatusCause(Reason.TRIALS_REFUSED, message))
             return None
         await self._writer.emit(rejected(name, error.message), document)
         return Failed(*action.place, "", REJECTED)
+
+    def _block(self, document: Object, action: Create, cause: StatusCause) -> None:
+        """Notes what is in the way of a TrainingJob: it is not tried again for a while."""
+        self._blocked[key_of(document)][action.place] = (self._until(document, cause), cause)
+
+    def _until(self, document: Object, cause: StatusCause) -> datetime:
+        """Returns when to try again what something is in the way of."""
+        now, before = self._clock(), read_status(ExperimentStatus, document.get("status"))
+        return now + timedelta(seconds=look_again_seconds(cause.reason, before, now) or 0)
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
@@ -347,13 +360,15 @@ class Applier:
         done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
         corrections.note(TRAINING_JOBS, key, done)
 
-    async def _create_report(self, document: Object, wanted: Wanted, action: CreateReport, found: Hindrances) -> None:
+    async def _create_report(
+        self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
+    ) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
         text = document["metadata"]["annotations"][LEDGER_ANNOTATION]
         given = {**document, "spec": wanted.given}
         body = await asyncio.to_thread(report_job, given, text, wanted.spec, self._installation())
-        annotations = (body["metadata"].get("annotations") or {}) | {KNOWN_ANNOTATION: str(action.known)}
-        body["metadata"] = body["metadata"] | {"annotations": annotations}
+        told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
+        body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
             made = await self._kube.create(JOBS, body, manager=LEADER_MANAGER)
         except Conflict as error:
@@ -361,17 +376,20 @@ class Applier:
                 raise
             made = await self._kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
             if controller_uid(made) != document["metadata"]["uid"]:
-                await self._writer.emit(
-                    report_failed(body["metadata"]["name"], "A Job of its name is another one's."), document
-                )
+                await self._emit_unreported(document, body, "A Job of its name is another one's.")
                 found.unreported = True
                 return
         except (Invalid, Forbidden, NotFound) as error:
-            await self._writer.emit(report_failed(body["metadata"]["name"], error.message), document)
+            await self._emit_unreported(document, body, error.message)
             found.unreported = True
             return
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
+
+    async def _emit_unreported(self, document: Object, body: Object, message: str) -> None:
+        """Tells that the Job that writes the report cannot be made."""
+        name = body["metadata"]["name"]
+        await self._writer.emit(report_failed(name, message, name), document)
 
     async def _apply_status(self, document: Object, action: ApplyStatus[ExperimentStatus]) -> None:
         await self._writer.apply_status(document, action.status.dump())

@@ -38,6 +38,21 @@ def rejected(job_name: str, message: str) -> Event:
     return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
 
 
+def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
+    """Returns that a trial has failed that has never told the figure that trials are judged by.
+
+    Args:
+        metric: The objective's metric.
+        job_name: Name of its TrainingJob.
+        figures: The figures that it has told.
+    """
+    note = (
+        f"spec.objective.metric must be a figure that trials tell, found {metric!r}: {job_name}, which fails by it, "
+        f"has told {figures}. Create a new Experiment with one of these."
+    )
+    return _event(Reason.METRIC_UNAVAILABLE, note, job_name)
+
+
 def ledger_damaged(count: int, version: str) -> Event:
     """Returns that a part of the ledger cannot be read, and is about to be lost.
 
@@ -52,15 +67,19 @@ def ledger_damaged(count: int, version: str) -> Event:
     return _event(Reason.LEDGER_DAMAGED, note, version)
 
 
-def report_failed(uid: str, message: str) -> Event:
+def report_failed(job_name: str, message: str, key: str) -> Event:
     """Returns that the report is not written.
 
     Args:
-        uid: The Job that was to write it.
+        job_name: Name of the Job that was to write it.
         message: Why, as far as it is known.
+        key: What tells this failure from others.
     """
-    note = f"Its report is not written, and is tried again later; the search goes on. {message}"
-    return _event(Reason.REPORT_FAILED, note, uid)
+    note = (
+        "Its report is not written; the search goes on. That is tried again when there is more to report, and for a "
+        f"day after the end, ever more seldom: at once if the Job {job_name} is deleted. {message}"
+    )
+    return _event(Reason.REPORT_FAILED, note, key)
 
 
 def ledger_ignored(uid: str) -> Event:
@@ -83,13 +102,18 @@ def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, i
     if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
         yield _event(Reason.RESUMED, "It is no longer suspended.", generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
-    if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
+    is_same = was is not None and ready is not None and (was.status, was.reason) == (ready.status, ready.reason)
+    if ready is None or (is_same and _is_over(before) is _is_over(after)):
         return
     if effect(ready.reason).event:
         note = ready.message
-        if after.best is not None and after.state in {"Complete", "Failed"}:
+        if after.best is not None and _is_over(after):
             note = f"{note} {_best(metric, after.best)}"
         yield _event(Reason(ready.reason), note, f"{generation}/{ready.message}")
+
+
+def _is_over(status: ExperimentStatus) -> bool:
+    return status.state in {"Complete", "Failed"}
 
 
 def _is_better(best: RankedTrial, other: RankedTrial | None, *, maximize: bool) -> bool:

@@ -284,7 +284,7 @@ def _event(line: str, uids: _Uids) -> Event | None:
     """Returns what a line tells; nothing if it is damaged."""
     try:
         given = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(given, list) or not given or not isinstance(given[0], str):
         return None

@@ -1,6 +1,6 @@
 """What comes next in a search: which trials go on, how many new ones there are, and when it is over."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +29,14 @@ class Next:
     create: int = 0
 
 
-def decide(spec: ExperimentSpec, trials: Sequence[Trial], running: int, *, exhausted: bool = False) -> Next:
+def decide(
+    spec: ExperimentSpec,
+    trials: Sequence[Trial],
+    running: int,
+    *,
+    exhausted: bool = False,
+    blocked: Container[tuple[int, int]] = (),
+) -> Next:
     """Returns what to do with the slots that are free: trials go on before new ones begin.
 
     Args:
@@ -37,6 +44,7 @@ def decide(spec: ExperimentSpec, trials: Sequence[Trial], running: int, *, exhau
         trials: The trials so far.
         running: Slots that are taken.
         exhausted: Whether there is nothing left to suggest.
+        blocked: Who cannot go on just now: others take the slots meanwhile.
     """
     free = spec.parallelism - running
     if spec.suspend or free <= 0 or failure(spec, trials) or stop(spec, trials):
@@ -44,7 +52,7 @@ def decide(spec: ExperimentSpec, trials: Sequence[Trial], running: int, *, exhau
     if _all_have_diverged(spec, trials):  # those that run yet are waited for: they tell whether it is hopeless
         return Next()
     left = 0 if exhausted else max(0, limit(spec) - len(trials))
-    promote = promotions(trials, spec, closed=not left)[:free]
+    promote = [one for one in promotions(trials, spec, closed=not left) if one not in blocked][:free]
     return Next(tuple(promote), min(left, free - len(promote)))
 
 
@@ -58,9 +66,10 @@ def end(spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = Fals
     """
     if failed := failure(spec, trials):
         return failed
-    if any(one.state == "Running" for one in trials):
-        return None
-    if stopped := stop(spec, trials):
+    stopped = stop(spec, trials)
+    if any(one.state == "Running" and (one.uids or not stopped) for one in trials):
+        return None  # Of what is stopped, nobody waits for a trial that has not begun.
+    if stopped:
         return stopped
     full = len(trials) >= limit(spec)
     if not (full or exhausted) or promotions(trials, spec, closed=True):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from epochal_api.experiment import ExperimentSpec, Objective
 
 from epochal_operator.experiment.ledger import CHECKPOINT_LOST, Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trials import Trial, finite
@@ -19,8 +20,8 @@ from epochal_operator.trainingjob.reasons import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 
-METRIC_UNAVAILABLE = "MetricUnavailable"
-"""Why a trial has failed that has told nothing of the objective's metric."""
+MAX_FIGURES = 32
+"""Figures that are named in place of one that there is not."""
 
 LATE = timedelta(minutes=5)
 """How long a trainer's last report may take after its TrainingJob is Complete."""
@@ -87,6 +88,18 @@ def is_awaited(job: Object, now: datetime) -> bool:
         return False
 
 
+def figures(job: Object | None) -> str:
+    """Returns the figures that a TrainingJob has told, as people read them.
+
+    Args:
+        job: The TrainingJob, if there is one.
+    """
+    status = (job or {}).get("status") or {}
+    best = (status.get("best") or {}).get("metric")
+    names = sorted({*(status.get("metrics") or {}), *([best] if best else [])})
+    return ", ".join(map(str, names[:MAX_FIGURES])) or "none"
+
+
 def is_due(event: Event) -> bool:
     """Returns whether something follows from an event. That a TrainingJob is there may be written with what is next."""
     return not isinstance(event, Started)
@@ -141,7 +154,7 @@ def _outcome(
         return None
     value = _value(objective, status)
     if value is None:
-        return None if is_awaited(job, now) else Failed(trial, rung, uid, METRIC_UNAVAILABLE)
+        return None if is_awaited(job, now) else Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if finite(value) is None:
         return Diverged(trial, rung, uid)
     ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
@@ -179,7 +192,7 @@ def _created(number: int, job: Object) -> Created | None:
     annotations = job["metadata"].get("annotations") or {}
     try:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
     if not isinstance(parameters, dict) or known < 0:
         return None

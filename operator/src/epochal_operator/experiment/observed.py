@@ -106,6 +106,7 @@ class Observed:
         size: Bytes of the ledger as text.
         room: Bytes that it may have.
         trial_bytes: More bytes than a new trial takes in it.
+        promised: Rungs that its trials climb yet, by its schedule.
         damaged: Whether a part of the ledger cannot be read.
         foreign: Whether there is a ledger, and it is not this Experiment's own.
         news: What its TrainingJobs tell that the ledger does not.
@@ -113,7 +114,7 @@ class Observed:
         jobs: Its TrainingJobs.
         report: The Job that writes its report, if there is one.
         blocked: What is in the way of TrainingJobs.
-        held: TrainingJobs that are not to be put right before a time: others undo it.
+        held: TrainingJobs that are not to be made before a time, or not to be put right, as others undo it.
         undone: What is to be told of that, if anything is.
         hindered: What is in the way of all new ones.
         exhausted: Whether there is nothing left to suggest.
@@ -131,6 +132,7 @@ class Observed:
     size: int = 0
     room: int = MAX_TEXT
     trial_bytes: int = RUNG_BYTES
+    promised: int = 0
     damaged: bool = False
     foreign: bool = False
     news: tuple[Event, ...] = ()
@@ -157,13 +159,18 @@ class Observed:
 
     @property
     def full(self) -> bool:
-        """Whether the ledger may have no room for more than what runs."""
+        """Whether the ledger may have no room for more trials than there are."""
         return not self.fits
 
     @property
     def fits(self) -> int:
-        """How many new trials the ledger has room for in any case, beside what runs."""
-        return max(0, self.room - self.size - RUNG_BYTES * len(self.running)) // self.trial_bytes
+        """How many new trials the ledger has room for in any case, beside what runs, and all that is promoted yet."""
+        return max(0, self.room - self.size - RUNG_BYTES * (len(self.running) + self.promised)) // self.trial_bytes
+
+    @property
+    def climbs(self) -> int:
+        """How many rungs more the ledger has room for in any case, beside those that run."""
+        return max(0, self.room - self.size - RUNG_BYTES * len(self.running)) // RUNG_BYTES
 
     def job(self, trial: Trial) -> Object | None:
         """Returns the TrainingJob of the rung that a trial has come to, if there is one."""

@@ -8,9 +8,11 @@ from epochal_api.condition import timestamp
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
-from epochal_operator.experiment.next import end, stop
+from epochal_operator.experiment.next import end, limit, stop
+from epochal_operator.experiment.observe import figures
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
 from epochal_operator.runtime.resource import Object
@@ -116,10 +118,18 @@ def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
     """Returns how an Experiment has ended, if it has, however long it took."""
     trials = observed.trials
     if found := end(spec, trials, exhausted=observed.exhausted):
-        return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, trials)))
+        return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, observed)))
     if observed.full and not observed.running:
-        return StatusCause(Reason.LEDGER_FULL, _MESSAGES[Reason.LEDGER_FULL].format(count=len(trials)))
+        waiting = promotions(trials, spec, closed=True)
+        return None if waiting and observed.climbs else _full(observed, len(waiting))
     return None
+
+
+def _full(observed: Observed, waiting: int = 0) -> StatusCause:
+    """Returns that no more trials can be noted, and how many are not promoted for the same reason."""
+    message = _MESSAGES[Reason.LEDGER_FULL].format(count=len(observed.trials))
+    stay = f" {waiting} of them would be promoted, and there is no room for that either." if waiting else ""
+    return StatusCause(Reason.LEDGER_FULL, f"{message}{stay}")
 
 
 _MESSAGES: Mapping[Reason, str] = {
@@ -128,8 +138,9 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.FINISHED_EARLY: "It has finished after {count} trials, since spec.finish is true.",
     Reason.SEARCH_EXHAUSTED: "All combinations of spec.parameters are tried: {count} trials.",
     Reason.LEDGER_FULL: (
-        "There is no room to note more than {count} trials in its annotation epochal.dev/trials. For more, create "
-        "a new Experiment; with spec.warmStartFrom it learns from this one."
+        "There is no room to note more than {count} trials in its annotation epochal.dev/trials: no new ones are made, "
+        "and those that there are go on as spec.schedule has it. For more, create a new Experiment; with "
+        "spec.warmStartFrom it learns from this one."
     ),
     Reason.TOO_MANY_FAILED_TRIALS: (
         "{failed} trials have failed, more than spec.maxFailedTrials: {most}. The last one, {last}, did for the reason "
@@ -142,7 +153,8 @@ _MESSAGES: Mapping[Reason, str] = {
 }
 
 
-def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]:
+def _words(spec: ExperimentSpec, observed: Observed) -> dict[str, object]:
+    trials = observed.trials
     failed = [one for one in trials if one.state == "Failed"]
     return {
         "count": len(trials),
@@ -151,8 +163,16 @@ def _words(spec: ExperimentSpec, trials: tuple[Trial, ...]) -> dict[str, object]
         "diverged": sum(one.state == "Diverged" for one in trials),
         "most": spec.max_failed_trials,
         "last": f"trial {failed[-1].number}" if failed else "",
-        "why": failed[-1].reason if failed else "",
+        "why": _why(spec, failed[-1], observed) if failed else "",
     }
+
+
+def _why(spec: ExperimentSpec, trial: Trial, observed: Observed) -> str:
+    """Returns why a trial has failed."""
+    if trial.reason != Reason.METRIC_UNAVAILABLE:
+        return trial.reason
+    told = f"spec.objective.metric is {spec.objective.metric!r}, and it has told {figures(observed.job(trial))}"
+    return f"{trial.reason} ({told})"
 
 
 def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
@@ -175,6 +195,8 @@ _PASSES = frozenset({"Creating", "Cleanup", "Failing"})
 def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:
     if stop(spec, observed.trials):
         return StatusCause(Reason.FINISHING, "It makes no new trials. What is trained now ends its rung.")
+    if observed.full and not observed.exhausted and len(observed.trials) < limit(spec):
+        return _full(observed)
     if state == "Queued":
         return StatusCause(Reason.QUEUED, "Its first trials wait, or are about to be made.")
     return StatusCause(Reason.RUNNING, "Its trials are trained.")

@@ -1,30 +1,30 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.events import events, ledger_ignored, report_failed
-from epochal_operator.experiment.ledger import Event as Told
-from epochal_operator.experiment.next import Next, decide
-from epochal_operator.experiment.observe import is_awaited, is_due
-from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
+from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed
+from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.next import Next, decide, stop
+from epochal_operator.experiment.observe import figures, is_awaited, is_due
+from epochal_operator.experiment.observed import Observed, Occasion, Wanted
+from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
-from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.report import (
-    RETRY,
     CreateReport,
     DeleteReport,
-    given_up,
+    deleted,
     has_failed,
     is_over,
     report_step,
+    retry,
 )
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
@@ -36,76 +36,6 @@ from epochal_operator.runtime.resource import Object
 
 AWAITED_SECONDS = 10.0
 """How soon to look again at a trial whose last figures have not come."""
-
-
-@dataclass(frozen=True)
-class Append:
-    """Add to the ledger.
-
-    Args:
-        events: What was observed.
-    """
-
-    events: tuple[Told, ...]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Have parameters suggested for new trials, and add these to the ledger.
-
-    Args:
-        trials: Numbers of the new trials.
-        importance: What there is to ask how much each parameter matters, too; None if nothing is.
-    """
-
-    trials: tuple[int, ...]
-    importance: Occasion | None = None
-
-
-@dataclass(frozen=True)
-class Create:
-    """Create the TrainingJob of a rung.
-
-    Args:
-        place: The trial and the rung.
-        body: The TrainingJob.
-    """
-
-    place: Place
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Suspend:
-    """Suspend a trial's TrainingJob, or have it go on.
-
-    Args:
-        place: The trial and the rung.
-        job: The TrainingJob as seen.
-        suspend: Which of both.
-    """
-
-    place: Place
-    job: Object
-    suspend: bool
-
-
-@dataclass(frozen=True)
-class DeleteExperiment:
-    """Delete the Experiment: its time to live is over."""
-
-
-Action = (
-    Append
-    | Ask
-    | Create
-    | Suspend
-    | CreateReport
-    | DeleteReport
-    | EmitEvent
-    | ApplyStatus[ExperimentStatus]
-    | DeleteExperiment
-)
 
 
 @dataclass(frozen=True)
@@ -132,21 +62,23 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
-    new = (*observed.warm, *observed.news)
+    new = (*observed.warm, *observed.news, *deleted(observed))
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(map(is_due, new)) and not observed.unnoted:
-        return Plan((Append((*new, *_given_up_before(spec, before, observed))),))
+        return Plan((*_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
     is_free = observed.trials and not (before.trials and before.trials.created)
+    steps = _trial_steps(document, wanted, now, observed)
     if (is_free and writes) or observed.unnoted:
         # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
-        return Plan(writes, Reason.LEDGER_REFUSED.effect.look_again_seconds)
-    todo = _trial_steps(document, wanted, now, observed) or _question(spec, before, now, observed) or writes
-    step = None if todo or observed.unreported else _report_step(spec, now, observed)
+        stops = tuple(one for one in steps if isinstance(one, Suspend)) if spec.suspend else ()
+        return Plan((*stops, *writes), look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
+    todo = steps or _question(spec, before, now, observed) or writes
+    step = None if todo or observed.unreported else _report_step(spec, before, now, observed)
     if step is not None and not isinstance(step, float):
         todo = (step,)
     if todo:
@@ -154,10 +86,14 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
 
 
-def _given_up_before(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> tuple[Told, ...]:
-    """Returns whose checkpoints were given up by a ledger that is lost: an Experiment that was Complete has no more."""
-    is_lost = before.state == "Complete" and not observed.events[1:]
-    return given_up(spec, observed.trials, complete=True) if is_lost else ()
+def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
+    """Returns that trials have not told what they are judged by, before that is noted: by one of them, as all do."""
+    failed = (one for one in observed.news if isinstance(one, Failed) and one.reason == Reason.METRIC_UNAVAILABLE)
+    first = next(failed, None)
+    job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
+    if job is None:
+        return ()
+    return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], figures(job))),)
 
 
 def _rest(
@@ -168,8 +104,9 @@ def _rest(
     life = None if waits else _time_to_live(spec, before, observed)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    again = RETRY.total_seconds() if observed.unreported else report_in
-    times = [again, life, _look_again(spec, before, now, observed)]
+    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
+        report_in = pause.total_seconds()
+    times = [report_in, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
@@ -194,11 +131,12 @@ def refuse(document: Object, message: str, now: datetime) -> Plan:
 def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:
     """Returns what is to be done about TrainingJobs: what is to wait, or to go on, and which are to be made."""
     spec, waits = wanted.spec, wanted.spec.suspend or now.state == "Failed"
+    stopped = stop(spec, observed.trials)
     steps: list[Action] = []
     missing: list[Trial] = []
     for trial in observed.running:
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None and place not in observed.blocked:
+        if job is None and place not in observed.blocked and (trial.uids or not stopped):
             missing.append(trial)
         elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))
@@ -210,17 +148,17 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     by_number = {one.number: one for one in observed.trials}
     return (
         *steps,
-        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin if one not in observed.blocked),
+        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin),
     )
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots. A trial whose name is taken has none, unless there are too many of those."""
-    if observed.full:
-        return Next()
+    """Returns what to begin in free slots. A trial that cannot be made has none, unless there are too many of those."""
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism)
-    return decide(spec, observed.trials, taken, exhausted=observed.exhausted)
+    closed = observed.exhausted or observed.full
+    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=observed.blocked)
+    return replace(found, promote=found.promote[: observed.climbs])
 
 
 def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:
@@ -269,9 +207,9 @@ def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
 
 
 def _report_step(
-    spec: ExperimentSpec, now: Phase, observed: Observed
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
 ) -> Append | CreateReport | DeleteReport | float | None:
-    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete")
+    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=_end(before))
     return Append(step) if isinstance(step, tuple) else step
 
 
@@ -281,7 +219,7 @@ def _report_failure(observed: Observed) -> tuple[Action, ...]:
     if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
         return ()
     message = str((condition_of(job, "Failed") or {}).get("message", ""))
-    return (EmitEvent(report_failed(job["metadata"]["uid"], message)),)
+    return (EmitEvent(report_failed(job["metadata"]["name"], message, job["metadata"]["uid"])),)
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
@@ -296,8 +234,8 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     """Returns the seconds after which to look again at what no event will tell of."""
     if now.state == "Complete":
         return None
-    causes = [*observed.blocked.values(), *([observed.hindered] if observed.hindered else [])]
-    times = [effect(cause.reason).look_again_seconds for cause in causes]
+    hindered = observed.hindered
+    times = [] if hindered is None else [look_again_seconds(hindered.reason, before, observed.now)]
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
     awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
     times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]
@@ -311,9 +249,14 @@ def _time_to_live(spec: ExperimentSpec, before: ExperimentStatus, observed: Obse
 
     Its report is written first, unless that has failed.
     """
-    ttl, end = spec.ttl_seconds_after_finished, before.completion_time
+    ttl, end = spec.ttl_seconds_after_finished, _end(before)
     if ttl is None or end is None or not is_ended(before):
         return None
     if observed.report is not None and not is_over(observed.report):
         return None
-    return (datetime.fromisoformat(end) + timedelta(seconds=ttl) - observed.now).total_seconds()
+    return (end + timedelta(seconds=ttl) - observed.now).total_seconds()
+
+
+def _end(before: ExperimentStatus) -> datetime | None:
+    """Returns when an Experiment has ended, as far as its status tells."""
+    return datetime.fromisoformat(before.completion_time) if before.completion_time is not None else None

@@ -58,6 +58,7 @@ class Reason(OwnReason):
     RESUMED = "Resumed", _TOLD
     LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
+    METRIC_UNAVAILABLE = "MetricUnavailable"
     REPORT_FAILED = "ReportFailed"
     LEDGER_DAMAGED = "LedgerDamaged"
 

@@ -15,6 +15,7 @@ from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
+from epochal_operator.experiment.schedule import promised
 from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
@@ -131,6 +132,8 @@ class Reconciler:
     def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
+        if known is not None and known.version[0] != version[0]:
+            self._forget(key)  # It was deleted and made anew before the end of the other was told.
         if known is None or known.version != version:
             known = self._specs[key] = _read(version, document)
         return known
@@ -153,10 +156,12 @@ class Reconciler:
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         news = observe(wanted.spec, ledger.trials, jobs, now)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
+        trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
         held, undone = self._applier.held(document, jobs)
+        blocked, due = self._applier.blocked(key)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
@@ -164,14 +169,15 @@ class Reconciler:
             size=len(ledger.text),
             room=wanted.room,
             trial_bytes=wanted.trial_bytes,
+            promised=promised(trials, wanted.spec),
             damaged=ledger.damaged,
             foreign=bool(ledger.text and not ledger.events),
             news=news,
-            trials=fold(news, ledger.trials) if news else ledger.trials,
+            trials=trials,
             jobs=jobs,
             report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),
-            blocked=dict(found.blocked),
-            held=held,
+            blocked=blocked,
+            held=held | due,
             undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,

@@ -3,11 +3,12 @@
 A Job writes it, at most one a minute: after each new best, and at the end. It also deletes what the ledger gives up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from epochal_api.experiment import ExperimentSpec
+from epochal_api.kind import GROUP
 
 from epochal_operator.experiment.ledger import Dropped, Event, Finished
 from epochal_operator.experiment.observed import Observed
@@ -17,10 +18,14 @@ from epochal_operator.experiment.trials import Trial, best
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 
+GIVEN_UP_ANNOTATION = f"{GROUP}/given-up"
+"""Annotation of the Job that writes a report: the trials whose checkpoints it deletes, or those before it did."""
 EVERY = timedelta(seconds=60)
 """Between two reports."""
 RETRY = timedelta(minutes=10)
-"""After one that has failed."""
+"""After one that has failed; once the search is over as long again as it has been so by then."""
+GIVE_UP = timedelta(days=1)
+"""After the end of the search: a report that fails then fails for good."""
 _ENDED = frozenset({"Complete", "Failed", "Diverged"})
 
 
@@ -47,7 +52,7 @@ class DeleteReport:
 
 
 def report_step(
-    spec: ExperimentSpec, observed: Observed, *, ended: bool, complete: bool
+    spec: ExperimentSpec, observed: Observed, *, ended: bool, complete: bool, end: datetime | None = None
 ) -> CreateReport | DeleteReport | tuple[Dropped, ...] | float | None:
     """Returns what is to be done about the report next.
 
@@ -56,36 +61,53 @@ def report_step(
         observed: What is seen of the Experiment.
         ended: Whether the search is over.
         complete: Whether it has ended well: then nobody is promoted any more.
+        end: When it was over, as far as that is known.
 
     Returns:
         A step; or whose checkpoints are given up first; or the seconds until there is something to be done.
     """
-    if not is_due(spec, observed, ended=ended):
+    if not is_due(spec, observed, ended=ended, end=end):
         return None
     job = observed.report
     if job is None:
         return given_up(spec, observed.trials, complete=complete) or CreateReport(len(observed.events))
     if not is_over(job):
         return None
-    pause = RETRY if has_failed(job) else EVERY
-    left = (datetime.fromisoformat(job["metadata"]["creationTimestamp"]) + pause - observed.now).total_seconds()
+    created = _created(job)
+    pause = retry(created, end) or RETRY if has_failed(job) else EVERY
+    left = (created + pause - observed.now).total_seconds()
     return left if left > 0 else DeleteReport(job)
 
 
-def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool) -> bool:
+def retry(failed: datetime, end: datetime | None) -> timedelta | None:
+    """Returns how long after a report that has failed it is tried again; None if it is not.
+
+    Args:
+        failed: When that was.
+        end: When the search was over, if it is.
+    """
+    over = failed - end if end is not None else timedelta()
+    return max(RETRY, over) if over < GIVE_UP else None
+
+
+def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: datetime | None = None) -> bool:
     """Returns whether the report of before lacks something that is to be reported.
 
     Args:
         spec: What is searched.
         observed: What is seen of the Experiment.
         ended: Whether the search is over.
+        end: When it was over, as far as that is known.
     """
     known = _known(observed.report, len(observed.events))
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
     if not ranked:
         return False
-    failed = observed.report is not None and has_failed(observed.report)
-    return failed or (known != len(observed.events) if ended else _is_new(ranked[0], observed.events[known:]))
+    is_behind = known != len(observed.events)
+    failed = observed.report if observed.report is not None and has_failed(observed.report) else None
+    if not ended:
+        return _is_new(ranked[0], observed.events[known:]) or (failed is not None and is_behind)
+    return is_behind or (failed is not None and retry(_created(failed), end) is not None)
 
 
 def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
@@ -111,6 +133,28 @@ def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -
     )
 
 
+def deleted(observed: Observed) -> tuple[Dropped, ...]:
+    """Returns whose checkpoints the report has deleted by what it says itself, and the ledger does not tell.
+
+    So a ledger that is lost, or a part of it, brings nobody back who has nothing to go on from.
+
+    Args:
+        observed: What is seen of the Experiment.
+    """
+    annotations = (observed.report["metadata"].get("annotations") or {}) if observed.report is not None else {}
+    numbers = set(annotations.get(GIVEN_UP_ANNOTATION, "").split(","))
+    return tuple(Dropped(one.number) for one in observed.trials if str(one.number) in numbers and not one.dropped)
+
+
+def given_up_text(trials: Iterable[Trial]) -> str:
+    """Returns the trials whose checkpoints are given up, as a report's annotation has them.
+
+    Args:
+        trials: The trials.
+    """
+    return ",".join(str(one.number) for one in trials if one.dropped)
+
+
 def is_over(job: Object) -> bool:
     """Returns whether a Job has ended."""
     return condition_of(job, "Complete") is not None or has_failed(job)
@@ -119,6 +163,10 @@ def is_over(job: Object) -> bool:
 def has_failed(job: Object) -> bool:
     """Returns whether a Job has failed."""
     return condition_of(job, "Failed") is not None
+
+
+def _created(job: Object) -> datetime:
+    return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
 
 
 def _known(job: Object | None, count: int) -> int:

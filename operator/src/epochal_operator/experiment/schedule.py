@@ -4,6 +4,7 @@ Asynchronous successive halving, https://arxiv.org/abs/1810.05934, and Hyperband
 https://arxiv.org/abs/1603.06560.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -102,6 +103,26 @@ def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -
     for bracket, those in of_bracket.items():
         found += _promoted(those, len(brackets(schedule, epochs)[bracket]), spec, closed=closed)
     return found
+
+
+def promised(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
+    """Returns how many rungs more some trials climb at most, if few of those fail that are promoted.
+
+    Args:
+        trials: The trials.
+        spec: What is searched.
+    """
+    schedule, epochs = spec.schedule, spec.template.spec.training.epochs
+    counts, begun = Counter[int](), 0
+    for trial in trials:
+        begun += len(trial.rungs) - (trial.state in {"Paused", "Complete"})
+        if trial.number:
+            counts[bracket_of(trial.number, schedule, epochs)] += 1
+    ladders = brackets(schedule, epochs)
+    in_all = len(ladders[bracket_of(0, schedule, epochs)]) - 1
+    for bracket, count in counts.items():
+        in_all += sum(max(1, count // schedule.factor**rung) for rung in range(1, len(ladders[bracket])))
+    return max(0, in_all - begun)
 
 
 def _promoted(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, closed: bool) -> list[Promotion]:

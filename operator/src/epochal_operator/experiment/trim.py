@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from epochal_api.experiment import KIND
 
 from epochal_operator.experiment import ledger
+from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION
 from epochal_operator.experiment.trial_job import (
     EXPERIMENT_LABEL,
     EXPERIMENT_UID_LABEL,
@@ -23,6 +24,8 @@ MAX_LEDGER = 256 * 1024
 """Bytes of all annotations of an object."""
 MAX_PARAMETERS = 16 * 1024
 """Bytes of a trial's parameters: more than any has."""
+MAX_GIVEN_UP = 16 * 1024
+"""Bytes of the numbers of trials whose checkpoints are given up: more than all of them take."""
 _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
 _TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
 
@@ -53,7 +56,8 @@ def trial(thing: Object) -> Object:
 
 def report_job(thing: Object) -> Object:
     """Returns what is kept of the Job that writes a report."""
-    outline = metadata.kept(thing["metadata"], labels=[EXPERIMENT_LABEL], annotations=[KNOWN_ANNOTATION], owner=KIND)
+    outline = metadata.kept(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
+    outline["annotations"] = _texts(thing, {KNOWN_ANNOTATION: 16, GIVEN_UP_ANNOTATION: MAX_GIVEN_UP})
     return {"metadata": outline, "spec": {}, "status": thing.get("status") or {}}
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from epochal_api.experiment import KIND as EXPERIMENT
+from epochal_api.kind import GROUP
 from epochal_api.status import CONDITIONS, EXPORTED, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
@@ -20,6 +22,7 @@ from epochal_operator.runtime.metrics import (
     shown,
     time,
 )
+from epochal_operator.runtime.owners import controller
 from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 Object = Mapping[str, Any]
@@ -71,6 +74,7 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
                 "uid": str(metadata.get("uid", "")),
                 "framework": str(spec.get("framework") or ""),
                 "queue": str(part(spec, "scheduling").get("queueName") or ""),
+                "experiment": _experiment(job),
             },
         )
         if status.get("state") in STATES:
@@ -112,6 +116,12 @@ def _reason(word: str, job: Object) -> tuple[str, str]:
         if part(spec, "storage").get("endpoint") or awaited.fault == "User":
             fault = "User"
     return str(reason) if isinstance(reason, Reason) else OTHER, fault
+
+
+def _experiment(job: Object) -> str:
+    """Returns the Experiment whose trial a TrainingJob is, by which alerts tell of that one alone."""
+    owner = controller({"metadata": part(job, "metadata")}, group=GROUP, kind=EXPERIMENT)
+    return owner.name if owner is not None else ""
 
 
 def _progress(job: Object) -> Object:

@@ -35,6 +35,8 @@ SUSPENDED = at_phase(Reason.SUSPENDED, "Suspended")
         (RUNNING, SUSPENDED, ["Suspended"]),
         (SUSPENDED, RUNNING, ["Resumed"]),
         (RUNNING, at_phase(Reason.COMPLETED, "Complete"), ["Completed"]),
+        (RUNNING, at_phase(Reason.LEDGER_FULL), ["LedgerFull"]),
+        (at_phase(Reason.LEDGER_FULL), at_phase(Reason.LEDGER_FULL, "Complete"), ["LedgerFull"]),
         (RUNNING, at_phase(Reason.DEADLINE_EXCEEDED, "Failed"), ["DeadlineExceeded"]),
         (RUNNING, at_phase(Reason.RUNNING, "Running", trial(1, 0.5)), ["NewBest"]),
         (at_phase(Reason.RUNNING, "Running", trial(1, 0.5)), at_phase(Reason.RUNNING, "Running", trial(1, 0.5, 0.6)),
@@ -72,7 +74,7 @@ def test_what_one_trial_and_the_report_tell() -> None:
     refused = rejected("search-1-r0", "spec.network: must not")
     assert (refused.type, refused.reason, refused.key) == ("Warning", "TrialRejected", "search-1-r0")
     assert "spec.network: must not" in refused.note
-    assert report_failed("uid", "No bucket.").note.endswith("No bucket.")
+    assert report_failed("search-report", "No bucket.", "uid").note.endswith("No bucket.")
 
 
 @pytest.mark.parametrize(("value", "maximize", "wanted"), [

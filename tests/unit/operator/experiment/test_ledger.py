@@ -131,6 +131,7 @@ def test_what_another_version_has_written_is_kept_as_it_is() -> None:
     "line",
     [
         "no JSON",
+        "[" * 200_000,
         "[]",
         "{}",
         "[[]]",

@@ -46,6 +46,12 @@ def test_nothing_new_comes_of_a_space_that_is_exhausted() -> None:
     assert decide(spec(), THREE[:2], 0, exhausted=True) == Next(PROMOTE, 0)
 
 
+def test_others_take_the_slot_of_who_cannot_go_on() -> None:
+    assert decide(spec(parallelism=1), THREE, 0) == Next(PROMOTE, 0)
+    assert decide(spec(parallelism=1), THREE, 0, blocked={(2, 1)}) == Next((), 1)
+    assert decide(spec(parallelism=1), [*THREE, trial(0, 0.1)], 0, blocked={(0, 1)}) == Next(PROMOTE, 0)
+
+
 DONE = [trial(0, 0.1, 0.2, 0.3), trial(1, 0.5, 0.6, 0.7), trial(2, 0.4)]
 ALL = {"maxTrials": 3}
 
@@ -60,11 +66,12 @@ ALL = {"maxTrials": 3}
         ([*DONE[:2], trial(2, 0.6)], ALL, None),  # who waits goes on
         (DONE, {"maxTrials": 2}, "Completed"),
         (DONE, {"finish": True}, "FinishedEarly"),
-        ([*DONE, trial(3)], {"finish": True}, None),
+        ([*DONE, trial(3)], {"finish": True}, "FinishedEarly"),  # it has not begun
+        ([*DONE, trial(3, uids=("u",))], {"finish": True}, None),
         (DONE, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, "TargetReached"),
         (DONE, {"objective": {"metric": "a", "goal": "Minimize", "target": "0.3"}}, "TargetReached"),
         (DONE, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.8"}}, None),
-        ([*DONE, trial(3)], {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, None),
+        ([*DONE, trial(3, uids=("u",))], {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, None),
         ([trial(0, 0.1, 0.2, 0.3)], {"search": {"method": "None"}}, "Completed"),
         ([trial(0), trial(1, state="Failed"), trial(2, state="Failed")], {"maxFailedTrials": 1}, "TooManyFailedTrials"),
         ([trial(0), trial(1, state="Failed")], {"maxFailedTrials": 1}, None),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.observe import is_due, jobs_of, observe, place_of
+from epochal_operator.experiment.observe import figures, is_due, jobs_of, observe, place_of
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
@@ -113,6 +113,19 @@ def test_figures_that_have_not_come_yet_are_waited_for(seconds: int, stage: str,
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "wanted"),
+    [
+        (complete(best=None, metrics={"val_loss": "1", "accuracy": "0.5"}), "accuracy, val_loss"),
+        (complete(best={"metric": "val_accuracy"}, metrics={"loss": "1"}), "loss, val_accuracy"),
+        (complete(best=None, metrics=None), "none"),
+        (None, "none"),
+    ],
+)
+def test_the_figures_that_there_are_have_names(one: Any, wanted: str) -> None:
+    assert figures(one) == wanted
+
+
 def test_the_last_epoch_may_be_what_counts() -> None:
     objective = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
     (_, found) = seen([created(1)], complete(), objective=objective)
@@ -155,6 +168,7 @@ def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -
 
 
 @pytest.mark.parametrize("annotations", [{}, {"epochal.dev/parameters": "[]", "epochal.dev/known": "3"},
+    {"epochal.dev/parameters": "[" * 200_000, "epochal.dev/known": "3"},
     {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip

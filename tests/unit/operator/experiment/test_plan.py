@@ -5,19 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.ledger import MAX_TEXT, Event, Finished, Warm
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
-from epochal_operator.experiment.plan import (
-    Append,
-    Ask,
-    Create,
-    DeleteExperiment,
-    Plan,
-    Suspend,
-    plan,
-    refuse,
-)
+from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space
@@ -159,13 +151,37 @@ def test_what_is_in_the_way_is_looked_at_again() -> None:
     cause = StatusCause(Reason.NAME_CONFLICT, "search-0-r0 is somebody else's")
     world = World([created(0)])
     assert world.plan(blocked={(0, 0): cause}).actions == (Ask((1, 2)),), "it takes no slot"
-    assert World([created(0)], maxTrials=1).settled(blocked={(0, 0): cause}) == Plan((), 30)
+    due = {(0, 0): NOW + timedelta(seconds=30)}
+    assert World([created(0)], maxTrials=1).settled(blocked={(0, 0): cause}, held=due) == Plan((), 30)
     refused = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
     assert world.settled(hindered=refused) == Plan((), 30)
 
 
-def test_a_full_ledger_takes_no_more() -> None:
+def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> None:
     assert World([created(0)], job(0)).settled(size=250_000).actions == ()
+    world = World([created(0), started(0), finished(0, "0.5")])
+    full = {"size": 1000, "room": 1000 + 127 + 128, "trial_bytes": 256}
+    (made,) = world.settled(**full).actions
+    assert isinstance(made, Create)
+    assert made.place == (0, 1)
+    world.jobs = (job(0, 1, state="Running"),)
+    assert kinds(world.settled(**full)) == ["CreateReport"]
+    assert world.document["status"]["state"] == "Running"
+    ready = world.document["status"]["conditions"][0]
+    assert (ready["reason"], ready["status"]) == ("LedgerFull", "True")
+    assert "no new ones are made" in ready["message"]
+    world.jobs, done = (), {**full, "room": 1000 + 127}
+    assert kinds(world.settled(**done)) == ["CreateReport"], "not even a rung"
+    ready = world.document["status"]["conditions"][0]
+    assert (world.document["status"]["state"], ready["reason"]) == ("Complete", "LedgerFull")
+    assert "1 of them would be promoted, and there is no room for that either" in ready["message"]
+
+
+def test_for_what_is_promoted_yet_room_is_kept() -> None:
+    world = World([created(0)], job(0), parallelism=9)
+    room = {"size": 1000, "room": 3128, "trial_bytes": 1000}
+    assert world.plan(**room).actions == (Ask((1, 2)),)
+    assert world.plan(**room, promised=1).actions == (Ask((1,)),)
 
 
 def test_no_more_are_asked_for_than_the_ledger_has_room_for() -> None:

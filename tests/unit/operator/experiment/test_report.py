@@ -1,11 +1,19 @@
 """When a report is written, and whose checkpoints are given up."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import Dropped, Event
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.report import CreateReport, DeleteReport, given_up, report_step
+from epochal_operator.experiment.report import (
+    CreateReport,
+    DeleteReport,
+    deleted,
+    given_up,
+    given_up_text,
+    report_step,
+)
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, trial
@@ -24,9 +32,10 @@ def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
     return {"metadata": metadata, "status": {"conditions": conditions}}
 
 
-def step(events: list[Event], job: Any = None, *, ended: bool = False, **changes: Any) -> Any:
+def step(events: list[Event], job: Any = None, *, ended: bool = False, end: float | None = None, **changes: Any) -> Any:
     observed = Observed(NOW, tuple(events), trials=fold(events), report=job)
-    return report_step(spec(**changes), observed, ended=ended, complete=ended)
+    over = NOW + timedelta(seconds=end) if end is not None else None
+    return report_step(spec(**changes), observed, ended=ended, complete=ended, end=over)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +47,9 @@ def step(events: list[Event], job: Any = None, *, ended: bool = False, **changes
         (EVENTS, report(3, ""), None),  # it is being written
         (EVENTS, report(3, age=20), 40.0),
         (EVENTS, report(3, age=60), DeleteReport(report(3, age=60))),
-        (EVENTS, report(4, "Failed", age=60), 540.0),
-        (EVENTS, report(4, "Failed", age=600), DeleteReport(report(4, "Failed", age=600))),
+        (EVENTS, report(3, "Failed", age=60), 540.0),
+        (EVENTS, report(3, "Failed", age=600), DeleteReport(report(3, "Failed", age=600))),
+        (EVENTS, report(4, "Failed", age=600), None),  # there is no more to report than it has failed by
         ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no better one
         ([*EVENTS, created(2), finished(2, "0.7")], report(4, age=60), DeleteReport(report(4, age=60))),
         (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
@@ -57,11 +67,57 @@ def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
     assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
 
 
+@pytest.mark.parametrize(
+    ("age", "end", "wanted"),
+    [
+        (60, -50, 540.0),  # as it was over
+        (60, -60, 540.0),
+        (600, -600, "delete"),
+        (60, -3660, 3540.0),  # an hour later, as long again
+        (3600, -7200, "delete"),
+        (60, -86_000, 86_000.0 - 60 - 60),
+        (60, -87_000, None),  # a day later
+        (900_000, -987_000, None),
+        (60, None, 540.0),
+    ],
+)
+def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a_day(
+    age: float, end: float | None, wanted: Any
+) -> None:
+    job = report(4, "Failed", age=age)
+    assert step(EVENTS, job, ended=True, end=end, retain="All") == (DeleteReport(job) if wanted == "delete" else wanted)
+    later = [*EVENTS, created(2), failed(2)]
+    assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
+
+
 def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
     ended = [*EVENTS, created(2), failed(2)]
     assert step(ended) == (Dropped(2),)
     assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
     assert step(ended, retain="All") == CreateReport(len(ended))
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "wanted"),
+    [
+        ("0,1", [], [0, 1]),
+        ("0,1,7", [Dropped(0)], [1]),
+        ("", [], []),
+        ("1" * 9999 + ",x,1", [], [1]),
+    ],
+)
+def test_what_a_report_has_deleted_is_known_whatever_the_ledger_tells(
+    text: str, events: list[Event], wanted: list[int]
+) -> None:
+    job = report(4)
+    job["metadata"]["annotations"]["epochal.dev/given-up"] = text
+    found = Observed(NOW, trials=fold([*EVENTS, *events]), report=job)
+    assert deleted(found) == tuple(map(Dropped, wanted))
+    assert deleted(Observed(NOW, trials=fold(EVENTS))) == deleted(Observed(NOW, report=report(4))) == ()
+
+
+def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
+    assert given_up_text([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment import Schedule
-from epochal_operator.experiment.schedule import Promotion, bracket_of, brackets, ladder, promotions, rungs
+from epochal_operator.experiment.schedule import Promotion, bracket_of, brackets, ladder, promised, promotions, rungs
 from epochal_operator.experiment.trials import Trial
 from hypothesis import given
 from hypothesis import strategies as some
@@ -120,6 +120,25 @@ def test_brackets_of_hyperband_do_not_compete() -> None:
     first, later = ([number for number in range(1, 17) if of[number] == bracket][:3] for bracket in (0, 1))
     trials = [trial(number, 0.5) for number in first] + [trial(number, 0.9, epochs=(3, 9)) for number in later]
     assert numbers(trials, schedule=hyperband) == [(first[0], 1), (later[0], 1)]
+
+
+@pytest.mark.parametrize(
+    ("trials", "changes", "wanted"),
+    [
+        ([], {}, 2),
+        ([trial(0)], {}, 2),
+        ([trial(0, 0.1, state="Running")], {}, 1),
+        ([trial(0, 0.1, 0.2, 0.3)], {}, 0),
+        ([trial(0, 0.1, state="Failed")], {}, 1),
+        ([trial(number, 0.1) for number in range(10)], {}, 2 + 3 + 1),
+        ([trial(0, 0.1), trial(1, 0.1, 0.2), *(trial(number, 0.1) for number in range(2, 10))], {}, 2 + 2 + 1),
+        ([trial(number, 0.1) for number in range(3)], {}, 2 + 1 + 1),
+        ([trial(number) for number in range(9)], {"schedule": {"method": "None"}}, 0),
+        ([trial(number) for number in range(18)], {"schedule": {"method": "Hyperband"}}, 2 + (3 + 1) + 1),
+    ],
+)
+def test_how_many_rungs_are_climbed_yet(trials: list[Trial], changes: dict[str, Any], wanted: int) -> None:
+    assert promised(trials, spec(**changes)) == wanted
 
 
 _trials = some.lists(some.lists(some.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]), max_size=3), min_size=1, max_size=30).map(

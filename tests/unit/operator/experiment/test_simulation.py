@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
+from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
+from tests.unit.operator.experiment.searches import spec
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -186,6 +188,30 @@ async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other
     assert known_of(cluster) == usual
 
 
+async def test_one_that_is_made_anew_before_the_end_of_the_other_is_told_begins_anew() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    foreign = {"metadata": {"name": "search-2-r0"}, "spec": {"suspend": True}}
+    cluster.objects.create("trainingjobs", "vision", foreign)
+    while "NameConflict" not in cluster.told():
+        cluster.work()
+        cluster.now += timedelta(seconds=1)
+        await cluster.settle()
+    spec_of_before = cluster.experiment()["spec"]
+    for name in cluster.names():
+        cluster.objects.delete("trainingjobs", "vision", name)
+    cluster.objects.delete("experiments", *KEY)
+    cluster.objects.collect()
+    cluster.objects.create("experiments", "vision", {"metadata": {"name": KEY.name}, "spec": spec_of_before})
+    told = Counter(cluster.told())
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0", "search-1-r0"]
+    assert (cluster.status()["state"], cluster.condition("Ready")["status"]) == ("Queued", "True")
+    assert Counter(cluster.told()) == told
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
     cluster = await undisturbed(**SMALL)
     cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
@@ -265,6 +291,30 @@ async def test_finish_ends_the_rungs_that_run_and_no_more() -> None:
     assert len(cluster.names()) == 3
 
 
+async def test_what_is_finished_while_its_trials_are_refused_waits_for_none_that_has_not_begun() -> None:
+    cluster = Cluster(maxTrials=10, parallelism=3)
+    cluster.refuse = lambda verb, resource, name: (
+        Refusal(403, "Forbidden", "exceeded quota: trials")
+        if (verb, resource) == ("create", "trainingjobs") and name != "search-0-r0"
+        else None
+    )
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.settle()
+    assert cluster.condition("Ready")["reason"] == "Finishing"
+    cluster.refuse = lambda *_: None
+    await cluster.settle()
+    assert cluster.names() == ["search-0-r0"]
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "FinishedEarly"
+    assert cluster.names() == ["search-0-r0"]
+    cluster.change(finish=False)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.status()["trials"]["created"] == 10
+
+
 async def test_finish_may_be_taken_back() -> None:
     cluster = Cluster(maxTrials=8, parallelism=4)
     await cluster.settle()
@@ -296,6 +346,29 @@ async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_chec
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
     assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.6], ids=["all", "its end"])
+async def test_a_ledger_that_is_lost_once_it_has_gone_on_brings_nobody_back_either(kept: float) -> None:
+    cluster = Cluster(maxTrials=8, parallelism=4)
+    await cluster.settle()
+    cluster.work()
+    cluster.change(finish=True)
+    await cluster.run()
+    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    assert given_up
+    cluster.search = suggest_the_worst
+    cluster.change(finish=False)
+    await cluster.settle()
+    assert cluster.status()["state"] == "Running"
+    text = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
+    left = {"annotations": {LEDGER_ANNOTATION: text[: int(kept * len(text))] or None}}
+    cluster.objects.patch("experiments", *KEY, {"metadata": left})
+    await cluster.settle()
+    assert {one.trial for one in cluster.events() if isinstance(one, Dropped)} >= given_up
+    await cluster.run()
+    assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
+    assert cluster.condition("Complete")["reason"] == "Completed"
 
 
 async def test_more_trials_after_the_end_are_promoted_in_place_of_those_that_were_given_up() -> None:
@@ -331,6 +404,27 @@ async def test_trials_that_fail_end_it_and_the_others_wait_exactly() -> None:
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
     assert cluster.status()["trials"]["failed"] == 2
+
+
+async def test_a_metric_by_another_name_is_told_at_once_with_those_that_there_are() -> None:
+    objective = {"metric": "val_acc", "goal": "Maximize"}
+    cluster = Cluster(**SMALL | {"maxFailedTrials": 1, "objective": objective})
+    await cluster.settle()
+    cluster.work()
+    cluster.end(cluster.trials()[0])
+    cluster.now += timedelta(seconds=400)
+    await cluster.settle()
+    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "MetricUnavailable")
+    assert "must be a figure that trials tell, found 'val_acc'" in told["note"]
+    assert "search-0-r0, which fails by it, has told val_accuracy" in told["note"]
+    cluster.work()
+    cluster.now += timedelta(seconds=400)
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
+    assert (
+        "MetricUnavailable (spec.objective.metric is 'val_acc', and it has told val_accuracy)"
+        in (cluster.condition("Failed")["message"])
+    )
 
 
 async def test_trials_that_diverge_do_not_count_unless_all_do() -> None:
@@ -484,6 +578,47 @@ async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_o
     await cluster.run()
     assert cluster.status()["trials"]["failed"] == 0
     assert cluster.folded()[0].state == "Complete"
+
+
+async def test_one_that_is_refused_its_next_rung_for_long_holds_no_slot_and_is_tried_ever_more_seldom() -> None:
+    cluster, times = Cluster(**SMALL | {"parallelism": 1, "maxFailedTrials": 0}), list[Any]()
+
+    def refuse(verb: str, _: str, name: str) -> Refusal | None:
+        if verb != "create" or name != "search-0-r1":
+            return None
+        times.append(cluster.now)
+        return Refusal(400, "Invalid", DENIALS["webhook"])
+
+    cluster.refuse = refuse
+    for _ in range(240):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=30)
+    assert cluster.status()["trials"]["created"] == 4
+    assert any(one.state == "Complete" for one in cluster.folded()[1:])
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsRefused")
+    assert "search-0-r1" in ready["message"]
+    assert "no training at night" in ready["message"]
+    assert len(times) < 40
+    assert times[-1] - times[-2] == timedelta(seconds=300)
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.folded()[0].state == "Complete"
+
+
+async def test_a_quota_that_stays_is_asked_ever_more_seldom() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: trials") if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    waits = list[float]()
+    for _ in range(8):
+        waits.append(await cluster.settle() or 0)
+        cluster.now += timedelta(seconds=waits[-1])
+        cluster.boot()
+    assert waits == [30, 30, 60, 120, 240, 300, 300, 300]
 
 
 async def test_a_quota_is_waited_for() -> None:
@@ -712,9 +847,21 @@ async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
+    told = list[str]()
+    for _ in range(100):
+        await cluster.settle()
+        told.append(cluster.condition("Ready")["reason"])
+        if not cluster.work():
+            break
+        cluster.now += timedelta(seconds=60)
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "LedgerFull"
-    assert 2 <= len(cluster.folded()) < 100
+    trials = cluster.folded()
+    assert 2 <= len(trials) < 100
+    assert told.index("LedgerFull") < told.index("LedgerFull", told.index("LedgerFull") + 1), "while it runs, too"
+    assert trials[0].state == "Complete"
+    assert promotions(trials, spec(maxTrials=100), closed=True) == []
+    assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
 
 
 @pytest.mark.parametrize("status", [422, 403])
@@ -733,6 +880,26 @@ async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_agai
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_what_is_suspended_stops_even_where_nothing_can_be_noted() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(422, "Invalid", "metadata.annotations: Too long")
+        if (verb, resource) == ("patch", "experiments")
+        else None
+    )
+    cluster.end(cluster.trials()[0])
+    await cluster.settle()
+    assert cluster.condition("Ready")["reason"] == "LedgerRefused"
+    cluster.change(suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, True]
+    cluster.work()
+    await cluster.settle()
+    assert cluster.status()["state"] == "Suspended"
 
 
 async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> None:
@@ -765,8 +932,50 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
         after = await cluster.settle()
         cluster.work()
         cluster.now += timedelta(seconds=60)
-    assert (cluster.status()["state"], after) == ("Complete", 600)
+    assert cluster.status()["state"] == "Complete"
+    assert after is not None
+    assert 600 <= after <= 1200
     assert "ReportFailed" in cluster.told()
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.objects.list("jobs")
+
+
+async def test_a_report_that_fails_for_good_is_given_up_a_day_after_the_end_and_tried_once_its_job_is_deleted() -> None:
+    cluster, made = Cluster(**SMALL), list[Any]()
+    cluster.refuse = lambda verb, resource, _: (
+        made.append(cluster.now) if (verb, resource) == ("create", "jobs") else None
+    )
+
+    async def fail() -> float | None:
+        after = await cluster.settle()
+        for job in cluster.objects.list("jobs"):
+            if not job.get("status"):
+                broken = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+                cluster.objects.patch("jobs", "vision", "search-report", {"status": broken}, subresource="status")
+                after = await cluster.settle()
+        return after
+
+    while cluster.status().get("state") != "Complete":
+        await fail()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    ended, before = cluster.now, len(made)
+    for _ in range(20):
+        after = await fail()
+        if after is None:
+            break
+        cluster.now += timedelta(seconds=after)
+    assert after is None
+    assert 6 <= len(made) - before <= 10
+    assert made[-1] - ended < timedelta(days=3)
+    (told, *_) = (one for one in cluster.objects.list("events") if one["reason"] == "ReportFailed")
+    assert "at once if the Job search-report is deleted" in told["note"]
+    tries = len(made)
+    cluster.now += timedelta(days=30)
+    cluster.boot()
+    assert await fail() is None
+    assert len(made) == tries
+    cluster.objects.delete("jobs", "vision", "search-report")
+    await cluster.settle()
+    assert len(made) == tries + 1

@@ -85,7 +85,7 @@ def test_an_object_of_any_shape_spoils_no_scrape(status: dict[str, Any], part: s
 @pytest.mark.parametrize(
     ("series", "labels", "value"),
     [
-        ("info", {"uid": "5f1c", "framework": "tensorflow", "queue": ""}, 1),
+        ("info", {"uid": "5f1c", "framework": "tensorflow", "queue": "", "experiment": ""}, 1),
         ("epoch", {}, 3),
         ("epochs", {}, 10),
         ("progress_ratio", {}, 0.32),
@@ -239,6 +239,16 @@ def test_what_a_job_does_not_say_is_an_empty_label() -> None:
     store.put(TRAINING_JOBS, document())
     ((labels, _),) = samples(store.objects(TRAINING_JOBS))["epochal_trainingjob_info"]
     assert (labels["queue"], labels["framework"]) == ("", "")
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("Experiment", "search"), ("TrainingJob", "")])
+def test_of_a_trial_it_is_told_whose_it_is(kind: str, wanted: str) -> None:
+    store, one = store_for([training_jobs(lambda: INSTALLATION, instance="test")]), document()
+    owner = {"apiVersion": "epochal.dev/v1alpha1", "kind": kind, "name": "search", "uid": "e", "controller": True}
+    one["metadata"] |= {"ownerReferences": [owner], "labels": {"epochal.dev/experiment": "anybody's to write"}}
+    store.put(TRAINING_JOBS, one)
+    ((labels, _),) = samples(store.objects(TRAINING_JOBS))["epochal_trainingjob_info"]
+    assert labels["experiment"] == wanted
 
 
 def test_series_go_with_their_object() -> None:
