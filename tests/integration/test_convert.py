@@ -103,7 +103,7 @@ def out(folder: Path) -> Path:
     return made
 
 
-def test_a_model_without_signature_is_converted_and_checked_by_what_keras_answers(
+def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answers_as_keras_does(
     service: Service, tmp_path: Path, words: Path
 ) -> None:
     model = network(layers.RandomRotation(0.1))
@@ -118,10 +118,6 @@ def test_a_model_without_signature_is_converted_and_checked_by_what_keras_answer
     (answers,) = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"input": images})
     assert np.abs(answers - np.asarray(model(images, training=False))).max() < 1e-5
 
-
-def test_the_server_takes_what_is_left_for_it(service: Service, tmp_path: Path, words: Path) -> None:
-    config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 0
     read = ServerConfig.model_validate_json(config.read_bytes())
     found = files.converted(folder / read.path, read.source)
     assert found.signature is not None

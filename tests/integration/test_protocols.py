@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -16,11 +17,13 @@ import tritonclient.http.aio as triton_aio
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.datasets import load_digits
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from tests.kit.model_server import ask, serving
+from tests.kit.served import DIGITS
 
 EXAMPLE = Path("manifests/examples/digits.yaml")
 IMAGES = load_digits().images.astype(np.float32).reshape(-1, 8, 8, 1)
@@ -33,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the folder with the results of a training."""
     folder = tmp_path_factory.mktemp("digits")
     (folder / "data").mkdir()
-    np.savez(folder / "data/digits.npz", x=IMAGES, y=load_digits().target)
+    np.savez(folder / "data/digits.npz", x=IMAGES, y=load_digits().target, class_names=DIGITS)
     document = yaml.safe_load(EXAMPLE.read_text())
     document["spec"]["training"] |= {"epochs": 2}
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
@@ -132,8 +135,8 @@ def test_triton_is_told_the_best_classes(
 ) -> None:
     image = InferInput(names[0], list(SOME.shape), "FP32").set_data_from_numpy(SOME)
     result = client.infer("digits", [image], outputs=[InferRequestedOutput(names[1], class_count=1)])
-    told = [one.decode().split(":")[1] for one in result.as_numpy(names[1]).ravel()]
-    assert told == [str(best) for best in expected.argmax(axis=1)]
+    told = [one.decode().split(":")[1:] for one in result.as_numpy(names[1]).ravel()]
+    assert told == [[str(best), DIGITS[best]] for best in expected.argmax(axis=1)]
 
 
 async def test_triton_asks_many_at_a_time_and_each_gets_its_own(url: str, names: tuple[str, str]) -> None:
@@ -180,6 +183,18 @@ def test_all_protocols_give_the_numbers_that_keras_gives(
         assert [row[1] for row in told["values"]] == classes
         same([row[0] for row in told["values"]], expected)
         same([row[2] for row in told["values"]], expected)
+
+
+def test_classes_are_called_what_the_training_data_call_them(
+    trained: Path, expected: np.ndarray, tmp_path: Path
+) -> None:
+    model, signature = ((trained / name).read_bytes() for name in ("model.onnx", "signature.json"))
+    file = io.BytesIO()
+    Image.fromarray((SOME[0, :, :, 0] * 255 / 16).astype(np.uint8)).save(file, "PNG")
+    with serving(tmp_path, model, signature, images="Resize") as url:
+        status, told = ask(f"{url}/predict", file.getvalue(), {"Content-Type": "image/png"})
+    assert status == 200, told
+    assert (told["class"], told["name"]) == (best := int(expected[0].argmax()), DIGITS[best])
 
 
 def test_the_examples_of_its_own_description_are_answered(url: str) -> None:

@@ -9,10 +9,9 @@ from epochal_api.model import Model, ObjectName, Rule, cel
 from epochal_api.modelserver_status import ModelServerStatus
 from epochal_api.scheduling import Placement, ResourceList
 from epochal_api.server_config import ImageMode
-from epochal_api.signature import Which
+from epochal_api.signature import MAX_CLASSES, ClassName, Which
 from epochal_api.status import reading
 from epochal_api.storage import StorageService
-from epochal_api.text import PRINTABLE_PATTERN
 from epochal_api.trainingjob import ImagePullSecret
 
 KIND = "ModelServer"
@@ -22,7 +21,6 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 """A DNS-1035 label: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/."""
 MODEL_URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\p{C}\p{Zl}\p{Zp}]+\.(onnx|keras)$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
-MAX_CLASSES = 4096
 
 
 class NamedSecret(Model):
@@ -198,10 +196,7 @@ class ModelServerSpec(Model):
     """The S3 service that holds the model."""
     images: Images = Images()
     """What becomes of photographs that are sent."""
-    classes: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]],
-        Field(max_length=MAX_CLASSES),
-    ] = []
+    classes: Annotated[list[ClassName], Field(max_length=MAX_CLASSES)] = []
     """Names of the classes, in the order of the model's output. Default: those of the training data."""
     batching: ServerBatching = ServerBatching()
     """How requests are put together."""

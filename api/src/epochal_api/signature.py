@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from epochal_api.model import Model
+from epochal_api.text import PRINTABLE_PATTERN
 
 SIGNATURE = "signature.json"
 CHECK = "check.npz"
@@ -14,8 +15,12 @@ CHECK = "check.npz"
 MAX_CHECK_BYTES = 4 * 2**20
 """Most that the samples of a check hold, their answers included."""
 
+MAX_CLASSES = 4096
+"""Most classes that have names."""
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
 Which = Literal["Best", "Last"]
 """Which model of a training: of its best epoch, or of its last."""
 

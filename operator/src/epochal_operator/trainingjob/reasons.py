@@ -95,6 +95,8 @@ class Reason(OwnReason):
     VALIDATION_SEEN = "ValidationSeen"
     BEST_LOST = "BestLost"
     MONITOR_MISMATCH = "MonitorMismatch"
+    CLASS_NAMES_UNUSED = "ClassNamesUnused"
+    CLASS_NAMES_DIFFER = "ClassNamesDiffer"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

@@ -33,7 +33,7 @@ def exported(
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)
-    data = DataSets(TRAIN, VALIDATION, None, {})
+    data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping())
@@ -70,8 +70,9 @@ def test_it_is_asked_for_each_model_with_samples_that_were_validated_on(
     exported(tmp_path, monkeypatch, look)
     (request,) = asked
     assert [(one.which, one.path.name) for one in request.models] == [("Last", "model.keras"), ("Best", "best.keras")]
+    assert request.classes == ["cat", "dog"]
     assert request.image is not None
-    assert (request.image.lowest, request.image.highest) == (7, 7), "as in the training set"
+    assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
 
 
 def test_who_finds_the_mark_of_an_attempt_that_died_does_not_try(

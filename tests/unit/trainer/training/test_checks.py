@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data import DataSets, Samples
+from epochal_trainer.data.class_names import ClassNames
 from epochal_trainer.data.division import divide
 from epochal_trainer.model import network
 from epochal_trainer.reporting.history import Epoch
@@ -54,6 +56,13 @@ def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
     assert reasons(checks) == wanted
     assert "stratify: true" in checks.dump()[2]["message"]
     assert [len(each) for each in told] == [1, 2, 3, 4, 5]
+
+
+def test_names_that_are_not_the_networks_are_told_of(told: list[Sequence[Warned]]) -> None:
+    checks, data = Checks(spec(), told.append), sets(np.arange(300) % 3)
+    names = ClassNames("a.npz[class_names]", ("cat", "dog"))
+    checks.data(replace(data, train=replace(data.train, class_names=names)), (3,))
+    assert reasons(checks) == ["ClassNamesUnused"]
 
 
 def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> None:

@@ -23,6 +23,7 @@ def read(
     width: int = 4,
     data: Any = None,
     weights: Any = None,
+    names: Any = None,
     shape: tuple[int, ...] = (4,),
     **training: Any,
 ) -> DataSets:
@@ -38,10 +39,22 @@ def read(
             "results": {"bucket": "results"},
         }
     )
-    arrays = {"x": np.zeros((len(labels), width)), "y": labels}
-    np.savez(folder / "a.npz", **arrays, **({} if weights is None else {"sample_weight": weights}))
+    arrays = {"x": np.zeros((len(labels), width)), "y": labels, "sample_weight": weights, "class_names": names}
+    np.savez(folder / "a.npz", **{name: array for name, array in arrays.items() if array is not None})
     model = network.build(spec.network, seed=1, memory=1 << 30)
     return loaded(spec, FolderBucket(folder), model, scratch=folder, memory=Memory())
+
+
+@pytest.mark.parametrize(("names", "known"), [(["cat", "dog", "cow"], True), (["cat", "dog"], False)])
+def test_names_of_classes_are_known_where_they_fit_the_network(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: list[str], *, known: bool
+) -> None:
+    with caplog.at_level("INFO"):
+        data = read(tmp_path, names=names)
+    assert data.class_names == (tuple(names) if known else ())
+    assert ("Classes, from a.npz[class_names]: cat, dog, cow" in caplog.messages) == known
+    assert data.validation is not None
+    assert data.validation.class_names == data.train.class_names
 
 
 def test_they_are_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from epochal_trainer import backend
 from epochal_trainer.backend import Batches
+from epochal_trainer.data.class_names import ClassNames
 from epochal_trainer.data.dataset import Dataset, Order, Spec
 
 Array: TypeAlias = NDArray[Any]
@@ -28,6 +29,7 @@ class Samples(Dataset):
         labels_name: Where the labels came from.
         weights: What each sample counts in the loss, shape (samples, …); None if all count the same.
         weights_name: Where the weights came from.
+        class_names: What the classes are called, if that lies beside them.
     """
 
     features: Array
@@ -36,6 +38,7 @@ class Samples(Dataset):
     labels_name: str
     weights: Array | None = None
     weights_name: str = ""
+    class_names: ClassNames | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -91,6 +94,7 @@ class DataSets:
         digests: SHA-256 in hex by key of every object that was read.
         division: How the validation part was drawn, see division.described; None if it is no part of the training set.
         class_weights: What a sample of each class counts in the loss of training, if that was asked for.
+        class_names: What the classes are called that the network tells apart; empty if that is not known.
     """
 
     train: Samples
@@ -99,6 +103,7 @@ class DataSets:
     digests: dict[str, str]
     division: dict[str, Any] | None = None
     class_weights: Mapping[int, float] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """Returns for summary.json what was trained on, as JSON-ready values."""

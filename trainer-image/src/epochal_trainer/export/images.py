@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 _GRAY: Literal[1] = 1
 _COLOURS: Literal[3] = 3
 _BRIGHTEST = 255.0
+_FOUR_BITS = 16
+"""The greatest in bytes of few levels, such as scikit-learn's digits: it stands for white. Bytes that go beyond it are
+pixels of whatever light: who trains on dark pictures sends dark ones, too."""
 BLOCK = 1024
 """Samples that are looked through at a time."""
 
@@ -37,8 +40,8 @@ def _range(features: NDArray[Any]) -> tuple[float, float]:
     blocks = [features[begin : begin + BLOCK] for begin in range(0, len(features), BLOCK)]
     lowest = float(min(block.min() for block in blocks))
     highest = float(max(block.max() for block in blocks))
-    if features.dtype == np.uint8 and highest > _BRIGHTEST / 2:
-        return 0.0, _BRIGHTEST
+    if features.dtype == np.uint8:
+        return 0.0, _BRIGHTEST if highest > _FOUR_BITS else highest
     if features.dtype.kind == "f" and lowest >= 0.0 and highest <= 1.0:
         return 0.0, 1.0
     return lowest, highest

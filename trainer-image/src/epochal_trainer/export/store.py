@@ -87,6 +87,7 @@ def _exported(
             formats=list(formats),
             samples=samples,
             image=image_of(data.train.features),
+            classes=list(data.class_names) or None,
             folder=Path(work),
         )
         with _marked(results):

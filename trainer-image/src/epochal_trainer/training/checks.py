@@ -11,6 +11,7 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data import DataSets
+from epochal_trainer.data.naming import check_names
 from epochal_trainer.data.parts import check_classes, parts
 from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.last_layer import check_last_layer
@@ -63,6 +64,7 @@ class Checks:
         labels, metrics = data.train.labels, self._spec.training.metrics
         self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
         self._warnings.take(lambda: self._classes(data, output_shape))
+        self._warnings.take(lambda: check_names(data, output_shape, self._spec.training.loss.name))
 
     def facts(self, facts: Facts) -> None:
         """Looks at what is trained, and from where on.

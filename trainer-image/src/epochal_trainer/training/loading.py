@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from epochal_trainer.data import (
     weighted_by_class,
 )
 from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.naming import names_of
 from epochal_trainer.data.samples import shaped
 from epochal_trainer.data.weights import DTYPE as WEIGHT
 from epochal_trainer.lib.text import duration, readable
@@ -29,7 +31,7 @@ from epochal_trainer.storage import Bucket
 log = logging.getLogger(__name__)
 
 _SHOWN = 10
-"""Classes whose weights the log shows."""
+"""Classes whose weights, or names, the log shows."""
 
 
 def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: Memory) -> DataSets:
@@ -69,8 +71,10 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
         train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
         data = replace(data, train=train, class_weights=by_class)
-        shown = [f"{number}: {weight:g}" for number, weight in by_class.items()]
-        log.info("Weights of classes: %s%s", ", ".join(shown[:_SHOWN]), ", …" if len(shown) > _SHOWN else "")
+        log.info("Weights of classes: %s", _listed([f"{number}: {weight:g}" for number, weight in by_class.items()]))
+    if (given := data.train.class_names) and (names := names_of(data, model.output.shape[1:], spec.training.loss.name)):
+        data = replace(data, class_names=names)
+        log.info("Classes, from %s: %s", given.source, _listed(names))
     for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
         if samples is not None:
             log.info("Data for %-11s %s", role + ":", samples.describe())
@@ -78,3 +82,7 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
     size = sum(samples.nbytes for samples in sets)
     log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
     return data
+
+
+def _listed(what: Sequence[str]) -> str:
+    return ", ".join(what[:_SHOWN]) + (", …" if len(what) > _SHOWN else "")

@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -283,6 +284,55 @@ def test_all_that_is_read_of_a_file_is_read_at_once(
     assert (found["train"].weights is None, found["test"].weights is None) == (True, False)
 
 
+NAMES = ("cat", "dog", "großer Hund")
+
+
+@pytest.mark.parametrize(
+    ("array", "names"),
+    [
+        (np.array(NAMES), NAMES),
+        (np.array(NAMES).astype(">U20"), NAMES),
+        (np.array([name.encode() for name in NAMES]), NAMES),
+        (np.array([3, 5, 10**12]), ("3", "5", str(10**12))),
+        (np.array([], "U3"), ()),
+    ],
+)
+@pytest.mark.parametrize("name", ["class_names", "classes", "label_names", "target_names"])
+def test_names_of_classes_lie_beside_the_data_of_all_parts(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], name: str, array: Array, names: tuple[str, ...]
+) -> None:
+    arrays: dict[str, Any] = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y, name: array}
+    for samples in npz.read(source(encode(**arrays)), ["train", "test"], memory()).values():
+        assert samples.class_names == (f"file[{name}]", names, "")
+
+
+def test_one_array_names_the_classes(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+    found = read(source(encode(x=X, y=Y, classes=[0, 1, 2], class_names=[*NAMES])), memory())
+    assert found.class_names is not None
+    assert found.class_names.names == NAMES
+    assert read(source(encode(x=X, y=Y)), memory()).class_names is None
+
+
+@pytest.mark.parametrize(
+    ("array", "fault"),
+    [
+        (np.array(NAMES, object), r"Python objects, .*: save them as text, class_names.astype\(str\)"),
+        (np.array([0.5]), "elements of type float64: names must be text"),
+        (np.array([["a", "b"]]), "an array of 2 axes: .* one axis"),
+        (np.array("a"), "an array of 0 axes: .* one axis"),
+        (np.array([*"ab"] * 3000), "6,000 names, and 4,096 are the most"),
+        (np.zeros(2**21, "U3"), "25,165,824 bytes: 16,777,216 are the most"),
+    ],
+)
+def test_names_that_are_none_refuse_no_data(
+    source: Callable[[bytes], Source], memory: Callable[[], Memory], array: Array, fault: str
+) -> None:
+    found = read(source(encode(compressed=True, x=X, y=Y, class_names=array)), memory()).class_names
+    assert found is not None
+    assert re.fullmatch(fault, found.fault), found.fault
+    assert found.names == ()
+
+
 ALL = "x_train y_train x_test y_test"
 
 
@@ -291,6 +341,7 @@ ALL = "x_train y_train x_test y_test"
     [
         ("x y", ["train", "test"], []),
         ("x y sample_weight", ["train"], []),
+        ("x y class_names target_names", ["train"], []),
         (ALL, ["train", "test"], []),
         (ALL + " sample_weight_train", ["train", "test"], ["validation"]),
         (ALL, ["test"], ["train"]),
@@ -309,7 +360,9 @@ def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
     [
         ("x y weight", ["train"], r"weight, which .*spec.data.train reads x, y, sample_weight, .*rename weight to sam"),
         ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight, if that is"),
-        ("x y ids names", ["train"], "ids, names, which .*: save the file without what no part of the job is to read"),
+        ("x y ids notes", ["train"], "ids, notes, which .*: save the file without what no part of the job is to read"),
+        ("x y names", ["train"], "names, which .*: rename names to class_names, if that is what it is"),
+        ("x y classes names", ["train"], "names, which .*: save the file without what no part of the job is to read"),
         ("x y features labels", ["train"], "features, labels, which no part of this job reads"),
         (ALL, ["train"], "x_test, y_test, which .*: name file as spec.data.test.object, to read x_test and y_test, or"),
         (ALL + " x_val y_val", ["train", "test"], "x_val, y_val, .*: name file as spec.data.validation.object, to"),

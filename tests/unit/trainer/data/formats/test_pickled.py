@@ -389,6 +389,22 @@ def test_a_gzip_bomb_stops_at_the_budget(source: Callable[[bytes], Source]) -> N
     assert caught.value.reason == "DataTooLarge"
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("names", [["cat", "großer Hund"], ("cat", "großer Hund")])
+def test_names_of_classes_come_third(read: Read, names: Any, protocol: int) -> None:
+    found = read(pickle.dumps((X, Y, names), protocol))
+    assert found.class_names == ("file[2]", ("cat", "großer Hund"), "")
+    assert found.labels.tolist() == Y.tolist()
+    assert read(pickle.dumps((X, Y), protocol)).class_names is None
+
+
+@pytest.mark.parametrize("odd", [[1, 2], [["cat"], ["dog"]], ["cat\n"], [None], laughing(), [X]])
+def test_names_that_are_none_refuse_no_pickle(read: Read, odd: Any) -> None:
+    found = read(pickle.dumps((X, Y, odd)))
+    assert found.class_names.names == ()
+    assert " at [0]: a name must be 1 to 128 characters" in found.class_names.fault
+
+
 def test_of_words_it_is_said_how_to_make_class_indices(read: Read) -> None:
     advice = r"file holds strings: .* class indices by names, y = numpy.unique\(y, return_inverse=True\)$"
     with pytest.raises(Failure, match=advice):

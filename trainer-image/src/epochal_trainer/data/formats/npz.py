@@ -4,12 +4,13 @@ import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from epochal_trainer.data.formats.npz_names import COMMON, OWN, Names, Role, renamed, told, unnamed
+from epochal_trainer.data.class_names import ClassNames, class_names, unread
+from epochal_trainer.data.formats.npz_names import CLASSES, COMMON, OWN, Names, Role, renamed, told, unnamed
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
@@ -49,7 +50,7 @@ def read(
         elsewhere: What is read from other objects: the file may hold arrays for it, which are left.
 
     Returns:
-        Features, labels and, where there are any, weights, in this machine's byte order.
+        Features, labels and, where there are any, weights and names of classes, in this machine's byte order.
 
     Raises:
         Failure: MissingArrays, UnreadArrays, UnsupportedType, TruncatedData, DamagedData or DataTooLarge.
@@ -59,16 +60,17 @@ def read(
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             chosen = {role: choose(members, role, source.name) for role in roles}
             check_unread(members, chosen, source.name, elsewhere)
+            names_of_classes = _class_names(source, archive, members, memory)
 
             def samples(names: Names) -> Samples:
                 found = {
-                    f"{source.name}[{name}]": _array(source, archive, members[name], f"{source.name}[{name}]", memory)
+                    f"{source.name}[{name}]": _numbers(source, archive, members[name], memory)
                     for name in names
                     if name in members
                 }
                 (x, features), (y, labels), *rest = found.items()
                 weights_name, weights = rest[0] if rest else ("", None)
-                return Samples(features, labels, x, y, weights, weights_name)
+                return Samples(features, labels, x, y, weights, weights_name, names_of_classes)
 
             return {role: samples(names) for role, names in chosen.items()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
@@ -122,8 +124,8 @@ def check_unread(
     Raises:
         Failure: UnreadArrays, naming them, those that are read, and what to do.
     """
-    read = {name for each in chosen.values() for name in each}
-    unread = set(names) - read
+    read, there = {name for each in chosen.values() for name in each}, set(names)
+    unread = there - read - {*CLASSES}
     if left := unread & {name for role in elsewhere for name in OWN[role]}:
         log.info("%s: %s are left, since spec.data names other objects for that.", source_name, _listed(left))
         unread -= left
@@ -141,10 +143,11 @@ def check_unread(
         if role not in {*chosen, *elsewhere}
         and {each.features, each.labels} <= set((renames := renamed(unread, each)).values())
     ]
+    known = read if there & {*CLASSES} else {*read, CLASSES[0]}
     advice += [
         f"rename {name} to {' or '.join(near)}, if that is what it is"
         for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
-        if (near := close(name, sorted(read - set(names))))
+        if (near := close(name, sorted(known - there)))
     ]
     advice.append("save the file without what no part of the job is to read")
     raise bad_data(
@@ -168,14 +171,51 @@ def _archive(source: Source, file: BinaryIO) -> zipfile.ZipFile:
         raise source.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
 
 
-def _array(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, memory: Memory) -> Array:
+def _numbers(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, memory: Memory) -> Array:
+    return _array(source, archive, member, memory, lambda dtype, _: supported(dtype, _named(source, member)))
+
+
+class _Unread(Exception):
+    """An array that is to hold names of classes, and is not read: why."""
+
+
+def _class_names(
+    source: Source, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], memory: Memory
+) -> ClassNames | None:
+    """Returns the names of the classes, or what is the matter with them; None if there are none."""
+    member = next((members[name] for name in CLASSES if name in members), None)
+    if member is None:
+        return None
+
+    def accept(dtype: np.dtype[Any], size: int) -> None:
+        if fault := unread(dtype, size):
+            raise _Unread(fault)
+
+    try:
+        return class_names(_array(source, archive, member, memory, accept), _named(source, member))
+    except _Unread as error:
+        return ClassNames(_named(source, member), fault=str(error))
+
+
+def _named(source: Source, member: zipfile.ZipInfo) -> str:
+    return f"{source.name}[{member.filename.removesuffix('.npy')}]"
+
+
+def _array(
+    source: Source,
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    memory: Memory,
+    check: Callable[[np.dtype[Any], int], object],
+) -> Array:
+    name = _named(source, member)
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise source.damaged(f"{name} is compressed in a way that numpy never does")
     if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DENSEST:
         raise source.damaged(f"{name} claims {member.file_size:,} bytes, more than its part of the file can hold")
 
     def accept(dtype: np.dtype[Any], size: int) -> None:
-        supported(dtype, name)
+        check(dtype, size)
         memory.reserve(min(size, member.file_size), name)
 
     with archive.open(member) as stream:

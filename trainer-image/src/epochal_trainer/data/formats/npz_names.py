@@ -21,6 +21,8 @@ OWN: dict[Role, Names] = {
     "test": Names("x_test", "y_test", "sample_weight_test"),
 }
 COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
+CLASSES = ("class_names", "classes", "label_names", "target_names")
+"""Names of the array that names the classes, whichever there is: those of Keras, CIFAR and scikit-learn among them."""
 _ARRAYS: Mapping[str, Sequence[str]] = {
     "sample_weight": ("sample_weights", "sample_weight", "weights"),
     "x": ("features", "images", "inputs", "data", "x"),

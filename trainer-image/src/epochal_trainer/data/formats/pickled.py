@@ -1,4 +1,4 @@
-"""Pickles of `(features, labels)`, of any numpy, read without running what they say.
+"""Pickles of `(features, labels)`, or of `(features, labels, class_names)`, read without running what they say.
 
 A pickle is a program that may call anything. This reader follows it step by step, as pickletools describes the steps,
 but knows a handful of names only and puts its own harmless parts in the place of numpy's: a hostile pickle finds
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from epochal_trainer.data.class_names import ClassNames, class_names
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples, shaped
 from epochal_trainer.data.source import Source, unsupported
@@ -53,7 +54,7 @@ def is_pickle(head: bytes) -> bool:
 
 
 def read(source: Source, memory: Memory) -> Samples:
-    """Reads a pickle of features and labels.
+    """Reads a pickle of features and labels, and of the names of the classes as a list of texts, if they are there.
 
     Args:
         source: The file.
@@ -77,14 +78,19 @@ def read(source: Source, memory: Memory) -> Samples:
             if program.ended:
                 raise source.truncated("the pickle breaks off", "it must be whole") from error
             raise _failure(source, error) from error
+    names: ClassNames | None = None
     match content:
         case (PickledArray() as features, PickledArray() as labels):
-            x, y = f"{source.name}[0]", f"{source.name}[1]"
-            return Samples(features.array(source), labels.array(source), x, y)
-    raise bad_data(
-        "MissingArrays",
-        f"{source.name} holds {_what(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
-    )
+            pass
+        case (PickledArray() as features, PickledArray() as labels, (list() | tuple()) as texts):
+            names = class_names(texts, f"{source.name}[2]")
+        case _:
+            raise bad_data(
+                "MissingArrays",
+                f"{source.name} holds {_what(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
+            )
+    x, y = f"{source.name}[0]", f"{source.name}[1]"
+    return Samples(features.array(source), labels.array(source), x, y, class_names=names)
 
 
 def _failure(source: Source, error: Exception) -> Failure:
