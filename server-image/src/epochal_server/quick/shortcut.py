@@ -196,6 +196,12 @@ class Shortcut:
         self._sent()
         self._go_on()
 
+    def given_up(self) -> bytes | None:
+        """Returns what it holds of a request whose body is missing, for others to wait for; None if it holds none."""
+        if self._exchange is not None or self._unread or b"\r\n\r\n" not in self._held:
+            return None
+        return self._released()
+
     def _keep(self, room: Room, size: int) -> None:
         """Keeps room for an answer until its client has read it."""
         room.keep(size)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
+from epochal_server import connections, reading
 from epochal_server import intake as intake_module
 from epochal_server.access_log import AccessLog, Entry
 from epochal_server.batching import Batcher
@@ -351,3 +352,20 @@ async def test_an_answer_that_is_larger_than_it_could_be_known_is_not_sent(*, sh
         ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
         assert (status, b"send fewer samples at a time" in body) == (413, True)
         server.intake.hold(4 * WIDE)
+
+
+async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.4)
+    async with answering() as server:
+        whole = posting(asking([1, 2]))
+        for piece, waits in ((whole[-5:], 0.3), (b"", 0)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(whole[:-5])
+            await asyncio.sleep(waits)
+            writer.write(piece)
+            status, _, body = await _answer(reader)
+            assert status == (200 if piece else 408)
+            writer.close()
+        assert b"body: expected all of it within" in body
+        assert await server.bookkeeping.done(5) == 0
