@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
@@ -16,6 +18,7 @@ from tests.kit import digits_model
 from tests.kit.browser import NARROW, browser, opened
 from tests.kit.digits_model import Points
 from tests.kit.model_server import serving
+from tests.kit.models import softmax
 from tests.kit.served import DIGITS
 
 ONE, SEVEN = digits_model.DRAWN[1], digits_model.DRAWN[7]
@@ -34,6 +37,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The same, for those who have a key."""
     with served(tmp_path_factory.mktemp("keyed"), images="Digit", classes=list(DIGITS), keys={"one": KEY}) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, whose numbers are no probabilities, and whose classes have no names."""
+    made = digits_model.signature(probabilities=False)
+    with serving(tmp_path_factory.mktemp("scores"), digits_model.model(), made, images="Digit") as address:
         yield address
 
 
@@ -274,6 +285,28 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         request.fill("{")
         request.press("Control+Enter")
         expect(page.locator(".refusal")).to_contain_text("no JSON")
+
+
+def test_an_output_that_tells_no_class_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:
+    (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN))
+    with opened(chromium, scores) as page:
+        draw(page, ONE)
+        expect(page.locator(".finding p")).to_have_text(re.compile(r"^digit: [\d.e, -]+$"))
+        page.get_by_label("Several digits on one sheet").check()
+        page.locator("#files").set_input_files(tmp_path / "sheet.jpg")
+        expect(page.locator(".finding")).to_have_count(2)
+        expect(page.locator(".line")).to_have_count(0)
+        expect(page.get_by_text("undefined")).to_have_count(0)
+
+
+def test_each_of_several_outputs_is_a_table(chromium: Browser, tmp_path: Path) -> None:
+    made = onnx.load_from_string(softmax(np.ones((3, 2))))
+    made.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2]))
+    another = digits_model.signature()  # which tells nothing of this one
+    with serving(tmp_path, made.SerializeToString(), another) as address, opened(chromium, address) as page:
+        page.get_by_role("button", name="Ask").click()
+        expect(page.locator("caption")).to_have_text(["probabilities FP32 [1, 2]", "logits FP32 [1, 2]"])
+        expect(page.locator("tbody td")).to_have_text(["0.5", "0.5", "0.3", "0.3"])
 
 
 def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits: str, tmp_path: Path) -> None:

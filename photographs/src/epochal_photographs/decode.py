@@ -82,7 +82,21 @@ def is_large(data: bytes) -> bool:
     return picture.width * picture.height > LARGE
 
 
-def _opened(data: bytes) -> Image.Image:
+def pixels(data: bytes | memoryview) -> int:
+    """Returns how many pixels a picture has, as it is stored.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+
+    Raises:
+        NotAPicture: If it is none.
+        TooManyPixels: If it has more pixels than are ever decoded.
+    """
+    picture = _opened(data)
+    return picture.width * picture.height
+
+
+def _opened(data: bytes | memoryview) -> Image.Image:
     """Returns a picture whose size is known, and nothing of which is decoded yet."""
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)

@@ -49,12 +49,18 @@ class Connections:
         self._open.pop(connection, None)
 
     async def keep(self) -> None:
-        """Ends, again and again, connections that do not get to the end of a request's head, until cancelled."""
+        """Ends, again and again, connections that do not get to the end of a request's head, until cancelled.
+
+        What the short way holds of a request whose rest does not come at once is left to aiohttp: there is one rule for
+        how long the rest is waited for, and one answer to those who take longer.
+        """
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = monotonic()
             for one in [one for one in self._open if one.late(now)]:
                 one.force_close()
+            for one in [one for one in self._open if one.stalled(now)]:
+                one.hand_over()
 
 
 class Connection(web.RequestHandler):
@@ -129,6 +135,17 @@ class Connection(web.RequestHandler):
         return (self.head_since is not None and self.head_since < now - HEAD_SECONDS) or (
             not self.busy and self.since < now - KEPT_SECONDS
         )
+
+    def stalled(self, now: float) -> bool:
+        """Returns whether the rest of a plain request does not come at once."""
+        return self._shortcut is not None and self.head_since is not None and self.head_since < now - SWEEP_SECONDS
+
+    def hand_over(self) -> None:
+        """Leaves to aiohttp what has come of a plain request, and all that comes after it."""
+        data = self._shortcut.given_up() if self._shortcut is not None else None
+        if data is not None:
+            self._shortcut = None
+            super().data_received(data)
 
     @property
     def reads(self) -> bool:

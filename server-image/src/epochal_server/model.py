@@ -1,5 +1,6 @@
 """The model that is served, and what answers for it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +46,21 @@ class Model:
     def outputs(self) -> Mapping[str, Tensor]:
         """What it gives, by names, in the order of the signature."""
         return tensors(self.signature.outputs)
+
+    def answer_bytes(self, inputs: Arrays) -> int:
+        """Returns how many bytes the model's outputs will have; 0 where nothing but the outputs themselves tells.
+
+        Args:
+            inputs: What it is asked. It need not have been checked.
+        """
+        first = next(iter(inputs.values()), None)
+        return first.shape[0] * self._sample_bytes if first is not None and first.ndim else 0
+
+    @cached_property
+    def _sample_bytes(self) -> int:
+        """Bytes of its outputs for one sample, as far as their shapes are known."""
+        known = [tensor for tensor in self.outputs.values() if min(tensor.shape, default=0) >= 0]
+        return sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in known)
 
 
 class Answer(Protocol):

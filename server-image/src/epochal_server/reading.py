@@ -4,9 +4,9 @@ import asyncio
 
 from aiohttp import StreamReader, hdrs, web
 
-from epochal_server.intake import REFUSED_SECONDS, Intake
+from epochal_server.intake import REFUSED_SECONDS, Intake, Room
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
-from epochal_server.service import HELD, Service
+from epochal_server.service import Service, room
 
 READ_SECONDS = 30.0
 """Time for a body: of 8 MiB, what comes by 2.2 Mbit/s."""
@@ -31,39 +31,42 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     except Busy:
         await asyncio.sleep(REFUSED_SECONDS)
         raise
-    content = request.content
+    content, taken = request.content, room(request, service.intake)
     parts: list[bytes] = []
     try:
         if content.is_eof():  # it came along with the headers: no need to wait, nor for a timer
             parts.append(content.read_nowait())
-            _hold(request, service.intake, len(parts[0]))
+            taken.take(len(parts[0]))
         else:
-            async with asyncio.timeout(READ_SECONDS):
-                await _read(request, content, parts, most, service.intake)
+            await _read(content, parts, most, service.intake, taken)
     except TimeoutError:
+        within = "at once, while others find no room" if taken.gave_way else f"within {READ_SECONDS:.0f} s"
         found = f"{sum(map(len, parts)):,} bytes"
-        raise TooSlow(
-            f"body: expected all of it within {READ_SECONDS:.0f} s, found {found}: send it faster, or less at a time"
-        ) from None
+        raise TooSlow(f"body: expected all of it {within}, found {found}: send it faster, or less at a time") from None
     except web.RequestPayloadError as error:
         raise Invalid(f"body: expected a whole one, found that it breaks off ({error}): send all of it") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _read(request: web.BaseRequest, content: StreamReader, parts: list[bytes], most: int, intake: Intake) -> None:
+async def _read(content: StreamReader, parts: list[bytes], most: int, intake: Intake, taken: Room) -> None:
+    """Reads the parts of a body.
+
+    What has come is taken into account, and what is but announced is not: anyone may announce what there is room for.
+    """
     size = 0
-    while part := await content.readany():
-        size += len(part)
-        if size > most:
-            raise _too_large(most, "more")
-        _hold(request, intake, len(part))
-        parts.append(part)
+    async with asyncio.timeout(READ_SECONDS) as limit:
 
+        def give_way() -> None:
+            if not limit.expired():
+                limit.reschedule(0)
 
-def _hold(request: web.BaseRequest, intake: Intake, size: int) -> None:
-    """Takes into account what has come. What is but announced is not: anyone may announce what there is room for."""
-    intake.hold(size)
-    request[HELD] = request.get(HELD, 0) + size
+        with intake.awaited(taken, give_way):
+            while part := await content.readany():
+                size += len(part)
+                if size > most:
+                    raise _too_large(most, "more")
+                taken.take(len(part))
+                parts.append(part)
 
 
 def _too_large(most: int, found: str) -> TooLarge:

@@ -11,9 +11,9 @@ from aiohttp.typedefs import Handler, Middleware
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.connections import Connection
-from epochal_server.intake import Intake
+from epochal_server.intake import Intake, Room
 from epochal_server.refusals import Refused
-from epochal_server.service import HELD, PROTOCOL
+from epochal_server.service import PROTOCOL, room
 
 OTHER = "other"
 """The protocol of requests that no route takes."""
@@ -26,28 +26,34 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
 
     Args:
         bookkeeping: What is told of each request.
-        intake: What is given back of it once a request is answered.
+        intake: What a request gives back its room to once it is answered.
     """
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+        bookkeeping.begin()
+        try:
+            response = await answered(request, handler)
+            await _send(request, response, room(request, intake), intake)
+            return response
+        finally:
+            bookkeeping.end()
+            room(request, intake).give_back()
+
+    async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = perf_counter()
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - all are
         connection.begin(request.content)
-        bookkeeping.begin()
         code, sent = GONE, 0
         try:
             response = await _answered(request, handler)
-            code, body = int(response.status), getattr(response, "body", None)
-            sent = len(body) if isinstance(body, bytes) else 0
+            code, sent = int(response.status), _length(response)
             if bookkeeping.ending():
                 response.force_close()
             return response
         finally:
             connection.end()
-            bookkeeping.end()
-            intake.release(request.get(HELD, 0))
             bookkeeping.tell(
                 Entry(
                     time(),
@@ -63,6 +69,22 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
             )
 
     return around
+
+
+async def _send(request: web.Request, response: web.StreamResponse, taken: Room, intake: Intake) -> None:
+    """Sends a response, as aiohttp would. What it holds is in memory until its client has read it."""
+    transport = request.transport
+    taken.keep(_length(response))
+    if transport is None:  # the client has gone
+        return
+    with intake.awaited(taken, transport.abort):
+        await response.prepare(request)
+        await response.write_eof()
+
+
+def _length(response: web.StreamResponse) -> int:
+    body = getattr(response, "body", None)
+    return len(body) if isinstance(body, bytes) else 0
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:

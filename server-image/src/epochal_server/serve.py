@@ -42,7 +42,8 @@ STAY_SECONDS = 5.0
 END_SECONDS = 3.0
 """What is kept of the time that it has, for its end after the last answer."""
 PART_OF_MEMORY = 8
-"""The bodies of requests may take this part of the container's memory: what is made of one takes some times as much."""
+"""The bodies of requests, and the answers to them, may take this part of the container's memory: what is made of one
+takes some times as much."""
 BODIES_BYTES = 256 * 2**20
 """The same where memory has no limit."""
 
@@ -238,8 +239,16 @@ class Server:
             authorize=authorize,
             intake=self._intake,
         )
-        most = config.limits.request_bytes
-        return service, Quick(self._routes.quick(model), batcher.put, authorize, self._intake, self._bookkeeping, most)
+        quick = Quick(
+            codecs=self._routes.quick(model),
+            put=batcher.put,
+            authorize=authorize,
+            intake=self._intake,
+            bookkeeping=self._bookkeeping,
+            answer_bytes=model.answer_bytes,
+            most=config.limits.request_bytes,
+        )
+        return service, quick
 
 
 def _settle() -> None:

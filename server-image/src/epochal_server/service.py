@@ -7,18 +7,26 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
 
-from epochal_server.intake import Intake
+from epochal_server.intake import Intake, Room
 from epochal_server.model import Answer, Model
 
 PROTOCOL = web.RequestKey("protocol", str)
 """A route sets it in its request, first of all: which of the protocols it speaks, such as v2 or watson-v4. What is
 counted and logged of each request, refused ones included, goes by it, so that no route counts anything itself."""
 
-HELD = web.RequestKey("held", int)
-"""Bytes of the request's body that are taken into account."""
+ROOM = web.RequestKey("room", Room)
+"""What the request's body, and the answer to it, take of the memory for all."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def room(request: web.BaseRequest, intake: Intake) -> Room:
+    """Returns what a request takes of the memory for all. It is given back once the request is answered."""
+    found = request.get(ROOM)
+    if found is None:
+        found = request[ROOM] = Room(intake)
+    return found
 
 
 class Work(Protocol):

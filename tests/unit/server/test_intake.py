@@ -1,8 +1,9 @@
 """How much may wait, and be in memory meanwhile."""
 
 import pytest
-from epochal_server.intake import Intake
-from epochal_server.refusals import Busy
+from epochal_server import intake as module
+from epochal_server.intake import Intake, Room
+from epochal_server.refusals import Busy, TooLarge
 
 
 def test_refuses_more_than_may_wait_and_says_when_to_come_again() -> None:
@@ -25,8 +26,41 @@ def test_what_fails_waits_no_more() -> None:
 def test_refuses_more_bytes_than_may_be_in_memory() -> None:
     intake = Intake(2, 100)
     intake.hold(60)
-    with pytest.raises(Busy, match="at most 100 bytes of requests in hand, found 60 and 41 more"):
+    with pytest.raises(Busy, match="at most 100 bytes of requests and answers in hand, found 60 and 41 more"):
         intake.hold(41)
     intake.hold(40)
     intake.release(60)
     intake.hold(50)
+
+
+def test_an_answer_for_which_there_is_never_room_is_another_matter() -> None:
+    intake = Intake(2, 100)
+    with pytest.raises(TooLarge, match="at most 100 bytes, found that it takes 101: send fewer samples"):
+        Room(intake).take_answer(101)
+    room = Room(intake)
+    room.take_answer(100)
+    room.keep(300)  # it is there already, and longer than was told
+    with pytest.raises(Busy, match="found 300 and 1 more"):
+        intake.hold(1)
+    room.give_back()
+    intake.hold(100)
+
+
+def test_who_is_slow_gives_way_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = Intake(2, 100)
+    rooms = [Room(intake) for _ in range(3)]
+    gave: list[int] = []
+    for number, room in enumerate(rooms):
+        room.take(30)
+        intake.wait(room, lambda number=number: gave.append(number))  # type: ignore[misc]
+    with pytest.raises(Busy):
+        intake.hold(50)
+    monkeypatch.setattr(module, "SLOW_SECONDS", -1.0)
+    rooms[0].take(20)  # its own is not taken away from it
+    assert (gave, [room.gave_way for room in rooms]) == ([1], [False, True, False])
+    with intake.awaited(Room(intake), lambda: gave.append(9)):
+        intake.hold(50)
+    assert gave == [1, 0]
+    intake.wait_no_more(rooms[2])
+    with pytest.raises(Busy, match="found 80 and 30 more"):
+        intake.hold(30)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from epochal_server import intake as intake_module
 from epochal_server import reading
 from epochal_server.access_log import AccessLog
 from epochal_server.bookkeeping import Bookkeeping
@@ -98,6 +99,23 @@ async def test_refuses_unread_who_has_no_key_or_comes_when_too_many_wait() -> No
     async with serving(intake, key=True) as port:
         assert (await sent(port, head + b"\r\n")).startswith(b"HTTP/1.1 401")
         assert (await sent(port, head + b"Authorization: Bearer x\r\n\r\n")).startswith(b"HTTP/1.1 429")
+
+
+async def test_who_sends_slowly_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "SLOW_SECONDS", 0.1)
+    intake = Intake(10, 1000)
+    async with serving(intake) as port:
+        slow = asyncio.create_task(sent(port, HEAD + b"Content-Length: 600\r\n\r\n", b"x" * 599))
+        await asyncio.sleep(0.05)
+        full = await sent(port, HEAD + b"Content-Length: 600\r\n\r\n" + b"y" * 600)
+        assert full.startswith(b"HTTP/1.1 429")
+        await asyncio.sleep(0.2)
+        taken = await sent(port, HEAD + b"Content-Length: 600\r\n\r\n" + b"y" * 600)
+        assert taken.endswith(b"y" * 600)
+        answer = await slow
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"expected all of it at once, while others find no room, found 599 bytes" in answer
+    intake.hold(1000)
 
 
 async def test_gives_up_who_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:

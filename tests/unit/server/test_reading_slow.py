@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from epochal_server.model import Arrays
 from epochal_server.routes.v2 import routes
-from epochal_server.service import HELD
+from epochal_server.service import ROOM
 
 from tests.kit.served import small
 from tests.unit.server.routes.asking import service, serving
@@ -45,10 +45,10 @@ async def test_what_has_come_takes_room() -> None:
         try:
             return await handler(request)
         finally:
-            held.append(request[HELD])
+            held.append(request[ROOM].size)
 
     body = json.dumps(ASKED).encode() + b" " * 300_000
     async with serving(routes(service(small(), answer)), around) as client:
         response = await client.post("/v2/models/digits/infer", data=body)
         assert response.status == 200
-    assert held == [len(body)]
+    assert held == [len(body) + 3 * 4]  # and its answer

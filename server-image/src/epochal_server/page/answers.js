@@ -97,7 +97,8 @@ export function card(title, source) {
       const several = found.some((one) => one.box);
       const findings = found.map((one, index) => finding(one, several ? index + 1 : undefined));
       if (found.length === 0) findings.push(make("p", { className: "quiet" }, "Nothing was found."));
-      const line = several ? make("p", { className: "line" }, found.map(called).join(" ")) : null;
+      const named = several && found.every((one) => one.top); // Others than classes have no names to read in a line.
+      const line = named ? make("p", { className: "line" }, found.map(called).join(" ")) : null;
       done(picture && boxed(picture, found), line, ...findings);
     },
     refuse(message) {

@@ -1,6 +1,7 @@
 """What a network is shown of a photograph, as epochal_photographs makes it."""
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,9 @@ from epochal_server.refusals import Invalid, TooLarge
 
 if TYPE_CHECKING:
     from epochal_api.signature import ImageSpec
+
+MOST_TOGETHER = 4
+"""How many times the pixels of one photograph those of one request may have: each million takes some 60 ms."""
 
 
 def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
@@ -46,12 +50,34 @@ def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
         raise Invalid(str(error)) from error
 
 
+def check_together(each: Sequence[bytes | memoryview], model: Model) -> None:
+    """Makes sure that the photographs of one request do not take too long, before any is decoded.
+
+    Raises:
+        TooLarge: If they have too many pixels together. Those that are refused themselves do not count.
+    """
+    most = model.limits.image_pixels
+    found = sum(pixels for pixels in map(_pixels, each) if pixels <= most)
+    if found > (together := MOST_TOGETHER * most):
+        raise TooLarge(
+            f"body: expected photographs of at most {together:,} pixels together, {MOST_TOGETHER} times what one may "
+            f"have, found {found:,}: send them in several requests, or raise spec.limits.imagePixels of the ModelServer"
+        )
+
+
 def is_large(data: bytes) -> bool:
     """Returns whether a photograph takes much memory while it is decoded; of what is none, `see` tells."""
     try:
         return decode.is_large(data)
     except PhotographError:
         return False
+
+
+def _pixels(data: bytes | memoryview) -> int:
+    try:
+        return decode.pixels(data)
+    except PhotographError:
+        return 0
 
 
 def _resized(data: bytes, image: "ImageSpec", most: int, fit: Fit) -> np.ndarray:

@@ -64,7 +64,7 @@ def decode_v4(body: bytes, model: Model) -> Request:
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise Invalid('input_data: expected a list of objects with values, found none: send [{"values": […]}]')
     ids = [json_body.field(entry, "id", f"input_data[{at}].id", of=str) for at, entry in enumerate(entries)]
-    if len(model.inputs) > 1 and sorted(map(str, ids)) == sorted(model.inputs):
+    if len(model.inputs) > 1 and None not in ids and sorted(ids) == sorted(model.inputs):
         inputs = {
             model.inputs[name].name: _samples(entry.get("values"), model.inputs[name], f'"{name}": values')
             for name, entry in zip(ids, entries, strict=True)
@@ -125,14 +125,16 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
         return {tensor.name: _samples(found, tensor, f"{where}: values")}
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
-    if not isinstance(fields, list) or set(map(str, fields)) != set(model.inputs) or len(fields) != len(model.inputs):
+    # Clients make fields of the columns of a table, which they may call by numbers.
+    called = [str(one) for one in fields] if isinstance(fields, list) else []
+    if sorted(called) != sorted(model.inputs):
         raise Invalid(
             f"{where}: expected the inputs {names}, each as an entry of that id, or as fields of one entry, found "
             "neither: send one of these"
         )
-    if not isinstance(found, list) or not all(isinstance(row, list) and len(row) == len(fields) for row in found):
-        raise Invalid(f"{where}: values: expected rows of {len(fields)} values, found others: send one for each field")
-    columns = {name: [row[at] for row in found] for at, name in enumerate(fields)}
+    if not isinstance(found, list) or not all(isinstance(row, list) and len(row) == len(called) for row in found):
+        raise Invalid(f"{where}: values: expected rows of {len(called)} values, found others: send one for each field")
+    columns = {name: [row[at] for row in found] for at, name in enumerate(called)}
     return {
         name: _samples(columns[name], tensor, f'{where}: values of "{name}"') for name, tensor in model.inputs.items()
     }
@@ -141,7 +143,7 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
 def _samples(found: Any, tensor: Tensor, where: str) -> np.ndarray:
     """Returns an input's samples. A sample may lie flat, as in a table, where its shape is known."""
     read = values.nested(found, tensor, where)
-    size = math.prod(tensor.shape)
+    size = math.prod(tensor.shape) if min(tensor.shape, default=1) > 0 else None
     if read.ndim == 2 and len(tensor.shape) != 1 and size == read.shape[1]:  # noqa: PLR2004 - a table
         return read.reshape(-1, *tensor.shape)
     return read

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
-from epochal_server.intake import REFUSED_SECONDS, Intake
+from epochal_server.intake import REFUSED_SECONDS, Intake, Room
 from epochal_server.model import Arrays
 from epochal_server.quick import head as heads
 from epochal_server.quick.codec import Body, Codec
@@ -50,6 +50,8 @@ class Quick:
     authorize: Callable[[str | None], None]
     intake: Intake
     bookkeeping: Bookkeeping
+    answer_bytes: Callable[[Arrays], int]
+    """Bytes of the answer to what the model is asked, as far as they are known."""
     most: int
     """Bytes that a body may hold: who sends more is refused by others."""
 
@@ -78,15 +80,17 @@ class Exchange:
         head: Its head.
         codec: Its protocol.
         received: Bytes of its body.
+        room: What its answer takes of the memory for all.
     """
 
-    __slots__ = ("asked", "began", "codec", "gone", "head", "received", "shortcut", "waits")
+    __slots__ = ("asked", "began", "codec", "gone", "head", "received", "room", "shortcut", "waits")
 
-    def __init__(self, shortcut: "Shortcut", head: Head, codec: Codec, received: int) -> None:
+    def __init__(self, shortcut: "Shortcut", head: Head, codec: Codec, received: int, room: Room) -> None:
         self.shortcut = shortcut
         self.head = head
         self.codec = codec
         self.received = received
+        self.room = room
         self.began = perf_counter()
         self.asked: Any = None
         self.gone = False
@@ -99,7 +103,11 @@ class Exchange:
     def set_result(self, answer: Arrays) -> None:
         """Answers."""
         try:
+            self.room.take_answer(max(0, sum(array.nbytes for array in answer.values()) - self.room.size))
             body = self.codec.encode(self.asked, answer)
+        except Refused as refused:
+            self.set_exception(refused)
+            return
         except Exception:
             log.exception("no answer to POST %s", self.head.path)
             self.set_exception(Failed("an error of the server, see its log"))
@@ -130,6 +138,7 @@ class Shortcut:
         self._client = str((transport.get_extra_info("peername") or ("",))[0])
         self._held = b""
         self._unread = False
+        self._unsent: Room | None = None
         self._exchange: Exchange | None = None
 
     def received(self, data: bytes) -> bytes | None:
@@ -140,7 +149,7 @@ class Shortcut:
         """
         if self._held:
             data = self._released() + data
-        if self._exchange is not None:  # sent before the last one was answered
+        if self._exchange is not None or self._unread:  # sent before the last one was answered, or its answer read
             self._hold(data)
             if len(data) > MOST_BYTES:
                 self._transport.pause_reading()
@@ -150,8 +159,10 @@ class Shortcut:
     def lost(self) -> None:
         """Gives up what nobody waits for any more."""
         self._released()
+        self._sent()
         if self._exchange is not None:
             self._exchange.gone = True
+            self._exchange.room.give_back()
             self._ended(self._exchange, GONE, 0)
 
     def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = _NO_HEADERS) -> None:
@@ -164,7 +175,11 @@ class Shortcut:
             b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b"
             % (first, _date(int(time())), len(content), last, content)
         )
-        self._ended(exchange, status, len(body.content))
+        self._ended(exchange, status, len(content))
+        if self._unread:
+            self._keep(exchange.room, len(content))
+        else:
+            exchange.room.give_back()
         if ends:
             self._transport.close()
         elif self._held:
@@ -178,7 +193,29 @@ class Shortcut:
     def written(self) -> None:
         """Goes on, since it has read them."""
         self._unread = False
+        self._sent()
         self._go_on()
+
+    def given_up(self) -> bytes | None:
+        """Returns what it holds of a request whose body is missing, for others to wait for; None if it holds none."""
+        if self._exchange is not None or self._unread or b"\r\n\r\n" not in self._held:
+            return None
+        return self._released()
+
+    def _keep(self, room: Room, size: int) -> None:
+        """Keeps room for an answer until its client has read it."""
+        room.keep(size)
+        self._unsent = room
+        self._quick.intake.wait(room, self._transport.abort)
+        self._quick.bookkeeping.begin()
+
+    def _sent(self) -> None:
+        """Gives it back."""
+        if self._unsent is not None:
+            self._quick.intake.wait_no_more(self._unsent)
+            self._unsent.give_back()
+            self._unsent = None
+            self._quick.bookkeeping.end()
 
     def _go_on(self) -> None:
         """Reads what came while there was no time for it."""
@@ -215,12 +252,13 @@ class Shortcut:
         if len(data) < end + head.length:
             self._hold(data)
             return None
-        exchange = self._exchange = Exchange(self, head, codec, head.length)
+        exchange = self._exchange = Exchange(self, head, codec, head.length, Room(self._quick.intake))
         self._connection.keep_alive(True)  # noqa: FBT003 - it is aiohttp's
         self._connection.begin()
         self._quick.bookkeeping.begin()
         if self._put(exchange, data[end:]):
             return None
+        exchange.room.give_back()
         self._end()
         return data
 
@@ -231,6 +269,7 @@ class Shortcut:
             quick.authorize(exchange.head.authorization)
             quick.intake.admit()
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
+            exchange.room.take_answer(quick.answer_bytes(inputs))
             exchange.waits = quick.put(inputs, exchange)
         except Busy as busy:
             asyncio.get_running_loop().call_later(REFUSED_SECONDS, exchange.set_exception, busy)

@@ -7,9 +7,10 @@ import orjson
 from aiohttp import hdrs, web
 
 from epochal_server import reading
+from epochal_server.model import Arrays
 from epochal_server.protocols import encoding, errors
 from epochal_server.refusals import Refused, Unknown
-from epochal_server.service import HELD, PROTOCOL, Service
+from epochal_server.service import PROTOCOL, Service, room
 
 JSON = "application/json"
 INLINE_BYTES = 256 * 1024
@@ -54,7 +55,7 @@ def answer(body: bytes, headers: Mapping[str, str] | None = None, *, content_typ
 
 def told(found: Any) -> web.Response:
     """Returns the response that tells something as JSON."""
-    return answer(orjson.dumps(found))
+    return answer(orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 async def body(request: web.Request, service: Service) -> bytes:
@@ -68,8 +69,9 @@ async def body(request: web.Request, service: Service) -> bytes:
     if packed is None or packed.lower() in {"identity", ""}:
         return found
     found = await service.work(encoding.unpacked, found, packed.lower(), service.model.limits.request_bytes)
-    service.intake.hold(len(found))
-    request[HELD] = request.get(HELD, 0) + len(found)
+    taken = room(request, service.intake)
+    taken.give_back()  # what it was unpacked of is gone
+    taken.take(len(found))
     return found
 
 
@@ -97,6 +99,20 @@ async def asked(
         return decode(found, *args, **kwargs)
     async with service.large:
         return await service.work(decode, found, *args, **kwargs)
+
+
+async def answers(request: web.Request, service: Service, inputs: Arrays) -> Arrays:
+    """Returns what the model answers. There is room for it until it is sent.
+
+    Raises:
+        Refused: See Answer; TooLarge or Busy, if there is no room.
+    """
+    taken = room(request, service.intake)
+    expected = service.model.answer_bytes(inputs)
+    taken.take_answer(expected)
+    found = await service.answer(inputs)
+    taken.take_answer(max(0, sum(array.nbytes for array in found.values()) - expected))
+    return found
 
 
 def authorize(request: web.Request, service: Service) -> None:

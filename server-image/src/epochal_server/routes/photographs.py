@@ -8,7 +8,7 @@ from epochal_server.protocols import multipart, photographs, pixels
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
 from epochal_server.protocols.pixels import Seen
-from epochal_server.protocols.seeing import is_large, see
+from epochal_server.protocols.seeing import check_together, is_large, see
 from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
 from epochal_server.routes import handling
 from epochal_server.service import Service
@@ -39,11 +39,11 @@ def routes(service: Service) -> list[web.RouteDef]:
         body = await handling.body(request, service)
         if request.content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers["Content-Type"], MOST_FILES)
-            return handling.told({"photographs": await _each(service, files, asked)})
+            return handling.told({"photographs": await _each(request, service, files, asked)})
         seen = await _seen(service, body, asked)
         if asked.show and PNG in request.headers.get("Accept", "") and len(seen) == 1:
             return handling.answer(pixels.png(seen[0]), content_type=PNG)
-        return handling.told(photographs.whole(await _told(service, seen, asked), asked))
+        return handling.told(photographs.whole(await _told(request, service, seen, asked), asked))
 
     return [web.post("/predict", handling.speaking(PHOTOGRAPHS, predict))]
 
@@ -56,36 +56,40 @@ async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
         return await service.work(see, data, service.model, asked)
 
 
-async def _told(service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:
+async def _told(request: web.Request, service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:
     """Returns what is told of each picture: all are answered together."""
     if not seen:
         return []
-    answers = await service.answer(pixels.inputs(seen, service.model))
+    answers = await handling.answers(request, service, pixels.inputs(seen, service.model))
     return photographs.told(seen, answers, service.model, asked)
 
 
-async def _each(service: Service, files: list[File], asked: Options) -> list[dict[str, Any]]:
+async def _each(request: web.Request, service: Service, files: list[File], asked: Options) -> list[dict[str, Any]]:
     """Returns what is told of each file; one that is no photograph is no reason to leave the others unanswered.
+
+    One is answered after the other: whoever else asks has their turn between them, and what the model takes of them is
+    not all in memory.
 
     Raises:
         Invalid: If none of them is one.
+        TooLarge: If they have too many pixels together.
         Busy: If there is no room for them.
     """
-    each: list[list[Seen] | Refused] = []
+    await service.work(check_together, [file.data for file in files], service.model)
+    each: list[dict[str, Any] | Refused] = []
     for file in files:
         try:
-            each.append(await _seen(service, bytes(file.data), asked))
+            seen = await _seen(service, bytes(file.data), asked)
         except Busy:
             raise
         except Refused as refused:
             each.append(refused)
+        else:
+            each.append(photographs.whole(await _told(request, service, seen, asked), asked))
     if all(isinstance(one, Refused) for one in each):
         named = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, each, strict=True))
         raise Invalid(f"body: expected photographs, found none: {named}")
-    told = iter(await _told(service, [one for some in each if not isinstance(some, Refused) for one in some], asked))
     return [
-        {"file": file.name, "error": found.message}
-        if isinstance(found, Refused)
-        else {"file": file.name, **photographs.whole([next(told) for _ in found], asked)}
+        {"file": file.name, **({"error": found.message} if isinstance(found, Refused) else found)}
         for file, found in zip(files, each, strict=True)
     ]

@@ -30,7 +30,7 @@ def routes(service: Service) -> list[web.RouteDef]:
     async def predict(request: web.Request) -> web.Response:
         handling.named(request, service)
         asked = await handling.asked(request, service, tfserving.decode, model)
-        return handling.answer(tfserving.encode(asked, await service.answer(asked.inputs)))
+        return handling.answer(tfserving.encode(asked, await handling.answers(request, service, asked.inputs)))
 
     found = []
     for path in ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version:[^/:]+}"):

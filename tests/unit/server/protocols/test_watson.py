@@ -37,6 +37,23 @@ def test_a_sample_may_lie_flat_as_in_a_table() -> None:
     assert decode_v4(v4({"values": [1, 2]}), number).inputs["x"].tolist() == [1, 2]
 
 
+def test_a_flat_sample_whose_shape_is_not_known_stays_as_it_is() -> None:
+    grid = model([spec("x", (-1, -1))], [spec("y", ())])
+    assert decode_v4(v4({"values": [[1]]}), grid).inputs["x"].shape == (1, 1)  # which is refused as such
+
+
+def test_inputs_may_be_called_as_numbers_or_null_are_written() -> None:
+    numbered = model([spec("0", ()), spec("1", ())], [spec("y", ())])
+    for fields in ([0, 1], ["0", "1"], ["0", 1]):
+        found = decode_v4(v4({"fields": fields, "values": [[1, 2], [3, 4]]}), numbered).inputs
+        assert {name: array.tolist() for name, array in found.items()} == {"0": [1, 3], "1": [2, 4]}
+    with pytest.raises(Invalid, match="as fields of one entry"):
+        decode_v4(v4({"fields": [0, "0"], "values": [[1, 2]]}), numbered)
+    none = model([spec("None", ()), spec("x", ())], [spec("y", ())])
+    with pytest.raises(Invalid, match="as an entry of that id"):
+        decode_v4(v4({"values": [1]}, {"id": "x", "values": [1]}), none)
+
+
 def test_entries_are_answered_each_by_its_own() -> None:
     asked = decode_v4(v4({"id": "a", "values": [[1, 2]]}, {"values": [[3, 4], [5, 6]]}), small())
     assert asked.inputs["x"].tolist() == [[1, 2], [3, 4], [5, 6]]

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
+from epochal_server import connections, reading
+from epochal_server import intake as intake_module
 from epochal_server.access_log import AccessLog, Entry
 from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
+from epochal_server.connections import Connections
 from epochal_server.intake import Intake
 from epochal_server.listening import Listening, listen
 from epochal_server.metrics import Metrics
@@ -67,7 +70,13 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], by
 
 @asynccontextmanager
 async def answering(
-    *, shortcut: bool = True, waiting: int = 1000, key: str | None = None, served: Model = NUMBERS
+    *,
+    shortcut: bool = True,
+    waiting: int = 1000,
+    key: str | None = None,
+    served: Model = NUMBERS,
+    room: int = 10**6,
+    wide: int = 1,
 ) -> AsyncIterator[Answering]:
     told: list[Entry] = []
 
@@ -79,7 +88,7 @@ async def answering(
         if key is not None and header != f"Bearer {key}":
             raise Unauthorized("no key")
 
-    intake = Intake(waiting, 10**6)
+    intake = Intake(waiting, room)
     bookkeeping = Bookkeeping(Metrics(lambda: 0), Kept(), lambda: server.ending)
     listener = listen(0, "127.0.0.1")
     server = Answering(listener.getsockname()[1], told, bookkeeping, intake)
@@ -90,19 +99,29 @@ async def answering(
             raise ValueError("bad luck")
         if not server.held.is_set():
             asyncio.run_coroutine_threadsafe(server.held.wait(), loop).result(10)
-        return {"y": inputs["x"] * 2}
+        return {"y": np.tile(inputs["x"] * 2, wide)}
 
     with ThreadPoolExecutor(2) as threads:
         batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=1.0, intake=intake)
         service = Service(served, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
         quick = Quick(
-            quick_routes.codecs(served), batcher.put, authorize, intake, bookkeeping, served.limits.request_bytes
+            codecs=quick_routes.codecs(served),
+            put=batcher.put,
+            authorize=authorize,
+            intake=intake,
+            bookkeeping=bookkeeping,
+            answer_bytes=served.answer_bytes,
+            most=served.limits.request_bytes,
         )
-        serving = Listening(v2.routes(service), around_all(bookkeeping, intake), quick=quick if shortcut else None)
+        known = Connections()
+        around = around_all(bookkeeping, intake)
+        serving = Listening(v2.routes(service), around, known, quick if shortcut else None)
         await serving.start(listener)
+        keeping = asyncio.create_task(known.keep())
         try:
             yield server
         finally:
+            keeping.cancel()
             await serving.stop()
             listener.close()
 
@@ -288,3 +307,65 @@ async def test_reads_no_more_of_one_who_reads_nothing() -> None:
         for _ in range(sent):
             assert (await _answer(reader))[0] == 200
         writer.close()
+
+
+WIDE = 2_000_000
+LARGE = model(
+    signature(
+        [TensorSpec(name="x", shape=[2], dtype="float32")], [TensorSpec(name="y", shape=[2 * WIDE], dtype="float32")]
+    )
+)
+
+
+async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answering(served=LARGE, room=8 * WIDE + 100, wide=WIDE) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16)
+        writer.write(posting(*binary([1, 2])))
+        await until(lambda: bool(server.told))
+        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+        assert (status, b"bytes of requests and answers in hand" in body) == (429, True)
+        assert server.bookkeeping.under_way == 1
+        assert len((await _answer(reader))[2]) > 8 * WIDE
+        await until(lambda: server.bookkeeping.under_way == 0)
+        writer.write(posting(*binary([1, 2])))  # and now it is not read for too long
+        await until(lambda: len(server.told) == 3)
+        monkeypatch.setattr(intake_module, "SLOW_SECONDS", 0.0)
+        await asyncio.sleep(0.01)
+        assert (await server.exchange([posting(*binary([3, 4]))], 1))[0][0] == 200
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await _answer(reader)
+        writer.close()
+        assert await server.bookkeeping.done(5) == 0
+        server.intake.hold(8 * WIDE)
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+async def test_an_answer_for_which_there_is_never_room_is_not_computed(*, shortcut: bool) -> None:
+    async with answering(served=LARGE, room=4 * WIDE, wide=WIDE, shortcut=shortcut) as server:
+        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+        assert (status, b"send fewer samples at a time" in body) == (413, True)
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+async def test_an_answer_that_is_larger_than_it_could_be_known_is_not_sent(*, shortcut: bool) -> None:
+    async with answering(room=4 * WIDE, wide=WIDE, shortcut=shortcut) as server:
+        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+        assert (status, b"send fewer samples at a time" in body) == (413, True)
+        server.intake.hold(4 * WIDE)
+
+
+async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.4)
+    async with answering() as server:
+        whole = posting(asking([1, 2]))
+        for piece, waits in ((whole[-5:], 0.3), (b"", 0)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(whole[:-5])
+            await asyncio.sleep(waits)
+            writer.write(piece)
+            status, _, body = await _answer(reader)
+            assert status == (200 if piece else 408)
+            writer.close()
+        assert b"body: expected all of it within" in body
+        assert await server.bookkeeping.done(5) == 0

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import FormData
+from epochal_api.server_config import Limits
+from epochal_api.signature import ImageSpec
 from epochal_server.model import Arrays
 from epochal_server.routes.photographs import routes
 from PIL import Image
 
-from tests.kit.served import digits, small
+from tests.kit.served import digits, model, small, spec
 from tests.unit.server.protocols.test_seeing import sheet, stored
 from tests.unit.server.routes.asking import KEY, service, serving
 
+IMAGE = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)
 ONE = stored(sheet((180, 100)))
 TWO = stored(sheet((100, 100), (280, 100)), "JPEG")
 EMPTY = stored(sheet())
@@ -54,6 +57,18 @@ async def test_what_the_network_saw_is_shown() -> None:
         assert told["image"].startswith("data:image/png;base64,")
 
 
+async def test_outputs_that_tell_no_class_are_told_as_they_are() -> None:
+    scores = model([spec("x", (28, 28, 1))], [spec("score", ()), spec("pair", (2,))], image=IMAGE, images="Digit")
+
+    def give(inputs: Arrays) -> Arrays:
+        count = len(inputs["x"])
+        return {"score": np.full(count, 0.5, np.float32), "pair": np.ones((count, 2), np.float32)}
+
+    async with serving(routes(service(scores, give))) as client:
+        told = await (await client.post("/predict", data=ONE)).json()
+        assert told == {"outputs": {"score": 0.5, "pair": [1.0, 1.0]}}
+
+
 async def test_several_digits_are_found() -> None:
     async with serving(routes(SERVICE)) as client:
         found = (await (await client.post("/predict?several=true", data=TWO)).json())["predictions"]
@@ -81,6 +96,18 @@ async def test_a_form_without_any_photograph_is_refused() -> None:
         assert "a.png: this is no JPEG" in (await response.json())["error"]
         response = await client.post("/predict", data=form(*[("a.png", ONE)] * 65))
         assert (response.status, "at most 64 files" in (await response.json())["error"]) == (400, True)
+
+
+async def test_a_form_of_too_many_pixels_is_refused_unseen() -> None:
+    limited = service(digits(limits=Limits(image_pixels=400 * 300)), answer)
+    large = stored(sheet((180, 100), size=(401, 300)))
+    async with serving(routes(limited)) as client:
+        sent: Any = form(*[("a.png", ONE)] * 4, ("large.png", large))
+        told = (await (await client.post("/predict", data=sent)).json())["photographs"]
+        assert [one.get("class") for one in told] == [1, 1, 1, 1, None]
+        response = await client.post("/predict", data=form(*[("a.png", ONE)] * 5))
+        assert response.status == 413
+        assert "at most 480,000 pixels together, 4 times what one may have, found 600,000" in await response.text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from epochal_server.model import Model
 from epochal_server.protocols.classes import tells_classes
 from epochal_server.protocols.openapi.parts import JSON, Schema, each, operation, query, sample, whole
 from epochal_server.protocols.photographs import TOP
+from epochal_server.protocols.seeing import MOST_TOGETHER
 
 TAG = {"name": "Photographs", "description": "For whoever has a picture."}
 TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -43,8 +44,9 @@ def paths(model: Model) -> dict[str, Any]:
                 TAG["name"],
                 "What is on a photograph",
                 f"One photograph of at most {model.limits.image_pixels:,} pixels is answered by what is told of it."
-                f"{some}\n\nA form of several is answered by `photographs`, each with the name of its `file`; one that "
-                "cannot be read has an `error`, and the others their answers.",
+                f"{some}\n\nA form of several, of at most {MOST_TOGETHER * model.limits.image_pixels:,} pixels "
+                "together, is answered by `photographs`, each with the name of its `file`; one that cannot be read has "
+                "an `error`, and the others their answers.",
                 parameters=parameters,
                 body={kind: {"schema": FILE} for kind in TYPES} | {"multipart/form-data": {"schema": form}},
                 answer={
