@@ -51,3 +51,12 @@ class Box(NamedTuple):
         across = max(self.left - other.right, other.left - self.right)
         down = max(self.top - other.bottom, other.top - self.bottom)
         return max(across, down, 0)
+
+    def with_other(self, other: "Box") -> "Box":
+        """Returns the smallest one that has all of two."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )

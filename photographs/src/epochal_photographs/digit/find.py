@@ -1,5 +1,6 @@
 """The digits on a photograph, each as an image as MNIST has them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from epochal_photographs.digit.frames import unframed
 from epochal_photographs.digit.layers import layers
 from epochal_photographs.digit.normal import normal
 from epochal_photographs.digit.several import several
-from epochal_photographs.digit.shade import shades, views
+from epochal_photographs.digit.shade import colours, shades
 from epochal_photographs.digit.together import together
 from epochal_photographs.errors import NothingFound, TooMany
 from epochal_photographs.flatten import so_that_it_is_seen
@@ -29,8 +30,10 @@ MOST = 100
 
 _LONGEST, _SHORTEST = 480, 280
 """Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
+_LONGEST_IN_COLOUR = 320
+"""The longer side when they are looked for in colours: a JPEG has these at half its size."""
 _CLEAR = 12.0
-"""What a digit is worth from which on it is not looked for in each colour."""
+"""What a digit is worth from which on it is not looked for in colours."""
 _IN_BOX = 0.25
 """Longer side of a digit that touches the frame around it at least, as a part of the frame's."""
 
@@ -105,8 +108,8 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
 def _main(picture: Image.Image) -> tuple[Image.Image, Part]:
     """Returns the digit that is seen best, or most of it, and the picture in grays that shows it."""
     best: tuple[Image.Image, Thing] | None = None
-    for grey in views(picture):
-        thing = _best(grey)
+    for grey, longest in _views(picture):
+        thing = _best(grey, longest)
         if thing is not None and (best is None or thing.worth > best[1].worth):
             best = grey, thing
         if best is not None and best[1].worth >= _CLEAR:
@@ -119,10 +122,22 @@ def _main(picture: Image.Image) -> tuple[Image.Image, Part]:
     return best[0], best[1].part
 
 
-def _best(grey: Image.Image) -> Thing | None:
-    """Returns what on a picture is a digit, or most of one."""
+def _views(picture: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """Yields a picture as grays, each with how long the longer side is made at most: as people see it, then colours."""
+    yield picture.convert("L"), _LONGEST
+    for colour in colours(picture):
+        yield colour, _LONGEST_IN_COLOUR
+
+
+def _best(grey: Image.Image, longest: int) -> Thing | None:
+    """Returns what on a picture is a digit, or most of one.
+
+    Args:
+        grey: The picture, in grays.
+        longest: Pixels that its longer side is made to have at most.
+    """
     longer = max(grey.size)
-    scale = _LONGEST / longer if longer > _LONGEST else max(_SHORTEST / longer, 1.0)
+    scale = longest / longer if longer > longest else max(_SHORTEST / longer, 1.0)
     size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
     how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
     seen = things(list(layers(shades(grey.resize(size, how)), max(round(scale), 1))))

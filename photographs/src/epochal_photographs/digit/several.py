@@ -1,5 +1,7 @@
 """Which digits there are on a sheet with several, in the order in which one reads them."""
 
+from functools import reduce
+
 import numpy as np
 
 from epochal_photographs.digit.arrays import Ints
@@ -16,10 +18,16 @@ _CONTRAST = 0.5
 _THINNER = 0.4
 """How wide strokes are at least, as a part of those of the one that is seen best; and the other way around."""
 _ABOVE = 0.25
-"""How far pieces of one digit are above each other at most, as a part of the longer side of the one seen best."""
+"""How far pieces of one digit are above each other at most, as a part of a digit's longer side."""
 _ASTRIDE = 0.4
 """How much of their widths pieces of one digit are above each other at least."""
-_BESIDE = 0.3
+_BESIDE = 0.06
+"""How far a piece is beside the rest of its digit at most, as a part of a digit's longer side."""
+_WHOLE = 0.7
+"""How long is at least what is beside a digit and another one, not a piece of it."""
+_LONGEST = 1.4
+"""How long a digit is at most that is made of pieces."""
+_ON_LINE = 0.3
 """How much of their heights digits on one line are beside each other at least."""
 
 
@@ -43,34 +51,43 @@ def several(main: Part) -> list[Ints]:
     alike[main.at] = True
     pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
     pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
-    whole = _joined(pieces, _ABOVE * side)
+    whole = _joined(pieces, _usual(pieces, side))
     whole = [group for group in whole if _box(group).longer >= _LEAST * side]
     return [np.array([piece.at for piece in group]) for group in _as_read(whole)]
 
 
-def _joined(pieces: list[Part], apart: float) -> list[list[Part]]:
-    """Returns pieces in groups of those that are above each other: a digit beside another one is another one.
+def _usual(pieces: list[Part], side: int) -> float:
+    """Returns how long digits are: as the one that is seen best, or more, if that is but a piece of one."""
+    large = [piece.box.longer for piece in pieces if piece.box.longer >= _LEAST * side]
+    return max(side, float(np.median(large)))
+
+
+def _joined(pieces: list[Part], side: float) -> list[list[Part]]:
+    """Returns pieces in groups of those that are of one digit.
 
     Args:
         pieces: The pieces.
-        apart: How many pixels they may be apart.
+        side: Longer side of a digit.
     """
     groups: list[list[Part]] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
-        for group in groups:
-            if _is_of(piece.box, _box(group), apart):
-                group.append(piece)
-                break
+        near = [group for group in groups if _is_of(piece.box, _box(group), side)]
+        if near:
+            min(near, key=lambda group: piece.box.gap(_box(group))).append(piece)
         else:
             groups.append([piece])
     return groups
 
 
-def _is_of(piece: Box, box: Box, most: float) -> bool:
+def _is_of(piece: Box, box: Box, side: float) -> bool:
+    """Returns whether a piece is of the digit that is in a box: above or below it, or as good as touching it."""
+    if piece.with_other(box).longer > _LONGEST * side:
+        return False
     shared = min(piece.right, box.right) - max(piece.left, box.left)
     narrower = min(piece.right - piece.left, box.right - box.left)
-    apart = max(box.top - piece.bottom, piece.top - box.bottom)
-    return shared >= _ASTRIDE * narrower and apart <= most
+    if shared >= _ASTRIDE * narrower:
+        return piece.gap(box) <= _ABOVE * side
+    return piece.gap(box) <= _BESIDE * side and piece.longer < _WHOLE * side
 
 
 def _as_read(groups: list[list[Part]]) -> list[list[Part]]:
@@ -89,14 +106,8 @@ def _as_read(groups: list[list[Part]]) -> list[list[Part]]:
 
 def _is_beside(one: Box, other: Box) -> bool:
     shared = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return shared >= _BESIDE * min(one.bottom - one.top, other.bottom - other.top)
+    return shared >= _ON_LINE * min(one.bottom - one.top, other.bottom - other.top)
 
 
 def _box(group: list[Part]) -> Box:
-    boxes = [part.box for part in group]
-    return Box(
-        min(box.left for box in boxes),
-        min(box.top for box in boxes),
-        max(box.right for box in boxes),
-        max(box.bottom for box in boxes),
-    )
+    return reduce(Box.with_other, (part.box for part in group))
