@@ -21,6 +21,7 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.service import url
 from epochal_operator.modelserver.source import Found, Gone, is_same, kept
 from epochal_operator.modelserver.status import status
+from epochal_operator.modelserver.trim import brief
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import Object, Resource
@@ -238,7 +239,7 @@ def _is_outdated(thing: Object, wanted: Object) -> bool:
 
 def _is_same(wanted: Any, found: Any) -> bool:
     """Returns whether a field is as it should be; one that is false may be left out."""
-    return bool(wanted == found) or (wanted is False and found is None)
+    return bool(brief(wanted) == found) or (wanted is False and found is None)
 
 
 def _change(wanted: Any, found: Any) -> Any:

@@ -1,5 +1,7 @@
 """What the store keeps of a ModelServer, of what it owns, and of what its model comes from."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +17,8 @@ from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 
+MAX_FIELD = 1024
+"""Characters of a field of a spec, as JSON, that is kept as it is."""
 _LABELS = (NAME_LABEL, UID_LABEL)
 _CONTAINERS = ("containerStatuses", "initContainerStatuses")
 _REFERENCES = ("trainingJobRef", "experimentRef")
@@ -50,8 +54,19 @@ def deployment(thing: Object) -> Object:
 
 
 def child(thing: Object) -> Object:
-    """Returns what is kept of what else a ModelServer owns."""
-    return {"metadata": _outline(thing), "spec": thing.get("spec") or {}}
+    """Returns what is kept of what else a ModelServer owns, or of what somebody has made to look like it."""
+    spec = thing.get("spec") or {}
+    return {"metadata": _outline(thing), "spec": {name: brief(value) for name, value in spec.items()}}
+
+
+def brief(value: Any) -> Any:
+    """Returns a field of a spec, or a digest of a long one: whether it is as it should be, that tells as well.
+
+    Args:
+        value: The field, as JSON.
+    """
+    text = json.dumps(value, sort_keys=True)
+    return value if len(text) <= MAX_FIELD else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def replica_set(thing: Object) -> Object:

@@ -291,6 +291,22 @@ async def test_a_newer_operator_restarts_no_pod() -> None:
     assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
 
 
+async def test_a_policy_of_many_addresses_is_left_alone_as_long_as_nobody_changes_it() -> None:
+    cluster = Cluster()
+    blocks = [{"ipBlock": {"cidr": f"192.0.2.{number}/32"}} for number in range(100)]
+    rules = {"ingress": [{"from": blocks, "ports": [{"port": 8080, "protocol": "TCP"}]}]}
+    cluster.installation = replace(INSTALLATION, server_network=rules)
+    await cluster.settle()
+    before = cluster.get("networkpolicies")
+    assert before["spec"]["ingress"] == rules["ingress"]
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.get("networkpolicies") == before
+    cluster.objects.patch("networkpolicies", "vision", "digits", {"spec": {"ingress": [{}]}})
+    await cluster.settle()
+    assert cluster.get("networkpolicies")["spec"] == before["spec"]
+
+
 async def test_scaled_only_the_count_changes() -> None:
     cluster = await serving()
     before = template(cluster)

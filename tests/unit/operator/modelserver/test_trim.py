@@ -52,6 +52,14 @@ def test_of_a_deployment_digests_are_kept() -> None:
     assert MODEL_ANNOTATION not in trim.deployment(one)["metadata"]["annotations"]
 
 
+def test_of_what_else_it_owns_a_long_field_is_kept_as_a_digest() -> None:
+    one = {"metadata": document()["metadata"], "spec": {"podSelector": {}, "ingress": [{}] * 40_000}}
+    kept = trim.child(one)
+    assert kept["spec"] == {"podSelector": {}, "ingress": trim.brief([{}] * 40_000)}
+    assert len(kept["spec"]["ingress"]) < 100
+    assert trim.brief([{}] * 40_000) != trim.brief([{}] * 40_001)
+
+
 def test_of_a_pod_what_it_says_is_kept() -> None:
     kept = trim.pod(pod(model=CONVERTED, podIP="192.0.2.1", hostIP="192.0.2.9"))
     assert kept["spec"] == {"nodeName": "node-1", "memory": {"convert": "2Gi", "server": "512Mi"}}
