@@ -10,6 +10,7 @@ from epochal_api.modelserver import KIND
 from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
 from epochal_operator.modelserver.labels import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.metrics import part
@@ -20,7 +21,8 @@ from epochal_operator.runtime.spec_text import packed
 MAX_FIELD = 1024
 """Characters of a field of a spec, as JSON, that is kept as it is."""
 _LABELS = (NAME_LABEL, UID_LABEL)
-_CONTAINERS = ("containerStatuses", "initContainerStatuses")
+_STATUSES = ("containerStatuses", "initContainerStatuses")
+_CONTAINERS = frozenset({CONTAINER, CONVERTER})
 _REFERENCES = ("trainingJobRef", "experimentRef")
 
 
@@ -75,13 +77,17 @@ def replica_set(thing: Object) -> Object:
 
 
 def pod(thing: Object) -> Object:
-    """Returns what is kept of a pod: not its copy of the pod template."""
+    """Returns what is kept of a pod: not its copy of the pod template, and nothing of containers that are not ours."""
     outline = metadata.kept(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
-    containers = [*(thing["spec"].get("initContainers") or []), *(thing["spec"].get("containers") or [])]
-    limits = {str(one.get("name")): _memory(one) for one in containers}
-    spec = some(thing["spec"], ("nodeName",)) | {"memory": limits}
-    status = some(thing.get("status") or {}, ("phase", "conditions", "podIP", "reason", "message", *_CONTAINERS))
-    return {"metadata": outline, "spec": spec, "status": status}
+    containers = (one for field in ("initContainers", "containers") for one in _ours(thing["spec"], field))
+    spec = some(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
+    found = thing.get("status") or {}
+    status = some(found, ("phase", "conditions", "podIP", "reason", "message"))
+    return {
+        "metadata": outline,
+        "spec": spec,
+        "status": status | {field: _ours(found, field) for field in _STATUSES if field in found},
+    }
 
 
 def training_job(thing: Object) -> Object:
@@ -100,6 +106,11 @@ def experiment(thing: Object) -> Object:
 
 def _outline(thing: Object) -> dict[str, Any]:
     return metadata.kept(thing["metadata"], labels=_LABELS, owner=KIND)
+
+
+def _ours(thing: Mapping[str, Any], field: str) -> list[Any]:
+    """Returns the containers of a list that are ours."""
+    return [one for one in thing.get(field) or [] if one.get("name") in _CONTAINERS]
 
 
 def _memory(container: Mapping[str, Any]) -> Any:

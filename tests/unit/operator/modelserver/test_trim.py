@@ -15,6 +15,7 @@ from tests.unit.operator.modelserver.servers import (
     CONVERTED,
     KIND,
     SPEC,
+    container,
     document,
     inputs,
     live,
@@ -65,6 +66,15 @@ def test_of_a_pod_what_it_says_is_kept() -> None:
     assert kept["spec"] == {"nodeName": "node-1", "memory": {"convert": "2Gi", "server": "512Mi"}}
     assert kept["status"]["podIP"] == "192.0.2.1"
     assert "hostIP" not in kept["status"]
+
+
+def test_of_a_pod_containers_of_others_are_not_kept() -> None:
+    one = pod(containerStatuses=[container(), container("sidecar")], initContainerStatuses=[container("mesh")])
+    one["spec"]["containers"].append({"name": "sidecar"})
+    kept = trim.pod(one)
+    assert kept["spec"]["memory"] == {"server": "512Mi"}
+    assert [each["name"] for each in kept["status"]["containerStatuses"]] == ["server"]
+    assert kept["status"]["initContainerStatuses"] == []
 
 
 def test_models_are_kept_beside_what_training_jobs_need_themselves() -> None:
