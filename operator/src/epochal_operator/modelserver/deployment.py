@@ -2,7 +2,7 @@
 
 A newer operator may have another image, or make pods in another way. That alone is no reason to restart any: what a
 template was made of is noted in it as a digest. As long as that is the same, and nobody has changed the template, it
-stays as it is.
+stays as it is. Whoever restarts them by hand (`kubectl rollout restart`) has them made as they are made now.
 """
 
 import hashlib
@@ -25,6 +25,10 @@ INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
 """Annotation of the pod template: digest of what it was made of, without what is the operator's own."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
 """Annotation of the Deployment: digest of its pod template as the API server has it, defaults and all."""
+RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
+"""Annotation of the pod template that `kubectl rollout restart` writes."""
+RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
+"""Annotation of the Deployment: the restart by hand that its template has been made anew for, or nothing."""
 DEADLINE_SECONDS = 600
 """How long a rollout may take until it counts as failed: as long as Kubernetes lets it by default."""
 HISTORY = 3
@@ -119,7 +123,8 @@ def renewed(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
     template = wanted["spec"]["template"]
     about = template["metadata"] | {"annotations": others | template["metadata"]["annotations"]}
     annotations = (live["metadata"].get("annotations") or {}) | wanted["metadata"]["annotations"]
-    annotations.pop(TEMPLATE_ANNOTATION, None)  # which is noted once the API server has filled in its defaults
+    for noted in (TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION):
+        annotations.pop(noted, None)  # which are noted of what the API server has by then, defaults and all
     labels = (live["metadata"].get("labels") or {}) | wanted["metadata"]["labels"]
     return {
         **live,

@@ -9,7 +9,7 @@ from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ModelServerStatus, ServedModel
 
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
-from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION
+from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
 from epochal_operator.modelserver.observed import Observed, Seen
 from epochal_operator.modelserver.owned import DEPLOYMENT
@@ -218,7 +218,7 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
     spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
     given = dict(wanted["metadata"].get("annotations") or {})
     if seen.child is DEPLOYMENT:
-        given[TEMPLATE_ANNOTATION] = thing["spec"]["template"]["digest"]
+        given |= _noted(thing)
     known = thing["metadata"].get("annotations") or {}
     annotations = {name: text for name, text in given.items() if known.get(name) != text}
     return Patch(resource, thing, spec, annotations) if spec or annotations else None
@@ -229,12 +229,17 @@ _OF_TEMPLATE = frozenset({"template", "selector"})
 
 
 def _is_outdated(thing: Object, wanted: Object) -> bool:
-    """Returns whether a pod template was made of something else, or was changed since it was made."""
-    known = thing["spec"]["template"]
+    """Returns whether a pod template was made of something else, was changed since, or is restarted by hand."""
     inputs = wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION]
+    known, annotations = _noted(thing), thing["metadata"]["annotations"]
     # One that was written a moment ago is noted next, as the API server has it.
-    noted = thing["metadata"]["annotations"].get(TEMPLATE_ANNOTATION, known["digest"])
-    return (known["inputs"], known["digest"]) != (inputs, noted)
+    changed = any(annotations.get(name, text) != text for name, text in known.items())
+    return changed or thing["spec"]["template"]["inputs"] != inputs
+
+
+def _noted(thing: Object) -> dict[str, str]:
+    """Returns what a Deployment's annotations say of its pod template, if nobody has changed that."""
+    return {TEMPLATE_ANNOTATION: thing["spec"]["template"]["digest"], RESTARTED_ANNOTATION: thing["restarted"]}
 
 
 def _is_same(wanted: Any, found: Any) -> bool:

@@ -7,7 +7,13 @@ from typing import Any
 
 from epochal_api.modelserver import KIND
 
-from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
+from epochal_operator.modelserver.deployment import (
+    INPUTS_ANNOTATION,
+    RESTART_ANNOTATION,
+    RESTARTED_ANNOTATION,
+    TEMPLATE_ANNOTATION,
+    template_digest,
+)
 from epochal_operator.modelserver.labels import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
@@ -46,13 +52,19 @@ def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
 def deployment(thing: Object) -> Object:
     """Returns what is kept of a Deployment: of its pod template digests, which tell whether it is as it should be."""
     outline = _outline(thing)
-    found = some(thing["metadata"].get("annotations") or {}, (MODEL_ANNOTATION, TEMPLATE_ANNOTATION))
+    ours = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION)
+    found = some(thing["metadata"].get("annotations") or {}, ours)
     outline["annotations"] = {name: text for name, text in found.items() if len(text) <= MAX_BYTES}
     spec = {name: value for name, value in thing["spec"].items() if name not in {"template", "selector"}}
     template = thing["spec"].get("template") or {}
-    inputs = part(part(template, "metadata"), "annotations").get(INPUTS_ANNOTATION)
-    told = {"digest": template_digest(template), "inputs": inputs}
-    return {"metadata": outline, "spec": spec | {"template": told}, "status": thing.get("status") or {}}
+    annotations = part(part(template, "metadata"), "annotations")
+    told = {"digest": template_digest(template), "inputs": annotations.get(INPUTS_ANNOTATION)}
+    return {
+        "metadata": outline,
+        "spec": spec | {"template": told},
+        "status": thing.get("status") or {},
+        "restarted": str(annotations.get(RESTART_ANNOTATION) or "")[: metadata.MAX_NAME],
+    }
 
 
 def child(thing: Object) -> Object:

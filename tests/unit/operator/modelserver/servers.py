@@ -7,7 +7,13 @@ from typing import Any
 from epochal_api.modelserver import ModelServer, parse
 from epochal_api.modelserver_status import ServedModel
 from epochal_operator.modelserver import trim
-from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION, deployment, template_digest
+from epochal_operator.modelserver.deployment import (
+    INPUTS_ANNOTATION,
+    RESTARTED_ANNOTATION,
+    TEMPLATE_ANNOTATION,
+    deployment,
+    template_digest,
+)
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.observed import Observed, Seen
 from epochal_operator.modelserver.owned import CHILDREN, DEPLOYMENT
@@ -78,7 +84,8 @@ def live(
     """Returns the Deployment of a ModelServer as the API server has it, with a status."""
     made = copy.deepcopy(deployment(of or server(), model, INSTALLATION))
     made["metadata"] |= {"uid": "deployment-uid", "resourceVersion": "42", "generation": generation}
-    made["metadata"]["annotations"][TEMPLATE_ANNOTATION] = template_digest(made["spec"]["template"])
+    noted = {TEMPLATE_ANNOTATION: template_digest(made["spec"]["template"]), RESTARTED_ANNOTATION: ""}
+    made["metadata"]["annotations"] |= noted
     return made | {"status": {"observedGeneration": generation} | status}
 
 

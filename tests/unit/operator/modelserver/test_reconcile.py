@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_api.server_config import SERVER_ANNOTATION
+from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 
 from tests.kit.fake.objects import Refusal
@@ -352,6 +353,33 @@ async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
     await cluster.settle()
     assert template(cluster)["spec"] == second["spec"]
     assert told(cluster)["source"]["sha256"] == OTHER_SHA
+
+
+async def test_restarted_by_hand_pods_take_the_newer_server() -> None:
+    cluster = await serving()
+    cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
+    for time in ("one", "two", "three", "four"):
+        restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": time}}}}}
+        cluster.objects.patch("deployments", "vision", "digits", restarted)
+        await cluster.settle()
+        assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
+        assert template(cluster)["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] == time
+        assert cluster.condition("Progressing") == ("True", "RolledOut")
+
+
+async def test_one_that_was_restarted_before_is_not_restarted_by_an_upgrade() -> None:
+    cluster = await serving()
+    restarted = {"kubectl.kubernetes.io/restartedAt": "once"}
+    before = {
+        "metadata": {"annotations": {RESTARTED_ANNOTATION: None}},
+        "spec": {"template": {"metadata": {"annotations": restarted}}},
+    }
+    cluster.objects.patch("deployments", "vision", "digits", before)
+    was = template(cluster)
+    cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
+    cluster.boot()
+    await cluster.settle()
+    assert template(cluster) == was
 
 
 async def test_what_others_change_is_put_right_ever_more_seldom() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.modelserver import trim
-from epochal_operator.modelserver.deployment import TEMPLATE_ANNOTATION, template_digest
+from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import Key
@@ -48,7 +48,8 @@ def test_of_a_deployment_digests_are_kept() -> None:
     template = one["spec"]["template"]
     assert kept["spec"]["template"] == {"digest": template_digest(template), "inputs": inputs(one)}
     assert (kept["spec"]["replicas"], kept["status"]["replicas"]) == (2, 2)
-    assert set(kept["metadata"]["annotations"]) == {MODEL_ANNOTATION, TEMPLATE_ANNOTATION}
+    ours = {MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION}
+    assert set(kept["metadata"]["annotations"]) == ours
     one["metadata"]["annotations"][MODEL_ANNOTATION] = "x" * (MAX_BYTES + 1)
     assert MODEL_ANNOTATION not in trim.deployment(one)["metadata"]["annotations"]
 
