@@ -103,6 +103,20 @@ def volume(name: str, **source: Any) -> Spoil:
     return lambda one: pod(one)["volumes"].append({"name": name, **source})
 
 
+def mount(of: str, name: str, **fields: Any) -> Spoil:
+    """Mounts a volume once more, or otherwise than it is."""
+
+    def spoil(one: Object) -> None:
+        mounts = pod(one)[of][0]["volumeMounts"]
+        there = next((each for each in mounts if each["mountPath"] == fields["mountPath"]), None)
+        if there is None:
+            mounts.append({"name": name, **fields})
+        else:
+            there.update(fields)
+
+    return spoil
+
+
 def probe(**fields: Any) -> Spoil:
     return on_container(livenessProbe=fields)
 
@@ -123,6 +137,12 @@ def probe(**fields: Any) -> Spoil:
         (on_container(ports=[{"containerPort": 80, "hostPort": 80}]), f"{CONTAINERS}: must set nothing but"),
         (probe(exec={"command": ["sh"]}), f"{CONTAINERS}: must set nothing but"),
         (probe(httpGet={"host": "192.0.2.1", "port": 80}), f"{CONTAINERS}: must set nothing but"),
+        (probe(tcpSocket={"host": "192.0.2.1", "port": 80}), f"{CONTAINERS}: must set nothing but"),
+        (mount("containers", "config", mountPath="/opt/server/epochal_server"), f"{CONTAINERS}: must mount each"),
+        (mount("containers", "auth", mountPath="/opt/server"), f"{CONTAINERS}: must mount each"),
+        (mount("containers", "tls", mountPath="/etc/epochal-tls", subPath="x"), f"{CONTAINERS}: must mount each"),
+        (mount("initContainers", "auth", mountPath="/etc/epochal-auth"),
+         f"{POD}.initContainers: must not mount auth and tls"),
         (on_container(env=[{"name": "LD_PRELOAD", "value": "/tmp/x"}]), f"{CONTAINERS}: must set no variable"),
         (on_starter(env=[{"name": "LD_PRELOAD", "value": "/tmp/x"}]), f"{CONTAINERS}: must set no variable"),
         (on_starter(securityContext={}), f"{CONTAINERS}: must have a securityContext"),
