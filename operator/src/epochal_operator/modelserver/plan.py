@@ -1,7 +1,8 @@
 """What to do about a ModelServer: the difference between what should be and what is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from epochal_api.kind import Metadata
@@ -113,8 +114,14 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     if model is not None and (cause := _unconvertible(model, known, observed)):
         model = model.model_copy(update={"runtime": "Keras"})
         told = [EmitEvent(not_convertible(cause, model.sha256))]
+    steps: list[ChildStep] = []
     try:
-        steps = _steps(server, model, observed, installation) if model is not None else []
+        if model is not None:
+            wanted = [(seen, seen.child.build(server, model, installation)) for seen in observed.children]
+            # What somebody else has where there is to be nothing is in nobody's way.
+            wanted = [(seen, body) for seen, body in wanted if body is not None or seen.thing is not None]
+            observed = replace(observed, children=tuple(seen for seen, _ in wanted))
+            steps = _steps(wanted, observed.now)
     except NoStorageEndpoint as error:
         cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
         now = refused(cause, observed, known, server.spec.replicas)
@@ -184,15 +191,21 @@ def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Obse
     return said_not_convertible(observed.current)
 
 
-def _steps(server: ModelServer, model: ServedModel, observed: Observed, installation: Installation) -> list[ChildStep]:
-    """Returns the steps that bring what it owns nearer to what that should be."""
+def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[ChildStep]:
+    """Returns the steps that bring what it owns nearer to what that should be.
+
+    Args:
+        wanted: What is seen of each child, and what it should be.
+        now: The time.
+    """
     steps: list[ChildStep] = []
-    for at, seen in enumerate(observed.children):
-        if seen.child is DEPLOYMENT and seen.thing is None and any(map(_is_missing, observed.children[:at])):
+    missing = False
+    for seen, body in wanted:
+        if seen.child is DEPLOYMENT and seen.thing is None and missing:
             break  # Pods that nothing protects, or whose address is another's, would be taken for what was asked for.
-        wanted = seen.child.build(server, model, installation)
-        waits = seen.is_held(observed.now) or _is_missing(seen)
-        if not waits and (step := _step(seen, wanted)) is not None:
+        missing |= _is_missing(seen)
+        waits = seen.is_held(now) or _is_missing(seen)
+        if not waits and (step := _step(seen, body)) is not None:
             steps.append(step)
     return steps
 

@@ -443,6 +443,16 @@ async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
+@pytest.mark.parametrize("resource", ["networkpolicies", "horizontalpodautoscalers"])
+async def test_what_others_have_where_there_is_to_be_nothing_is_in_nobodys_way(resource: str) -> None:
+    cluster = Cluster()
+    about = {"name": "digits", "labels": {"epochal.dev/modelserver": "digits"}}
+    theirs = cluster.objects.create(resource, "vision", {"metadata": about, "spec": {"own": True}})
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
+    assert cluster.get(resource) == theirs
+
+
 async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
     cluster = Cluster()
     refusal = Refusal(403, "Forbidden", "exceeded quota: services")
