@@ -60,6 +60,9 @@ class Observer:
             return Seen(child, None, found)
         if thing is None:
             return Seen(child, None, blocked)
+        if thing["metadata"].get("deletionTimestamp"):
+            message = f"Its {child.resource.kind} is being deleted. It has what it should have once that is gone."
+            return Seen(child, thing, StatusCause(Reason.CLEANUP, message))
         last = self._corrections.of(child.resource, key, thing["metadata"]["uid"], metadata["generation"], now)
         if last is None:
             return Seen(child, thing)

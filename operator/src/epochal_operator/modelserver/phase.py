@@ -209,9 +209,9 @@ def _state(found: Counts, model: ServedModel | None, progress: StatusCause) -> S
     if model is None:
         return "Failed" if known.stalls else "Waiting"
     if found.ready:
-        if not known.ready and progress.reason != Reason.CLEANUP:
-            return "Degraded"
-        return "Updating" if progress.reason in {Reason.ROLLING_OUT, Reason.CREATING, Reason.UNSCHEDULABLE} else "Ready"
+        if progress.reason in {Reason.ROLLING_OUT, Reason.CREATING, Reason.CLEANUP, Reason.UNSCHEDULABLE}:
+            return "Updating"
+        return "Ready" if known.ready else "Degraded"
     if found.wanted == 0 and progress.reason in {Reason.ROLLED_OUT, Reason.PAUSED}:
         return "Stopped"
     return "Starting" if known.ready or progress.reason == Reason.CLEANUP else "Failed"

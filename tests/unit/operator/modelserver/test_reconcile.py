@@ -491,6 +491,22 @@ async def test_without_pods_nobody_knows_that_the_model_is_gone_and_with_them_th
     assert cluster.status["state"] == "Stopped"
 
 
+async def test_while_its_deployment_is_being_deleted_nothing_is_said_to_be_rolled_out() -> None:
+    cluster = await serving()
+    cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
+    cluster.objects.delete("deployments", "vision", "digits")
+    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "Cleanup")
+    assert "Its Deployment is being deleted" in cluster.message("Progressing")
+    assert (cluster.status["state"], cluster.condition("Ready")) == ("Updating", ("True", "Serving"))
+    assert cluster.events() == ["RolledOut"]
+    cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": []}})
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+
+
 async def test_what_is_needed_no_more_is_deleted() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
     cluster.change(autoscaling=None)
