@@ -23,6 +23,9 @@ from epochal_operator.runtime.reasons import clean
 from epochal_operator.runtime.resource import DEPLOYMENTS, Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Writer
 
+_DELETION = ("its deletion",)
+"""What was to be done, as people call it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,9 +66,7 @@ class Applier:
             case Renew() | Patch():
                 await self._change(document, action)
             case Delete():
-                await self._writer.delete(action.resource, action.thing)
-                self._writer.remove(action.resource, action.thing)
-                _log.info("deleted its %s, which is needed no more", action.resource.kind)
+                await self._delete(document, action)
             case ApplyStatus():
                 await self._apply_status(document, action)
             case EmitEvent():
@@ -138,6 +139,21 @@ class Applier:
         named = tuple(f"spec.{field}" for field in fields) or ("metadata.annotations",)
         done = Correction(uid, generation, times, now, named, who, refusal, resource.kind, spec)
         self._corrections.note(resource, key, done)
+
+    async def _delete(self, document: Object, action: Delete) -> None:
+        """Deletes a child; if that is refused, it is tried again later and later, and all else is done meanwhile."""
+        resource, key, thing = action.resource, key_of(document), action.thing
+        uid, generation, now = thing["metadata"]["uid"], document["metadata"]["generation"], self._clock()
+        try:
+            await self._writer.delete(resource, thing)
+        except (Invalid, Forbidden) as error:
+            before = self._corrections.of(resource, key, uid, generation, now)
+            times = before.times + 1 if before and before.fields == _DELETION else 1
+            refused = Correction(uid, generation, times, now, _DELETION, (), error.message, resource.kind)
+            self._corrections.note(resource, key, refused)
+            return
+        self._writer.remove(resource, thing)
+        _log.info("deleted its %s, which is needed no more", resource.kind)
 
     async def _renew(self, action: Renew) -> Object:
         """Gives the Deployment another template, whoever wrote the one that it has."""

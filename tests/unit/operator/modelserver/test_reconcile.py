@@ -514,6 +514,29 @@ async def test_what_is_needed_no_more_is_deleted() -> None:
     assert "horizontalpodautoscalers" not in cluster.owned()
 
 
+@pytest.mark.parametrize("resource", ["horizontalpodautoscalers", "networkpolicies"])
+async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resource: str) -> None:
+    cluster = Cluster(autoscaling={"maxReplicas": 4})
+    cluster.installation = replace(INSTALLATION, server_network={"ingress": []})
+    await cluster.settle()
+    refusal = Refusal(403, "Forbidden", "nobody deletes these here")
+    cluster.refuse = lambda verb, kind, _: refusal if (verb, kind) == ("delete", resource) else None
+    cluster.installation = INSTALLATION
+    cluster.change(autoscaling=None, source={"uri": URI, "sha256": OTHER_SHA})
+    assert await cluster.reconcile() == 1
+    for seconds in (1, 2):
+        cluster.wait(seconds)
+        assert await cluster.reconcile() == 2 * seconds
+    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert "(its deletion): nobody deletes these here" in cluster.message("Progressing")
+    cluster.refuse = lambda *_: None
+    cluster.wait(4)
+    await cluster.settle()
+    assert resource not in cluster.owned()
+    assert cluster.status["state"] == "Ready"
+
+
 async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
