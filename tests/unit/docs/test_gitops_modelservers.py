@@ -76,6 +76,7 @@ SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
         told(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
         AS_TOLD,
     ),
+    "a first rollout that is held back": (told(seen(live(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
     "no pods": (told(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
     "a spec that is refused": (
         status(
