@@ -2,16 +2,16 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Self
 
 import aiohttp
 from epochal_api.model import StatusModel
 from epochal_api.modelserver_status import MAX_TENSORS, ServedModel, Tensor
 from epochal_api.server_config import METRICS_PORT, MODEL_PATH
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.pods import is_ready
@@ -23,6 +23,8 @@ SECONDS = 2.0
 AGAIN = timedelta(minutes=5)
 """When to ask again after there was none: a NetworkPolicy may keep the operator from it, and nothing depends on it."""
 MAX_BYTES = 64 * 1024
+MAX_SIZE = 2**63
+"""Sizes of axes are less: the API server refuses a status with a greater number, and so all of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,12 +34,19 @@ class _Answer(StatusModel):
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)]
     signature: Annotated[str, Field(max_length=64)] = ""
 
+    @model_validator(mode="after")
+    def _fits_in_a_status(self) -> Self:
+        if any(not -1 <= size < MAX_SIZE for one in (*self.inputs, *self.outputs) for size in one.shape):
+            raise ValueError(f"expected sizes of axes from -1 to {MAX_SIZE - 1}, found another")
+        return self
+
 
 @dataclass(frozen=True)
 class _Asked:
     sha256: str
     told: Tensors | None = None
-    silent_at: datetime | None = None
+    silent: Mapping[str, datetime] = field(default_factory=dict)
+    """When pods were asked in vain."""
 
 
 class Asker:
@@ -59,7 +68,7 @@ class Asker:
         return known.told if known is not None else None
 
     async def ask(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
-        """Asks a pod of the model that it serves, unless that is known, or one was asked in vain a while ago.
+        """Asks a pod of the model that it serves, unless that is known. One that tells nothing is passed over a while.
 
         Where the digest of the model's signature is known, any pod tells what all do. Else each has found its own, and
         is asked once.
@@ -77,20 +86,22 @@ class Asker:
         known = self._asked.get(key)
         if known is None or known.sha256 != model.sha256:
             known = _Asked(model.sha256)
-        addresses = _addresses(pods)
+        now, addresses = self._clock(), _addresses(pods)
+        silent = {name: at for name, at in known.silent.items() if name in addresses and now < at + AGAIN}
+        open_to_it = [name for name in addresses if name not in silent]
         signatures = _signatures(known, pods)
         if model.signature_sha256 is None:
-            name = next((one for one in addresses if one not in signatures), None)
+            name = next((one for one in open_to_it if one not in signatures), None)
         else:
-            name = next(iter(addresses), None) if model.inputs is None and known.told is None else None
-        now = self._clock()
-        if name is None or (known.silent_at is not None and now < known.silent_at + AGAIN):
+            name = next(iter(open_to_it), None) if model.inputs is None and known.told is None else None
+        if name is None:
             return False
         told = await ask(addresses[name], model.sha256, self._port, name)
         if told is None:
-            self._asked[key] = replace(known, silent_at=now)
+            self._asked[key] = replace(known, silent=silent | {name: now})
             return False
-        self._asked[key] = _Asked(model.sha256, replace(told, signatures={**signatures, **told.signatures}))
+        told = replace(told, signatures={**signatures, **told.signatures})
+        self._asked[key] = _Asked(model.sha256, told, silent)
         return True
 
     def forget(self, key: Key) -> None:

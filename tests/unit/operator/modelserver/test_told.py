@@ -103,6 +103,16 @@ async def test_one_that_tells_nothing_is_asked_again_later(server: Server) -> No
     assert await asker.ask(KEY, MODEL, (ready(),))
 
 
+async def test_one_that_tells_nothing_keeps_nobody_from_others(server: Server) -> None:
+    asker = Asker(lambda: NOW, server.port)
+    pods = ready("127.0.0.2", name="silent"), ready(name="second"), ready(name="third")
+    assert not await asker.ask(KEY, MODEL, pods)
+    assert [await asker.ask(KEY, MODEL, pods) for _ in range(3)] == [True, True, False]
+    told = asker.told(KEY)
+    assert told is not None
+    assert told.signatures.keys() == {"second", "third"}
+
+
 @pytest.mark.parametrize("pods", [(), (trim.pod(pod()),), (ready(None),)])
 async def test_nobody_is_asked_who_is_not_there(pods: Any) -> None:
     assert not await Asker(lambda: NOW).ask(KEY, MODEL, pods)
@@ -115,7 +125,15 @@ async def test_whatever_goes_wrong_it_stays_unknown(address: str, unused_tcp_por
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "[]", '{"inputs": []}', '{"inputs": [{"name": "x"}], "outputs": []}', "x" * 99999]
+    "answer",
+    [
+        "",
+        "[]",
+        '{"inputs": []}',
+        '{"inputs": [{"name": "x"}], "outputs": []}',
+        '{"inputs": [{"name": "x", "shape": [9223372036854775808], "dtype": "float32"}], "outputs": []}',
+        "x" * 99999,
+    ],
 )
 async def test_an_answer_that_is_none_stays_unknown(answer: str) -> None:
     async def about(_: web.Request) -> web.Response:
