@@ -37,8 +37,8 @@ def test_what_it_depends_on() -> None:
 
 
 def test_trials_that_are_known_need_not_be_read_again() -> None:
-    events, made = [created(0), created(1), finished(1, 0, 1, "0.5")], document()
-    given = experiment().spec, made["spec"]["template"]["spec"], events
+    events: list[Event] = [created(0), created(1), finished(1, 0, 1, "0.5")]
+    given = experiment().spec, document()["spec"]["template"]["spec"], events
     assert request(*given, folded=fold(events)) == request(*given)
 
 
