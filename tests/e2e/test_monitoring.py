@@ -147,7 +147,7 @@ def test_of_trials_their_experiment_tells_as_one(alert: str, tmp_path: Path) -> 
     first = SERIES[alert] | {info(experiment="search"): "1x600"}
     other = {name.replace('name="mnist"', 'name="mnist-2"'): values for name, values in first.items()}
     check(first | other, dict.fromkeys((1, 10, 25, 40, 65), 0), 'alertname=~"EpochalTrainingJob.*"', tmp_path)
-    told = {1: 0, 10: alert in HELD_UP, 45: alert == "EpochalTrainingJobSilent", 10 * HOUR: 0}
+    told = {1: 0, 10: int(alert in HELD_UP), 45: int(alert == "EpochalTrainingJobSilent"), 10 * HOUR: 0}
     check(first | other, told, 'alertname="EpochalExperimentTrialsHindered", experiment="search"', tmp_path)
     check(SERIES[alert] | {info(): "1x600"}, {FIRES[alert]: 1}, f'alertname="{alert}"', tmp_path)
 
@@ -156,7 +156,9 @@ def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> No
     series: dict[str, str] = {}
     for number in range(10):
         job = f'name="mnist-{number}"'
-        series[reason("Starting").replace('name="mnist"', job)] = f"_x{3 * number} 1x3 _x100" if number else "1x3 _x100"
+        series[reason("Starting").replace('name="mnist"', job)] = (
+            f"_x{3 * number} 1x3 stale _x90" if number else "1x3 stale _x90"
+        )
         series[info(experiment="search").replace('name="mnist"', job)] = "1x100"
     check(series, dict.fromkeys((9, 15, 20, 25), 0), 'alertname=~"EpochalExperiment.*"', tmp_path)
 

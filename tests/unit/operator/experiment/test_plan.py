@@ -165,7 +165,7 @@ def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> 
     assert isinstance(made, Create)
     assert made.place == (0, 1)
     world.jobs = (job(0, 1, state="Running"),)
-    assert world.settled(**full).actions == ()
+    assert kinds(world.settled(**full)) == ["CreateReport"]
     assert world.document["status"]["state"] == "Running"
     ready = world.document["status"]["conditions"][0]
     assert (ready["reason"], ready["status"]) == ("LedgerFull", "True")
