@@ -526,7 +526,7 @@ def test_no_training_job_takes_more_than_320_kib(filling: str, folder: int) -> N
     assert min(kept_bytes(text), kept_bytes(text)) <= 320 * 1024
 
 
-def kept_bytes(text: str) -> int:
+def kept_bytes(text: bytes) -> int:
     store = store_for([KIND])
     tracemalloc.start()
     try:
