@@ -9,8 +9,10 @@ from PIL import Image
 
 from tests.photographs import paper
 from tests.photographs.camera import Light, jpeg, lit, png, seen_from, taken
+from tests.photographs.elsewhere import far, text, whiteboard
 from tests.photographs.paper import Array, Draw
-from tests.photographs.pen import line, outline
+from tests.photographs.pen import line
+from tests.photographs.writing import photographed, pick, place, strokes
 
 Family = Callable[[Array, Draw], bytes]
 
@@ -38,44 +40,19 @@ def photographs(family: str, digits: Array, labels: Array, count: int, seed: int
         yield Photograph(FAMILIES[family](digits[at], np.random.default_rng(draws.integers(2**32))), int(labels[at]))
 
 
-def _pick(among: dict[str, tuple[int, int, int]], draw: Draw) -> tuple[int, int, int]:
-    return among[str(draw.choice(list(among)))]
-
-
-def _place(sheet: paper.Sheet, size: int, draw: Draw, spread: float = 0.5) -> tuple[int, int]:
-    high, wide = sheet.pixels.shape[:2]
-    room = np.maximum(np.array([high, wide]) - size, 0)
-    row, column = (room * (0.5 + spread * draw.uniform(-0.5, 0.5, 2))).astype(int)
-    return int(row), int(column)
-
-
-def _strokes(digit: Array, size: int, draw: Draw) -> Array:
-    if draw.random() < 0.5:
-        return outline(digit, size, thicker=draw.uniform(-0.5, 0.5))
-    return line(digit, size, size * draw.uniform(0.025, 0.1), draw, shaky=draw.uniform(0, 0.25))
-
-
 def phone(digit: Array, draw: Draw) -> bytes:
     """A phone's photograph of a sheet on a table, in the light of a room."""
     high, wide = ((1200, 900), (900, 1200), (1600, 1200), (1152, 1536))[draw.integers(4)]
-    sheet = paper.blank((1000, 1000), _pick(paper.COLOURS, draw), draw, texture=draw.uniform(0.5, 2.5))
+    sheet = paper.blank((1000, 1000), pick(paper.COLOURS, draw), draw, texture=draw.uniform(0.5, 2.5))
     size = int(draw.uniform(250, 900))
-    ink = _strokes(digit, size, draw)
+    ink = strokes(digit, size, draw)
     dense = np.clip(0.9 + 0.1 * paper.waves(ink.shape, max(size // 40, 2), draw), 0.5, 1)
-    sheet.written(ink, _pick(paper.INKS, draw), _place(sheet, size, draw), dense)
+    sheet.written(ink, pick(paper.INKS, draw), place(sheet, size, draw), dense)
     if draw.random() < 0.3:
         paper.specks(sheet, int(draw.integers(3, 40)), draw.uniform(1, 4), draw)
     if draw.random() < 0.3:
         paper.crumple(sheet, 0.15, draw)
-    return _photographed(sheet, (high, wide), draw)
-
-
-def _photographed(sheet: paper.Sheet, shape: tuple[int, int], draw: Draw) -> bytes:
-    margin = draw.choice([-0.12, -0.05, 0.02, 0.08])
-    scene = seen_from(sheet.pixels, paper.table(shape, draw), draw, tilt=0.06, turn=draw.normal(0, 7), margin=margin)
-    light = Light(draw.uniform(0, 0.6), int(draw.integers(0, 3)), draw.uniform(0.2, 0.6), 0.08, draw.uniform(0.6, 1.05))
-    picture = taken(lit(scene, light, draw), draw, blur=draw.uniform(0.3, 2), noise=draw.uniform(1, 8))
-    return jpeg(picture, int(draw.integers(50, 95)), int(draw.choice([1, 1, 3, 6, 8])))
+    return photographed(sheet, (high, wide), draw)
 
 
 def ruled(digit: Array, draw: Draw) -> bytes:
@@ -84,8 +61,8 @@ def ruled(digit: Array, draw: Draw) -> bytes:
     squared = bool(draw.random() < 0.5)
     size = int(draw.uniform(250, 800))
     paper.rule(sheet, int(draw.uniform(40, 160)), _print(draw), squared=squared, width=int(draw.integers(2, 5)))
-    sheet.written(_strokes(digit, size, draw), _pick(paper.INKS, draw), _place(sheet, size, draw))
-    return _photographed(sheet, (1200, 900), draw)
+    sheet.written(strokes(digit, size, draw), pick(paper.INKS, draw), place(sheet, size, draw))
+    return photographed(sheet, (1200, 900), draw)
 
 
 def squared(digit: Array, draw: Draw) -> bytes:
@@ -94,8 +71,8 @@ def squared(digit: Array, draw: Draw) -> bytes:
     size = int(draw.uniform(150, 600))
     paper.rule(sheet, int(draw.uniform(18, 60)), _print(draw, 0.4, 0.8), squared=True, width=int(draw.integers(1, 4)))
     ink = line(digit, size, draw.uniform(6, 16), draw, shaky=draw.uniform(0, 0.2))
-    sheet.written(ink, _pick(paper.INKS, draw), _place(sheet, size, draw))
-    return _photographed(sheet, (1200, 900), draw)
+    sheet.written(ink, pick(paper.INKS, draw), place(sheet, size, draw))
+    return photographed(sheet, (1200, 900), draw)
 
 
 def _print(draw: Draw, least: float = 0.15, most: float = 0.6) -> tuple[int, int, int]:
@@ -109,13 +86,13 @@ def scan(digit: Array, draw: Draw) -> bytes:
     side = int(draw.uniform(150, 1200))
     sheet = paper.blank((side, side), (250, 250, 248), draw, texture=0.5)
     size = int(side * draw.uniform(0.4, 0.8))
-    row, column = _place(sheet, size, draw, 0.2)
+    row, column = place(sheet, size, draw, 0.2)
     space = side * draw.uniform(0.0, 0.08)
     box = [int(x) for x in (column - space, row - space, column + size + space, row + size + space)]
     box = [min(max(edge, 2), side - 3) for edge in box]
     grey = int(draw.integers(0, 140))
     paper.frame(sheet, (box[0], box[1], box[2], box[3]), (grey,) * 3, max(int(side * draw.uniform(0.003, 0.02)), 1))
-    sheet.written(_strokes(digit, size, draw), _pick(paper.INKS, draw), (row, column))
+    sheet.written(strokes(digit, size, draw), pick(paper.INKS, draw), (row, column))
     scene = seen_from(
         sheet.pixels, np.full((side, side, 3), 255, np.float32), draw, tilt=0, turn=draw.normal(0, 1.5), margin=0
     )
@@ -128,13 +105,13 @@ def box(digit: Array, draw: Draw) -> bytes:
     side = int(draw.uniform(150, 900))
     sheet = paper.blank((side, side), (250, 250, 248), draw, texture=0.5)
     size = int(side * draw.uniform(0.5, 0.7))
-    row, column = _place(sheet, size, draw, 0.1)
+    row, column = place(sheet, size, draw, 0.1)
     inner = size * draw.uniform(0.04, 0.12)
     left, top, right, bottom = column + inner, row + inner, column + size - inner, row + size - inner
     width = max(int(side * draw.uniform(0.003, 0.01)), 1)
     paper.frame(sheet, (int(left), int(top), int(right), int(bottom)), (int(draw.integers(0, 140)),) * 3, width)
     ink = line(digit, size, size * draw.uniform(0.04, 0.09), draw, shaky=0.1)
-    sheet.written(ink, _pick(paper.INKS, draw), (row, column))
+    sheet.written(ink, pick(paper.INKS, draw), (row, column))
     scene = seen_from(
         sheet.pixels, np.full((side, side, 3), 255, np.float32), draw, tilt=0, turn=draw.normal(0, 1.5), margin=0
     )
@@ -165,11 +142,11 @@ def mouse(digit: Array, draw: Draw) -> bytes:
 
 def marker(digit: Array, draw: Draw) -> bytes:
     """A digit that fills the sheet, in thick strokes of a marker."""
-    sheet = paper.blank((900, 900), _pick(paper.COLOURS, draw), draw)
+    sheet = paper.blank((900, 900), pick(paper.COLOURS, draw), draw)
     size = int(draw.uniform(600, 950))
     ink = line(digit, size, size * draw.uniform(0.1, 0.17), draw, shaky=0.1)
-    sheet.written(ink, _pick(paper.INKS, draw), _place(sheet, size, draw))
-    return _photographed(sheet, (900, 900), draw)
+    sheet.written(ink, pick(paper.INKS, draw), place(sheet, size, draw))
+    return photographed(sheet, (900, 900), draw)
 
 
 def hairline(digit: Array, draw: Draw) -> bytes:
@@ -177,7 +154,7 @@ def hairline(digit: Array, draw: Draw) -> bytes:
     sheet = paper.blank((1200, 1200), paper.COLOURS["white"], draw, texture=1)
     size = int(draw.uniform(500, 1100))
     ink = line(digit, size, draw.uniform(1.5, 4), draw, shaky=draw.uniform(0, 0.2))
-    sheet.written(ink, _pick(paper.INKS, draw), _place(sheet, size, draw))
+    sheet.written(ink, pick(paper.INKS, draw), place(sheet, size, draw))
     if draw.random() < 0.5:
         return jpeg(taken(sheet.pixels, draw, blur=0.4, noise=1.5), 85)
     scene = seen_from(
@@ -189,23 +166,23 @@ def hairline(digit: Array, draw: Draw) -> bytes:
 
 def light_on_dark(digit: Array, draw: Draw) -> bytes:
     """Chalk on a board, or a screen."""
-    sheet = paper.blank((900, 900), _pick(paper.DARK, draw), draw, texture=draw.uniform(0.5, 3))
+    sheet = paper.blank((900, 900), pick(paper.DARK, draw), draw, texture=draw.uniform(0.5, 3))
     sheet.pixels[:] += 6 * np.maximum(paper.waves((900, 900), 120, draw), 0)[..., None]
     size = int(draw.uniform(250, 850))
     ink = line(digit, size, size * draw.uniform(0.02, 0.09), draw, shaky=0.1)
     dense = np.clip(0.85 + 0.25 * paper.waves(ink.shape, 3, draw), 0.3, 1)
-    sheet.written(ink, _pick(paper.CHALKS, draw), _place(sheet, size, draw), dense)
-    return _photographed(sheet, (1000, 1000), draw)
+    sheet.written(ink, pick(paper.CHALKS, draw), place(sheet, size, draw), dense)
+    return photographed(sheet, (1000, 1000), draw)
 
 
 def small(digit: Array, draw: Draw) -> bytes:
     """A picture of 28 to 120 pixels, dark on light or light on dark."""
     side = int(draw.integers(28, 121))
-    sheet = paper.blank((280, 280), _pick(paper.COLOURS, draw), draw, texture=1)
+    sheet = paper.blank((280, 280), pick(paper.COLOURS, draw), draw, texture=1)
     size = int(draw.uniform(180, 300))
-    ink = _strokes(digit, size, draw)
+    ink = strokes(digit, size, draw)
     top = max((size - 280) // 2, 0)
-    sheet.written(ink[top : top + 280, top : top + 280], _pick(paper.INKS, draw), _place(sheet, size, draw))
+    sheet.written(ink[top : top + 280, top : top + 280], pick(paper.INKS, draw), place(sheet, size, draw))
     picture = taken(lit(sheet.pixels, Light(draw.uniform(0, 0.4)), draw), draw, noise=2)
     picture = picture.resize((side, side), Image.Resampling.BICUBIC)
     if draw.random() < 0.3:
@@ -227,10 +204,10 @@ def original(digit: Array, draw: Draw) -> bytes:
 
 def large(digit: Array, draw: Draw) -> bytes:
     """As `phone`, of 12 megapixels."""
-    sheet = paper.blank((1500, 1500), _pick(paper.COLOURS, draw), draw, texture=2)
+    sheet = paper.blank((1500, 1500), pick(paper.COLOURS, draw), draw, texture=2)
     size = int(draw.uniform(400, 1300))
-    sheet.written(_strokes(digit, size, draw), _pick(paper.INKS, draw), _place(sheet, size, draw))
-    return _photographed(sheet, (3024, 4032), draw)
+    sheet.written(strokes(digit, size, draw), pick(paper.INKS, draw), place(sheet, size, draw))
+    return photographed(sheet, (3024, 4032), draw)
 
 
 FAMILIES: dict[str, Family] = {
@@ -244,6 +221,9 @@ FAMILIES: dict[str, Family] = {
     "hairline": hairline,
     "light on dark": light_on_dark,
     "small": small,
+    "far": far,
+    "text": text,
+    "whiteboard": whiteboard,
     "original": original,
     "large": large,
 }

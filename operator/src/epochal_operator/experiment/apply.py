@@ -225,8 +225,11 @@ class Applier:
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
         """Adds to the ledger, unless anything has changed since it was read: then it is observed, or asked, anew."""
         metadata = document["metadata"]
-        before = observed.events or (Owner(metadata["uid"]),)
-        text = await asyncio.to_thread(encode, (*before, *events))
+        if observed.events and not observed.damaged:
+            noted = metadata["annotations"][LEDGER_ANNOTATION]
+            text = await asyncio.to_thread(encode, events, noted, observed.events)
+        else:
+            text = await asyncio.to_thread(encode, (*(observed.events or (Owner(metadata["uid"]),)), *events))
         given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
         key = (metadata["namespace"], metadata["name"])
         if observed.damaged:
@@ -243,7 +246,9 @@ class Applier:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
         key, known = key_of(document), len(observed.events)
         asked = action.importance is not None
-        question = request(wanted.spec, wanted.template, observed.events, action.trials, importance=asked)
+        question = request(
+            wanted.spec, wanted.template, observed.events, action.trials, importance=asked, folded=observed.noted
+        )
         answer, failure = Response(), "the search has suggested nothing"
         try:
             async with self._asking:

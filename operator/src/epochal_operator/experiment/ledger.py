@@ -11,7 +11,7 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
@@ -193,14 +193,17 @@ _KINDS: Mapping[str, type[Any]] = {
 _TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 
 
-def encode(events: Sequence[Event]) -> str:
+def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = ()) -> str:
     """Returns a ledger as text: gzipped lines of JSON, in base64.
 
     Args:
         events: What was observed.
+        before: The ledger that it is added to, whose lines stay as they are; it must be whole.
+        known: The events of that ledger.
     """
-    uids = _Uids()
-    text = "".join(f"{_line(event, uids)}\n" for event in events)
+    uids = _Uids(known)
+    lines = [*_lines(before)[0], *(_line(event, uids) for event in events)]
+    text = "".join(f"{line}\n" for line in lines)
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
 
 
@@ -216,15 +219,20 @@ class Reading(NamedTuple):
     whole: bool
 
 
-def read(text: str) -> Reading:
+def read(text: str, before: str = "", known: tuple[Event, ...] = ()) -> Reading:
     """Returns what can be read of a ledger.
 
     Args:
         text: The ledger as text; white space does not count.
+        before: A ledger that was read before, and was whole: if it has but grown, only what is new is read.
+        known: The events of that ledger.
     """
-    lines, whole = _lines("".join(text.split()))
-    uids = _Uids()
-    events = [_event(line, uids) for line in lines]
+    lines, whole = _lines(text)
+    start = len(known)
+    if before and lines[:start] != _lines(before)[0]:
+        start = 0
+    uids = _Uids(known[:start])
+    events = [*known[:start], *(_event(line, uids) for line in lines[start:])]
     return Reading(tuple(one for one in events if one is not None), whole and None not in events)
 
 
@@ -250,6 +258,9 @@ def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
 class _Uids(dict[tuple[int, int], str]):
     """The TrainingJobs of rungs, by the events so far: a uid is the longest part of a line, and stands there once."""
 
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        super().__init__(((one.trial, one.rung), one.uid) for one in events if isinstance(one, Started))
+
     def of(self, trial: object, rung: object) -> str:
         """Returns the uid of a rung; none if it is not there, as where a line is damaged."""
         return self.get((trial, rung), "") if isinstance(trial, int) and isinstance(rung, int) else ""
@@ -273,6 +284,9 @@ def _line(event: Event, uids: _Uids) -> str:
 
 def _lines(text: str) -> tuple[list[str], bool]:
     """Returns the whole lines of a ledger, as far as it can be read, and whether that is all of it."""
+    text = "".join(text.split())
+    if (undamaged := _at_once(text)) is not None:
+        return undamaged, True
     reader, lines, whole = zlib.decompressobj(_GZIP), bytearray(), True
     try:
         for start in range(0, len(text), _PIECE):
@@ -283,6 +297,16 @@ def _lines(text: str) -> tuple[list[str], bool]:
         whole = False
     *found, rest = (line.decode(errors="replace") for line in lines[:MAX_LINES].split(b"\n", MAX_EVENTS))
     return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
+
+
+def _at_once(text: str) -> list[str] | None:
+    """Returns the lines of a ledger of which nothing is damaged, nor too much: then it need not be read in pieces."""
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        *found, rest = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES).decode().split("\n")
+    except (binascii.Error, ValueError, zlib.error):
+        return None
+    return None if rest or reader.unused_data or not reader.eof else found
 
 
 def _event(line: str, uids: _Uids) -> Event | None:

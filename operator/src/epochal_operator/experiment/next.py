@@ -7,7 +7,7 @@ from typing import Literal
 from epochal_api.experiment import ExperimentSpec
 
 from epochal_operator.experiment.schedule import Promotion, promotions
-from epochal_operator.experiment.trials import Trial, best, finite, value
+from epochal_operator.experiment.trials import Trial, finite, value
 
 End = Literal[
     "Completed", "TargetReached", "FinishedEarly", "SearchExhausted", "TooManyFailedTrials", "AllTrialsDiverged"
@@ -85,8 +85,8 @@ def stop(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
         trials: The trials so far.
     """
     target, maximize = finite(spec.objective.target), spec.objective.goal == "Maximize"
-    worth = next((value(one) for one in best(trials, maximize=maximize)), None)
-    if target is not None and worth is not None and (worth >= target if maximize else worth <= target):
+    known = (worth for one in trials if (worth := value(one)) is not None)
+    if target is not None and any(worth >= target if maximize else worth <= target for worth in known):
         return "TargetReached"
     return "FinishedEarly" if spec.finish else None
 

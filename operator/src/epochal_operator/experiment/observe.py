@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec, Objective
@@ -26,10 +27,14 @@ MAX_FIGURES = 32
 LATE = timedelta(minutes=5)
 """How long a trainer's last report may take after its TrainingJob is Complete."""
 
+PLACES = 4096
+"""Names of which it is remembered whose trial they are."""
+
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
 
 
+@lru_cache(maxsize=PLACES)
 def place_of(name: str, experiment: str) -> tuple[int, int] | None:
     """Returns trial and rung of a TrainingJob by its name, if it is a trial's. Nobody can change a name.
 
@@ -65,14 +70,15 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: date
     """
     by_number = {one.number: one for one in trials}
     found: list[_Told] = []
-    for (number, rung), job in sorted(jobs.items(), key=lambda pair: pair[0]):
+    for number, rung in sorted(place for place in jobs if _may_tell(by_number.get(place[0]), place[1])):
         trial = by_number.get(number)
         if trial is None:
+            job = jobs[number, rung]
             if (event := _created(number, job)) is None:
                 continue
             found.append(_Told(_time(job, "creationTimestamp"), number, 0, event))
             trial = by_number[number] = Trial(number, event.parameters, event.known)
-        if trial.state in {"Running", "Paused"} and rung >= len(trial.rungs):
+        if _may_tell(trial, rung):
             found += _told(spec, trial, rung, jobs, now)
     return tuple(one.event for one in sorted(found, key=lambda one: one[:3]))
 
@@ -119,6 +125,11 @@ class _Told(NamedTuple):
     trial: int
     order: int
     event: Event
+
+
+def _may_tell(trial: Trial | None, rung: int) -> bool:
+    """Returns whether the TrainingJob of a rung may tell what the ledger does not."""
+    return trial is None or (trial.state in {"Running", "Paused"} and rung >= len(trial.rungs))
 
 
 def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs, now: datetime) -> Iterator[_Told]:

@@ -110,6 +110,7 @@ class Observed:
         damaged: Whether a part of the ledger cannot be read.
         foreign: Whether there is a ledger, and it is not this Experiment's own.
         news: What its TrainingJobs tell that the ledger does not.
+        noted: Its trials, by the ledger alone.
         trials: Its trials, by both.
         jobs: Its TrainingJobs.
         report: The Job that writes its report, if there is one.
@@ -136,6 +137,7 @@ class Observed:
     damaged: bool = False
     foreign: bool = False
     news: tuple[Event, ...] = ()
+    noted: tuple[Trial, ...] = ()
     trials: tuple[Trial, ...] = ()
     jobs: Jobs = field(default_factory=dict)
     report: Object | None = None
@@ -152,7 +154,7 @@ class Observed:
     report_told: str = ""
     told: bool = False
 
-    @property
+    @cached_property
     def running(self) -> tuple[Trial, ...]:
         """The trials of which a rung is wanted."""
         return tuple(one for one in self.trials if one.state == "Running")

@@ -142,10 +142,14 @@ class Reconciler:
         text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         known = self._ledgers.get(key)
         if known is None or known.text != text:
-            found, whole = read(text)
+            before = known if known is not None and known.events and not known.damaged else _Ledger("")
+            found, whole = read(text, before.text, before.events)
             events = own(found, document["metadata"]["uid"])
+            if events[: len(before.events)] != before.events:
+                before = _Ledger("")
+            trials = fold(events[len(before.events) :], before.trials)
             damaged = bool(events) and not whole
-            known = self._ledgers[key] = _Ledger(text, events, fold(events), exhausted(events), damaged)
+            known = self._ledgers[key] = _Ledger(text, events, trials, exhausted(events), damaged)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
@@ -173,6 +177,7 @@ class Reconciler:
             damaged=ledger.damaged,
             foreign=bool(ledger.text and not ledger.events),
             news=news,
+            noted=ledger.trials,
             trials=trials,
             jobs=jobs,
             report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),

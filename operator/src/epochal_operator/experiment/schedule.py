@@ -26,6 +26,7 @@ class Promotion(NamedTuple):
     rung: int
 
 
+@lru_cache
 def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
     """Returns the epochs after which trials are compared, the last of which are all.
 
@@ -44,6 +45,7 @@ def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
     return (*budgets, epochs)
 
 
+@lru_cache
 def brackets(schedule: Schedule, epochs: int) -> tuple[tuple[int, ...], ...]:
     """Returns the ladders of rungs that trials climb: those of Hyperband begin ever later.
 
@@ -65,8 +67,7 @@ def bracket_of(number: int, schedule: Schedule, epochs: int) -> int:
         schedule: The schedule.
         epochs: The most that a trial gets.
     """
-    count = len(brackets(schedule, epochs))
-    return _order(count, schedule.factor)[number % MAX_TRIALS] if count > 1 else 0
+    return _bracket(number, schedule, len(brackets(schedule, epochs)))
 
 
 def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
@@ -93,15 +94,15 @@ def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -
         closed: Whether no new trials will come: once a rung is complete, at least one goes on.
     """
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
-    of_bracket: dict[int, list[Trial]] = {}
+    ladders, of_bracket = brackets(schedule, epochs), dict[int, list[Trial]]()
     found: list[Promotion] = []
     for trial in trials:
         if trial.number:
-            of_bracket.setdefault(bracket_of(trial.number, schedule, epochs), []).append(trial)
+            of_bracket.setdefault(_bracket(trial.number, schedule, len(ladders)), []).append(trial)
         elif _may_go_on(trial):
             found.append(Promotion(0, len(trial.rungs)))
     for bracket, those in of_bracket.items():
-        found += _promoted(those, len(brackets(schedule, epochs)[bracket]), spec, closed=closed)
+        found += _promoted(those, len(ladders[bracket]), spec, closed=closed)
     return found
 
 
@@ -113,12 +114,11 @@ def promised(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
         spec: What is searched.
     """
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
-    counts, begun = Counter[int](), 0
+    ladders, counts, begun = brackets(schedule, epochs), Counter[int](), 0
     for trial in trials:
         begun += len(trial.rungs) - (trial.state in {"Paused", "Complete"})
         if trial.number:
-            counts[bracket_of(trial.number, schedule, epochs)] += 1
-    ladders = brackets(schedule, epochs)
+            counts[_bracket(trial.number, schedule, len(ladders))] += 1
     in_all = len(ladders[bracket_of(0, schedule, epochs)]) - 1
     for bracket, count in counts.items():
         in_all += sum(max(1, count // schedule.factor**rung) for rung in range(1, len(ladders[bracket])))
@@ -156,6 +156,11 @@ def _leaves_its_place(trial: Trial, rung: int) -> bool:
 
 def _may_go_on(trial: Trial) -> bool:
     return trial.state == "Paused" and not trial.dropped
+
+
+def _bracket(number: int, schedule: Schedule, count: int) -> int:
+    """Returns which of so many brackets a trial is of."""
+    return _order(count, schedule.factor)[number % MAX_TRIALS] if count > 1 else 0
 
 
 @lru_cache

@@ -192,6 +192,8 @@ def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
     epochs = spec.template.spec.training.epochs
     repeated = 0
     for one in trials:
+        if not one.lost:
+            continue
         rungs = (0, *ladder(one.number, spec.schedule, epochs))
         repeated += sum(rungs[rung + 1] - rungs[rung] for rung in one.lost if rung + 1 < len(rungs))
     return EpochCounts(

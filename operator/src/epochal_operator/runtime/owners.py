@@ -27,5 +27,7 @@ def controller(child: Mapping[str, Any], *, group: str, kind: str) -> Owner | No
 
 def controller_uid(child: Mapping[str, Any]) -> str | None:
     """Returns the uid of the object that controls another one, of whatever kind, if any does."""
-    references = child["metadata"].get("ownerReferences") or []
-    return next((reference["uid"] for reference in references if reference.get("controller")), None)
+    for reference in child["metadata"].get("ownerReferences") or []:
+        if reference.get("controller"):
+            return str(reference["uid"])
+    return None

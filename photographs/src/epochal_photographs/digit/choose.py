@@ -31,6 +31,8 @@ _FOUR_CORNERS = 0.85
 """How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
 _THINNER = 0.8
 """How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
+_WIDE = 0.5
+"""How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
 _GAP = 3
 """Pixels across gaps in what goes around a hole."""
 
@@ -103,10 +105,10 @@ class Part:
         )
 
     def has_inside(self, other: "Part") -> bool:
-        """Returns whether another part that is not small beside it is in one of its holes."""
-        if not self.goes_around(other.box):
-            return False
+        """Returns whether another part is in one of its holes."""
         box = self.box
+        if not box.holds(other.box):
+            return False
         inside = other.mask[box.top : box.bottom, box.left : box.right]
         return 2 * int((inside & self.holes).sum()) > int(inside.sum())
 
@@ -176,16 +178,17 @@ def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
 
 def _is_on(part: Part, paper: Part) -> bool:
     """Returns whether a part is on another one that looks like paper."""
+    small = part.box.longer < _SMALL * paper.box.longer
     thinner = part.stroke < paper.stroke and paper.is_sheet
     drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn
-    return (thinner or drawn) and paper.has_inside(part)
+    return not small and (thinner or drawn) and paper.has_inside(part)
 
 
 def _is_hole(part: Part, other: Part) -> bool:
-    """Returns whether a part is what another one, which is drawn, goes around."""
-    thinner = other.stroke < part.stroke
-    drawn = not part.is_drawn and not other.is_sheet
-    return other.is_drawn and (thinner or drawn) and other.has_inside(part)
+    """Returns whether a part is what another one goes around, which is drawn, be it as thickly as with a marker."""
+    thinner = other.is_drawn and other.stroke < part.stroke
+    wide = other.is_drawn and _WIDE * other.stroke <= part.stroke
+    return (thinner or ((wide or not part.is_drawn) and not other.is_sheet)) and other.has_inside(part)
 
 
 def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:

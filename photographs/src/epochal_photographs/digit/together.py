@@ -9,6 +9,8 @@ _NEAR, _ABOVE = 0.2, 0.35
 """How far from the main part another one may be, as a part of its longer side; and if it is above or below it."""
 _LEAST, _MOST = 0.15, 1.2
 """How long another part may be, as parts of the main one's longer side."""
+_THINNER = 0.4
+"""How wide strokes are at least, as a part of those of the main part; and the other way around."""
 _REAL = 0.3
 _CONTRAST = 0.5
 """How much of the main part's contrast another one has to have."""
@@ -25,6 +27,8 @@ def together(main: Part) -> Ints:
         & (sides >= _LEAST)
         & (sides <= _MOST)
         & (looks.real >= _REAL)
+        & (looks.strokes >= _THINNER * main.stroke)
+        & (looks.strokes <= main.stroke / _THINNER)
         & (looks.contrast >= _CONTRAST * looks.contrast[main.at])
     )
     belongs[main.at] = True

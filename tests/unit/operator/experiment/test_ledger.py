@@ -81,6 +81,21 @@ def test_of_what_is_cut_the_first_events_are_read(events: list[Event], cut: int)
     assert list(read) == events[: len(read)]
 
 
+@given(some.lists(_events, max_size=20), some.integers(0, 20))
+def test_what_is_added_is_written_and_read_as_if_all_were(events: list[Event], count: int) -> None:
+    known, more = tuple(events[:count]), events[count:]
+    before, text = encode(known), encode(events)
+    assert encode(more, before, known) == text
+    assert read(text, before, known) == read(text) == (tuple(events), True)
+
+
+@given(some.lists(_events, max_size=5), some.lists(_events, max_size=5))
+def test_one_that_has_not_but_grown_is_read_anew(before: list[Event], events: list[Event]) -> None:
+    text = encode(events)
+    assert read(text, encode(before), tuple(before)) == read(text)
+    assert read(text[:-9], encode(before), tuple(before)) == read(text[:-9])
+
+
 @pytest.mark.parametrize("space", ["{}\n", " {}", "{}\r\n\r\n"])
 def test_white_space_does_no_harm(space: str) -> None:
     assert read(space.format(encode(ALL))) == (tuple(ALL), True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import ReportedStatus, Status
+from epochal_api.status import MAX_WARNINGS, ReportedStatus, Status
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.trainingjob.progress_status import (
@@ -368,9 +368,9 @@ def test_what_was_warned_of_stays(before: Any, told: Any, expected: Any, stage: 
 def test_warnings_are_bounded_whatever_attempts_call_them() -> None:
     status = ReportedStatus()
     for attempt in range(1, 6):
-        told = [{"reason": f"Reason{attempt}{number}", "message": "m" * 512} for number in range(8)]
+        told = [{"reason": f"Reason{attempt}{number}", "message": "m" * 512} for number in range(MAX_WARNINGS)]
         status = reported_status(report(warnings=told, attempt=attempt), NOW, status)
-    assert [one.reason for one in status.warnings or []] == [f"Reason1{number}" for number in range(8)]
+    assert [one.reason for one in status.warnings or []] == [f"Reason1{number}" for number in range(MAX_WARNINGS)]
     assert Status.model_validate(status.dump()).warnings == status.warnings
 
 
@@ -522,14 +522,18 @@ def test_no_training_job_takes_more_than_320_kib(filling: str, folder: int) -> N
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
     text = written(one)
+    # The table of the texts that Python keeps once grows by megabytes at a time, by whoever comes upon it: not twice.
+    assert min(kept_bytes(text), kept_bytes(text)) <= 320 * 1024
+
+
+def kept_bytes(text: bytes) -> int:
     store = store_for([KIND])
     tracemalloc.start()
     try:
         store.put(TRAINING_JOBS, read(text))
-        kept, _ = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert kept <= 320 * 1024
 
 
 def test_when_it_ends_is_kept_while_another_attempt_loads() -> None:

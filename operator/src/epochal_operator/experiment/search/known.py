@@ -27,6 +27,7 @@ def request(
     trials: Sequence[int] = (),
     *,
     importance: bool = False,
+    folded: Sequence[Trial] = (),
 ) -> Request:
     """Returns what a search is asked.
 
@@ -36,6 +37,7 @@ def request(
         events: Its ledger, as far as it is known.
         trials: Numbers of the trials to suggest parameters for, in ascending order.
         importance: Whether to ask how much each parameter matters.
+        folded: The trials that the ledger tells of, where they are known.
 
     Raises:
         InvalidSpace: If the parameters cannot be searched.
@@ -43,7 +45,7 @@ def request(
     """
     space = Space.of(spec.parameters)
     epochs = spec.template.spec.training.epochs
-    folded = fold(events)
+    folded = folded or fold(events)
     return Request(
         parameters=tuple(spec.parameters),
         search=spec.search,

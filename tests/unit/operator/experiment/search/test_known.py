@@ -6,6 +6,7 @@ import pytest
 from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started, Warm
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Known, Request
+from epochal_operator.experiment.trials import fold
 
 from tests.unit.operator.experiment.spaces import document, experiment
 
@@ -33,6 +34,12 @@ def test_what_it_depends_on() -> None:
     assert (found.search.method, found.search.seed, found.maximize, found.trials) == ("Random", 5, False, (7,))
     assert not found.importance
     assert asked().maximize
+
+
+def test_trials_that_are_known_need_not_be_read_again() -> None:
+    events: list[Event] = [created(0), created(1), finished(1, 0, 1, "0.5")]
+    given = experiment().spec, document()["spec"]["template"]["spec"], events
+    assert request(*given, folded=fold(events)) == request(*given)
 
 
 @pytest.mark.parametrize(

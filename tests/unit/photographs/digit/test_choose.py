@@ -1,0 +1,56 @@
+"""Which of the things on a picture is the digit: not the paper that its strokes go around."""
+
+import numpy as np
+import pytest
+from epochal_photographs.digit import digit
+from epochal_photographs.digit.arrays import Mask
+from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.layers import Layer
+from epochal_photographs.digit.normal import normal
+from PIL import Image, ImageDraw, ImageFilter
+
+from tests.unit.photographs.digit.test_find import alike
+
+
+def rings(thick: int, *boxes: tuple[int, int, int, int], turn: float = 0) -> Image.Image:
+    """Returns rings, as those of an 8 or a 0, that are turned by some degrees."""
+    page = Image.new("L", (480, 480))
+    for box in boxes:
+        ImageDraw.Draw(page).ellipse(box, outline=255, width=thick)
+    return page.rotate(turn, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(1))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        rings(6, (190, 140, 250, 340), turn=-25),
+        rings(60, (140, 60, 340, 260), (110, 220, 370, 440), turn=-10),
+        rings(84, (130, 30, 350, 240), (100, 180, 380, 460), turn=-30),
+    ],
+    ids=["slanted", "thick", "thicker"],
+)
+@pytest.mark.parametrize(("ink", "paper"), [("navy", "khaki"), ("white", "darkgreen")])
+def test_what_strokes_go_around_is_a_hole(page: Image.Image, ink: str, paper: str) -> None:
+    picture = Image.composite(Image.new("RGB", page.size, ink), Image.new("RGB", page.size, paper), page)
+    assert alike(digit(picture), normal(np.asarray(page) > 127, height=28, width=28)) > 0.85
+
+
+def part(mask: Mask, *, dark: bool) -> Part:
+    """Returns a part of a layer that has no other, with sharp edges."""
+    ink = np.where(mask, 200, 0).astype(np.uint8)
+    return Part(Layer(dark, widest=145, level=100.0, ink=ink, steep=np.full_like(ink, 255), mask=mask), 0)
+
+
+@pytest.mark.parametrize("turn", [0, -30, 45])
+def test_a_hole_is_inside_however_its_ring_is_turned(turn: float) -> None:
+    ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=turn)) > 127, dark=True)
+    hole = Image.new("L", (480, 480))
+    ImageDraw.Draw(hole).ellipse((196, 146, 244, 334), fill=255)
+    assert ring.has_inside(part(np.asarray(hole.rotate(turn)) > 127, dark=False))
+
+
+def test_what_is_beside_a_ring_is_not_inside() -> None:
+    ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=45)) > 127, dark=True)
+    beside = Image.new("L", (480, 480))
+    ImageDraw.Draw(beside).ellipse((180, 180, 200, 200), fill=255)
+    assert not ring.has_inside(part(np.asarray(beside) > 127, dark=False))
