@@ -295,7 +295,8 @@ def _lines(text: str) -> tuple[list[str], bool]:
                 break
     except (binascii.Error, ValueError, zlib.error):
         whole = False
-    *found, rest = (line.decode(errors="replace") for line in lines[:MAX_LINES].split(b"\n", MAX_EVENTS))
+    del lines[MAX_LINES:]
+    found, rest = _split(lines)
     return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
 
 
@@ -303,10 +304,16 @@ def _at_once(text: str) -> list[str] | None:
     """Returns the lines of a ledger of which nothing is damaged, nor too much: then it need not be read in pieces."""
     reader = zlib.decompressobj(_GZIP)
     try:
-        *found, rest = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES).decode().split("\n")
+        found, rest = _split(reader.decompress(base64.b64decode(text, validate=True), MAX_LINES))
     except (binascii.Error, ValueError, zlib.error):
         return None
     return None if rest or reader.unused_data or not reader.eof else found
+
+
+def _split(content: bytes | bytearray) -> tuple[list[str], bytes | bytearray]:
+    """Returns the whole lines of a text, as many as there may be, and what is left of it."""
+    *found, rest = content.split(b"\n", MAX_EVENTS)
+    return [line.decode(errors="replace") for line in found], rest
 
 
 def _event(line: str, uids: _Uids) -> Event | None:
