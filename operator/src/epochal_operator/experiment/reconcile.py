@@ -109,7 +109,7 @@ class Reconciler:
             if document is None:
                 self._forget(key)
                 return None
-            spec = self._spec(key, document)
+            spec = await self._spec(key, document)
             observed = self._observe(key, document, spec.wanted, found)
             todo = _plan(document, spec, observed)
             if not todo.actions:
@@ -129,13 +129,14 @@ class Reconciler:
                 await self._applier.refresh(key)
         return MOMENT
 
-    def _spec(self, key: Key, document: Object) -> _Spec:
+    async def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
         if known is not None and known.version[0] != version[0]:
             self._forget(key)  # It was deleted and made anew before the end of the other was told.
         if known is None or known.version != version:
-            known = self._specs[key] = _read(version, document)
+            # It may take seconds to try all values in a large template: meanwhile others are reconciled.
+            known = self._specs[key] = await asyncio.to_thread(_read, version, document)
         return known
 
     def _ledger(self, key: Key, document: Object) -> _Ledger:

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.check import MAX_FAULTS, check
+from epochal_operator.experiment.check import MAX_FAULTS, MAX_TRIED, check
 from epochal_operator.experiment.space import InvalidSpace
 
 from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE, UNITS, experiment
@@ -178,3 +178,16 @@ def test_what_trials_are_judged_by_must_be_there(metric: str, of: dict[str, Any]
 def test_tells_so_many_at_once() -> None:
     found = faults(*({**at(f"training.no{index}"), "name": f"p{index}"} for index in range(20)))
     assert len(found) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(("before", "is_tried"), [(MAX_TRIED - 256, True), (MAX_TRIED, False)])
+def test_so_many_values_are_tried_and_the_api_server_refuses_the_others(before: int, *, is_tried: bool) -> None:
+    layers = [{"layer": "Dense", "name": f"l{number}", "units": 1} for number in range(before // 256 + 1)]
+    many = [
+        {"name": one["name"], "paths": [f"network.layers[{one['name']}].name"], "values": [f"n{n}" for n in range(256)]}
+        for one in layers
+    ]
+    many[-1]["values"] = [*many[-1]["values"][1:], "no name"]
+    network = {"input": {"shape": [8, 8]}, "layers": layers}
+    found = faults(*many, template={**copy.deepcopy(TEMPLATE), "network": network})
+    assert len(found) == is_tried
