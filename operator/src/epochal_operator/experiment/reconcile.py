@@ -1,7 +1,7 @@
 """Reconcile: read an Experiment and its trials, plan, apply, and again until nothing is left to do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own, read
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, encode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -209,7 +209,7 @@ class Reconciler:
                 return StatusCause(Reason.WARM_START_MISMATCH, message)
             text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
             known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
-        return tuple(known)
+        return _best_of(known, wanted)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
@@ -242,6 +242,15 @@ def _differs(own: Objective, other: Object) -> str:
     ours = own.dump()
     fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
     return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
+
+
+def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
+    """Returns what other Experiments know; if that is much, the best of it: half of the ledger is the search's own."""
+    sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, max(0, wanted.room // 2)
+    ranked = sorted(known, key=lambda one: sign * float(one.value))
+    while (size := len(encode(ranked))) > most:
+        ranked = ranked[: min(len(ranked) - 1, len(ranked) * most // size)]
+    return tuple(known) if len(ranked) == len(known) else tuple(ranked)
 
 
 def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:

@@ -1,19 +1,30 @@
 """Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
 
+import random
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
+from epochal_operator.experiment.ledger import (
+    LEDGER_ANNOTATION,
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Owner,
+    Started,
+    Warm,
+    encode,
+)
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
-from tests.unit.operator.experiment.searches import spec
+from tests.unit.operator.experiment.searches import created, finished, spec
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -756,6 +767,25 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     await cluster.run()
     assert cluster.suggestions()[0].known == 5
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
+
+
+async def test_of_much_that_others_know_the_best_is_known_and_leaves_room() -> None:
+    cluster, dice = Cluster(**SMALL, warmStartFrom=[{"name": "one"}, {"name": "two"}]), random.Random(7)  # noqa: S311
+    for name in ("one", "two"):
+        known = cluster.experiment()
+        known["metadata"] = {"name": name}
+        other, theirs = cluster.objects.create("experiments", "vision", known), list[Event]()
+        for number in range(1000):
+            values = {f"parameter{index}": f"{dice.uniform(0.0001, 0.1):.8g}" for index in range(13)}
+            theirs += [created(number, values), finished(number, f"{dice.random():.6g}")]
+        note = {"metadata": {"annotations": {LEDGER_ANNOTATION: encode([Owner(other["metadata"]["uid"]), *theirs])}}}
+        cluster.objects.patch("experiments", "vision", name, note)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert len(cluster.folded()) == 4
+    values = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
+    assert len(values) > 600
+    assert min(values) > 0.5
 
 
 @pytest.mark.parametrize(("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")])
