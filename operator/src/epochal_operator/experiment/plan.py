@@ -102,10 +102,10 @@ def _rest(
     """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
     waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
     life = None if waits else _time_to_live(spec, before, observed)
+    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
+        report_in, life = pause.total_seconds(), None  # Its report comes first, also where a quota is in the way.
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
-        report_in = pause.total_seconds()
     times = [report_in, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 

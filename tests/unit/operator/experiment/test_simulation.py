@@ -1,5 +1,6 @@
 """Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
 
+import pickle
 import random
 from collections import Counter
 from datetime import timedelta
@@ -969,6 +970,30 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.objects.list("jobs")
+
+
+async def test_its_life_does_not_end_while_a_quota_is_in_the_way_of_its_report_but_for_a_day() -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: jobs") if (verb, resource) == ("create", "jobs") else None
+    )
+    for _ in range(20):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.status()["state"] == "Complete"
+    cluster.now += timedelta(days=1)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
+    cluster = await undisturbed(**SMALL)
+    kept = pickle.dumps([cluster.reconciler._specs, cluster.reconciler._ledgers])
+    assert len(kept) < 512
+    cluster.change(maxTrials=5)
+    await cluster.run()
+    assert cluster.status()["trials"]["created"] == 5
 
 
 async def test_a_report_that_fails_for_good_is_given_up_a_day_after_the_end_and_tried_once_its_job_is_deleted() -> None:
