@@ -113,6 +113,8 @@ class Reconciler:
             observed = self._observe(key, document, spec.wanted, found)
             todo = _plan(document, spec, observed)
             if not todo.actions:
+                if (document.get("status") or {}).get("state") in {"Complete", "Failed"} and not observed.running:
+                    self._let_go(key, spec)
                 return todo.requeue_after
             try:
                 await self._applier.apply(document, spec.wanted, observed, todo.actions, found)
@@ -210,6 +212,12 @@ class Reconciler:
             text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
             known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
         return _best_of(known, wanted)
+
+    def _let_go(self, key: Key, spec: _Spec) -> None:
+        """Keeps of an Experiment that is over no more than whose it is: those that have ended are ever more."""
+        if spec.wanted is not None:
+            self._specs[key] = _Spec((spec.version[0], 0), None)
+        self._ledgers.pop(key, None)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
