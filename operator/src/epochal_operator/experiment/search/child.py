@@ -5,6 +5,7 @@ import os
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from pydantic import ValidationError
@@ -73,7 +74,8 @@ class Searcher:
                 pass
         if answer is None:
             answer = await ask(request, self._seconds, command=self._command)
-        self._next = await _start(self._command), self._clock()
+        with suppress(SearchFailed):  # There is an answer, and the next question begins a process of its own.
+            self._next = await _start(self._command), self._clock()
         return answer
 
     async def close(self) -> None:
@@ -111,7 +113,10 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
 async def _start(command: tuple[str, ...]) -> Process:
     pipe = asyncio.subprocess.PIPE
     environment = os.environ | _ONE_THREAD
-    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    try:
+        return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    except OSError as error:
+        raise SearchFailed(f"no process can be begun for the search: {error.strerror}") from None
 
 
 async def _answer(process: Process, request: Request, seconds: float) -> Response:
