@@ -34,6 +34,8 @@ from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 
+MAX_BEGUN = 16
+"""TrainingJobs that are begun by one plan: of large templates each takes long to build, and others wait meanwhile."""
 AWAITED_SECONDS = 10.0
 """How soon to look again at a trial whose last figures have not come."""
 
@@ -148,7 +150,7 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     by_number = {one.number: one for one in observed.trials}
     return (
         *steps,
-        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin),
+        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin[:MAX_BEGUN]),
     )
 
 
