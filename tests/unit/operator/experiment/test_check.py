@@ -182,12 +182,14 @@ def test_tells_so_many_at_once() -> None:
 
 @pytest.mark.parametrize(("before", "is_tried"), [(MAX_TRIED - 256, True), (MAX_TRIED, False)])
 def test_so_many_values_are_tried_and_the_api_server_refuses_the_others(before: int, *, is_tried: bool) -> None:
-    layers = [{"layer": "Dense", "name": f"l{number}", "units": 1} for number in range(before // 256 + 1)]
+    names = [f"l{number}" for number in range(before // 256 + 1)]
+    layers = [{"layer": "Dense", "name": name, "units": 1} for name in names]
+    values = [[f"n{number}" for number in range(256)] for _ in names]
+    values[-1][-1] = "no name"
     many = [
-        {"name": one["name"], "paths": [f"network.layers[{one['name']}].name"], "values": [f"n{n}" for n in range(256)]}
-        for one in layers
+        {"name": name, "paths": [f"network.layers[{name}].name"], "values": those}
+        for name, those in zip(names, values, strict=True)
     ]
-    many[-1]["values"] = [*many[-1]["values"][1:], "no name"]
     network = {"input": {"shape": [8, 8]}, "layers": layers}
     found = faults(*many, template={**copy.deepcopy(TEMPLATE), "network": network})
     assert len(found) == is_tried

@@ -784,9 +784,9 @@ async def test_of_much_that_others_know_the_best_is_known_and_leaves_room() -> N
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
     assert len(cluster.folded()) == 4
-    values = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
-    assert len(values) > 600
-    assert min(values) > 0.5
+    known_of_others = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
+    assert len(known_of_others) > 600
+    assert min(known_of_others) > 0.5
 
 
 @pytest.mark.parametrize(("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")])
