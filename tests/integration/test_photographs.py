@@ -24,6 +24,9 @@ OTHERS = {
     "hairline": 10,
     "light on dark": 10,
     "small": 30,
+    "far": 10,
+    "text": 10,
+    "whiteboard": 10,
     "original": 30,
 }
 """How many photographs there are of families besides `phone`."""

@@ -11,8 +11,10 @@ from epochal_photographs.errors import NotAPicture, TooManyPixels
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The formats that are read, as Pillow calls them. Each format more is a reader more that hostile bytes reach."""
 
-MOST_SCANS = 500
-"""Scans that a progressive JPEG may have: usual are ten. Each goes over all of the picture, and takes a few bytes."""
+MOST_SCANS = 200
+"""Scans that a progressive JPEG may have: usual are ten. Each goes over all of the picture, and takes a few bytes.
+
+8 MiB of a film that a phone has put behind its picture look like 128 more, by chance."""
 LARGE = 2**22
 """Pixels from which on a picture takes much memory while it is decoded, about 16 bytes for each."""
 

@@ -64,7 +64,7 @@ class Reconciler:
         term: What it works with.
         installation: Returns what fills in where a spec says nothing.
         instance: Name of this process, for Events.
-        ask: Asks for suggestions; another process each time if it is not given.
+        ask: Asks for suggestions; a process of their own if it is not given.
         clock: Returns the time, with a time zone.
     """
 

@@ -41,6 +41,7 @@ async def test_answers_as_here() -> None:
         ("raise SystemExit(3)", "ended with status 3: without a word"),
         ("import os; os.kill(os.getpid(), 9)", "ended with signal 9: without a word"),
         ("print('{')", "gave no answer that can be read"),
+        ("print('{', end='')", "ended with status 0: without a word"),
         ("import sys; sys.exit('x' * 100_000)", "x" * 900),
     ],
 )
@@ -78,9 +79,8 @@ async def test_where_no_process_can_be_begun_that_is_told() -> None:
         await ask(ASKED, command=("/nowhere",))
 
 
-async def test_an_answer_counts_also_where_no_other_process_can_be_begun(
-    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_counts_also_where_no_other_process_can_be_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = Searcher(questions=2)
     await searcher.ask(ASKED)
     monkeypatch.setattr(searcher, "_command", ("/nowhere",))
     assert await searcher.ask(ASKED) == suggest(ASKED)
@@ -97,16 +97,29 @@ async def searcher() -> AsyncIterator[Searcher]:
 
 def ahead(searcher: Searcher) -> int:
     assert searcher._next is not None
-    return searcher._next[0].pid
+    return searcher._next.process.pid
 
 
-async def test_the_next_process_begins_ahead_and_answers_the_next_question(searcher: Searcher) -> None:
+async def test_a_process_answers_as_here_however_often_it_was_asked(searcher: Searcher) -> None:
     assert await searcher.ask(ASKED) == suggest(ASKED)
     first = ahead(searcher)
-    assert await searcher.ask(ASKED) == suggest(ASKED)
+    for count in (3, 1, 2):
+        asked = request(trials=tuple(range(1, count + 1)))
+        assert await searcher.ask(asked) == suggest(asked)
+        assert ahead(searcher) == first
+    await searcher.close()
     assert not is_there(first)
+
+
+async def test_after_enough_answers_the_next_process_begins_ahead() -> None:
+    searcher = Searcher(questions=2)
+    await searcher.ask(ASKED)
+    first = ahead(searcher)
+    assert await searcher.ask(ASKED) == suggest(ASKED)
     second = ahead(searcher)
-    assert is_there(second)
+    assert (is_there(first), is_there(second)) == (False, True)
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+    assert ahead(searcher) == second
     await searcher.close()
     assert not is_there(second)
 

@@ -1,0 +1,81 @@
+"""What docs/gitops.md has Argo CD and Flux say of an Experiment, in every state that Epochal gives it."""
+
+from typing import Any
+
+import pytest
+from epochal_api.experiment_status import EXPERIMENT_STATES, ExperimentStatus
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.status import refused, status
+
+from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
+from tests.unit.docs.test_gitops import BEFORE, DONE, TO_MEND, UNDER_WAY, WAITS_AS_TOLD, WRONG, Health
+from tests.unit.operator.experiment.searches import spec, trial
+from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED, seen
+from tests.unit.operator.experiment.test_status import METADATA
+from tests.unit.operator.objects import NOW, at
+
+SCRIPT, EXPRESSED = SCRIPTS["Experiment"], EXPRESSIONS["Experiment"]
+IN_ALL_ARGO_CD = replaced(SCRIPT, "elseif is.Ready then", "elseif is.Complete then")
+IN_ALL_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "'Ready'", "'Complete'")}
+BEST = trial(0, 0.1, 0.2, 0.3)
+CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier Experiment is being deleted.")
+
+
+def told(observed: Observed, **changes: Any) -> ExperimentStatus:
+    """Returns the status of an Experiment of which this is seen."""
+    of = spec(**changes)
+    return status(METADATA, of, ExperimentStatus(), phase(of, at(-60), observed), observed)
+
+
+SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
+    "nothing yet": (ExperimentStatus(), BEFORE),
+    "before its first trials": (told(seen([])), UNDER_WAY),
+    "before its first trials, while those of an earlier one go": (told(seen([], hindered=CLEANUP)), BEFORE),
+    "running": (told(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
+    "a quota": (told(seen([trial(0)], hindered=REFUSED)), TO_MEND),
+    "a name that is taken": (told(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
+    "suspended": (told(seen([]), suspend=True), WAITS_AS_TOLD),
+    "complete": (told(seen([BEST]), maxTrials=1), DONE),
+    "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
+    "a spec that is refused": (refused(METADATA, ExperimentStatus(), "spec.parameters: no", NOW), WRONG),
+}
+
+
+def served(of: ExperimentStatus, generation: int = METADATA.generation) -> Object:
+    return {
+        "apiVersion": "epochal.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": METADATA.name, "generation": generation},
+        "status": of.dump(),
+    }
+
+
+def health(of: Object) -> Health:
+    return Health(
+        argo_cd(of, SCRIPT)["status"],
+        flux(of, EXPRESSED),
+        argo_cd(of, IN_ALL_ARGO_CD)["status"],
+        flux(of, IN_ALL_FLUX),
+    )
+
+
+@pytest.mark.parametrize(("of", "expected"), SEEN.values(), ids=SEEN)
+def test_every_state_has_its_health(of: ExperimentStatus, expected: Health) -> None:
+    assert health(served(of)) == expected
+
+
+def test_every_state_is_looked_at() -> None:
+    assert {of.state for of, _ in SEEN.values()} - {None} == set(EXPERIMENT_STATES)
+
+
+@pytest.mark.parametrize("before", ["running", "failed", "complete"])
+def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+    of, _ = SEEN[before]
+    assert health(served(of, METADATA.generation + 1)) == BEFORE
+
+
+def test_the_expressions_are_for_experiments() -> None:
+    of = served(ExperimentStatus())
+    assert (EXPRESSED["apiVersion"], EXPRESSED["kind"]) == (of["apiVersion"], of["kind"])
