@@ -16,8 +16,8 @@ from epochal_api.model import Model
 from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
-MAX_TEXT = 200 * 1024
-"""Bytes of a report as text: an object's annotations hold 256 KiB in all."""
+MAX_TEXT = 240 * 1024
+"""Bytes of a report as text, more than the longest ledger makes it: an object's annotations hold 256 KiB in all."""
 _MAX_JSON = 64 * 1024**2
 """Bytes of its JSON, many more than fit in such a text unless somebody means harm."""
 _GZIP = 16 + zlib.MAX_WBITS

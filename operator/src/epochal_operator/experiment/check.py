@@ -16,6 +16,9 @@ from epochal_operator.experiment.trial_job import value_at
 
 MAX_FAULTS = 16
 """Faults that are told at once."""
+MAX_TRIED = 1024
+"""Values that are tried: a search may have a million, at 5 ms each in a template as large as can be. What is not tried,
+the API server refuses once a trial has it."""
 
 
 def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
@@ -33,8 +36,9 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     space = Space.of(spec.parameters)
     if faults := [*_path_faults(space, template), *_metric_faults(spec)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
-    faults = [*_value_faults(space, template), *_initial_faults(spec, space, template), *_grid_faults(spec, space)]
-    if faults:
+    tries = iter(range(MAX_TRIED))
+    faults = [*_value_faults(space, template, tries), *_initial_faults(spec, space, template, tries)]
+    if faults := [*faults, *_grid_faults(spec, space)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
     return space
 
@@ -66,7 +70,7 @@ def _exclude(one: Parameter, other: Parameter) -> bool:
     return not set(one.when.values) & set(other.when.values)
 
 
-def _value_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
+def _value_faults(space: Space, template: Mapping[str, Any], tries: Iterator[int]) -> Iterator[str]:
     """Yields which values the schema of a TrainingJob refuses."""
     for parameter in space.parameters:
         domain = space.domains[parameter.name]
@@ -77,14 +81,16 @@ def _value_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(domain, Floats) and place.schema.get("type") == "integer":
                 yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
                 continue
-            for value in domain.probes():
+            for value, _ in zip(domain.probes(), tries, strict=False):
                 made = paths.put(template, path, value_at(place, domain, value))
                 if refused := _refusal(made):
                     yield f"parameter {parameter.name}: the value {value} is refused: {refused}"
                     break
 
 
-def _initial_faults(spec: ExperimentSpec, space: Space, template: Mapping[str, Any]) -> Iterator[str]:
+def _initial_faults(
+    spec: ExperimentSpec, space: Space, template: Mapping[str, Any], tries: Iterator[int]
+) -> Iterator[str]:
     """Yields which trials to begin with have values that are none of their parameters'."""
     for index, trial in enumerate(spec.initial_trials):
         for name, value in trial.items():
@@ -95,8 +101,10 @@ def _initial_faults(spec: ExperimentSpec, space: Space, template: Mapping[str, A
             for parameter in (one for one in space.parameters if one.name == name):
                 for path in parameter.paths:
                     place = paths.find(template, path)
+                    if not place.schema or next(tries, None) is None:
+                        continue
                     made = paths.put(template, path, value_at(place, space.domains[name], value))
-                    if refused := _refusal(made) if place.schema else "":
+                    if refused := _refusal(made):
                         yield f"initialTrials[{index}]: parameter {name}: the value {value} is refused: {refused}"
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
+from epochal_api.experiment import MAX_PARAMETERS
 from epochal_api.kind import GROUP
 
 LEDGER_ANNOTATION = f"{GROUP}/trials"
@@ -23,6 +24,10 @@ MAX_TEXT = 200 * 1024
 """Bytes of a ledger as text: an object's annotations hold 256 KiB in all."""
 MAX_LINES = 16 * 1024**2
 """Bytes of its lines, many more than fit in such a text unless somebody means harm."""
+MAX_EVENTS = 32 * 1024
+"""Events that are read: several times as many as a search of all trials has, and a text may hold a million."""
+MAX_LINE = 128 * 1024
+"""Characters of a line that is read, as many as the parameters of a trial may take."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _PIECE = 256
@@ -290,7 +295,8 @@ def _lines(text: str) -> tuple[list[str], bool]:
                 break
     except (binascii.Error, ValueError, zlib.error):
         whole = False
-    *found, rest = lines[:MAX_LINES].decode(errors="replace").split("\n")
+    del lines[MAX_LINES:]
+    found, rest = _split(lines)
     return found, not text or (whole and reader.eof and not reader.unused_data and not rest)
 
 
@@ -298,14 +304,22 @@ def _at_once(text: str) -> list[str] | None:
     """Returns the lines of a ledger of which nothing is damaged, nor too much: then it need not be read in pieces."""
     reader = zlib.decompressobj(_GZIP)
     try:
-        *found, rest = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES).decode().split("\n")
+        found, rest = _split(reader.decompress(base64.b64decode(text, validate=True), MAX_LINES))
     except (binascii.Error, ValueError, zlib.error):
         return None
     return None if rest or reader.unused_data or not reader.eof else found
 
 
+def _split(content: bytes | bytearray) -> tuple[list[str], bytes | bytearray]:
+    """Returns the whole lines of a text, as many as there may be, and what is left of it."""
+    *found, rest = content.split(b"\n", MAX_EVENTS)
+    return [line.decode(errors="replace") for line in found], rest
+
+
 def _event(line: str, uids: _Uids) -> Event | None:
-    """Returns what a line tells; nothing if it is damaged."""
+    """Returns what a line tells; nothing if it is damaged, or none that Epochal has written."""
+    if len(line) > MAX_LINE:
+        return None
     try:
         given = json.loads(line)
     except (ValueError, RecursionError):
@@ -330,5 +344,9 @@ def _is(value: object, wanted: Any) -> bool:
     if wanted is int:
         return type(value) is int and value >= 0
     if wanted == Mapping[str, str]:
-        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+        return (
+            isinstance(value, dict)
+            and len(value) <= MAX_PARAMETERS
+            and all(isinstance(one, str) for one in value.values())
+        )
     return isinstance(value, wanted)

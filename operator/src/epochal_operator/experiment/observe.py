@@ -86,7 +86,7 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: date
 def is_awaited(job: Object, now: datetime) -> bool:
     """Returns whether a TrainingJob is Complete whose last figures may still come."""
     status = job.get("status") or {}
-    if condition_of(job, "Complete") is None or (status.get("progress") or {}).get("stage") == "Done":
+    if condition_of(job, "Complete") is None or _stage(status) == "Done":
         return False
     try:
         return now < datetime.fromisoformat(status["completionTime"]) + LATE
@@ -160,12 +160,13 @@ def _outcome(
             return Diverged(trial, rung, uid)
         is_lost = rung and reason == TrialReason.CHECKPOINT_MISSING
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
-    complete = condition_of(job, "Complete")
-    if complete is None:
+    complete, value = condition_of(job, "Complete"), _value(objective, status)
+    # What was told last may be of an epoch before, as long as its trainer was at one.
+    awaited = (value is None or _stage(status) in {"Loading", "Training"}) and is_awaited(job, now)
+    if complete is None or awaited:
         return None
-    value = _value(objective, status)
     if value is None:
-        return None if is_awaited(job, now) else Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
+        return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if finite(value) is None:
         return Diverged(trial, rung, uid)
     ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
@@ -179,6 +180,10 @@ def _value(objective: Objective, status: Object) -> str | None:
         return str(best["value"]) if "value" in best else None
     value = (status.get("metrics") or {}).get(objective.metric)
     return None if value is None else str(value)
+
+
+def _stage(status: Object) -> object:
+    return (status.get("progress") or {}).get("stage")
 
 
 def _epoch(status: Object) -> int:

@@ -215,7 +215,7 @@ def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: 
 
 
 def _index(node: list[Any], item: str, where: str) -> int:
-    found = [index for index, one in enumerate(node) if item in _names(one)]
+    found = [index for index, one in enumerate(node) if _is_called(one, item)]
     if len(found) > 1:
         raise NoSuchPlace(f"{where} has {len(found)} items called {item}: choose by index, such as {where}[{found[0]}]")
     if found:
@@ -226,6 +226,11 @@ def _index(node: list[Any], item: str, where: str) -> int:
         raise NoSuchPlace(f"{where} has {len(node)} items, so there is no [{item}]: indices begin with 0")
     names = [name for one in node for name in _names(one)]
     raise NoSuchPlace(f"{where} has no item called {item}{did_you_mean(item, names)}")
+
+
+def _is_called(item: Any, name: str) -> bool:
+    """Returns whether an item of a list is called so: asked of a thousand layers for each of many paths."""
+    return (item.get("name") == name or item.get("callback") == name) if type(item) is dict else item == name
 
 
 def _names(item: Any) -> list[str]:

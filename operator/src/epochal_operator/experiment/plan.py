@@ -34,6 +34,8 @@ from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 
+MAX_BEGUN = 16
+"""TrainingJobs that are begun by one plan: of large templates each takes long to build, and others wait meanwhile."""
 AWAITED_SECONDS = 10.0
 """How soon to look again at a trial whose last figures have not come."""
 
@@ -102,10 +104,10 @@ def _rest(
     """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
     waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
     life = None if waits else _time_to_live(spec, before, observed)
+    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
+        report_in, life = pause.total_seconds(), None  # Its report comes first, also where a quota is in the way.
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
-        report_in = pause.total_seconds()
     times = [report_in, life, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
@@ -148,7 +150,7 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     by_number = {one.number: one for one in observed.trials}
     return (
         *steps,
-        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin),
+        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin[:MAX_BEGUN]),
     )
 
 

@@ -1,7 +1,7 @@
 """Reconcile: read an Experiment and its trials, plan, apply, and again until nothing is left to do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
 from epochal_operator.experiment.check import check
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, own, read
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, encode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -109,10 +109,12 @@ class Reconciler:
             if document is None:
                 self._forget(key)
                 return None
-            spec = self._spec(key, document)
+            spec = await self._spec(key, document)
             observed = self._observe(key, document, spec.wanted, found)
             todo = _plan(document, spec, observed)
             if not todo.actions:
+                if (document.get("status") or {}).get("state") in {"Complete", "Failed"} and not observed.running:
+                    self._let_go(key, spec)
                 return todo.requeue_after
             try:
                 await self._applier.apply(document, spec.wanted, observed, todo.actions, found)
@@ -129,13 +131,14 @@ class Reconciler:
                 await self._applier.refresh(key)
         return MOMENT
 
-    def _spec(self, key: Key, document: Object) -> _Spec:
+    async def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
         if known is not None and known.version[0] != version[0]:
             self._forget(key)  # It was deleted and made anew before the end of the other was told.
         if known is None or known.version != version:
-            known = self._specs[key] = _read(version, document)
+            # It may take seconds to try all values in a large template: meanwhile others are reconciled.
+            known = self._specs[key] = await asyncio.to_thread(_read, version, document)
         return known
 
     def _ledger(self, key: Key, document: Object) -> _Ledger:
@@ -208,7 +211,13 @@ class Reconciler:
                 return StatusCause(Reason.WARM_START_MISMATCH, message)
             text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
             known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
-        return tuple(known)
+        return _best_of(known, wanted)
+
+    def _let_go(self, key: Key, spec: _Spec) -> None:
+        """Keeps of an Experiment that is over no more than whose it is: those that have ended are ever more."""
+        if spec.wanted is not None:
+            self._specs[key] = _Spec((spec.version[0], 0), None)
+        self._ledgers.pop(key, None)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
@@ -241,6 +250,15 @@ def _differs(own: Objective, other: Object) -> str:
     ours = own.dump()
     fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
     return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
+
+
+def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
+    """Returns what other Experiments know; if that is much, the best of it: half of the ledger is the search's own."""
+    sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, max(0, wanted.room // 2)
+    ranked = sorted(known, key=lambda one: sign * float(one.value))
+    while (size := len(encode(ranked))) > most:
+        ranked = ranked[: min(len(ranked) - 1, len(ranked) * most // size)]
+    return tuple(known) if len(ranked) == len(known) else tuple(ranked)
 
 
 def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:

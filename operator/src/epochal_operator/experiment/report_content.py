@@ -126,7 +126,7 @@ def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
     """
     text = encode(report)
     while len(text) > most and report.trials:
-        kept = len(report.trials) // 2
+        kept = min(len(report.trials) - 1, len(report.trials) * most // len(text))
         ranked = sorted(report.trials, key=lambda one: _rank(one, maximize=report.maximize))[:kept]
         report = report.model_copy(
             update={

@@ -19,6 +19,8 @@ from epochal_operator.experiment.ledger import (
 )
 
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
+MAX_UIDS = 8
+"""TrainingJobs of a rung that are told apart from a new one: those before them are gone, and never come back."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _after(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped
     match event:
         case Started(uid=uid):
             again = (event.rung,) if trial.uids and uid not in trial.uids else ()
-            kept = tuple(one for one in trial.uids if one != uid)
+            kept = tuple(one for one in trial.uids if one != uid)[1 - MAX_UIDS :]
             return replace(trial, state="Running", uids=(*kept, uid), lost=trial.lost + again)
         case Finished():
             rung = Rung(event.epoch, finite(event.value), event.uid, event.seconds)

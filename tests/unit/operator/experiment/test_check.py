@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.check import MAX_FAULTS, check
+from epochal_operator.experiment.check import MAX_FAULTS, MAX_TRIED, check
 from epochal_operator.experiment.space import InvalidSpace
 
 from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE, UNITS, experiment
@@ -178,3 +178,18 @@ def test_what_trials_are_judged_by_must_be_there(metric: str, of: dict[str, Any]
 def test_tells_so_many_at_once() -> None:
     found = faults(*({**at(f"training.no{index}"), "name": f"p{index}"} for index in range(20)))
     assert len(found) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(("before", "is_tried"), [(MAX_TRIED - 256, True), (MAX_TRIED, False)])
+def test_so_many_values_are_tried_and_the_api_server_refuses_the_others(before: int, *, is_tried: bool) -> None:
+    names = [f"l{number}" for number in range(before // 256 + 1)]
+    layers = [{"layer": "Dense", "name": name, "units": 1} for name in names]
+    values = [[f"n{number}" for number in range(256)] for _ in names]
+    values[-1][-1] = "no name"
+    many = [
+        {"name": name, "paths": [f"network.layers[{name}].name"], "values": those}
+        for name, those in zip(names, values, strict=True)
+    ]
+    network = {"input": {"shape": [8, 8]}, "layers": layers}
+    found = faults(*many, template={**copy.deepcopy(TEMPLATE), "network": network})
+    assert len(found) == is_tried

@@ -7,8 +7,10 @@ import random
 import uuid
 
 import pytest
-from epochal_api.experiment import MAX_TRIALS
+from epochal_api.experiment import MAX_PARAMETERS, MAX_TRIALS
 from epochal_operator.experiment.ledger import (
+    MAX_EVENTS,
+    MAX_LINE,
     MAX_LINES,
     MAX_TEXT,
     Created,
@@ -162,10 +164,30 @@ def test_a_line_that_makes_no_sense_is_passed_over(line: str) -> None:
     assert decode(packed(f"{line}\n{lines(encode([Dropped(1)]))[0]}\n")) == (Dropped(1),)
 
 
-def test_a_text_that_becomes_endless_is_read_as_far_as_there_is_room() -> None:
-    line = lines(encode([Dropped(1)]))[0] + "\n"
-    found = decode(packed(line * (MAX_LINES // len(line) + 1000)))
-    assert len(found) == MAX_LINES // len(line)
+@pytest.mark.parametrize("line", ['["Dropped",1]', "12", '["Invented"]'])
+def test_a_text_that_becomes_endless_is_read_as_far_as_there_is_room(line: str) -> None:
+    text = packed(f"{line}\n" * (MAX_LINES // len(line)))
+    assert len(text) < MAX_TEXT
+    found = read(text)
+    assert not found.whole
+    assert len(found.events) == (0 if line == "12" else MAX_EVENTS)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'["Dropped",1,"{"a" * MAX_LINE}"]',
+        json.dumps(["Created", 0, {f"p{number}": "1" for number in range(MAX_PARAMETERS + 1)}, 0]),
+    ],
+)
+def test_what_is_larger_than_any_event_is_none(line: str) -> None:
+    found = read(packed(f'{line}\n["Dropped",1]\n'))
+    assert found == ((Dropped(1),), False)
+
+
+def test_the_largest_trial_is_read() -> None:
+    values = {f"{'p' * 60}{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
+    assert decode(encode([Created(0, values, 0)])) == (Created(0, values, 0),)
 
 
 def test_a_uid_stands_there_once() -> None:

@@ -114,6 +114,22 @@ def test_figures_that_have_not_come_yet_are_waited_for(seconds: int, stage: str,
 
 
 @pytest.mark.parametrize(
+    ("seconds", "stage", "counts"),
+    [
+        (61, "Loading", False),
+        (61, "Training", False),
+        (361, "Training", True),
+        (61, "Storing", True),
+        (61, "Done", True),
+    ],
+)
+def test_figures_of_an_epoch_before_are_not_taken_for_the_last(seconds: int, stage: str, *, counts: bool) -> None:
+    one = complete(progress={"epoch": 1, "stage": stage}, after=60)
+    found = seen([created(1), started(1)], one, now=NOW + timedelta(seconds=seconds))
+    assert found == ((Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False),) if counts else ())
+
+
+@pytest.mark.parametrize(
     ("one", "wanted"),
     [
         (complete(best=None, metrics={"val_loss": "1", "accuracy": "0.5"}), "accuracy, val_loss"),

@@ -9,7 +9,7 @@ from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExper
 from epochal_operator.experiment.ledger import MAX_TEXT, Event, Finished, Warm
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
-from epochal_operator.experiment.plan import Plan, plan, refuse
+from epochal_operator.experiment.plan import MAX_BEGUN, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space
@@ -74,6 +74,12 @@ def test_the_first_are_asked_for_then_noted_and_made() -> None:
     training = made[0].body["spec"]["training"]
     assert (training["stopAfterEpoch"], training["epochs"]) == (1, 9)
     assert training["monitor"] == {"metric": "val_accuracy", "mode": "Max"}
+
+
+def test_of_many_some_are_begun_at_a_time() -> None:
+    many = World([created(number) for number in range(99)], parallelism=99, maxTrials=99).plan()
+    made = [one.place for one in many.actions if isinstance(one, Create)]
+    assert made == [(number, 0) for number in range(MAX_BEGUN)]
 
 
 def test_of_many_some_are_asked_for_at_a_time() -> None:

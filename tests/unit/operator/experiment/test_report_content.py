@@ -174,3 +174,5 @@ def test_where_there_is_no_room_the_worst_are_left_out() -> None:
     assert cut.omitted == 64 - len(cut.trials) > 0
     assert [one.number for one in cut.trials] == list(range(cut.omitted, 64))
     assert cut.best == 63
+    nearly = decode(bounded(whole, most=len(bounded(whole)) - 1))
+    assert nearly.omitted < 8, "no more than must be"

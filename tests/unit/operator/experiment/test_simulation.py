@@ -1,19 +1,31 @@
 """Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
 
+import pickle
+import random
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Dropped, Failed, Finished, Owner, Started, encode
+from epochal_operator.experiment.ledger import (
+    LEDGER_ANNOTATION,
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Owner,
+    Started,
+    Warm,
+    encode,
+)
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
-from tests.unit.operator.experiment.searches import spec
+from tests.unit.operator.experiment.searches import created, finished, spec
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -758,6 +770,25 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
 
 
+async def test_of_much_that_others_know_the_best_is_known_and_leaves_room() -> None:
+    cluster, dice = Cluster(**SMALL, warmStartFrom=[{"name": "one"}, {"name": "two"}]), random.Random(7)  # noqa: S311
+    for name in ("one", "two"):
+        known = cluster.experiment()
+        known["metadata"] = {"name": name}
+        other, theirs = cluster.objects.create("experiments", "vision", known), list[Event]()
+        for number in range(1000):
+            values = {f"parameter{index}": f"{dice.uniform(0.0001, 0.1):.8g}" for index in range(13)}
+            theirs += [created(number, values), finished(number, f"{dice.random():.6g}")]
+        note = {"metadata": {"annotations": {LEDGER_ANNOTATION: encode([Owner(other["metadata"]["uid"]), *theirs])}}}
+        cluster.objects.patch("experiments", "vision", name, note)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert len(cluster.folded()) == 4
+    known_of_others = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
+    assert len(known_of_others) > 600
+    assert min(known_of_others) > 0.5
+
+
 @pytest.mark.parametrize(("field", "value"), [("metric", "val_loss"), ("goal", "Minimize"), ("strategy", "Last")])
 async def test_what_another_experiment_knows_of_something_else_is_not_taken(field: str, value: str) -> None:
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
@@ -939,6 +970,30 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.objects.list("jobs")
+
+
+async def test_its_life_does_not_end_while_a_quota_is_in_the_way_of_its_report_but_for_a_day() -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "exceeded quota: jobs") if (verb, resource) == ("create", "jobs") else None
+    )
+    for _ in range(20):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.status()["state"] == "Complete"
+    cluster.now += timedelta(days=1)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
+    cluster = await undisturbed(**SMALL)
+    kept = pickle.dumps([cluster.reconciler._specs, cluster.reconciler._ledgers])
+    assert len(kept) < 512
+    cluster.change(maxTrials=5)
+    await cluster.run()
+    assert cluster.status()["trials"]["created"] == 5
 
 
 async def test_a_report_that_fails_for_good_is_given_up_a_day_after_the_end_and_tried_once_its_job_is_deleted() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from epochal_operator.experiment.ledger import Created, Dropped, Event, Exhausted, Unread, Warm
-from epochal_operator.experiment.trials import Rung, Trial, best, exhausted, finite, fold, value, warm
+from epochal_operator.experiment.trials import MAX_UIDS, Rung, Trial, best, exhausted, finite, fold, value, warm
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, started, trial
 
@@ -99,3 +99,10 @@ def test_what_else_a_ledger_tells() -> None:
 )
 def test_what_a_text_is_worth(text: str | None, number: float | None) -> None:
     assert finite(text) == number
+
+
+def test_of_a_rung_that_is_begun_again_and_again_each_loss_counts_and_few_of_its_training_jobs_are_kept() -> None:
+    begun = [started(0, uid=f"u{number}") for number in range(100)]
+    (trial,) = fold([created(0), *begun])
+    assert len(trial.lost) == 99
+    assert trial.uids == tuple(f"u{number}" for number in range(100 - MAX_UIDS, 100))

@@ -93,7 +93,8 @@ class Searcher:
             self._next = _Waiting(waiting.process, self._clock(), answered)
         else:
             await _end(waiting.process)
-            self._next = await self._begun()
+            with suppress(SearchFailed):  # There is an answer, and the next question begins a process of its own.
+                self._next = await self._begun()
         return answer
 
     async def _begun(self) -> "_Waiting":
@@ -146,9 +147,12 @@ async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str,
 async def _start(command: tuple[str, ...]) -> Process:
     pipe = asyncio.subprocess.PIPE
     environment = os.environ | _ONE_THREAD
-    return await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, limit=MAX_ANSWER
-    )
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, limit=MAX_ANSWER
+        )
+    except OSError as error:
+        raise SearchFailed(f"no process can be begun for the search: {error.strerror}") from None
 
 
 async def _answer(process: Process, request: Request, seconds: float) -> Response:

@@ -74,6 +74,20 @@ async def test_none_is_left_behind_by_an_operator_that_ends(tmp_path: Path) -> N
     assert not is_there(int(pid.read_text()))
 
 
+async def test_where_no_process_can_be_begun_that_is_told() -> None:
+    with pytest.raises(SearchFailed, match="no process can be begun for the search: No such file or directory"):
+        await ask(ASKED, command=("/nowhere",))
+
+
+async def test_an_answer_counts_also_where_no_other_process_can_be_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = Searcher(questions=2)
+    await searcher.ask(ASKED)
+    monkeypatch.setattr(searcher, "_command", ("/nowhere",))
+    assert await searcher.ask(ASKED) == suggest(ASKED)
+    with pytest.raises(SearchFailed, match="no process"):
+        await searcher.ask(ASKED)
+
+
 @pytest.fixture
 async def searcher() -> AsyncIterator[Searcher]:
     searcher = Searcher()
