@@ -157,9 +157,12 @@ def _shape(found: Any, tensor: Tensor, where: str) -> list[int]:
     if (
         not isinstance(found, list)
         or len(found) > values.MAX_AXES
-        or not all(type(axis) is int and axis >= 0 for axis in found)
+        or not all(type(axis) is int and axis > 0 for axis in found)  # beside a 0, others may be of any size
     ):
-        raise Invalid(f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first")
+        raise Invalid(
+            f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first, and at least one "
+            "value along each axis"
+        )
     return found
 
 
