@@ -42,6 +42,11 @@ class Request:
     echoed: Mapping[str, Any]
     """What the response has of the request: its id and its parameters."""
 
+    @property
+    def times(self) -> int:
+        """Bytes of the response for each byte of an answer."""
+        return 1 if all(output.binary for output in self.outputs) else values.TEXT_BYTES
+
 
 def decode(body: bytes, header_length: str | None, model: Model) -> Request:
     """Returns what a request asks.
