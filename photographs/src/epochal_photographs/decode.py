@@ -20,8 +20,6 @@ LARGE = 2**22
 
 _SCAN = b"\xff\xda"
 """What a scan of a JPEG begins with. It is not within one; in what follows a picture, it may be there by chance."""
-_JPEG = ("JPEG", "MPO")
-"""MPO is a JPEG that others follow, as phones write them."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -68,19 +66,21 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
         return _eight_bits(_upright(picture))
 
 
-def is_large(data: bytes) -> bool:
-    """Returns whether a picture takes much memory while it is decoded: not if a JPEG is decoded at a part of its size.
+def is_large(data: bytes, *, at_least: int = 0) -> bool:
+    """Returns whether a picture takes much memory while it is decoded: less if a JPEG is decoded at a part of its size.
 
     Args:
         data: A JPEG, PNG or WebP.
+        at_least: See decode.
 
     Raises:
         NotAPicture: If it is none.
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
-    if picture.format in _JPEG and not _is_progressive(picture):
-        return False
+    if at_least and not _is_progressive(picture):  # all of such a one is kept until its end
+        with _readable():
+            picture.draft(None, (at_least, at_least))
     return picture.width * picture.height > LARGE
 
 

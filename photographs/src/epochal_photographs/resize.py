@@ -37,8 +37,13 @@ def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fi
         NotAPicture: If it is none, or damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
-    picture = decode(data, most_pixels=most_pixels, at_least=_FINER * max(height, width))
+    picture = decode(data, most_pixels=most_pixels, at_least=enough(height, width))
     return resize(picture, height=height, width=width, channels=channels, fit=fit)
+
+
+def enough(height: int, width: int) -> int:
+    """Returns how long the shorter side of a picture has to be for a size."""
+    return _FINER * max(height, width)
 
 
 def resize(picture: Image.Image, *, height: int, width: int, channels: Literal[1, 3], fit: Fit) -> Pixels:

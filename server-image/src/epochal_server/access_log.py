@@ -61,13 +61,18 @@ class AccessLog:
                 await asyncio.sleep(EVERY_SECONDS)
                 if self._lines:
                     with suppress(OSError):  # a log that nobody takes is no reason to stop
-                        await asyncio.to_thread(self.flush)
+                        await asyncio.to_thread(self._write, self._taken())
         finally:
             with suppress(OSError):
                 self.flush()
 
     def flush(self) -> None:
         """Writes what has been gathered."""
+        if self._lines:
+            self._write(self._taken())
+
+    def _taken(self) -> bytes:
+        """Takes what has been gathered, in the thread that gathers: another could take it in the midst of that."""
         lines, self._lines = self._lines, []
         lost, self._lost = self._lost, 0
         if lost:
@@ -77,8 +82,7 @@ class AccessLog:
                 "message": f"{lost} requests more, which nobody took in time",
             }
             lines.append(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
-        if lines:
-            self._write(b"".join(lines))
+        return b"".join(lines)
 
 
 def line(entry: Entry) -> bytes:

@@ -142,19 +142,12 @@ class Batcher:
         return tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
 
     async def _in_pieces(self, inputs: Arrays, samples: int) -> Arrays:
+        """Answers one piece after the other: those who ask for less have their turn between them."""
         size = self._most
-        pieces = [
-            self._future(
-                {name: array[begin : begin + size] for name, array in inputs.items()}, min(size, samples - begin)
-            )
-            for begin in range(0, samples, size)
-        ]
-        try:
-            answers = [await piece for piece in pieces]
-        finally:
-            for piece in pieces:  # where one has failed, or nobody waits any more
-                if not piece.cancel() and not piece.cancelled():
-                    piece.exception()
+        answers: list[Arrays] = []
+        for begin in range(0, samples, size):
+            piece = {name: array[begin : begin + size] for name, array in inputs.items()}
+            answers.append(await self._future(piece, min(size, samples - begin)))
         return _together(answers)
 
     def _future(self, inputs: Arrays, samples: int) -> "asyncio.Future[Arrays]":

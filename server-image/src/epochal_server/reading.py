@@ -36,6 +36,8 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     try:
         if content.is_eof():  # it came along with the headers: no need to wait, nor for a timer
             parts.append(content.read_nowait())
+            if len(parts[0]) > most:  # in chunks, which tell of no length
+                raise _too_large(most, "more")
             taken.take(len(parts[0]))
         else:
             await _read(content, parts, most, service.intake, taken)

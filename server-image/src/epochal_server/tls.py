@@ -20,7 +20,7 @@ class Certificate:
         folder: Where the Secret is mounted.
 
     Attributes:
-        context: What to serve with; changes of the Secret change it in place.
+        context: What to serve with. It hands each connection on to the certificate that is there now.
 
     Raises:
         Ended: InvalidConfig, if they cannot be loaded.
@@ -28,17 +28,15 @@ class Certificate:
 
     def __init__(self, folder: Path) -> None:
         self._files = folder / "tls.crt", folder / "tls.key"
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_alpn_protocols(["http/1.1"])
         try:
             self._loaded = self._read()
-            self.context.load_cert_chain(*self._files)
+            self._current = self.context = self._context()
         except (OSError, ssl.SSLError) as error:
             raise Ended(
                 "InvalidConfig",
                 f"the Secret that spec.tls names must hold tls.crt and tls.key, PEM, that belong together: {error}",
             ) from error
+        self.context.sni_callback = self._hand_on
 
     async def keep(self) -> None:
         """Looks at the Secret again and again, until cancelled. What is wrong with it leaves the former one in use."""
@@ -52,14 +50,28 @@ class Certificate:
             found = self._read()
             if found == self._loaded:
                 return
-            # First into one that serves nobody: half a change would leave a certificate with another's key.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
-            self.context.load_cert_chain(*self._files)
+            self._current = self._context()
         except (OSError, ssl.SSLError) as error:
             log.warning("the certificate of spec.tls was not loaded again, the former one stays: %s", error)
             return
         self._loaded = found
         log.info("the certificate of spec.tls has changed, and is served from now on")
+
+    def _context(self) -> ssl.SSLContext:
+        """Returns what serves the certificate, and no other.
+
+        Loaded into what serves one of another type of key, as of RSA and of ECDSA, it would lie beside that, which
+        would be shown on until it runs out.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.load_cert_chain(*self._files)
+        return context
+
+    def _hand_on(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Has a connection that begins, with the name of a server or without, be shown the certificate of now."""
+        connection.context = self._current
 
     def _read(self) -> tuple[bytes, ...]:
         return tuple(path.read_bytes() for path in self._files)

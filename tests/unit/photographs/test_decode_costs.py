@@ -45,8 +45,12 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
 
 def test_tells_what_takes_much_memory() -> None:
     large, small = (Image.new("RGB", (side, side)) for side in (2100, 2000))
-    assert [is_large(stored(large, kind)) for kind in ("PNG", "WEBP", "JPEG")] == [True, True, False]
-    assert is_large(stored(large, "JPEG", progressive=True))
+    kinds = ("PNG", "WEBP", "JPEG", "MPO")
+    assert [is_large(stored(large, kind), at_least=1000) for kind in kinds] == [True, True, False, False]
+    assert is_large(stored(large, "JPEG", progressive=True), at_least=1000)
+    # What is long and narrow is decoded at its full size.
+    long = stored(Image.new("RGB", (8000, 600)), "JPEG")
+    assert [is_large(long, at_least=at_least) for at_least in (0, 300, 400)] == [True, False, True]
     assert not is_large(stored(small, "WEBP"))
     with pytest.raises(NotAPicture):
         is_large(b"none")

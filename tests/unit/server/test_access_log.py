@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from epochal_server import access_log
@@ -76,6 +79,29 @@ async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> N
                 await asyncio.sleep(0.01)
     keeping.cancel()
     await asyncio.wait([keeping])
+
+
+async def test_loses_no_line_that_comes_while_others_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "EVERY_SECONDS", 0.0)
+    written: list[bytes] = []
+    log, begins = AccessLog(written.append), threading.Event()
+
+    def slowly(entry: Entry) -> bytes:
+        begins.set()
+        time.sleep(0.05)  # the other thread's turn
+        return line(entry)
+
+    with ThreadPoolExecutor(1) as thread:
+        asyncio.get_running_loop().set_default_executor(thread)
+        thread.submit(begins.wait, 5)
+        log.add(ENTRY)
+        keeping = asyncio.create_task(log.keep())
+        await asyncio.sleep(0.01)  # and now it waits for the thread
+        monkeypatch.setattr(access_log, "line", slowly)
+        log.add(ENTRY)
+        keeping.cancel()
+        await asyncio.wait([keeping])
+    assert sum(lines.count(b"\n") for lines in written) == 2
 
 
 async def test_writes_what_is_left_when_it_ends() -> None:

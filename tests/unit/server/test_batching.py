@@ -110,6 +110,18 @@ async def test_divides_what_is_too_much_for_one_call() -> None:
 
 
 @pytest.mark.parametrize("pace", [QUICK, SLOW])
+async def test_who_asks_for_little_does_not_wait_for_all_of_who_asks_for_much(pace: float) -> None:
+    run = Recording()
+    asked = batcher(run, pace=pace)
+    much = asyncio.create_task(asked.answer(samples(*[1] * 8000)))
+    await asyncio.sleep(0)
+    await asked.answer(samples(2))
+    assert len(run.sizes) < 10
+    assert len((await much)["y"]) == 8000
+    assert len(run.sizes) == 1001
+
+
+@pytest.mark.parametrize("pace", [QUICK, SLOW])
 async def test_none_fails_for_its_neighbours_sake(pace: float) -> None:
     asked = batcher(pace=pace)
     answers = await asyncio.gather(*(asked.answer(samples(n)) for n in (12, BAD, 14)), return_exceptions=True)

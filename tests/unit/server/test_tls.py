@@ -2,22 +2,33 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from epochal_server.ending import Ended
 from epochal_server.listening import Listening, listen
 from epochal_server.tls import Certificate
 
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-def put(folder: Path, name: str, *, key_of_another: bool = False) -> None:
+
+def elliptic() -> Key:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def of_rsa() -> Key:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def put(folder: Path, name: str, key: Key | None = None, *, key_of_another: bool = False) -> None:
     """Writes a certificate for a name, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or elliptic()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
@@ -27,21 +38,24 @@ def put(folder: Path, name: str, *, key_of_another: bool = False) -> None:
         .sign(key, hashes.SHA256())
     )
     (folder / "tls.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    kept = ec.generate_private_key(ec.SECP256R1()) if key_of_another else key
+    kept = elliptic() if key_of_another else key
     private = kept.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     (folder / "tls.key").write_bytes(private)
 
 
-async def served(certificate: Certificate) -> str:
-    """Returns the name that a client is shown."""
+async def served(certificate: Certificate, ciphers: str = "") -> str:
+    """Returns the name that a client is shown: one that knows some ciphers of TLS 1.2 alone, if they are named."""
     listener = listen(0, "127.0.0.1")
     listening = Listening([])
     await listening.start(listener, certificate.context)
     try:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if ciphers:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(ciphers)
         _, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1], ssl=context)
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
@@ -59,6 +73,19 @@ async def test_serves_the_certificate_that_is_there_now(tmp_path: Path) -> None:
     put(tmp_path, "second")
     certificate.reload()
     assert await served(certificate) == "second"
+
+
+@pytest.mark.parametrize(("before", "after"), [(of_rsa, elliptic), (elliptic, of_rsa)])
+async def test_nobody_is_shown_a_former_one_whatever_its_key(
+    tmp_path: Path, before: Callable[[], Key], after: Callable[[], Key]
+) -> None:
+    put(tmp_path, "first", before())
+    certificate = Certificate(tmp_path)
+    put(tmp_path, "second", after())
+    certificate.reload()
+    assert await served(certificate) == "second"
+    with pytest.raises((ssl.SSLError, ConnectionError)):  # who knows the former type of key alone
+        await served(certificate, "ECDHE+aRSA" if before is of_rsa else "ECDHE+aECDSA")
 
 
 async def test_what_is_wrong_leaves_the_former_one_in_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from epochal_photographs import decode
 from epochal_photographs.digit import ENOUGH, Place, digit, digits
 from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
-from epochal_photographs.resize import resized
+from epochal_photographs.resize import enough, resized
 from PIL import Image
 
 from epochal_server.model import Model
@@ -65,10 +65,12 @@ def check_together(each: Sequence[bytes | memoryview], model: Model) -> None:
         )
 
 
-def is_large(data: bytes) -> bool:
+def is_large(data: bytes, model: Model) -> bool:
     """Returns whether a photograph takes much memory while it is decoded; of what is none, `see` tells."""
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - checked before
     try:
-        return decode.is_large(data)
+        return decode.is_large(data, at_least=enough(image.height, image.width) if model.images == "Resize" else ENOUGH)
     except PhotographError:
         return False
 

@@ -42,6 +42,11 @@ class Request:
     echoed: Mapping[str, Any]
     """What the response has of the request: its id and its parameters."""
 
+    @property
+    def times(self) -> int:
+        """Bytes of the response for each byte of an answer."""
+        return 1 if all(output.binary for output in self.outputs) else values.TEXT_BYTES
+
 
 def decode(body: bytes, header_length: str | None, model: Model) -> Request:
     """Returns what a request asks.
@@ -157,9 +162,12 @@ def _shape(found: Any, tensor: Tensor, where: str) -> list[int]:
     if (
         not isinstance(found, list)
         or len(found) > values.MAX_AXES
-        or not all(type(axis) is int and axis >= 0 for axis in found)
+        or not all(type(axis) is int and axis > 0 for axis in found)  # beside a 0, others may be of any size
     ):
-        raise Invalid(f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first")
+        raise Invalid(
+            f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first, and at least one "
+            "value along each axis"
+        )
     return found
 
 

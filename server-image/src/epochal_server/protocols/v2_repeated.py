@@ -41,6 +41,11 @@ class Repeated:
     inputs: Arrays
     plan: Plan
 
+    @property
+    def times(self) -> int:
+        """See v2.Request: all of it is bytes."""
+        return 1
+
 
 class Plans:
     """Understands requests to a model.

@@ -32,6 +32,8 @@ CODES = MappingProxyType(
 """What the types of arrays are to struct, which packs a list in a third of the time that numpy takes, and, unlike it,
 takes neither texts nor null for numbers, nor numbers that the type does not hold."""
 
+TEXT_BYTES = 4
+"""Bytes of JSON for each byte of an array, about: what 0.12345678 takes of a float32."""
 MAX_AXES = 32
 """Most axes of an array. No network takes as many, and numpy takes 64."""
 NUMBERS = frozenset({int, float})

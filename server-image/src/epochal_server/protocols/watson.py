@@ -19,6 +19,8 @@ from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
+BLOCK = 1024
+"""Rows that are written at a time: all of them, as objects of Python's, take ten times the memory of what they say."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -97,13 +99,13 @@ def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
         answers: What the model answers.
         model: The model.
     """
-    fields, rows = _table(answers, model)
+    columns = _columns(answers, model)
     predictions, at = [], 0
     for part in request.parts:
         told = {} if part.id is None else {"id": part.id}
-        predictions.append({**told, "fields": fields, "values": rows[at : at + part.samples]})
+        predictions.append({**told, "fields": fields(model), "values": _rows(columns, at, at + part.samples)})
         at += part.samples
-    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps({"predictions": predictions})
 
 
 def encode_v3(answers: Arrays, model: Model) -> bytes:
@@ -113,8 +115,8 @@ def encode_v3(answers: Arrays, model: Model) -> bytes:
         answers: What the model answers.
         model: The model.
     """
-    fields, rows = _table(answers, model)
-    return orjson.dumps({"fields": fields, "values": rows}, option=orjson.OPT_SERIALIZE_NUMPY)
+    rows = _rows(_columns(answers, model), 0, len(next(iter(answers.values()))))
+    return orjson.dumps({"fields": fields(model), "values": rows})
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
@@ -167,13 +169,28 @@ def fields(model: Model) -> list[str]:
     return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
 
 
-def _table(answers: Arrays, model: Model) -> tuple[list[str], list[list[Any]]]:
-    """Returns the fields of a model, and the row of each sample."""
+def times(model: Model) -> int:
+    """Returns how many bytes a response has for each byte of an answer: probabilities are told twice."""
+    return values.TEXT_BYTES * (1 + (PROBABILITY in fields(model)))
+
+
+def _columns(answers: Arrays, model: Model) -> list[Any]:
+    """Returns the values of each field of a model, by samples."""
     names = fields(model)
     if len(model.outputs) > 1:
-        columns = [values.jsonable(answers[name]) for name in names]
-    else:
-        found = next(iter(answers.values()))
-        column = values.jsonable(found)
-        columns = [chosen(found).tolist() if name == CLASS else column for name in names]
-    return names, [list(row) for row in zip(*columns, strict=True)]
+        return [values.jsonable(answers[name]) for name in names]
+    found = next(iter(answers.values()))
+    column = values.jsonable(found)
+    return [chosen(found).tolist() if name == CLASS else column for name in names]
+
+
+def _rows(columns: Sequence[Any], begin: int, end: int) -> orjson.Fragment:
+    """Returns some samples' rows, written."""
+    blocks = [
+        orjson.dumps(
+            list(zip(*(column[at : min(at + BLOCK, end)] for column in columns), strict=True)),
+            option=orjson.OPT_SERIALIZE_NUMPY,
+        )[1:-1]
+        for at in range(begin, end, BLOCK)
+    ]
+    return orjson.Fragment(b"[%b]" % b",".join(blocks))

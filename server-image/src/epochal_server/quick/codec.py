@@ -32,6 +32,13 @@ class Codec(Protocol):
             Refused: If it is no such request.
         """
 
+    def times(self, asked: Any) -> int:
+        """Returns how many bytes the response has for each byte of an answer, about.
+
+        Args:
+            asked: What `decode` returned.
+        """
+
     def encode(self, asked: Any, answers: Arrays) -> Body:
         """Returns the body of the response.
 

@@ -103,7 +103,8 @@ class Exchange:
     def set_result(self, answer: Arrays) -> None:
         """Answers."""
         try:
-            self.room.take_answer(max(0, sum(array.nbytes for array in answer.values()) - self.room.size))
+            size = self.codec.times(self.asked) * sum(array.nbytes for array in answer.values())
+            self.room.take_answer(max(0, size - self.room.size))
             body = self.codec.encode(self.asked, answer)
         except Refused as refused:
             self.set_exception(refused)
@@ -269,7 +270,7 @@ class Shortcut:
             quick.authorize(exchange.head.authorization)
             quick.intake.admit()
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
-            exchange.room.take_answer(quick.answer_bytes(inputs))
+            exchange.room.take_answer(exchange.codec.times(exchange.asked) * quick.answer_bytes(inputs))
             exchange.waits = quick.put(inputs, exchange)
         except Busy as busy:
             asyncio.get_running_loop().call_later(REFUSED_SECONDS, exchange.set_exception, busy)

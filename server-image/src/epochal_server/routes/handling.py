@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 from epochal_server import reading
 from epochal_server.model import Arrays
-from epochal_server.protocols import encoding, errors
+from epochal_server.protocols import encoding, errors, values
 from epochal_server.refusals import Refused, Unknown
 from epochal_server.service import PROTOCOL, Service, room
 
@@ -101,17 +101,23 @@ async def asked(
         return await service.work(decode, found, *args, **kwargs)
 
 
-async def answers(request: web.Request, service: Service, inputs: Arrays) -> Arrays:
+async def answers(request: web.Request, service: Service, inputs: Arrays, times: int = values.TEXT_BYTES) -> Arrays:
     """Returns what the model answers. There is room for it until it is sent.
+
+    Args:
+        request: The request.
+        service: The service.
+        inputs: What the model takes.
+        times: Bytes of the response for each byte of the answers. What is written takes more memory than they do.
 
     Raises:
         Refused: See Answer; TooLarge or Busy, if there is no room.
     """
     taken = room(request, service.intake)
-    expected = service.model.answer_bytes(inputs)
+    expected = times * service.model.answer_bytes(inputs)
     taken.take_answer(expected)
     found = await service.answer(inputs)
-    taken.take_answer(max(0, sum(array.nbytes for array in found.values()) - expected))
+    taken.take_answer(max(0, times * sum(array.nbytes for array in found.values()) - expected))
     return found
 
 

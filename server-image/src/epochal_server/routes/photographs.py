@@ -50,7 +50,7 @@ def routes(service: Service) -> list[web.RouteDef]:
 
 async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
     """Returns what the network is shown of a photograph. One that takes much memory is decoded by itself."""
-    if not await service.work(is_large, data):
+    if not await service.work(is_large, data, service.model):
         return await service.work(see, data, service.model, asked)
     async with service.large:
         return await service.work(see, data, service.model, asked)

@@ -31,6 +31,10 @@ class OpenInference:
         asked = self._plans.decode(body, head.header_length)
         return asked.inputs, asked
 
+    def times(self, asked: v2.Request | Repeated) -> int:
+        """See Codec."""
+        return asked.times
+
     def encode(self, asked: v2.Request | Repeated, answers: Arrays) -> Body:
         """See Codec."""
         content, length = self._plans.encode(asked, answers)

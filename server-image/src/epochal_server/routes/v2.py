@@ -44,7 +44,7 @@ def routes(service: Service) -> list[web.RouteDef]:
             request[PROTOCOL] = BINARY
         handling.named(request, service)
         asked = await handling.asked(request, service, v2.decode, length, model)
-        body, head = v2.encode(asked, await handling.answers(request, service, asked.inputs), model)
+        body, head = v2.encode(asked, await handling.answers(request, service, asked.inputs, asked.times), model)
         if head is None:
             return handling.answer(body)
         return handling.answer(body, {v2.HEADER_LENGTH: str(head)}, content_type=BYTES)

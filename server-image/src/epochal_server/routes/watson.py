@@ -22,13 +22,14 @@ def routes(service: Service) -> list[web.RouteDef]:
         handling.named(request, service)
         watson.check_version(request.query.get("version"))
         asked = await handling.asked(request, service, watson.decode_v4, model)
-        answers = await handling.answers(request, service, asked.inputs)
+        answers = await handling.answers(request, service, asked.inputs, watson.times(model))
         return handling.answer(watson.encode_v4(asked, answers, model))
 
     async def online(request: web.Request) -> web.Response:
         handling.named(request, service)
         asked = await handling.asked(request, service, watson.decode_v3, model)
-        return handling.answer(watson.encode_v3(await handling.answers(request, service, asked.inputs), model))
+        answers = await handling.answers(request, service, asked.inputs, watson.times(model))
+        return handling.answer(watson.encode_v3(answers, model))
 
     return [
         web.post("/ml/v4/deployments/{name}/predictions", handling.speaking(V4, predictions)),

@@ -153,6 +153,8 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (changed(shape=[1, 2.0]), "found no such list"),
         (changed(shape=[1, True]), "found no such list"),
         (changed(shape=[1] * 99), "found no such list"),
+        (changed(shape=[0, 2], data=[]), "found no such list: send n samples first, and at least one"),
+        (changed(shape=[2**63 - 1, 2, 0], data=[]), "found no such list"),
         (changed(shape=[1, 3]), 'input "x": expected 3 values for shape [1, 3], found 2'),
         (changed(shape=[2**62, 2**62]), "found 2: send as many"),
         (changed(data="none"), "expected data, a list, found null"),

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from epochal_server.protocols.watson import check_version, decode_v3, decode_v4, encode_v3, encode_v4
+from epochal_server.protocols.watson import (
+    BLOCK,
+    Part,
+    Request,
+    check_version,
+    decode_v3,
+    decode_v4,
+    encode_v3,
+    encode_v4,
+    times,
+)
 from epochal_server.refusals import Invalid
 from hypothesis import given
 
@@ -64,6 +74,23 @@ def test_entries_are_answered_each_by_its_own() -> None:
             {"fields": ["prediction"], "values": [[[0, 1, 0]], [[0, 0, 1]]]},
         ]
     }
+
+
+def test_rows_are_told_in_their_order_however_many_there_are() -> None:
+    answers = {"digit": np.random.default_rng(3).random((5000, 10)).astype(np.float32)}
+    sizes = (1, BLOCK, BLOCK + 1, 5000 - 2 * BLOCK - 2)
+    told = orjson.loads(encode_v4(Request({}, tuple(Part(size, None) for size in sizes)), answers, digits()))
+    each = [part["values"] for part in told["predictions"]]
+    assert [len(rows) for rows in each] == list(sizes)
+    rows = [row for part in each for row in part]
+    assert rows == orjson.loads(encode_v3(answers, digits()))["values"]
+    for at in (0, 2):
+        np.testing.assert_array_equal(np.array([row[at] for row in rows], np.float32), answers["digit"])
+    assert [row[1] for row in rows] == answers["digit"].argmax(axis=1).tolist()
+
+
+def test_what_is_told_twice_takes_twice_the_room() -> None:
+    assert (times(digits()), times(small())) == (8, 4)
 
 
 def test_classes_and_probabilities_are_told_as_by_keras_deployments() -> None:

@@ -347,6 +347,14 @@ async def test_an_answer_for_which_there_is_never_room_is_not_computed(*, shortc
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
+async def test_an_answer_takes_the_room_of_what_is_written(*, shortcut: bool) -> None:
+    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
+        assert (await server.exchange([posting(*binary([1, 2]))], 1))[0][0] == 200
+        ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
+        assert (status, b"found that it takes 64,000,000" in body) == (413, True)
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
 async def test_an_answer_that_is_larger_than_it_could_be_known_is_not_sent(*, shortcut: bool) -> None:
     async with answering(room=4 * WIDE, wide=WIDE, shortcut=shortcut) as server:
         ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
