@@ -18,21 +18,25 @@ class Guess:
 
 
 def tells_classes(model: Model) -> bool:
-    """Returns whether the first output of a model tells classes: one of each sample, by a value for each class."""
+    """Returns whether the first output of a model tells classes: one of each sample, by a value for each class.
+
+    A single value tells two only if it is a probability: of a logit, nobody knows from where on it is the second.
+    """
     first = next(iter(model.outputs.values()))
-    return (model.signature.probabilities or model.classes is not None) and len(first.shape) == 1
+    named = model.classes is not None and first.shape != (1,)
+    return (model.signature.probabilities or named) and len(first.shape) == 1
 
 
 def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[Guess]]:
     """Returns the likeliest classes of each sample, the likeliest first.
 
     Args:
-        answers: What the model gives: a value for each class of each sample; or one value, that of the second of two.
+        answers: What the model gives: a value for each class of each sample; or one, the probability of the second of
+            two.
         most: How many at most.
         classes: Their names, if they have such.
     """
-    if answers.shape[1] == 1:
-        answers = np.concatenate([1 - answers, answers], axis=1)
+    answers = _each(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :most]
     return [
         [Guess(int(at), _name(classes, int(at)), float(row[at])) for at in order]
@@ -41,24 +45,38 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
 
 
 def chosen(answers: np.ndarray) -> np.ndarray:
-    """Returns the class of each sample: the one with the greatest value; of a single value, whether it is over 0.5."""
+    """Returns the class of each sample: the one with the greatest value; of a probability, whether it is over 0.5."""
     if answers.shape[1] == 1:
         return (answers[:, 0] > 0.5).astype(np.int64)  # noqa: PLR2004 - as sure as not
     return np.asarray(answers.argmax(axis=1))
 
 
-def labels(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> np.ndarray:
+def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarray:
     """Returns what Triton's classification extension tells: VALUE:INDEX[:NAME] of the greatest values of each sample.
 
     https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
+
+    Args:
+        answers: What an output gives.
+        most: How many at most.
+        name: Name of the output.
+        model: The model.
     """
     rows = answers.reshape(len(answers), -1).astype(np.float64)
+    classes = None
+    if name == next(iter(model.outputs)) and tells_classes(model):  # those of another have no names
+        rows, classes = _each(rows), model.classes
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
     told = np.empty(best.shape, object)
     for place, at in np.ndenumerate(best):
         name = _name(classes, int(at))
         told[place] = f"{rows[place[0], at]:f}:{at}" + (f":{name}" if name is not None else "")
     return told
+
+
+def _each(answers: np.ndarray) -> np.ndarray:
+    """Returns a value for each class, where there is one that is the probability of the second of two."""
+    return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 
 def _name(classes: tuple[str, ...] | None, index: int) -> str | None:

@@ -99,7 +99,7 @@ def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int 
     for wanted in request.outputs:
         found, datatype = answers[wanted.name], open_inference(model.outputs[wanted.name])
         if wanted.classification:
-            found, datatype = labels(found, wanted.classification, model.classes), "BYTES"
+            found, datatype = labels(found, wanted.classification, wanted.name, model), "BYTES"
         told: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": found.shape}
         if wanted.binary:
             parts.append(v2_binary.packed(found))

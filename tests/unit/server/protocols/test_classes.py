@@ -10,6 +10,10 @@ from tests.kit.served import digits, model, small, spec
 ANSWERS = np.array([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]], np.float64)
 
 
+def binary(*, probabilities: bool = False) -> Model:
+    return model([spec("x", (2,))], [spec("y", (1,))], probabilities=probabilities, classes=("no", "yes"))
+
+
 def test_the_likeliest_come_first_and_of_equals_the_first() -> None:
     assert ranked(ANSWERS, 2, ("a", "b")) == [
         [Guess(1, "b", 0.7), Guess(2, None, 0.2)],
@@ -29,8 +33,16 @@ def test_one_value_tells_two_classes() -> None:
 
 
 def test_labels_are_written_as_triton_writes_them() -> None:
-    assert labels(ANSWERS, 1, ("a", "b")).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
-    assert labels(np.array([1, 3], np.uint8), 9, None).tolist() == [["1.000000:0"], ["3.000000:0"]]
+    named = small(classes=("a", "b"))
+    assert labels(ANSWERS, 1, "y", named).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
+    assert labels(np.array([1, 3], np.uint8), 9, "z", named).tolist() == [["1.000000:0"], ["3.000000:0"]]
+
+
+def test_labels_of_one_probability_are_of_two_classes() -> None:
+    found = np.array([[0.25], [0.75]], np.float32)
+    one = binary(probabilities=True)
+    assert labels(found, 1, "y", one).tolist() == [["0.750000:0:no"], ["0.750000:1:yes"]]
+    assert labels(found, 2, "y", binary()).tolist() == [["0.250000:0"], ["0.750000:0"]]  # logits
 
 
 @pytest.mark.parametrize(
@@ -39,6 +51,8 @@ def test_labels_are_written_as_triton_writes_them() -> None:
         (digits(), True),
         (digits(probabilities=False), True),
         (small(), False),
+        (binary(), False),
+        (binary(probabilities=True), True),
         (small(probabilities=True), True),
         (model([spec("x", (2,))], [spec("mask", (8, 8, 3))], probabilities=True), False),
     ],
