@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from epochal_api.experiment import InvalidExperiment, Objective, parse
 
-from epochal_operator.experiment.apply import Applier, AskSearch, Hindrances, LedgerRefused
+from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
 from epochal_operator.experiment.check import check
+from epochal_operator.experiment.hindrances import Hindrances
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, encode, own, read
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
@@ -167,8 +168,8 @@ class Reconciler:
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
-        held, undone = self._applier.held(document, jobs)
-        blocked, due = self._applier.blocked(key)
+        held, undone = self._applier.trials.held(document, jobs)
+        blocked, due = self._applier.trials.blocked(key)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,

@@ -1,0 +1,241 @@
+"""Write the TrainingJobs of trials, and remember what is in their way: it is tried again, ever later."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from epochal_operator.experiment.actions import Create, Suspend
+from epochal_operator.experiment.events import rejected
+from epochal_operator.experiment.hindrances import Hindrances
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Failed
+from epochal_operator.experiment.observe import Jobs
+from epochal_operator.experiment.observed import Place
+from epochal_operator.experiment.patience import look_again_at
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
+from epochal_operator.runtime.corrections import TOLERATED, Correction, Corrections, writers
+from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.kube import LEADER_MANAGER
+from epochal_operator.runtime.owners import controller, controller_uid
+from epochal_operator.runtime.resource import Key, Object, key_of
+from epochal_operator.runtime.writer import Writer
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+REJECTED = "Rejected"
+"""Why a trial has failed that the API server does not take."""
+AT_ONCE = 8
+"""TrainingJobs of an Experiment that are written at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class TrialWriter:
+    """Writes TrainingJobs of trials.
+
+    Args:
+        writer: What writes.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(self, writer: Writer, clock: Callable[[], datetime]) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
+        self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
+
+    async def write(
+        self, document: Object, trials: Sequence[Create | Suspend], found: Hindrances
+    ) -> tuple[tuple[Failed, ...], BaseException | None]:
+        """Creates and suspends TrainingJobs, some at a time.
+
+        Args:
+            document: The Experiment, as JSON.
+            trials: The steps.
+            found: Takes what comes in the way.
+
+        Returns:
+            Trials that the API server never takes, and what went wrong, if anything did: to be raised once those are
+            noted.
+        """
+        if any(isinstance(action, Create) for action in trials):
+            await self._check_current(document)
+        slots, stops = asyncio.Semaphore(AT_ONCE), False
+
+        async def one(action: Create | Suspend) -> Failed | None:
+            nonlocal stops
+            async with slots:
+                if stops or (found.hindered and isinstance(action, Create)):
+                    return None
+                try:
+                    return await self._write_trial(document, action, found)
+                except BaseException:
+                    stops = True  # What is under way ends, and nothing else begins.
+                    raise
+
+        results = await asyncio.gather(*map(one, trials), return_exceptions=True)
+        failed = tuple(result for result in results if isinstance(result, Failed))
+        return failed, next((result for result in results if isinstance(result, BaseException)), None)
+
+    def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
+        """Returns which TrainingJobs are not to be put right before a time, and what is to be told of it.
+
+        Args:
+            document: The Experiment.
+            jobs: Its TrainingJobs.
+        """
+        now, held, told = self._clock(), dict[Place, datetime](), None
+        corrections, generation = self._corrections.get(key_of(document)), document["metadata"]["generation"]
+        if corrections is None:
+            return held, told
+        for place, job in jobs.items():
+            last = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
+            if last is not None and not last.stands(job) and now < last.due:
+                held[place] = last.due
+                told = told or _undone(job["metadata"]["name"], last)
+        return held, told
+
+    def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
+        """Returns what is in the way of TrainingJobs of an Experiment, and when each is to be tried again.
+
+        Args:
+            key: Its namespace and name.
+        """
+        now, noted = self._clock(), self._blocked.get(key, {})
+        due = {place: until for place, (until, _) in noted.items() if now < until}
+        return {place: noted[place][1] for place in due}, due
+
+    def forget(self, key: Key) -> None:
+        """Forgets an Experiment that is gone.
+
+        Args:
+            key: Its namespace and name.
+        """
+        self._corrections.pop(key, None)
+        self._blocked.pop(key, None)
+
+    async def _check_current(self, document: Object) -> None:
+        """Raises Conflict if an Experiment has changed: a watch may be late, and what was decided is decided anew."""
+        metadata = document["metadata"]
+        now = await self._writer.kube.get(EXPERIMENTS, metadata["namespace"], metadata["name"])
+        if _identity(now["metadata"]) != _identity(metadata):
+            raise Conflict(409, "Conflict", "the Experiment is another one by now")
+
+    async def _write_trial(self, document: Object, action: Create | Suspend, found: Hindrances) -> Failed | None:
+        """Creates or suspends a TrainingJob; returns that it has failed if the API server will never take it."""
+        if isinstance(action, Suspend):
+            await self._suspend(document, action)
+            return None
+        name = action.body["metadata"]["name"]
+        try:
+            made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
+        except Invalid as error:
+            return await self._refused(document, action, error)
+        except (Forbidden, NotFound, Conflict) as error:
+            found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
+            return None
+        if is_new:
+            _log.info("created %s", name)
+        if controller_uid(made) != document["metadata"]["uid"]:
+            if _is_earlier(made, document):
+                message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
+                found.hindered = StatusCause(Reason.CLEANUP, message)
+            else:
+                message = (
+                    f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
+                )
+                self._block(document, action, StatusCause(Reason.NAME_CONFLICT, message))
+            return None
+        if not _bears_label(made, action.body):
+            made = await self._writer.patch(
+                TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}}
+            )
+        if (mangled := _mangled(made, action.body)) is None:
+            self._writer.put(TRAINING_JOBS, made)
+            return None
+        found.hindered = mangled
+        if is_new:
+            await self._writer.delete(TRAINING_JOBS, made)
+            self._writer.remove(TRAINING_JOBS, made)
+        return None
+
+    async def _refused(self, document: Object, action: Create, error: Invalid) -> Failed | None:
+        """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
+        name = action.body["metadata"]["name"]
+        if error.by_policy or action.place[1]:  # What it took before, it may take again.
+            message = f"The API server refuses {name}: {error.message}"
+            self._block(document, action, StatusCause(Reason.TRIALS_REFUSED, message))
+            return None
+        await self._writer.emit(rejected(name, error.message), document)
+        return Failed(*action.place, "", REJECTED)
+
+    def _block(self, document: Object, action: Create, cause: StatusCause) -> None:
+        """Notes what is in the way of a TrainingJob: it is not tried again for a while."""
+        self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
+
+    async def _suspend(self, document: Object, action: Suspend) -> None:
+        """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
+        key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
+        uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
+        corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
+        before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
+        if before is not None and before.spec != spec:
+            before = None  # That was another step, which nobody has undone.
+        if before is not None:
+            who = writers(await self._writer.kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
+        try:
+            self._writer.put(TRAINING_JOBS, await self._writer.patch(TRAINING_JOBS, action.job, {"spec": spec}))
+        except NotFound:
+            self._writer.remove(TRAINING_JOBS, action.job)
+            return
+        except (Invalid, Forbidden) as error:
+            refusal = error.message
+        times = before.times + 1 if before else 1
+        done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
+        corrections.note(TRAINING_JOBS, key, done)
+
+
+def _bears_label(job: Object, body: Object) -> bool:
+    """Returns whether a TrainingJob is found by the label that it was given."""
+    name = body["metadata"]["labels"][EXPERIMENT_LABEL]
+    return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
+
+
+def _mangled(made: Object, body: Object) -> StatusCause | None:
+    """Returns why a TrainingJob is not what it was created as, if it is not."""
+    name = body["metadata"]["name"]
+    if not _bears_label(made, body):
+        message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+        fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
+        message = f"The CRD of TrainingJobs is of an earlier version, without {fields}: upgrade it."
+        return StatusCause(Reason.TRIALS_REFUSED, message)
+    return None
+
+
+def _is_earlier(job: Object, document: Object) -> bool:
+    """Returns whether a TrainingJob is a trial of an Experiment of the same name that is gone."""
+    owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    return owner is not None and owner.name == document["metadata"]["name"]
+
+
+def _undone(name: str, last: Correction) -> StatusCause | None:
+    """Returns what is to be told of a TrainingJob that cannot be put right, or does not stay so."""
+    if last.refusal is not None:
+        return StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses to change {name}: {last.refusal}")
+    if last.times <= TOLERATED:
+        return None
+    who = ", ".join(last.writers)
+    message = f"{who} and Epochal overwrite each other's spec.suspend of {name}: stop {who} from changing it."
+    return StatusCause(Reason.FIELD_CONFLICT, message)
+
+
+def _identity(metadata: Object) -> tuple[Any, ...]:
+    """Returns what a plan depends on of an Experiment's metadata."""
+    fields = ("uid", "generation", "deletionTimestamp")
+    ledger = (metadata.get("annotations") or {}).get(LEDGER_ANNOTATION)
+    return (*(metadata.get(name) for name in fields), ledger)
