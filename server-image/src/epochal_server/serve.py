@@ -145,7 +145,9 @@ class Server:
         service, quick = self._made(loading.result())
         serving = self._listening([*health_routes(self._ready), *self._routes.all(service)], quick)
         await serving.start(listener, context)
-        self._why, self._service = None, service
+        self._service = service
+        if not self._ending.is_set():  # told while it began to listen
+            self._why = None
         _settle()
         log.info("ready")
         await waiting.stop()
