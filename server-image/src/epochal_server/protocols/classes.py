@@ -69,8 +69,8 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
     told = np.empty(best.shape, object)
     for place, at in np.ndenumerate(best):
-        name = _name(classes, int(at))
-        told[place] = f"{rows[place[0], at]:f}:{at}" + (f":{name}" if name is not None else "")
+        label = _name(classes, int(at))
+        told[place] = f"{rows[place[0], at]:f}:{at}" + (f":{label}" if label is not None else "")
     return told
 
 
