@@ -11,9 +11,11 @@ from epochal_server.access_log import AccessLog
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import Connections
 from epochal_server.intake import Intake
-from epochal_server.listening import Listening, listen
+from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.requests import around_all
+
+from tests.unit.server.started import started
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -30,23 +32,20 @@ async def serving(
     books = Bookkeeping(Metrics(lambda: 0), AccessLog(), lambda: False)
     known = Connections(most)
     listening = Listening([web.get("/", answer)], around_all(books, Intake(10, 10)), known)
-    listener = listen(0, "127.0.0.1")
-    await listening.start(listener)
-    keeping = asyncio.create_task(known.keep())
     clients: list[Client] = []
+    async with started(listening) as port:
 
-    async def connect() -> Client:
-        clients.append(Client(*await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])))
-        return clients[-1]
+        async def connect() -> Client:
+            clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
+            return clients[-1]
 
-    try:
-        yield connect
-    finally:
-        for client in clients:
-            client.writer.close()
-        keeping.cancel()
-        await listening.stop()
-        listener.close()
+        keeping = asyncio.create_task(known.keep())
+        try:
+            yield connect
+        finally:
+            for client in clients:
+                client.writer.close()
+            keeping.cancel()
 
 
 class Client:

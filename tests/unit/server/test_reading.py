@@ -12,13 +12,14 @@ from epochal_server import reading
 from epochal_server.access_log import AccessLog
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.intake import Intake
-from epochal_server.listening import Listening, listen
+from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.refusals import Unauthorized
 from epochal_server.requests import around_all
 from epochal_server.service import Service
 
 from tests.kit.models import model
+from tests.unit.server.started import started
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
@@ -37,13 +38,8 @@ async def serving(intake: Intake, *, key: bool = False) -> AsyncIterator[int]:
 
     books = Bookkeeping(Metrics(lambda: 0), AccessLog(), lambda: False)
     listening = Listening([web.post("/", echo)], around_all(books, intake))
-    listener = listen(0, "127.0.0.1")
-    await listening.start(listener)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        await listening.stop()
-        listener.close()
+    async with started(listening) as port:
+        yield port
 
 
 async def sent(port: int, *pieces: bytes) -> bytes:

@@ -10,10 +10,12 @@ from epochal_server import intake as intake_module
 from epochal_server.access_log import AccessLog
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.intake import Intake
-from epochal_server.listening import Listening, listen
+from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.refusals import Busy
 from epochal_server.requests import around_all
+
+from tests.unit.server.started import started
 
 LARGE = bytes(32 * 2**20)
 """More than the kernel takes for a client that does not read."""
@@ -26,13 +28,8 @@ async def serving(intake: Intake, books: Bookkeeping) -> AsyncIterator[int]:
         return web.Response(body=LARGE)
 
     listening = Listening([web.get("/", answer)], around_all(books, intake))
-    listener = listen(0, "127.0.0.1")
-    await listening.start(listener)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        await listening.stop()
-        listener.close()
+    async with started(listening) as port:
+        yield port
 
 
 def full(intake: Intake) -> bool:

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from epochal_server.ending import Ended
-from epochal_server.listening import Listening, listen
+from epochal_server.listening import Listening
 from epochal_server.tls import Certificate
+
+from tests.unit.server.started import started
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -47,23 +49,17 @@ def put(folder: Path, name: str, key: Key | None = None, *, key_of_another: bool
 
 async def served(certificate: Certificate, ciphers: str = "") -> str:
     """Returns the name that a client is shown: one that knows some ciphers of TLS 1.2 alone, if they are named."""
-    listener = listen(0, "127.0.0.1")
-    listening = Listening([])
-    await listening.start(listener, certificate.context)
-    try:
+    async with started(Listening([]), certificate.context) as port:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if ciphers:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.set_ciphers(ciphers)
-        _, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1], ssl=context)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
         (name,) = x509.load_der_x509_certificate(der).subject
         return str(name.value)
-    finally:
-        await listening.stop()
-        listener.close()
 
 
 async def test_serves_the_certificate_that_is_there_now(tmp_path: Path) -> None:
