@@ -1,13 +1,21 @@
 """What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it."""
 
-from typing import NamedTuple
-
 import pytest
 from epochal_api.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import refused, status
 
-from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
+from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, argo_cd
+from tests.unit.docs.training_health import (
+    BEFORE,
+    DONE,
+    TO_MEND,
+    UNDER_WAY,
+    WAITS_AS_TOLD,
+    WRONG,
+    Health,
+    training_health,
+)
 from tests.unit.operator.objects import (
     COMPLETE,
     FAILED,
@@ -27,30 +35,6 @@ from tests.unit.operator.objects import (
 )
 
 SCRIPT, EXPRESSED = SCRIPTS["TrainingJob"], EXPRESSIONS["TrainingJob"]
-
-
-class Health(NamedTuple):
-    """How a TrainingJob is.
-
-    Args:
-        argo_cd: For Argo CD.
-        flux: For Flux.
-        argo_cd_in_all: For Argo CD where it waits for the whole training.
-        flux_in_all: For Flux likewise.
-    """
-
-    argo_cd: str
-    flux: str
-    argo_cd_in_all: str
-    flux_in_all: str
-
-
-BEFORE = Health("Progressing", "InProgress", "Progressing", "InProgress")
-UNDER_WAY = Health("Healthy", "Current", "Progressing", "InProgress")
-TO_MEND = Health("Degraded", "InProgress", "Degraded", "InProgress")
-WAITS_AS_TOLD = Health("Suspended", "Current", "Suspended", "Current")
-DONE = Health("Healthy", "Current", "Healthy", "Current")
-WRONG = Health("Degraded", "Failed", "Degraded", "Failed")
 
 
 def not_ready(of: Status, reason: str) -> Status:
@@ -89,22 +73,9 @@ SEEN: dict[str, tuple[Status, Health]] = {
 }
 
 
-IN_ALL_ARGO_CD = replaced(SCRIPT, "elseif is.Ready then", "elseif is.Complete then")
-IN_ALL_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "'Ready'", "'Complete'")}
-
-
-def health(served: Object) -> Health:
-    return Health(
-        argo_cd(served, SCRIPT)["status"],
-        flux(served, EXPRESSED),
-        argo_cd(served, IN_ALL_ARGO_CD)["status"],
-        flux(served, IN_ALL_FLUX),
-    )
-
-
 @pytest.mark.parametrize(("of", "expected"), SEEN.values(), ids=SEEN)
 def test_every_state_has_its_health(of: Status, expected: Health) -> None:
-    assert health(document(of.dump())) == expected
+    assert training_health(document(of.dump())) == expected
 
 
 def test_every_state_is_looked_at() -> None:
@@ -112,13 +83,13 @@ def test_every_state_is_looked_at() -> None:
 
 
 def test_what_epochal_has_not_looked_at_is_not_ready() -> None:
-    assert health(document()) == BEFORE
+    assert training_health(document()) == BEFORE
 
 
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
 def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
-    assert health(document(of.dump(), generation=2)) == BEFORE
+    assert training_health(document(of.dump(), generation=2)) == BEFORE
 
 
 def test_argo_cd_shows_why() -> None:

@@ -9,16 +9,23 @@ from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.status import refused, status
 
-from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
-from tests.unit.docs.test_gitops import BEFORE, DONE, TO_MEND, UNDER_WAY, WAITS_AS_TOLD, WRONG, Health
+from tests.unit.docs.gitops import EXPRESSIONS, Object
+from tests.unit.docs.training_health import (
+    BEFORE,
+    DONE,
+    TO_MEND,
+    UNDER_WAY,
+    WAITS_AS_TOLD,
+    WRONG,
+    Health,
+    training_health,
+)
 from tests.unit.operator.experiment.searches import spec, trial
 from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED, seen
 from tests.unit.operator.experiment.test_status import METADATA
 from tests.unit.operator.objects import NOW, at
 
-SCRIPT, EXPRESSED = SCRIPTS["Experiment"], EXPRESSIONS["Experiment"]
-IN_ALL_ARGO_CD = replaced(SCRIPT, "elseif is.Ready then", "elseif is.Complete then")
-IN_ALL_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "'Ready'", "'Complete'")}
+EXPRESSED = EXPRESSIONS["Experiment"]
 BEST = trial(0, 0.1, 0.2, 0.3)
 CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier Experiment is being deleted.")
 
@@ -52,18 +59,9 @@ def served(of: ExperimentStatus, generation: int = METADATA.generation) -> Objec
     }
 
 
-def health(of: Object) -> Health:
-    return Health(
-        argo_cd(of, SCRIPT)["status"],
-        flux(of, EXPRESSED),
-        argo_cd(of, IN_ALL_ARGO_CD)["status"],
-        flux(of, IN_ALL_FLUX),
-    )
-
-
 @pytest.mark.parametrize(("of", "expected"), SEEN.values(), ids=SEEN)
 def test_every_state_has_its_health(of: ExperimentStatus, expected: Health) -> None:
-    assert health(served(of)) == expected
+    assert training_health(served(of)) == expected
 
 
 def test_every_state_is_looked_at() -> None:
@@ -73,7 +71,7 @@ def test_every_state_is_looked_at() -> None:
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
 def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
-    assert health(served(of, METADATA.generation + 1)) == BEFORE
+    assert training_health(served(of, METADATA.generation + 1)) == BEFORE
 
 
 def test_the_expressions_are_for_experiments() -> None:
