@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, decode
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Dropped, Event, decode
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trials import Trial, fold
@@ -221,6 +221,10 @@ class Cluster:
             replace(one, uids=(), rungs=tuple(replace(rung, uid="") for rung in one.rungs))
             for one in fold(self.events())
         ]
+
+    def given_up(self) -> set[int]:
+        """Returns the trials whose checkpoints are given up."""
+        return {one.trial for one in self.events() if isinstance(one, Dropped)}
 
     def suggestions(self) -> list[Created]:
         """Returns what was suggested, and what was known then."""

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger import (
     LEDGER_ANNOTATION,
-    Dropped,
     Event,
     Failed,
     Finished,
@@ -327,14 +326,20 @@ async def test_what_is_finished_while_its_trials_are_refused_waits_for_none_that
     assert cluster.status()["trials"]["created"] == 10
 
 
-async def test_finish_may_be_taken_back() -> None:
+async def finished_early() -> Cluster:
+    """Returns one whose search was finished once its first trials had come to their first rung."""
     cluster = Cluster(maxTrials=8, parallelism=4)
     await cluster.settle()
     cluster.work()
     cluster.change(finish=True)
     await cluster.run()
+    return cluster
+
+
+async def test_finish_may_be_taken_back() -> None:
+    cluster = await finished_early()
     assert cluster.condition("Complete")["reason"] == "FinishedEarly"
-    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    given_up = cluster.given_up()
     assert len(given_up) == 2, "of three, one would go on; and so would the template"
     cluster.change(finish=False)
     await cluster.run()
@@ -346,12 +351,8 @@ async def test_finish_may_be_taken_back() -> None:
 
 
 async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_checkpoints_are_deleted() -> None:
-    cluster = Cluster(maxTrials=8, parallelism=4)
-    await cluster.settle()
-    cluster.work()
-    cluster.change(finish=True)
-    await cluster.run()
-    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    cluster = await finished_early()
+    given_up = cluster.given_up()
     cluster.search = suggest_the_worst
     lost = {"metadata": {"annotations": None}, "spec": {"finish": False}}
     cluster.objects.patch("experiments", *KEY, lost)
@@ -362,12 +363,8 @@ async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_chec
 
 @pytest.mark.parametrize("kept", [0.0, 0.6], ids=["all", "its end"])
 async def test_a_ledger_that_is_lost_once_it_has_gone_on_brings_nobody_back_either(kept: float) -> None:
-    cluster = Cluster(maxTrials=8, parallelism=4)
-    await cluster.settle()
-    cluster.work()
-    cluster.change(finish=True)
-    await cluster.run()
-    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    cluster = await finished_early()
+    given_up = cluster.given_up()
     assert given_up
     cluster.search = suggest_the_worst
     cluster.change(finish=False)
@@ -377,7 +374,7 @@ async def test_a_ledger_that_is_lost_once_it_has_gone_on_brings_nobody_back_eith
     left = {"annotations": {LEDGER_ANNOTATION: text[: int(kept * len(text))] or None}}
     cluster.objects.patch("experiments", *KEY, {"metadata": left})
     await cluster.settle()
-    assert {one.trial for one in cluster.events() if isinstance(one, Dropped)} >= given_up
+    assert cluster.given_up() >= given_up
     await cluster.run()
     assert {len(cluster.folded()[number].rungs) for number in given_up} == {1}
     assert cluster.condition("Complete")["reason"] == "Completed"
@@ -806,7 +803,7 @@ async def test_what_another_experiment_knows_of_something_else_is_not_taken(fiel
 @pytest.mark.parametrize(("retain", "left"), [("Best", 1), ("All", 4)])
 async def test_of_checkpoints_those_of_the_best_are_kept(retain: str, left: int) -> None:
     cluster = await undisturbed(**SMALL, retain=retain)
-    given_up = {one.trial for one in cluster.events() if isinstance(one, Dropped)}
+    given_up = cluster.given_up()
     assert len(given_up) == 4 - left
     assert retain == "All" or cluster.status()["best"]["trial"] not in given_up
 
