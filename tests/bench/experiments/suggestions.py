@@ -11,9 +11,9 @@ from pathlib import Path
 
 from epochal_api.experiment import MAX_TRIALS
 from epochal_operator.experiment.ledger import Created, Event, Finished
-from epochal_operator.experiment.search.child import COMMAND, ask
+from epochal_operator.experiment.search.child import COMMAND, Searcher
 from epochal_operator.experiment.search.known import request
-from epochal_operator.experiment.search.request import Request
+from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.suggest import suggest
 from epochal_operator.experiment.space import Space
 
@@ -67,13 +67,22 @@ def suggestions() -> list[Figure]:
             continue
         for count, question in zip(GOALS, asked, strict=True):
             began = time.perf_counter()
-            answer = asyncio.run(ask(question))
+            answer = asyncio.run(_asked(question))
             ours[count].append(time.perf_counter() - began)
             assert len(answer.suggestions) == count
     alone = {1: [one["one"] for one in theirs], 100: [one["hundred"] for one in theirs]}
     imports, peak = spread([one["import"] for one in theirs]), max(one["megabytes"] for one in theirs)
     figure = partial(_figure, beside=f"and {imports} its import, {peak:.0f} MB")
     return [*(figure(count, ours[count], alone[count]) for count in GOALS), _memory(asked[1], peak)]
+
+
+async def _asked(question: Request) -> Response:
+    """Returns the answer of a process that is begun for one question."""
+    searcher = Searcher()
+    try:
+        return await searcher.ask(question)
+    finally:
+        await searcher.close()
 
 
 def _figure(count: int, ours: list[float], alone: list[float], *, beside: str) -> Figure:

@@ -125,25 +125,6 @@ class _Waiting(NamedTuple):
     answered: int = 0
 
 
-async def ask(request: Request, seconds: float = SECONDS, *, command: tuple[str, ...] = COMMAND) -> Response:
-    """Returns what to try next, by a process that is begun for it.
-
-    Args:
-        request: What to suggest, and all that is known.
-        seconds: Longest that it may take.
-        command: What answers.
-
-    Raises:
-        SearchTooSlow: If the process takes too long.
-        SearchFailed: If it fails.
-    """
-    process = await _start(command)
-    try:
-        return await _answer(process, request, seconds)
-    finally:
-        await _end(process)
-
-
 async def _start(command: tuple[str, ...]) -> Process:
     pipe = asyncio.subprocess.PIPE
     environment = os.environ | _ONE_THREAD

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from epochal_operator.experiment.search.child import COMMAND, Searcher, SearchFailed, SearchTooSlow, ask
+from epochal_operator.experiment.search.child import COMMAND, Searcher, SearchFailed, SearchTooSlow
+from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.search.test_suggest import request
@@ -27,6 +28,15 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def ask(asked: Request, seconds: float = 30.0, *, command: tuple[str, ...] = COMMAND) -> Response:
+    """Returns the answer of a process that is begun for one question."""
+    searcher = Searcher(seconds, command=command)
+    try:
+        return await searcher.ask(asked)
+    finally:
+        await searcher.close()
 
 
 async def test_answers_as_here() -> None:
