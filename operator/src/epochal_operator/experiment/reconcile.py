@@ -10,7 +10,17 @@ from epochal_api.experiment import InvalidExperiment, Objective, parse
 from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, encode, own, read
+from epochal_operator.experiment.ledger import (
+    LEDGER_ANNOTATION,
+    Event,
+    Finished,
+    Warm,
+    decode,
+    encode,
+    own,
+    read,
+    taken,
+)
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -51,6 +61,7 @@ class _Ledger:
 
     text: str
     events: tuple[Event, ...] = ()
+    size: int = 0
     trials: tuple[Trial, ...] = ()
     exhausted: bool = False
     damaged: bool = False
@@ -153,7 +164,7 @@ class Reconciler:
                 before = _Ledger("")
             trials = fold(events[len(before.events) :], before.trials)
             damaged = bool(events) and not whole
-            known = self._ledgers[key] = _Ledger(text, events, trials, exhausted(events), damaged)
+            known = self._ledgers[key] = _Ledger(text, events, taken(text), trials, exhausted(events), damaged)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
@@ -174,7 +185,7 @@ class Reconciler:
         return Observed(
             now,
             events=ledger.events,
-            size=len(ledger.text),
+            size=ledger.size,
             room=wanted.room,
             trial_bytes=wanted.trial_bytes,
             promised=promised(trials, wanted.spec),
@@ -257,7 +268,7 @@ def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
     """Returns what other Experiments know; if that is much, the best of it: half of the ledger is the search's own."""
     sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, max(0, wanted.room // 2)
     ranked = sorted(known, key=lambda one: sign * float(one.value))
-    while (size := len(encode(ranked))) > most:
+    while (size := taken(encode(ranked))) > most:
         ranked = ranked[: min(len(ranked) - 1, len(ranked) * most // size)]
     return tuple(known) if len(ranked) == len(known) else tuple(ranked)
 

@@ -82,7 +82,7 @@ def training_job(
                 RUNG_LABEL: str(rung),
             },
             "annotations": {
-                PARAMETERS_ANNOTATION: json.dumps(dict(parameters), sort_keys=True),
+                PARAMETERS_ANNOTATION: json.dumps(dict(parameters), sort_keys=True, ensure_ascii=False),
                 KNOWN_ANNOTATION: str(known),
             },
             "ownerReferences": [

@@ -1,5 +1,7 @@
 """Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
 
+import base64
+import gzip
 import pickle
 import random
 from collections import Counter
@@ -8,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from epochal_api.experiment import MAX_PARAMETERS
 from epochal_operator.experiment.ledger import (
     LEDGER_ANNOTATION,
     Event,
@@ -890,6 +893,23 @@ async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trials[0].state == "Complete"
     assert promotions(trials, spec(maxTrials=100), closed=True) == []
     assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
+
+
+async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster(**SMALL | {"maxTrials": 1000})
+    long = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
+    known: list[Event] = [Owner(cluster.experiment()["metadata"]["uid"])]
+    for number in range(20):
+        known += [created(number, long), finished(number, "0.5", ended=True)]
+    size = len(gzip.decompress(base64.b64decode(encode(known))))
+    monkeypatch.setattr("epochal_operator.experiment.ledger.MAX_LINES", size + 500)
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": {LEDGER_ANNOTATION: encode(known)}}})
+    await cluster.settle()
+    assert cluster.condition("Complete")["reason"] == "LedgerFull"
+    assert [one.trials for one in cluster.asked if one.trials] == []
+    assert "LedgerDamaged" not in cluster.told()
 
 
 @pytest.mark.parametrize("status", [422, 403])

@@ -88,6 +88,17 @@ def test_the_template_stays_as_it_is_written() -> None:
     assert "name" not in trial_spec(template(optimizer="Adam"), space(OPTIMIZER), OWN)["training"]["optimizer"][1:]
 
 
+def test_of_a_template_that_has_a_long_value_trial_0_is_what_is_written_there() -> None:
+    words = [f"\u8a9e{number}" for number in range(10_000)]
+    one = {"name": "words", "paths": ["network.layers[hidden].vocabulary"], "values": ["[]"]}
+    long = copy.deepcopy(TEMPLATE)
+    long["network"]["layers"][1]["vocabulary"] = words
+    parameters = template_parameters(long, space(one))
+    assert len(parameters["words"]) == 256
+    assert trial_spec(long, space(one), parameters) == long
+    assert trial_spec(long, space(one), {"words": "[]"})["network"]["layers"][1]["vocabulary"] == []
+
+
 def test_values_go_where_their_paths_lead() -> None:
     values = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.5"}
     found = trial_spec(TEMPLATE, SPACE, values)
