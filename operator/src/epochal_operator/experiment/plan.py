@@ -13,7 +13,7 @@ from epochal_operator.experiment.events import events, ledger_ignored, metric_un
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.next import Next, decide, stop
 from epochal_operator.experiment.observe import figures, is_awaited, is_due
-from epochal_operator.experiment.observed import Observed, Occasion, Wanted
+from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
@@ -136,9 +136,10 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     stopped = stop(spec, observed.trials)
     steps: list[Action] = []
     missing: list[Trial] = []
+    waiting = _waiting(observed)
     for trial in observed.running:
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None and place not in observed.blocked and (trial.uids or not stopped):
+        if job is None and place not in waiting and (trial.uids or not stopped):
             missing.append(trial)
         elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))
@@ -159,8 +160,13 @@ def _next(spec: ExperimentSpec, observed: Observed) -> Next:
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism)
     closed = observed.exhausted or observed.full
-    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=observed.blocked)
+    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=_waiting(observed))
     return replace(found, promote=found.promote[: observed.climbs])
+
+
+def _waiting(observed: Observed) -> frozenset[Place]:
+    """Returns whose TrainingJobs are not to be made just now."""
+    return frozenset((*observed.blocked, *observed.held))
 
 
 def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:

@@ -230,6 +230,7 @@ class Reconciler:
         if spec.wanted is not None:
             self._specs[key] = _Spec((spec.version[0], 0), None)
         self._ledgers.pop(key, None)
+        self._applier.trials.forget(key)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)

@@ -28,6 +28,7 @@ from epochal_operator.experiment.search.request import Request, Response, Sugges
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
 from tests.unit.operator.experiment.searches import created, finished, spec
+from tests.unit.operator.objects import NOW
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -278,6 +279,38 @@ async def test_a_trial_that_somebody_resumes_again_and_again_is_suspended_ever_m
     assert (
         "rival and Epochal overwrite each other's spec.suspend of search-0-r0" in cluster.condition("Ready")["message"]
     )
+
+
+async def test_a_trial_that_is_deleted_as_fast_as_it_is_made_is_made_ever_more_seldom_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.search = suggest_by_number
+    made = Counter[str]()
+    cluster.refuse = lambda verb, _, name: made.update([name] if verb == "create" else []) or None
+    told = set[str]()
+    for _ in range(60):
+        after = await cluster.reconcile()
+        if "search-1-r0" in cluster.names():
+            cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+            cluster.objects.collect()
+            after = await cluster.reconcile()
+        told.add(cluster.condition("Ready")["reason"])
+        cluster.now += timedelta(seconds=after if after is not None and after > 1 else 1)
+        cluster.work()
+        if made["search-1-r0"] == 9:
+            break
+    assert (cluster.now - NOW).total_seconds() > 4 + 8 + 16 + 32 + 64
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"], cluster.condition("Stalled")["status"]) == (
+        "False", "TrialsDeleted", "True"
+    )  # fmt: skip
+    assert "Somebody has deleted search-1-r0 each of the 9 times" in ready["message"]
+    assert cluster.folded()[0].state == "Complete", "others go on"
+    await cluster.run()
+    assert made["search-1-r0"] == 10
+    usual = Cluster(**SMALL)
+    usual.search = suggest_by_number
+    await usual.run()
+    assert known_of(cluster) == known_of(usual)
 
 
 async def test_more_trials_after_the_end_go_on() -> None:
