@@ -112,21 +112,31 @@ def _rest(
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
-def refuse(document: Object, message: str, now: datetime) -> Plan:
-    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are.
+def refuse(document: Object, message: str, observed: Observed) -> Plan:
+    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are, or wait.
 
     Args:
         document: The Experiment, as JSON.
         message: What must hold, naming the field.
-        now: The time, with a time zone.
+        observed: What is seen of it.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
-    after = refused(metadata, before, message, now)
-    if after == before:
-        return Plan()
+    suspend = document["spec"].get("suspend") is True
+    waits = suspend or before.state == "Failed"
+    steps = [
+        Suspend(place, job, waits)
+        for place, job in observed.jobs.items()
+        if place not in observed.held and _is_wrong(job, suspend=waits)
+    ]
+    if steps:
+        return Plan(tuple(steps))
+    after = refused(metadata, before, message, observed, suspend=suspend)
+    if after == before or observed.told:
+        due = min(observed.held.values(), default=None)
+        return Plan(requeue_after=(due - observed.now).total_seconds() if due is not None else None)
     return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
 
 
@@ -189,9 +199,8 @@ def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create
 
 def _is_wrong(job: Object, *, suspend: bool) -> bool:
     """Returns whether a trial's TrainingJob waits, or does not, as it should not."""
-    over = condition_of(job, "Complete") or condition_of(job, "Failed")
     going = job["metadata"].get("deletionTimestamp") is not None
-    return not over and not going and job["spec"].get("suspend", False) is not suspend
+    return not is_over(job) and not going and job["spec"].get("suspend", False) is not suspend
 
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:

@@ -168,18 +168,18 @@ class Reconciler:
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
-        now = self._clock()
-        if wanted is None:
-            return Observed(now, told=found.told)
-        ledger, metadata = self._ledger(key, document), document["metadata"]
+        now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
+        held, undone = self._applier.trials.held(document, jobs)
+        if wanted is None:
+            return Observed(now, jobs=jobs, held=held, undone=undone, told=found.told)
+        ledger = self._ledger(key, document)
         news = observe(wanted.spec, ledger.trials, jobs, now)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
-        held, undone = self._applier.trials.held(document, jobs)
         blocked, due = self._applier.trials.blocked(key)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
@@ -240,7 +240,7 @@ class Reconciler:
 
 def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:
     if spec.wanted is None:
-        return Plan() if observed.told else refuse(document, spec.fault, observed.now)
+        return refuse(whole(document), spec.fault, observed)
     return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
 
 

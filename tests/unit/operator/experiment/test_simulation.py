@@ -908,6 +908,50 @@ async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
+async def test_trials_of_one_whose_spec_breaks_the_rules_are_suspended_and_go_on_as_it_says() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    cluster.change(later={"field": 1}, suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [True, True]
+    ready = cluster.condition("Ready")
+    assert (cluster.status()["state"], ready["reason"]) == ("Running", "InvalidSpec")
+    assert "Its trials stop, since spec.suspend is true." in ready["message"]
+    cluster.work()
+    await cluster.settle()
+    status, ready = cluster.status(), cluster.condition("Ready")
+    assert (status["state"], cluster.condition("Suspended")["status"]) == ("Suspended", "True")
+    assert (ready["reason"], "startTime" in status, status["trials"]["running"]) == ("InvalidSpec", False, 0)
+    assert "Its trials are suspended, since spec.suspend is true." in ready["message"]
+    cluster.change(suspend=False)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False]
+    assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Running", "InvalidSpec")
+    assert cluster.told().count("Resumed") == 1
+    cluster.change(later=None)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_trial_that_somebody_resumes_is_suspended_ever_more_seldom_whatever_the_spec_is() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.change(later={"field": 1}, suspend=True)
+    await cluster.settle()
+    for _ in range(20):
+        cluster.objects.patch("trainingjobs", "vision", "search-0-r0", {"spec": {"suspend": False}}, manager="rival")
+        after = await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    ours = [one for one in cluster.kube.writes if one == "patch trainingjobs/search-0-r0"]
+    assert 3 <= len(ours) <= 7
+    assert after is not None
+    ready = cluster.condition("Ready")
+    assert ready["reason"] == "InvalidSpec"
+    assert "rival and Epochal overwrite each other's spec.suspend of search-0-r0" in ready["message"]
+
+
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
