@@ -28,6 +28,7 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
 from epochal_operator.experiment.schedule import promised
 from epochal_operator.experiment.search.child import Searcher
+from epochal_operator.experiment.search.lanes import LANES, Lanes
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
 from epochal_operator.runtime.actions import ApplyStatus
@@ -91,8 +92,8 @@ class Reconciler:
     ) -> None:
         self._store = term.store
         self._clock = clock
-        self._searcher = Searcher()
-        self._applier = Applier(term, installation, ask or self._searcher.ask, instance=instance, clock=clock)
+        self._lanes = Lanes([Searcher() for _ in range(LANES)])
+        self._applier = Applier(term, installation, ask or self._lanes.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
         self._ledgers: dict[Key, _Ledger] = {}
 
@@ -101,7 +102,7 @@ class Reconciler:
         try:
             await asyncio.Event().wait()
         finally:
-            await self._searcher.close()
+            await self._lanes.close()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles an Experiment.
