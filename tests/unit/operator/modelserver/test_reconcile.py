@@ -8,6 +8,7 @@ import pytest
 from epochal_api.server_config import SERVER_ANNOTATION
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_operator.runtime.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.modelserver.cluster import OWNED, Cluster
@@ -463,6 +464,46 @@ async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
     cluster.refuse = lambda *_: None
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
+
+
+UNCALLED = 'Internal error occurred: failed calling webhook "v.kyverno.svc": Post "https://kyverno": connection refused'
+TROUBLED = 'admission webhook "v.kyverno.svc" denied the request: cannot list policies'
+
+
+@pytest.mark.parametrize("message", [UNCALLED, TROUBLED])
+@pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
+async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later(
+    resource: str, message: str
+) -> None:
+    cluster = Cluster()
+    refusal = Refusal(500, "InternalError", message)
+    cluster.refuse = lambda verb, of, _: refusal if (verb, of) == ("create", resource) else None
+    for _ in range(2):
+        with pytest.raises(AdmissionFailed):  # which the queue tries again later and later
+            await cluster.reconcile()
+        assert cluster.condition("Progressing") == ("False", "WebhookFailed")
+        assert cluster.condition("Stalled")[0] == "False"
+        assert cluster.message("Progressing").endswith(message)
+    assert cluster.events() == ["WebhookFailed"]
+    cluster.refuse = lambda *_: None
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+
+
+@pytest.mark.parametrize(("status", "verb"), [(500, "patch"), (409, "patch"), (404, "replace"), (503, "replace")])
+async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(status: int, verb: str) -> None:
+    cluster = await serving()
+    refusal = Refusal(status, "Conflict", TROUBLED)
+    cluster.refuse = lambda one, resource, _: refusal if (one, resource) == (verb, "deployments") else None
+    cluster.change(**{"replicas": 3} if verb == "patch" else {"resources": {"limits": {"cpu": "2"}}})
+    assert await cluster.reconcile() == 1
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert cluster.message("Progressing").endswith(TROUBLED)
+    assert cluster.status["state"] == "Degraded"
+    cluster.refuse = lambda *_: None
+    cluster.wait(1)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
 async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_last() -> None:
