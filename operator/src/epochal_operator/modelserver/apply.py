@@ -7,11 +7,11 @@ from typing import Any
 
 from epochal_api.modelserver_status import ModelServerStatus
 
+from epochal_operator.modelserver.actions import Action, Create, Delete, Patch, Renew
 from epochal_operator.modelserver.deployment import renewed
 from epochal_operator.modelserver.labels import NAME_LABEL
 from epochal_operator.modelserver.observed import blocked_by
 from epochal_operator.modelserver.owned import CHILDREN
-from epochal_operator.modelserver.plan import Action, Create, Delete, Patch, Renew
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS, owned
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent

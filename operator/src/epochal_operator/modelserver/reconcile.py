@@ -10,12 +10,14 @@ from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
 from epochal_api.modelserver_status import ModelServerStatus
 from epochal_api.status import read_status
 
+from epochal_operator.modelserver.actions import Action, Create, Plan
 from epochal_operator.modelserver.apply import Applier, rejected
 from epochal_operator.modelserver.observe import Observer
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import Action, Create, Plan, plan, refuse
+from epochal_operator.modelserver.plan import plan, refuse
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS
+from epochal_operator.modelserver.steering import Steering
 from epochal_operator.modelserver.told import Asker
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Corrections
@@ -140,7 +142,8 @@ class Reconciler:
         if read.server is None:
             metadata = Metadata.model_validate(document["metadata"])
             before = read_status(ModelServerStatus, document.get("status"))
-            return observed, refuse(metadata, before, read.fault, observed)
+            steering = Steering.read(whole(document)["spec"])
+            return observed, refuse(metadata, before, read.fault, observed, steering)
         return observed, plan(read.server, observed, self._installation())
 
 

@@ -590,6 +590,23 @@ async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> N
     assert cluster.status["model"]["sha256"] == SHA
 
 
+async def test_a_spec_that_breaks_the_rules_scales_and_pauses_what_there_is_nevertheless() -> None:
+    cluster = await serving(autoscaling={"maxReplicas": 4})
+    before = template(cluster)
+    cluster.change(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    assert cluster.status["display"]["ready"] == "3/3"
+    cluster.change(paused=True)
+    await cluster.settle()
+    spec = cluster.get("deployments")["spec"]
+    assert (spec["replicas"], spec["paused"], template(cluster)) == (3, True, before)
+    assert cluster.condition("Progressing") == ("False", "InvalidSpec")
+    cluster.change(replicas=2, paused="yes")
+    await cluster.settle()
+    spec = cluster.get("deployments")["spec"]
+    assert (spec["replicas"], spec["paused"]) == (2, True)
+
+
 async def test_without_a_storage_nothing_begins() -> None:
     cluster = Cluster()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
@@ -606,6 +623,15 @@ async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
     assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
+
+
+async def test_one_whose_storage_is_known_no_more_is_scaled() -> None:
+    cluster = await serving()
+    cluster.installation = replace(INSTALLATION, storage_endpoint=None)
+    cluster.change(replicas=2)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
+    assert cluster.status["display"]["ready"] == "2/2"
 
 
 async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
