@@ -15,6 +15,7 @@ from epochal_operator.modelserver.deployment import (
     INPUTS_ANNOTATION,
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
+    rollout,
 )
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
 from epochal_operator.modelserver.observed import Observed, Seen
@@ -233,8 +234,7 @@ def _settle(
     if after == before:
         return Plan((), again)
     deployment = observed.deployment
-    inputs = str(deployment["spec"]["template"]["inputs"]) if deployment else ""
-    told = map(EmitEvent, (*events(before, after, inputs), *warnings))
+    told = map(EmitEvent, (*events(before, after, rollout(deployment) if deployment else ""), *warnings))
     return Plan((*told, ApplyStatus(after)), again)
 
 

@@ -322,6 +322,18 @@ async def test_scaled_only_the_count_changes() -> None:
     assert cluster.events() == ["RolledOut", "Stopped"]
 
 
+async def test_each_rollout_is_told_also_that_to_what_was_there_before() -> None:
+    cluster = await serving()
+    for sha in (OTHER_SHA, SHA, OTHER_SHA):
+        cluster.change(source={"uri": URI, "sha256": sha})
+        await cluster.settle()
+        cluster.change(replicas=2)
+        await cluster.settle()
+        cluster.change(replicas=1)
+        await cluster.settle()
+    assert cluster.events() == ["RolledOut"] * 4
+
+
 async def test_paused_nothing_is_rolled_out() -> None:
     cluster = await serving()
     cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
