@@ -262,6 +262,16 @@ def test_an_item_is_the_templates_whatever_another_one_is_called_by_now(
     assert trial_spec(two, found, values)["training"]["callbacks"] == callbacks
 
 
+@pytest.mark.parametrize("weight", ["Balanced", None])
+def test_null_leaves_out_a_field_of_the_schema_and_is_what_an_argument_may_be(weight: str | None) -> None:
+    given = template(classWeight=weight, optimizer=ADAM | {"clipnorm": 1}) if weight else TEMPLATE
+    classes = {"name": "classes", "paths": ["training.classWeight"], "values": ["null", "Balanced"]}
+    clip = {"name": "clip", "paths": ["training.optimizer.clipnorm"], "values": ["null", "1"]}
+    found = trial_spec(given, space(classes, clip), {"classes": "null", "clip": "null"})["training"]
+    assert "classWeight" not in found
+    assert found["optimizer"] == ADAM | {"clipnorm": None}
+
+
 @pytest.mark.parametrize(
     ("spec", "parameters"),
     [
