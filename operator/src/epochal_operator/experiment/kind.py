@@ -20,6 +20,8 @@ from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(EXPERIMENT_CONDITIONS), (f"{GROUP}/",))
 """What is read of an Experiment."""
+BATCH_SECONDS = 0.25
+"""Of a hundred trials that run, some tell something twelve times a second; a free slot may wait for this long."""
 
 
 def experiments(
@@ -45,6 +47,7 @@ def experiments(
         woken_by={TRAINING_JOBS: experiments_of},
         keeps={EXPERIMENTS: keep, TRAINING_JOBS: trim.trial, JOBS: trim.report_job},
         bounds=BOUNDS,
+        batch_seconds=BATCH_SECONDS,
     )
 
 

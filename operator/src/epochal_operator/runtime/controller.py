@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from epochal_operator.runtime import logs
@@ -61,7 +61,7 @@ class Controller:
         self._workers = workers
         self.queues: dict[Kind, Queue[Key]] = {kind: self._queue(kind) for kind in kinds}
         self.store = store_for(self.queues)
-        self._informer = Informer(self.store, {kind: queue.add for kind, queue in self.queues.items()})
+        self._informer = Informer(self.store, {kind: _add(queue, kind) for kind, queue in self.queues.items()})
         self._recorder = Recorder(kube.once())
         self._reconcilers: Mapping[Kind, Reconciler] = {
             kind: kind.reconciler(
@@ -159,3 +159,8 @@ class Controller:
                 raise
         self._metrics.reconcile.labels("success").inc()
         return after
+
+
+def _add(queue: Queue[Key], kind: Kind) -> Callable[[Key], None]:
+    """Returns what has an object of a kind reconciled: soon, or with what else there is news of meanwhile."""
+    return partial(queue.add_after, seconds=kind.batch_seconds) if kind.batch_seconds else queue.add

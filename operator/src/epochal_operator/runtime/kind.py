@@ -104,6 +104,8 @@ class Kind:
         woken_by: What else has its objects reconciled, by the resource that changes; it is watched as a whole.
         keeps: What is kept of objects, by their resource; of one that is not named, its metadata alone.
         bounds: What is read of its objects, however much there is of them.
+        batch_seconds: For how long news of an object are gathered before it is reconciled. As Kubernetes' own Job
+            controller does it: an object that owns very many would be reconciled for each of them, beside all others.
     """
 
     resource: Resource
@@ -114,6 +116,7 @@ class Kind:
     woken_by: Mapping[Resource, Wake] = field(default_factory=dict)
     keeps: Mapping[Resource, Trim] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
+    batch_seconds: float = 0.0
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver_status import Tensor
+from epochal_operator.modelserver.actions import Create, Delete, Patch, Renew
 from epochal_operator.modelserver.observed import Tensors
-from epochal_operator.modelserver.plan import Create, Delete, Patch, Renew, plan
+from epochal_operator.modelserver.plan import plan
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 

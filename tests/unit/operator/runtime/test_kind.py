@@ -1,5 +1,6 @@
 """Two kinds beside each other: each is told of what is its own, and neither knows of the other."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -226,3 +227,19 @@ def test_each_kind_finds_its_reference_to_an_owner() -> None:
     store.put(PODS, one)
     (known,) = store.objects(PODS)
     assert known["metadata"]["ownerReferences"] == [ours, reference]
+
+
+async def test_news_of_what_an_object_owns_are_gathered(server: FakeApiServer, controlling: Any) -> None:
+    """Else a search of very many trials is looked at for each of them, beside all others."""
+    gathering = replace(SWEEP, batch_seconds=1.0)
+    sweep(server)
+    async with controlled([KIND, gathering], server) as controller:
+        await until(lambda: status(server).get("trials") == 0)
+        reconciler = controller._reconcilers[gathering]
+        before = len(reconciler.reconciled)  # type: ignore[attr-defined]
+        for number in range(20):
+            train(server, f"trial-{number}", labels={LABEL: "search"})
+            await asyncio.sleep(0.02)
+        await until(lambda: status(server).get("trials") == 20)
+        # Their own reconciler suspends them: that is news, too.
+        assert len(reconciler.reconciled) - before <= 5  # type: ignore[attr-defined]
