@@ -51,4 +51,4 @@ def prefixes(report: ExperimentReport) -> list[str]:
     Args:
         report: The Experiment.
     """
-    return [f"{report.trial_folder(folder)}/{CHECKPOINTS}/" for trial in report.trials for folder in trial.freed]
+    return [f"{report.trial_folder(trial, folder)}/{CHECKPOINTS}/" for trial in report.trials for folder in trial.freed]
