@@ -27,7 +27,8 @@ class Freed(NamedTuple):
 def free(report: ExperimentReport, bucket: Bucket) -> Freed:
     """Deletes the checkpoints that a report gives up, and nothing else.
 
-    Most are gone since a report before: of 1,000 trials as many folders are looked into. Where they cannot be deleted, they stay: that costs room, and no more.
+    Most are gone since a report before: of 1,000 trials as many folders are looked into. Where they cannot be deleted,
+    they stay: that costs room, and no more.
 
     Args:
         report: The Experiment. It names none but TrainingJobs of its own trials.
