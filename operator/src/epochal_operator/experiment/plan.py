@@ -225,7 +225,8 @@ def _report_failure(observed: Observed) -> tuple[Action, ...]:
         return ()
     name, uid = job["metadata"]["name"], job["metadata"]["uid"]
     if has_failed(job):
-        event = report_failed(name, str((condition_of(job, "Failed") or {}).get("message", "")), uid)
+        why = (condition_of(job, "Failed") or {}).get("message", "")
+        event = report_failed(name, f"kubectl logs job/{name} says why, as long as its pods are there. {why}", uid)
     elif waits_in(job, observed.now) == 0:
         event = report_waits(name, f"{uid}/waits")
     else:

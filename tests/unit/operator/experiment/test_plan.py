@@ -237,7 +237,9 @@ def test_a_report_that_has_failed_is_told_once() -> None:
     broken["metadata"]["uid"] = "r"
     world.settled(report=broken)
     found = world.plan(report=broken)
-    assert [str(one.event.reason) for one in found.actions if isinstance(one, EmitEvent)] == ["ReportFailed"]
+    (told,) = (one.event for one in found.actions if isinstance(one, EmitEvent))
+    assert str(told.reason) == "ReportFailed"
+    assert "kubectl logs job/search-report says why" in told.note, "a Job knows no more than its exit code"
     assert world.plan(report=broken, report_told="r") == Plan((), 600)
 
 
