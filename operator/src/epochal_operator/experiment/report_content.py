@@ -53,7 +53,7 @@ def content(
     storage = template.storage
     if storage.endpoint is None and endpoint is not None:
         storage = storage.model_copy(update={"endpoint": endpoint})
-    status = read_status(ExperimentStatus, experiment.get("status"))
+    importance = read_status(ExperimentStatus, experiment.get("status")).importance or {}
     return ExperimentReport(
         namespace=metadata.namespace,
         name=metadata.name,
@@ -65,7 +65,7 @@ def content(
         axes=[_axis(one) for one in spec.parameters],
         trials=reported,
         omitted=len(trials) - len(reported),
-        importance=dict(status.importance or {}),
+        importance={one: _line(importance[one]) for one in names if one in importance},
         best=winner.number if winner else None,
         job=best_job(experiment, spec, winner) if winner else None,
     )

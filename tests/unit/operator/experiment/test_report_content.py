@@ -113,6 +113,11 @@ def test_what_each_parameter_matters_is_what_the_status_says() -> None:
     assert found.importance == {"rate": "0.71"}
 
 
+def test_what_somebody_wrote_into_the_status_is_no_reason_to_fail_either() -> None:
+    whole = document() | {"status": {"importance": {"rate": "0.7\n1", "other\n": "0.3", "units": "\x1b"}}}
+    assert content(whole, experiment().spec, LEDGER, None).importance == {"rate": "0.7 1", "units": ""}
+
+
 def test_as_long_as_nothing_is_worth_anything_there_is_no_best() -> None:
     found = reported([created(0), started(0)])
     assert (found.best, found.job) == (None, None)
