@@ -54,7 +54,9 @@ def read(report: ExperimentReport, bucket: Bucket, most: int = MOST) -> Historie
     chosen = sorted(trials[:most], key=lambda trial: trial.number)
 
     def one(trial: ReportedTrial) -> Points | str:
-        key = f"{report.trial_folder(trial.rungs[-1])}/{HISTORY}"
+        if (finished := trial.finished) is None:
+            return "its TrainingJob was gone before it was known"
+        key = f"{report.trial_folder(trial, finished)}/{HISTORY}"
         try:
             return parse(bucket.get(key), report.metric)
         except Failure as failure:

@@ -47,9 +47,11 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
         Failure: If the bucket does not answer, or takes nothing.
     """
     files = _Files(Results(bucket, report.folder, check), scratch)
-    files.store(TABLE, table(report, lambda folder: bucket.uri(f"{report.trial_folder(folder)}/")))
+    files.store(TABLE, table(report, lambda trial, folder: bucket.uri(f"{report.trial_folder(trial, folder)}/")))
     if (text := best(report)) is not None:
         files.store(BEST, text)
+    elif report.best is not None:
+        log.warning("%s is left out: the template is so long that there is no room for it", BEST)
     for name, figure in FIGURES.items():
         files.store_drawn(name, partial(figure, report))
     found = histories.read(report, bucket)
