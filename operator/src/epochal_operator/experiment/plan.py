@@ -209,10 +209,11 @@ def _is_wrong(job: Object, *, suspend: bool) -> bool:
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
     """Returns what is to be asked of the search, if anything."""
     wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
-    count = min(wanted, observed.batch, observed.fits)
-    first = observed.trials[-1].number + 1 if observed.trials else 0
-    importance = _occasion(spec, before, now, observed)
-    return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
+    if count := min(wanted, observed.batch, observed.fits):
+        first = observed.trials[-1].number + 1 if observed.trials else 0
+        return (Ask(tuple(range(first, first + count))),)
+    importance = _occasion(spec, before, now, observed)  # Asked by itself: it may take long, and no slot waits for it.
+    return (Ask(importance=importance),) if importance else ()
 
 
 def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:

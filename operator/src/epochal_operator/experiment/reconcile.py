@@ -22,7 +22,7 @@ from epochal_operator.experiment.ledger import (
     taken,
 )
 from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import BATCH, Observed, Wanted
+from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
@@ -204,7 +204,7 @@ class Reconciler:
             undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
-            batch=self._applier.batches.get(key, BATCH),
+            batch=self._applier.batches.of(key),
             importance=self._applier.importance.get(key),
             warm=warm,
             unnoted=found.unnoted,

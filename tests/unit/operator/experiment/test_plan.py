@@ -213,7 +213,7 @@ def test_long_texts_take_more_of_the_ledger() -> None:
 def test_how_much_parameters_matter_is_asked_at_a_new_best_and_at_the_end() -> None:
     world = World(DONE, **TWO, parameters=PARAMETERS)
     occasion = Occasion(1, "0.6", ended=True)
-    assert world.plan().actions == (Ask((), occasion),)
+    assert world.plan().actions == (Ask(importance=occasion),)
     asked = Importance(occasion, {"a": 0.7, "b": 0.3})
     assert kinds(world.plan(importance=asked)) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
     again = world.settled(importance=asked)

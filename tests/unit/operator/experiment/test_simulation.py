@@ -780,22 +780,55 @@ async def test_a_search_that_fails_is_told_and_asked_again() -> None:
     assert cluster.condition("Ready")["status"] == "True"
 
 
-async def test_a_search_that_takes_too_long_is_asked_for_fewer() -> None:
+async def test_a_search_that_takes_too_long_is_asked_for_fewer_at_once() -> None:
     cluster = Cluster(maxTrials=40, parallelism=40)
 
     def slow(request: Request) -> Response:
         if len(request.trials) > 15:
             raise SearchTooSlow("the search took longer than 30 s")
+        cluster.now += timedelta(seconds=2 * len(request.trials))
         return suggest(request)
 
     cluster.search = slow
-    for wait in (30, 30):
-        assert await cluster.settle() == wait
-        assert cluster.condition("Ready")["reason"] == "SearchFailed"
-        cluster.now += timedelta(seconds=wait)
     await cluster.settle()
     assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 10, 10, 10]
     assert len(cluster.names()) == 40
+    assert "SearchFailed" not in cluster.told()
+
+
+async def test_a_search_that_takes_too_long_for_a_single_trial_is_told_and_asked_for_more_once_it_does_not() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=40)
+
+    def slow(request: Request) -> Response:
+        raise SearchTooSlow(f"the search took longer than 30 s for {len(request.trials)} suggestions")
+
+    cluster.search = slow
+    assert await cluster.settle() == 30
+    assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 5, 2, 1]
+    assert cluster.condition("Ready")["reason"] == "SearchFailed"
+    assert "for 1 suggestions" in cluster.condition("Ready")["message"]
+    cluster.search, cluster.asked = suggest, []
+    cluster.now += timedelta(seconds=30)
+    await cluster.settle()
+    assert [len(one.trials) for one in cluster.asked] == [1, 2, 4, 8, 16, 9]
+
+
+async def test_how_much_parameters_matter_may_take_too_long_and_no_trial_waits_for_it() -> None:
+    two = [{"name": one, "paths": [f"training.optimizer.{one}"], "float": {"min": "0", "max": "1"}} for one in "ab"]
+    cluster = Cluster(maxTrials=40, parallelism=20, schedule={"method": "None"}, parameters=two)
+
+    def slow(request: Request) -> Response:
+        if request.importance:
+            raise SearchTooSlow("the search took longer than 30 s")
+        return suggest(request)
+
+    cluster.search = slow
+    await cluster.settle()
+    for _ in range(2):
+        cluster.work()
+        await cluster.settle()
+    assert [(len(one.trials), one.importance) for one in cluster.asked] == [(20, False), (20, False), (0, True)]
+    assert cluster.condition("Ready")["status"] == "True"
 
 
 async def test_a_space_that_is_exhausted_ends_it() -> None:
