@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from epochal_api.experiment_report import decode as decode_report
+from epochal_api.experiment_report import encode as encode_report
 from epochal_api.pod import ACCESS_KEY_ENV, REPORT_ANNOTATION, SECRET_KEY_ENV
 from epochal_api.trainingjob import parse
 from epochal_operator.experiment.ledger import Dropped, Event, encode
@@ -21,7 +23,7 @@ from epochal_trainer.reporting.history import Epoch
 from matplotlib.image import imread
 
 from tests.kit.s3_server import Asked, Handler, Service
-from tests.unit.operator.experiment.searches import created, diverged, finished, started
+from tests.unit.operator.experiment.searches import created, diverged, failed, finished, started
 from tests.unit.operator.experiment.spaces import TEMPLATE, UID, document, experiment
 from tests.unit.operator.objects import INSTALLATION
 
@@ -220,3 +222,37 @@ def test_a_bucket_that_takes_nothing_fails_with_its_reason(tmp_path: Path, servi
     service.faults = [refuse]
     assert run(written(tmp_path, endpoint=service.endpoint), None) == 77
     assert set(service.objects) == set(stored()), "nothing is deleted that is not reported"
+
+
+def test_that_there_was_no_room_for_the_best_is_told(
+    tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path)
+    path.write_text(encode_report(decode_report(path.read_text()).model_copy(update={"job": None})))
+    assert run(path, results) == 0
+    assert "best.yaml is left out" in capsys.readouterr().out
+    assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", *PICTURES}
+
+
+def test_of_a_search_of_which_nothing_came_it_tells_what_was_tried_and_where_the_logs_are(
+    tmp_path: Path, results: Path
+) -> None:
+    tried: list[Event] = [
+        created(2, ADAM),
+        started(2),
+        failed(2),
+        created(3, SGD),
+        started(3),
+        diverged(3),
+        Dropped(2),
+        Dropped(3),
+    ]
+    assert run(written(tmp_path, tried), results) == 0
+    rows = list(csv.DictReader((results / OWN / "trials.csv").read_text().splitlines()))
+    assert [(row["state"], row["optimizer"], row["uri"]) for row in rows] == [
+        ("Failed", "Adam", str(results / "vision/digits-2-r0/uid-2-0")),
+        ("Diverged", "SGD", str(results / "vision/digits-3-r0/uid-3-0")),
+    ]
+    gone = tuple(f"vision/digits-{rung}/checkpoints/" for rung in ("2-r0/uid-2-0", "3-r0/uid-3-0"))
+    assert not [key for key in contents(results) if key.startswith(gone)]
+    assert not (results / OWN / "best.yaml").exists()

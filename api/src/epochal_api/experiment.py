@@ -34,6 +34,17 @@ MUTABLE = (
 """Fields of the spec that may change once a trial exists."""
 
 
+def trial_name(experiment: str, trial: int, rung: int) -> str:
+    """Returns the name of the TrainingJob of a rung of a trial.
+
+    Args:
+        experiment: Name of the Experiment.
+        trial: Number of the trial.
+        rung: The rung, counted from 0.
+    """
+    return f"{experiment}-{trial}-r{rung}"
+
+
 class Objective(Model):
     """What the search looks for."""
 

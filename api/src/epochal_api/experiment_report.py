@@ -2,30 +2,35 @@
 
 import base64
 import binascii
-import gzip
 import json
-import re
-import zlib
-from typing import Annotated, Any, Literal, Self
+import lzma
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
-from epochal_api.experiment import MAX_NAME
+from epochal_api.columns import columns, rows
+from epochal_api.experiment import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
 from epochal_api.model import Model
 from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
-MAX_TEXT = 240 * 1024
+MAX_TEXT = 128 * 1024
 """Bytes of a report as text, more than the longest ledger makes it: an object's annotations hold 256 KiB in all."""
 _MAX_JSON = 64 * 1024**2
 """Bytes of its JSON, many more than fit in such a text unless somebody means harm."""
-_GZIP = 16 + zlib.MAX_WBITS
+_MAX_MEMORY = 16 * 1024**2
+"""Bytes that it takes to decompress it, and more."""
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 2**20}]
+"""A report is no longer than this, and a dictionary takes eleven times as much memory, and 64 MiB if none is given."""
 
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]
 _Line = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=256)]
 _Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+_TRIALS = "trials"
 
 
 class ReportModel(Model):
@@ -35,17 +40,19 @@ class ReportModel(Model):
 
 
 class Folder(ReportModel):
-    """Where the results of a trial's TrainingJob lie."""
+    """A TrainingJob of a trial, whose results lie in a folder of their own."""
 
-    job: _Label
-    """Name of the TrainingJob."""
+    rung: _Count
+    """Its rung, counted from 0."""
     uid: _Uid
     """Its uid."""
 
 
-class ReportedRung(Folder):
+class ReportedRung(ReportModel):
     """A rung that a trial has finished."""
 
+    uid: _Uid | None = None
+    """Uid of its TrainingJob; None if that was gone before it was known."""
     epoch: _Count
     """Its last epoch."""
     value: _Line | None = None
@@ -76,9 +83,15 @@ class ReportedTrial(ReportModel):
         return self.rungs[-1].value if self.rungs else None
 
     @property
+    def finished(self) -> Folder | None:
+        """Where the results of the last rung lie that it has finished, if that is known."""
+        uid = self.rungs[-1].uid if self.rungs else None
+        return Folder(rung=len(self.rungs) - 1, uid=uid) if uid is not None else None
+
+    @property
     def last(self) -> Folder | None:
         """Where its latest results lie."""
-        return self.failed or (self.rungs[-1] if self.rungs else None)
+        return self.failed or self.finished
 
 
 class Axis(ReportModel):
@@ -122,21 +135,17 @@ class ExperimentReport(ReportModel):
     job: dict[str, Any] | None = None
     """A TrainingJob with the best parameters."""
 
-    @model_validator(mode="after")
-    def _names_its_own_trials_only(self) -> Self:
-        for trial in self.trials:
-            own = re.compile(rf"{re.escape(self.name)}-{trial.number}-r(0|[1-9][0-9]*)")
-            for folder in (*trial.rungs, *trial.freed, *((trial.failed,) if trial.failed else ())):
-                if not own.fullmatch(folder.job):
-                    raise ValueError(
-                        f"trials: the TrainingJobs of trial {trial.number} must be named {self.name}-{trial.number}-r… "
-                        f"as those of this Experiment are, found {folder.job}"
-                    )
-        return self
+    def trial_folder(self, trial: ReportedTrial, folder: Folder) -> str:
+        """Returns the folder of the results of a trial's TrainingJob in the bucket, without a slash at its end.
 
-    def trial_folder(self, folder: Folder) -> str:
-        """Returns the folder of the results of a trial's TrainingJob in the bucket, without a slash at its end."""
-        return self.results.folder(namespace=self.namespace, name=folder.job, uid=folder.uid)
+        Nothing else is named than what is the Experiment's own.
+
+        Args:
+            trial: The trial.
+            folder: Its TrainingJob.
+        """
+        job = trial_name(self.name, trial.number, folder.rung)
+        return self.results.folder(namespace=self.namespace, name=job, uid=folder.uid)
 
     @property
     def folder(self) -> str:
@@ -154,14 +163,15 @@ class InvalidReport(InvalidObject):
 
 
 def encode(report: ExperimentReport) -> str:
-    """Returns a report as text: gzipped JSON in base64.
+    """Returns a report as text: JSON with its trials in columns, in xz and base64.
 
     Args:
         report: The report.
     """
     # Without what nobody set: an earlier trainer refuses fields of the storage that it does not know.
-    text = json.dumps(report.model_dump(mode="json", exclude_unset=True), separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    content = report.model_dump(mode="json", exclude_unset=True)
+    text = json.dumps(content | {_TRIALS: columns(content.get(_TRIALS, []))}, separators=(",", ":"))
+    return base64.b64encode(lzma.compress(text.encode(), filters=_FILTERS)).decode()
 
 
 def decode(text: str) -> ExperimentReport:
@@ -173,13 +183,15 @@ def decode(text: str) -> ExperimentReport:
     Raises:
         InvalidReport: If it holds none, or one that is about more than its own Experiment.
     """
-    reader = zlib.decompressobj(_GZIP)
     try:
+        reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)
         content = json.loads(reader.decompress(base64.b64decode(text, validate=True), _MAX_JSON))
+        if isinstance(content, dict):
+            content[_TRIALS] = rows(content.get(_TRIALS, []))
         return ExperimentReport.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidReport(f"{where or 'report'}: {first['msg'].removeprefix('Value error, ')}") from None
-    except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
-        raise InvalidReport(f"must be gzipped JSON in base64: {error}") from None
+    except (binascii.Error, lzma.LZMAError, ValueError, RecursionError) as error:
+        raise InvalidReport(f"must be JSON in xz and base64: {error}") from None

@@ -550,3 +550,12 @@ def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:
     dashboard = rendering.one("ConfigMap", "epochal-dashboard")
     assert json.loads(dashboard["data"]["epochal.json"]) == json.loads((files / "dashboard.json").read_text())
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_a_panel_of_experiments_shows_one_line_of_each_whichever_operator_has_told_it() -> None:
+    """Prometheus tells apart what another pod of the operator exports, as after each upgrade."""
+    panels = json.loads((ROOT / "charts/epochal/files/dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    of_experiments = [one for one in asked if "epochal_experiment_" in one]
+    assert len(of_experiments) == 4
+    assert [one for one in of_experiments if not one.startswith(("sum", "max by (namespace, name, metric) "))] == []

@@ -38,6 +38,9 @@ AskSearch = Callable[[Request], Awaitable[Response]]
 """Asks for suggestions."""
 
 
+_OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
+
+
 class LedgerRefused(Exception):
     """The API server does not take the ledger; the message has its words."""
 
@@ -56,7 +59,7 @@ class Applier:
         trials: What writes their TrainingJobs.
         importance: How much the parameters of each Experiment matter, as far as that was asked.
         batches: How many trials may be suggested at once, of Experiments of which that took too long.
-        report_told: The Job of each Experiment's report of which an Event has told that it has failed.
+        report_told: What Events have told last of the Job of each Experiment's report: that it has failed, or waits.
     """
 
     def __init__(
@@ -140,7 +143,7 @@ class Applier:
                 await self._apply_status(document, action)
             case EmitEvent():
                 await self._writer.emit(action.event, document)
-                if action.event.reason == Reason.REPORT_FAILED:
+                if action.event.reason in _OF_REPORTS:
                     self.report_told[key_of(document)] = action.event.key
             case DeleteExperiment():
                 await self._delete(EXPERIMENTS, document)

@@ -82,6 +82,21 @@ def report_failed(job_name: str, message: str, key: str) -> Event:
     return _event(Reason.REPORT_FAILED, note, key)
 
 
+def report_waits(job_name: str, key: str) -> Event:
+    """Returns that no queue admits the Job that is to write the report.
+
+    Args:
+        job_name: Name of the Job.
+        key: What tells it from others.
+    """
+    note = (
+        f"Its report is not written yet: the Job {job_name} is suspended until a queue admits it. The "
+        "search goes on. The queue must have room for the CPU and the memory that the Job asks for; why it waits, "
+        "kubectl describe workloads says."
+    )
+    return _event(Reason.REPORT_WAITING, note, key)
+
+
 def ledger_ignored(uid: str) -> Event:
     """Returns that a ledger is not taken for the Experiment's own.
 

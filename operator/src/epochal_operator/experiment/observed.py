@@ -124,7 +124,7 @@ class Observed:
         warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
         unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
         unreported: Whether the Job that writes the report cannot be made now.
-        report_told: The Job of which an Event has told that it has failed.
+        report_told: What an Event has told last of that Job, by its key.
         told: Whether the status was written, and is not as it was written: others hold a field of it.
     """
 

@@ -9,7 +9,7 @@ from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
 from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
-from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed
+from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed, report_waits
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.next import Next, decide, stop
 from epochal_operator.experiment.observe import figures, is_awaited, is_due
@@ -18,6 +18,7 @@ from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.report import (
+    GIVE_UP,
     CreateReport,
     DeleteReport,
     deleted,
@@ -25,6 +26,7 @@ from epochal_operator.experiment.report import (
     is_over,
     report_step,
     retry,
+    waits_in,
 )
 from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
@@ -108,7 +110,8 @@ def _rest(
         report_in, life = pause.total_seconds(), None  # Its report comes first, also where a quota is in the way.
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [report_in, life, _look_again(spec, before, now, observed)]
+    queued_in = waits_in(observed.report, observed.now) if observed.report is not None else None
+    times = [report_in, life, queued_in or None, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
@@ -216,12 +219,19 @@ def _report_step(
 
 
 def _report_failure(observed: Observed) -> tuple[Action, ...]:
-    """Returns that the report of before is not written, unless that was told."""
+    """Returns that the report of before is not written, or waits in a queue, unless that was told."""
     job = observed.report
-    if job is None or observed.report_told == job["metadata"]["uid"] or not has_failed(job):
+    if job is None:
         return ()
-    message = str((condition_of(job, "Failed") or {}).get("message", ""))
-    return (EmitEvent(report_failed(job["metadata"]["name"], message, job["metadata"]["uid"])),)
+    name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+    if has_failed(job):
+        why = (condition_of(job, "Failed") or {}).get("message", "")
+        event = report_failed(name, f"kubectl logs job/{name} says why, as long as its pods are there. {why}", uid)
+    elif waits_in(job, observed.now) == 0:
+        event = report_waits(name, f"{uid}/waits")
+    else:
+        return ()
+    return (EmitEvent(event),) if observed.report_told != event.key else ()
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
@@ -249,14 +259,15 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
 def _time_to_live(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> float | None:
     """Returns the seconds that an Experiment that has ended may still stay, or None for ever.
 
-    Its report is written first, unless that has failed.
+    Its report is written first, unless that has failed, or waits in a queue for a day.
     """
     ttl, end = spec.ttl_seconds_after_finished, _end(before)
     if ttl is None or end is None or not is_ended(before):
         return None
+    life = timedelta(seconds=ttl)
     if observed.report is not None and not is_over(observed.report):
-        return None
-    return (end + timedelta(seconds=ttl) - observed.now).total_seconds()
+        life = max(life, GIVE_UP)
+    return (end + life - observed.now).total_seconds()
 
 
 def _end(before: ExperimentStatus) -> datetime | None:

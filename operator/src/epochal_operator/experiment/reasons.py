@@ -60,6 +60,7 @@ class Reason(OwnReason):
     TRIAL_REJECTED = "TrialRejected"
     METRIC_UNAVAILABLE = "MetricUnavailable"
     REPORT_FAILED = "ReportFailed"
+    REPORT_WAITING = "ReportWaiting"
     LEDGER_DAMAGED = "LedgerDamaged"
 
 

@@ -1,6 +1,7 @@
 """When an Experiment's report is written, and whose checkpoints are given up for it.
 
-A Job writes it, at most one a minute: after each new best, and at the end. It also deletes what the ledger gives up.
+A Job writes it, at most one a minute: after each new best, and at the end, also of a search of which nothing came. It
+also deletes what the ledger gives up.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,9 @@ EVERY = timedelta(seconds=60)
 RETRY = timedelta(minutes=10)
 """After one that has failed; once the search is over as long again as it has been so by then."""
 GIVE_UP = timedelta(days=1)
-"""After the end of the search: a report that fails then fails for good."""
+"""After the end of the search: a report that fails then fails for good, and nothing waits for one any more."""
+WAITS = timedelta(minutes=10)
+"""How long a report waits in a queue before that is told."""
 _ENDED = frozenset({"Complete", "Failed", "Diverged"})
 
 
@@ -100,14 +103,13 @@ def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: dateti
         end: When it was over, as far as that is known.
     """
     known = _known(observed.report, len(observed.events))
-    ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
-    if not ranked:
-        return False
     is_behind = known != len(observed.events)
     failed = observed.report if observed.report is not None and has_failed(observed.report) else None
-    if not ended:
-        return _is_new(ranked[0], observed.events[known:]) or (failed is not None and is_behind)
-    return is_behind or (failed is not None and retry(_created(failed), end) is not None)
+    if ended:
+        again = failed is not None and retry(_created(failed), end) is not None
+        return bool(observed.trials) and (is_behind or again)
+    ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
+    return bool(ranked) and (_is_new(ranked[0], observed.events[known:]) or (failed is not None and is_behind))
 
 
 def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
@@ -156,13 +158,26 @@ def given_up_text(trials: Iterable[Trial]) -> str:
 
 
 def is_over(job: Object) -> bool:
-    """Returns whether a Job has ended."""
-    return condition_of(job, "Complete") is not None or has_failed(job)
+    """Returns whether a Job has ended, and is not going yet: while a finalizer is awaited, its name is taken."""
+    ended = condition_of(job, "Complete") is not None or has_failed(job)
+    return ended and job["metadata"].get("deletionTimestamp") is None
 
 
 def has_failed(job: Object) -> bool:
     """Returns whether a Job has failed."""
     return condition_of(job, "Failed") is not None
+
+
+def waits_in(job: Object, now: datetime) -> float | None:
+    """Returns the seconds until it is to be told that a report waits in a queue: 0 once it is; None if it does not.
+
+    Args:
+        job: The Job that writes it.
+        now: The time, with a time zone.
+    """
+    if is_over(job) or condition_of(job, "Suspended") is None:
+        return None
+    return max(0.0, (_created(job) + WAITS - now).total_seconds())
 
 
 def _created(job: Object) -> datetime:

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger import Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.space import Space
-from epochal_operator.experiment.trial_job import training_job, trial_name
+from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Rung, Trial, best, fold
 
 Object = dict[str, Any]
@@ -47,13 +47,13 @@ def content(
     ranked = best(trials, maximize=spec.objective.goal == "Maximize")
     gone = freed(spec, trials, events, kept=ranked[0] if ranked else None)
     names = [one.name for one in spec.parameters]
-    found = {one.number: _reported(metadata.name, one, gone.get(one.number, []), names) for one in trials}
+    found = {one.number: _reported(one, gone.get(one.number, []), names) for one in trials}
     reported = [one for one in found.values() if one is not None]
     winner = next((one for one in ranked if found[one.number] is not None), None)
     storage = template.storage
     if storage.endpoint is None and endpoint is not None:
         storage = storage.model_copy(update={"endpoint": endpoint})
-    status = read_status(ExperimentStatus, experiment.get("status"))
+    importance = read_status(ExperimentStatus, experiment.get("status")).importance or {}
     return ExperimentReport(
         namespace=metadata.namespace,
         name=metadata.name,
@@ -65,7 +65,7 @@ def content(
         axes=[_axis(one) for one in spec.parameters],
         trials=reported,
         omitted=len(trials) - len(reported),
-        importance=dict(status.importance or {}),
+        importance={one: _line(importance[one]) for one in names if one in importance},
         best=winner.number if winner else None,
         job=best_job(experiment, spec, winner) if winner else None,
     )
@@ -120,11 +120,16 @@ def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) 
 def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
     """Returns a report as text, without the worst trials where it would be too long with them.
 
+    The best one as a TrainingJob is left out only where it is so long that there is no room for any trial.
+
     Args:
         report: The report.
         most: Bytes that there is room for.
     """
     text = encode(report)
+    if len(text) > most and len(encode(report.model_copy(update={"trials": []}))) > most:
+        report = report.model_copy(update={"job": None})
+        text = encode(report)
     while len(text) > most and report.trials:
         kept = min(len(report.trials) - 1, len(report.trials) * most // len(text))
         ranked = sorted(report.trials, key=lambda one: _rank(one, maximize=report.maximize))[:kept]
@@ -151,24 +156,18 @@ def _axis(parameter: Parameter) -> Axis:
     return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
 
 
-def _reported(
-    name: str, trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]
-) -> ReportedTrial | None:
+def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]) -> ReportedTrial | None:
     """Returns what is reported of a trial; nothing of one that cannot be: a ledger is anybody's to write."""
     texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
     lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
-
-    def job(rung: int) -> str:
-        return trial_name(name, trial.number, rung)
-
     try:
         return ReportedTrial(
             number=trial.number,
             state=trial.state,
             parameters={one: _line(text) for one, text in texts.items()},
-            rungs=[_rung(job(index), one) for index, one in enumerate(trial.rungs)],
-            failed=Folder(job=job(len(trial.rungs)), uid=lost) if lost else None,
-            freed=[Folder(job=job(index), uid=uid) for index, uid in gone],
+            rungs=[_rung(one) for one in trial.rungs],
+            failed=Folder(rung=len(trial.rungs), uid=lost) if lost else None,
+            freed=[Folder(rung=rung, uid=uid) for rung, uid in gone],
         )
     except ValidationError:
         return None
@@ -179,9 +178,9 @@ def _line(text: str) -> str:
     return " ".join(printable(text, instead=" ").split())[:_LONGEST]
 
 
-def _rung(job: str, rung: Rung) -> ReportedRung:
+def _rung(rung: Rung) -> ReportedRung:
     worth = None if rung.value is None else f"{rung.value:.10g}"
-    return ReportedRung(job=job, uid=rung.uid, epoch=rung.epoch, value=worth, seconds=rung.seconds)
+    return ReportedRung(uid=rung.uid or None, epoch=rung.epoch, value=worth, seconds=rung.seconds)
 
 
 def _rank(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:

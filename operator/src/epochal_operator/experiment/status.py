@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
-from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec
+from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec, trial_name
 from epochal_api.experiment_status import (
     MAX_STATUS_BYTES,
     MAX_TOP,
@@ -23,7 +23,6 @@ from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import Phase, is_trained, started
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
 from epochal_operator.experiment.schedule import ladder
-from epochal_operator.experiment.trial_job import trial_name
 from epochal_operator.experiment.trials import Trial, best
 from epochal_operator.runtime.conditions import get_condition, keep_times, with_finished
 from epochal_operator.trainingjob.progress_status import short

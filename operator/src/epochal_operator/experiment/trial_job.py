@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal_api import experiment, trainingjob
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment import ExperimentSpec, trial_name
 from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.trainingjob import TrainingJobSpec
 
@@ -27,11 +27,6 @@ PARAMETERS_ANNOTATION = f"{GROUP}/parameters"
 """Annotation of a trial: its parameters, as a JSON object of texts."""
 KNOWN_ANNOTATION = f"{GROUP}/known"
 """Annotation of a trial: events of the ledger that were known when it was suggested."""
-
-
-def trial_name(experiment_name: str, trial: int, rung: int) -> str:
-    """Returns the name of the TrainingJob of a rung of a trial."""
-    return f"{experiment_name}-{trial}-r{rung}"
 
 
 def training_job(

@@ -5,11 +5,15 @@ from functools import partial
 from typing import Any
 
 from epochal_operator.experiment.metrics import collect
+from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.runtime.metrics import ObjectCollector
 from hypothesis import given
 from hypothesis import strategies as some
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
+
+from tests.unit.operator.experiment.cluster import KEY as KEY_OF_SEARCH
+from tests.unit.operator.experiment.cluster import Cluster
 
 SEARCH: dict[str, Any] = {
     "metadata": {
@@ -61,6 +65,22 @@ def test_the_series() -> None:
     assert found["epochal_experiment_epochs_repeated"] == [(KEY, 0)]
     assert found["epochal_experiment_start_time_seconds"] == [(KEY, 1795600800.0)]
     assert "epochal_experiment_completion_time_seconds" not in found
+
+
+async def test_after_a_restart_they_are_those_of_before_and_they_go_with_the_experiment() -> None:
+    cluster = Cluster(maxTrials=4, epochs=3, parallelism=2)
+    await cluster.run()
+    before = samples(cluster.store.objects(EXPERIMENTS))
+    assert before["epochal_experiment_best_value"]
+    assert before["epochal_experiment_epochs_saved"]
+    cluster.boot()
+    cluster.tell()
+    assert samples(cluster.store.objects(EXPERIMENTS)) == before, "what is kept of it is all that they are made of"
+    await cluster.settle()
+    assert samples(cluster.store.objects(EXPERIMENTS)) == before
+    cluster.objects.delete("experiments", *KEY_OF_SEARCH)
+    cluster.tell()
+    assert samples(cluster.store.objects(EXPERIMENTS)) == {}
 
 
 def test_labels_that_were_chosen_are_on_all_series() -> None:

@@ -237,15 +237,38 @@ def test_a_report_that_has_failed_is_told_once() -> None:
     broken["metadata"]["uid"] = "r"
     world.settled(report=broken)
     found = world.plan(report=broken)
-    assert [str(one.event.reason) for one in found.actions if isinstance(one, EmitEvent)] == ["ReportFailed"]
+    (told,) = (one.event for one in found.actions if isinstance(one, EmitEvent))
+    assert str(told.reason) == "ReportFailed"
+    assert "kubectl logs job/search-report says why" in told.note, "a Job knows no more than its exit code"
     assert world.plan(report=broken, report_told="r") == Plan((), 600)
+
+
+def test_a_report_that_no_queue_admits_is_told_once_and_holds_up_no_end_for_ever() -> None:
+    world = World(DONE, **TWO, retain="All", ttlSecondsAfterFinished=3600)
+    queued = report(3, "Suspended")
+    queued["metadata"]["uid"] = "r"
+    assert kinds(world.settled(report=queued)) == [], "its conditions wait for none"
+    assert world.plan(report=queued) == Plan((), 600)
+    world.now += timedelta(seconds=600)
+    (action,) = world.plan(report=queued).actions
+    assert isinstance(action, EmitEvent)
+    assert (action.event.type, str(action.event.reason)) == ("Warning", "ReportWaiting")
+    assert "search-report" in action.event.note
+    assert world.plan(report=queued, report_told=action.event.key) == Plan((), 85_800)
+    broken = report(3, "Failed", age=-600)
+    broken["metadata"]["uid"] = "r"
+    (later,) = world.plan(report=broken, report_told=action.event.key).actions
+    assert isinstance(later, EmitEvent)
+    assert str(later.event.reason) == "ReportFailed"
+    world.now += timedelta(days=1)
+    assert isinstance(world.plan(report=queued, report_told=action.event.key).actions[0], DeleteExperiment)
 
 
 @pytest.mark.parametrize(
     ("seen", "wanted"),
     [
         (report(4), Plan((), 40)),
-        (report(4, ""), Plan()),  # it is being written
+        (report(4, ""), Plan((), 86_380)),  # it is being written, and a day is all that anything waits for it
         (report(3), Plan((), 40)),  # the last one follows within the minute
         (report(4, "Failed"), Plan((), 40)),
     ],

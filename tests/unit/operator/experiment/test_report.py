@@ -90,6 +90,21 @@ def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a
     assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
 
 
+def test_also_of_a_search_of_which_nothing_came_it_is_told_at_the_end() -> None:
+    events = [created(0), failed(0), created(1), diverged(1)]
+    assert step(events) is None
+    assert step(events, ended=True) == (Dropped(0), Dropped(1))
+    assert step([*events, Dropped(0), Dropped(1)], ended=True) == CreateReport(6)
+    assert step(events, report(4), ended=True, retain="All") is None
+    assert step([], ended=True) is None, "there is nothing to tell"
+
+
+def test_while_the_job_of_before_goes_its_name_is_taken() -> None:
+    job = report(3, age=60)
+    job["metadata"]["deletionTimestamp"] = at(0)
+    assert step(EVENTS, job) is None
+
+
 def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
     ended = [*EVENTS, created(2), failed(2)]
     assert step(ended) == (Dropped(2),)

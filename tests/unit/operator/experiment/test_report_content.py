@@ -1,17 +1,20 @@
 """What is reported of an Experiment."""
 
-from hashlib import sha256
+from hashlib import sha512
 from typing import Any
+from uuid import UUID
 
 import pytest
-from epochal_api.experiment_report import MAX_TEXT, decode
+from epochal_api.experiment_report import decode
 from epochal_api.trainingjob import parse
+from epochal_operator.experiment.ledger import MAX_TEXT as MAX_LEDGER
 from epochal_operator.experiment.ledger import Dropped, Event, Finished
+from epochal_operator.experiment.ledger import encode as ledger_text
 from epochal_operator.experiment.report_content import best_job, bounded, content, freed
 from epochal_operator.experiment.trials import best, fold
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, started
-from tests.unit.operator.experiment.spaces import UID, document, experiment
+from tests.unit.operator.experiment.spaces import RATE, UID, document, experiment
 
 OWN = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
 OTHER = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.7"}
@@ -92,8 +95,8 @@ def test_what_is_reported() -> None:
     }
     first, second, third = found.trials
     assert (first.number, first.state, first.parameters, first.value) == (0, "Paused", OWN, "0.9")
-    assert (second.state, second.rungs[0].job, second.rungs[0].uid) == ("Running", "digits-1-r0", "uid-1-0")
-    assert (third.state, third.value, third.failed.job, third.failed.uid) == ("Failed", None, "digits-2-r0", "uid-2-0")
+    assert (second.state, second.rungs[0].uid) == ("Running", "uid-1-0")
+    assert (third.state, third.value, third.failed.rung, third.failed.uid) == ("Failed", None, 0, "uid-2-0")
     assert decode(bounded(found)) == found
 
 
@@ -108,6 +111,11 @@ def test_what_each_parameter_matters_is_what_the_status_says() -> None:
     whole = document() | {"status": {"importance": {"rate": "0.71"}, "later": "unknown"}}
     found = content(whole, experiment().spec, LEDGER, None)
     assert found.importance == {"rate": "0.71"}
+
+
+def test_what_somebody_wrote_into_the_status_is_no_reason_to_fail_either() -> None:
+    whole = document() | {"status": {"importance": {"rate": "0.7\n1", "other\n": "0.3", "units": "\x1b"}}}
+    assert content(whole, experiment().spec, LEDGER, None).importance == {"rate": "0.7 1", "units": ""}
 
 
 def test_as_long_as_nothing_is_worth_anything_there_is_no_best() -> None:
@@ -147,20 +155,40 @@ def test_what_somebody_wrote_into_the_ledger_is_no_reason_to_fail(odd: list[Even
     assert (found.best, found.omitted) == (1, 1)
 
 
+def test_a_trial_is_reported_of_which_a_rung_was_gone_before_it_was_known() -> None:
+    """As where the ledger was lost, and TrainingJobs of lower rungs are not there any more."""
+    lost = Finished(0, 0, 1, None, "", 0, ended=False)
+    found = reported([created(0, OWN), lost, started(0, 1), finished(0, "0.9", 1)])
+    assert (found.omitted, found.best) == (0, 0)
+    assert [rung.uid for rung in found.trials[0].rungs] == [None, "uid-0-1"]
+    assert decode(bounded(found)) == found
+
+
 def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
     odd = {"rate": "0.001\n\x1b[31m", "units": "x" * 9999, "other" * 99: "text"}
     (trial,) = reported([created(0, odd)]).trials
     assert trial.parameters == {"rate": "0.001 [31m", "units": "x" * 256}
 
 
-def test_a_thousand_trials_fit_into_an_annotation() -> None:
+def test_all_that_a_ledger_has_room_for_fits_into_128_kib() -> None:
+    names = [f"parameter{number}" for number in range(20)]
+    searched = [{**RATE, "name": name} for name in names]
     events: list[Event] = []
-    for number in range(1000):
-        uid = sha256(str(number).encode()).hexdigest()[:36]
-        values = {"rate": f"0.0{int(uid[:5], 16)}", "units": "32", "optimizer": "Adam"}
-        events += [created(number, values), started(number, uid=uid)]
-        events.append(Finished(number, 0, 1, f"0.{int(uid[5:13], 16)}", uid, 60, ended=False))
-    assert len(bounded(reported(events))) < MAX_TEXT
+    for number in range(870):
+        digits = sha512(str(number).encode()).digest()
+        rungs = 1 + sum(digits[0] < most for most in (85, 28, 9))
+        values = {name: f"0.{int.from_bytes(digits[at : at + 4]) % 10**6:06}" for at, name in enumerate(names)}
+        events.append(created(number, values))
+        for rung in range(rungs):
+            uid = str(UUID(bytes=digits[32 + 8 * rung :][:16].ljust(16, digits[:1])))
+            worth = f"0.{int.from_bytes(digits[20 + rung : 26 + rung]) % 10**10:010}"
+            told = Finished(number, rung, 3**rung, worth, uid, digits[40 + rung], ended=False)
+            events += [started(number, rung, uid=uid), told]
+        events += [Dropped(number)] if rungs == 1 else []
+    assert len(ledger_text(events)) > 0.95 * MAX_LEDGER
+    text = bounded(reported(events, parameters=searched))
+    assert len(text) <= 128 * 1024
+    assert len(decode(text).trials) == 870, "and none is left out"
 
 
 def test_where_there_is_no_room_the_worst_are_left_out() -> None:
@@ -174,5 +202,14 @@ def test_where_there_is_no_room_the_worst_are_left_out() -> None:
     assert cut.omitted == 64 - len(cut.trials) > 0
     assert [one.number for one in cut.trials] == list(range(cut.omitted, 64))
     assert cut.best == 63
+    assert cut.job is not None
     nearly = decode(bounded(whole, most=len(bounded(whole)) - 1))
     assert nearly.omitted < 8, "no more than must be"
+
+
+def test_where_a_template_leaves_no_room_for_trials_it_is_left_out_itself() -> None:
+    found = reported(LEDGER)
+    long = found.model_copy(update={"job": {"spec": [sha512(bytes([one])).hexdigest() for one in range(99)]}})
+    short = decode(bounded(long, most=len(bounded(found))))
+    assert short.job is None
+    assert (short.trials, short.best) == (found.trials, found.best)

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from epochal_api.experiment_report import decode
+from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment.ledger import (
     LEDGER_ANNOTATION,
     Event,
@@ -806,6 +808,31 @@ async def test_of_checkpoints_those_of_the_best_are_kept(retain: str, left: int)
     given_up = cluster.given_up()
     assert len(given_up) == 4 - left
     assert retain == "All" or cluster.status()["best"]["trial"] not in given_up
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_nobody_goes_on_from_checkpoints_that_a_report_has_deleted(seed: int) -> None:
+    cluster, gone = Cluster(maxTrials=8, parallelism=2, epochs=27), set[str]()
+    chance = random.Random(seed)  # noqa: S311 - by the seed it is the same each time
+    for maximum in (8, 16):
+        cluster.change(maxTrials=maximum, finish=False)
+        for minute in range(40):
+            await cluster.settle()
+            from_where = str([one["spec"]["training"].get("continueFrom") for one in cluster.trials() if _is_new(one)])
+            assert not [uid for uid in gone if uid in from_where]
+            for job in cluster.objects.list("jobs"):
+                report = decode(job["spec"]["template"]["metadata"]["annotations"][REPORT_ANNOTATION])
+                gone |= {folder.uid for trial in report.trials for folder in trial.freed}
+            cluster.work()
+            if chance.random() < 0.2:  # Somebody deletes a TrainingJob, whatever has become of it.
+                cluster.objects.delete("trainingjobs", "vision", chance.choice(cluster.names()))
+            cluster.change(finish=minute > 30)
+            cluster.now += timedelta(seconds=60)
+    assert len(gone) > 8
+
+
+def _is_new(job: Any) -> bool:
+    return not job.get("status")
 
 
 async def test_a_report_is_written_at_each_new_best_at_most_once_a_minute_and_at_the_end() -> None:

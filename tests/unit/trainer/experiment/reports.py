@@ -26,7 +26,7 @@ JOB: dict[str, Any] = {
 
 def place(number: int, rung: int) -> Folder:
     """Returns where the results of a rung of a trial lie."""
-    return Folder(job=f"search-{number}-r{rung}", uid=f"uid-{number}-{rung}")
+    return Folder(rung=rung, uid=f"uid-{number}-{rung}")
 
 
 def trial(
@@ -34,7 +34,7 @@ def trial(
 ) -> ReportedTrial:
     """Returns a trial that has finished a rung for each value."""
     rungs = [
-        ReportedRung(**place(number, rung).model_dump(), epoch=EPOCHS[rung], value=value, seconds=60)
+        ReportedRung(uid=place(number, rung).uid, epoch=EPOCHS[rung], value=value, seconds=60)
         for rung, value in enumerate(values)
     ]
     return ReportedTrial(number=number, state=state, rungs=rungs, parameters=parameters or {}, **rest)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from epochal_trainer.experiment.free import free, prefixes
@@ -48,6 +49,17 @@ def test_again_there_is_nothing_left_to_do(bucket: FolderBucket) -> None:
     before = bucket.keys("")
     assert free(GIVEN_UP, bucket) == (0, None)
     assert bucket.keys("") == before
+
+
+def test_folders_are_looked_into_beside_each_other(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, keys = Barrier(2, timeout=10), bucket.keys
+
+    def wait(prefix: str) -> list[str]:
+        both.wait()
+        return keys(prefix)
+
+    monkeypatch.setattr(bucket, "keys", wait)
+    assert free(GIVEN_UP, bucket) == (6, None)
 
 
 def test_each_is_a_folder_of_checkpoints() -> None:

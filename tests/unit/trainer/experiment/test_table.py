@@ -1,15 +1,15 @@
 import csv
 import io
 
-from epochal_api.experiment_report import Axis, ExperimentReport, Folder
+from epochal_api.experiment_report import Axis, ExperimentReport, Folder, ReportedTrial
 from epochal_trainer.experiment.table import table
 
 from tests.unit.trainer.experiment.reports import RATE, SMALL, report, trial
 
 
 def rows(of: ExperimentReport) -> list[dict[str, str]]:
-    def uri(folder: Folder) -> str:
-        return f"s3://results/{of.trial_folder(folder)}/"
+    def uri(trial: ReportedTrial, folder: Folder) -> str:
+        return f"s3://results/{of.trial_folder(trial, folder)}/"
 
     return list(csv.DictReader(io.StringIO(table(of, uri))))
 

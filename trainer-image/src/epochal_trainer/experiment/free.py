@@ -25,9 +25,10 @@ class Freed(NamedTuple):
 
 
 def free(report: ExperimentReport, bucket: Bucket) -> Freed:
-    """Deletes the checkpoints that a report gives up, folder by folder, and nothing else.
+    """Deletes the checkpoints that a report gives up, and nothing else.
 
-    Where they cannot be deleted, they stay: that costs room, and no more.
+    Most are gone since a report before: of 1,000 trials as many folders are looked into. Where they cannot be deleted,
+    they stay: that costs room, and no more.
 
     Args:
         report: The Experiment. It names none but TrainingJobs of its own trials.
@@ -36,10 +37,9 @@ def free(report: ExperimentReport, bucket: Bucket) -> Freed:
     objects = 0
     try:
         with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="free") as pool:
-            for prefix in prefixes(report):
-                keys = bucket.keys(prefix)
-                for _ in pool.map(bucket.delete, keys):
-                    objects += 1
+            keys = [key for found in pool.map(bucket.keys, prefixes(report)) for key in found]
+            for _ in pool.map(bucket.delete, keys):
+                objects += 1
     except Failure as failure:
         return Freed(objects, failure.message)
     return Freed(objects)
@@ -51,4 +51,4 @@ def prefixes(report: ExperimentReport) -> list[str]:
     Args:
         report: The Experiment.
     """
-    return [f"{report.trial_folder(folder)}/{CHECKPOINTS}/" for trial in report.trials for folder in trial.freed]
+    return [f"{report.trial_folder(trial, folder)}/{CHECKPOINTS}/" for trial in report.trials for folder in trial.freed]

@@ -4,14 +4,14 @@ import csv
 import io
 from collections.abc import Callable
 
-from epochal_api.experiment_report import ExperimentReport, Folder
+from epochal_api.experiment_report import ExperimentReport, Folder, ReportedTrial
 
 TABLE = "trials.csv"
 _FIRST = ("number", "state")
 _LAST = ("rungs", "epochs", "seconds", "value", "uri")
 
 
-def table(report: ExperimentReport, uri: Callable[[Folder], str]) -> str:
+def table(report: ExperimentReport, uri: Callable[[ReportedTrial, Folder], str]) -> str:
     """Returns the trials as CSV: a row for each, with a column for each parameter.
 
     A parameter that is called as another column is has `parameter_` before its name.
@@ -35,7 +35,7 @@ def table(report: ExperimentReport, uri: Callable[[Folder], str]) -> str:
                 trial.rungs[-1].epoch if trial.rungs else 0,
                 sum(rung.seconds for rung in trial.rungs),
                 trial.value or "",
-                uri(trial.last) if trial.last else "",
+                uri(trial, trial.last) if trial.last else "",
             ]
         )
     return text.getvalue()

@@ -38,6 +38,12 @@ def canvas(
     return figure, axes
 
 
+def left_out(report: ExperimentReport) -> str:
+    """Returns how many trials are drawn of how many, for a title; nothing if these are all."""
+    shown = len(report.trials)
+    return f", the best {shown:,} of {shown + report.omitted:,}" if report.omitted else ""
+
+
 def say(axes: Axes, text: str) -> None:
     """Says in the middle of a picture why there is none."""
     axes.set_axis_off()

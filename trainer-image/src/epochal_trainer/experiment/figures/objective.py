@@ -5,7 +5,19 @@ from pathlib import Path
 from epochal_api.experiment_report import ExperimentReport
 from matplotlib.ticker import MaxNLocator
 
-from epochal_trainer.experiment.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, canvas, legend, plain, save, say
+from epochal_trainer.experiment.figures.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    canvas,
+    left_out,
+    legend,
+    plain,
+    save,
+    say,
+)
 from epochal_trainer.experiment.values import best_so_far, clipped, number, view
 
 _STATES = {
@@ -13,6 +25,7 @@ _STATES = {
     "Paused": ("stopped early", "#9cc3e5", "o"),
     "Running": ("in training", GREEN, "^"),
     "Failed": ("failed later", RED, "x"),
+    "Diverged": ("diverged later", RED, "+"),
 }
 _FEW = 100
 """Trials up to which each has a large mark."""
@@ -26,7 +39,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
         path: PNG file to write.
     """
     metric = plain(report.metric)
-    figure, axes = canvas(report, f"{metric} by trial")
+    figure, axes = canvas(report, f"{metric} by trial{left_out(report)}")
     worth = {one.number: value for one in report.trials if (value := number(one.value)) is not None}
     if not worth:
         say(axes, f"no trial has a {metric} yet")

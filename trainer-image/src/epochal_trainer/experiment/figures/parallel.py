@@ -7,7 +7,7 @@ from epochal_api.experiment_report import ExperimentReport, ReportedTrial
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 
-from epochal_trainer.experiment.figures.canvas import GREY, ORANGE, WIDTH, canvas, plain, save, say
+from epochal_trainer.experiment.figures.canvas import GREY, ORANGE, WIDTH, canvas, left_out, plain, save, say
 from epochal_trainer.experiment.figures.scales import Numbers, Scale, scale
 from epochal_trainer.experiment.values import clipped, number, view
 
@@ -27,7 +27,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
     """
     metric = plain(report.metric)
     width = min(_WIDEST, max(WIDTH, _INCHES * (len(report.axes) + 1)))
-    figure, axes = canvas(report, f"parameters and {metric}", width=width)
+    figure, axes = canvas(report, f"parameters and {metric}{left_out(report)}", width=width)
     worth = {one.number: value for one in report.trials if (value := number(one.value)) is not None}
     if not report.axes or not worth:
         say(axes, f"no trial has a {metric} yet" if report.axes else "no parameters are searched")
