@@ -139,6 +139,9 @@ class ServerLimits(Model):
     """Requests of a pod that may wait for the model; more are told to come again. Default: 256."""
 
 
+MAX_REPLICAS = 1000
+"""Most pods that serve."""
+
 _IN_ORDER = Rule(
     "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas", "minReplicas must be at most maxReplicas"
 )
@@ -149,9 +152,9 @@ class Autoscaling(Model):
 
     model_config = ConfigDict(json_schema_extra=cel([_IN_ORDER]))
 
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    min_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
     """Fewest pods. Default: 1."""
-    max_replicas: Annotated[int, Field(ge=1, le=1000)]
+    max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
     """Most pods."""
     target_cpu_utilization_percentage: Annotated[int, Field(ge=1, le=1000, alias="targetCPUUtilizationPercentage")] = 80
     """How much of the CPU that they ask for pods should use on average. Default: 80."""
@@ -202,7 +205,7 @@ class ModelServerSpec(Model):
     """How requests are put together."""
     limits: ServerLimits = ServerLimits()
     """What is refused before it is read or decoded."""
-    replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 1
     """Pods that serve. `kubectl scale` sets it, and autoscaling does. Default: 1."""
     autoscaling: Autoscaling | None = None
     """How replicas follows the load. Default: it stays as it is."""

@@ -24,7 +24,7 @@ from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.errors import ALREADY_EXISTS, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller_uid
@@ -167,7 +167,7 @@ class Applier:
             written = await self._kube.patch(
                 EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
             )
-        except (Invalid, Forbidden) as error:
+        except REFUSALS as error:
             raise LedgerRefused(error.message) from None
         self._writer.put(EXPERIMENTS, written)
 
@@ -226,7 +226,7 @@ class Applier:
                 await self._emit_unreported(document, body, "A Job of its name is another one's.")
                 found.unreported = True
                 return
-        except (Invalid, Forbidden, NotFound) as error:
+        except (*REFUSALS, NotFound) as error:
             await self._emit_unreported(document, body, error.message)
             found.unreported = True
             return

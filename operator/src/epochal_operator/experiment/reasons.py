@@ -40,6 +40,7 @@ class Reason(OwnReason):
     # Of Ready: what is in the way of its trials.
     TRIALS_NOT_READY = "TrialsNotReady", Effect(event=None, fault=None)
     TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
+    WEBHOOK_FAILED = "WebhookFailed", Effect(fault="Cluster")
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")

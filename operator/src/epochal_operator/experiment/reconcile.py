@@ -116,6 +116,8 @@ class Reconciler:
             if not todo.actions:
                 if (document.get("status") or {}).get("state") in {"Complete", "Failed"} and not observed.running:
                     self._let_go(key, spec)
+                if found.failure is not None:
+                    raise found.failure
                 return todo.requeue_after
             try:
                 await self._applier.apply(document, spec.wanted, observed, todo.actions, found)

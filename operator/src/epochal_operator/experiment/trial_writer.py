@@ -18,7 +18,7 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.runtime.corrections import TOLERATED, Correction, Corrections, writers
-from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import Key, Object, key_of
@@ -134,8 +134,10 @@ class TrialWriter:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except Invalid as error:
             return await self._refused(document, action, error)
-        except (Forbidden, NotFound, Conflict) as error:
-            found.hindered = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
+        except (Forbidden, NotFound, Conflict, AdmissionFailed) as error:
+            found.failure = error if isinstance(error, AdmissionFailed) else None
+            reason = Reason.WEBHOOK_FAILED if found.failure else Reason.TRIALS_REFUSED
+            found.hindered = StatusCause(reason, f"The API server refuses {name}: {error.message}")
             return None
         if is_new:
             _log.info("created %s", name)
@@ -191,7 +193,7 @@ class TrialWriter:
         except NotFound:
             self._writer.remove(TRAINING_JOBS, action.job)
             return
-        except (Invalid, Forbidden) as error:
+        except REFUSALS as error:
             refusal = error.message
         times = before.times + 1 if before else 1
         done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)

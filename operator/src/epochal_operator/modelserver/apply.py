@@ -7,16 +7,16 @@ from typing import Any
 
 from epochal_api.modelserver_status import ModelServerStatus
 
+from epochal_operator.modelserver.actions import Action, Create, Delete, Patch, Renew
 from epochal_operator.modelserver.deployment import renewed
 from epochal_operator.modelserver.labels import NAME_LABEL
 from epochal_operator.modelserver.observed import blocked_by
 from epochal_operator.modelserver.owned import CHILDREN
-from epochal_operator.modelserver.plan import Action, Create, Delete, Patch, Renew
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS, owned
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Correction, Corrections, writers
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, ApiError, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kind import Owned, Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reasons import clean
@@ -127,7 +127,7 @@ class Applier:
             made = await (self._renew(action) if isinstance(action, Renew) else self._patch(action))
             self._writer.put(resource, made)
             _log.info("changed its %s: %s", resource.kind, ", ".join(fields) or "annotations")
-        except (Invalid, Forbidden) as error:
+        except REFUSALS as error:
             refusal = error.message
         known = self._store.find(Owned(resource, NAME_LABEL), key).get(key)
         if not fields:
@@ -146,7 +146,7 @@ class Applier:
         uid, generation, now = thing["metadata"]["uid"], document["metadata"]["generation"], self._clock()
         try:
             await self._writer.delete(resource, thing)
-        except (Invalid, Forbidden) as error:
+        except REFUSALS as error:
             before = self._corrections.of(resource, key, uid, generation, now)
             times = before.times + 1 if before and before.fields == _DELETION else 1
             refused = Correction(uid, generation, times, now, _DELETION, (), error.message, resource.kind)
@@ -181,7 +181,8 @@ def rejected(resource: Resource, error: ApiError) -> StatusCause:
         resource: The child's resource.
         error: What it said.
     """
-    return StatusCause(Reason.REJECTED, f"The API server refuses its {resource.kind}: {clean(error.message)}")
+    reason = Reason.WEBHOOK_FAILED if isinstance(error, AdmissionFailed) else Reason.REJECTED
+    return StatusCause(reason, f"The API server refuses its {resource.kind}: {clean(error.message)}")
 
 
 def _bears_name(child: Object, labels: Object) -> bool:

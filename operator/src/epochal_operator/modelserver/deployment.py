@@ -29,6 +29,8 @@ RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 """Annotation of the pod template that `kubectl rollout restart` writes."""
 RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
 """Annotation of the Deployment: the restart by hand that its template has been made anew for, or nothing."""
+REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
+"""Annotation of the Deployment by which its controller counts rollouts, those to what was there before, too."""
 DEADLINE_SECONDS = 600
 """How long a rollout may take until it counts as failed: as long as Kubernetes lets it by default."""
 HISTORY = 3
@@ -107,6 +109,16 @@ def template_digest(template: Mapping[str, Any]) -> str:
     about = template.get("metadata") or {}
     own = {name: text for name, text in (about.get("annotations") or {}).items() if name.startswith(f"{GROUP}/")}
     return _digest({"labels": about.get("labels") or {}, "annotations": own, "spec": template.get("spec") or {}})
+
+
+def rollout(thing: Mapping[str, Any]) -> str:
+    """Returns what tells a rollout from others, such as those to the same template an hour ago.
+
+    Args:
+        thing: The Deployment as it is kept.
+    """
+    revision = (thing["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
+    return f"{thing['metadata']['uid']}/{revision}/{thing['spec']['template']['inputs']}"
 
 
 def renewed(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:

@@ -10,15 +10,15 @@ from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.runtime.events import Event
 
 
-def events(before: ModelServerStatus, after: ModelServerStatus, inputs: str) -> list[Event]:
+def events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> list[Event]:
     """Returns what happened to a ModelServer between two statuses.
 
     Args:
         before: Its status so far.
         after: Its status from now on.
-        inputs: What tells the pod template of its Deployment from others.
+        rollout: What tells the rollout of its Deployment from others.
     """
-    return list(_events(before, after, inputs))
+    return list(_events(before, after, rollout))
 
 
 def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool) -> list[Event]:
@@ -55,14 +55,14 @@ def not_convertible(cause: StatusCause, sha256: str) -> Event:
     return _event(Reason.NOT_CONVERTIBLE, f"It is served by Keras, in the trainer's image: {cause.message}", sha256)
 
 
-def _events(before: ModelServerStatus, after: ModelServerStatus, inputs: str) -> Iterator[Event]:
+def _events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> Iterator[Event]:
     progress, was = (get_condition(one.conditions, "Progressing") for one in (after, before))
     ready, had = (get_condition(one.conditions, "Ready") for one in (after, before))
     generation = str(after.observed_generation)
     if progress is not None and (was is None or was.reason != progress.reason):
         reason = as_reason(progress.reason)
-        # That all goes well is told once of each template: after each change of the number of pods it does again.
-        key = inputs if reason == Reason.ROLLED_OUT else f"{generation}/{inputs}/{progress.message}"
+        # That all goes well is told once of each rollout: after each change of the number of pods it does again.
+        key = rollout if reason == Reason.ROLLED_OUT else f"{generation}/{rollout}/{progress.message}"
         if effect(reason).event:
             yield _event(reason, progress.message, key)
     if ready is not None and ready.reason == Reason.STOPPED and (had is None or had.reason != Reason.STOPPED):

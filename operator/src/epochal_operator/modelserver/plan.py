@@ -1,7 +1,7 @@
 """What to do about a ModelServer: the difference between what should be and what is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +9,14 @@ from epochal_api.kind import Metadata
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ModelServerStatus, ServedModel
 
+from epochal_operator.modelserver.actions import Action, ChildStep, Create, Delete, Patch, Plan, Renew
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
-from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION, RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
+from epochal_operator.modelserver.deployment import (
+    INPUTS_ANNOTATION,
+    RESTARTED_ANNOTATION,
+    TEMPLATE_ANNOTATION,
+    rollout,
+)
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
 from epochal_operator.modelserver.observed import Observed, Seen
 from epochal_operator.modelserver.owned import DEPLOYMENT
@@ -22,79 +28,12 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.service import url
 from epochal_operator.modelserver.source import Found, Gone, is_same, kept
 from epochal_operator.modelserver.status import status
+from epochal_operator.modelserver.steering import Steering, steering_step
 from epochal_operator.modelserver.trim import brief
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.resource import Object, Resource
+from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.pod_template import Installation
-
-
-@dataclass(frozen=True)
-class Create:
-    """Create a child."""
-
-    resource: Resource
-    body: Object
-
-
-@dataclass(frozen=True)
-class Patch:
-    """Change fields of a child's spec, and annotations of it.
-
-    Args:
-        resource: Its resource.
-        thing: The child as seen.
-        spec: The fields.
-        annotations: The annotations.
-    """
-
-    resource: Resource
-    thing: Object
-    spec: Mapping[str, Any]
-    annotations: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Renew:
-    """Give the Deployment another pod template: a rollout.
-
-    Args:
-        thing: The Deployment as seen.
-        body: As it should be.
-    """
-
-    thing: Object
-    body: Object
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Delete a child that is needed no more.
-
-    Args:
-        resource: Its resource.
-        thing: The child as seen.
-    """
-
-    resource: Resource
-    thing: Object
-
-
-ChildStep = Create | Patch | Renew | Delete
-Action = ChildStep | EmitEvent | ApplyStatus[ModelServerStatus]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in this order.
-
-    Args:
-        actions: The steps. What follows depends on what comes of them.
-        requeue_after: Seconds after which to look again, if nothing else gives reason to.
-    """
-
-    actions: tuple[Action, ...] = ()
-    requeue_after: float | None = None
 
 
 def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
@@ -109,6 +48,8 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     if server.metadata.deletion_timestamp is not None:
         return Plan()
     known = pinned(observed.deployment, before.model)
+    if observed.deployment is None and not is_same(server.spec.source, known):
+        known = None  # It has never been served: something was in the way until another one was asked for.
     model, waits = _model(server, observed, known)
     told: list[Action] = []
     if model is not None and (cause := _unconvertible(model, known, observed)):
@@ -124,6 +65,8 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
             steps = _steps(wanted, observed.now)
     except NoStorageEndpoint as error:
         cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
+        if step := steering_step(Steering(server.spec.replicas, server.spec.paused), observed):
+            return Plan((step,))
         now = refused(cause, observed, known, server.spec.replicas)
         return _settle(server.metadata, before, now, observed, address=before.url)
     if steps:
@@ -135,18 +78,21 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     return _settle(server.metadata, before, now, observed, address=url(server) if model else None, warnings=warnings)
 
 
-def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed) -> Plan:
-    """Returns what to do about a ModelServer that breaks the API's rules: what it owns goes on as it is.
+def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, steering: Steering) -> Plan:
+    """Returns what to do about a ModelServer that breaks the API's rules: what it owns goes on, and is steered.
 
     Args:
         metadata: Its metadata.
         before: Its status so far.
         message: What must hold, naming the field.
         observed: What is seen of it.
+        steering: What of its spec counts nevertheless.
     """
     if metadata.deletion_timestamp is not None:
         return Plan()
     deployment = observed.deployment
+    if step := steering_step(steering, observed):
+        return Plan((step,))
     wanted = int(deployment["spec"].get("replicas") or 0) if deployment else 0
     known = pinned(deployment, before.model) if deployment else None
     now = refused(StatusCause(Reason.INVALID_SPEC, message), observed, known, wanted)
@@ -188,7 +134,7 @@ def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Obse
     """Returns why a model cannot become ONNX, if a pod that was to convert it has said so."""
     if known is None or known.sha256 != model.sha256 or not is_converted(model):
         return None
-    return said_not_convertible(observed.current)
+    return said_not_convertible(observed.current, observed.now)
 
 
 def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[ChildStep]:
@@ -290,8 +236,7 @@ def _settle(
     if after == before:
         return Plan((), again)
     deployment = observed.deployment
-    inputs = str(deployment["spec"]["template"]["inputs"]) if deployment else ""
-    told = map(EmitEvent, (*events(before, after, inputs), *warnings))
+    told = map(EmitEvent, (*events(before, after, rollout(deployment) if deployment else ""), *warnings))
     return Plan((*told, ApplyStatus(after)), again)
 
 

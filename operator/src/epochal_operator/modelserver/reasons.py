@@ -39,6 +39,7 @@ class Reason(OwnReason):
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
     REJECTED = "Rejected", Effect(stalls=True, look_again_seconds=60)
+    WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
 
     # Of Progressing: what is in the way of its pods.

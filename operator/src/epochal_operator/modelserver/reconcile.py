@@ -1,7 +1,7 @@
 """Reconcile: read a ModelServer and what it owns, plan, apply, and again until nothing is left to do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,16 +10,18 @@ from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
 from epochal_api.modelserver_status import ModelServerStatus
 from epochal_api.status import read_status
 
-from epochal_operator.modelserver.apply import Applier
+from epochal_operator.modelserver.actions import Action, Create, Plan
+from epochal_operator.modelserver.apply import Applier, rejected
 from epochal_operator.modelserver.observe import Observer
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import Plan, plan, refuse
+from epochal_operator.modelserver.plan import plan, refuse
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS
+from epochal_operator.modelserver.steering import Steering
 from epochal_operator.modelserver.told import Asker
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of
@@ -85,6 +87,7 @@ class Reconciler:
             ApiError: If the API server does not do its part.
         """
         blocked, conflicts = dict[Resource, StatusCause](), 0
+        failure: AdmissionFailed | None = None
         for _ in range(ROUNDS):
             document = self._store.get(MODEL_SERVERS, key)
             if document is None:
@@ -96,12 +99,9 @@ class Reconciler:
                 known = read_status(ModelServerStatus, document.get("status")).model
                 if await self._asker.ask(key, known, observed.current):
                     continue
-                return todo.requeue_after
+                return _after(todo, failure)
             try:
-                for action in todo.actions:
-                    if found := await self._applier.apply(document, action):
-                        blocked |= found
-                        break  # What follows may have to wait for what could not be made.
+                failure = await self._apply(document, todo.actions, blocked) or failure
             except (Conflict, NotFound):
                 conflicts += 1
                 if conflicts == CONFLICTS:
@@ -111,8 +111,29 @@ class Reconciler:
             told = all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
             if told and self._store.get(MODEL_SERVERS, key) is document:
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
-                return todo.requeue_after
+                return _after(todo, failure)
         return MOMENT
+
+    async def _apply(
+        self, document: Object, actions: Iterable[Action], blocked: dict[Resource, StatusCause]
+    ) -> AdmissionFailed | None:
+        """Does steps until something is in the way, which is noted: what follows may have to wait for it.
+
+        Returns:
+            What is to be tried again once it is told, if a webhook has failed.
+        """
+        for action in actions:
+            try:
+                found = await self._applier.apply(document, action)
+            except AdmissionFailed as error:
+                if not isinstance(action, Create):
+                    raise
+                blocked[action.resource] = rejected(action.resource, error)
+                return error
+            if found:
+                blocked |= found
+                break
+        return None
 
     def _plan(self, document: Object, blocked: dict[Resource, StatusCause]) -> tuple[Observed, Plan]:
         read = _read(document)
@@ -121,8 +142,16 @@ class Reconciler:
         if read.server is None:
             metadata = Metadata.model_validate(document["metadata"])
             before = read_status(ModelServerStatus, document.get("status"))
-            return observed, refuse(metadata, before, read.fault, observed)
+            steering = Steering.read(whole(document)["spec"])
+            return observed, refuse(metadata, before, read.fault, observed, steering)
         return observed, plan(read.server, observed, self._installation())
+
+
+def _after(todo: Plan, failure: AdmissionFailed | None) -> float | None:
+    """Returns when to look again at what needs nothing more now; what has failed, the queue tries ever later."""
+    if failure is not None:
+        raise failure
+    return todo.requeue_after
 
 
 def _read(document: Object) -> _Read:

@@ -11,6 +11,7 @@ from epochal_operator.modelserver.deployment import (
     INPUTS_ANNOTATION,
     RESTART_ANNOTATION,
     RESTARTED_ANNOTATION,
+    REVISION_ANNOTATION,
     TEMPLATE_ANNOTATION,
     template_digest,
 )
@@ -52,16 +53,16 @@ def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
 def deployment(thing: Object) -> Object:
     """Returns what is kept of a Deployment: of its pod template digests, which tell whether it is as it should be."""
     outline = _outline(thing)
-    ours = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION)
-    found = some(thing["metadata"].get("annotations") or {}, ours)
+    told = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
+    found = some(thing["metadata"].get("annotations") or {}, told)
     outline["annotations"] = {name: text for name, text in found.items() if len(text) <= MAX_BYTES}
     spec = {name: value for name, value in thing["spec"].items() if name not in {"template", "selector"}}
     template = thing["spec"].get("template") or {}
     annotations = part(part(template, "metadata"), "annotations")
-    told = {"digest": template_digest(template), "inputs": annotations.get(INPUTS_ANNOTATION)}
+    digests = {"digest": template_digest(template), "inputs": annotations.get(INPUTS_ANNOTATION)}
     return {
         "metadata": outline,
-        "spec": spec | {"template": told},
+        "spec": spec | {"template": digests},
         "status": thing.get("status") or {},
         "restarted": str(annotations.get(RESTART_ANNOTATION) or "")[: metadata.MAX_NAME],
     }

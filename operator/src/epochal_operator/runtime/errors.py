@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _DENIED = re.compile(r"admission webhook .* denied|AdmissionPolicy .* denied", re.DOTALL)
+_NOT_CALLED = "failed calling webhook"
 ALREADY_EXISTS = "AlreadyExists"
 """Reason of a Conflict: an object of that name is there."""
 
@@ -52,6 +53,13 @@ class Unavailable(ApiError):
     """No answer in time, too much to do (429, 5xx), or it cannot tell yet who asks (401): later it may work."""
 
 
+class AdmissionFailed(Unavailable):
+    """An admission webhook cannot be called, or denies with a code of its own trouble: only its users can mend that."""
+
+
+REFUSALS = (Invalid, Forbidden, AdmissionFailed)
+"""What is wrong with what was to be written, or in its way: the user is to be told the API server's words."""
+
 _ERRORS: dict[int, type[ApiError]] = {
     400: Invalid,
     401: Unavailable,
@@ -68,6 +76,9 @@ _ERRORS: dict[int, type[ApiError]] = {
 def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
     """Returns the error that an answer tells of.
 
+    Whoever denies chooses the code, too: it is a denial even where the code says that there is no such object, or that
+    it has changed.
+
     Args:
         status: Its HTTP status.
         answer: Its body as JSON: a Status.
@@ -75,6 +86,11 @@ def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str])
     """
     kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
     message = answer.get("message") or f"HTTP {status}"
+    denied = _DENIED.search(message) is not None
+    if kind is Unavailable and (denied or _NOT_CALLED in message):
+        kind = AdmissionFailed
+    elif denied and kind is not Invalid:
+        kind = Forbidden
     return kind(status, answer.get("reason") or "", message, _seconds(headers.get("Retry-After")))
 
 

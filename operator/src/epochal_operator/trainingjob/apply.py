@@ -7,7 +7,16 @@ from typing import Any
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Correction, Corrections, writers
-from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.errors import (
+    ALREADY_EXISTS,
+    REFUSALS,
+    AdmissionFailed,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reasons import clean
@@ -163,7 +172,7 @@ class Applier:
                 if action.told is not None:
                     await self._writer.emit(action.told, self._known(key, planned))
                 return
-        except (Invalid, Forbidden) as error:
+        except REFUSALS as error:
             refusal = error.message
         fields = tuple(f"spec.{field}" for field in spec) or ("its deletion",)
         times = before.times + 1 if before else 1
@@ -216,7 +225,8 @@ def rejected(resource: Resource, error: ApiError) -> StatusCause:
         error: What it said.
     """
     said = in_its_own_fields(clean(error.message))
-    return StatusCause(Reason.JOB_REJECTED, f"The API server refuses its {resource.kind}: {said}")
+    reason = Reason.WEBHOOK_FAILED if isinstance(error, AdmissionFailed) else Reason.JOB_REJECTED
+    return StatusCause(reason, f"The API server refuses its {resource.kind}: {said}")
 
 
 def _bears_name(child: Object, key: Key) -> bool:

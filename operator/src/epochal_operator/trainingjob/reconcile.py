@@ -10,12 +10,12 @@ from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Key, Resource
 from epochal_operator.runtime.spec_text import whole
-from epochal_operator.trainingjob.actions import Create, Plan, changes_child
+from epochal_operator.trainingjob.actions import Action, Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.mutable import Mutable
@@ -112,6 +112,7 @@ class Reconciler:
             ApiError: If the API server does not do its part.
         """
         blocked, conflicts = dict[Resource, StatusCause](), 0
+        failure: AdmissionFailed | None = None
         for _ in range(ROUNDS):
             document = self._store.get(TRAINING_JOBS, key)
             if document is None:
@@ -122,10 +123,10 @@ class Reconciler:
                 continue  # It was told of meanwhile.
             todo = make_plan(whole(document), observed, self._installation())
             if not todo.actions:
-                return todo.requeue_after
+                return _after(todo, failure)
             try:
                 for action in todo.actions:
-                    blocked |= await self._applier.apply(key, action, document["metadata"])
+                    failure = await self._apply(key, action, document["metadata"], blocked) or failure
             except (Conflict, NotFound) as error:
                 conflicts += 1
                 if conflicts == ROUNDS:  # It is no race: some deny with this code. The queue waits ever longer.
@@ -136,5 +137,29 @@ class Reconciler:
                 continue
             if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_child, todo.actions)):
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
-                return todo.requeue_after
+                return _after(todo, failure)
         return MOMENT
+
+    async def _apply(
+        self, key: Key, action: Action, planned: Object, blocked: dict[Resource, StatusCause]
+    ) -> AdmissionFailed | None:
+        """Does a step, and notes what is in its way.
+
+        Returns:
+            What is to be tried again once it is told, if a webhook has failed.
+        """
+        try:
+            blocked |= await self._applier.apply(key, action, planned)
+        except AdmissionFailed as error:
+            if not isinstance(action, Create):
+                raise
+            blocked[action.resource] = rejected(action.resource, error)
+            return error
+        return None
+
+
+def _after(todo: Plan, failure: AdmissionFailed | None) -> float | None:
+    """Returns when to look again at what needs nothing more now; what has failed, the queue tries ever later."""
+    if failure is not None:
+        raise failure
+    return todo.requeue_after

@@ -23,6 +23,7 @@ from epochal_operator.experiment.ledger import (
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
+from epochal_operator.runtime.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
@@ -574,6 +575,27 @@ async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, 
     assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
 
 
+UNCALLED = 'Internal error occurred: failed calling webhook "v.kyverno.svc": Post "https://kyverno": connection refused'
+
+
+async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later() -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(500, "InternalError", UNCALLED) if (verb, resource) == ("create", "trainingjobs") else None
+    )
+    for _ in range(2):
+        with pytest.raises(AdmissionFailed):  # which the queue tries again later and later
+            await cluster.settle()
+        ready = cluster.condition("Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "WebhookFailed")
+        assert ready["message"].endswith(UNCALLED)
+        assert cluster.condition("Stalled")["status"] == "False"
+    assert cluster.told().count("WebhookFailed") == 1
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (4, 0)
+
+
 async def test_a_trial_that_is_refused_once_it_has_begun_waits_while_others_go_on() -> None:
     cluster = Cluster(**SMALL, maxFailedTrials=0)
     cluster.refuse = lambda verb, _, name: (
@@ -919,18 +941,18 @@ async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
 
 
-@pytest.mark.parametrize("status", [422, 403])
-async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_again(status: int) -> None:
+@pytest.mark.parametrize(("status", "words"), [(422, "Too long"), (403, "Too long"), (500, UNCALLED)])
+async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_again(status: int, words: str) -> None:
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
-        Refusal(status, "Invalid", "metadata.annotations: Too long")
+        Refusal(status, "Invalid", f"metadata.annotations: {words}")
         if (verb, resource) == ("patch", "experiments")
         else None
     )
     assert await cluster.settle() == 60
     ready = cluster.condition("Ready")
     assert (ready["reason"], cluster.condition("Stalled")["status"]) == ("LedgerRefused", "True")
-    assert "Too long" in ready["message"]
+    assert words in ready["message"]
     assert cluster.trials() == []
     cluster.refuse = lambda *_: None
     await cluster.run()
@@ -978,10 +1000,11 @@ async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> N
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
-async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again() -> None:
+@pytest.mark.parametrize(("status", "words"), [(403, "exceeded quota: jobs"), (500, UNCALLED)])
+async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(status: int, words: str) -> None:
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
-        Refusal(403, "Forbidden", "exceeded quota: jobs") if (verb, resource) == ("create", "jobs") else None
+        Refusal(status, "Forbidden", words) if (verb, resource) == ("create", "jobs") else None
     )
     for _ in range(20):
         after = await cluster.settle()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
+from epochal_operator.modelserver.deployment import REVISION_ANNOTATION
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.reconcile import Reconciler
 from epochal_operator.runtime.kind import store_for, watched
@@ -50,6 +51,8 @@ class Cluster:
         self.outcome: Outcome = lambda _: None
         self.refuse: Callable[[str, str, str], Refusal | None] = lambda *_: None
         self.deaths = 0
+        self._rolled_out = ""
+        self._revision = 0
         fields = {"replicas": 1, **SPEC, **spec}
         self.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": fields})
         self.boot()
@@ -116,6 +119,7 @@ class Cluster:
                 for one in self.pods() if all(map(_is_ready, self._of(digest))) else ():
                     if one not in self._of(digest):
                         self._remove(one)
+            self._count_rollouts(deployed, digest)
             status = {
                 "observedGeneration": deployed["metadata"]["generation"],
                 "replicas": len(self.pods()),
@@ -123,6 +127,14 @@ class Cluster:
                 "readyReplicas": sum(map(_is_ready, self.pods())),
             }
             self.objects.patch("deployments", "vision", "digits", {"status": status}, subresource="status")
+
+    def _count_rollouts(self, deployed: Any, digest: str) -> None:
+        """Counts a template as another revision, also one of before."""
+        if self._rolled_out == digest or (deployed["spec"]["paused"] and self._rolled_out):
+            return
+        self._rolled_out, self._revision = digest, self._revision + 1
+        annotations = {REVISION_ANNOTATION: str(self._revision)}
+        self.objects.patch("deployments", "vision", "digits", {"metadata": {"annotations": annotations}})
 
     def _of(self, digest: str) -> list[Any]:
         return [one for one in self.pods() if one["metadata"]["labels"]["pod-template-hash"] == digest]

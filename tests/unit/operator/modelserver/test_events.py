@@ -43,10 +43,10 @@ STOPPED = status(("True", "RolledOut", "all"), ("False", "Stopped"))
     ],
 )
 def test_what_is_told(before: Any, after: Any, told: Any) -> None:
-    assert [(one.type, one.reason, one.note) for one in events(before, after, "inputs")] == told
+    assert [(one.type, one.reason, one.note) for one in events(before, after, "rollout")] == told
 
 
-def test_that_all_goes_well_is_told_once_of_each_template() -> None:
+def test_that_all_goes_well_is_told_once_of_each_rollout() -> None:
     (first,), (again,) = (
         events(ROLLING, DONE, "a"),
         events(ROLLING, status(("True", "RolledOut", "x"), generation=2), "a"),

@@ -8,6 +8,7 @@ import pytest
 from epochal_api.server_config import SERVER_ANNOTATION
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_operator.runtime.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.modelserver.cluster import OWNED, Cluster
@@ -321,6 +322,18 @@ async def test_scaled_only_the_count_changes() -> None:
     assert cluster.events() == ["RolledOut", "Stopped"]
 
 
+async def test_each_rollout_is_told_also_that_to_what_was_there_before() -> None:
+    cluster = await serving()
+    for sha in (OTHER_SHA, SHA, OTHER_SHA):
+        cluster.change(source={"uri": URI, "sha256": sha})
+        await cluster.settle()
+        cluster.change(replicas=2)
+        await cluster.settle()
+        cluster.change(replicas=1)
+        await cluster.settle()
+    assert cluster.events() == ["RolledOut"] * 4
+
+
 async def test_paused_nothing_is_rolled_out() -> None:
     cluster = await serving()
     cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
@@ -465,6 +478,46 @@ async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
     assert cluster.status["state"] == "Ready"
 
 
+UNCALLED = 'Internal error occurred: failed calling webhook "v.kyverno.svc": Post "https://kyverno": connection refused'
+TROUBLED = 'admission webhook "v.kyverno.svc" denied the request: cannot list policies'
+
+
+@pytest.mark.parametrize("message", [UNCALLED, TROUBLED])
+@pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
+async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later(
+    resource: str, message: str
+) -> None:
+    cluster = Cluster()
+    refusal = Refusal(500, "InternalError", message)
+    cluster.refuse = lambda verb, of, _: refusal if (verb, of) == ("create", resource) else None
+    for _ in range(2):
+        with pytest.raises(AdmissionFailed):  # which the queue tries again later and later
+            await cluster.reconcile()
+        assert cluster.condition("Progressing") == ("False", "WebhookFailed")
+        assert cluster.condition("Stalled")[0] == "False"
+        assert cluster.message("Progressing").endswith(message)
+    assert cluster.events() == ["WebhookFailed"]
+    cluster.refuse = lambda *_: None
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+
+
+@pytest.mark.parametrize(("status", "verb"), [(500, "patch"), (409, "patch"), (404, "replace"), (503, "replace")])
+async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(status: int, verb: str) -> None:
+    cluster = await serving()
+    refusal = Refusal(status, "Conflict", TROUBLED)
+    cluster.refuse = lambda one, resource, _: refusal if (one, resource) == (verb, "deployments") else None
+    cluster.change(**{"replicas": 3} if verb == "patch" else {"resources": {"limits": {"cpu": "2"}}})
+    assert await cluster.reconcile() == 1
+    assert cluster.condition("Progressing") == ("False", "Rejected")
+    assert cluster.message("Progressing").endswith(TROUBLED)
+    assert cluster.status["state"] == "Degraded"
+    cluster.refuse = lambda *_: None
+    cluster.wait(1)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+
+
 async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_last() -> None:
     cluster = await serving(replicas=2)
     cluster.outcome = lambda _: ended(words("ModelRefused", "no"))
@@ -549,6 +602,23 @@ async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> N
     assert cluster.status["model"]["sha256"] == SHA
 
 
+async def test_a_spec_that_breaks_the_rules_scales_and_pauses_what_there_is_nevertheless() -> None:
+    cluster = await serving(autoscaling={"maxReplicas": 4})
+    before = template(cluster)
+    cluster.change(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle()
+    assert cluster.status["display"]["ready"] == "3/3"
+    cluster.change(paused=True)
+    await cluster.settle()
+    spec = cluster.get("deployments")["spec"]
+    assert (spec["replicas"], spec["paused"], template(cluster)) == (3, True, before)
+    assert cluster.condition("Progressing") == ("False", "InvalidSpec")
+    cluster.change(replicas=2, paused="yes")
+    await cluster.settle()
+    spec = cluster.get("deployments")["spec"]
+    assert (spec["replicas"], spec["paused"]) == (2, True)
+
+
 async def test_without_a_storage_nothing_begins() -> None:
     cluster = Cluster()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
@@ -565,6 +635,15 @@ async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
     assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
+
+
+async def test_one_whose_storage_is_known_no_more_is_scaled() -> None:
+    cluster = await serving()
+    cluster.installation = replace(INSTALLATION, storage_endpoint=None)
+    cluster.change(replicas=2)
+    await cluster.settle()
+    assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
+    assert cluster.status["display"]["ready"] == "2/2"
 
 
 async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:

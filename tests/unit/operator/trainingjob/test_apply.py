@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.errors import (
+    AdmissionFailed,
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unavailable,
+    error_of,
+)
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.store import Store
@@ -145,6 +153,32 @@ async def test_a_job_that_may_not_be_changed_does_not_hold_back_the_status() -> 
         "JobRejected",
         "The API server refuses to change its Job (spec.suspend): jobs.batch is forbidden",
     )
+
+
+class Troubled(ApiServer):
+    """A webhook that is asked about Jobs cannot be called."""
+
+    uncalled = True
+
+    async def create_job(self, job: Any) -> Any:
+        if self.uncalled:
+            message = 'Internal error occurred: failed calling webhook "v.kyverno.svc": connection refused'
+            raise error_of(500, {"reason": "InternalError", "message": message}, {})
+        return await super().create_job(job)
+
+
+async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later() -> None:
+    server, store = Troubled(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
+    for _ in range(2):
+        with pytest.raises(AdmissionFailed):  # which the queue tries again later and later
+            await reconciler(server, store).reconcile(FIRST)
+        ready = next(one for one in server.documents["first"]["status"]["conditions"] if one["type"] == "Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "WebhookFailed")
+        assert 'failed calling webhook "v.kyverno.svc"' in ready["message"]
+    server.uncalled = False
+    await reconciler(server, store).reconcile(FIRST)
+    assert "first" in server.jobs
 
 
 async def test_what_somebody_changes_once_is_put_right_at_once() -> None:

@@ -1,0 +1,78 @@
+"""What may be done about a ModelServer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from epochal_api.modelserver_status import ModelServerStatus
+
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.resource import Object, Resource
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create a child."""
+
+    resource: Resource
+    body: Object
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Change fields of a child's spec, and annotations of it.
+
+    Args:
+        resource: Its resource.
+        thing: The child as seen.
+        spec: The fields.
+        annotations: The annotations.
+    """
+
+    resource: Resource
+    thing: Object
+    spec: Mapping[str, Any]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Renew:
+    """Give the Deployment another pod template: a rollout.
+
+    Args:
+        thing: The Deployment as seen.
+        body: As it should be.
+    """
+
+    thing: Object
+    body: Object
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a child that is needed no more.
+
+    Args:
+        resource: Its resource.
+        thing: The child as seen.
+    """
+
+    resource: Resource
+    thing: Object
+
+
+ChildStep = Create | Patch | Renew | Delete
+Action = ChildStep | EmitEvent | ApplyStatus[ModelServerStatus]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        actions: The steps. What follows depends on what comes of them.
+        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+    """
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
