@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from epochal_server.connections import KEPT_SECONDS, Connection, Connections
+from epochal_server.expecting import unasked
 from epochal_server.quick.shortcut import Quick
 
 BACKLOG = 1024
@@ -76,12 +77,15 @@ class Listening:
             context: What to serve TLS with; without it, plain HTTP is served.
         """
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - it has just been made
+        server.request_handler = unasked(server.request_handler)
         loop = asyncio.get_running_loop()
         factory = partial(
             Connection,
             self._connections,
             self._quick,
-            manager=self._runner.server,
+            manager=server,
             loop=loop,
             access_log=None,
             logger=_protocol_log,
