@@ -14,12 +14,23 @@ MOST = 1024
 """Connections at a time. Each takes about 20 kB, and one by TLS a third of a MiB more."""
 HEAD_SECONDS = 10.0
 """Time for a request's line and headers, from their first byte."""
+HEAD_BYTES = 32 * 1024
+"""Of a request's line and headers together. aiohttp bounds each of them and their number, and that is a MiB: of as many
+connections as there may be, it is more than a server has memory for."""
 KEPT_SECONDS = 620.0
 """How long a connection is kept for the next request: longer than any usual proxy keeps it, so that it never sends one
 on a connection that is just being closed here."""
 UNREAD_SECONDS = 30.0
 """How long a client may leave an answer unread."""
 SWEEP_SECONDS = 1.0
+END = b"\r\n\r\n"
+_TOO_LONG = (
+    f'{{"error":"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"}}'
+).encode()
+TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG)
+)
 
 
 class Connections:
@@ -76,7 +87,7 @@ class Connection(web.RequestHandler):
         head_since: Since when a part of a request's head has been there; None if none is, or all of it.
     """
 
-    __slots__ = ("_body", "_connections", "_quick", "_shortcut", "busy", "head_since", "since")
+    __slots__ = ("_body", "_connections", "_head", "_quick", "_shortcut", "_tail", "busy", "head_since", "since")
 
     def __init__(self, connections: Connections, quick: Quick | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -84,6 +95,8 @@ class Connection(web.RequestHandler):
         self._quick = quick
         self._shortcut: Shortcut | None = None
         self._body: StreamReader | None = None
+        self._head: int | None = 0
+        self._tail = b""
         self.busy = False
         self.since = monotonic()
         self.head_since: float | None = None
@@ -108,7 +121,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if not self.busy and self.head_since is None:
+        # What comes while none is being answered may be the rest of a body that nobody read; or nothing, as aiohttp has
+        # itself go on.
+        if not self.busy and self.head_since is None and not self.reads and (data or self._shortcut is not None):
             self.head_since = monotonic()
         if self._shortcut is not None:
             left = self._shortcut.received(data)
@@ -116,7 +131,7 @@ class Connection(web.RequestHandler):
                 return
             # From now on, and to its end: aiohttp alone knows what it is in the midst of.
             data, self._shortcut = left, None
-        super().data_received(data)
+        self._pass_on(data)
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -145,11 +160,11 @@ class Connection(web.RequestHandler):
         data = self._shortcut.given_up() if self._shortcut is not None else None
         if data is not None:
             self._shortcut = None
-            super().data_received(data)
+            self._pass_on(data)
 
     @property
     def reads(self) -> bool:
-        """Whether the request that is being answered has not come as a whole."""
+        """Whether the request that is being answered, or was as the last one, has not come as a whole."""
         return self._body is not None and not self._body.is_eof()
 
     def begin(self, body: StreamReader | None = None) -> None:
@@ -159,7 +174,28 @@ class Connection(web.RequestHandler):
             body: Where its body comes from; None if all of it is there.
         """
         self.busy, self.head_since, self.since, self._body = True, None, monotonic(), body
+        if not self._messages:  # else another head is there already
+            self._head, self._tail = 0, b""
 
     def end(self) -> None:
         """Says that none is."""
-        self.busy, self.since, self._body = False, monotonic(), None
+        self.busy, self.since = False, monotonic()
+
+    def _pass_on(self, data: bytes) -> None:
+        """Has aiohttp read what has come, unless it is a head without an end."""
+        if self._head is not None and not self.reads:
+            self._head = None if END in self._tail + data else self._head + len(data)
+            self._tail = data[1 - len(END) :]
+            if self._head is not None and self._head > HEAD_BYTES:
+                self._refuse()
+                return
+        super().data_received(data)
+
+    def _refuse(self) -> None:
+        """Ends the connection of a head that is too long; and says why, unless an answer to another is under way."""
+        if self.busy or self.transport is None:
+            self.force_close()
+        else:
+            self.transport.write(TOO_LONG)
+            self.close()
+            self.transport.close()
