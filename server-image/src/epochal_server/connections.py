@@ -4,14 +4,14 @@ import asyncio
 import socket
 from contextlib import suppress
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import StreamReader, web
 
 from epochal_server.quick.shortcut import Quick, Shortcut
 
 MOST = 1024
-"""Connections at a time. Each takes about 20 kB, and one by TLS a third of a MiB more."""
+"""Connections at a time. Each takes about 20 kB, and one by TLS 40 kB more."""
 HEAD_SECONDS = 10.0
 """Time for a request's line and headers, from their first byte."""
 HEAD_BYTES = 32 * 1024
@@ -33,6 +33,29 @@ TOO_LONG = (
 )
 
 
+class Held(Protocol):
+    """A connection as `Connections` knows it. See Connection."""
+
+    busy: bool
+    since: float
+
+    @property
+    def reads(self) -> bool:
+        """Whether a request that is being answered has not come as a whole."""
+
+    def late(self, now: float) -> bool:
+        """Returns whether it takes too long for a request's head, or to begin with one."""
+
+    def stalled(self, now: float) -> bool:
+        """Returns whether the rest of a plain request does not come at once."""
+
+    def hand_over(self) -> None:
+        """Leaves to aiohttp what has come of a plain request, and all that comes after it."""
+
+    def force_close(self) -> None:
+        """Ends it."""
+
+
 class Connections:
     """The connections that there are.
 
@@ -42,9 +65,9 @@ class Connections:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._open: dict[Connection, None] = {}
+        self._open: dict[Held, None] = {}
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: "Held") -> None:
         """Takes a connection in; where there are too many, one goes: an idle one, else one whose request still comes.
 
         Among these it is the one that has been so for the longest time. Who sends slowly keeps nobody out, such as the
@@ -53,10 +76,12 @@ class Connections:
         self._open[connection] = None
         if len(self._open) > self._most:
             waits = (one for one in self._open if one is not connection and (one.reads or not one.busy))
-            min(waits, key=lambda one: (one.busy, one.since), default=connection).force_close()
+            goes = min(waits, key=lambda one: (one.busy, one.since), default=connection)
+            self.closed(goes)  # at once: else it would be the one that goes for all who come in the same moment
+            goes.force_close()
 
-    def closed(self, connection: "Connection") -> None:
-        """Forgets a connection."""
+    def closed(self, connection: "Held") -> None:
+        """Forgets a connection, unless it is forgotten already."""
         self._open.pop(connection, None)
 
     async def keep(self) -> None:

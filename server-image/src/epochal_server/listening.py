@@ -12,10 +12,10 @@ from aiohttp.typedefs import Middleware
 
 from epochal_server.connections import KEPT_SECONDS, Connection, Connections
 from epochal_server.expecting import unasked
+from epochal_server.handshake import Handshake
 from epochal_server.quick.shortcut import Quick
 
 BACKLOG = 1024
-HANDSHAKE_SECONDS = 5.0
 STOP_SECONDS = 1.0
 """Time for requests that are still being answered when the connections end."""
 LINGER_SECONDS = 1.0
@@ -93,15 +93,8 @@ class Listening:
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
-        seconds = HANDSHAKE_SECONDS if context else None
-        self._server = await loop.create_server(
-            factory,
-            sock=listener.dup(),
-            ssl=context,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=seconds,
-            ssl_shutdown_timeout=seconds,
-        )
+        protocol = partial(Handshake, self._connections, context, factory) if context else factory
+        self._server = await loop.create_server(protocol, sock=listener.dup(), backlog=BACKLOG)
 
     def refuse(self) -> None:
         """Accepts no connection any more. Those that there are stay."""

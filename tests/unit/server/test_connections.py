@@ -1,6 +1,7 @@
 """Connections are bounded in number, and in what they may take their time for."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -87,6 +88,24 @@ async def test_where_all_are_busy_a_new_one_goes() -> None:
         assert not await (await connect()).answered()
         held.set()
         assert await busy.answered()
+
+
+async def test_of_those_who_come_in_one_moment_no_more_stay_than_may() -> None:
+    async with serving(most=3) as connect:
+        port = (await connect()).writer.get_extra_info("peername")[1]
+        many = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]  # before the server sees the first
+        await asyncio.sleep(0.1)
+        stay = 0
+        for one in many:
+            one.setblocking(False)  # noqa: FBT003 - it is Python's
+            try:
+                one.recv(1)
+            except BlockingIOError:
+                stay += 1
+            except ConnectionResetError:
+                pass
+            one.close()
+        assert stay == 3
 
 
 async def test_a_head_that_does_not_end_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
