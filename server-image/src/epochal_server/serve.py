@@ -218,8 +218,9 @@ class Server:
 
         def computed(samples: int, outputs: Sequence[Arrays]) -> None:
             self._metrics.batch(samples)
-            if count is not None:
-                for one in outputs:
+            for one in outputs:
+                self._metrics.not_finite(predictions.not_finite(one))
+                if count is not None:
                     self._metrics.predictions(count(one))
 
         batcher = Batcher(
