@@ -44,12 +44,14 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
     """
 
     async def metrics(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
         # In two forms alone: versions are the client's to name, any number of them.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
         encode, content_type = choose_encoder(accepted)
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
-    async def about(_: web.Request) -> web.Response:
+    async def about(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
         signature = model()
         if signature is None:
             return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)

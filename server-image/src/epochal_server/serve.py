@@ -122,7 +122,8 @@ class Server:
         registry.register(self._metrics)
         for collector in (ProcessCollector, GCCollector):
             collector(registry=registry)
-        scraped = Listening(metrics_routes(registry, lambda: self._service.model.signature if self._service else None))
+        told = metrics_routes(registry, lambda: self._service.model.signature if self._service else None)
+        scraped = self._listening(told)
         await scraped.start(metrics)
         tasks = [asyncio.create_task(one) for one in self._kept()]
         try:
@@ -217,8 +218,9 @@ class Server:
 
         def computed(samples: int, outputs: Sequence[Arrays]) -> None:
             self._metrics.batch(samples)
-            if count is not None:
-                for one in outputs:
+            for one in outputs:
+                self._metrics.not_finite(predictions.not_finite(one))
+                if count is not None:
                     self._metrics.predictions(count(one))
 
         batcher = Batcher(

@@ -127,7 +127,10 @@ def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
 
 def jsonable(found: np.ndarray) -> Any:
     """Returns an array as orjson takes it."""
-    return found.tolist() if found.dtype == object else np.ascontiguousarray(found)
+    if found.dtype == object:
+        return found.tolist()
+    # ONNX Runtime's whole numbers of 64 bits are C's long long, of which orjson knows arrays, but no single ones.
+    return np.ascontiguousarray(found).view(found.dtype.str)
 
 
 def _allowed(tensor: Tensor) -> tuple[frozenset[type], str]:
