@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from epochal_api.server_pod import AUTH_FOLDER, HTTP_PORT, METRICS_PORT, MODEL_FOLDER, SERVER_FILE, TLS_FOLDER
@@ -34,8 +33,11 @@ def main() -> None:
     parser.add_argument(
         "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
     )
-    parser.add_argument("--version", action="version", version=version(NAME))
+    parser.add_argument("--version", action="store_true", help="print the version, and end")
     arguments = parser.parse_args()
+    if arguments.version:
+        sys.stdout.write(f"{_version()}\n")
+        return
     hidden = logs.configure().hidden
     try:
         code = _serve(arguments)
@@ -67,7 +69,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     config = configs.read(arguments.config)
-    log.info("Epochal server %s: %s/%s", version(NAME), config.namespace, config.name)
+    log.info("Epochal server %s: %s/%s", _version(), config.namespace, config.name)
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
@@ -75,6 +77,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     asyncio.run(serve())
     return 0
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version(NAME)
 
 
 if __name__ == "__main__":
