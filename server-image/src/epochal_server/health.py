@@ -1,9 +1,9 @@
 """What the kubelet asks: whether the server lives, and whether requests are to come to it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from epochal_api.server_config import MODEL_PATH
+from epochal_api.server_pod import MODEL_PATH
 from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -14,11 +14,18 @@ from epochal_server.service import PROTOCOL
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
 
-def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
+async def _at_once() -> None:
+    """Waits for nothing."""
+
+
+def health_routes(
+    ready: Callable[[], str | None], settled: Callable[[], Awaitable[None]] = _at_once
+) -> list[web.RouteDef]:
     """Returns the routes of Open Inference that tell of the server's health.
 
     Args:
         ready: Returns why requests are not to come; None while they are.
+        settled: Waits a moment for that to change, if it is about to.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -27,6 +34,7 @@ def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
 
     async def is_ready(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
+        await settled()
         why = ready()
         if why is None:
             return web.json_response({"ready": True})

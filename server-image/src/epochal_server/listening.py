@@ -14,8 +14,8 @@ from epochal_server.connections import KEPT_SECONDS, Connection, Connections
 from epochal_server.expecting import unasked
 from epochal_server.handshake import Handshake
 from epochal_server.quick.shortcut import Quick
+from epochal_server.sockets import BACKLOG
 
-BACKLOG = 1024
 STOP_SECONDS = 1.0
 """Time for requests that are still being answered when the connections end."""
 LINGER_SECONDS = 1.0
@@ -24,23 +24,6 @@ LINGER_SECONDS = 1.0
 # aiohttp logs a traceback for each request that is no HTTP: anyone could fill the log. Errors of ours stand in another.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
-
-
-def listen(port: int, host: str = "") -> socket.socket:
-    """Returns a listening socket: on all addresses, IPv4 and IPv6, unless one is given.
-
-    Args:
-        port: Port, or 0 for any that is free.
-        host: Address of this machine.
-
-    Raises:
-        OSError: If the port is taken.
-    """
-    dual = not host and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if dual else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual, backlog=BACKLOG)
-    listener.settimeout(0)
-    return listener
 
 
 class Listening:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
-from epochal_api.server_config import WAIT_SECONDS, StorageConfig
+from epochal_api.server_config import StorageConfig
+from epochal_api.server_pod import WAIT_SECONDS
 
 from epochal_server.ending import Ended, Reason
 
