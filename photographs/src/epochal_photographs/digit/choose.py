@@ -11,7 +11,7 @@ from epochal_photographs.digit.arrays import Mask
 from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.layers import Layer
-from epochal_photographs.digit.morphology import greatest
+from epochal_photographs.digit.morphology import greatest, least
 
 BEST = 8
 """How many parts of each layer are looked at more closely."""
@@ -35,6 +35,10 @@ _WIDE = 0.5
 """How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
 _GAP = 3
 """Pixels across gaps in what goes around a hole."""
+_TWICE = 2.0
+"""How many times as wide as in the mean strokes are nearly nowhere."""
+_UNEVEN, _LEAST_EVEN = 10, 0.2
+"""How much faster than what is so wide grows, worth is lost; and what is left of it at least."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ class Part:
     def is_drawn(self) -> bool:
         """Whether it is made of strokes: a digit, but for a one, or a frame."""
         return float(self.layer.looks.filled[self.at]) < _DRAWN
+
+    @cached_property
+    def even(self) -> float:
+        """How much its strokes are of one width, from 0 to 1. A pen's are; paper between lines of print is not."""
+        box, window = self.box, int(_TWICE * self.stroke) | 1
+        mask = np.pad(self.mask[box.top : box.bottom, box.left : box.right], window)
+        wide = float(least(mask, window).sum()) / int(mask.sum())
+        return max(1 - _UNEVEN * wide, _LEAST_EVEN)
 
     @cached_property
     def corners(self) -> list[tuple[int, int]]:
@@ -157,8 +169,14 @@ def things(layers: Sequence[Layer]) -> list[Thing]:
 
 def choose(things: Sequence[Thing]) -> Thing | None:
     """Returns the thing that is the digit, or most of it, with what it is worth beside the others."""
-    doubted = [Thing(_doubted(thing, things), thing.part) for thing in things]
-    return max(doubted, key=lambda thing: thing.worth, default=None)
+    best: Thing | None = None
+    for thing in sorted(things, key=lambda thing: -thing.worth):
+        if best is not None and thing.worth <= best.worth:
+            break  # doubts only take away from what it is worth
+        worth = _doubted(thing, things) * thing.part.even
+        if best is None or worth > best.worth:
+            best = Thing(worth, thing.part)
+    return best
 
 
 def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
