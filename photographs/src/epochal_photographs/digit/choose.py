@@ -31,13 +31,17 @@ _FOUR_CORNERS = 0.85
 """How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
 _THINNER = 0.8
 """How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
+_MUCH_THINNER = 0.5
+"""How wide strokes are at most on what is paper, be it cut up by shadows: nothing between a digit's is so thin."""
+_EVEN = 0.9
+"""How even they are at least: streaks within those of a marker are not."""
 _WIDE = 0.5
 """How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
 _GAP = 3
 """Pixels across gaps in what goes around a hole."""
 _TWICE = 2.0
 """How many times as wide as in the mean strokes are nearly nowhere."""
-_UNEVEN, _LEAST_EVEN = 10, 0.2
+_UNEVEN, _LEAST_EVEN = 10, 0.4
 """How much faster than what is so wide grows, worth is lost; and what is left of it at least."""
 
 
@@ -199,7 +203,10 @@ def _is_on(part: Part, paper: Part) -> bool:
     small = part.box.longer < _SMALL * paper.box.longer
     thinner = part.stroke < paper.stroke and paper.is_sheet
     drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn
-    return not small and (thinner or drawn) and paper.has_inside(part)
+    if small or not (thinner or drawn):
+        return False
+    written = drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN
+    return (written and paper.box.holds(part.box)) or paper.has_inside(part)
 
 
 def _is_hole(part: Part, other: Part) -> bool:

@@ -71,3 +71,13 @@ def test_paper_between_lines_of_print_is_not_and_is_no_digit() -> None:
     digit = part(np.asarray(rings(6, (190, 190, 250, 300))) > 127, dark=True)
     assert paper.even < 0.5
     assert choose([Thing(30.0, paper), Thing(25.0, digit)]) == Thing(25.0 * digit.even, digit)
+
+
+def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> None:
+    page = Image.new("L", (480, 480))
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((20, 20, 460, 460), fill=255)
+    pen.rectangle((0, 150, 330, 350), fill=0)
+    paper = part(np.asarray(page) > 127, dark=False)
+    digit = part(np.asarray(rings(6, (190, 190, 250, 310))) > 127, dark=True)
+    assert choose([Thing(40.0, paper), Thing(30.0, digit)]) == Thing(30.0, digit)
