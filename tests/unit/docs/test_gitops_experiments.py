@@ -46,7 +46,10 @@ SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "suspended": (told(seen([]), suspend=True), WAITS_AS_TOLD),
     "complete": (told(seen([BEST]), maxTrials=1), DONE),
     "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
-    "a spec that is refused": (refused(METADATA, ExperimentStatus(), "spec.parameters: no", NOW), WRONG),
+    "a spec that is refused": (
+        refused(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), suspend=False),
+        WRONG,
+    ),
 }
 
 

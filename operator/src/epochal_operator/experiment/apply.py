@@ -77,7 +77,6 @@ class Applier:
         self.trials = TrialWriter(writer, clock)
         self._installation = installation
         self._ask_search = ask
-        self._asking = asyncio.Semaphore(1)  # each takes as much memory as the operator itself
         self._clock = clock
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
@@ -180,8 +179,7 @@ class Applier:
         )
         answer, failure = Response(), "the search has suggested nothing"
         try:
-            async with self._asking:
-                answer = await self._ask_search(question)
+            answer = await self._ask_search(question)
         except SearchFailed as error:
             failure = str(error)
             if isinstance(error, SearchTooSlow):

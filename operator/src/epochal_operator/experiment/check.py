@@ -57,17 +57,16 @@ def _path_faults(space: Space, template: Mapping[str, Any]) -> Iterator[str]:
             for other, other_path, other_place in found:
                 if place.renames(other_place) or other_place.renames(place):
                     yield f"{where} must not be searched along with {other_path}: one of them renames what both lie in"
-                elif place.overlaps(other_place) and not _exclude(parameter, other):
+                elif place.overlaps(other_place) and not _exclude(space, parameter, other):
                     both = "to the same place as" if place.steps == other_place.steps else "within one another with"
                     yield f"{where} must not lead {both} {other_path} of parameter {other.name}"
             found.append((parameter, path, place))
 
 
-def _exclude(one: Parameter, other: Parameter) -> bool:
-    """Whether two parameters never count both."""
-    if one.when is None or other.when is None or one.when.parameter != other.when.parameter:
-        return False
-    return not set(one.when.values) & set(other.when.values)
+def _exclude(space: Space, one: Parameter, other: Parameter) -> bool:
+    """Whether two parameters never count both: something that both hang on would have to have two values at once."""
+    way, other_way = space.way_to(one.name), space.way_to(other.name)
+    return any(not way[name] & other_way[name] for name in way.keys() & other_way.keys())
 
 
 def _value_faults(space: Space, template: Mapping[str, Any], tries: Iterator[int]) -> Iterator[str]:
@@ -82,7 +81,7 @@ def _value_faults(space: Space, template: Mapping[str, Any], tries: Iterator[int
                 yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
                 continue
             for value, _ in zip(domain.probes(), tries, strict=False):
-                made = paths.put(template, path, value_at(place, domain, value))
+                made = paths.put(template, place, value_at(place, domain, value))
                 if refused := _refusal(made):
                     yield f"parameter {parameter.name}: the value {value} is refused: {refused}"
                     break
@@ -103,7 +102,7 @@ def _initial_faults(
                     place = paths.find(template, path)
                     if not place.schema or next(tries, None) is None:
                         continue
-                    made = paths.put(template, path, value_at(place, space.domains[name], value))
+                    made = paths.put(template, place, value_at(place, space.domains[name], value))
                     if refused := _refusal(made):
                         yield f"initialTrials[{index}]: parameter {name}: the value {value} is refused: {refused}"
 

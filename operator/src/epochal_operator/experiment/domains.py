@@ -1,5 +1,6 @@
 """What a hyper-parameter may be. Its values travel as text, and of all texts that mean the same one is canonical."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ DIGITS = 6
 """Digits to which a number that may be any of a range is drawn: nobody trains better by the seventh."""
 _EXACT = 17
 """Digits that tell all floats apart."""
+_MAX_TEXT = 256
+"""Characters of a value: as many as one that is listed may have."""
+_MAX_SUM = 16
+"""Characters that tell a longer one from others."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +196,10 @@ class Choice:
         return _meaning(_json(text)) in self._listed
 
     def read(self, value: Any) -> str | None:
-        """Returns the text of a value of JSON."""
+        """Returns the text of a value of JSON; of a long one that is none of the values, what tells it from others."""
         if isinstance(value, str):
-            return self.canonical(value)
-        return self._listed.get(_meaning(value), json.dumps(value))
+            return _short_text(self.canonical(value))
+        return self._listed.get(_meaning(value)) or _short_text(json.dumps(value))
 
     def probes(self) -> list[str]:
         """Returns values that must be valid for all to be."""
@@ -234,6 +239,14 @@ def _step_faults(field: str, low: Fraction, high: Fraction, step: Fraction) -> I
 
 def _short(number: Fraction) -> str:
     return str(number) if number == int(number) else _number(float(number))
+
+
+def _short_text(text: str) -> str:
+    """Returns a text that is no longer than a value may be: a template may have a whole vocabulary there."""
+    if len(text) <= _MAX_TEXT:
+        return text
+    told = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_MAX_SUM]
+    return f"{text[: _MAX_TEXT - _MAX_SUM - 1]}…{told}"
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ MAX_LINES = 16 * 1024**2
 MAX_EVENTS = 32 * 1024
 """Events that are read: several times as many as a search of all trials has, and a text may hold a million."""
 MAX_LINE = 128 * 1024
-"""Characters of a line that is read, as many as the parameters of a trial may take."""
+"""Characters of a line that is read: more than the parameters of a trial take, each character written as twelve."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _PIECE = 256
@@ -243,6 +244,19 @@ def decode(text: str) -> tuple[Event, ...]:
         text: The ledger as text.
     """
     return read(text).events
+
+
+def taken(text: str) -> int:
+    """Returns the bytes that a ledger takes of MAX_TEXT: its text's, or a like share if that of its lines is larger.
+
+    Lines that are much alike fill the room for lines before that for text.
+
+    Args:
+        text: The ledger as text.
+    """
+    lines = _lines(text)[0]
+    share = max(sum(len(line) + 1 for line in lines) / MAX_LINES, len(lines) / MAX_EVENTS)
+    return max(len(text), math.ceil(share * MAX_TEXT))
 
 
 def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:

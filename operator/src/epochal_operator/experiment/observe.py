@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from epochal_api.experiment import ExperimentSpec, Objective
+from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec, Objective
 
 from epochal_operator.experiment.ledger import CHECKPOINT_LOST, Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.reasons import Reason
@@ -210,6 +210,6 @@ def _created(number: int, job: Object) -> Created | None:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
-    if not isinstance(parameters, dict) or known < 0:
+    if not isinstance(parameters, dict) or len(parameters) > MAX_PARAMETERS or known < 0:
         return None
     return Created(number, {name: str(text) for name, text in parameters.items()}, known)

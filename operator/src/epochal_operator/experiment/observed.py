@@ -103,7 +103,7 @@ class Observed:
     Args:
         now: The time, with a time zone.
         events: Its ledger.
-        size: Bytes of the ledger as text.
+        size: Bytes that the ledger takes of those that it may.
         room: Bytes that it may have.
         trial_bytes: More bytes than a new trial takes in it.
         promised: Rungs that its trials climb yet, by its schedule.

@@ -113,55 +113,36 @@ def get(spec: Mapping[str, Any], path: str) -> Any:
     return find(spec, path).value
 
 
-def put(spec: Mapping[str, Any], path: str, value: Any) -> Object:
+def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
     """Returns a spec with a value at a place; an optimizer that is a name alone becomes an object.
 
     Args:
         spec: The spec of a TrainingJob as JSON; it stays as it is.
-        path: The path of the place.
+        place: The place, found in this spec or in the one that it was made of: an item may be called otherwise by now.
         value: The value, as JSON.
-
-    Raises:
-        NoSuchPlace: If it leads nowhere.
     """
-    made = value
-    for holder, step in reversed(find(spec, path).holders):
-        copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
-        copy[step] = made
-        made = copy
-    return dict(made)
+    return _rebuilt(_holders(spec, place), value)
 
 
-def without(spec: Mapping[str, Any], path: str) -> Object:
+def without(spec: Mapping[str, Any], place: Place) -> Object:
     """Returns a spec that has nothing at a place.
 
     Args:
         spec: The spec of a TrainingJob as JSON; it stays as it is.
-        path: The path of the place, a field or an argument.
-
-    Raises:
-        NoSuchPlace: If it leads nowhere.
+        place: The place, a field or an argument, found as for `put`.
     """
-    place = find(spec, path)
-    holder, step = place.holders[-1]
-    rest = {key: value for key, value in holder.items() if key != step}
-    return put(spec, parent, rest) if (parent := parent_of(path)) else rest
+    *above, (holder, step) = _holders(spec, place)
+    return _rebuilt(above, {key: value for key, value in holder.items() if key != step})
 
 
-def parent_of(path: str) -> str:
-    """Returns the path of what a place lies in; empty for the spec itself."""
-    last = list(_PART.finditer(f".{path}"))[-1]
-    return path[: last.start() - 1] if last.start() else ""
-
-
-def class_at(spec: Mapping[str, Any], path: str) -> str | None:
+def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
     """Returns the class of Keras that an argument belongs to, if it is one's.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
-        path: The path of the argument.
+        place: The place of the argument, found as for `put`.
     """
-    holder, _ = find(spec, path).holders[-1]
+    holder, _ = _holders(spec, place)[-1]
     if not isinstance(holder, Mapping):
         return None
     return next((str(holder[key]) for key in ("layer", "callback", "name") if key in holder), None)
@@ -176,6 +157,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"; did you mean {' or '.join(close)}?"
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return f"; there is {', '.join(names[:MAX_NAMES])}{more}" if names else ""
+
+
+def _holders(spec: Mapping[str, Any], place: Place) -> list[tuple[Any, str | int]]:
+    """Returns the objects and lists of a spec on the way to a place; what is missing there is as where it was found."""
+    found: list[tuple[Any, str | int]] = []
+    node: Any = spec
+    for holder, step in place.holders:
+        current: Any = node if isinstance(node, Mapping | list) else holder
+        found.append((current, step))
+        node = current.get(step) if isinstance(current, Mapping) else current[step]
+    return found
+
+
+def _rebuilt(holders: list[tuple[Any, str | int]], value: Any) -> Object:
+    """Returns the outermost of some objects and lists, each within the one before, with a value at their end."""
+    made = value
+    for holder, step in reversed(holders):
+        copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
+        copy[step] = made
+        made = copy
+    return dict(made)
 
 
 def _parts(path: str) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from epochal_operator.experiment.next import end, limit, stop
 from epochal_operator.experiment.observe import figures
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.report import is_over
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
@@ -59,6 +60,29 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
     begun = any(one.rungs for one in observed.trials) or any(state_of(job) in _TRAINED for job in jobs)
     state: ExperimentState = "Running" if begun else "Queued"
     return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state))
+
+
+def refused_phase(before: ExperimentStatus, message: str, observed: Observed, *, suspend: bool) -> Phase:
+    """Returns where an Experiment is that breaks the API's rules: where it was, but that it can be suspended.
+
+    Args:
+        before: Its status so far.
+        message: What must hold, naming the field.
+        observed: What is seen of it.
+        suspend: Whether its spec has it wait.
+    """
+    begun = before.trials is not None and before.trials.created > 0
+    state: ExperimentState = before.state if begun and before.state is not None else "Failed"
+    if state in _ENDED:
+        return Phase(state, StatusCause(Reason.INVALID_SPEC, message))
+    if not suspend:
+        state, said = "Running" if state == "Suspended" else state, "It begins no trials; those that there are go on."
+    elif any(state_of(job) != "Suspended" for job in observed.jobs.values() if not is_over(job)):
+        state, said = "Running", "Its trials stop, since spec.suspend is true."
+    else:
+        state, said = "Suspended", "Its trials are suspended, since spec.suspend is true."
+    said = observed.undone.message if observed.undone is not None else said
+    return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{said}"))
 
 
 def state_of(job: Object) -> str:

@@ -13,7 +13,7 @@ from epochal_operator.experiment.events import events, ledger_ignored, metric_un
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.next import Next, decide, stop
 from epochal_operator.experiment.observe import figures, is_awaited, is_due
-from epochal_operator.experiment.observed import Observed, Occasion, Wanted
+from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
@@ -115,21 +115,31 @@ def _rest(
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
-def refuse(document: Object, message: str, now: datetime) -> Plan:
-    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are.
+def refuse(document: Object, message: str, observed: Observed) -> Plan:
+    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are, or wait.
 
     Args:
         document: The Experiment, as JSON.
         message: What must hold, naming the field.
-        now: The time, with a time zone.
+        observed: What is seen of it.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
-    after = refused(metadata, before, message, now)
-    if after == before:
-        return Plan()
+    suspend = document["spec"].get("suspend") is True
+    waits = suspend or before.state == "Failed"
+    steps = [
+        Suspend(place, job, waits)
+        for place, job in observed.jobs.items()
+        if place not in observed.held and _is_wrong(job, suspend=waits)
+    ]
+    if steps:
+        return Plan(tuple(steps))
+    after = refused(metadata, before, message, observed, suspend=suspend)
+    if after == before or observed.told:
+        due = min(observed.held.values(), default=None)
+        return Plan(requeue_after=(due - observed.now).total_seconds() if due is not None else None)
     return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
 
 
@@ -139,9 +149,10 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     stopped = stop(spec, observed.trials)
     steps: list[Action] = []
     missing: list[Trial] = []
+    waiting = _waiting(observed)
     for trial in observed.running:
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None and place not in observed.blocked and (trial.uids or not stopped):
+        if job is None and place not in waiting and (trial.uids or not stopped):
             missing.append(trial)
         elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
             steps.append(Suspend(place, job, waits))
@@ -162,8 +173,13 @@ def _next(spec: ExperimentSpec, observed: Observed) -> Next:
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism)
     closed = observed.exhausted or observed.full
-    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=observed.blocked)
+    found = decide(spec, observed.trials, taken, exhausted=closed, blocked=_waiting(observed))
     return replace(found, promote=found.promote[: observed.climbs])
+
+
+def _waiting(observed: Observed) -> frozenset[Place]:
+    """Returns whose TrainingJobs are not to be made just now."""
+    return frozenset((*observed.blocked, *observed.held))
 
 
 def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:
@@ -186,9 +202,8 @@ def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create
 
 def _is_wrong(job: Object, *, suspend: bool) -> bool:
     """Returns whether a trial's TrainingJob waits, or does not, as it should not."""
-    over = condition_of(job, "Complete") or condition_of(job, "Failed")
     going = job["metadata"].get("deletionTimestamp") is not None
-    return not over and not going and job["spec"].get("suspend", False) is not suspend
+    return not is_over(job) and not going and job["spec"].get("suspend", False) is not suspend
 
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:

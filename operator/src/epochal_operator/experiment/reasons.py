@@ -44,6 +44,7 @@ class Reason(OwnReason):
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
+    TRIALS_DELETED = "TrialsDeleted", Effect(stalls=True, fault="Cluster")
     LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, look_again_seconds=60)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
     WARM_START_MISMATCH = "WarmStartMismatch", Effect(stalls=True, look_again_seconds=30)

@@ -10,7 +10,17 @@ from epochal_api.experiment import InvalidExperiment, Objective, parse
 from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Finished, Warm, decode, encode, own, read
+from epochal_operator.experiment.ledger import (
+    LEDGER_ANNOTATION,
+    Event,
+    Finished,
+    Warm,
+    decode,
+    encode,
+    own,
+    read,
+    taken,
+)
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import BATCH, Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -18,6 +28,7 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
 from epochal_operator.experiment.schedule import promised
 from epochal_operator.experiment.search.child import Searcher
+from epochal_operator.experiment.search.lanes import LANES, Lanes
 from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
 from epochal_operator.runtime.actions import ApplyStatus
@@ -51,6 +62,7 @@ class _Ledger:
 
     text: str
     events: tuple[Event, ...] = ()
+    size: int = 0
     trials: tuple[Trial, ...] = ()
     exhausted: bool = False
     damaged: bool = False
@@ -80,8 +92,8 @@ class Reconciler:
     ) -> None:
         self._store = term.store
         self._clock = clock
-        self._searcher = Searcher()
-        self._applier = Applier(term, installation, ask or self._searcher.ask, instance=instance, clock=clock)
+        self._lanes = Lanes([Searcher() for _ in range(LANES)])
+        self._applier = Applier(term, installation, ask or self._lanes.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
         self._ledgers: dict[Key, _Ledger] = {}
 
@@ -90,7 +102,7 @@ class Reconciler:
         try:
             await asyncio.Event().wait()
         finally:
-            await self._searcher.close()
+            await self._lanes.close()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles an Experiment.
@@ -155,28 +167,28 @@ class Reconciler:
                 before = _Ledger("")
             trials = fold(events[len(before.events) :], before.trials)
             damaged = bool(events) and not whole
-            known = self._ledgers[key] = _Ledger(text, events, trials, exhausted(events), damaged)
+            known = self._ledgers[key] = _Ledger(text, events, taken(text), trials, exhausted(events), damaged)
         return known
 
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
-        now = self._clock()
-        if wanted is None:
-            return Observed(now, told=found.told)
-        ledger, metadata = self._ledger(key, document), document["metadata"]
+        now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
+        held, undone = self._applier.trials.held(document, jobs)
+        if wanted is None:
+            return Observed(now, jobs=jobs, held=held, undone=undone, told=found.told)
+        ledger = self._ledger(key, document)
         news = observe(wanted.spec, ledger.trials, jobs, now)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
-        held, undone = self._applier.trials.held(document, jobs)
         blocked, due = self._applier.trials.blocked(key)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
             events=ledger.events,
-            size=len(ledger.text),
+            size=ledger.size,
             room=wanted.room,
             trial_bytes=wanted.trial_bytes,
             promised=promised(trials, wanted.spec),
@@ -221,6 +233,7 @@ class Reconciler:
         if spec.wanted is not None:
             self._specs[key] = _Spec((spec.version[0], 0), None)
         self._ledgers.pop(key, None)
+        self._applier.trials.forget(key)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
@@ -230,7 +243,7 @@ class Reconciler:
 
 def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:
     if spec.wanted is None:
-        return Plan() if observed.told else refuse(document, spec.fault, observed.now)
+        return refuse(whole(document), spec.fault, observed)
     return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
 
 
@@ -259,7 +272,7 @@ def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
     """Returns what other Experiments know; if that is much, the best of it: half of the ledger is the search's own."""
     sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, max(0, wanted.room // 2)
     ranked = sorted(known, key=lambda one: sign * float(one.value))
-    while (size := len(encode(ranked))) > most:
+    while (size := taken(encode(ranked))) > most:
         ranked = ranked[: min(len(ranked) - 1, len(ranked) * most // size)]
     return tuple(known) if len(ranked) == len(known) else tuple(ranked)
 

@@ -20,7 +20,7 @@ from epochal_api.kind import Metadata
 
 from epochal_operator.experiment.next import limit
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import Phase, is_trained, started
+from epochal_operator.experiment.phase import Phase, is_trained, refused_phase, started
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trials import Trial, best
@@ -71,26 +71,29 @@ def status(
     return bounded(made)
 
 
-def refused(metadata: Metadata, before: ExperimentStatus, message: str, now: datetime) -> ExperimentStatus:
+def refused(
+    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, *, suspend: bool
+) -> ExperimentStatus:
     """Returns the status of an Experiment that breaks the API's rules.
 
-    What has begun goes on as it is: another version of Epochal may understand its spec.
+    What has begun goes on as it is, or waits: another version of Epochal may understand its spec.
 
     Args:
         metadata: Its metadata.
         before: Its status so far.
         message: What must hold, naming the field.
-        now: The time, with a time zone.
+        observed: What is seen of it.
+        suspend: Whether its spec has it wait.
     """
-    begun = before.trials is not None and before.trials.created > 0
-    state = before.state if begun and before.state is not None else "Failed"
-    phase = Phase(state, StatusCause(Reason.INVALID_SPEC, message))
+    phase = refused_phase(before, message, observed, suspend=suspend)
     return before.model_copy(
         update={
             "observed_generation": metadata.generation,
-            "state": state,
-            "conditions": conditions(metadata.generation, before, now, phase),
-            "completion_time": _completion_time(before, phase, now),
+            "state": phase.state,
+            "trials": _trained(before.trials, observed),
+            "start_time": None if suspend and not phase.ended else before.start_time,
+            "conditions": conditions(metadata.generation, before, observed.now, phase),
+            "completion_time": _completion_time(before, phase, observed.now),
         }
     )
 
@@ -184,6 +187,14 @@ def _counts(observed: Observed) -> TrialCounts:
         failed=states.count("Failed"),
         diverged=states.count("Diverged"),
     )
+
+
+def _trained(before: TrialCounts | None, observed: Observed) -> TrialCounts | None:
+    """Returns how many trials are trained now, of those that were before; nothing else is known without a spec."""
+    if before is None:
+        return None
+    running = sum(map(is_trained, observed.jobs.values()))
+    return before.model_copy(update={"running": running, "queued": max(0, before.queued + before.running - running)})
 
 
 def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:

@@ -77,7 +77,7 @@ def training_job(
                 RUNG_LABEL: str(rung),
             },
             "annotations": {
-                PARAMETERS_ANNOTATION: json.dumps(dict(parameters), sort_keys=True),
+                PARAMETERS_ANNOTATION: json.dumps(dict(parameters), sort_keys=True, ensure_ascii=False),
                 KNOWN_ANNOTATION: str(known),
             },
             "ownerReferences": [
@@ -98,8 +98,9 @@ def training_job(
 def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) -> Object:
     """Returns the spec of a trial's TrainingJob, without what its rung adds.
 
-    A value that the template has already is left as it is written there. Where a parameter does not count, the
-    template's value stays, unless it is an argument of another class than the trial has there.
+    A value that the template has already is left as it is written there; null in place of a field of the schema leaves
+    it out, as the API server would. Where a parameter does not count, the template's value stays, unless it is an
+    argument of another class than the trial has there, and no parameter that counts has its place within it or around.
 
     Args:
         template: The template's spec, as JSON.
@@ -111,23 +112,27 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
     """
     active = space.active(parameters)
     made = dict(template)
-    written = set()
+    written: list[paths.Place] = []
     for parameter in space.parameters:
         if parameter.name not in active:
             continue
         domain = space.domains[parameter.name]
         for path in parameter.paths:
             place = paths.find(template, path)
-            written.add(place.steps)
+            written.append(place)
             if not place.is_set or domain.read(place.value) != active[parameter.name]:
-                made = paths.put(made, path, value_at(place, domain, active[parameter.name]))
+                value = value_at(place, domain, active[parameter.name])
+                is_left_out = value is None and bool(place.schema)
+                made = paths.without(made, place) if is_left_out else paths.put(made, place, value)
     for parameter in space.parameters:
         if parameter.name in active:
             continue
         for path in parameter.paths:
             place = paths.find(template, path)
-            if place.steps not in written and paths.class_at(template, path) != paths.class_at(made, path):
-                made = paths.without(made, path)
+            if any(map(place.overlaps, written)):
+                continue
+            if paths.class_at(template, place) != paths.class_at(made, place):
+                made = paths.without(made, place)
     return made
 
 

@@ -16,8 +16,8 @@ from epochal_operator.experiment.observed import Place
 from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
-from epochal_operator.runtime.corrections import TOLERATED, Correction, Corrections, writers
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, trial_name
+from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
@@ -45,6 +45,7 @@ class TrialWriter:
         self._writer = writer
         self._clock = clock
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
+        self._made: defaultdict[Key, dict[Place, Correction]] = defaultdict(dict)
         self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
@@ -71,31 +72,38 @@ class TrialWriter:
                 if stops or (found.hindered and isinstance(action, Create)):
                     return None
                 try:
-                    return await self._write_trial(document, action, found)
+                    if isinstance(action, Create):
+                        return await self._create(document, action, found)
+                    await self._suspend(document, action)
                 except BaseException:
                     stops = True  # What is under way ends, and nothing else begins.
                     raise
+                return None
 
         results = await asyncio.gather(*map(one, trials), return_exceptions=True)
         failed = tuple(result for result in results if isinstance(result, Failed))
         return failed, next((result for result in results if isinstance(result, BaseException)), None)
 
     def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
-        """Returns which TrainingJobs are not to be put right before a time, and what is to be told of it.
+        """Returns which TrainingJobs are not to be put right, or made, before a time, and what is to be told of it.
 
         Args:
             document: The Experiment.
             jobs: Its TrainingJobs.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
-        corrections, generation = self._corrections.get(key_of(document)), document["metadata"]["generation"]
-        if corrections is None:
+        key, uid, generation = key_of(document), document["metadata"]["uid"], document["metadata"]["generation"]
+        for place, last in self._made.get(key, {}).items():
+            if place not in jobs and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
+                held[place] = last.due
+                told = told or _deleted(trial_name(key.name, *place), last)
+        if (corrections := self._corrections.get(key)) is None:
             return held, told
         for place, job in jobs.items():
-            last = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
-            if last is not None and not last.stands(job) and now < last.due:
-                held[place] = last.due
-                told = told or _undone(job["metadata"]["name"], last)
+            last_change = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
+            if last_change is not None and not last_change.stands(job) and now < last_change.due:
+                held[place] = last_change.due
+                told = told or _undone(job["metadata"]["name"], last_change)
         return held, told
 
     def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
@@ -109,12 +117,13 @@ class TrialWriter:
         return {place: noted[place][1] for place in due}, due
 
     def forget(self, key: Key) -> None:
-        """Forgets an Experiment that is gone.
+        """Forgets an Experiment that is gone, or over.
 
         Args:
             key: Its namespace and name.
         """
         self._corrections.pop(key, None)
+        self._made.pop(key, None)
         self._blocked.pop(key, None)
 
     async def _check_current(self, document: Object) -> None:
@@ -124,11 +133,8 @@ class TrialWriter:
         if _identity(now["metadata"]) != _identity(metadata):
             raise Conflict(409, "Conflict", "the Experiment is another one by now")
 
-    async def _write_trial(self, document: Object, action: Create | Suspend, found: Hindrances) -> Failed | None:
-        """Creates or suspends a TrainingJob; returns that it has failed if the API server will never take it."""
-        if isinstance(action, Suspend):
-            await self._suspend(document, action)
-            return None
+    async def _create(self, document: Object, action: Create, found: Hindrances) -> Failed | None:
+        """Creates a TrainingJob; returns that its trial has failed if the API server will never take it."""
         name = action.body["metadata"]["name"]
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
@@ -157,6 +163,8 @@ class TrialWriter:
             )
         if (mangled := _mangled(made, action.body)) is None:
             self._writer.put(TRAINING_JOBS, made)
+            if is_new:
+                self._note_made(document, action)
             return None
         found.hindered = mangled
         if is_new:
@@ -177,6 +185,14 @@ class TrialWriter:
     def _block(self, document: Object, action: Create, cause: StatusCause) -> None:
         """Notes what is in the way of a TrainingJob: it is not tried again for a while."""
         self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
+
+    def _note_made(self, document: Object, action: Create) -> None:
+        """Remembers that a TrainingJob was made, and how often in a row: what is deleted is made again ever later."""
+        uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
+        made = self._made[key_of(document)]
+        before = made.get(action.place)
+        times = before.times + 1 if before is not None and before.concerns(uid, generation, now) else 1
+        made[action.place] = Correction(uid, generation, times, now, (), kind=TRAINING_JOBS.kind)
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
         """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
@@ -234,6 +250,15 @@ def _undone(name: str, last: Correction) -> StatusCause | None:
     who = ", ".join(last.writers)
     message = f"{who} and Epochal overwrite each other's spec.suspend of {name}: stop {who} from changing it."
     return StatusCause(Reason.FIELD_CONFLICT, message)
+
+
+def _deleted(name: str, last: Correction) -> StatusCause:
+    """Returns what is to be told of a TrainingJob that somebody deletes again and again."""
+    message = (
+        f"Somebody has deleted {name} each of the {last.times} times that it was made. Epochal makes it again ever "
+        f"more seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop whoever deletes it."
+    )
+    return StatusCause(Reason.TRIALS_DELETED, message)
 
 
 def _identity(metadata: Object) -> tuple[Any, ...]:

@@ -22,8 +22,8 @@ from epochal_operator.runtime.spec_text import packed
 
 MAX_LEDGER = 256 * 1024
 """Bytes of all annotations of an object."""
-MAX_PARAMETERS = 16 * 1024
-"""Bytes of a trial's parameters: more than any has."""
+MAX_PARAMETERS = 20 * 1024
+"""Characters of a trial's parameters: more than any has, though each of a value be escaped."""
 MAX_GIVEN_UP = 16 * 1024
 """Bytes of the numbers of trials whose checkpoints are given up: more than all of them take."""
 _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)

@@ -133,9 +133,13 @@ def refusal(last: Refused | None, observed: Observed) -> str | None:
 
 
 def is_ahead(observed: Observed) -> bool:
-    """Returns whether a Job has ended and no pod of its is known to have, which in truth came first."""
-    child = observed.child
-    return child is not None and _has_ended(child) and (not observed.pods or any(map(alive, observed.pods)))
+    """Returns whether a Job has ended and not all pods are known to have that it counts, which in truth came first."""
+    child, pods = observed.child, observed.pods
+    if child is None or not _has_ended(child):
+        return False
+    status = child.get("status") or {}
+    counted = status.get("succeeded", 0) + status.get("failed", 0)
+    return len(pods) < max(1, counted) or any(map(alive, pods))
 
 
 def has_begun(observed: Observed) -> bool:

@@ -45,8 +45,11 @@ def test_a_path_leads_nowhere(path: str, said: str) -> None:
     assert faults(at(path)) == [f"parameter one: path {path} leads nowhere: {said}"]
 
 
-def when(parameter: dict[str, Any], name: str, *values: str) -> dict[str, Any]:
-    return {**parameter, "name": name, "when": {"parameter": "optimizer", "values": [*values]}}
+BATCH = {"name": "batch", "paths": ["training.batchSize"], "values": ["16", "32"]}
+
+
+def when(parameter: dict[str, Any], name: str, *values: str, on: str = "optimizer") -> dict[str, Any]:
+    return {**parameter, "name": name, "when": {"parameter": on, "values": [*values]}}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,20 @@ def when(parameter: dict[str, Any], name: str, *values: str) -> dict[str, Any]:
         (
             (OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD", "Adam")),
             ["parameter fast: path training.optimizer.learning_rate must not lead to the same place as"],
+        ),
+        (
+            (BATCH, when(RATE, "slow", "16", on="batch"), when(RATE, "fast", "16.0", on="batch")),
+            ["parameter fast: path training.optimizer.learning_rate must not lead to the same place as"],
+        ),
+        ((BATCH, when(RATE, "slow", "16", on="batch"), when(RATE, "fast", "32.0", on="batch")), []),
+        (
+            (
+                BATCH,
+                when(OPTIMIZER, "o", "16", on="batch"),
+                when(RATE, "a", "SGD", on="o"),
+                when(RATE, "b", "32", on="batch"),
+            ),
+            [],
         ),
     ],
 )

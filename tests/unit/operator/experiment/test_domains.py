@@ -123,6 +123,16 @@ def test_faults(given_domain: dict[str, Any], faults: list[str]) -> None:
     assert list(domain(**given_domain).faults()) == faults
 
 
+def test_what_a_template_has_that_is_long_and_none_of_the_values_is_told_apart_by_a_short_text() -> None:
+    words = [f"\u8a9e{number}" for number in range(10_000)]
+    choice = domain(values=["[]", "x"])
+    texts = [choice.read(words), choice.read(words[:-1]), choice.read("".join(words))]
+    assert [len(text or "") for text in texts] == [256, 256, 256]
+    assert len(set(texts)) == 3
+    assert choice.read(words) == choice.canonical(texts[0] or "") == texts[0]
+    assert not choice.contains(texts[0] or "")
+
+
 @given(st.floats(1e-4, 0.1))
 def test_what_is_drawn_has_few_digits_and_lies_in_the_range(drawn: float) -> None:
     text = RANGE.text(drawn)  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from epochal_operator.experiment.ledger import (
     encode,
     own,
     read,
+    taken,
 )
 from hypothesis import given
 from hypothesis import strategies as some
@@ -188,6 +189,21 @@ def test_what_is_larger_than_any_event_is_none(line: str) -> None:
 def test_the_largest_trial_is_read() -> None:
     values = {f"{'p' * 60}{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
     assert decode(encode([Created(0, values, 0)])) == (Created(0, values, 0),)
+
+
+def test_trials_that_are_much_alike_take_of_the_room_what_their_lines_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_operator.experiment.ledger.MAX_LINES", 1_000_000)
+    values = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
+    fits, more = (encode([Created(number, values, 0) for number in range(count)]) for count in (20, 21))
+    assert len(more) < MAX_TEXT / 2
+    assert 0.95 * MAX_TEXT < taken(fits) < MAX_TEXT
+    assert read(fits).whole
+    assert not read(more).whole
+
+
+def test_most_ledgers_take_of_the_room_what_their_text_does() -> None:
+    assert taken(encode(ALL)) == len(encode(ALL))
+    assert taken("") == 0
 
 
 def test_a_uid_stands_there_once() -> None:

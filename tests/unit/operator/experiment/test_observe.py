@@ -236,3 +236,9 @@ def test_that_a_training_job_is_there_is_not_written_by_itself() -> None:
 )
 def test_trial_and_rung_are_told_by_the_name(name: str, place: Any) -> None:
     assert place_of(name, "search") == place
+
+
+def test_a_trial_whose_annotation_has_more_parameters_than_any_is_none_that_was_decided_upon() -> None:
+    one = job()
+    one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({f"p{number}": "1" for number in range(33)})
+    assert seen([], one) == ()

@@ -307,7 +307,7 @@ def test_one_that_is_being_deleted_is_left_alone() -> None:
     world = World([created(0)])
     world.document["metadata"] = EXPERIMENT | {"generation": 2, "deletionTimestamp": at(0)}
     assert world.plan() == Plan()
-    assert refuse(world.document, "no", NOW) == Plan()
+    assert refuse(world.document, "no", Observed(NOW)) == Plan()
 
 
 def test_a_status_that_does_not_stay_as_it_is_written_holds_nothing_up() -> None:
@@ -317,8 +317,8 @@ def test_a_status_that_does_not_stay_as_it_is_written_holds_nothing_up() -> None
 
 def test_a_spec_that_breaks_the_rules_is_told_once() -> None:
     world = World(status={"state": "Queued"})
-    found = refuse(world.document, "parameter rate: no", NOW)
+    found = refuse(world.document, "parameter rate: no", Observed(NOW))
     assert kinds(found) == ["EmitEvent", "ApplyStatus"]
     (written,) = (one.status for one in found.actions if isinstance(one, ApplyStatus))
     world.document["status"] = written.dump()
-    assert refuse(world.document, "parameter rate: no", NOW) == Plan()
+    assert refuse(world.document, "parameter rate: no", Observed(NOW)) == Plan()

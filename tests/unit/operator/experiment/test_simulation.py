@@ -1,5 +1,7 @@
 """Whole searches in virtual time, disturbed in every way: neither trials nor suggestions nor the best change."""
 
+import base64
+import gzip
 import pickle
 import random
 from collections import Counter
@@ -8,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from epochal_api.experiment import MAX_PARAMETERS
 from epochal_api.experiment_report import decode
 from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment.ledger import (
@@ -28,6 +31,7 @@ from epochal_operator.runtime.errors import AdmissionFailed
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number
 from tests.unit.operator.experiment.searches import created, finished, spec
+from tests.unit.operator.objects import NOW
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "epochs": 3, "parallelism": 2}
 
@@ -278,6 +282,56 @@ async def test_a_trial_that_somebody_resumes_again_and_again_is_suspended_ever_m
     assert (
         "rival and Epochal overwrite each other's spec.suspend of search-0-r0" in cluster.condition("Ready")["message"]
     )
+
+
+async def test_a_trial_that_is_deleted_as_fast_as_it_is_made_is_made_ever_more_seldom_while_others_go_on() -> None:
+    cluster = Cluster(**SMALL)
+    cluster.search = suggest_by_number
+    made = Counter[str]()
+    cluster.refuse = lambda verb, _, name: made.update([name] if verb == "create" else []) or None
+    told = set[str]()
+    for _ in range(60):
+        after = await cluster.reconcile()
+        if "search-1-r0" in cluster.names():
+            cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+            cluster.objects.collect()
+            after = await cluster.reconcile()
+        told.add(cluster.condition("Ready")["reason"])
+        cluster.now += timedelta(seconds=after if after is not None and after > 1 else 1)
+        cluster.work()
+        if made["search-1-r0"] == 9:
+            break
+    assert (cluster.now - NOW).total_seconds() > 4 + 8 + 16 + 32 + 64
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"], cluster.condition("Stalled")["status"]) == (
+        "False", "TrialsDeleted", "True"
+    )  # fmt: skip
+    assert "Somebody has deleted search-1-r0 each of the 9 times" in ready["message"]
+    assert cluster.folded()[0].state == "Complete", "others go on"
+    await cluster.run()
+    assert made["search-1-r0"] == 10
+    usual = Cluster(**SMALL)
+    usual.search = suggest_by_number
+    await usual.run()
+    assert known_of(cluster) == known_of(usual)
+
+
+async def test_a_trial_that_is_deleted_once_it_has_told_all_is_in_nobodys_way() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    for _ in range(3):
+        cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+        cluster.objects.collect()
+        await cluster.settle()
+    assert "TrialsDeleted" in cluster.told()
+    cluster.work()
+    cluster.work()
+    await cluster.settle()
+    assert len(cluster.folded()[1].rungs) == 1
+    cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+    cluster.objects.collect()
+    await cluster.settle()
+    assert (cluster.condition("Ready")["status"], "search-1-r0" in cluster.names()) == ("True", False)
 
 
 async def test_more_trials_after_the_end_go_on() -> None:
@@ -921,6 +975,50 @@ async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
+async def test_trials_of_one_whose_spec_breaks_the_rules_are_suspended_and_go_on_as_it_says() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    cluster.change(later={"field": 1}, suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [True, True]
+    ready = cluster.condition("Ready")
+    assert (cluster.status()["state"], ready["reason"]) == ("Running", "InvalidSpec")
+    assert "Its trials stop, since spec.suspend is true." in ready["message"]
+    cluster.work()
+    await cluster.settle()
+    status, ready = cluster.status(), cluster.condition("Ready")
+    assert (status["state"], cluster.condition("Suspended")["status"]) == ("Suspended", "True")
+    assert (ready["reason"], "startTime" in status, status["trials"]["running"]) == ("InvalidSpec", False, 0)
+    assert "Its trials are suspended, since spec.suspend is true." in ready["message"]
+    cluster.change(suspend=False)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False]
+    assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Running", "InvalidSpec")
+    assert cluster.told().count("Resumed") == 1
+    cluster.change(later=None)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_trial_that_somebody_resumes_is_suspended_ever_more_seldom_whatever_the_spec_is() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.change(later={"field": 1}, suspend=True)
+    await cluster.settle()
+    for _ in range(20):
+        cluster.objects.patch("trainingjobs", "vision", "search-0-r0", {"spec": {"suspend": False}}, manager="rival")
+        after = await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    ours = [one for one in cluster.kube.writes if one == "patch trainingjobs/search-0-r0"]
+    assert 3 <= len(ours) <= 7
+    assert after is not None
+    ready = cluster.condition("Ready")
+    assert ready["reason"] == "InvalidSpec"
+    assert "rival and Epochal overwrite each other's spec.suspend of search-0-r0" in ready["message"]
+
+
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
@@ -939,6 +1037,23 @@ async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trials[0].state == "Complete"
     assert promotions(trials, spec(maxTrials=100), closed=True) == []
     assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
+
+
+async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster(**SMALL | {"maxTrials": 1000})
+    long = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
+    known: list[Event] = [Owner(cluster.experiment()["metadata"]["uid"])]
+    for number in range(20):
+        known += [created(number, long), finished(number, "0.5", ended=True)]
+    size = len(gzip.decompress(base64.b64decode(encode(known))))
+    monkeypatch.setattr("epochal_operator.experiment.ledger.MAX_LINES", size + 500)
+    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": {LEDGER_ANNOTATION: encode(known)}}})
+    await cluster.settle()
+    assert cluster.condition("Complete")["reason"] == "LedgerFull"
+    assert [one.trials for one in cluster.asked if one.trials] == []
+    assert "LedgerDamaged" not in cluster.told()
 
 
 @pytest.mark.parametrize(("status", "words"), [(422, "Too long"), (403, "Too long"), (500, UNCALLED)])

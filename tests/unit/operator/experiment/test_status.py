@@ -135,9 +135,9 @@ def test_where_the_next_rung_goes_on_from() -> None:
 
 
 def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
-    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", NOW)
+    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), suspend=False)
     assert (fresh.state, fresh.completion_time) == ("Failed", at(0))
-    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", NOW)
+    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), suspend=False)
     assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
     for one in (fresh, begun):
         said = {each.type: each for each in one.conditions or ()}

@@ -88,6 +88,17 @@ def test_the_template_stays_as_it_is_written() -> None:
     assert "name" not in trial_spec(template(optimizer="Adam"), space(OPTIMIZER), OWN)["training"]["optimizer"][1:]
 
 
+def test_of_a_template_that_has_a_long_value_trial_0_is_what_is_written_there() -> None:
+    words = [f"\u8a9e{number}" for number in range(10_000)]
+    one = {"name": "words", "paths": ["network.layers[hidden].vocabulary"], "values": ["[]"]}
+    long = copy.deepcopy(TEMPLATE)
+    long["network"]["layers"][1]["vocabulary"] = words
+    parameters = template_parameters(long, space(one))
+    assert len(parameters["words"]) == 256
+    assert trial_spec(long, space(one), parameters) == long
+    assert trial_spec(long, space(one), {"words": "[]"})["network"]["layers"][1]["vocabulary"] == []
+
+
 def test_values_go_where_their_paths_lead() -> None:
     values = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.5"}
     found = trial_spec(TEMPLATE, SPACE, values)
@@ -159,6 +170,106 @@ def test_two_parameters_of_one_place_of_which_one_counts() -> None:
         {"name": "Adam", "learning_rate": 0.01},
         {"name": "SGD", "learning_rate": 0.1},
     ]
+
+
+def of_kind(kind: str, name: str, path: str, **domain: Any) -> dict[str, Any]:
+    """Returns a parameter that counts beside one value of another one."""
+    return {"name": name, "paths": [path], "when": {"parameter": "kind", "values": [kind]}, **domain}
+
+
+KIND = {"name": "kind", "paths": ["network.layers[hidden].layer"], "values": ["Dense", "EinsumDense"]}
+SEED = {"name": "kind", "paths": ["training.seed"], "values": ["1", "2"]}
+WHOLE = {"name": "SGD", "learning_rate": 0.5, "momentum": 0.9}
+LAYER = {"layer": "EinsumDense", "name": "hidden", "units": 48}
+PLACED: dict[str, Any] = {
+    "around one that does not count": (
+        (
+            SEED,
+            of_kind("1", "whole", "training.optimizer", values=[json.dumps(WHOLE)]),
+            of_kind("2", "rate", "training.optimizer.learning_rate", float={"min": "0.1", "max": "0.9"}),
+        ),
+        {"kind": "1", "whole": json.dumps(WHOLE)},
+        ("training", "optimizer"),
+        WHOLE,
+    ),
+    "in place of a layer that has one that does not count": (
+        (
+            SEED,
+            of_kind("1", "whole", "network.layers[hidden]", values=[json.dumps(LAYER)]),
+            of_kind("2", "units", "network.layers[hidden].units", int={"min": 1, "max": 64}),
+        ),
+        {"kind": "1", "whole": json.dumps(LAYER)},
+        ("network", "layers", 1),
+        LAYER,
+    ),
+    "within one that does not count": (
+        (
+            KIND,
+            of_kind("Dense", "whole", "network.layers[hidden].kernel_regularizer", values=["L1", "L2"]),
+            of_kind(
+                "EinsumDense",
+                "within",
+                "network.layers[hidden].kernel_regularizer.l2",
+                float={"min": "0.1", "max": "0.9"},
+            ),
+        ),
+        {"kind": "EinsumDense", "within": "0.5"},
+        ("network", "layers", 1, "kernel_regularizer", "l2"),
+        0.5,
+    ),
+}
+"""Parameters of which one counts, its value, and what stands where."""
+
+
+@pytest.mark.parametrize("where", PLACED)
+def test_what_counts_stays_whole(where: str) -> None:
+    documents, values, steps, there = PLACED[where]
+    regularized = copy.deepcopy(TEMPLATE)
+    regularized["network"]["layers"][1]["kernel_regularizer"] = {"name": "L2", "l2": 0.01}
+    found: Any = trial_spec(regularized, space(*documents), values)
+    for step in steps:
+        found = found[step]
+    assert found == there
+
+
+@pytest.mark.parametrize(
+    ("values", "callbacks"),
+    [
+        (
+            {"kind": "1", "first": '{"callback": "CSVLogger"}'},
+            [{"callback": "CSVLogger"}, {"callback": "EarlyStopping"}],
+        ),
+        (
+            {"kind": "2", "first": '{"callback": "EarlyStopping"}', "patience": "5"},
+            [{"callback": "EarlyStopping"}, {"callback": "EarlyStopping", "patience": 5}],
+        ),
+    ],
+)
+def test_an_item_is_the_templates_whatever_another_one_is_called_by_now(
+    values: dict[str, str], callbacks: list[dict[str, Any]]
+) -> None:
+    two = template(callbacks=[{"callback": "ReduceLROnPlateau"}, {"callback": "EarlyStopping"}])
+    first, others = (
+        "training.callbacks[ReduceLROnPlateau]",
+        ['{"callback": "CSVLogger"}', '{"callback": "EarlyStopping"}'],
+    )
+    patience = {
+        "name": "patience",
+        "paths": ["training.callbacks[EarlyStopping].patience"],
+        "int": {"min": 1, "max": 9},
+    }
+    found = space(SEED, {"name": "first", "paths": [first], "values": others}, patience)
+    assert trial_spec(two, found, values)["training"]["callbacks"] == callbacks
+
+
+@pytest.mark.parametrize("weight", ["Balanced", None])
+def test_null_leaves_out_a_field_of_the_schema_and_is_what_an_argument_may_be(weight: str | None) -> None:
+    given = template(classWeight=weight, optimizer=ADAM | {"clipnorm": 1}) if weight else TEMPLATE
+    classes = {"name": "classes", "paths": ["training.classWeight"], "values": ["null", "Balanced"]}
+    clip = {"name": "clip", "paths": ["training.optimizer.clipnorm"], "values": ["null", "1"]}
+    found = trial_spec(given, space(classes, clip), {"classes": "null", "clip": "null"})["training"]
+    assert "classWeight" not in found
+    assert found["optimizer"] == ADAM | {"clipnorm": None}
 
 
 @pytest.mark.parametrize(

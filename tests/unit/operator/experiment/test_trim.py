@@ -3,14 +3,19 @@
 import json
 from typing import Any
 
+import pytest
+from epochal_api.experiment import MAX_PARAMETERS
 from epochal_operator.experiment import trim
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.runtime.kind import reader_for, store_for
 from epochal_operator.runtime.resource import Key
 from epochal_operator.runtime.spec_text import whole
 
-from tests.unit.operator.experiment.searches import spec_document
+from tests.unit.operator.experiment.searches import spec, spec_document
+from tests.unit.operator.experiment.test_observe import EXPERIMENT as EXPERIMENT_METADATA
 from tests.unit.operator.experiment.test_observe import complete
 from tests.unit.operator.objects import INSTALLATION, KIND
 
@@ -62,6 +67,16 @@ def test_of_a_trial_only_what_its_experiment_needs_is_kept() -> None:
     assert "network" not in kept["status"]
     assert kept["spec"] == {"suspend": False}
     assert set(kept["metadata"]["annotations"]) == {"epochal.dev/parameters", "epochal.dev/known"}
+
+
+@pytest.mark.parametrize("character", ["\U0001f600", "\u00e9", '"'])
+def test_of_a_trial_the_longest_parameters_are_kept(character: str) -> None:
+    names = [f"{'p' * 60}{number}" for number in range(MAX_PARAMETERS)]
+    values = dict.fromkeys(names, character * 256)
+    document = {"metadata": EXPERIMENT_METADATA, "spec": spec_document()}
+    made = training_job(document, spec(), Space.of([]), trial=1, rung=0, parameters=values, known=0)
+    text = trim.trial(made)["metadata"]["annotations"]["epochal.dev/parameters"]
+    assert json.loads(text) == values
 
 
 def test_of_other_training_jobs_nothing_is_kept() -> None:

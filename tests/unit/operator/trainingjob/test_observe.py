@@ -29,6 +29,7 @@ from tests.unit.operator.objects import (
     last_words,
     report,
     running,
+    succeeded,
     true,
 )
 
@@ -41,13 +42,13 @@ class Ahead(ApiServer):
     """The end of a Job is told before that of its pod."""
 
     asked = 0
+    pod = mine(failed(code=65, message=last_words("ShapeMismatch", "(28, 28) is not (8, 8)")))
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
         labels = "epochal.dev/trainingjob=first,epochal.dev/trainingjob-uid=uid-of-first"
         assert (selector, namespace) == (labels, "vision")
         self.asked += 1
-        pod = mine(failed(code=65, message=last_words("ShapeMismatch", "(28, 28) is not (8, 8)")))
-        yield Page([self._written(pod)], "9")
+        yield Page([self._written(self.pod)], "9")
 
 
 async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_first() -> None:
@@ -61,6 +62,20 @@ async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_fir
     await reconciler(server, store).reconcile(FIRST)
     conditions = server.documents["first"]["status"]["conditions"]
     assert {"ShapeMismatch"} == {one["reason"] for one in conditions if one["type"] in {"Ready", "Failed"}}
+    assert server.asked == 1
+
+
+async def test_the_last_words_of_a_pod_that_nothing_was_told_of_are_not_lost() -> None:
+    server, store = Ahead(), store_for([KIND])
+    server.pod = mine(succeeded("second", last_words("Completed", last=report(epoch=3, sequence=9))))
+    store.put(TRAINING_JOBS, server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put(PODS, mine(failed("crashed")))
+    server.end("first")
+    server.jobs["first"]["status"] |= {"succeeded": 1, "failed": 1}
+    store.put(JOBS, server._written(server.jobs["first"]))
+    await reconciler(server, store).reconcile(FIRST)
+    assert server.documents["first"]["status"]["progress"]["epoch"] == 3
     assert server.asked == 1
 
 
