@@ -313,6 +313,24 @@ async def test_a_trial_that_is_deleted_as_fast_as_it_is_made_is_made_ever_more_s
     assert known_of(cluster) == known_of(usual)
 
 
+async def test_a_trial_that_is_deleted_once_it_has_told_all_is_in_nobodys_way() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    for _ in range(3):
+        cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+        cluster.objects.collect()
+        await cluster.settle()
+    assert "TrialsDeleted" in cluster.told()
+    cluster.work()
+    cluster.work()
+    await cluster.settle()
+    assert len(cluster.folded()[1].rungs) == 1
+    cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
+    cluster.objects.collect()
+    await cluster.settle()
+    assert (cluster.condition("Ready")["status"], "search-1-r0" in cluster.names()) == ("True", False)
+
+
 async def test_more_trials_after_the_end_go_on() -> None:
     cluster = await undisturbed(**SMALL)
     ended = cluster.status()["completionTime"]
