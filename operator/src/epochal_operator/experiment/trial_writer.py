@@ -17,6 +17,7 @@ from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, trial_name
+from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kube import LEADER_MANAGER
@@ -84,17 +85,22 @@ class TrialWriter:
         failed = tuple(result for result in results if isinstance(result, Failed))
         return failed, next((result for result in results if isinstance(result, BaseException)), None)
 
-    def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
+    def held(
+        self, document: Object, jobs: Jobs, trials: Sequence[Trial] = ()
+    ) -> tuple[dict[Place, datetime], StatusCause | None]:
         """Returns which TrainingJobs are not to be put right, or made, before a time, and what is to be told of it.
 
         Args:
             document: The Experiment.
             jobs: Its TrainingJobs.
+            trials: Its trials, as far as they are known.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
         key, uid, generation = key_of(document), document["metadata"]["uid"], document["metadata"]["generation"]
-        for place, last in self._made.get(key, {}).items():
-            if place not in jobs and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
+        made = self._made.get(key, {})
+        for place in ((one.number, len(one.rungs)) for one in trials if not one.ended):
+            last = made.get(place) if place not in jobs else None
+            if last and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
                 held[place] = last.due
                 told = told or _deleted(trial_name(key.name, *place), last)
         if (corrections := self._corrections.get(key)) is None:
