@@ -5,14 +5,15 @@ import gc
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 from epochal_api.server_config import ServerConfig
 from epochal_server import connections, serve
-from epochal_server.listening import listen
 from epochal_server.routes.all import routes
 from epochal_server.routes.quick import codecs
-from epochal_server.serve import Routes, Server
+from epochal_server.serve import Folders, Routes, Server
+from epochal_server.sockets import listen
 
 CONFIG = {
     "name": "digits",
@@ -23,12 +24,12 @@ CONFIG = {
 
 
 @asynccontextmanager
-async def starting(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+async def starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[int]:
     """Runs a server that does not get to load its model, and yields the port of its metrics."""
     left = threading.Event()
     monkeypatch.setattr(serve, "load", lambda *_: left.wait())
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs))
+    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
     running = asyncio.create_task(server.run(listener, metrics))
     try:
         yield metrics.getsockname()[1]
@@ -43,10 +44,12 @@ async def starting(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-async def test_whoever_asks_for_metrics_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whoever_asks_for_metrics_slowly_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
-    async with starting(monkeypatch) as port:
+    async with starting(monkeypatch, tmp_path) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):  # one who asks at once is answered, again and again
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -18,7 +18,7 @@ from epochal_operator.experiment.observed import Place
 from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, trial_name
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound

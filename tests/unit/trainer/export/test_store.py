@@ -109,7 +109,7 @@ def test_an_export_that_an_attempt_died_in_is_tried_once_more(
 
 @pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"may_end": False})])
 def test_an_export_is_not_tried_where_the_training_might_fail_by_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, how: dict[str, bool]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, how: dict[str, Any]
 ) -> None:
     for _ in range(deaths):
         die(tmp_path, monkeypatch)
