@@ -44,9 +44,7 @@ async def starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIter
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-async def test_whoever_asks_for_metrics_slowly_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_who_asks_for_metrics_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
     async with starting(monkeypatch, tmp_path) as port:

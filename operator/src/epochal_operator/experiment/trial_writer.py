@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from epochal_api.experiment import trial_name
 from epochal_api.text import printable
 
 from epochal_operator.experiment.actions import Create, Suspend, Unmade
