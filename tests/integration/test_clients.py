@@ -179,6 +179,10 @@ def test_kserves_client_is_answered_by_v1(client: Client, expected: np.ndarray) 
     same(found.json["predictions"], expected)
 
 
+def test_kserves_client_is_told_by_v1_whether_the_model_is_ready(client: Client) -> None:
+    assert client.send("GET", "/v1/models/digits", HTTPX).json["ready"] is True
+
+
 def test_kserves_client_is_told_what_is_wrong(client: Client) -> None:
     headers, body = kserve(as_bytes=False)
     found = client.send("POST", "/v2/models/digits/infer", headers, body.replace(b"FP32", b"FP64"))
@@ -205,6 +209,13 @@ def test_ibms_client_is_answered(client: Client, expected: np.ndarray, headers: 
         assert told["fields"] == ["prediction", "prediction_classes", "probability"], name
         same([row[0] for row in told["values"]], expected)
         assert [row[1] for row in told["values"]] == expected.argmax(axis=1).tolist()
+
+
+def test_scoring_by_the_address_of_its_beta_is_answered(client: Client, expected: np.ndarray) -> None:
+    (told,) = client.post(
+        "/v4/deployments/digits/predictions", OLDER, {"input_data": [{"values": IMAGES.tolist()}]}
+    ).json["predictions"]
+    same([row[0] for row in told["values"]], expected)
 
 
 def test_ibms_client_of_2018_is_answered(client: Client, expected: np.ndarray) -> None:

@@ -417,8 +417,10 @@ def test_who_exports_is_the_first_to_go_knows_no_secret_and_takes_nothing_else_w
     assert not (results / "attempts/exporting").exists()
 
 
-def test_an_attempt_that_is_killed_while_it_exports_does_not_export_again(folder: Path) -> None:
-    results, process = train(folder, exporting_job())
+@pytest.mark.parametrize(("backoff_limit", "reason"), [(3, "Exported"), (1, "ExportFailed")])
+def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, backoff_limit: int, reason: str) -> None:
+    document = exporting_job(backoffLimit=backoff_limit)
+    results, process = train(folder, document)
     child = exporting(results, process)
     process.kill()
     assert ended(process)[0] == -signal.SIGKILL
@@ -427,8 +429,9 @@ def test_an_attempt_that_is_killed_while_it_exports_does_not_export_again(folder
         assert time.monotonic() < end, "it ends with its trainer"
         time.sleep(0.01)
     assert not (results / "summary.json").exists()
-    results = trained(folder, exporting_job())
+    results = trained(folder, document)
     told = summary(results)["export"]
-    assert told["reason"] == "ExportFailed"
-    assert told["message"].startswith("an earlier attempt to train ended while its models were exported")
-    assert not (results / SIGNATURE).exists()
+    assert told["reason"] == reason
+    assert (results / SIGNATURE).exists() == (reason == "Exported")
+    if reason == "ExportFailed":
+        assert told["message"].startswith("an earlier attempt to train ended while its models were exported")

@@ -14,8 +14,8 @@ import pytest
 from epochal_api.pod import ExitCode
 
 from tests.kit.models import check_of, signature, softmax
-from tests.kit.s3_server import Service, refusing
-from tests.kit.serving import Answer, Process, put, serving, stored
+from tests.kit.s3_server import Asked, Handler, Service, refusing
+from tests.kit.serving import START_SECONDS, Answer, Process, put, serving, stored
 
 WEIGHTS = np.array([[1, -1], [0.5, 2], [0, 0.25]])
 MODEL = softmax(WEIGHTS)
@@ -93,6 +93,33 @@ def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> 
         assert "the storage is waited for" in answer.json["error"]
         assert server.ask("/v2/health/live").status == 200
         storage.start()
+        server.wait()
+
+
+def test_whoever_asks_while_it_loads_hears_that_it_is_ready_as_soon_as_it_is(storage: Service, tmp_path: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def held_up(asked: Asked, _: Handler) -> bool:
+        reached.set()
+        return not go_on.wait(START_SECONDS)
+
+    storage.faults.append(held_up)
+    with serving(tmp_path, stored(storage, MODEL)) as server, ThreadPoolExecutor() as pool:
+        assert reached.wait(START_SECONDS)
+        asked = pool.submit(server.ask, "/v2/health/ready")
+        assert server.ask("/v2/health/live").status == 200
+        assert server.ask(INFER, asking(SAMPLES)).status == 503
+        go_on.set()
+        assert asked.result().status == 200
+
+
+def test_listens_before_it_has_read_what_to_serve(storage: Service, tmp_path: Path) -> None:
+    with serving(tmp_path, None) as server:
+        until = time.monotonic() + START_SECONDS
+        while not server.listens():
+            assert time.monotonic() < until, server.log()
+            time.sleep(0.01)
+        server.tell(stored(storage, MODEL))
         server.wait()
 
 

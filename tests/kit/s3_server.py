@@ -187,8 +187,8 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(412, "PreconditionFailed", "changed")
         else:
             content = service.objects[key]
-            found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-            part = content[int(found[1]) : int(found[2]) + 1] if found else content
+            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            part = content[int(found[1]) : int(found[2] or len(content)) + 1] if found else content
             encoding = {"Content_Encoding": service.encoding} if service.encoding else {}
             self.send(206 if found else 200, part, ETag=f'"{self._shown(key)}"', **encoding)
 

@@ -24,6 +24,7 @@ from tests.kit.s3_server import Service
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
+CONFIG = "server.json"
 
 
 @dataclass
@@ -97,6 +98,18 @@ class Process:
             assert time.monotonic() < until, f"{found}: {self.log()}"
             time.sleep(0.02)
 
+    def listens(self) -> bool:
+        """Returns whether it can be connected to."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def tell(self, config: Mapping[str, Any]) -> None:
+        """Tells it what to serve, if it waits for that."""
+        (self.folder / CONFIG).write_text(json.dumps(config))
+
     def end(self) -> None:
         """Tells it to end."""
         self.process.send_signal(signal.SIGTERM)
@@ -129,18 +142,21 @@ def stored(
 
 
 @contextmanager
-def serving(folder: Path, config: Mapping[str, Any], *, stay: float | None = None) -> Iterator[Process]:
+def serving(folder: Path, config: Mapping[str, Any] | None, *, stay: float | None = None) -> Iterator[Process]:
     """Runs a server, which need not have begun to serve.
 
     Args:
         folder: A folder for its files: its model in `model`, keys in `auth`, a certificate in `tls`.
-        config: What it is told.
+        config: What it is told; None if it is told later, by `tell`.
         stay: How long it goes on accepting once it is told to end, if not as long as usual.
     """
-    (folder / "server.json").write_text(json.dumps(config))
+    if config is None:
+        os.mkfifo(folder / CONFIG)
+    else:
+        (folder / CONFIG).write_text(json.dumps(config))
     (folder / "model").mkdir(exist_ok=True)
     port, metrics_port = _free_port(), _free_port()
-    options = {"config": folder / "server.json", "host": "127.0.0.1", "port": port, "metrics-port": metrics_port}
+    options = {"config": folder / CONFIG, "host": "127.0.0.1", "port": port, "metrics-port": metrics_port}
     options |= {name: folder / name for name in ("model", "auth", "tls")}
     if stay is not None:
         options["stay"] = stay

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.photographs import paper
 from tests.photographs.camera import Light, jpeg, lit, png, seen_from, taken
+from tests.photographs.desk import close, desk, moving, pencil
 from tests.photographs.elsewhere import far, text, whiteboard
 from tests.photographs.paper import Array, Draw
 from tests.photographs.pen import line
@@ -224,6 +225,10 @@ FAMILIES: dict[str, Family] = {
     "far": far,
     "text": text,
     "whiteboard": whiteboard,
+    "desk": desk,
+    "pencil": pencil,
+    "close": close,
+    "moving": moving,
     "original": original,
     "large": large,
 }

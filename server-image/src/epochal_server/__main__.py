@@ -1,23 +1,20 @@
 """The command line: `epochal-server`, which serves the model of a ModelServer."""
 
 import argparse
-import asyncio
+import gc
 import logging
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
-from epochal_api.server_config import HTTP_PORT, METRICS_PORT, SERVER_FILE
+from epochal_api.server_pod import AUTH_FOLDER, HTTP_PORT, METRICS_PORT, MODEL_FOLDER, SERVER_FILE, TLS_FOLDER
 
-from epochal_server import config as configs
 from epochal_server import ending, logs
 from epochal_server.ending import Ended
-from epochal_server.listening import listen
-from epochal_server.routes import all as routes
-from epochal_server.routes import quick
-from epochal_server.serve import STAY_SECONDS, Folders, Routes, Server
+from epochal_server.sockets import listen
 
+STAY_SECONDS = 5.0
+"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
 NAME = "epochal-server"
 
 log = logging.getLogger("epochal_server")
@@ -25,20 +22,22 @@ log = logging.getLogger("epochal_server")
 
 def main() -> None:
     """Runs the command line."""
-    defaults = Folders()
     parser = argparse.ArgumentParser(description="Serves the model that a ModelServer names.")
     parser.add_argument("--config", type=Path, default=Path(SERVER_FILE), help="what to serve, JSON: %(default)s")
     parser.add_argument("--host", default="", help="address to listen on; all, unless one is given")
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of all protocols: %(default)s")
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT, help="port of /metrics: %(default)s")
-    parser.add_argument("--model", type=Path, default=defaults.model, help="folder for the model: %(default)s")
-    parser.add_argument("--auth", type=Path, default=defaults.auth, help="folder of bearer keys: %(default)s")
-    parser.add_argument("--tls", type=Path, default=defaults.tls, help="folder of the certificate: %(default)s")
+    parser.add_argument("--model", type=Path, default=Path(MODEL_FOLDER), help="folder for the model: %(default)s")
+    parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of bearer keys: %(default)s")
+    parser.add_argument("--tls", type=Path, default=Path(TLS_FOLDER), help="folder of the certificate: %(default)s")
     parser.add_argument(
         "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
     )
-    parser.add_argument("--version", action="version", version=version(NAME))
+    parser.add_argument("--version", action="store_true", help="print the version, and end")
     arguments = parser.parse_args()
+    if arguments.version:
+        sys.stdout.write(f"{_version()}\n")
+        return
     hidden = logs.configure().hidden
     try:
         code = _serve(arguments)
@@ -56,9 +55,21 @@ def main() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    config = configs.read(arguments.config)
-    log.info("Epochal server %s: %s/%s", version(NAME), config.namespace, config.name)
     listener, metrics = (listen(port, arguments.host) for port in (arguments.port, arguments.metrics_port))
+    # Only now, since all that is imported takes half a second: the kubelet, refused, would come again a second later.
+    # A tenth of it would go into looking for garbage, of which there is next to none.
+    gc.disable()
+    import asyncio  # noqa: PLC0415
+
+    from epochal_server import config as configs  # noqa: PLC0415
+    from epochal_server.routes import all as routes  # noqa: PLC0415
+    from epochal_server.routes import quick  # noqa: PLC0415
+    from epochal_server.serve import Folders, Routes, Server  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    config = configs.read(arguments.config)
+    log.info("Epochal server %s: %s/%s", _version(), config.namespace, config.name)
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
@@ -66,6 +77,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     asyncio.run(serve())
     return 0
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version(NAME)
 
 
 if __name__ == "__main__":

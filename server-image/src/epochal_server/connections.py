@@ -4,22 +4,56 @@ import asyncio
 import socket
 from contextlib import suppress
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import StreamReader, web
 
 from epochal_server.quick.shortcut import Quick, Shortcut
 
 MOST = 1024
-"""Connections at a time. Each takes about 20 kB, and one by TLS a third of a MiB more."""
+"""Connections at a time. Each takes about 20 kB, and one by TLS 40 kB more."""
 HEAD_SECONDS = 10.0
 """Time for a request's line and headers, from their first byte."""
+HEAD_BYTES = 32 * 1024
+"""Of a request's line and headers together. aiohttp bounds each of them and their number, and that is a MiB: of as many
+connections as there may be, it is more than a server has memory for."""
 KEPT_SECONDS = 620.0
 """How long a connection is kept for the next request: longer than any usual proxy keeps it, so that it never sends one
 on a connection that is just being closed here."""
 UNREAD_SECONDS = 30.0
 """How long a client may leave an answer unread."""
 SWEEP_SECONDS = 1.0
+END = b"\r\n\r\n"
+_TOO_LONG = (
+    f'{{"error":"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"}}'
+).encode()
+TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG)
+)
+
+
+class Held(Protocol):
+    """A connection as `Connections` knows it. See Connection."""
+
+    busy: bool
+    since: float
+
+    @property
+    def reads(self) -> bool:
+        """Whether a request that is being answered has not come as a whole."""
+
+    def late(self, now: float) -> bool:
+        """Returns whether it takes too long for a request's head, or to begin with one."""
+
+    def stalled(self, now: float) -> bool:
+        """Returns whether the rest of a plain request does not come at once."""
+
+    def hand_over(self) -> None:
+        """Leaves to aiohttp what has come of a plain request, and all that comes after it."""
+
+    def force_close(self) -> None:
+        """Ends it."""
 
 
 class Connections:
@@ -31,9 +65,9 @@ class Connections:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._open: dict[Connection, None] = {}
+        self._open: dict[Held, None] = {}
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: "Held") -> None:
         """Takes a connection in; where there are too many, one goes: an idle one, else one whose request still comes.
 
         Among these it is the one that has been so for the longest time. Who sends slowly keeps nobody out, such as the
@@ -42,10 +76,12 @@ class Connections:
         self._open[connection] = None
         if len(self._open) > self._most:
             waits = (one for one in self._open if one is not connection and (one.reads or not one.busy))
-            min(waits, key=lambda one: (one.busy, one.since), default=connection).force_close()
+            goes = min(waits, key=lambda one: (one.busy, one.since), default=connection)
+            self.closed(goes)  # at once: else it would be the one that goes for all who come in the same moment
+            goes.force_close()
 
-    def closed(self, connection: "Connection") -> None:
-        """Forgets a connection."""
+    def closed(self, connection: "Held") -> None:
+        """Forgets a connection, unless it is forgotten already."""
         self._open.pop(connection, None)
 
     async def keep(self) -> None:
@@ -76,7 +112,7 @@ class Connection(web.RequestHandler):
         head_since: Since when a part of a request's head has been there; None if none is, or all of it.
     """
 
-    __slots__ = ("_body", "_connections", "_quick", "_shortcut", "busy", "head_since", "since")
+    __slots__ = ("_body", "_connections", "_head", "_quick", "_shortcut", "_tail", "busy", "head_since", "since")
 
     def __init__(self, connections: Connections, quick: Quick | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -84,6 +120,8 @@ class Connection(web.RequestHandler):
         self._quick = quick
         self._shortcut: Shortcut | None = None
         self._body: StreamReader | None = None
+        self._head: int | None = 0
+        self._tail = b""
         self.busy = False
         self.since = monotonic()
         self.head_since: float | None = None
@@ -108,7 +146,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if not self.busy and self.head_since is None:
+        # What comes while none is being answered may be the rest of a body that nobody read; or nothing, as aiohttp has
+        # itself go on.
+        if not self.busy and self.head_since is None and not self.reads and (data or self._shortcut is not None):
             self.head_since = monotonic()
         if self._shortcut is not None:
             left = self._shortcut.received(data)
@@ -116,7 +156,7 @@ class Connection(web.RequestHandler):
                 return
             # From now on, and to its end: aiohttp alone knows what it is in the midst of.
             data, self._shortcut = left, None
-        super().data_received(data)
+        self._pass_on(data)
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -145,11 +185,11 @@ class Connection(web.RequestHandler):
         data = self._shortcut.given_up() if self._shortcut is not None else None
         if data is not None:
             self._shortcut = None
-            super().data_received(data)
+            self._pass_on(data)
 
     @property
     def reads(self) -> bool:
-        """Whether the request that is being answered has not come as a whole."""
+        """Whether the request that is being answered, or was as the last one, has not come as a whole."""
         return self._body is not None and not self._body.is_eof()
 
     def begin(self, body: StreamReader | None = None) -> None:
@@ -159,7 +199,28 @@ class Connection(web.RequestHandler):
             body: Where its body comes from; None if all of it is there.
         """
         self.busy, self.head_since, self.since, self._body = True, None, monotonic(), body
+        if not self._messages:  # else another head is there already
+            self._head, self._tail = 0, b""
 
     def end(self) -> None:
         """Says that none is."""
-        self.busy, self.since, self._body = False, monotonic(), None
+        self.busy, self.since = False, monotonic()
+
+    def _pass_on(self, data: bytes) -> None:
+        """Has aiohttp read what has come, unless it is a head without an end."""
+        if self._head is not None and not self.reads:
+            self._head = None if END in self._tail + data else self._head + len(data)
+            self._tail = data[1 - len(END) :]
+            if self._head is not None and self._head > HEAD_BYTES:
+                self._refuse()
+                return
+        super().data_received(data)
+
+    def _refuse(self) -> None:
+        """Ends the connection of a head that is too long; and says why, unless an answer to another is under way."""
+        if self.busy or self.transport is None:
+            self.force_close()
+        else:
+            self.transport.write(TOO_LONG)
+            self.close()
+            self.transport.close()

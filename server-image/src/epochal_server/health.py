@@ -1,9 +1,9 @@
 """What the kubelet asks: whether the server lives, and whether requests are to come to it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from epochal_api.server_config import MODEL_PATH
+from epochal_api.server_pod import MODEL_PATH
 from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -14,11 +14,18 @@ from epochal_server.service import PROTOCOL
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
 
-def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
+async def _at_once() -> None:
+    """Waits for nothing."""
+
+
+def health_routes(
+    ready: Callable[[], str | None], settled: Callable[[], Awaitable[None]] = _at_once
+) -> list[web.RouteDef]:
     """Returns the routes of Open Inference that tell of the server's health.
 
     Args:
         ready: Returns why requests are not to come; None while they are.
+        settled: Waits a moment for that to change, if it is about to.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -27,6 +34,7 @@ def health_routes(ready: Callable[[], str | None]) -> list[web.RouteDef]:
 
     async def is_ready(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
+        await settled()
         why = ready()
         if why is None:
             return web.json_response({"ready": True})
@@ -44,12 +52,14 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
     """
 
     async def metrics(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
         # In two forms alone: versions are the client's to name, any number of them.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
         encode, content_type = choose_encoder(accepted)
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
-    async def about(_: web.Request) -> web.Response:
+    async def about(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
         signature = model()
         if signature is None:
             return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)

@@ -131,10 +131,11 @@ class Room:
         gave_way: Whether it had to make room for others, since its client was slow.
     """
 
-    __slots__ = ("_intake", "gave_way", "size")
+    __slots__ = ("_answer", "_intake", "gave_way", "size")
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+        self._answer = 0
         self.size = 0
         self.gave_way = False
 
@@ -149,7 +150,10 @@ class Room:
             self.size += size
 
     def take_answer(self, size: int) -> None:
-        """Takes the bytes of an answer that is to come.
+        """Takes the bytes of an answer: those that it is known to have before it is there, and then what it has more.
+
+        Args:
+            size: All of its bytes, as far as they are known.
 
         Raises:
             TooLarge: If there is never room for as many.
@@ -160,7 +164,8 @@ class Room:
                 f"answer: expected at most {most:,} bytes, found that it takes {size:,}: send fewer samples at a time, "
                 "or raise spec.resources.limits.memory of the ModelServer"
             )
-        self.take(size)
+        self.take(max(0, size - self._answer))
+        self._answer = max(size, self._answer)
 
     def keep(self, size: int) -> None:
         """Keeps the bytes of an answer that is there already, and nothing else: whether there is room for it or not."""
@@ -170,4 +175,4 @@ class Room:
     def give_back(self) -> None:
         """Gives back all."""
         self._intake.release(self.size)
-        self.size = 0
+        self.size = self._answer = 0

@@ -11,10 +11,11 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from epochal_server.connections import KEPT_SECONDS, Connection, Connections
+from epochal_server.expecting import unasked
+from epochal_server.handshake import Handshake
 from epochal_server.quick.shortcut import Quick
+from epochal_server.sockets import BACKLOG
 
-BACKLOG = 1024
-HANDSHAKE_SECONDS = 5.0
 STOP_SECONDS = 1.0
 """Time for requests that are still being answered when the connections end."""
 LINGER_SECONDS = 1.0
@@ -23,23 +24,6 @@ LINGER_SECONDS = 1.0
 # aiohttp logs a traceback for each request that is no HTTP: anyone could fill the log. Errors of ours stand in another.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
-
-
-def listen(port: int, host: str = "") -> socket.socket:
-    """Returns a listening socket: on all addresses, IPv4 and IPv6, unless one is given.
-
-    Args:
-        port: Port, or 0 for any that is free.
-        host: Address of this machine.
-
-    Raises:
-        OSError: If the port is taken.
-    """
-    dual = not host and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if dual else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual, backlog=BACKLOG)
-    listener.settimeout(0)
-    return listener
 
 
 class Listening:
@@ -76,12 +60,15 @@ class Listening:
             context: What to serve TLS with; without it, plain HTTP is served.
         """
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - it has just been made
+        server.request_handler = unasked(server.request_handler)
         loop = asyncio.get_running_loop()
         factory = partial(
             Connection,
             self._connections,
             self._quick,
-            manager=self._runner.server,
+            manager=server,
             loop=loop,
             access_log=None,
             logger=_protocol_log,
@@ -89,15 +76,8 @@ class Listening:
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
-        seconds = HANDSHAKE_SECONDS if context else None
-        self._server = await loop.create_server(
-            factory,
-            sock=listener.dup(),
-            ssl=context,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=seconds,
-            ssl_shutdown_timeout=seconds,
-        )
+        protocol = partial(Handshake, self._connections, context, factory) if context else factory
+        self._server = await loop.create_server(protocol, sock=listener.dup(), backlog=BACKLOG)
 
     def refuse(self) -> None:
         """Accepts no connection any more. Those that there are stay."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from epochal_api.server_config import MODEL_FOLDER, ServerConfig
 from epochal_api.server_config import Runtime as RuntimeName
+from epochal_api.server_config import ServerConfig
+from epochal_api.server_pod import MODEL_FOLDER
 from epochal_api.signature import Signature
 
 from epochal_server import check as checks

@@ -64,6 +64,7 @@ class Metrics(Collector):
         self._batches = Measured(SAMPLES)
         self._classes: Sequence[str] = ()
         self._predictions = np.zeros(0, np.int64)
+        self._not_finite = 0
         self._load_seconds: float | None = None
         self._info: dict[str, str] = {}
 
@@ -85,6 +86,10 @@ class Metrics(Collector):
     def batch(self, samples: int) -> None:
         """Counts a call of the model."""
         self._batches.add(samples)
+
+    def not_finite(self, samples: int) -> None:
+        """Counts samples that the model gave no number for."""
+        self._not_finite += samples
 
     def predictions(self, counts: np.ndarray) -> None:
         """Counts predictions, in the order of the classes."""
@@ -128,6 +133,11 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "epochal_server_queue_requests", "Requests that wait for their answer.", value=self._waiting()
         )
+        not_finite = CounterMetricFamily(
+            "epochal_server_not_finite", "Samples that the model gave NaN or infinity for.", labels=[]
+        )
+        not_finite.add_metric([], self._not_finite)
+        yield not_finite
         yield from self._of_the_model()
 
     def _of_the_model(self) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from epochal_server.tensors import Tensor, tensors
 Arrays = Mapping[str, np.ndarray]
 """Arrays by the names of inputs, or of outputs: the samples of one request, or the answers to them, along the first
 axis."""
+
 Platform = Literal["onnxruntime_onnx", "keras"]
 
 
@@ -77,3 +78,8 @@ class Answer(Protocol):
         Raises:
             Refused: Invalid, if they are not as they must be; Busy, NotReady or Failed.
         """
+
+
+def bytes_of(arrays: Arrays) -> int:
+    """Returns how many bytes some arrays have together."""
+    return sum(array.nbytes for array in arrays.values())

@@ -1,4 +1,7 @@
-"""Which class each sample was taken for: counted, it shows when what is asked drifts away from what was trained on."""
+"""What samples were answered with: which class, and whether by numbers at all.
+
+Counted, it shows when what is asked drifts away from what was trained on.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -31,7 +34,19 @@ def counted(model: Model) -> Callable[[Arrays], np.ndarray] | None:
 
     def count_classes(outputs: Arrays) -> np.ndarray:
         found = outputs[first]
+        if (odd := np.isnan(found)).any():  # argmax takes NaN for the greatest
+            found = found[~odd.any(axis=1)]
         taken = found[:, 0] > EVEN if found.shape[1] == 1 else found.argmax(axis=1)
         return np.bincount(taken, minlength=count)
 
     return count_classes
+
+
+def not_finite(outputs: Arrays) -> int:
+    """Returns how many samples the answers to which hold NaN or what is infinite."""
+    odd: set[int] = set()
+    for found in outputs.values():
+        if found.dtype.kind != "f" or (finite := np.isfinite(found)).all():
+            continue
+        odd.update(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1)).tolist())
+    return len(odd)

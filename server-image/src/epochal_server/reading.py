@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import StreamReader, hdrs, web
 
+from epochal_server.expecting import tell_to_send
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 from epochal_server.service import Service, room
@@ -40,6 +41,7 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
                 raise _too_large(most, "more")
             taken.take(len(parts[0]))
         else:
+            await tell_to_send(request)
             await _read(content, parts, most, service.intake, taken)
     except TimeoutError:
         within = "at once, while others find no room" if taken.gave_way else f"within {READ_SECONDS:.0f} s"

@@ -8,12 +8,15 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from epochal_api.server_config import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, TLS_FOLDER, ServerConfig
+from epochal_api.server_config import ServerConfig
+from epochal_api.server_pod import GRACE_SECONDS
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from epochal_server import machine, predictions
@@ -37,8 +40,9 @@ from epochal_server.source import Storage
 from epochal_server.tls import Certificate
 from epochal_server.work import Threads
 
-STAY_SECONDS = 5.0
-"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
+SOON_SECONDS = 2.0
+"""How long whoever asks whether the server is ready, while it gets ready, waits to hear that it is: less than the
+kubelet waits for an answer, which would ask again only a second after the last one."""
 END_SECONDS = 3.0
 """What is kept of the time that it has, for its end after the last answer."""
 PART_OF_MEMORY = 8
@@ -46,6 +50,7 @@ PART_OF_MEMORY = 8
 takes some times as much."""
 BODIES_BYTES = 256 * 2**20
 """The same where memory has no limit."""
+LOADING = "the model is not loaded yet"
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ log = logging.getLogger(__name__)
 class Folders:
     """Where the pod's volumes are mounted."""
 
-    model: Path = Path(MODEL_FOLDER)
-    auth: Path = Path(AUTH_FOLDER)
-    tls: Path = Path(TLS_FOLDER)
+    model: Path
+    auth: Path
+    tls: Path
 
 
 class Server:
@@ -83,15 +88,13 @@ class Server:
         Ended: InvalidConfig, if there is no certificate though there must be.
     """
 
-    def __init__(
-        self, config: ServerConfig, routes: Routes, folders: Folders | None = None, stay: float = STAY_SECONDS
-    ) -> None:
-        folders = folders or Folders()
+    def __init__(self, config: ServerConfig, routes: Routes, folders: Folders, stay: float) -> None:
         self._config = config
         self._routes = routes
         self._folders = folders
         self._stay = stay
-        self._why: str | None = "the model is not loaded yet"
+        self._why: str | None = LOADING
+        self._settled = asyncio.Event()  # whether it is not about to get ready: it is, or waits for others, or ends
         self._service: Service | None = None
         self._ending = asyncio.Event()
         self._threads = machine.cores()
@@ -122,7 +125,8 @@ class Server:
         registry.register(self._metrics)
         for collector in (ProcessCollector, GCCollector):
             collector(registry=registry)
-        scraped = Listening(metrics_routes(registry, lambda: self._service.model.signature if self._service else None))
+        told = metrics_routes(registry, lambda: self._service.model.signature if self._service else None)
+        scraped = self._listening(told)
         await scraped.start(metrics)
         tasks = [asyncio.create_task(one) for one in self._kept()]
         try:
@@ -135,9 +139,11 @@ class Server:
 
     async def _serve(self, listener: socket.socket) -> None:
         context = self._certificate.context if self._certificate else None
-        waiting = self._listening([*health_routes(self._ready), web.route("*", "/{path:.*}", self._not_ready)])
+        waiting = self._listening(
+            [*health_routes(self._ready, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
+        )
         await waiting.start(listener, context)
-        loading = asyncio.ensure_future(_in_daemon(self._load))
+        loading = asyncio.ensure_future(_in_daemon(partial(self._load, asyncio.get_running_loop())))
         ending = asyncio.ensure_future(self._ending.wait())
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
@@ -148,6 +154,7 @@ class Server:
         self._service = service
         if not self._ending.is_set():  # told while it began to listen
             self._why = None
+            self._settled.set()
         _settle()
         log.info("ready")
         await waiting.stop()
@@ -167,10 +174,16 @@ class Server:
 
     def _end(self) -> None:
         self._why = "the server is told to end"
+        self._settled.set()
         self._ending.set()
 
     def _ready(self) -> str | None:
         return self._why
+
+    async def _soon(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SOON_SECONDS):
+                await self._settled.wait()
 
     async def _not_ready(self, _: web.Request) -> web.StreamResponse:
         raise NotReady(f"{self._why}: try again later")
@@ -188,12 +201,11 @@ class Server:
             kept.append(self._certificate.keep())
         return kept
 
-    def _load(self) -> Loaded:
+    def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:
         """Gets the model ready. It runs in a thread of its own."""
 
         def waits(why: str | None) -> None:
-            if not self._ending.is_set():
-                self._why = f"the storage is waited for: {why}" if why else "the model is not loaded yet"
+            loop.call_soon_threadsafe(self._waits, why)
 
         return load(
             self._config,
@@ -201,6 +213,16 @@ class Server:
             self._threads,
             self._folders.model,
         )
+
+    def _waits(self, why: str | None) -> None:
+        """Says why the storage is waited for; None once it has answered."""
+        if self._ending.is_set():
+            return
+        self._why = f"the storage is waited for: {why}" if why else LOADING
+        if why:
+            self._settled.set()
+        else:
+            self._settled.clear()
 
     def _made(self, loaded: Loaded) -> tuple[Service, Quick]:
         model, config = loaded.model, self._config
@@ -217,8 +239,9 @@ class Server:
 
         def computed(samples: int, outputs: Sequence[Arrays]) -> None:
             self._metrics.batch(samples)
-            if count is not None:
-                for one in outputs:
+            for one in outputs:
+                self._metrics.not_finite(predictions.not_finite(one))
+                if count is not None:
                     self._metrics.predictions(count(one))
 
         batcher = Batcher(

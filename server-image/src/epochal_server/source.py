@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
-from epochal_api.server_config import WAIT_SECONDS, StorageConfig
+from epochal_api.server_config import StorageConfig
+from epochal_api.server_pod import WAIT_SECONDS
 
 from epochal_server.ending import Ended, Reason
 
@@ -24,6 +26,9 @@ LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
 """What is read into memory as a whole holds less than this."""
+
+_CHANGED = frozenset({"PreconditionFailed", "InvalidRange"})
+"""S3 error codes of an object that is another one than when its first bytes came."""
 
 T = TypeVar("T")
 
@@ -71,7 +76,7 @@ class Storage:
         environ: The environment, with the keys.
         ca_file: Certificates to trust beside the system's, if the file is there.
         waits: Told why it is waited for, and None once it has answered.
-        seconds: How long it is waited for, in all.
+        seconds: How long it is waited for while nothing comes from it.
 
     Raises:
         Ended: InvalidConfig or StorageRefused, if there can be no such service or there are no keys.
@@ -91,8 +96,8 @@ class Storage:
 
         self._endpoint = config.endpoint.rstrip("/")
         self._waits = waits
-        self._until = time.monotonic() + seconds
         self._seconds = seconds
+        self._silent_since: float | None = None
         access, secret = environ.get(ACCESS_KEY_ENV, ""), environ.get(SECRET_KEY_ENV, "")
         if not access or not secret:
             raise Ended(
@@ -149,24 +154,50 @@ class Storage:
             Ended: ModelNotFound, StorageUnreachable or StorageRefused.
         """
         unfinished = path.with_name(f"{path.name}.unfinished")
-
-        def ask() -> str:
-            digest = hashlib.sha256()
-            with self._opened(place) as response, unfinished.open("wb") as file:
-                for chunk in response.stream(CHUNK_BYTES):
-                    digest.update(chunk)
-                    file.write(chunk)
-            unfinished.replace(path)
-            return digest.hexdigest()
-
         try:
-            return self._asked(place, ask)
+            with unfinished.open("w+b") as file:
+                self._write(place, file)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+        return digest
+
+    def _write(self, place: Place, file: BinaryIO) -> None:
+        """Writes an object to a file: what has come is not asked for again, as long as it is the same object."""
+        from minio.error import S3Error  # noqa: PLC0415 - a server that has its model already starts without it
+
+        etag: str | None = None
+        most = 0
+
+        def ask() -> None:
+            nonlocal etag, most
+            begin = file.tell()
+            same = {"If-Match": etag} if begin and etag else None
+            with self._opened(place, offset=begin, request_headers=same) as response:
+                if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server has parts
+                    _empty(file)
+                etag = response.headers.get("ETag")
+                for chunk in response.stream(CHUNK_BYTES):
+                    file.write(chunk)
+                    if file.tell() > most:  # else one that breaks off at the same byte would be asked for ever
+                        most, self._silent_since = file.tell(), None
+
+        def ask_anew_if_changed() -> None:
+            try:
+                ask()
+            except S3Error as error:
+                if not file.tell() or error.code not in _CHANGED:
+                    raise
+                _empty(file)
+                ask()
+
+        self._asked(place, ask_anew_if_changed)
 
     @contextmanager
-    def _opened(self, place: Place) -> Iterator[Any]:
-        response = self._client.get_object(place.bucket, place.key)
+    def _opened(self, place: Place, **how: Any) -> Iterator[Any]:
+        response = self._client.get_object(place.bucket, place.key, **how)
         response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
         try:
             yield response
@@ -188,7 +219,10 @@ class Storage:
                 if found.kind != "passing":
                     reason: Reason = "ModelNotFound" if found.kind == "absent" else "StorageRefused"
                     raise Ended(reason, found.message) from error
-                left = self._until - time.monotonic()
+                now = time.monotonic()
+                if self._silent_since is None:
+                    self._silent_since, delay = now, FIRST_DELAY
+                left = self._silent_since + self._seconds - now
                 if left <= 0:
                     told = f"{found.message}; tried for {self._seconds:.0f} s, and again by the next start"
                     raise Ended("StorageUnreachable", told) from error
@@ -197,8 +231,14 @@ class Storage:
                 time.sleep(min(delay, left))
                 delay = min(2 * delay, LONGEST_DELAY)
             else:
+                self._silent_since = None
                 self._waits(None)
                 return result
+
+
+def _empty(file: BinaryIO) -> None:
+    file.seek(0)
+    file.truncate()
 
 
 def _trust(ca_file: Path) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """Connections are bounded in number, and in what they may take their time for."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -89,6 +90,24 @@ async def test_where_all_are_busy_a_new_one_goes() -> None:
         assert await busy.answered()
 
 
+async def test_of_those_who_come_in_one_moment_no_more_stay_than_may() -> None:
+    async with serving(most=3) as connect:
+        port = (await connect()).writer.get_extra_info("peername")[1]
+        many = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]  # before the server sees the first
+        await asyncio.sleep(0.1)
+        stay = 0
+        for one in many:
+            one.setblocking(False)  # noqa: FBT003 - it is Python's
+            try:
+                one.recv(1)
+            except BlockingIOError:
+                stay += 1
+            except ConnectionResetError:
+                pass
+            one.close()
+        assert stay == 3
+
+
 async def test_a_head_that_does_not_end_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
@@ -113,3 +132,45 @@ async def test_one_that_has_been_idle_for_long_ends(monkeypatch: pytest.MonkeyPa
         idle.send()
         assert await idle.answered()
         assert not await idle.answered()
+
+
+async def test_a_head_that_is_too_long_is_refused_before_all_of_it_is_there() -> None:
+    async with serving() as connect:
+        long = await connect()
+        long.send(HEAD)  # the next one is no better off
+        assert await long.answered()
+        long.send(HEAD[:-2])
+        for at in range(5):
+            long.send(b"X-%d: %b\r\n" % (at, b"x" * 8000))
+            await asyncio.sleep(0.02)
+        told = await asyncio.wait_for(long.reader.read(), 5)
+        assert told.startswith(b"HTTP/1.1 431 ")
+        assert b"expected at most 32,768 bytes" in told
+
+
+async def test_what_comes_behind_a_head_is_not_taken_for_one() -> None:
+    async with serving() as connect:
+        client = await connect()
+        body = b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000
+        for piece in (HEAD[:-3], b"\n" + body[:30], body[30:100_000], body[100_000:]):
+            client.send(piece)
+            await asyncio.sleep(0.02)
+        assert await client.answered()
+        client.send((HEAD[:-2] + b"X: %b\r\n\r\n" % (b"x" * 4000)) * 20)  # longer together than one may be
+        for _ in range(20):
+            assert await client.answered()
+
+
+async def test_the_rest_of_a_body_that_nobody_read_is_no_head_that_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
+    async with serving() as connect:
+        kept = await connect()
+        kept.send(HEAD[:-2] + b"Content-Length: 5\r\n\r\n")
+        assert await kept.answered()
+        kept.send(b"12345")
+        await asyncio.sleep(0.4)
+        kept.send()
+        assert await kept.answered()

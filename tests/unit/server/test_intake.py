@@ -46,6 +46,22 @@ def test_an_answer_for_which_there_is_never_room_is_another_matter() -> None:
     intake.hold(100)
 
 
+def test_an_answer_takes_no_more_than_it_has_and_never_as_much_as_there_is_no_room_for() -> None:
+    intake = Intake(2, 100)
+    room = Room(intake)
+    room.take(10)  # its request
+    room.take_answer(50)
+    room.take_answer(40)  # it has less than was expected
+    assert room.size == 60
+    room.take_answer(70)
+    assert room.size == 80
+    with pytest.raises(TooLarge, match="found that it takes 101"):
+        room.take_answer(101)
+    room.give_back()
+    room.take_answer(20)
+    assert room.size == 20
+
+
 def test_who_is_slow_gives_way_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     intake = Intake(2, 100)
     rooms = [Room(intake) for _ in range(3)]

@@ -38,7 +38,10 @@ def test_counts_calls_of_the_model_and_predictions() -> None:
     metrics.loaded(0.5, ["no", "yes"], model="digits", sha256="abc")
     metrics.predictions(np.array([3, 1]))
     metrics.predictions(np.array([0, 1]))
+    metrics.not_finite(2)
+    metrics.not_finite(0)
     found = series(metrics)
+    assert found["epochal_server_not_finite_total"] == 2
     assert found['epochal_server_batch_size_bucket{le="1.0"}'] == 1
     assert found['epochal_server_batch_size_bucket{le="32.0"}'] == 2
     assert found["epochal_server_batch_size_sum"] == 33

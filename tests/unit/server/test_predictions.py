@@ -39,3 +39,21 @@ def test_counts_nothing_else(told: object) -> None:
 def test_names_that_are_not_as_many_as_the_classes_are_not_used() -> None:
     for names in (("a", "b"), ("a", "b", "a")):
         assert predictions.names(model(giving(3), names)) == ["0", "1", "2"]  # type: ignore[arg-type]
+
+
+def test_what_is_no_number_is_counted_as_no_class() -> None:
+    count = predictions.counted(model(giving(3), ("a", "b", "c")))  # type: ignore[arg-type]
+    assert count is not None
+    assert count({"y": np.array([[np.nan] * 3, [0.8, 0.1, 0.1]])}).tolist() == [1, 0, 0]
+    assert count({"y": np.array([[np.nan] * 3])}).tolist() == [0, 0, 0]
+
+
+def test_samples_that_no_number_was_given_for_are_counted() -> None:
+    answers = {
+        "mask": np.array([[[0, np.inf]], [[0, 1]], [[1, 0]], [[np.nan, -np.inf]]], np.float32),
+        "said": np.array(["a", "b", "c", "d"], object),
+        "score": np.array([1, 2, np.nan, np.nan], np.float16),
+        "count": np.array([1, 2, 3, 4]),
+    }
+    assert predictions.not_finite(answers) == 3
+    assert predictions.not_finite({"y": np.zeros((2, 0), np.float32)}) == 0

@@ -12,7 +12,7 @@ from epochal_server.ending import Ended
 from epochal_server.source import Place, Storage
 
 from tests.kit.models import digest
-from tests.kit.s3_server import Service, refusing, replacing
+from tests.kit.s3_server import Fault, Service, refusing, replacing
 from tests.kit.serving import put
 
 KEYS = {ACCESS_KEY_ENV: "access-key", SECRET_KEY_ENV: "secret-key"}
@@ -96,25 +96,81 @@ def test_gives_up_in_the_end(service: Service) -> None:
     assert ended.value.reason == "StorageUnreachable"
 
 
-def test_what_breaks_off_is_fetched_again(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "FIRST_DELAY", 0.01)
-    put(service, "model.onnx", CONTENT)
-    broken: list[bool] = []
+class Clock:
+    """Stands for the module time: it goes on where somebody sleeps, and as it is told."""
 
-    def breaking(_: Any, handler: Any) -> bool:
-        if broken:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(source, "time", clock := Clock())
+    return clock
+
+
+def breaking(asked: list[str | None], times: int, then: Callable[[], None] = lambda: None) -> Fault:
+    """Breaks off after 1000 bytes, always from the first on, and takes down the ranges that are asked for."""
+
+    def fault(_: Any, handler: Any) -> bool:
+        asked.append(handler.headers["Range"])
+        if len(asked) > times:
             return False
-        broken.append(True)
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.send_header("ETag", f'"{digest(CONTENT)}"')
         handler.end_headers()
         handler.wfile.write(CONTENT[:1000])
         handler.close_connection = True
+        then()
         return True
 
-    service.faults.append(breaking)
-    assert storage(service, seconds=30).download(place("model.onnx"), tmp_path / "model") == digest(CONTENT)
-    assert broken
+    return fault
+
+
+def test_what_breaks_off_goes_on_where_it_was_however_long_that_took(
+    service: Service, tmp_path: Path, clock: Clock
+) -> None:
+    put(service, "model.onnx", CONTENT)
+    asked: list[str | None] = []
+    service.faults.append(breaking(asked, 1, then=lambda: clock.sleep(600)))
+    found = storage(service, seconds=120).download(place("model.onnx"), tmp_path / "model")
+    assert found == digest(CONTENT)
+    assert asked == [None, "bytes=1000-"]
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_has_changed_since_it_broke_off_is_fetched_from_its_first_byte(
+    service: Service, tmp_path: Path, clock: Clock
+) -> None:
+    put(service, "model.onnx", CONTENT)
+    asked: list[str | None] = []
+    service.faults.append(breaking(asked, 1, then=lambda: put(service, "model.onnx", b"another" * 1000)))
+    assert storage(service).download(place("model.onnx"), tmp_path / "model") == digest(b"another" * 1000)
+    assert asked == [None, "bytes=1000-", None]
+
+
+def test_gives_up_where_nothing_more_comes_of_a_server_without_parts(
+    service: Service, tmp_path: Path, clock: Clock
+) -> None:
+    put(service, "model.onnx", CONTENT)
+    service.faults.append(breaking([], 10**9))
+    with pytest.raises(Ended, match="tried for 120 s") as ended:
+        storage(service, seconds=120).download(place("model.onnx"), tmp_path / "model")
+    assert ended.value.reason == "StorageUnreachable"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_without_parts_gives_all_of_it_again(service: Service, tmp_path: Path, clock: Clock) -> None:
+    put(service, "model.onnx", CONTENT)
+    service.faults += [breaking([], 1), replacing(1, CONTENT)]
+    assert storage(service).download(place("model.onnx"), tmp_path / "model") == digest(CONTENT)
 
 
 def test_reads_no_more_into_memory_than_it_has_to(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 from epochal_api.pod import REPORT_FILE
-from epochal_api.server_config import MODEL_FOLDER, SERVER_FILE
+from epochal_api.server_pod import MODEL_FOLDER, SERVER_FILE
 
 app = typer.Typer(
     help="Trains the Keras network that a TrainingJob describes.",

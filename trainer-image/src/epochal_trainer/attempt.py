@@ -309,7 +309,7 @@ class Attempt:
             written.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
-        export = self._export(left, data, results, more_to_come=trained.stopped)
+        export = self._export(left, data, results, attempt=attempt, more_to_come=trained.stopped)
         with self._stages.stage("results"):
             log.info("%s", outcome.message)  # the last line of the log that is stored
             results.store(scratch / LOG, LOG)
@@ -350,7 +350,7 @@ class Attempt:
         self._reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export)
 
     def _export(
-        self, left: Sequence[models.Model], data: DataSets, results: Results, *, more_to_come: bool
+        self, left: Sequence[models.Model], data: DataSets, results: Results, *, attempt: int, more_to_come: bool
     ) -> Export | None:
         """Exports what is stored, unless that is not wanted, or goes on to be trained: returns what became of it."""
         formats = self._job.spec.results.exports
@@ -359,7 +359,13 @@ class Attempt:
         names = [one.name for one in left]
         with self._stages.stage("export"):
             return export_models(
-                names, formats, data=data, results=results, folder=self._scratch, stopping=self._stopping
+                names,
+                formats,
+                data=data,
+                results=results,
+                folder=self._scratch,
+                stopping=self._stopping,
+                may_end=attempt <= self._job.spec.backoff_limit,
             )
 
 

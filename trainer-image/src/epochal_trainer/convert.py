@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from epochal_api.pod import TERMINATION_FILE
-from epochal_api.server_config import WAIT_SECONDS, ServerConfig
+from epochal_api.server_config import ServerConfig
+from epochal_api.server_pod import WAIT_SECONDS
 from epochal_api.signature import CHECK, SIGNATURE
 from epochal_server import config as configs
 from epochal_server import ending, files, logs

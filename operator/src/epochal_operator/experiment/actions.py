@@ -51,6 +51,19 @@ class Create:
 
 
 @dataclass(frozen=True)
+class Unmade:
+    """Tell that the TrainingJob of a rung cannot be built: others are made meanwhile.
+
+    Args:
+        place: The trial and the rung.
+        error: Why.
+    """
+
+    place: Place
+    error: Exception
+
+
+@dataclass(frozen=True)
 class Suspend:
     """Suspend a trial's TrainingJob, or have it go on.
 
@@ -74,6 +87,7 @@ Action = (
     Append
     | Ask
     | Create
+    | Unmade
     | Suspend
     | CreateReport
     | DeleteReport

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from epochal_api.experiment_status import ExperimentStatus
 
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
 from epochal_operator.experiment.batches import Batches
 from epochal_operator.experiment.events import ledger_damaged, report_failed
 from epochal_operator.experiment.hindrances import Hindrances
@@ -99,7 +99,7 @@ class Applier:
         Raises:
             ApiError: If the API server does not do its part.
         """
-        trials = [action for action in actions if isinstance(action, Create | Suspend)]
+        trials = [action for action in actions if isinstance(action, Create | Unmade | Suspend)]
         failed, error = await self.trials.write(document, trials, found)
         if failed:
             await self._append(document, observed, (*observed.news, *failed))

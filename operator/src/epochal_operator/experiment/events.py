@@ -38,6 +38,16 @@ def rejected(job_name: str, message: str) -> Event:
     return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
 
 
+def not_made(job_name: str, message: str) -> Event:
+    """Returns that a trial has failed that cannot be made.
+
+    Args:
+        job_name: Name of its TrainingJob.
+        message: What is the matter.
+    """
+    return _event(Reason.TRIAL_NOT_MADE, f"{message} Its trial fails.", job_name)
+
+
 def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
     """Returns that a trial has failed that has never told the figure that trials are judged by.
 

@@ -8,7 +8,7 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
 from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed, report_waits
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.next import Next, decide, stop
@@ -182,22 +182,25 @@ def _waiting(observed: Observed) -> frozenset[Place]:
     return frozenset((*observed.blocked, *observed.held))
 
 
-def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create:
-    """Returns that the TrainingJob of a rung is to be made."""
-    spec = wanted.spec
+def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create | Unmade:
+    """Returns that the TrainingJob of a rung is to be made, or that it cannot be built."""
+    spec, place = wanted.spec, (trial.number, rung)
     rungs = ladder(trial.number, spec.schedule, spec.template.spec.training.epochs)
-    body = training_job(
-        document,
-        spec,
-        wanted.space,
-        trial=trial.number,
-        rung=rung,
-        parameters=trial.parameters,
-        known=trial.known,
-        stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
-        continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
-    )
-    return Create((trial.number, rung), body)
+    try:
+        body = training_job(
+            document,
+            spec,
+            wanted.space,
+            trial=trial.number,
+            rung=rung,
+            parameters=trial.parameters,
+            known=trial.known,
+            stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
+            continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
+        )
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one of them, the others are made
+        return Unmade(place, error)
+    return Create(place, body)
 
 
 def _is_wrong(job: Object, *, suspend: bool) -> bool:

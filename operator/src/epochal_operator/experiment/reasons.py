@@ -48,6 +48,7 @@ class Reason(OwnReason):
     LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, look_again_seconds=60)
     WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
     WARM_START_MISMATCH = "WarmStartMismatch", Effect(stalls=True, look_again_seconds=30)
+    TRIAL_NOT_MADE = "TrialNotMade", Effect(fault="Crash", look_again_seconds=30)
     SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
 
     # Of conditions that do not hold.

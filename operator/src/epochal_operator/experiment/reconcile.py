@@ -173,8 +173,8 @@ class Reconciler:
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
-        held, undone = self._applier.trials.held(document, jobs)
         if wanted is None:
+            held, undone = self._applier.trials.held(document, jobs)
             return Observed(now, jobs=jobs, held=held, undone=undone, told=found.told)
         ledger = self._ledger(key, document)
         news = observe(wanted.spec, ledger.trials, jobs, now)
@@ -183,6 +183,7 @@ class Reconciler:
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
             hindered, warm = warm, ()
+        held, undone = self._applier.trials.held(document, jobs, trials)
         blocked, due = self._applier.trials.blocked(key)
         reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from epochal_operator.experiment.actions import Create, Suspend
-from epochal_operator.experiment.events import rejected
+from epochal_api.experiment import trial_name
+from epochal_api.text import printable
+
+from epochal_operator.experiment.actions import Create, Suspend, Unmade
+from epochal_operator.experiment.events import not_made, rejected
 from epochal_operator.experiment.hindrances import Hindrances
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Failed
 from epochal_operator.experiment.observe import Jobs
@@ -16,7 +19,8 @@ from epochal_operator.experiment.observed import Place
 from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, trial_name
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
+from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kube import LEADER_MANAGER
@@ -49,7 +53,7 @@ class TrialWriter:
         self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
-        self, document: Object, trials: Sequence[Create | Suspend], found: Hindrances
+        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Hindrances
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
         """Creates and suspends TrainingJobs, some at a time.
 
@@ -59,22 +63,26 @@ class TrialWriter:
             found: Takes what comes in the way.
 
         Returns:
-            Trials that the API server never takes, and what went wrong, if anything did: to be raised once those are
+            Trials that are never made, and what went wrong, if anything did: to be raised once those are
             noted.
         """
-        if any(isinstance(action, Create) for action in trials):
+        if not all(isinstance(action, Suspend) for action in trials):
             await self._check_current(document)
         slots, stops = asyncio.Semaphore(AT_ONCE), False
 
-        async def one(action: Create | Suspend) -> Failed | None:
+        async def one(action: Create | Unmade | Suspend) -> Failed | None:
             nonlocal stops
             async with slots:
                 if stops or (found.hindered and isinstance(action, Create)):
                     return None
                 try:
-                    if isinstance(action, Create):
-                        return await self._create(document, action, found)
-                    await self._suspend(document, action)
+                    match action:
+                        case Create():
+                            return await self._create(document, action, found)
+                        case Unmade():
+                            return await self._give_up(document, action)
+                        case Suspend():
+                            await self._suspend(document, action)
                 except BaseException:
                     stops = True  # What is under way ends, and nothing else begins.
                     raise
@@ -84,17 +92,22 @@ class TrialWriter:
         failed = tuple(result for result in results if isinstance(result, Failed))
         return failed, next((result for result in results if isinstance(result, BaseException)), None)
 
-    def held(self, document: Object, jobs: Jobs) -> tuple[dict[Place, datetime], StatusCause | None]:
+    def held(
+        self, document: Object, jobs: Jobs, trials: Sequence[Trial] = ()
+    ) -> tuple[dict[Place, datetime], StatusCause | None]:
         """Returns which TrainingJobs are not to be put right, or made, before a time, and what is to be told of it.
 
         Args:
             document: The Experiment.
             jobs: Its TrainingJobs.
+            trials: Its trials, as far as they are known.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
         key, uid, generation = key_of(document), document["metadata"]["uid"], document["metadata"]["generation"]
-        for place, last in self._made.get(key, {}).items():
-            if place not in jobs and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
+        made = self._made.get(key, {})
+        for place in ((one.number, len(one.rungs)) for one in trials if not one.ended):
+            last = made.get(place) if place not in jobs else None
+            if last and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
                 held[place] = last.due
                 told = told or _deleted(trial_name(key.name, *place), last)
         if (corrections := self._corrections.get(key)) is None:
@@ -138,9 +151,9 @@ class TrialWriter:
         name = action.body["metadata"]["name"]
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
-        except Invalid as error:
-            return await self._refused(document, action, error)
-        except (Forbidden, NotFound, Conflict, AdmissionFailed) as error:
+        except (Invalid, Forbidden) as error:
+            return await self._refused(document, action, error, found)
+        except (NotFound, Conflict, AdmissionFailed) as error:
             found.failure = error if isinstance(error, AdmissionFailed) else None
             reason = Reason.WEBHOOK_FAILED if found.failure else Reason.TRIALS_REFUSED
             found.hindered = StatusCause(reason, f"The API server refuses {name}: {error.message}")
@@ -172,17 +185,34 @@ class TrialWriter:
             self._writer.remove(TRAINING_JOBS, made)
         return None
 
-    async def _refused(self, document: Object, action: Create, error: Invalid) -> Failed | None:
+    async def _refused(
+        self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
+    ) -> Failed | None:
         """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
         name = action.body["metadata"]["name"]
-        if error.by_policy or action.place[1]:  # What it took before, it may take again.
-            message = f"The API server refuses {name}: {error.message}"
-            self._block(document, action, StatusCause(Reason.TRIALS_REFUSED, message))
+        cause = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
+        if error.by_policy or (action.place[1] and isinstance(error, Invalid)):  # What it took before, it may again.
+            self._block(document, action, cause)
+            return None
+        if isinstance(error, Forbidden):  # by a quota, or for want of rights, which hold for all of them
+            found.hindered = cause
             return None
         await self._writer.emit(rejected(name, error.message), document)
         return Failed(*action.place, "", REJECTED)
 
-    def _block(self, document: Object, action: Create, cause: StatusCause) -> None:
+    async def _give_up(self, document: Object, action: Unmade) -> Failed | None:
+        """Returns that a trial has failed whose TrainingJob cannot be built; one that was trained before waits."""
+        name = trial_name(document["metadata"]["name"], *action.place)
+        _log.error("%s cannot be built", name, exc_info=action.error)
+        why = printable(f"{type(action.error).__name__}: {action.error}")
+        message = f"{name} cannot be made, by an error of Epochal's: {why}."
+        if action.place[1]:
+            self._block(document, action, StatusCause(Reason.TRIAL_NOT_MADE, message))
+            return None
+        await self._writer.emit(not_made(name, message), document)
+        return Failed(*action.place, "", Reason.TRIAL_NOT_MADE)
+
+    def _block(self, document: Object, action: Create | Unmade, cause: StatusCause) -> None:
         """Notes what is in the way of a TrainingJob: it is not tried again for a while."""
         self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
 

@@ -1,11 +1,11 @@
 """What a server is told: the annotation of its pod."""
 
-from epochal_api import server_config
+from epochal_api import server_config, server_pod
 from epochal_api.modelserver import InvalidModelServer, ModelServer
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.server_config import ServerConfig
 
-CONVERTED = f"{server_config.MODEL_FOLDER}/model.onnx"
+CONVERTED = f"{server_pod.MODEL_FOLDER}/model.onnx"
 """Where the init container leaves a model that it has converted."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from epochal_api.kind import GROUP
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
-from epochal_api.server_config import SERVER_ANNOTATION
+from epochal_api.server_pod import SERVER_ANNOTATION
 
 from epochal_operator.modelserver import config, metadata, pod_template
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode

@@ -48,6 +48,8 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     if server.metadata.deletion_timestamp is not None:
         return Plan()
     known = pinned(observed.deployment, before.model)
+    if observed.deployment is None and not is_same(server.spec.source, known):
+        known = None  # It has never been served: something was in the way until another one was asked for.
     model, waits = _model(server, observed, known)
     told: list[Action] = []
     if model is not None and (cause := _unconvertible(model, known, observed)):
@@ -132,7 +134,7 @@ def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Obse
     """Returns why a model cannot become ONNX, if a pod that was to convert it has said so."""
     if known is None or known.sha256 != model.sha256 or not is_converted(model):
         return None
-    return said_not_convertible(observed.current)
+    return said_not_convertible(observed.current, observed.now)
 
 
 def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[ChildStep]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_api import pod, server_config
+from epochal_api import pod, server_config, server_pod
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 
@@ -26,11 +26,11 @@ CONVERTER = "convert"
 HTTP, HTTPS, METRICS = "http", "https", "metrics"
 """Names of the ports. That of the models tells which of the two a pod speaks: the Service finds pods of both by it."""
 
-GRACE_SECONDS = server_config.GRACE_SECONDS + 15
+GRACE_SECONDS = server_pod.GRACE_SECONDS + 15
 """Time until a pod that was told to end is killed: for some seconds it goes on to take requests, until nobody sends it
 any, and then it has its own time to answer them."""
 STARTS_SECONDS = 120
-"""How long a server may take until it listens: Keras alone takes ten seconds to import on a busy node."""
+"""How long a server may take until it answers: Keras alone takes ten seconds to import on a busy node."""
 CONVERTER_RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "1Gi"},
     "limits": {"cpu": "1", "memory": "2Gi"},
@@ -100,12 +100,15 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
         "env": credentials(server.spec.storage),
         "resources": resources(server, model),
         "ports": [
-            {"name": _port(server), "containerPort": server_config.HTTP_PORT},
-            {"name": METRICS, "containerPort": server_config.METRICS_PORT},
+            {"name": _port(server), "containerPort": server_pod.HTTP_PORT},
+            {"name": METRICS, "containerPort": server_pod.METRICS_PORT},
         ],
-        "startupProbe": _probe(server, "live", periodSeconds=1, timeoutSeconds=3, failureThreshold=STARTS_SECONDS),
+        # No startup probe: with one, the kubelet asks up to a second later whether the server is ready. Without, it
+        # does so as soon as it sees the container run, and is answered as soon as the server is.
         "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
-        "livenessProbe": _probe(server, "live", periodSeconds=10, timeoutSeconds=5, failureThreshold=3),
+        "livenessProbe": _probe(
+            server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
+        ),
         "terminationMessagePath": pod.TERMINATION_FILE,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),
@@ -138,11 +141,11 @@ def _probe(server: ModelServer, path: str, **timing: int) -> Object:
 
 def _shared_volumes(server: ModelServer, installation: Installation) -> list[tuple[str, str, Object]]:
     """Returns the volumes of all containers: name, folder and source."""
-    folder, file = server_config.SERVER_FILE.rsplit("/", 1)
-    item = {"path": file, "fieldRef": {"fieldPath": annotation(server_config.SERVER_ANNOTATION)}}
+    folder, file = server_pod.SERVER_FILE.rsplit("/", 1)
+    item = {"path": file, "fieldRef": {"fieldPath": annotation(server_pod.SERVER_ANNOTATION)}}
     return [
         ("config", folder, {"downwardAPI": {"items": [item]}}),
-        ("model", server_config.MODEL_FOLDER, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
+        ("model", server_pod.MODEL_FOLDER, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
         ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
         *storage_authority(server.spec.storage),
     ]
@@ -153,11 +156,11 @@ def _own_volumes(server: ModelServer) -> list[tuple[str, str, Object]]:
     volumes: list[tuple[str, str, Object]] = []
     if auth := server.spec.auth:
         source = {"secretName": auth.secret_ref.name, "defaultMode": _READ_ONLY_MODE}
-        volumes.append(("auth", server_config.AUTH_FOLDER, {"secret": source}))
+        volumes.append(("auth", server_pod.AUTH_FOLDER, {"secret": source}))
     if tls := server.spec.tls:
         items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
         source = {"secretName": tls.secret_ref.name, "items": items, "defaultMode": _READ_ONLY_MODE}
-        volumes.append(("tls", server_config.TLS_FOLDER, {"secret": source}))
+        volumes.append(("tls", server_pod.TLS_FOLDER, {"secret": source}))
     return volumes
 
 

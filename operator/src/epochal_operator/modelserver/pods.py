@@ -21,6 +21,8 @@ from epochal_operator.trainingjob.unschedulable import why_unschedulable
 
 STUCK = timedelta(seconds=20)
 """How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
+FRESH = timedelta(seconds=180)
+"""How long what a container said at its last end counts once it runs again: longer than a server waits for storage."""
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Why a container waits when all goes well, or for a reason that its last end tells."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
@@ -86,7 +88,7 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
     for container in _containers(pod):
         if cause := _waits(container):
             return cause
-    if words := last_words(pod):
+    if words := last_words(pod, now):
         return words.cause
     return _stuck(pod, now)
 
@@ -98,24 +100,38 @@ def stuck_at(pod: Object) -> datetime | None:
     return datetime.fromisoformat(since) + STUCK if since and pod["spec"].get("nodeName") else None
 
 
-def last_words(pod: Object) -> Words | None:
-    """Returns why a container of a pod has ended the last time, if one has and has not said that all went well."""
+def last_words(pod: Object, now: datetime) -> Words | None:
+    """Returns why a container of a pod has ended the last time, if one has, and has not done since what it is to do.
+
+    Args:
+        pod: The pod.
+        now: The time, with a time zone.
+    """
     for container in _containers(pod):
-        for state in ("state", "lastState"):
-            ended = part(part(container, state), "terminated")
-            if ended and ended.get("exitCode") != 0:
-                return Words(str(container.get("name")), _why_ended(pod, container, ended))
+        if ended := _last_end(container, now):
+            return Words(str(container.get("name")), _why_ended(pod, container, ended))
     return None
 
 
-def not_convertible(pods: Iterable[Object]) -> StatusCause | None:
+def not_convertible(pods: Iterable[Object], now: datetime) -> StatusCause | None:
     """Returns why the model cannot be converted to ONNX, if a pod has said so.
 
     Args:
         pods: Pods of the Deployment as it is now.
+        now: The time, with a time zone.
     """
-    said = (words for words in map(last_words, pods) if words is not None and words.container == CONVERTER)
+    said = (words for one in pods if (words := last_words(one, now)) and words.container == CONVERTER)
     return next((words.cause for words in said if words.cause.reason == Reason.NOT_CONVERTIBLE), None)
+
+
+def _last_end(container: Object, now: datetime) -> Object | None:
+    """Returns how a container has failed the last time, unless it has ended well since, or has run for long."""
+    state = part(container, "state")
+    since = part(state, "running").get("startedAt")
+    if since and now - datetime.fromisoformat(since) > FRESH:
+        return None
+    ended = part(state, "terminated") or part(part(container, "lastState"), "terminated")
+    return ended if ended and ended.get("exitCode") != 0 else None
 
 
 def _containers(pod: Object) -> list[Object]:

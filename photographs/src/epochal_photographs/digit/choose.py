@@ -11,7 +11,7 @@ from epochal_photographs.digit.arrays import Mask
 from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.layers import Layer
-from epochal_photographs.digit.morphology import greatest
+from epochal_photographs.digit.morphology import greatest, least
 
 BEST = 8
 """How many parts of each layer are looked at more closely."""
@@ -31,10 +31,18 @@ _FOUR_CORNERS = 0.85
 """How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
 _THINNER = 0.8
 """How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
+_MUCH_THINNER = 0.5
+"""How wide strokes are at most on what is paper, be it cut up by shadows: nothing between a digit's is so thin."""
+_EVEN = 0.9
+"""How even they are at least: streaks within those of a marker are not."""
 _WIDE = 0.5
 """How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
 _GAP = 3
 """Pixels across gaps in what goes around a hole."""
+_TWICE = 2.0
+"""How many times as wide as in the mean strokes are nearly nowhere."""
+_UNEVEN, _LEAST_EVEN = 10, 0.4
+"""How much faster than what is so wide grows, worth is lost; and what is left of it at least."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,14 @@ class Part:
     def is_drawn(self) -> bool:
         """Whether it is made of strokes: a digit, but for a one, or a frame."""
         return float(self.layer.looks.filled[self.at]) < _DRAWN
+
+    @cached_property
+    def even(self) -> float:
+        """How much its strokes are of one width, from 0 to 1. A pen's are; paper between lines of print is not."""
+        box, window = self.box, int(_TWICE * self.stroke) | 1
+        mask = np.pad(self.mask[box.top : box.bottom, box.left : box.right], window)
+        wide = float(least(mask, window).sum()) / int(mask.sum())
+        return max(1 - _UNEVEN * wide, _LEAST_EVEN)
 
     @cached_property
     def corners(self) -> list[tuple[int, int]]:
@@ -157,8 +173,14 @@ def things(layers: Sequence[Layer]) -> list[Thing]:
 
 def choose(things: Sequence[Thing]) -> Thing | None:
     """Returns the thing that is the digit, or most of it, with what it is worth beside the others."""
-    doubted = [Thing(_doubted(thing, things), thing.part) for thing in things]
-    return max(doubted, key=lambda thing: thing.worth, default=None)
+    best: Thing | None = None
+    for thing in sorted(things, key=lambda thing: -thing.worth):
+        if best is not None and thing.worth <= best.worth:
+            break  # doubts only take away from what it is worth
+        worth = _doubted(thing, things) * thing.part.even
+        if best is None or worth > best.worth:
+            best = Thing(worth, thing.part)
+    return best
 
 
 def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
@@ -181,7 +203,10 @@ def _is_on(part: Part, paper: Part) -> bool:
     small = part.box.longer < _SMALL * paper.box.longer
     thinner = part.stroke < paper.stroke and paper.is_sheet
     drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn
-    return not small and (thinner or drawn) and paper.has_inside(part)
+    if small or not (thinner or drawn):
+        return False
+    written = drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN
+    return (written and paper.box.holds(part.box)) or paper.has_inside(part)
 
 
 def _is_hole(part: Part, other: Part) -> bool:

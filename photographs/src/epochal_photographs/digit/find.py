@@ -16,6 +16,7 @@ from epochal_photographs.digit.layers import layers
 from epochal_photographs.digit.normal import normal
 from epochal_photographs.digit.several import several
 from epochal_photographs.digit.shade import colours, shades
+from epochal_photographs.digit.sheet import Sheet, sheet
 from epochal_photographs.digit.together import together
 from epochal_photographs.errors import NothingFound, TooMany
 from epochal_photographs.flatten import so_that_it_is_seen
@@ -34,6 +35,8 @@ _LONGEST_IN_COLOUR = 320
 """The longer side when they are looked for in colours: a JPEG has these at half its size."""
 _CLEAR = 12.0
 """What a digit is worth from which on it is not looked for in colours."""
+_BESIDE = 0.3
+"""What is left of the worth of what is beside the paper on a picture: the grain of a table, a pen that lies on it."""
 _IN_BOX = 0.25
 """Longer side of a digit that touches the frame around it at least, as a part of the frame's."""
 
@@ -60,6 +63,20 @@ class Found:
     place: Place
 
 
+class _View(NamedTuple):
+    """A picture as it is looked at.
+
+    Args:
+        grey: The picture, or a part of it, in grays.
+        longest: How many pixels its longer side is made to have at most.
+        sheet: The sheet on the picture that the view shows, if not all of it.
+    """
+
+    grey: Image.Image
+    longest: int = _LONGEST
+    sheet: Sheet | None = None
+
+
 def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
     """Returns the digit on a picture as MNIST's makers made theirs: light on black, its centre of mass in the middle.
 
@@ -74,8 +91,8 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return image
-    grey, main = _main(flat)
-    return normal(_closely(grey, main, main.layer.parts.mask(together(main))), height=height, width=width)
+    view, main = _main(flat)
+    return normal(_closely(view, main, main.layer.parts.mask(together(main))), height=height, width=width)
 
 
 def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
@@ -93,25 +110,29 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
-    grey, main = _main(flat)
+    view, main = _main(flat)
     found = []
     each = several(main)
     if len(each) > MOST:
         raise TooMany(f"{len(each)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
     for which in each:
         mask = main.layer.parts.mask(which)
-        image = normal(_closely(grey, main, mask), height=height, width=width)
-        found.append(Found(image, _place(mask)))
+        image = normal(_closely(view, main, mask), height=height, width=width)
+        found.append(Found(image, _place(mask, view)))
     return found
 
 
-def _main(picture: Image.Image) -> tuple[Image.Image, Part]:
-    """Returns the digit that is seen best, or most of it, and the picture in grays that shows it."""
-    best: tuple[Image.Image, Thing] | None = None
-    for grey, longest in _views(picture):
-        thing = _best(grey, longest)
+def _main(picture: Image.Image) -> tuple[_View, Part]:
+    """Returns the digit that is seen best, or most of it, and the view that shows it."""
+    best: tuple[_View, Thing] | None = None
+    grey = picture.convert("L")
+    paper = sheet(grey)
+    for view in _views(picture, grey, paper):
+        thing = _best(view)
+        if thing is not None and paper is not None and view.sheet is None and not paper.holds(*_around(thing.part)):
+            thing = replace(thing, worth=_BESIDE * thing.worth)
         if thing is not None and (best is None or thing.worth > best[1].worth):
-            best = grey, thing
+            best = view, thing
         if best is not None and best[1].worth >= _CLEAR:
             break
     if best is None:
@@ -122,22 +143,19 @@ def _main(picture: Image.Image) -> tuple[Image.Image, Part]:
     return best[0], best[1].part
 
 
-def _views(picture: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    """Yields a picture as grays, each with how long the longer side is made at most: as people see it, then colours."""
-    yield picture.convert("L"), _LONGEST
+def _views(picture: Image.Image, grey: Image.Image, paper: Sheet | None) -> Iterator[_View]:
+    """Yields a picture as people see it; the paper on it alone, if there is more in view; and its colours."""
+    yield _View(grey)
+    if paper is not None:
+        yield _View(paper.seen(grey), sheet=paper)
     for colour in colours(picture):
-        yield colour, _LONGEST_IN_COLOUR
+        yield _View(colour, _LONGEST_IN_COLOUR)
 
 
-def _best(grey: Image.Image, longest: int) -> Thing | None:
-    """Returns what on a picture is a digit, or most of one.
-
-    Args:
-        grey: The picture, in grays.
-        longest: Pixels that its longer side is made to have at most.
-    """
-    longer = max(grey.size)
-    scale = longest / longer if longer > longest else max(_SHORTEST / longer, 1.0)
+def _best(view: _View) -> Thing | None:
+    """Returns what on a picture is a digit, or most of one."""
+    grey, longer = view.grey, max(view.grey.size)
+    scale = view.longest / longer if longer > view.longest else max(_SHORTEST / longer, 1.0)
     size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
     how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
     seen = things(list(layers(shades(grey.resize(size, how)), max(round(scale), 1))))
@@ -154,13 +172,17 @@ def _without_frame(part: Part) -> list[Thing]:
     return [thing for thing in inside if thing.part.box.longer >= _IN_BOX * part.box.longer]
 
 
-def _closely(picture: Image.Image, main: Part, mask: Mask) -> Mask:
-    return finer(picture, mask, dark=main.layer.dark, stroke=main.stroke)
+def _closely(view: _View, main: Part, mask: Mask) -> Mask:
+    return finer(view.grey, mask, dark=main.layer.dark, stroke=main.stroke)
 
 
-def _place(mask: Mask) -> Place:
+def _around(part: Part) -> Place:
+    (high, wide), box = part.layer.mask.shape, part.box
+    return Place(box.left / wide, box.top / high, box.right / wide, box.bottom / high)
+
+
+def _place(mask: Mask, view: _View) -> Place:
     high, wide = mask.shape
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return Place(
-        float(columns[0]) / wide, float(rows[0]) / high, float(columns[-1] + 1) / wide, float(rows[-1] + 1) / high
-    )
+    rows, columns = np.flatnonzero(mask.any(1)) / high, np.flatnonzero(mask.any(0)) / wide
+    place = Place(float(columns[0]), float(rows[0]), float(columns[-1]) + 1 / wide, float(rows[-1]) + 1 / high)
+    return place if view.sheet is None else Place(*view.sheet.on_picture(*place))

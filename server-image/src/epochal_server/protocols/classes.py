@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from epochal_server.model import Model
+from epochal_server.refusals import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,12 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
             two.
         most: How many at most.
         classes: Their names, if they have such.
+
+    Raises:
+        Failed: If there is NaN among them, which nothing is likelier than.
     """
+    if np.isnan(answers).any():
+        raise Failed("the model gives NaN, so that no class is the likeliest: see whether its training went well")
     answers = _each(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :most]
     return [
@@ -44,11 +50,17 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
     ]
 
 
-def chosen(answers: np.ndarray) -> np.ndarray:
-    """Returns the class of each sample: the one with the greatest value; of a probability, whether it is over 0.5."""
-    if answers.shape[1] == 1:
-        return (answers[:, 0] > 0.5).astype(np.int64)  # noqa: PLR2004 - as sure as not
-    return np.asarray(answers.argmax(axis=1))
+def chosen(answers: np.ndarray) -> list[int | None]:
+    """Returns the class of each sample: the one with the greatest value; of a probability, whether it is over 0.5.
+
+    A sample that the model gives NaN for is of none.
+    """
+    one = answers.shape[1] == 1
+    found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - as sure as not
+    told: list[int | None] = found.tolist()
+    for at in np.flatnonzero(np.isnan(answers).any(axis=1)):
+        told[at] = None
+    return told
 
 
 def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarray:

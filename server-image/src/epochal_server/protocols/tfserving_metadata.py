@@ -11,7 +11,7 @@ SIGNATURE_NAME = "serving_default"
 
 
 def status(model: Model, why_not: str | None) -> dict[str, Any]:
-    """Returns what /v1/models/NAME tells.
+    """Returns what /v1/models/NAME tells, in the words of TensorFlow Serving, and in those of KServe's version 1.
 
     Args:
         model: The model.
@@ -19,13 +19,15 @@ def status(model: Model, why_not: str | None) -> dict[str, Any]:
     """
     code = "OK" if why_not is None else "UNAVAILABLE"
     return {
+        "name": model.name,
+        "ready": why_not is None,
         "model_version_status": [
             {
                 "version": model.version,
                 "state": "AVAILABLE" if why_not is None else "LOADING",
                 "status": {"error_code": code, "error_message": why_not or ""},
             }
-        ]
+        ],
     }
 
 

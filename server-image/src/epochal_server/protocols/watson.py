@@ -181,7 +181,7 @@ def _columns(answers: Arrays, model: Model) -> list[Any]:
         return [values.jsonable(answers[name]) for name in names]
     found = next(iter(answers.values()))
     column = values.jsonable(found)
-    return [chosen(found).tolist() if name == CLASS else column for name in names]
+    return [chosen(found) if name == CLASS else column for name in names]
 
 
 def _rows(columns: Sequence[Any], begin: int, end: int) -> orjson.Fragment:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
-from epochal_server.model import Arrays
+from epochal_server.model import Arrays, bytes_of
 from epochal_server.quick import head as heads
 from epochal_server.quick.codec import Body, Codec
 from epochal_server.quick.head import Head
@@ -103,8 +103,7 @@ class Exchange:
     def set_result(self, answer: Arrays) -> None:
         """Answers."""
         try:
-            size = self.codec.times(self.asked) * sum(array.nbytes for array in answer.values())
-            self.room.take_answer(max(0, size - self.room.size))
+            self.room.take_answer(self.codec.times(self.asked) * bytes_of(answer))
             body = self.codec.encode(self.asked, answer)
         except Refused as refused:
             self.set_exception(refused)

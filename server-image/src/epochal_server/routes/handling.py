@@ -7,7 +7,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from epochal_server import reading
-from epochal_server.model import Arrays
+from epochal_server.model import Arrays, bytes_of
 from epochal_server.protocols import encoding, errors, values
 from epochal_server.refusals import Refused, Unknown
 from epochal_server.service import PROTOCOL, Service, room
@@ -114,10 +114,9 @@ async def answers(request: web.Request, service: Service, inputs: Arrays, times:
         Refused: See Answer; TooLarge or Busy, if there is no room.
     """
     taken = room(request, service.intake)
-    expected = times * service.model.answer_bytes(inputs)
-    taken.take_answer(expected)
+    taken.take_answer(times * service.model.answer_bytes(inputs))
     found = await service.answer(inputs)
-    taken.take_answer(max(0, times * sum(array.nbytes for array in found.values()) - expected))
+    taken.take_answer(times * bytes_of(found))
     return found
 
 

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from epochal_server.protocols import v2, v2_metadata
+from epochal_server.protocols.v2_repeated import Plans
 from epochal_server.refusals import NotReady
 from epochal_server.routes import handling
 from epochal_server.service import PROTOCOL, Service
@@ -17,7 +18,7 @@ def routes(service: Service) -> list[web.RouteDef]:
     Args:
         service: What they work with.
     """
-    model = service.model
+    model, plans = service.model, Plans(service.model)
 
     async def server(_: web.Request) -> web.Response:
         return handling.told(v2_metadata.server())
@@ -43,8 +44,8 @@ def routes(service: Service) -> list[web.RouteDef]:
         if length is not None:
             request[PROTOCOL] = BINARY
         handling.named(request, service)
-        asked = await handling.asked(request, service, v2.decode, length, model)
-        body, head = v2.encode(asked, await handling.answers(request, service, asked.inputs, asked.times), model)
+        asked = await handling.asked(request, service, plans.decode, length)
+        body, head = plans.encode(asked, await handling.answers(request, service, asked.inputs, asked.times))
         if head is None:
             return handling.answer(body)
         return handling.answer(body, {v2.HEADER_LENGTH: str(head)}, content_type=BYTES)

@@ -7,6 +7,8 @@ from epochal_server.routes import handling
 from epochal_server.service import Service
 
 V4, V3 = "watson-v4", "watson-v3"
+ROOTS = ("/ml", "")
+"""Where version 4 begins: it did without a root in its first years, and clients of then have that in their code."""
 INSTANCE = "/v3/wml_instances/{instance}"
 
 
@@ -32,7 +34,10 @@ def routes(service: Service) -> list[web.RouteDef]:
         return handling.answer(watson.encode_v3(answers, model))
 
     return [
-        web.post("/ml/v4/deployments/{name}/predictions", handling.speaking(V4, predictions)),
+        *(
+            web.post(f"{root}/v4/deployments/{{name}}/predictions", handling.speaking(V4, predictions))
+            for root in ROOTS
+        ),
         web.post(f"{INSTANCE}/deployments/{{name}}/online", handling.speaking(V3, online)),
         web.post(f"{INSTANCE}/published_models/{{of}}/deployments/{{name}}/online", handling.speaking(V3, online)),
     ]

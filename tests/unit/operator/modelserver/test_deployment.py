@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api import server_config
-from epochal_api.server_config import SERVER_ANNOTATION, ServerConfig
+from epochal_api import server_pod
+from epochal_api.server_config import ServerConfig
+from epochal_api.server_pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.config import NoStorageEndpoint
 from epochal_operator.modelserver.deployment import (
     INPUTS_ANNOTATION,
@@ -49,7 +50,7 @@ def test_no_request_is_lost_in_a_rollout() -> None:
     assert made["spec"]["replicas"] == 3
     (container,) = pod_of(made)["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
-    assert pod_of(made)["terminationGracePeriodSeconds"] > server_config.GRACE_SECONDS
+    assert pod_of(made)["terminationGracePeriodSeconds"] > server_pod.GRACE_SECONDS
 
 
 def test_it_is_the_model_servers_and_finds_no_pods_of_others() -> None:
@@ -140,8 +141,8 @@ def test_keys_and_certificate_are_the_servers_alone() -> None:
     assert [item["key"] for item in volumes["tls"]["secret"]["items"]] == ["tls.crt", "tls.key"]
     assert volumes["auth"]["secret"]["secretName"] == "keys"
     mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
-    assert mounts["auth"] == {"name": "auth", "mountPath": server_config.AUTH_FOLDER, "readOnly": True}
-    assert mounts["tls"]["mountPath"] == server_config.TLS_FOLDER
+    assert mounts["auth"] == {"name": "auth", "mountPath": server_pod.AUTH_FOLDER, "readOnly": True}
+    assert mounts["tls"]["mountPath"] == server_pod.TLS_FOLDER
     assert not {"auth", "tls"} & {mount["name"] for mount in pod["initContainers"][0]["volumeMounts"]}
     assert pod["containers"][0]["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
     plain = pod_of(deployment(server(), MODEL, INSTALLATION))

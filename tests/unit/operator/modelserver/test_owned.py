@@ -42,7 +42,7 @@ def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port:
     ports = {found["port"]: found["targetPort"] for found in made["ports"]}
     (container,) = deployment(server(**spec), MODEL, INSTALLATION)["spec"]["template"]["spec"]["containers"]
     assert ports[port] == container["ports"][0]["name"] == name
-    assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")} == {name}
+    assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("readiness", "liveness")} == {name}
 
 
 def test_while_https_comes_or_goes_the_pods_of_before_answer() -> None:

@@ -163,3 +163,11 @@ def test_of_a_model_that_a_pod_has_told_of_the_status_tells() -> None:
     assert [one.name for one in only.status.model.inputs] == ["image"]
     (other,) = steps(server(), replace(seen(live(**done())), told=replace(told, sha256="f" * 64)))
     assert other.status.model.inputs is None
+
+
+def test_a_model_that_was_never_served_is_not_while_another_is_waited_for() -> None:
+    status = {"model": MODEL.model_copy(update={"training_job_name": "mnist", "model": "Best"}).model_dump(mode="json")}
+    waits = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "There is none.")
+    for asked, made in (("mnist", [Create] * 3), ("other", [])):
+        one = server(status, source={"trainingJobRef": {"name": asked}})
+        assert [type(step) for step in steps(one, seen(None, source=waits)) if isinstance(step, Create)] == made

@@ -105,6 +105,19 @@ def test_a_pod_that_is_on_its_way_is_not_in_trouble(one: Any) -> None:
     assert told(one) is None
 
 
+def test_what_converts_and_did_so_in_the_end_does_not_hide_why_the_server_fails() -> None:
+    failed = {"lastState": {"terminated": {"exitCode": 69, "message": words("StorageUnreachable")}}}
+    converted = container("convert", terminated={"exitCode": 0}) | failed
+    one = pod(model=CONVERTED, initContainerStatuses=[converted], containerStatuses=[ended(words("CheckDiffers"))])
+    assert told(one) == ("CheckDiffers", "why")
+
+
+def test_what_a_server_said_before_it_began_to_serve_is_over() -> None:
+    last = {"lastState": {"terminated": {"exitCode": 66, "message": words("ModelDamaged")}}}
+    assert told(of(container(running={"startedAt": at(-100)}) | last)) == ("ModelDamaged", "why")
+    assert told(of(container(running={"startedAt": at(-5 * 86400)}) | last)) is None
+
+
 def test_a_node_that_waits_for_a_secret_is_told_of_after_a_while() -> None:
     unready = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(-19)}]
     one = trim.pod(pod(conditions=unready))
@@ -143,12 +156,12 @@ def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
     said = words("NotConvertible", "layer spiral")
     converts = trim.pod(pod(model=CONVERTED, initContainerStatuses=[ended(said, name="convert")]))
     serves = trim.pod(pod(model=MODEL, containerStatuses=[ended(said)]))
-    found = not_convertible([serves, converts])
+    found = not_convertible([serves, converts], NOW)
     assert found is not None
     assert found.message == "layer spiral"
-    assert not_convertible([serves]) is None
-    assert not_convertible([]) is None
+    assert not_convertible([serves], NOW) is None
+    assert not_convertible([], NOW) is None
 
 
 def test_what_went_well_are_no_last_words() -> None:
-    assert last_words(trim.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})]))) is None
+    assert last_words(trim.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})])), NOW) is None

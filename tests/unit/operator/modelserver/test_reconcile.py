@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api.server_config import SERVER_ANNOTATION
+from epochal_api.server_pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 from epochal_operator.runtime.errors import AdmissionFailed

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from epochal_photographs.digit import digit
 from epochal_photographs.digit.arrays import Mask
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.choose import Part, Thing, choose
 from epochal_photographs.digit.layers import Layer
 from epochal_photographs.digit.normal import normal
 from PIL import Image, ImageDraw, ImageFilter
@@ -54,3 +54,30 @@ def test_what_is_beside_a_ring_is_not_inside() -> None:
     beside = Image.new("L", (480, 480))
     ImageDraw.Draw(beside).ellipse((180, 180, 200, 200), fill=255)
     assert not ring.has_inside(part(np.asarray(beside) > 127, dark=False))
+
+
+@pytest.mark.parametrize("thick", [6, 60])
+def test_strokes_of_a_pen_are_even(thick: int) -> None:
+    assert part(np.asarray(rings(thick, (140, 60, 340, 260), (110, 220, 370, 440))) > 127, dark=True).even > 0.9
+
+
+def test_paper_between_lines_of_print_is_not_and_is_no_digit() -> None:
+    page = Image.new("L", (480, 480))
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((20, 20, 460, 460), fill=255)
+    for top in (*range(40, 180, 12), *range(320, 440, 12)):
+        pen.rectangle((40, top, 440, top + 6), fill=0)
+    paper = part(np.asarray(page) > 127, dark=False)
+    digit = part(np.asarray(rings(6, (190, 190, 250, 300))) > 127, dark=True)
+    assert paper.even < 0.5
+    assert choose([Thing(30.0, paper), Thing(25.0, digit)]) == Thing(25.0 * digit.even, digit)
+
+
+def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> None:
+    page = Image.new("L", (480, 480))
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((20, 20, 460, 460), fill=255)
+    pen.rectangle((0, 150, 330, 350), fill=0)
+    paper = part(np.asarray(page) > 127, dark=False)
+    digit = part(np.asarray(rings(6, (190, 190, 250, 310))) > 127, dark=True)
+    assert choose([Thing(40.0, paper), Thing(30.0, digit)]) == Thing(30.0, digit)

@@ -34,3 +34,18 @@ def test_print_in_thin_strokes_does_not() -> None:
     pen.line([(130, 330), (200, 330)], fill=200, width=4)
     seen = layer(picture)
     assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 1
+
+
+def test_words_of_a_line_do_not() -> None:
+    picture, pen = page()
+    for left in (20, 85, 150, 215, 280, 345):
+        pen.line([(left, 330), (left + 50, 330)], fill=200, width=20)
+    seen = layer(picture)
+    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 1
+
+
+def test_one_piece_below_does() -> None:
+    picture, pen = page()
+    pen.line([(150, 330), (200, 330)], fill=200, width=20)
+    seen = layer(picture)
+    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from epochal_server.model import Model
 from epochal_server.protocols.classes import Guess, chosen, labels, ranked, tells_classes
+from epochal_server.refusals import Failed
 
 from tests.kit.served import digits, model, small, spec
 
@@ -20,7 +21,16 @@ def test_the_likeliest_come_first_and_of_equals_the_first() -> None:
         [Guess(0, "a", 0.4), Guess(2, None, 0.4)],
     ]
     assert len(ranked(ANSWERS, 5, None)[0]) == 3
-    assert chosen(ANSWERS).tolist() == [1, 0]
+    assert chosen(ANSWERS) == [1, 0]
+
+
+def test_what_is_no_number_is_of_no_class() -> None:
+    answers = np.array([[0.1, np.nan, 0.9], [0.1, 0.9, 0.0]])
+    assert chosen(answers) == [None, 1]
+    assert chosen(np.array([[np.nan], [0.9]])) == [None, 1]
+    assert chosen(np.array([[np.inf, 1.0]])) == [0]
+    with pytest.raises(Failed, match="gives NaN"):
+        ranked(answers, 3, None)
 
 
 def test_one_value_tells_two_classes() -> None:
@@ -29,7 +39,7 @@ def test_one_value_tells_two_classes() -> None:
         [Guess(0, "no", 0.75), Guess(1, "yes", 0.25)],
         [Guess(1, "yes", 0.75), Guess(0, "no", 0.25)],
     ]
-    assert chosen(found).tolist() == [0, 1]
+    assert chosen(found) == [0, 1]
 
 
 def test_labels_are_written_as_triton_writes_them() -> None:

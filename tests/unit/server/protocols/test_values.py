@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from epochal_server.protocols.values import CODES, array, flat, jsonable, nested
 from epochal_server.refusals import Invalid
@@ -94,3 +95,9 @@ def test_takes_values_for_a_shape() -> None:
 def test_arrays_become_json() -> None:
     assert jsonable(np.array([["a"]], object)) == [["a"]]
     assert jsonable(np.zeros((4, 4))[:, ::2]).flags.c_contiguous
+
+
+@pytest.mark.parametrize("code", "?bhilqBHILQefd")
+def test_single_numbers_of_all_types_can_be_written(code: str) -> None:
+    found = jsonable(np.ones((2, 2), code)[:, 1])
+    assert orjson.loads(orjson.dumps([found, found[0]], option=orjson.OPT_SERIALIZE_NUMPY)) == [[1, 1], 1]

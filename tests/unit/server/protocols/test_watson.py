@@ -200,3 +200,9 @@ def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
                 decode_v4(body, of)
             with suppress(Invalid):
                 decode_v3(json.dumps({"fields": one, "values": two}).encode(), of)
+
+
+def test_what_is_no_number_is_null() -> None:
+    answers = {"digit": np.full((1, 10), np.nan, np.float32)}
+    (row,) = orjson.loads(encode_v3(answers, digits()))["values"]
+    assert row == [[None] * 10, None, [None] * 10]

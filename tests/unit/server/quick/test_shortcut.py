@@ -20,7 +20,7 @@ from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import Connections
 from epochal_server.intake import Intake
-from epochal_server.listening import Listening, listen
+from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.model import Arrays, Model
 from epochal_server.quick.shortcut import MOST_BYTES, Quick
@@ -29,6 +29,7 @@ from epochal_server.requests import around_all
 from epochal_server.routes import quick as quick_routes
 from epochal_server.routes import v2
 from epochal_server.service import Service
+from epochal_server.sockets import listen
 from epochal_server.work import Threads
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -25,7 +25,8 @@ async def test_tells_what_is_served(path: str) -> None:
     async with serving(routes(SERVICE)) as client:
         told = await (await client.get(path)).json()
         status = {"error_code": "OK", "error_message": ""}
-        assert told == {"model_version_status": [{"version": "3", "state": "AVAILABLE", "status": status}]}
+        assert told.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
+        assert told == {"name": "digits", "ready": True}  # as KServe tells it
         told = await (await client.get(f"{path}/metadata")).json()
         assert told["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
         assert told["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
@@ -39,7 +40,9 @@ async def test_tells_what_is_served(path: str) -> None:
 
 async def test_tells_that_it_is_not_ready() -> None:
     async with serving(routes(service(small(), summed, ready=NOT_YET))) as client:
-        (told,) = (await (await client.get(AT)).json())["model_version_status"]
+        whole = await (await client.get(AT)).json()
+        assert whole["ready"] is False
+        (told,) = whole["model_version_status"]
         assert (told["state"], told["status"]["error_message"]) == ("LOADING", NOT_YET)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import threading
 import zlib
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_server.model import Arrays
-from epochal_server.protocols.v2 import decode
+from epochal_server.protocols import v2
 from epochal_server.routes.v2 import routes
 
 from tests.kit.served import small
@@ -66,11 +67,11 @@ async def test_answers(path: str) -> None:
 
 
 async def test_large_bodies_are_decoded_in_a_thread_one_at_a_time() -> None:
-    threads: list[Any] = []
+    threads: list[str] = []
     busy = threading.Lock()
 
     async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        threads.append(function)
+        threads.append(function.__name__)
         assert busy.acquire(blocking=False)
         try:
             return await asyncio.to_thread(function, *args, **kwargs)
@@ -82,7 +83,7 @@ async def test_large_bodies_are_decoded_in_a_thread_one_at_a_time() -> None:
         responses = await asyncio.gather(*(client.post(f"{AT}/infer", json={"inputs": [many]}) for _ in range(3)))
         for response in responses:
             assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000
-    assert threads == [decode] * 3
+    assert threads == ["decode"] * 3
 
 
 async def test_answers_in_bytes() -> None:
@@ -92,6 +93,28 @@ async def test_answers_in_bytes() -> None:
         assert response.content_type == "application/octet-stream"
         head = int(response.headers["Inference-Header-Content-Length"])
         assert np.frombuffer((await response.read())[head:], np.float32).tolist() == [3, 6, 9]
+
+
+async def test_reads_json_that_comes_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def decode(body: bytes, *others: Any) -> v2.Request:
+        read.append(body)
+        return decoded(body, *others)
+
+    decoded = v2.decode
+    monkeypatch.setattr(v2, "decode", decode)
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    async with serving(routes(SERVICE)) as client:
+        for pair in ([1, 2], [3, 4]):
+            data = head + np.array(pair, np.float32).tobytes()
+            headers = {"Inference-Header-Content-Length": str(len(head))}
+            response = await client.post(f"{AT}/infer", data=data, headers=headers)
+            at = int(response.headers["Inference-Header-Content-Length"])
+            answer = np.frombuffer((await response.read())[at:], np.float32)
+            assert answer.tolist() == [sum(pair) * times for times in (1, 2, 3)]
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(("packing", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])

@@ -13,9 +13,10 @@ SERVICE = service(digits(), lambda inputs: {"digit": np.eye(10, dtype=np.float32
 ENTRY = {"fields": ["image"], "values": np.zeros((2, 28, 28, 1)).tolist()}
 
 
-async def test_version_4() -> None:
+@pytest.mark.parametrize("path", [f"{V4}?version=2020-09-01", V4.removeprefix("/ml")])
+async def test_version_4(path: str) -> None:
     async with serving(routes(SERVICE)) as client:
-        response = await client.post(f"{V4}?version=2020-09-01", json={"input_data": [ENTRY]})
+        response = await client.post(path, json={"input_data": [ENTRY]})
         (told,) = (await response.json())["predictions"]
         assert told["fields"] == ["prediction", "prediction_classes", "probability"]
         assert [row[1] for row in told["values"]] == [7, 7]

@@ -1,7 +1,8 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from epochal_trainer.experiment.histories import furthest, parse, read
+from epochal_trainer.experiment.histories import MOST_POINTS, furthest, parse, read
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.storage import FolderBucket
 
@@ -17,6 +18,14 @@ def test_epochs_without_the_figure_are_passed_over() -> None:
 
 def test_a_figure_is_found_by_what_the_status_calls_it() -> None:
     assert parse(b"epoch,seconds,learning_rate,my\tfigure\n1,1,1,0.5\n", "my figure") == ((1, 0.5),)
+
+
+def test_of_thousands_of_epochs_as_many_are_kept_as_a_picture_shows() -> None:
+    rows = b"".join(b"%d,1,,0.5\n" % epoch for epoch in range(1, 6001))
+    epochs = [epoch for epoch, _ in parse(b"epoch,seconds,learning_rate,loss\n" + rows, "loss")]
+    assert len(epochs) == MOST_POINTS
+    assert (epochs[0], epochs[-1]) == (12, 6000)
+    assert {after - before for before, after in pairwise(epochs)} == {12}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,12 @@ VALIDATION = Samples(np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1), np.zer
 
 
 def exported(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, work: Work, check: Callable[[], None] = lambda: None
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Work,
+    check: Callable[[], None] = lambda: None,
+    *,
+    may_end: bool = True,
 ) -> tuple[Export, Path]:
     """Returns what became of an export, and where its results are."""
     monkeypatch.setattr("epochal_trainer.export.child.run", lambda request, _: work(request))
@@ -36,7 +42,9 @@ def exported(
     data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
-    outcome = export_models(names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping())
+    outcome = export_models(
+        names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping(), may_end=may_end
+    )
     assert list(scratch.iterdir()) == []
     return outcome, bucket / "n/j/u"
 
@@ -75,19 +83,45 @@ def test_it_is_asked_for_each_model_with_samples_that_were_validated_on(
     assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
 
 
-def test_who_finds_the_mark_of_an_attempt_that_died_does_not_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ends an attempt while it exports, and returns the mark that it leaves."""
+    mark = tmp_path / "bucket/n/j/u" / EXPORTING
+
     def dies(request: Request) -> Export:
-        assert (tmp_path / "bucket/n/j/u" / EXPORTING).exists()
+        assert mark.exists()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         exported(tmp_path, monkeypatch, dies)
-    outcome, results = exported(tmp_path, monkeypatch, all_in_order)
+    return mark
+
+
+@pytest.mark.parametrize("by", ["this version", "an earlier one"])
+def test_an_export_that_an_attempt_died_in_is_tried_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    mark = die(tmp_path, monkeypatch)
+    if by != "this version":
+        mark.write_bytes(b"")
+    outcome, _ = exported(tmp_path, monkeypatch, all_in_order)
+    assert outcome.reason == "Exported"
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"may_end": False})])
+def test_an_export_is_not_tried_where_the_training_might_fail_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, how: dict[str, Any]
+) -> None:
+    for _ in range(deaths):
+        die(tmp_path, monkeypatch)
+    outcome, results = exported(tmp_path, monkeypatch, all_in_order, **how)
     assert outcome.reason == "ExportFailed"
-    assert "an earlier attempt to train ended while its models were exported" in outcome.message
+    assert "an earlier attempt to train ended while its models were exported, for want of memory, or" in outcome.message
     assert not (results / "signature.json").exists()
+
+
+def test_the_last_attempt_exports_where_none_has_died_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exported(tmp_path, monkeypatch, all_in_order, may_end=False)[0].reason == "Exported"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from epochal_trainer.storage import Bucket
 
 MOST = 300
 """Trials whose histories are read: more lines than that nobody tells apart."""
+MOST_POINTS = 500
+"""Points of each that are kept: a picture has not many more columns, and thousands of epochs would fill the memory."""
 CONNECTIONS = 8
 _ABSENT = ("ObjectNotFound", "ObjectChanged", "DamagedData")
 """What may be the matter with a history in a bucket that is in order."""
@@ -91,7 +93,7 @@ def furthest(report: ExperimentReport) -> list[ReportedTrial]:
 
 
 def parse(content: bytes, metric: str) -> Points:
-    """Returns a figure of each epoch of a history.
+    """Returns a figure of each epoch of a history, or of some of very many: evenly, and of the last.
 
     Args:
         content: The history as CSV.
@@ -106,4 +108,6 @@ def parse(content: bytes, metric: str) -> Points:
     if column is None or names[0] != "epoch":
         raise ValueError(f"it must have the columns epoch and {metric}, found {', '.join(names)[:200] or 'none'}")
     values = ((int(row[0]), number(row[column])) for row in rows if len(row) > column)
-    return tuple((epoch, value) for epoch, value in values if value is not None)
+    points = tuple((epoch, value) for epoch, value in values if value is not None)
+    step = -(-len(points) // MOST_POINTS) or 1
+    return points[::-step][::-1]

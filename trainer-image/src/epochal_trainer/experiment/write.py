@@ -1,4 +1,4 @@
-"""Writes what an Experiment has found into its bucket: what counts first, pictures after it, and then it tidies up."""
+"""Writes what an Experiment has found into its bucket: what counts first; then it tidies up, and pictures come last."""
 
 import logging
 from collections.abc import Callable
@@ -52,6 +52,10 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
         files.store(BEST, text)
     elif report.best is not None:
         log.warning("%s is left out: the template is so long that there is no room for it", BEST)
+    # Before the pictures: whatever becomes of those, what is given up goes.
+    freed = free(report, bucket)
+    if freed.refusal is not None:
+        log.warning("Checkpoints that nobody needs stay: %s", freed.refusal)
     for name, figure in FIGURES.items():
         files.store_drawn(name, partial(figure, report))
     found = histories.read(report, bucket)
@@ -62,9 +66,6 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
     files.store_drawn(RUNGS, partial(rungs.draw, report, found))
     if report.omitted:
         log.warning("%d trials, the worst, are left out: there is no room to tell of all", report.omitted)
-    freed = free(report, bucket)
-    if freed.refusal is not None:
-        log.warning("Checkpoints that nobody needs stay: %s", freed.refusal)
     told = f"{len(report.trials)} trials reported to {files.results.uri()}"
     return f"{told}; {freed.objects} objects of checkpoints deleted" if freed.objects else told
 

@@ -25,9 +25,11 @@ from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
 log = logging.getLogger(__name__)
 
 _DIED = (
-    "an earlier attempt to train ended while its models were exported, most likely for want of memory, so that it is "
-    "not tried again: raise spec.resources.limits.memory"
+    "an earlier attempt to train ended while its models were exported, for want of memory, or with its node: it is not "
+    "tried again, so that the training does not fail by it; if it was memory, raise spec.resources.limits.memory"
 )
+_MOST_TRIES = 2
+"""How often an export is begun. A node is rarely lost twice in a minute."""
 
 
 def export_models(
@@ -38,6 +40,7 @@ def export_models(
     results: Results,
     folder: Path,
     stopping: Stopping,
+    may_end: bool,
 ) -> Export:
     """Exports models, and stores what comes of it, the signature last.
 
@@ -48,6 +51,8 @@ def export_models(
         results: Takes the files.
         folder: Holds the models, and takes files on the way.
         stopping: Says whether the trainer was told to stop.
+        may_end: Whether another attempt would follow if this one ended by it: else it is not tried where an earlier
+            attempt did.
 
     Returns:
         What became of it.
@@ -56,7 +61,9 @@ def export_models(
         Failure: Superseded, if these results are another attempt's by now.
     """
     try:
-        outcome = _exported(names, formats, data=data, results=results, folder=folder, stopping=stopping)
+        outcome = _exported(
+            names, formats, data=data, results=results, folder=folder, stopping=stopping, may_end=may_end
+        )
     except Failure as failure:
         if failure.reason == SUPERSEDED:
             raise
@@ -76,8 +83,10 @@ def _exported(
     results: Results,
     folder: Path,
     stopping: Stopping,
+    may_end: bool,
 ) -> Export:
-    if results.holds(EXPORTING):
+    tries = _tries(results)
+    if tries and (not may_end or tries >= _MOST_TRIES):
         return child.failed(_DIED)
     with TemporaryDirectory(prefix="export-", dir=folder) as work:
         samples = Path(work) / "samples.npz"
@@ -90,7 +99,7 @@ def _exported(
             classes=list(data.class_names) or None,
             folder=Path(work),
         )
-        with _marked(results):
+        with _marked(results, tries + 1):
             outcome = child.run(request, stopping)
         stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
         for name in stored:
@@ -99,10 +108,18 @@ def _exported(
     return outcome
 
 
+def _tries(results: Results) -> int:
+    """Returns how many attempts have ended while they exported."""
+    if not results.holds(EXPORTING):
+        return 0
+    # An earlier version of Epochal leaves it empty.
+    return int(results.get(EXPORTING) or 1)
+
+
 @contextmanager
-def _marked(results: Results) -> Iterator[None]:
+def _marked(results: Results, tries: int) -> Iterator[None]:
     """Leaves a mark while something is done that may be the end of the container, and takes it away if it is not."""
-    results.put(EXPORTING, b"")
+    results.put(EXPORTING, str(tries).encode())
     try:
         yield
     except Exception:

@@ -26,7 +26,8 @@ TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
 ATTEMPTS = "attempts"
 EXPORTING = f"{ATTEMPTS}/exporting"
-"""Is there while models are exported: who finds it knows that an attempt has ended meanwhile."""
+"""Is there while models are exported, and holds how many attempts have begun to: who finds it knows that an attempt
+has ended meanwhile."""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 _ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
@@ -101,6 +102,14 @@ class Results:
         """
         key = f"{self._folder}/{name}"
         return key in self._bucket.keys(key)
+
+    def get(self, name: str) -> bytes:
+        """Returns the content of a small file.
+
+        Args:
+            name: Its name in the folder.
+        """
+        return self._bucket.get(f"{self._folder}/{name}")
 
     def delete(self, name: str) -> None:
         """Deletes a file; one that is not there is no error.

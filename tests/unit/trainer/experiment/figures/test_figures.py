@@ -9,6 +9,7 @@ from epochal_api.experiment_report import Axis, ExperimentReport
 from epochal_trainer.experiment.figures import importance, objective, parallel, rungs
 from epochal_trainer.experiment.figures.canvas import left_out, plain
 from epochal_trainer.experiment.histories import Histories
+from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, SMALL, UNITS, report, trial
@@ -111,3 +112,16 @@ def test_a_title_says_that_trials_are_left_out(draw: Callable[[ExperimentReport,
     assert (tmp_path / "all.png").read_bytes() != (tmp_path / "some.png").read_bytes()
     assert left_out(SMALL.model_copy(update={"omitted": 1200})) == ", the best 5 of 1,205"
     assert left_out(SMALL) == ""
+
+
+def test_a_trial_that_has_diverged_in_a_later_rung_has_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marked: list[str] = []
+    scatter = Axes.scatter
+
+    def marking(axes: Axes, *places: Any, label: str, **looks: Any) -> Any:
+        marked.append(label)
+        return scatter(axes, *places, label=label, **looks)
+
+    monkeypatch.setattr(Axes, "scatter", marking)
+    objective.draw(report(trial(0, "0.9", "0.8"), trial(1, "0.8", state="Diverged"), best=0), tmp_path / "a.png")
+    assert "diverged later: 1" in marked

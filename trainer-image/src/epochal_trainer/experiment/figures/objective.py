@@ -25,6 +25,7 @@ _STATES = {
     "Paused": ("stopped early", "#9cc3e5", "o"),
     "Running": ("in training", GREEN, "^"),
     "Failed": ("failed later", RED, "x"),
+    "Diverged": ("diverged later", RED, "+"),
 }
 _FEW = 100
 """Trials up to which each has a large mark."""

@@ -1,0 +1,73 @@
+"""What is in the way of one trial holds up no other: it is told, and tried again where it may pass."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.trial_job import training_job
+
+from tests.kit.fake.objects import Refusal
+from tests.unit.operator.experiment.cluster import Cluster
+
+SMALL: dict[str, Any] = {"maxTrials": 6, "epochs": 3, "parallelism": 2}
+
+
+def fail_to_build(monkeypatch: pytest.MonkeyPatch, trial: int, rung: int) -> None:
+    """Has a rung of a trial not be built."""
+
+    def fail(*given: Any, **of: Any) -> Any:
+        if (of["trial"], of["rung"]) == (trial, rung):
+            raise KeyError("units")
+        return training_job(*given, **of)
+
+    monkeypatch.setattr("epochal_operator.experiment.plan.training_job", fail)
+
+
+async def test_a_trial_that_cannot_be_built_has_failed_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_to_build(monkeypatch, 1, 0)
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    assert Failed(1, 0, "", "TrialNotMade") in cluster.events()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 1)
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialNotMade")
+    assert told["note"] == ("search-1-r0 cannot be made, by an error of Epochal's: KeyError: 'units'. Its trial fails.")
+
+
+async def test_one_that_cannot_be_built_once_it_was_trained_waits_and_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as while_it_lasts:
+        fail_to_build(while_it_lasts, 0, 1)
+        cluster = Cluster(**SMALL)
+        for _ in range(20):
+            await cluster.settle()
+            cluster.work()
+            cluster.now += timedelta(seconds=60)
+        assert len(cluster.names("Complete")) >= 6
+        ready = cluster.condition("Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "TrialNotMade")
+        assert "search-0-r1 cannot be made, by an error of Epochal's: KeyError: 'units'." in ready["message"]
+    await cluster.run()
+    assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 0)
+    assert cluster.folded()[0].state == "Complete"
+
+
+@pytest.mark.parametrize("denied", ["search-2-r0", "search-0-r1"])
+@pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid")])
+async def test_one_that_a_webhook_denies_waits_and_others_go_on(code: int, reason: str, denied: str) -> None:
+    words = 'admission webhook "limits.example.org" denied the request: no more than 512 units'
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, _, name: Refusal(code, reason, words) if (verb, name) == ("create", denied) else None
+    for _ in range(20):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.condition("Ready")["message"] == f"The API server refuses {denied}: {words}"
+    assert cluster.status()["trials"]["created"] == 6
+    assert not cluster.names("Running")
+    assert {f"search-{trial}-r0" for trial in range(6)} - {denied} <= set(cluster.names("Complete"))
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 0

@@ -1,0 +1,62 @@
+"""The process of a server, while its model is not loaded."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from epochal_api.server_config import ServerConfig
+from epochal_server import connections, serve
+from epochal_server.routes.all import routes
+from epochal_server.routes.quick import codecs
+from epochal_server.serve import Folders, Routes, Server
+from epochal_server.sockets import listen
+
+CONFIG = {
+    "name": "digits",
+    "namespace": "vision",
+    "source": {"uri": "s3://bucket/model.onnx", "sha256": "0" * 64},
+    "storage": {"endpoint": "http://127.0.0.1:1"},
+}
+
+
+@asynccontextmanager
+async def starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[int]:
+    """Runs a server that does not get to load its model, and yields the port of its metrics."""
+    left = threading.Event()
+    monkeypatch.setattr(serve, "load", lambda *_: left.wait())
+    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
+    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    running = asyncio.create_task(server.run(listener, metrics))
+    try:
+        yield metrics.getsockname()[1]
+    finally:
+        running.cancel()
+        left.set()
+        with suppress(asyncio.CancelledError):
+            await running
+        for one in (listener, metrics):
+            one.close()
+        gc.collect()  # what it listens with before it has its model ends with its process
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+async def test_who_asks_for_metrics_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
+    async with starting(monkeypatch, tmp_path) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):  # one who asks at once is answered, again and again
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            assert b"protocol=" not in await reader.readexactly(length)  # and is not counted among requests
+            await asyncio.sleep(0.3)
+        writer.write(b"GET /metrics HTTP/1.1\r\n")
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()

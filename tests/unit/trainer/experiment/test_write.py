@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+from epochal_trainer.experiment import histories
+from epochal_trainer.experiment.write import write
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.storage import FolderBucket
+
+from tests.unit.trainer.experiment.reports import place, report, trial
+
+
+def test_checkpoints_that_are_given_up_go_whatever_becomes_of_histories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, scratch = FolderBucket(tmp_path / "bucket"), tmp_path / "scratch"
+    given_up = tmp_path / "bucket/models/vision/search-1-r0/uid-1-0/checkpoints/1.zip"
+    for folder in (given_up.parent, scratch):
+        folder.mkdir(parents=True)
+    given_up.write_text("x")
+
+    def read(*_: object) -> None:
+        raise refused("CredentialsRefused", "they may not be read")
+
+    monkeypatch.setattr(histories, "read", read)
+    with pytest.raises(Failure, match="may not be read"):
+        write(report(trial(1, "0.5", freed=[place(1, 0)])), bucket, scratch, lambda: None)
+    assert not given_up.exists()
