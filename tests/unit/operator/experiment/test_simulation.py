@@ -780,6 +780,17 @@ async def test_a_search_that_fails_is_told_and_asked_again() -> None:
     assert cluster.condition("Ready")["status"] == "True"
 
 
+async def test_others_have_their_turn_after_each_question_which_may_take_long() -> None:
+    cluster = Cluster(maxTrials=200, parallelism=200)
+    for asked in range(1, 5):
+        cluster.tell()
+        assert await cluster.reconciler.reconcile(KEY) == 0
+        assert len(cluster.asked) == asked
+    cluster.tell()
+    await cluster.reconciler.reconcile(KEY)
+    assert (len(cluster.asked), len(cluster.names())) == (4, 200)
+
+
 async def test_a_search_that_takes_too_long_is_asked_for_fewer_at_once() -> None:
     cluster = Cluster(maxTrials=40, parallelism=40)
 
