@@ -70,7 +70,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    if any(map(is_due, new)) and not observed.unnoted:
+    if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)

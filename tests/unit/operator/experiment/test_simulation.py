@@ -151,6 +151,24 @@ async def test_a_trial_that_is_deleted_by_hand_is_made_again_if_it_has_not_told_
     assert (name in cluster.names()) is (state != "Complete")
 
 
+async def test_what_is_trained_again_is_counted_and_checkpoints_of_before_are_deleted() -> None:
+    cluster, lost = Cluster(maxTrials=4, schedule={"method": "None"}), set[str]()
+    await cluster.settle()
+    for _ in range(3):
+        cluster.work()
+        await cluster.settle()
+        lost.add(cluster.objects.get("trainingjobs", "vision", "search-0-r0")["metadata"]["uid"])
+        cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
+        cluster.boot()
+        await cluster.settle()
+        cluster.now += timedelta(seconds=60)
+    await cluster.run()
+    assert cluster.status()["epochs"]["repeated"] == 27
+    (report,) = cluster.objects.list("jobs")
+    told = decode(report["spec"]["template"]["metadata"]["annotations"][REPORT_ANNOTATION])
+    assert {folder.uid for folder in told.trials[0].freed} >= lost
+
+
 async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     cluster = Cluster(maxTrials=10, parallelism=3, retain="All")
     for _ in range(8):
