@@ -34,6 +34,7 @@ from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16
 """TrainingJobs that are begun by one plan: of large templates each takes long to build, and others wait meanwhile."""
@@ -125,9 +126,8 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
-    before = read_status(ExperimentStatus, document.get("status"))
-    suspend = document["spec"].get("suspend") is True
-    waits = suspend or before.state == "Failed"
+    before, mutable = read_status(ExperimentStatus, document.get("status")), Mutable.read(document["spec"])
+    waits = mutable.suspend or before.state == "Failed"
     steps = [
         Suspend(place, job, waits)
         for place, job in observed.jobs.items()
@@ -135,11 +135,14 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     ]
     if steps:
         return Plan(tuple(steps))
-    after = refused(metadata, before, message, observed, suspend=suspend)
-    if after == before or observed.told:
-        due = min(observed.held.values(), default=None)
-        return Plan(requeue_after=(due - observed.now).total_seconds() if due is not None else None)
-    return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
+    after = refused(metadata, before, message, observed, suspend=mutable.suspend)
+    if after != before and not observed.told:
+        return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
+    life = time_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)
+    if life is not None and life <= 0:
+        return Plan((DeleteExperiment(),))
+    times = [life, *((due - observed.now).total_seconds() for due in observed.held.values())]
+    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
 
 
 def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:

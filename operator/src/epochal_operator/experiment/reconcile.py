@@ -184,9 +184,11 @@ class Reconciler:
     def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
+        reports = self._store.find(REPORT_JOBS, key).values()
+        report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
         if wanted is None:
             held, undone = self._applier.trials.held(document, jobs)
-            return Observed(now, jobs=jobs, held=held, undone=undone, told=found.told)
+            return Observed(now, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
         ledger = self._ledger(key, document)
         news = observe(wanted.spec, ledger.trials, jobs, now)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
@@ -196,7 +198,6 @@ class Reconciler:
             hindered, warm = warm, ()
         held, undone = self._applier.trials.held(document, jobs, trials)
         blocked, due = self._applier.trials.blocked(key)
-        reports = self._store.find(REPORT_JOBS, key).values()
         return Observed(
             now,
             events=ledger.events,
@@ -210,7 +211,7 @@ class Reconciler:
             noted=ledger.trials,
             trials=trials,
             jobs=jobs,
-            report=next((one for one in reports if controller_uid(one) == metadata["uid"]), None),
+            report=report,
             blocked=blocked,
             held=held | due,
             undone=undone,

@@ -31,6 +31,8 @@ MAX_MESSAGE = 1024
 """Bytes of a condition's message: several may have the same."""
 MAX_UID = 64
 """Characters of an object's uid, and more."""
+_ENDS = frozenset({"Complete", "Failed"})
+"""Conditions that say how an Experiment has ended."""
 
 
 def status(
@@ -76,7 +78,8 @@ def refused(
 ) -> ExperimentStatus:
     """Returns the status of an Experiment that breaks the API's rules.
 
-    What has begun goes on as it is, or waits: another version of Epochal may understand its spec.
+    What has begun goes on as it is, or waits: another version of Epochal may understand its spec. How a search has
+    ended stays, whatever somebody makes of its spec afterwards.
 
     Args:
         metadata: Its metadata.
@@ -85,15 +88,21 @@ def refused(
         observed: What is seen of it.
         suspend: Whether its spec has it wait.
     """
+    is_seen, was_over = before.observed_generation == metadata.generation, has_come_to_its_end(before)
+    if was_over and is_seen:
+        return before  # What is over is not judged again because the rules are others.
     phase = refused_phase(before, message, observed, suspend=suspend)
+    made = conditions(metadata.generation, before, observed.now, phase)
+    ends = {one.type: one for one in before.conditions or [] if was_over and one.type in _ENDS}
+    since = before.completion_time if is_seen or was_over else None
     return before.model_copy(
         update={
             "observed_generation": metadata.generation,
             "state": phase.state,
             "trials": _trained(before.trials, observed),
             "start_time": None if suspend and not phase.ended else before.start_time,
-            "conditions": conditions(metadata.generation, before, observed.now, phase),
-            "completion_time": _completion_time(before, phase, observed.now),
+            "conditions": [ends.get(one.type, one) for one in made],
+            "completion_time": (since or timestamp(observed.now)) if phase.ended else None,
         }
     )
 
@@ -242,3 +251,9 @@ def is_ended(before: ExperimentStatus) -> bool:
     """Returns whether a status says that an Experiment has ended."""
     finished = get_condition(before.conditions, "Finished")
     return finished is not None and finished.status == "True"
+
+
+def has_come_to_its_end(before: ExperimentStatus) -> bool:
+    """Returns whether a status says that a search has ended, be it that it failed, but not by its spec."""
+    found = [one for one in before.conditions or [] if one.type in _ENDS and one.status == "True"]
+    return any(one.reason != Reason.INVALID_SPEC for one in found)

@@ -7,7 +7,7 @@ from epochal_api.kind import MAX_SECONDS
 
 
 class Mutable(NamedTuple):
-    """The fields of a TrainingJob's spec that steer one that has begun; a trainer asks for spec.finish itself.
+    """The fields of a spec that steer what has begun; a trainer asks for spec.finish itself.
 
     Args:
         suspend: Its spec.suspend.

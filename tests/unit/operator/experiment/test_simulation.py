@@ -7,12 +7,13 @@ import random
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from epochal_api.experiment import MAX_PARAMETERS
 from epochal_api.experiment_report import decode
 from epochal_api.pod import REPORT_ANNOTATION
+from epochal_operator.experiment import reconcile
 from epochal_operator.experiment.ledger import (
     LEDGER_ANNOTATION,
     Event,
@@ -26,6 +27,7 @@ from epochal_operator.experiment.ledger import (
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
+from epochal_operator.experiment.space import InvalidSpace
 from epochal_operator.runtime.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
@@ -1021,6 +1023,56 @@ async def test_a_spec_that_leads_nowhere_is_refused_at_once() -> None:
     await cluster.settle()
     assert cluster.status()["state"] == "Queued"
     assert "completionTime" not in cluster.status()
+
+
+async def test_one_that_is_refused_has_its_time_to_live_too_from_its_last_change_on() -> None:
+    wrong = {"name": "rate", "paths": ["network.layers[conv9].filters"], "int": {"min": 1, "max": 2}}
+    cluster = Cluster(**SMALL | {"parameters": [wrong]}, ttlSecondsAfterFinished=600)
+    assert await cluster.settle() == 600
+    cluster.now += timedelta(seconds=400)
+    cluster.change(parameters=[wrong | {"paths": ["network.layers[conv8].filters"]}])
+    assert await cluster.settle() == 600
+    cluster.now += timedelta(seconds=600)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+def judge_by_stricter_rules(*_: Any) -> NoReturn:
+    raise InvalidSpace(["parameter rate: a rule of a later version"])
+
+
+async def test_what_is_over_is_not_judged_by_other_rules_and_ends_its_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = await undisturbed(**SMALL, ttlSecondsAfterFinished=6000)
+    await cluster.settle()
+    status = cluster.status()
+    monkeypatch.setattr(reconcile, "check", judge_by_stricter_rules)
+    cluster.boot()
+    assert await cluster.settle() is not None
+    assert cluster.status() == status
+    assert "InvalidSpec" not in cluster.told()
+    cluster.now += timedelta(seconds=6000)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+async def test_a_change_that_breaks_the_rules_is_told_of_one_that_is_over_and_how_it_has_ended_stays() -> None:
+    cluster = await undisturbed(**SMALL)
+    await cluster.settle()
+    ended = cluster.status()["completionTime"]
+    cluster.now += timedelta(seconds=600)
+    cluster.change(later={"field": 1}, ttlSecondsAfterFinished=7200)
+    await cluster.settle()
+    ready, complete = cluster.condition("Ready"), cluster.condition("Complete")
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+    assert (complete["status"], complete["reason"]) == ("True", "Completed")
+    assert (cluster.status()["state"], cluster.status()["completionTime"]) == ("Complete", ended)
+    cluster.change(later=None)
+    await cluster.settle()
+    assert (cluster.condition("Ready")["reason"], cluster.condition("Stalled")["status"]) == ("Completed", "False")
+    cluster.change(later={"field": 1})
+    cluster.now += timedelta(seconds=7200)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
 
 
 async def test_a_spec_of_a_later_version_leaves_trials_as_they_are() -> None:
