@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from epochal_server import check as checks
 from epochal_server import files
 from epochal_server.runtimes.onnx import load
 from epochal_trainer.convert import run
+from epochal_trainer.export import child
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.request import Source as Model
 from epochal_trainer.export.samples import write
@@ -158,6 +160,26 @@ def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Pat
     assert said["message"].startswith(
         "s3://bucket/vision/digits/1/model.keras: model.onnx: the layer 'conv2d_transpose"
     )
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
+        ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
+    ],
+)
+def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], said: str
+) -> None:
+    (words := tmp_path / "termination-log").touch()
+    monkeypatch.setattr(child, "run", partial(child.run, **how))
+    config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
+    assert run(config, folder, words) == 65
+    left = json.loads(words.read_text())
+    assert left["reason"] == "NotConvertible"
+    assert said in left["message"]
     assert list(folder.iterdir()) == []
 
 

@@ -1,7 +1,6 @@
 """Converts the model of a ModelServer, before it is served: a .keras that lies in a bucket without its ONNX."""
 
 import logging
-import os
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -15,14 +14,15 @@ from epochal_server import ending, files, logs
 from epochal_server.ending import Ended
 from epochal_server.source import Storage
 
-from epochal_trainer.export.request import EXPORTED, SUFFIXES, Request, Source
+from epochal_trainer.export import child
+from epochal_trainer.export.request import EXPORTED, NOT_LOADED, SUFFIXES, Request, Source
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import MODEL
 
 log = logging.getLogger(__name__)
 
 DONE = 0
 ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
-_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, seconds: float = WAIT_SECONDS) -> int:
@@ -59,6 +59,8 @@ def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, sec
 def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
     """Fetches a model, and leaves it as ONNX, with its signature and its check.
 
+    The conversion is another process', as the export of a training is: one that dies leaves it to Keras to serve.
+
     Args:
         told: What the server is told.
         folder: Where to leave them.
@@ -84,16 +86,12 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
             classes=found.signature and found.signature.classes,
             folder=out,
         )
-        os.environ.update(_CPU)
-        from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
-
-        try:
-            outcome = export(request)
-        except NotLoaded as error:
+        outcome = child.run(request, Stopping())
+        if outcome.reason == NOT_LOADED:
             raise Ended(
-                "ModelRefused", f"{told.source.uri}: {error}: use the image of the trainer that stored it"
-            ) from error
-        if outcome.reason != EXPORTED:
+                "ModelRefused", f"{told.source.uri}: {outcome.message}: use the image of the trainer that stored it"
+            )
+        if outcome.reason != EXPORTED:  # Keras may serve it all the same, even where the process has died
             raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():

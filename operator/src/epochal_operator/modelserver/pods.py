@@ -23,6 +23,8 @@ STUCK = timedelta(seconds=20)
 """How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Why a container waits when all goes well, or for a reason that its last end tells."""
+_UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
+"""Why what converts has ended, where to try it again would not help."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
 _IMAGES = {CONTAINER: "imageRegistry, serverImage and trainerImage of Epochal's chart", CONVERTER: "trainerImage"}
 
@@ -109,13 +111,13 @@ def last_words(pod: Object) -> Words | None:
 
 
 def not_convertible(pods: Iterable[Object]) -> StatusCause | None:
-    """Returns why the model cannot be converted to ONNX, if a pod has said so.
+    """Returns why the model cannot be converted to ONNX, if a pod has said so, or has no memory for it.
 
     Args:
         pods: Pods of the Deployment as it is now.
     """
     said = (words for words in map(last_words, pods) if words is not None and words.container == CONVERTER)
-    return next((words.cause for words in said if words.cause.reason == Reason.NOT_CONVERTIBLE), None)
+    return next((words.cause for words in said if words.cause.reason in _UNCONVERTIBLE), None)
 
 
 def _containers(pod: Object) -> list[Object]:
@@ -145,7 +147,7 @@ def _why_ended(pod: Object, container: Object, ended: Object) -> StatusCause:
     if ended.get("reason") == "OOMKilled":
         limit = part(pod["spec"], "memory").get(name)
         bound = f"its limit is {limit}" if limit else "its node has none left"
-        todo = "Raise spec.resources.limits.memory." if name == CONTAINER else "Export the model to ONNX yourself."
+        todo = "Raise spec.resources.limits.memory" + (", and create it anew." if name == CONVERTER else ".")
         message = f"{_NAMES[name]} was killed, because it took too much memory: {bound}. {todo}"
         return StatusCause(Reason.OUT_OF_MEMORY, message)
     told = f"The end of its log:\n{clean(said)}" if said else "It left no message."

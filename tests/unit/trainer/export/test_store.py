@@ -144,6 +144,11 @@ def test_whatever_goes_wrong_is_told(
     assert not (results / EXPORTING).exists()
 
 
+def test_what_keras_cannot_load_is_a_failed_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, _ = exported(tmp_path, monkeypatch, lambda _: Export(reason="NotLoaded", message="Keras cannot"))
+    assert (outcome.reason, outcome.message) == ("ExportFailed", "Keras cannot")
+
+
 def test_an_attempt_whose_place_was_taken_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken() -> None:
         raise superseded("attempt 1", "attempt 2")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from epochal_trainer.data import DataSets
 from epochal_trainer.export import child
 from epochal_trainer.export.images import image_of
-from epochal_trainer.export.request import Request, Source
+from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import spread, write
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
@@ -101,6 +101,8 @@ def _exported(
         )
         with _marked(results, tries + 1):
             outcome = child.run(request, stopping)
+        if outcome.reason == NOT_LOADED:
+            return child.failed(outcome.message)
         stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
         for name in stored:
             if (path := Path(work) / name).exists():
