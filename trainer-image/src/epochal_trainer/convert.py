@@ -8,7 +8,8 @@ from pathlib import Path
 
 from epochal_api.pod import TERMINATION_FILE
 from epochal_api.server_config import WAIT_SECONDS, ServerConfig
-from epochal_api.signature import CHECK, SIGNATURE
+from epochal_api.signature import CHECK, SIGNATURE, Signature
+from epochal_server import check as checks
 from epochal_server import config as configs
 from epochal_server import ending, files, logs
 from epochal_server.ending import Ended
@@ -93,7 +94,33 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
             )
         if outcome.reason != EXPORTED:  # Keras may serve it all the same, even where the process has died
             raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
+        try:
+            _compare(found, out)
+        except Ended as ended:
+            raise Ended(ended.reason, f"{told.source.uri}: {ended.message}") from ended
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():
                 shutil.move(out / file, folder / file)
     log.info("%s", outcome.message)
+
+
+def _compare(found: files.Files, folder: Path) -> None:
+    """Makes sure that Keras answers the samples of a training as it did then, and carries their check on.
+
+    Args:
+        found: The model as it was stored.
+        folder: What has come of it: the check there holds what Keras answers now.
+
+    Raises:
+        Ended: CheckDiffers, or ModelDamaged if the check cannot be read.
+    """
+    before = found.signature
+    if before is None or before.check is None or found.check is None:
+        return
+    _, expected = checks.samples(found.check, before, found.which)
+    _, answers = checks.samples((folder / CHECK).read_bytes(), before, found.which)
+    checks.check(answers, expected, before.tolerance)
+    (folder / CHECK).write_bytes(found.check)
+    now = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
+    now = now.model_copy(update={"check": before.check, "tolerance": before.tolerance})
+    (folder / SIGNATURE).write_text(now.model_dump_json(exclude_none=True), encoding="utf-8")
