@@ -79,7 +79,8 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         platform=runtime.platform,
     )
     if model.images != "None" and signature.image is None:
-        log.warning("spec.images: the model takes no photographs, since its signature tells of no images")
+        why = "its signature tells of no images" if found.signature else "no signature.json beside it tells of it"
+        log.warning("spec.images: the model takes no photographs, since %s", why)
     most = min(config.batching.max_size, runtime.most or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None

@@ -58,7 +58,9 @@ def test_refuses_names_that_are_not_as_many_as_the_classes(tmp_path: Path) -> No
 
 def test_says_that_no_photographs_are_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     got(tmp_path, images="Digit")
-    assert "the model takes no photographs" in caplog.text
+    assert "the model takes no photographs, since no signature.json beside it tells of it" in caplog.text
+    got(tmp_path, signature(onnx_file=MODEL), images="Digit")
+    assert "the model takes no photographs, since its signature tells of no images" in caplog.text
 
 
 def test_checks_what_the_init_container_left(tmp_path: Path) -> None:

@@ -105,6 +105,17 @@ def test_what_computes_decides_on_the_image(model: Any, image: str, memory: str,
 
 
 @pytest.mark.parametrize(
+    ("given", "memory"), [({}, "2Gi"), ({"memory": "1536Mi"}, "2Gi"), ({"memory": "10Gi"}, "10Gi")]
+)
+def test_what_converts_may_take_as_much_memory_as_the_server(given: dict[str, str], memory: str) -> None:
+    (converter,) = pod_of(deployment(server(resources={"limits": given}), CONVERTED, INSTALLATION))["initContainers"]
+    assert converter["resources"] == {
+        "requests": {"cpu": "100m", "memory": "1Gi"},
+        "limits": {"cpu": "1", "memory": memory},
+    }
+
+
+@pytest.mark.parametrize(
     ("given", "requests", "limits"),
     [
         ({"limits": {"memory": "1Gi"}}, {"cpu": "1"}, {"cpu": "1", "memory": "1Gi"}),
