@@ -144,9 +144,9 @@ class TrialWriter:
         name = action.body["metadata"]["name"]
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
-        except Invalid as error:
-            return await self._refused(document, action, error)
-        except (Forbidden, NotFound, Conflict, AdmissionFailed) as error:
+        except (Invalid, Forbidden) as error:
+            return await self._refused(document, action, error, found)
+        except (NotFound, Conflict, AdmissionFailed) as error:
             found.failure = error if isinstance(error, AdmissionFailed) else None
             reason = Reason.WEBHOOK_FAILED if found.failure else Reason.TRIALS_REFUSED
             found.hindered = StatusCause(reason, f"The API server refuses {name}: {error.message}")
@@ -178,12 +178,17 @@ class TrialWriter:
             self._writer.remove(TRAINING_JOBS, made)
         return None
 
-    async def _refused(self, document: Object, action: Create, error: Invalid) -> Failed | None:
+    async def _refused(
+        self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
+    ) -> Failed | None:
         """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
         name = action.body["metadata"]["name"]
-        if error.by_policy or action.place[1]:  # What it took before, it may take again.
-            message = f"The API server refuses {name}: {error.message}"
-            self._block(document, action, StatusCause(Reason.TRIALS_REFUSED, message))
+        cause = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
+        if error.by_policy or (action.place[1] and isinstance(error, Invalid)):  # What it took before, it may again.
+            self._block(document, action, cause)
+            return None
+        if isinstance(error, Forbidden):  # by a quota, or for want of rights, which hold for all of them
+            found.hindered = cause
             return None
         await self._writer.emit(rejected(name, error.message), document)
         return Failed(*action.place, "", REJECTED)

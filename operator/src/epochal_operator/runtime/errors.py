@@ -36,17 +36,21 @@ class Conflict(ApiError):
     """The object exists already, is another one than expected, or has changed meanwhile (409)."""
 
 
-class Forbidden(ApiError):
-    """Access rules, a quota or an admission policy forbid it (403)."""
-
-
-class Invalid(ApiError):
-    """The object breaks the API's rules (400, 413, 422), or those of an admission policy that answers so, too."""
+class Refused(ApiError):
+    """It is not to be done as it was asked: by the API's own rules, or by those of an admission webhook or policy."""
 
     @property
     def by_policy(self) -> bool:
         """Whether an admission webhook or policy has denied it, which may change its mind: only its words tell."""
         return _DENIED.search(self.message) is not None
+
+
+class Forbidden(Refused):
+    """Access rules, a quota or an admission policy forbid it (403)."""
+
+
+class Invalid(Refused):
+    """The object breaks the API's rules (400, 413, 422), or those of an admission policy that answers so, too."""
 
 
 class Unavailable(ApiError):

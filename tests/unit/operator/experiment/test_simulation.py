@@ -594,7 +594,7 @@ DENIALS = {
 }
 
 
-@pytest.mark.parametrize(("code", "denial"), [(422, "policy"), (400, "webhook"), (422, "webhook")])
+@pytest.mark.parametrize(("code", "denial"), [(403, "policy"), (422, "policy"), (400, "webhook"), (422, "webhook")])
 async def test_a_policy_that_denies_trials_for_a_while_is_waited_for(code: int, denial: str) -> None:
     cluster = Cluster(**SMALL, maxFailedTrials=0)
     cluster.refuse = lambda verb, resource, _: (

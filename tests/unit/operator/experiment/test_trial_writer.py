@@ -7,6 +7,7 @@ import pytest
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.trial_job import training_job
 
+from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import Cluster
 
 SMALL: dict[str, Any] = {"maxTrials": 6, "epochs": 3, "parallelism": 2}
@@ -51,3 +52,22 @@ async def test_one_that_cannot_be_built_once_it_was_trained_waits_and_others_go_
     await cluster.run()
     assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 0)
     assert cluster.folded()[0].state == "Complete"
+
+
+@pytest.mark.parametrize("denied", ["search-2-r0", "search-0-r1"])
+@pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid")])
+async def test_one_that_a_webhook_denies_waits_and_others_go_on(code: int, reason: str, denied: str) -> None:
+    words = 'admission webhook "limits.example.org" denied the request: no more than 512 units'
+    cluster = Cluster(**SMALL, maxFailedTrials=0)
+    cluster.refuse = lambda verb, _, name: Refusal(code, reason, words) if (verb, name) == ("create", denied) else None
+    for _ in range(20):
+        await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.condition("Ready")["message"] == f"The API server refuses {denied}: {words}"
+    assert cluster.status()["trials"]["created"] == 6
+    assert not cluster.names("Running")
+    assert {f"search-{trial}-r0" for trial in range(6)} - {denied} <= set(cluster.names("Complete"))
+    cluster.refuse = lambda *_: None
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 0
