@@ -30,7 +30,7 @@ from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
-"""Longer than any one reconcile can take, as every request has an end."""
+"""Longer than it takes until one of the reconciles ends: every request has an end, and each question of a search."""
 
 _log = logging.getLogger("epochal_operator")
 

@@ -26,14 +26,14 @@ class Append:
 
 @dataclass(frozen=True)
 class Ask:
-    """Have parameters suggested for new trials, and add these to the ledger.
+    """Have parameters suggested for new trials, and add these to the ledger; or ask how much each parameter matters.
 
     Args:
         trials: Numbers of the new trials.
-        importance: What there is to ask how much each parameter matters, too; None if nothing is.
+        importance: What there is to ask how much each parameter matters; None if nothing is.
     """
 
-    trials: tuple[int, ...]
+    trials: tuple[int, ...] = ()
     importance: Occasion | None = None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from epochal_api.experiment_status import ExperimentStatus
 
 from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
+from epochal_operator.experiment.batches import Batches
 from epochal_operator.experiment.events import ledger_damaged, report_failed
 from epochal_operator.experiment.hindrances import Hindrances
 from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Owner, encode
@@ -58,7 +59,7 @@ class Applier:
     Attributes:
         trials: What writes their TrainingJobs.
         importance: How much the parameters of each Experiment matter, as far as that was asked.
-        batches: How many trials may be suggested at once, of Experiments of which that took too long.
+        batches: How many trials of each Experiment may be suggested at once.
         report_told: What Events have told last of the Job of each Experiment's report: that it has failed, or waits.
     """
 
@@ -80,7 +81,7 @@ class Applier:
         self._clock = clock
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
-        self.batches: dict[Key, int] = {}
+        self.batches = Batches()
         self.report_told: dict[Key, str] = {}
 
     async def apply(
@@ -113,8 +114,9 @@ class Applier:
         Args:
             key: Its namespace and name.
         """
-        for known in (self.importance, self.batches, self.report_told, self._failures):
+        for known in (self.importance, self.report_told, self._failures):
             known.pop(key, None)
+        self.batches.forget(key)
         self.trials.forget(key)
 
     async def refresh(self, key: Key) -> None:
@@ -172,18 +174,18 @@ class Applier:
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
-        key, known = key_of(document), len(observed.events)
+        key, known, begun = key_of(document), len(observed.events), self._clock()
         asked = action.importance is not None
         question = request(
             wanted.spec, wanted.template, observed.events, action.trials, importance=asked, folded=observed.noted
         )
-        answer, failure = Response(), "the search has suggested nothing"
+        answer, failure, fewer = Response(), "the search has suggested nothing", False
         try:
             answer = await self._ask_search(question)
+            self.batches.answered(key, len(action.trials), (self._clock() - begun).total_seconds())
         except SearchFailed as error:
             failure = str(error)
-            if isinstance(error, SearchTooSlow):
-                self.batches[key] = max(1, len(action.trials) // 2)
+            fewer = isinstance(error, SearchTooSlow) and self.batches.too_slow(key, len(action.trials))
             _log.warning("nothing is suggested: %s", failure)
         if action.importance is not None:
             self.importance[key] = Importance(action.importance, dict(answer.importance))
@@ -192,7 +194,7 @@ class Applier:
             events.append(Exhausted(known))
         if events:
             await self._append(document, observed, (*observed.news, *events))
-        elif action.trials:
+        elif action.trials and not fewer:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
             self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
 

@@ -30,6 +30,8 @@ LATE = timedelta(minutes=5)
 PLACES = 4096
 """Names of which it is remembered whose trial they are."""
 
+_BEFORE_TRAINING = frozenset({"Queued", "Starting"})
+
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
 
@@ -106,9 +108,23 @@ def figures(job: Object | None) -> str:
     return ", ".join(map(str, names[:MAX_FIGURES])) or "none"
 
 
-def is_due(event: Event) -> bool:
-    """Returns whether something follows from an event. That a TrainingJob is there may be written with what is next."""
-    return not isinstance(event, Started)
+def is_due(event: Event, jobs: Jobs) -> bool:
+    """Returns whether an event is to be noted at once.
+
+    That a TrainingJob is there may be written with what is next, until it is trained: what was trained by one that is
+    deleted nobody knows of afterwards.
+
+    Args:
+        event: The event.
+        jobs: The TrainingJobs.
+    """
+    job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
+    return job is None or state_of(job) not in _BEFORE_TRAINING
+
+
+def state_of(job: Object) -> str:
+    """Returns the state of a trial's TrainingJob."""
+    return str((job.get("status") or {}).get("state", "Queued"))
 
 
 class _Told(NamedTuple):

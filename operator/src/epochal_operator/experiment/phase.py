@@ -9,7 +9,7 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
 from epochal_operator.experiment.next import end, limit, stop
-from epochal_operator.experiment.observe import figures
+from epochal_operator.experiment.observe import figures, state_of
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import is_over
@@ -83,11 +83,6 @@ def refused_phase(before: ExperimentStatus, message: str, observed: Observed, *,
         state, said = "Suspended", "Its trials are suspended, since spec.suspend is true."
     said = observed.undone.message if observed.undone is not None else said
     return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{said}"))
-
-
-def state_of(job: Object) -> str:
-    """Returns the state of a trial's TrainingJob."""
-    return str((job.get("status") or {}).get("state", "Queued"))
 
 
 def is_trained(job: Object | None) -> bool:

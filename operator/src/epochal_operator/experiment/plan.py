@@ -70,7 +70,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    if any(map(is_due, new)) and not observed.unnoted:
+    if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
@@ -212,10 +212,11 @@ def _is_wrong(job: Object, *, suspend: bool) -> bool:
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
     """Returns what is to be asked of the search, if anything."""
     wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
-    count = min(wanted, observed.batch, observed.fits)
-    first = observed.trials[-1].number + 1 if observed.trials else 0
-    importance = _occasion(spec, before, now, observed)
-    return (Ask(tuple(range(first, first + count)), importance),) if count or importance else ()
+    if count := min(wanted, observed.batch, observed.fits):
+        first = observed.trials[-1].number + 1 if observed.trials else 0
+        return (Ask(tuple(range(first, first + count))),)
+    importance = _occasion(spec, before, now, observed)  # Asked by itself: it may take long, and no slot waits for it.
+    return (Ask(importance=importance),) if importance else ()
 
 
 def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:

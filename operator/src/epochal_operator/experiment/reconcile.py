@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from epochal_api.experiment import InvalidExperiment, Objective, parse
 
+from epochal_operator.experiment.actions import Ask
 from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.hindrances import Hindrances
@@ -22,7 +23,7 @@ from epochal_operator.experiment.ledger import (
     taken,
 )
 from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import BATCH, Observed, Wanted
+from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
@@ -36,7 +37,7 @@ from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Key, Object
+from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
@@ -132,19 +133,29 @@ class Reconciler:
                     raise found.failure
                 return todo.requeue_after
             try:
-                await self._applier.apply(document, spec.wanted, observed, todo.actions, found)
-                wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
-                if wrote and self._store.get(EXPERIMENTS, key) is document:
-                    found.told = True  # Somebody else holds a field that should go: written again, it would stay.
-            except LedgerRefused as error:
-                message = f"The API server refuses to note its trials in its annotation {LEDGER_ANNOTATION}: {error}"
-                found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, message)
+                await self._apply(document, spec.wanted, observed, todo, found)
+                if not found.unnoted and any(isinstance(action, Ask) for action in todo.actions):
+                    return 0  # It may have taken long: others have their turn, and it is seen that there is progress.
             except (Conflict, NotFound):
                 conflicts += 1
                 if conflicts == CONFLICTS:
                     raise
                 await self._applier.refresh(key)
         return MOMENT
+
+    async def _apply(
+        self, document: Object, wanted: Wanted | None, observed: Observed, todo: Plan, found: Hindrances
+    ) -> None:
+        """Does what a plan says, and takes note of what comes in the way."""
+        try:
+            await self._applier.apply(document, wanted, observed, todo.actions, found)
+        except LedgerRefused as error:
+            message = f"The API server refuses to note its trials in its annotation {LEDGER_ANNOTATION}: {error}"
+            found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, message)
+            return
+        wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
+        if wrote and self._store.get(EXPERIMENTS, key_of(document)) is document:
+            found.told = True  # Somebody else holds a field that should go: written again, it would stay.
 
     async def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
@@ -205,7 +216,7 @@ class Reconciler:
             undone=undone,
             hindered=hindered,
             exhausted=ledger.exhausted,
-            batch=self._applier.batches.get(key, BATCH),
+            batch=self._applier.batches.of(key),
             importance=self._applier.importance.get(key),
             warm=warm,
             unnoted=found.unnoted,

@@ -81,9 +81,12 @@ class Cluster:
             self.store.keep(source, uids, str(self.objects.version), None)
 
     async def reconcile(self) -> float | None:
-        """Reconciles once."""
-        self.tell()
-        return await self.reconciler.reconcile(KEY)
+        """Reconciles, and again where that is to be at once; returns the seconds until then otherwise."""
+        after: float | None = 0
+        while after == 0:
+            self.tell()
+            after = await self.reconciler.reconcile(KEY)
+        return after
 
     async def settle(self, *, dies_after: int | None = None) -> float | None:
         """Reconciles until there is nothing to be done soon; an operator that is killed is started anew.

@@ -215,10 +215,14 @@ def test_its_trials_are_found_by_names_that_nobody_can_change() -> None:
     assert list(jobs_of([one], EXPERIMENT)) == [(12, 2)]
 
 
-def test_that_a_training_job_is_there_is_not_written_by_itself() -> None:
-    assert not is_due(started(1))
-    assert is_due(finished(1, "0.5"))
-    assert is_due(created(1))
+@pytest.mark.parametrize(
+    ("state", "due"), [("Queued", False), ("Starting", False), ("Running", True), ("Suspended", True)]
+)
+def test_that_a_training_job_is_there_is_not_written_by_itself_until_it_is_trained(state: str, due: bool) -> None:  # noqa: FBT001
+    jobs = jobs_of([job(1, state=state)], EXPERIMENT)
+    assert is_due(started(1), jobs) is due
+    assert is_due(finished(1, "0.5"), jobs)
+    assert is_due(created(1), jobs)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_what_others_undo_is_left_until_its_time() -> None:
 
 def test_the_last_figures_of_a_trial_are_waited_for() -> None:
     late = complete(0, best=None, metrics=None, after=0)
-    assert World([created(0)], late, maxTrials=1).settled() == Plan((), 10)
+    assert World([created(0), started(0)], late, maxTrials=1).settled() == Plan((), 10)
 
 
 def test_a_trial_that_is_being_deleted_is_waited_for() -> None:
@@ -170,7 +170,7 @@ def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> 
     (made,) = world.settled(**full).actions
     assert isinstance(made, Create)
     assert made.place == (0, 1)
-    world.jobs = (job(0, 1, state="Running"),)
+    world.jobs = (job(0, 1),)
     assert kinds(world.settled(**full)) == ["CreateReport"]
     assert world.document["status"]["state"] == "Running"
     ready = world.document["status"]["conditions"][0]
@@ -213,7 +213,7 @@ def test_long_texts_take_more_of_the_ledger() -> None:
 def test_how_much_parameters_matter_is_asked_at_a_new_best_and_at_the_end() -> None:
     world = World(DONE, **TWO, parameters=PARAMETERS)
     occasion = Occasion(1, "0.6", ended=True)
-    assert world.plan().actions == (Ask((), occasion),)
+    assert world.plan().actions == (Ask(importance=occasion),)
     asked = Importance(occasion, {"a": 0.7, "b": 0.3})
     assert kinds(world.plan(importance=asked)) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
     again = world.settled(importance=asked)

@@ -151,6 +151,24 @@ async def test_a_trial_that_is_deleted_by_hand_is_made_again_if_it_has_not_told_
     assert (name in cluster.names()) is (state != "Complete")
 
 
+async def test_what_is_trained_again_is_counted_and_checkpoints_of_before_are_deleted() -> None:
+    cluster, lost = Cluster(maxTrials=4, schedule={"method": "None"}), set[str]()
+    await cluster.settle()
+    for _ in range(3):
+        cluster.work()
+        await cluster.settle()
+        lost.add(cluster.objects.get("trainingjobs", "vision", "search-0-r0")["metadata"]["uid"])
+        cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
+        cluster.boot()
+        await cluster.settle()
+        cluster.now += timedelta(seconds=60)
+    await cluster.run()
+    assert cluster.status()["epochs"]["repeated"] == 27
+    (report,) = cluster.objects.list("jobs")
+    told = decode(report["spec"]["template"]["metadata"]["annotations"][REPORT_ANNOTATION])
+    assert {folder.uid for folder in told.trials[0].freed} >= lost
+
+
 async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     cluster = Cluster(maxTrials=10, parallelism=3, retain="All")
     for _ in range(8):
@@ -780,22 +798,66 @@ async def test_a_search_that_fails_is_told_and_asked_again() -> None:
     assert cluster.condition("Ready")["status"] == "True"
 
 
-async def test_a_search_that_takes_too_long_is_asked_for_fewer() -> None:
+async def test_others_have_their_turn_after_each_question_which_may_take_long() -> None:
+    cluster = Cluster(maxTrials=200, parallelism=200)
+    for asked in range(1, 5):
+        cluster.tell()
+        assert await cluster.reconciler.reconcile(KEY) == 0
+        assert len(cluster.asked) == asked
+    cluster.tell()
+    await cluster.reconciler.reconcile(KEY)
+    assert (len(cluster.asked), len(cluster.names())) == (4, 200)
+
+
+async def test_a_search_that_takes_too_long_is_asked_for_fewer_at_once() -> None:
     cluster = Cluster(maxTrials=40, parallelism=40)
 
     def slow(request: Request) -> Response:
         if len(request.trials) > 15:
             raise SearchTooSlow("the search took longer than 30 s")
+        cluster.now += timedelta(seconds=2 * len(request.trials))
         return suggest(request)
 
     cluster.search = slow
-    for wait in (30, 30):
-        assert await cluster.settle() == wait
-        assert cluster.condition("Ready")["reason"] == "SearchFailed"
-        cluster.now += timedelta(seconds=wait)
     await cluster.settle()
     assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 10, 10, 10]
     assert len(cluster.names()) == 40
+    assert "SearchFailed" not in cluster.told()
+
+
+async def test_a_search_that_takes_too_long_for_a_single_trial_is_told_and_asked_for_more_once_it_does_not() -> None:
+    cluster = Cluster(maxTrials=40, parallelism=40)
+
+    def slow(request: Request) -> Response:
+        raise SearchTooSlow(f"the search took longer than 30 s for {len(request.trials)} suggestions")
+
+    cluster.search = slow
+    assert await cluster.settle() == 30
+    assert [len(one.trials) for one in cluster.asked] == [40, 20, 10, 5, 2, 1]
+    assert cluster.condition("Ready")["reason"] == "SearchFailed"
+    assert "for 1 suggestions" in cluster.condition("Ready")["message"]
+    cluster.search, cluster.asked = suggest, []
+    cluster.now += timedelta(seconds=30)
+    await cluster.settle()
+    assert [len(one.trials) for one in cluster.asked] == [1, 2, 4, 8, 16, 9]
+
+
+async def test_how_much_parameters_matter_may_take_too_long_and_no_trial_waits_for_it() -> None:
+    two = [{"name": one, "paths": [f"training.optimizer.{one}"], "float": {"min": "0", "max": "1"}} for one in "ab"]
+    cluster = Cluster(maxTrials=40, parallelism=20, schedule={"method": "None"}, parameters=two)
+
+    def slow(request: Request) -> Response:
+        if request.importance:
+            raise SearchTooSlow("the search took longer than 30 s")
+        return suggest(request)
+
+    cluster.search = slow
+    await cluster.settle()
+    for _ in range(2):
+        cluster.work()
+        await cluster.settle()
+    assert [(len(one.trials), one.importance) for one in cluster.asked] == [(20, False), (20, False), (0, True)]
+    assert cluster.condition("Ready")["status"] == "True"
 
 
 async def test_a_space_that_is_exhausted_ends_it() -> None:
