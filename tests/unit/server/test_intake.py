@@ -1,9 +1,8 @@
 """How much may wait, and be in memory meanwhile."""
 
 import pytest
-from epochal_api.server_pod import GRACE_SECONDS
+from epochal_api.server_pod import GRACE_SECONDS, STAY_SECONDS
 from epochal_server import intake as module
-from epochal_server.__main__ import STAY_SECONDS
 from epochal_server.intake import MOST_SECONDS, Intake, Room
 from epochal_server.refusals import Busy, TooLarge
 from epochal_server.serve import END_SECONDS
