@@ -92,7 +92,7 @@ class Server:
         stay: How long it goes on accepting once it is told to end.
 
     Raises:
-        Ended: InvalidConfig, if there is no certificate though there must be.
+        Ended: InvalidConfig, if there is no certificate, or no key, though there must be.
     """
 
     def __init__(
@@ -119,6 +119,8 @@ class Server:
         self._connections = Connections(connections)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
+        if self._keys is not None:
+            self._keys.require()
 
     async def run(self, listener: socket.socket, metrics: socket.socket) -> None:
         """Serves until SIGTERM, and ends once all that was accepted is answered.
@@ -209,7 +211,6 @@ class Server:
         """Returns what goes on beside, as long as it serves."""
         kept = [self._access_log.keep(), self._connections.keep()]
         if self._keys is not None:
-            self._keys.load()
             kept.append(self._keys.keep())
         if self._certificate is not None:
             kept.append(self._certificate.keep())
