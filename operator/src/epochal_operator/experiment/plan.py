@@ -1,7 +1,6 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentStatus
@@ -11,6 +10,7 @@ from epochal_api.status import read_status
 from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
 from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed, report_waits
 from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
 from epochal_operator.experiment.observe import figures, is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
@@ -18,7 +18,6 @@ from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.report import (
-    GIVE_UP,
     CreateReport,
     DeleteReport,
     deleted,
@@ -105,8 +104,8 @@ def _rest(
 ) -> Plan:
     """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
     waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
-    life = None if waits else _time_to_live(spec, before, observed)
-    if observed.unreported and now.ended and (pause := retry(observed.now, _end(before))) is not None:
+    life = None if waits else time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
+    if observed.unreported and now.ended and (pause := retry(observed.now, end_of(before))) is not None:
         report_in, life = pause.total_seconds(), None  # Its report comes first, also where a quota is in the way.
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
@@ -233,7 +232,7 @@ def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
 def _report_step(
     spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
 ) -> Append | CreateReport | DeleteReport | float | None:
-    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=_end(before))
+    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=end_of(before))
     return Append(step) if isinstance(step, tuple) else step
 
 
@@ -273,22 +272,3 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     due = None if now.ended else deadline(spec, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
-
-
-def _time_to_live(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> float | None:
-    """Returns the seconds that an Experiment that has ended may still stay, or None for ever.
-
-    Its report is written first, unless that has failed, or waits in a queue for a day.
-    """
-    ttl, end = spec.ttl_seconds_after_finished, _end(before)
-    if ttl is None or end is None or not is_ended(before):
-        return None
-    life = timedelta(seconds=ttl)
-    if observed.report is not None and not is_over(observed.report):
-        life = max(life, GIVE_UP)
-    return (end + life - observed.now).total_seconds()
-
-
-def _end(before: ExperimentStatus) -> datetime | None:
-    """Returns when an Experiment has ended, as far as its status tells."""
-    return datetime.fromisoformat(before.completion_time) if before.completion_time is not None else None

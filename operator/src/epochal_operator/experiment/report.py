@@ -168,6 +168,16 @@ def has_failed(job: Object) -> bool:
     return condition_of(job, "Failed") is not None
 
 
+def is_unwritten(job: Object, end: datetime) -> bool:
+    """Returns whether a Job may write its report yet, or another one in its place, as it has failed.
+
+    Args:
+        job: The Job.
+        end: When the search was over.
+    """
+    return not is_over(job) or (has_failed(job) and retry(_created(job), end) is not None)
+
+
 def waits_in(job: Object, now: datetime) -> float | None:
     """Returns the seconds until it is to be told that a report waits in a queue: 0 once it is; None if it does not.
 

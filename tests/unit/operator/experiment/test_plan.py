@@ -265,26 +265,22 @@ def test_a_report_that_no_queue_admits_is_told_once_and_holds_up_no_end_for_ever
 
 
 @pytest.mark.parametrize(
-    ("seen", "wanted"),
+    ("seen", "wanted", "over"),
     [
-        (report(4), Plan((), 40)),
-        (report(4, ""), Plan((), 86_380)),  # it is being written, and a day is all that anything waits for it
-        (report(3), Plan((), 40)),  # the last one follows within the minute
-        (report(4, "Failed"), Plan((), 40)),
+        (report(4), Plan((), 40), True),
+        (report(4, ""), Plan((), 86_380), False),  # it is being written, and a day is all that anything waits for it
+        (report(3), Plan((), 40), False),  # the last one follows within the minute
+        (report(4, "Failed"), Plan((), 580), False),  # it is tried again for a day
     ],
 )
-def test_its_life_ends_after_its_report(seen: Any, wanted: Plan) -> None:
+def test_its_life_ends_after_its_report(seen: Any, wanted: Plan, over: bool) -> None:  # noqa: FBT001
     seen["metadata"]["uid"] = "r"
     world = World(DONE, **TWO, retain="All", ttlSecondsAfterFinished=60)
     world.settled(report=seen, report_told="r")
     world.now += timedelta(seconds=20)
     assert world.plan(report=seen, report_told="r") == wanted
     world.now += timedelta(seconds=40)
-    (action,) = world.plan(report=seen, report_told="r").actions or (None,)
-    if seen["status"]["conditions"]:
-        assert isinstance(action, DeleteExperiment) is (seen["metadata"]["annotations"]["epochal.dev/known"] == "4")
-    else:
-        assert action is None
+    assert (world.plan(report=seen, report_told="r").actions == (DeleteExperiment(),)) is over
 
 
 def test_it_is_looked_at_again_when_its_time_is_over() -> None:

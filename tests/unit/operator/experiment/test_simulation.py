@@ -1229,6 +1229,26 @@ async def test_its_life_does_not_end_while_a_quota_is_in_the_way_of_its_report_b
     assert cluster.objects.list("experiments") == []
 
 
+@pytest.mark.parametrize("hours", [2, 48])
+async def test_its_life_does_not_end_while_its_report_fails_but_for_a_day(hours: float) -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=120)
+    broken = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+    heals, written = NOW + timedelta(hours=hours), 0
+    while True:
+        after = await cluster.settle()
+        if not cluster.objects.list("experiments"):
+            break
+        for job in cluster.objects.list("jobs"):
+            if cluster.now < heals and not job.get("status"):
+                cluster.objects.patch("jobs", "vision", "search-report", {"status": broken}, subresource="status")
+                after = 0
+        is_busy = cluster.work() or not after
+        written = sum(job["status"] != broken for job in cluster.objects.list("jobs"))
+        cluster.now += timedelta(seconds=60 if is_busy or after is None else after)
+    assert written == (hours < 24)
+    assert timedelta(hours=min(hours, 24)) <= cluster.now - NOW < timedelta(hours=25)
+
+
 async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
     cluster = await undisturbed(**SMALL)
     kept = pickle.dumps([cluster.reconciler._specs, cluster.reconciler._ledgers])
