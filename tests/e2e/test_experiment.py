@@ -97,7 +97,7 @@ def searched(namespace: Namespace) -> Object:
     wait("it to go on", lambda: condition(namespace, "Suspended")["status"] == "False", seconds=30)
 
     name, running = next(
-        (name, one) for name, one in trials(namespace).items() if one["status"].get("state") != "Complete"
+        (name, one) for name, one in trials(namespace).items() if one.get("status", {}).get("state") != "Complete"
     )
     kubectl("delete", "tj", name, "--namespace", namespace.name)
     wait(

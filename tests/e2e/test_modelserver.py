@@ -186,10 +186,11 @@ def test_it_is_scaled_up_and_down_without_a_failed_request(namespace: Namespace,
     with Asking(server.url, NAME, first) as asking:
         scale(server, 2)
         assert len(server.pods()) == 2
-        time.sleep(1)
+        asking.more(10)
         scale(server, 1)
         wait("one of them to end", lambda: len(server.pods()) == 1, seconds=60)
-    assert (asking.failures, len(asking.answers) > 20) == ([], True)
+        asking.more(10)
+    assert asking.failures == []
     assert asking.gave_only(first.answers)
     assert server.status["state"] == "Ready"
 
@@ -240,6 +241,7 @@ def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
             server.patch(source={"trainingJobRef": None, **source})
             server.wait_condition("Progressing", "False", reason=reason)
             told.append(server.status)
+            asking.more(10)
     for source, found in zip(sources.values(), told, strict=True):
         conditions = {one["type"]: one for one in found["conditions"]}
         assert {kind: one["status"] for kind, one in conditions.items()} == {
@@ -250,7 +252,7 @@ def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
         assert found["state"] == "Degraded"
         assert conditions["Progressing"]["message"].startswith(f"{source['uri']}: ")
     assert server.started() == before
-    assert (asking.failures, len(asking.answers) > 20) == ([], True)
+    assert asking.failures == []
     assert asking.gave_only(first.answers)
 
 
@@ -277,12 +279,12 @@ def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
             lambda found: found.get("state") == "Ready" and found["model"]["trainingJobUID"] == uid,
         )
         wait("the pod of before to end", lambda: not before.keys() & server.started().keys(), seconds=60)
-        time.sleep(1)
+        asking.more(10)
     model = server.status["model"]
     assert model["sha256"] != old["sha256"]
     second = known(store, namespace.job(JOB), model["model"])
     theirs = [infer(server.url, NAME, first)]
-    assert (asking.failures, len(asking.answers) > 20) == ([], True)
+    assert asking.failures == []
     assert asking.gave_only(first.answers, *theirs)
     assert np.allclose(asking.answers[0], first.answers, atol=CLOSE)
     assert np.allclose(asking.answers[-1], theirs[0], atol=CLOSE)

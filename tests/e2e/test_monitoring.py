@@ -34,6 +34,10 @@ def condition(kind: str, status: str = "True") -> str:
     return f'epochal_trainingjob_condition{{condition="{kind}", status="{status}", {JOB}}}'
 
 
+def experiment(word: str, fault: str) -> str:
+    return f'epochal_experiment_reason{{reason="{word}", fault="{fault}", {JOB}}}'
+
+
 def trials(of: str) -> str:
     return f'epochal_experiment_trials{{state="{of}", {JOB}}}'
 
@@ -72,6 +76,7 @@ SERIES: dict[str, dict[str, str]] = {
         trials("running"): "2x600",
         f"epochal_experiment_completion_time_seconds{{{JOB}}}": "0x600",
     },
+    "EpochalExperimentHindered": {experiment("SearchFailed", "Crash"): "1x30 _x570"},
     "EpochalExperimentTrialsHindered": {
         reason("ImagePullBackOff", "Cluster"): "1x30 _x570",
         info(experiment="search"): "1x600",
@@ -95,7 +100,9 @@ SERIES: dict[str, dict[str, str]] = {
 """What each alert is for: series by the minute that bring it about, and end."""
 STUCK = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
 FIRES = dict.fromkeys(SERIES, 25) | {"EpochalTrainingJobSilent": 40, "EpochalTrainingJobQueued": 65}
-FIRES |= dict.fromkeys((*STUCK, "EpochalExperimentTrialsHindered", "EpochalModelServerNotReady"), 10)
+FIRES |= dict.fromkeys(
+    (*STUCK, "EpochalExperimentHindered", "EpochalExperimentTrialsHindered", "EpochalModelServerNotReady"), 10
+)
 """The minute at which it must have been told; ten hours later it must be over."""
 TEAMS = ("EpochalTrainingJob", "EpochalExperiment", "EpochalModelServerNotReady")
 """How alerts begin that have the labels of the object that they tell of."""
@@ -161,6 +168,14 @@ def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> No
         )
         series[info(experiment="search").replace('name="mnist"', job)] = "1x100"
     check(series, dict.fromkeys((9, 15, 20, 25), 0), 'alertname=~"EpochalExperiment.*"', tmp_path)
+
+
+@pytest.mark.parametrize(("word", "fault", "alerts"), [("WebhookFailed", "Cluster", 1), ("TrialsRefused", "User", 0)])
+def test_an_experiment_that_is_held_up_is_told_of_unless_its_user_can_mend_it(
+    word: str, fault: str, alerts: int, tmp_path: Path
+) -> None:
+    series = {experiment(word, fault): "1x600"}
+    check(series, {5: 0, 10: alerts}, 'alertname=~"EpochalExperiment.*"', tmp_path)
 
 
 def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:

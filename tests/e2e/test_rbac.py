@@ -4,7 +4,6 @@ import json
 import re
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -62,6 +61,24 @@ def rights(rule: Object) -> list[Right]:
 def path_of(role: Object) -> str:
     where = f"namespaces/{HOME}/roles" if role["kind"] == "Role" else "clusterroles"
     return f"{RBAC}/{where}/{role['metadata']['name']}"
+
+
+def is_granted(role: Object, right: Right) -> bool:
+    """Returns whether the API server lets the operator use a right of a role, as far as it knows by now."""
+    rule = next(rule for rule in role["rules"] if right in rights(rule))
+    resource, _, group = right.resource.partition(".")
+    resource, _, part = resource.partition("/")
+    attributes = {"namespace": HOME, "verb": right.verb, "group": group, "resource": resource, "subresource": part}
+    review: Object = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{HOME}:{NAME}",
+            "resourceAttributes": attributes | {"name": rule.get("resourceNames", [""])[0]},
+        },
+    }
+    status = apiserver.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]
+    return bool(status["allowed"])
 
 
 def used(call: Call) -> Right:
@@ -363,7 +380,7 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
     asked = len(world.proxy.calls)
     apiserver.request("PATCH", path_of(role), {"rules": kept}, content_type=MERGE)
     try:
-        time.sleep(0.5)  # until the API server has taken it in
+        wait("the right to be taken away", lambda: not is_granted(role, right), seconds=SECONDS)
         need(world)
         wait(
             f"the operator to be refused to {right.verb} {right.resource}",
@@ -372,6 +389,7 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
         )
     finally:
         apiserver.request("PATCH", path_of(role), {"rules": role["rules"]}, content_type=MERGE)
+    wait("the right to be given back", lambda: is_granted(role, right), seconds=SECONDS)
     world.process.wait_leads()
 
 

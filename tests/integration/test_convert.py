@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import onnxruntime
 import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.server_config import ServerConfig, Source, StorageConfig
-from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
+from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Signature
 from epochal_server import check as checks
 from epochal_server import files
 from epochal_server.runtimes.onnx import load
 from epochal_trainer.convert import run
+from epochal_trainer.export import child
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.request import Source as Model
 from epochal_trainer.export.samples import write
@@ -127,26 +129,63 @@ def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answe
     assert checks.check(checks.run(runtime, inputs, 4), expected, found.signature.tolerance) < 1e-5
 
 
+FEATURES = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)
+CLASSES = ["zero", "one", "two"]
+
+
+def trained(
+    service: Service, folder: Path, content: bytes, change: Callable[[Any], Any] = lambda answers: answers
+) -> bytes:
+    """Stores what a training tells of a model that is its best, and returns the check.
+
+    Args:
+        service: Takes it.
+        folder: Takes files on the way.
+        content: The model.
+        change: Makes what Keras answered then out of what it answers now.
+    """
+    samples, beside = folder / "samples.npz", folder / "beside"
+    write(samples, {"input": FEATURES})
+    beside.mkdir()
+    (folder / "best.keras").write_bytes(content)
+    models = [Model(which="Best", path=folder / "best.keras")]
+    export(Request(models=models, formats=[], samples=samples, image=IMAGE, classes=CLASSES, folder=beside))
+    with np.load(beside / CHECK) as stored:
+        arrays: dict[str, Any] = dict(stored)
+    arrays["best:classes"] = change(arrays["best:classes"])
+    np.savez(beside / CHECK, **arrays)
+    check = (beside / CHECK).read_bytes()
+    told = Signature.model_validate_json((beside / SIGNATURE).read_bytes())
+    told = told.model_copy(update={"check": ExportedFile(name=CHECK, sha256=hashlib.sha256(check).hexdigest())})
+    put(service, f"vision/digits/1/{CHECK}", check)
+    put(service, f"vision/digits/1/{SIGNATURE}", told.model_dump_json(exclude_none=True).encode())
+    return check
+
+
 def test_what_its_training_told_of_it_goes_on(service: Service, tmp_path: Path, words: Path) -> None:
     content = stored(service, network(), tmp_path)
-    samples, beside = tmp_path / "samples.npz", tmp_path / "beside"
-    features = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)
-    write(samples, {"input": features})
-    beside.mkdir()
-    (tmp_path / "best.keras").write_bytes(content)
-    models = [Model(which="Best", path=tmp_path / "best.keras")]
-    classes = ["zero", "one", "two"]
-    export(Request(models=models, formats=[], samples=samples, image=IMAGE, classes=classes, folder=beside))
-    for name in (SIGNATURE, CHECK):
-        put(service, f"vision/digits/1/{name}", (beside / name).read_bytes())
+    check = trained(service, tmp_path, content, lambda answers: answers + 1e-5)
     folder = out(tmp_path)
     assert run(told(service, content, tmp_path, model="Best"), folder, words) == 0
     signature = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
-    assert (signature.image, signature.classes) == (IMAGE, classes)
+    assert (signature.image, signature.classes) == (IMAGE, CLASSES)
     assert [one.model for one in signature.models] == ["Best"]
-    with np.load(folder / CHECK) as check:
-        assert (check["input:input"] == features).all()
-        assert "best:classes" in check
+    assert (folder / CHECK).read_bytes() == check
+    assert signature.check is not None
+    assert signature.check.sha256 == hashlib.sha256(check).hexdigest()
+
+
+def test_a_keras_that_answers_otherwise_than_in_the_training_converts_nothing(
+    service: Service, tmp_path: Path, words: Path
+) -> None:
+    content = stored(service, network(), tmp_path)
+    trained(service, tmp_path, content, lambda answers: np.roll(answers, 1, axis=1))
+    folder = out(tmp_path)
+    assert run(told(service, content, tmp_path, model="Best"), folder, words) == 65
+    left = json.loads(words.read_text())
+    assert left["reason"] == "CheckDiffers"
+    assert left["message"].startswith('s3://bucket/vision/digits/1/model.keras: output "classes": differs by')
+    assert list(folder.iterdir()) == []
 
 
 def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Path, words: Path) -> None:
@@ -158,6 +197,26 @@ def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Pat
     assert said["message"].startswith(
         "s3://bucket/vision/digits/1/model.keras: model.onnx: the layer 'conv2d_transpose"
     )
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
+        ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
+    ],
+)
+def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], said: str
+) -> None:
+    (words := tmp_path / "termination-log").touch()
+    monkeypatch.setattr(child, "run", partial(child.run, **how))
+    config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
+    assert run(config, folder, words) == 65
+    left = json.loads(words.read_text())
+    assert left["reason"] == "NotConvertible"
+    assert said in left["message"]
     assert list(folder.iterdir()) == []
 
 

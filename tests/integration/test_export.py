@@ -370,7 +370,9 @@ def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -
         document["spec"]["training"]["stopAfterEpoch"] = 1
     results = trained(folder, document)
     assert summary(results)["export"] is None
-    assert not (results / SIGNATURE).exists()
+    assert not list(results.glob("*.onnx"))
+    signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
+    assert [one.keras.sha256 for one in signature.models] == [sha256(results / "model.keras")]
 
 
 def test_a_network_that_has_no_onnx_is_trained_all_the_same(folder: Path) -> None:
@@ -414,6 +416,7 @@ def test_who_exports_is_the_first_to_go_knows_no_secret_and_takes_nothing_else_w
     assert told["reason"] == "ExportFailed"
     assert "its process was killed by signal 9; was it short of memory" in told["message"]
     assert (results / "model.keras").exists()
+    assert Signature.model_validate_json((results / SIGNATURE).read_bytes()).models[0].onnx is None
     assert not (results / "attempts/exporting").exists()
 
 
@@ -432,6 +435,7 @@ def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, b
     results = trained(folder, document)
     told = summary(results)["export"]
     assert told["reason"] == reason
-    assert (results / SIGNATURE).exists() == (reason == "Exported")
+    signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
+    assert (signature.models[0].onnx is not None) == (reason == "Exported")
     if reason == "ExportFailed":
         assert told["message"].startswith("an earlier attempt to train ended while its models were exported")

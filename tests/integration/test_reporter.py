@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
+from tests.kit.kubectl import wait
+
+SECONDS = 30.0
+"""How long anything may take on a busy machine."""
 FIRST = Report(attempt=2, sequence=0, stage="Loading", epochs=5)
 
 
@@ -49,13 +54,20 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class Operator:
-    """Takes reports and answers as it is told to."""
+    """Takes reports and answers as it is told to.
+
+    Attributes:
+        times: When each request came.
+        answers_now: Whether it answers; else it does so once it is set.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.reports: list[dict[str, Any]] = []
         self.tokens: list[str] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
-        self.slow = 0.0
+        self.times: list[float] = []
+        self.answers_now = threading.Event()
+        self.answers_now.set()
         self.says = ""
         ca_file, key_file = certificate(folder)
         operator = self
@@ -63,8 +75,9 @@ class Operator:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                operator.times.append(time.monotonic())
                 operator.tokens.append(self.headers["Authorization"])
-                time.sleep(operator.slow)
+                operator.answers_now.wait(SECONDS)
                 status, headers = operator.answers.pop(0) if operator.answers else (200, {})
                 if status == 200:
                     operator.reports.append(json.loads(body))
@@ -89,20 +102,29 @@ class Operator:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
 
-    def until(self, reports: int, seconds: float = 10.0) -> None:
-        end = time.monotonic() + seconds
-        while len(self.reports) < reports and time.monotonic() < end:
-            time.sleep(0.01)
-        assert len(self.reports) >= reports
+    @property
+    def pauses(self) -> list[float]:
+        """The seconds from each request to the next: what was waited for in between, or more."""
+        return [later - earlier for earlier, later in pairwise(self.times)]
+
+    def until(self, reports: int) -> None:
+        """Waits until it has taken so many reports."""
+        wait(f"{reports} reports", lambda: len(self.reports) >= reports, seconds=SECONDS, every=0.01)
+
+    def until_asked(self, times: int) -> None:
+        """Waits until so many requests have come."""
+        wait(f"{times} requests", lambda: len(self.times) >= times, seconds=SECONDS, every=0.01)
 
     def stop(self) -> None:
+        self.answers_now.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
+def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    monkeypatch.setattr(module, "TIMEOUT", SECONDS)
     running = Operator(tmp_path)
     yield running
     running.stop()
@@ -114,13 +136,14 @@ def started(operator: Operator) -> Reporter:
     return reporter
 
 
-def test_news_are_sent_at_once_and_the_last_state_at_the_end(operator: Operator) -> None:
+def test_news_are_sent_at_once_and_the_last_state_at_the_end(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # nobody waits for so long here
     reporter = started(operator)
     operator.until(1)
-    began = time.monotonic()
     reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})
     operator.until(2)
-    assert time.monotonic() - began < 1
     reporter.update(stage="Done")
     last = reporter.close()
     assert [found["stage"] for found in operator.reports] == ["Loading", "Training", "Done"]
@@ -157,14 +180,14 @@ def test_the_token_is_read_each_time(operator: Operator) -> None:
 @pytest.mark.parametrize("answer", [(500, {}), (429, {"Retry-After": "1"}), (401, {})])
 def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[int, dict[str, str]]) -> None:
     operator.answers = [answer]
+    operator.answers_now.clear()
     reporter = started(operator)
-    while operator.answers:
-        time.sleep(0.01)
-    began = time.monotonic()
+    operator.until_asked(1)
     reporter.update(epoch=1)
     reporter.update(epoch=2)
+    operator.answers_now.set()
     operator.until(1)
-    assert time.monotonic() - began > 0.8
+    assert min(operator.pauses) > 0.8
     reporter.close()
     assert [found["epoch"] for found in operator.reports] == [2]
 
@@ -177,8 +200,7 @@ def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
     kept: list[Report] = []
     reporter = Reporter(FIRST, operator.endpoint, keep=kept.append)
     reporter.start()
-    while len(operator.answers) == 2:
-        time.sleep(0.01)
+    wait("it to be refused", lambda: len(operator.answers) == 1, seconds=SECONDS, every=0.01)
     reporter.update(epoch=1)
     time.sleep(0.5)
     assert len(operator.answers) == 1
@@ -208,17 +230,15 @@ def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
 ) -> None:
     for each in (module, answers):
         monkeypatch.setattr(each, "INTERVAL", 0.1)
-    operator.says = asks(steps=30)
+    operator.says = asks(steps=10 * SECONDS)
     reporter = started(operator)
     steps = iter(range(1_000_000))
     reporter.position = lambda: {"step": next(steps)}
     operator.until(1)
     time.sleep(0.5)
     assert len(operator.reports) == 1
-    began = time.monotonic()
     reporter.update(epoch=1)
     operator.until(2)
-    assert time.monotonic() - began < 1
     operator.says = asks(steps=0.2)
     reporter.update(epoch=2)
     operator.until(6)
@@ -228,24 +248,26 @@ def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
 def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Operator) -> None:
     operator.says = asks(steps=5, news=0.4)
     reporter = started(operator)
-    for epoch in range(100):
-        reporter.update(epoch=epoch)
+    epochs = count()
+    while len(operator.reports) < 3:
+        reporter.update(epoch=(epoch := next(epochs)))
         time.sleep(0.01)
     reporter.close()
-    assert operator.reports[-1]["epoch"] == 99
-    assert 3 <= len(operator.reports) <= 8
+    assert operator.reports[-1]["epoch"] == epoch > 2 * len(operator.reports)
+    *pauses, _ = operator.pauses  # the last report is sent at once
+    assert min(pauses) > 0.39
 
 
 def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator: Operator) -> None:
     operator.answers = [(429, {"Retry-After": "15"})]
     operator.says = asks(steps=60)
     reporter = started(operator)
-    while operator.answers:
-        time.sleep(0.01)
+    operator.until_asked(1)
     time.sleep(0.2)
     assert operator.reports == []
     reporter.update(epoch=1)
-    operator.until(1, seconds=3)
+    operator.until(1)
+    assert operator.pauses[0] < 15
     reporter.close()
 
 
@@ -255,7 +277,7 @@ def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Ope
     operator.answers = [(429, {"Retry-After": "1"})] * 2
     operator.says = asks(steps=60, news=0.4)
     reporter.update(epoch=1)
-    operator.until(2, seconds=3)
+    operator.until(2)
     assert operator.reports[-1]["epoch"] == 1
     reporter.close()
 
@@ -282,11 +304,11 @@ def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_
     operator.says = json.dumps({"message": "applied", "finish": True})
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     reporter.settle(60)  # It does not run yet, as where there is no operator.
+    operator.answers_now.clear()
     reporter.start()
-    began = time.monotonic()
-    reporter.settle(0.2)
-    assert time.monotonic() - began < 1
+    reporter.settle(0.2)  # It has no answer by then.
     assert finish.after(1) is None
+    operator.answers_now.set()
     operator.until(1)
     reporter.settle(10)
     reporter.close()
@@ -310,8 +332,10 @@ def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded
     operator.answers = [(429, {"Retry-After": "15"})] * 20
     operator.says = asks(steps=60)
     reporter.update(epoch=1)
-    time.sleep(1.5)
-    assert 17 <= len(operator.answers) <= 18
+    operator.until_asked(4)
+    _, first, second = operator.pauses[:3]
+    assert first > 0.99
+    assert second > 1.99
     reporter.close(seconds=0.1)
 
 
@@ -341,8 +365,7 @@ def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Ope
     operator.answers = [(422, {})]
     reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
     reporter.start()
-    while operator.answers:
-        time.sleep(0.01)
+    operator.until_asked(1)
     reporter.update(attempt=1, waiting=None)
     operator.until(1)
     reporter.close()
@@ -363,22 +386,22 @@ def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     operator.stop()
     reporter = started(operator)
-    began = time.monotonic()
     for epoch in range(1000):
         reporter.update(epoch=epoch)
         reporter.position()
-    assert time.monotonic() - began < 1
+    began = time.monotonic()
     assert reporter.close(seconds=0.5).epoch == 999
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < module.LAST_CHANCE
 
 
 def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
-    operator.slow = 1.0
+    operator.answers_now.clear()
     reporter = started(operator)
-    began = time.monotonic()
+    operator.until_asked(1)
     for epoch in range(1000):
         reporter.update(epoch=epoch)
-    assert time.monotonic() - began < 0.5
+    assert operator.reports == [], "all of them were told while it had not answered yet"
+    operator.answers_now.set()
     assert reporter.close().epoch == 999
     assert operator.reports[-1]["epoch"] == 999
     assert len(operator.reports) < 5

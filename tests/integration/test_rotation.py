@@ -59,14 +59,14 @@ class Trainers:
         self._reporters[name] = Reporter(Report(attempt=1, sequence=0, stage="Training", epochs=9), endpoint)
         self._reporters[name].start()
 
-    async def report(self, epoch: int) -> set[str]:
-        """Has all of them end an epoch, and returns who could tell it."""
+    async def report(self, epoch: int, *names: str) -> set[str]:
+        """Has all of them end an epoch, and returns who could tell it, once those of some names have."""
         for reporter in self._reporters.values():
             reporter.update(epoch=epoch)
-        for _ in range(100):
-            await asyncio.sleep(0.02)
-            if all(epoch in told for told in self.told.values()):
-                break
+        async with asyncio.timeout(60):
+            while not all(epoch in self.told[name] for name in names):  # noqa: ASYNC110 - reporters tell nobody
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)  # for those who should not
         return {name for name, told in self.told.items() if epoch in told}
 
     async def close(self) -> None:
@@ -95,14 +95,16 @@ async def test_a_trainer_reports_before_during_and_after(tmp_path: Path) -> None
     await certificate.load()
     async with serving(certificate, tmp_path) as trainers:
         trainers.start("before", certificate.authority)
-        assert await trainers.report(1) == {"before"}
+        assert await trainers.report(1, "before") == {"before"}
 
         secret.annotate("prepare")
         await certificate.load()
         trainers.start("meanwhile", certificate.authority)
-        assert await trainers.report(2) == {"before", "meanwhile"}
+        assert await trainers.report(2, "before", "meanwhile") == {"before", "meanwhile"}
 
         secret.annotate("finish")
         await certificate.load()
         trainers.start("after", certificate.authority)
-        assert await trainers.report(3) == {"meanwhile", "after"}, "those from before are to have ended by now"
+        assert await trainers.report(3, "meanwhile", "after") == {"meanwhile", "after"}, (
+            "those from before are to have ended by now"
+        )

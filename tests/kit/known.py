@@ -13,7 +13,7 @@ from epochal_api.signature import CHECK, SIGNATURE, Signature
 from minio import Minio
 
 from tests.kit import buckets
-from tests.kit.kubectl import Object
+from tests.kit.kubectl import Object, wait
 from tests.kit.model_server import ask
 
 CLOSE = 1e-5
@@ -95,6 +95,11 @@ class Asking:
                 self.answers.append(infer(self.address, self.name, self.known))
             except (AssertionError, OSError, HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {error!r}")
+
+    def more(self, count: int) -> None:
+        """Waits until so many more answers have come."""
+        before = len(self.answers)
+        wait(f"{count} answers", lambda: self.failures or len(self.answers) >= before + count, seconds=60)
 
     def gave_only(self, *expected: np.ndarray) -> bool:
         """Returns whether each answer was one of these."""

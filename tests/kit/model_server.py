@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from urllib.error import HTTPError
 
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 
+from tests.kit.ports import hold, port_of
 from tests.kit.s3_server import Service
 
 START_SECONDS = 60
@@ -59,7 +59,8 @@ def serving(
         (folder / name).mkdir()
     for name, key in (keys or {}).items():
         (folder / "auth" / name).write_text(key)
-    port, metrics = _free_ports(2)
+    holding = hold(), hold()
+    port, metrics = map(port_of, holding)
     arguments = [f"--config={folder / 'server.json'}", f"--model={folder / 'model'}", f"--auth={folder / 'auth'}"]
     address = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
@@ -84,6 +85,8 @@ def serving(
         process.kill()
         process.wait(STOP_SECONDS)
         storage.stop()
+        for one in holding:
+            one.close()
 
 
 def ask(
@@ -113,14 +116,6 @@ def ask(
 def _read(response: Any) -> Any:
     content = response.read()
     return json.loads(content) if response.headers.get_content_type() == "application/json" else content
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.kit.ports import LOOPBACK, hold, port_of
 
 NO_KEY = (404, "NoSuchKey", "The specified key does not exist.")
 
@@ -48,9 +51,10 @@ class Service:
         self.damage: Callable[[bytes], bytes] = bytes
         """What becomes of a content on its way to the disk."""
         self.lock = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), self)
-        self.port = self._server.server_port
-        self._serve()
+        holding = hold()  # so that nobody else has its port while it is away
+        weakref.finalize(self, holding.close)
+        self.port = port_of(holding)
+        self.start()
 
     @property
     def endpoint(self) -> str:
@@ -66,9 +70,10 @@ class Service:
         self.uploads.clear()
 
     def start(self) -> None:
-        """Starts it again, at the same address."""
-        self._server = Server(("127.0.0.1", self.port), self)
-        self._serve()
+        """Starts it, at the same address each time."""
+        self._server = Server((LOOPBACK, self.port), self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
 
     def restart(self, seconds: float) -> None:
         """Stops it, and starts it again some seconds later."""
@@ -80,10 +85,6 @@ class Service:
 
         self._restarting = threading.Thread(target=again)
         self._restarting.start()
-
-    def _serve(self) -> None:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
 
 
 class Server(ThreadingHTTPServer):

@@ -20,6 +20,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.signature import Signature
 
 from tests.kit.models import digest
+from tests.kit.ports import hold, port_of
 from tests.kit.s3_server import Service
 
 START_SECONDS = 30.0
@@ -155,7 +156,8 @@ def serving(folder: Path, config: Mapping[str, Any] | None, *, stay: float | Non
     else:
         (folder / CONFIG).write_text(json.dumps(config))
     (folder / "model").mkdir(exist_ok=True)
-    port, metrics_port = _free_port(), _free_port()
+    holding = hold(), hold()
+    port, metrics_port = map(port_of, holding)
     options = {"config": folder / CONFIG, "host": "127.0.0.1", "port": port, "metrics-port": metrics_port}
     options |= {name: folder / name for name in ("model", "auth", "tls")}
     if stay is not None:
@@ -172,8 +174,5 @@ def serving(folder: Path, config: Mapping[str, Any] | None, *, stay: float | Non
         finally:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+            for one in holding:
+                one.close()

@@ -107,9 +107,11 @@ def crumple(sheet: Sheet, strength: float, draw: Draw) -> None:
 
 def table(shape: tuple[int, int], draw: Draw) -> Array:
     """Returns a table of wood, cloth or stone."""
-    base = np.asarray(((95, 65, 42), (60, 58, 55), (150, 120, 90), (35, 40, 50), (120, 122, 125))[draw.integers(5)])
+    base = np.asarray(
+        ((95, 65, 42), (60, 58, 55), (150, 120, 90), (35, 40, 50), (120, 122, 125))[draw.integers(5)], np.float32
+    )
     grain = waves((shape[0], max(shape[1] // 12, 2)), 6, draw)
     wood = Image.fromarray(grain).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     strength = draw.uniform(1, 9)
     scene: Array = base + strength * np.asarray(wood)[..., None] + 2 * waves(shape, 2, draw)[..., None]
-    return scene.astype(np.float32)
+    return scene

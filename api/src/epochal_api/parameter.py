@@ -1,5 +1,6 @@
 """A hyper-parameter of an Experiment: where it stands in the template, and what it may be."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -126,8 +127,9 @@ _LEADS_SOMEWHERE = Rule(
     "must lead to a field of the template's spec.data, spec.network or spec.training, such as "
     "training.optimizer.learning_rate, network.layers[conv1].filters or network.layers[2].filters",
 )
+_RESERVED_PATTERN = rf"^training[.\[]({'|'.join(RESERVED)})([.\[\]]|$)"
 _IS_FREE = Rule(
-    f"!self.matches(r'^training\\.({'|'.join(RESERVED)})([.\\[]|$)')",
+    f"!self.matches(r'{_RESERVED_PATTERN}')",
     "must not lead to "
     + ", ".join(f"training.{name}" for name in RESERVED)
     + ": how long a trial is trained and what it is judged by is the same for all",
@@ -135,9 +137,7 @@ _IS_FREE = Rule(
 
 
 def _checked_path(path: str) -> str:
-    training, _, rest = path.partition(".")
-    first = rest.partition(".")[0].partition("[")[0]
-    _IS_FREE.require(holds=training != "training" or first not in RESERVED)
+    _IS_FREE.require(holds=re.match(_RESERVED_PATTERN, path) is None)
     return path
 
 

@@ -187,6 +187,8 @@ class Report(ProgressModel):
     """The trained models, once they are stored."""
     export: Annotated[Export | None, WrapValidator(_or_none)] = None
     """What became of their other forms, once that was tried."""
+    signature: Sha256 | None = None
+    """SHA-256 of signature.json, if it is stored, whatever became of these."""
     waiting: Waiting | None = None
     """What it waits for, if it cannot go on or cannot store what it has."""
     finish_after_epoch: Count | None = None

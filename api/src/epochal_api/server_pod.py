@@ -23,5 +23,7 @@ with the digest of its signature, see signature.Signature.digest."""
 
 GRACE_SECONDS = 30
 """Time that a server has to answer what it has accepted, once it is told to end."""
+STAY_SECONDS = 5.0
+"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
 WAIT_SECONDS = 120
 """How long a server waits for its storage before it ends and says so in its last words."""

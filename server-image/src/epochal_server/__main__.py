@@ -7,14 +7,20 @@ import os
 import sys
 from pathlib import Path
 
-from epochal_api.server_pod import AUTH_FOLDER, HTTP_PORT, METRICS_PORT, MODEL_FOLDER, SERVER_FILE, TLS_FOLDER
+from epochal_api.server_pod import (
+    AUTH_FOLDER,
+    HTTP_PORT,
+    METRICS_PORT,
+    MODEL_FOLDER,
+    SERVER_FILE,
+    STAY_SECONDS,
+    TLS_FOLDER,
+)
 
 from epochal_server import ending, logs
 from epochal_server.ending import Ended
 from epochal_server.sockets import listen
 
-STAY_SECONDS = 5.0
-"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
 NAME = "epochal-server"
 
 log = logging.getLogger("epochal_server")

@@ -6,11 +6,13 @@ import hmac
 import logging
 from pathlib import Path
 
+from epochal_server.ending import Ended
 from epochal_server.refusals import Unauthorized
 
 CHECK_SECONDS = 5.0
 """How often the Secret is looked at. The kubelet itself takes up to two minutes to bring a change of it."""
 MOST_CHARACTERS = 8192
+_NO_KEY = "the Secret holds no key, so that nobody is let in: put one into it, under any name"
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,16 @@ class Keys:
         self._digests: tuple[bytes, ...] = ()
         self._said = False
 
+    def require(self) -> None:
+        """Reads the keys for the first time.
+
+        Raises:
+            Ended: InvalidConfig, if there is none: nobody could be let in.
+        """
+        self.load()
+        if not self._digests:
+            raise Ended("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
+
     def load(self) -> None:
         """Reads the keys again. What cannot be read changes nothing; a Secret without any key lets nobody in."""
         try:
@@ -38,7 +50,7 @@ class Keys:
             return
         digests = tuple(_digest(key) for key in keys if key)
         if not digests and not self._said:
-            log.error("the Secret of spec.auth.secretRef holds no key, so that nobody is let in: put one into it")
+            log.error("spec.auth.secretRef: %s", _NO_KEY)
         if digests != self._digests:
             log.info("%d keys are known", len(digests))
         self._said = not digests

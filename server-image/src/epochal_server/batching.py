@@ -101,6 +101,7 @@ class Batcher:
         self._computed = computed
         self._pieces: deque[Piece] = deque()
         self._samples = 0
+        self._computing = 0
         self._next: asyncio.Handle | None = None
         self._running = False
 
@@ -138,6 +139,14 @@ class Batcher:
         self._put(inputs, samples, self._shapes(inputs), taker)
         return True
 
+    def give_up(self, why: Refused) -> None:
+        """Answers what waits that it is not computed any more."""
+        while self._pieces:
+            piece = self._pieces.popleft()
+            self._samples -= piece.samples
+            if not piece.answer.done():
+                piece.answer.set_exception(why)
+
     def _shapes(self, inputs: Arrays) -> tuple[tuple[int, ...], ...] | None:
         return tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
 
@@ -158,6 +167,7 @@ class Batcher:
     def _put(self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None, taker: Taker) -> None:
         self._pieces.append(Piece(inputs, samples, shapes, taker))
         self._samples += samples
+        self._intake.seconds = (self._samples + self._computing) * self._pace
         if not self._running:
             self._schedule()
 
@@ -180,7 +190,7 @@ class Batcher:
         if not self._varies and samples * self._pace <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
-        self._running = True
+        self._running, self._computing = True, samples
         computing = asyncio.get_running_loop().run_in_executor(self._thread, self._compute, batch)
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
 
@@ -200,7 +210,7 @@ class Batcher:
         return batch, samples
 
     def _finish(self, batch: Sequence[Piece], samples: int, computed: Computed) -> None:
-        self._running = False
+        self._running, self._computing = False, 0
         self._pace += NEWEST * (computed.seconds / samples - self._pace)
         for piece, answer in zip(batch, computed.answers, strict=True):
             if piece.answer.done():  # whoever asked has gone meanwhile

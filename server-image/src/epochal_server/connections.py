@@ -11,7 +11,7 @@ from aiohttp import StreamReader, web
 from epochal_server.quick.shortcut import Quick, Shortcut
 
 MOST = 1024
-"""Connections at a time. Each takes about 20 kB, and one by TLS 40 kB more."""
+"""Connections at a time. Each takes about 20 kB, and one by TLS 70 kB more."""
 HEAD_SECONDS = 10.0
 """Time for a request's line and headers, from their first byte."""
 HEAD_BYTES = 32 * 1024

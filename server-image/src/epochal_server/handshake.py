@@ -12,8 +12,8 @@ from epochal_server.connections import Connection, Connections
 
 SECONDS = 5.0
 """Time for it, and for the goodbye in the end."""
-sslproto.SSLProtocol.max_size = 32 * 1024
-"""Bytes that each connection by TLS reads into, which are its own for as long as it is. By default they are eight times
+sslproto.SSLProtocol.max_size = 64 * 1024
+"""Bytes that each connection by TLS reads into, which are its own for as long as it is. By default they are four times
 as many."""
 
 

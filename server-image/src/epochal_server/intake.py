@@ -9,6 +9,9 @@ from epochal_server.refusals import Busy, TooLarge
 REFUSED_SECONDS = 0.05
 """How long whoever comes when too many wait is left without the answer that says so. Many come again at once, and to
 refuse them again and again would take the time in which those who wait are to be answered."""
+MOST_SECONDS = 20.0
+"""In how many seconds those that wait must be likely to be answered: a server that is told to end has a little longer
+than that, and no client waits for ever."""
 SLOW_SECONDS = 2.0
 """How long a client may send its request, or read its answer, before it makes room for others that find none."""
 
@@ -43,6 +46,13 @@ class Intake:
             raise Busy(
                 f"expected at most {self._most_requests:,} requests that wait, found as many: try again later, or "
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
+                self.seconds,
+            )
+        if self.seconds > MOST_SECONDS:
+            raise Busy(
+                f"expected requests that wait for at most {MOST_SECONDS:.0f} s, found that the {self.waiting:,} that "
+                f"do so take {self.seconds:.0f} s: try again later, or raise spec.replicas or "
+                "spec.resources.limits.cpu of the ModelServer",
                 self.seconds,
             )
 

@@ -16,6 +16,8 @@ from epochal_server import check as checks
 from epochal_server import files
 from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Model
+from epochal_server.protocols import pixels
+from epochal_server.refusals import Unknown
 from epochal_server.runtimes.interface import Load, Runtime
 from epochal_server.source import Storage
 from epochal_server.warm_up import warm_up
@@ -78,8 +80,7 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         limits=config.limits,
         platform=runtime.platform,
     )
-    if model.images != "None" and signature.image is None:
-        log.warning("spec.images: the model takes no photographs, since its signature tells of no images")
+    _check_images(model)
     most = min(config.batching.max_size, runtime.most or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None
@@ -96,6 +97,20 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         now - loaded,
     )
     return Loaded(model, runtime, most, pace, now - began)
+
+
+def _check_images(model: Model) -> None:
+    """Makes sure that the model takes photographs, if it is to.
+
+    Raises:
+        Ended: InvalidConfig, if it does not.
+    """
+    if model.images == "None":
+        return
+    try:
+        pixels.check(model)
+    except Unknown as refused:
+        raise Ended("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:

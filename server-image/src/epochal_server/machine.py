@@ -1,7 +1,8 @@
-"""The cores and the memory that the kernel lets this container have: control groups of version 1 or 2."""
+"""The cores, the memory and the connections that the kernel lets this container have."""
 
 import math
 import os
+import resource
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -28,6 +29,25 @@ def memory(cgroups: Path = CGROUPS) -> int | None:
     """
     found = _words(cgroups / "memory.max") or _words(cgroups / "memory" / "memory.limit_in_bytes")
     return int(found[0]) if found and found[0].isdigit() and int(found[0]) < UNLIMITED else None
+
+
+def descriptors(needed: int) -> int:
+    """Has the kernel let this process have more files and connections open, if need be and as far as it may.
+
+    Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
+
+    Args:
+        needed: How many are needed.
+
+    Returns:
+        How many of these it may have.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def _quota(cgroups: Path) -> tuple[int | None, int]:

@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from epochal_api.server_config import ServerConfig
-from epochal_api.server_pod import GRACE_SECONDS
+from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STAY_SECONDS, TLS_FOLDER
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from epochal_server import machine, predictions
@@ -24,7 +23,8 @@ from epochal_server.access_log import AccessLog
 from epochal_server.auth import Keys, open_to_all
 from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
-from epochal_server.connections import Connections
+from epochal_server.connections import MOST, Connections
+from epochal_server.daemon import in_daemon
 from epochal_server.health import health_routes, metrics_routes
 from epochal_server.intake import Intake
 from epochal_server.listening import Listening
@@ -45,6 +45,13 @@ SOON_SECONDS = 2.0
 kubelet waits for an answer, which would ask again only a second after the last one."""
 END_SECONDS = 3.0
 """What is kept of the time that it has, for its end after the last answer."""
+GIVEN_UP_SECONDS = 1.0
+"""What of that is for telling those for whom there is no time left."""
+OTHERS = 64
+"""Connections beside those whose requests wait: who is refused, and the kubelet, which would take the server for dead,
+find one that is free."""
+FILES = 128
+"""Files and connections that a server has open beside those of its clients."""
 PART_OF_MEMORY = 8
 """The bodies of requests, and the answers to them, may take this part of the container's memory: what is made of one
 takes some times as much."""
@@ -70,9 +77,9 @@ log = logging.getLogger(__name__)
 class Folders:
     """Where the pod's volumes are mounted."""
 
-    model: Path
-    auth: Path
-    tls: Path
+    model: Path = Path(MODEL_FOLDER)
+    auth: Path = Path(AUTH_FOLDER)
+    tls: Path = Path(TLS_FOLDER)
 
 
 class Server:
@@ -85,10 +92,13 @@ class Server:
         stay: How long it goes on accepting once it is told to end.
 
     Raises:
-        Ended: InvalidConfig, if there is no certificate though there must be.
+        Ended: InvalidConfig, if there is no certificate, or no key, though there must be.
     """
 
-    def __init__(self, config: ServerConfig, routes: Routes, folders: Folders, stay: float) -> None:
+    def __init__(
+        self, config: ServerConfig, routes: Routes, folders: Folders | None = None, stay: float = STAY_SECONDS
+    ) -> None:
+        folders = folders or Folders()
         self._config = config
         self._routes = routes
         self._folders = folders
@@ -100,13 +110,17 @@ class Server:
         self._threads = machine.cores()
         memory = machine.memory()
         most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
-        self._intake = Intake(config.limits.queued_requests, max(config.limits.request_bytes, most))
+        connections = _connections(config.limits.queued_requests)
+        queued = min(config.limits.queued_requests, connections - OTHERS)
+        self._intake = Intake(queued, max(config.limits.request_bytes, most))
         self._metrics = Metrics(lambda: self._intake.waiting)
         self._access_log = AccessLog()
         self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
-        self._connections = Connections()
+        self._connections = Connections(connections)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
+        if self._keys is not None:
+            self._keys.require()
 
     async def run(self, listener: socket.socket, metrics: socket.socket) -> None:
         """Serves until SIGTERM, and ends once all that was accepted is answered.
@@ -143,12 +157,12 @@ class Server:
             [*health_routes(self._ready, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
         )
         await waiting.start(listener, context)
-        loading = asyncio.ensure_future(_in_daemon(partial(self._load, asyncio.get_running_loop())))
+        loading = asyncio.ensure_future(in_daemon(partial(self._load, asyncio.get_running_loop())))
         ending = asyncio.ensure_future(self._ending.wait())
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # nobody has been answered, and nobody waits
-        service, quick = self._made(loading.result())
+        service, quick, batcher = self._made(loading.result())
         serving = self._listening([*health_routes(self._ready), *self._routes.all(service)], quick)
         await serving.start(listener, context)
         self._service = service
@@ -159,9 +173,9 @@ class Server:
         log.info("ready")
         await waiting.stop()
         await ending
-        await self._drain(serving, listener)
+        await self._drain(serving, listener, batcher)
 
-    async def _drain(self, serving: Listening, listener: socket.socket) -> None:
+    async def _drain(self, serving: Listening, listener: socket.socket, batcher: Batcher) -> None:
         log.info("told to end: it accepts requests for %.0f s more, and answers all", self._stay)
         await asyncio.sleep(self._stay)
         listener.close()
@@ -169,6 +183,8 @@ class Server:
         left = await self._bookkeeping.done(GRACE_SECONDS - self._stay - END_SECONDS)
         if left:
             log.warning("%d requests are given up: there is no time left to answer them", left)
+            batcher.give_up(NotReady(f"{self._why}, and has no time left to answer this: try again"))
+            await self._bookkeeping.done(GIVEN_UP_SECONDS)
         await serving.stop()
         log.info("ended")
 
@@ -195,7 +211,6 @@ class Server:
         """Returns what goes on beside, as long as it serves."""
         kept = [self._access_log.keep(), self._connections.keep()]
         if self._keys is not None:
-            self._keys.load()
             kept.append(self._keys.keep())
         if self._certificate is not None:
             kept.append(self._certificate.keep())
@@ -224,7 +239,7 @@ class Server:
         else:
             self._settled.clear()
 
-    def _made(self, loaded: Loaded) -> tuple[Service, Quick]:
+    def _made(self, loaded: Loaded) -> tuple[Service, Quick, Batcher]:
         model, config = loaded.model, self._config
         names = predictions.names(model)
         count = predictions.counted(model)
@@ -273,34 +288,23 @@ class Server:
             answer_bytes=model.answer_bytes,
             most=config.limits.request_bytes,
         )
-        return service, quick
+        return service, quick, batcher
+
+
+def _connections(queued: int) -> int:
+    """Returns how many connections there may be at a time.
+
+    Args:
+        queued: How many requests may wait.
+    """
+    wanted = max(MOST, queued + OTHERS)
+    allowed = machine.descriptors(wanted + FILES) - FILES
+    if allowed < wanted:
+        log.warning("the container's limit of open files allows %d connections, not %d: raise it", allowed, wanted)
+    return max(allowed, 2 * OTHERS)
 
 
 def _settle() -> None:
     """Spares what is there for good, such as all modules, from being looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
-
-
-async def _in_daemon(function: Callable[[], Loaded]) -> Loaded:
-    """Returns what a function does, in a thread that need not end before the process does: it may wait for minutes."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Loaded] = loop.create_future()
-
-    def tell(result: Loaded | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        elif result is not None:
-            done.set_result(result)
-
-    def run() -> None:
-        try:
-            result, error = function(), None
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            result, error = None, raised
-        loop.call_soon_threadsafe(tell, result, error)
-
-    threading.Thread(target=run, name="load", daemon=True).start()
-    return await done

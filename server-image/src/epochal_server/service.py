@@ -1,8 +1,7 @@
 """What the routes of all protocols work with."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
@@ -40,6 +39,13 @@ class Work(Protocol):
             Exception: What the function raises, such as Refused.
         """
 
+    async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Does the same with what takes much memory: one at a time.
+
+        What JSON becomes on the way may take thirty times its bytes, and a thousand bytes may be a picture that takes a
+        quarter of a GiB: there is no memory for two of them.
+        """
+
 
 @dataclass(frozen=True)
 class Service:
@@ -62,6 +68,3 @@ class Service:
     that first; a route that reads no body, but tells of the model, calls it itself."""
     intake: Intake
     """How much may wait, and be in memory meanwhile."""
-    large: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a large body or picture is decoded. What JSON becomes on the way may take thirty times its bytes, and
-    a thousand bytes may be a picture that takes a quarter of a GiB: there is no memory for two of them."""

@@ -23,15 +23,25 @@ class Threads:
     def __init__(self, pool: Executor, intake: Intake) -> None:
         self._pool = pool
         self._intake = intake
+        self._turn = asyncio.Lock()
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """See service.Work."""
         with self._intake.waits():
-            job = self._pool.submit(function, *args, **kwargs)
-            try:
-                return await asyncio.wrap_future(job)
-            except asyncio.CancelledError:
-                if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
-                    with suppress(Exception):
-                        await asyncio.wrap_future(job)
-                raise
+            return await self._done(function, *args, **kwargs)
+
+    async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """See service.Work."""
+        with self._intake.waits():  # for its turn, too
+            async with self._turn:
+                return await self._done(function, *args, **kwargs)
+
+    async def _done(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        job = self._pool.submit(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
+                with suppress(Exception):
+                    await asyncio.wrap_future(job)
+            raise

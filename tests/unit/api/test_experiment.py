@@ -126,7 +126,13 @@ GOOD = [
     parameter(
         paths=["network.layers[one].units", "network.layers[0].units", "training.classWeight[7]", "data.shuffle"]
     ),
-    parameter(paths=["training.epochs_of_a_schedule", "network.layers[a/b].kernel_regularizer.l2"]),
+    parameter(
+        paths=[
+            "training.epochs_of_a_schedule",
+            "training.callbacks[monitor].epochs",
+            "network.layers[a/b].kernel_regularizer.l2",
+        ]
+    ),
     changed(search={"method": "Grid"}, parameters=[KIND, {**RATE, "float": {"min": 0, "max": 1, "step": "0.5"}}]),
     changed(parameters=[KIND, {**RATE, "when": {"parameter": "kind", "values": ["SGD"]}}]),
     changed(template__metadata={"labels": {"team": "vision", "example.com/cost-centre": "", "a": "B_c.d-e"}}),
@@ -168,6 +174,8 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
     (parameter(paths=["training.monitor.metric"]), "spec.parameters[0].paths[0]: must not lead to"),
     (parameter(paths=["training.loss", "training.continueFrom.uri"]), "spec.parameters[0].paths[1]: must not lead to"),
     (parameter(paths=["training.stopAfterEpoch"]), "spec.parameters[0].paths[0]: must not lead to"),
+    (parameter(paths=["training[epochs]"]), "spec.parameters[0].paths[0]: must not lead to"),
+    (parameter(paths=["training[monitor].metric"]), "spec.parameters[0].paths[0]: must not lead to"),
     (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float needs a step, or give"),
     (
         parameter(when={"parameter": "rate", "values": ["1"]}),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from epochal_server.auth import Keys, open_to_all
+from epochal_server.ending import Ended
 from epochal_server.refusals import Unauthorized
 
 
@@ -65,6 +66,14 @@ def test_knows_the_keys_that_are_there_now(folder: Path) -> None:
     assert lets_in(keys, "Bearer key-1")
     keys.load()
     assert (lets_in(keys, "Bearer key-1"), lets_in(keys, "Bearer key-3")) == (False, True)
+
+
+def test_nothing_is_served_that_nobody_may_ask(folder: Path) -> None:
+    Keys(folder).require()
+    put(folder, first=" \n", second="")
+    with pytest.raises(Ended, match=r"spec.auth.secretRef: the Secret holds no key, .* put one into it") as ended:
+        Keys(folder).require()
+    assert ended.value.reason == "InvalidConfig"
 
 
 def test_a_secret_without_a_key_lets_nobody_in(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from epochal_api.signature import TensorSpec
 from epochal_server.batching import INLINE_SECONDS, Batcher
 from epochal_server.intake import Intake
 from epochal_server.model import Arrays
-from epochal_server.refusals import Busy, Failed, Invalid
+from epochal_server.refusals import Busy, Failed, Invalid, NotReady
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ TEXTS = model(
 )
 BAD = 13
 """A sample that no call of the model survives."""
-SLOW = 1.0
+SLOW = 0.01
 """A pace by which nothing is computed in the event loop."""
 QUICK = 0.0
 
@@ -289,3 +289,40 @@ def test_one_callers_answer_never_reaches_another(made: Sequence[Call], pace: fl
         assert intake.waiting == 0
 
     asyncio.run(all_of_them())
+
+
+async def test_no_more_may_wait_than_is_computed_in_time() -> None:
+    goes_on = threading.Event()
+
+    def run(inputs: Arrays) -> Arrays:
+        goes_on.wait(10)
+        return square(inputs)
+
+    intake = Intake(1000, 1000)
+    asked = batcher(run, pace=8.0, most=1, intake=intake)
+    waiting = [asyncio.create_task(asked.answer(samples(number))) for number in range(3)]
+    await asyncio.sleep(0.01)
+    assert intake.seconds == 24.0
+    with pytest.raises(Busy, match=r"the 3 that do so take 24 s"):
+        await asked.answer(samples(9))
+    goes_on.set()
+    await asyncio.gather(*waiting)
+    assert intake.seconds == 0
+
+
+async def test_what_is_given_up_is_answered() -> None:
+    goes_on = threading.Event()
+
+    def run(inputs: Arrays) -> Arrays:
+        goes_on.wait(10)
+        return square(inputs)
+
+    asked = batcher(run, pace=SLOW, most=1)
+    first, second, large = (asyncio.create_task(asked.answer(samples(*[3] * count))) for count in (1, 1, 5))
+    await asyncio.sleep(0.01)
+    asked.give_up(NotReady("it ends"))
+    for one in (second, large):
+        with pytest.raises(NotReady, match="it ends"):
+            await one
+    goes_on.set()
+    assert list((await first)["y"]) == [9]

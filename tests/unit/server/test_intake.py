@@ -1,9 +1,11 @@
 """How much may wait, and be in memory meanwhile."""
 
 import pytest
+from epochal_api.server_pod import GRACE_SECONDS, STAY_SECONDS
 from epochal_server import intake as module
-from epochal_server.intake import Intake, Room
+from epochal_server.intake import MOST_SECONDS, Intake, Room
 from epochal_server.refusals import Busy, TooLarge
+from epochal_server.serve import END_SECONDS
 
 
 def test_refuses_more_than_may_wait_and_says_when_to_come_again() -> None:
@@ -14,6 +16,16 @@ def test_refuses_more_than_may_wait_and_says_when_to_come_again() -> None:
             intake.admit()
         assert refused.value.headers == {"Retry-After": "4"}
     intake.admit()
+
+
+def test_refuses_more_than_a_server_that_ends_has_time_to_answer() -> None:
+    assert MOST_SECONDS < GRACE_SECONDS - STAY_SECONDS - END_SECONDS
+    intake = Intake(1000, 100)
+    intake.seconds = MOST_SECONDS
+    intake.admit()
+    intake.seconds += 5
+    with pytest.raises(Busy, match="for at most 20 s, found that the 0 that do so take 25"):
+        intake.admit()
 
 
 def test_what_fails_waits_no_more() -> None:

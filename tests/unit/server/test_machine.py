@@ -1,10 +1,11 @@
 """Threads and memory as the container may have them."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
-from epochal_server.machine import cores, memory
+from epochal_server.machine import cores, descriptors, memory
 
 CPUS = len(os.sched_getaffinity(0))
 
@@ -45,3 +46,23 @@ def _write(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "raised"),
+    [
+        ((1024, 4096), 2000, (2000, 4096)),
+        ((1024, 1500), 1500, (1500, 1500)),
+        ((1024, resource.RLIM_INFINITY), 2000, (2000, resource.RLIM_INFINITY)),
+        ((4096, 4096), 2000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 2000, None),
+    ],
+)
+def test_may_open_as_many_files_as_it_needs(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], allowed: int, raised: tuple[int, int] | None
+) -> None:
+    told = list[tuple[int, int]]()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, found: told.append(found))
+    assert descriptors(2000) == allowed
+    assert told == ([raised] if raised else [])

@@ -1,19 +1,27 @@
-"""The process of a server, while its model is not loaded."""
+"""The process of a server: while its model is not loaded, and when it is told to end."""
 
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
+from aiohttp import ClientSession
 from epochal_api.server_config import ServerConfig
 from epochal_server import connections, serve
+from epochal_server.loading import Loaded
+from epochal_server.model import Arrays
 from epochal_server.routes.all import routes
 from epochal_server.routes.quick import codecs
 from epochal_server.serve import Folders, Routes, Server
 from epochal_server.sockets import listen
+
+from tests.kit.served import small
 
 CONFIG = {
     "name": "digits",
@@ -60,3 +68,38 @@ async def test_who_asks_for_metrics_slowly_is_not_waited_for(monkeypatch: pytest
         with suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a condition has no event
+            await asyncio.sleep(0.01)
+
+
+class Slow:
+    """A runtime that takes half a second for a sample. See Runtime."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        time.sleep(0.5)
+        return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
+
+
+async def test_those_for_whom_no_time_is_left_are_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Slow()), 1, 0.5, 0.0))
+    monkeypatch.setattr(serve, "GRACE_SECONDS", serve.END_SECONDS + 1.2)
+    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
+    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    running = asyncio.create_task(server.run(listener, metrics))
+    body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+    async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        await until(lambda: server._service is not None)
+        asked = [asyncio.create_task(client.post("/v2/models/digits/infer", json=body)) for _ in range(8)]
+        await until(lambda: server._intake.waiting == len(asked))
+        server._end()
+        answers = await asyncio.gather(*asked)
+        codes = [one.status for one in answers]
+        assert {*codes} == {200, 503}
+        refused = await answers[codes.index(503)].json()
+        assert "told to end, and has no time left to answer this: try again" in refused["error"]
+    await running
+    metrics.close()

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from epochal_server.intake import Intake
+from epochal_server.refusals import Busy
 from epochal_server.work import Threads
 
 
 async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None:
     began, goes_on = threading.Event(), threading.Event()
-    intake, large = Intake(8, 1000), asyncio.Lock()
+    intake = Intake(8, 1000)
 
     def takes_long() -> None:
         began.set()
@@ -21,11 +22,7 @@ async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None
     with ThreadPoolExecutor(1) as pool:
         work = Threads(pool, intake)
 
-        async def asked() -> None:
-            async with large:
-                await work(takes_long)
-
-        first = asyncio.create_task(asked())
+        first = asyncio.create_task(work.alone(takes_long))
         await asyncio.to_thread(began.wait, 10)
         second = asyncio.create_task(work(print))
         await asyncio.sleep(0)
@@ -34,11 +31,11 @@ async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None
             task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second  # it had not begun
-        assert (first.done(), intake.waiting, large.locked()) == (False, 1, True)
+        assert (first.done(), intake.waiting) == (False, 1)
         goes_on.set()
         with pytest.raises(asyncio.CancelledError):
             await first
-        assert (intake.waiting, large.locked()) == (0, False)
+        assert intake.waiting == 0
 
 
 async def test_tells_what_came_of_it() -> None:
@@ -47,3 +44,25 @@ async def test_tells_what_came_of_it() -> None:
         assert await work(divmod, 7, 3) == (2, 1)
         with pytest.raises(ZeroDivisionError):
             await work(divmod, 7, 0)
+
+
+async def test_who_waits_for_its_turn_waits() -> None:
+    goes_on, at_work = threading.Event(), list[int]()
+
+    def takes_memory() -> int:
+        at_work.append(1)
+        goes_on.wait(10)
+        found = len(at_work)
+        at_work.pop()
+        return found
+
+    intake = Intake(3, 1000)
+    with ThreadPoolExecutor(4) as pool:
+        work = Threads(pool, intake)
+        asked = [asyncio.create_task(work.alone(takes_memory)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert intake.waiting == 3
+        with pytest.raises(Busy, match="at most 3 requests"):
+            await work.alone(takes_memory)
+        goes_on.set()
+        assert await asyncio.gather(*asked) == [1, 1, 1]

@@ -19,7 +19,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data import DataSets, Samples
 from epochal_trainer.data.memory import Memory, available, capacity
-from epochal_trainer.export.store import export_models
+from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import figure
@@ -311,6 +311,9 @@ class Attempt:
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
         export = self._export(left, data, results, attempt=attempt, more_to_come=trained.stopped)
         with self._stages.stage("results"):
+            names = [one.name for one in left]
+            signature = export.signature if export is not None else None
+            signature = signature or store_signature(model, names, data=data, results=results, folder=scratch)
             log.info("%s", outcome.message)  # the last line of the log that is stored
             results.store(scratch / LOG, LOG)
         content = {
@@ -347,7 +350,7 @@ class Attempt:
         (scratch / SUMMARY).write_bytes(to_json(content))
         results.store(scratch / SUMMARY, SUMMARY)
         artifacts = Artifacts(uri=results.uri(), model=results.uri(MODEL), log=results.uri(LOG))
-        self._reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export)
+        self._reporter.update(stage="Done", artifacts=artifacts, models=stored, export=export, signature=signature)
 
     def _export(
         self, left: Sequence[models.Model], data: DataSets, results: Results, *, attempt: int, more_to_come: bool

@@ -1,7 +1,6 @@
 """Converts the model of a ModelServer, before it is served: a .keras that lies in a bucket without its ONNX."""
 
 import logging
-import os
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -10,20 +9,22 @@ from pathlib import Path
 from epochal_api.pod import TERMINATION_FILE
 from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import WAIT_SECONDS
-from epochal_api.signature import CHECK, SIGNATURE
+from epochal_api.signature import CHECK, SIGNATURE, Signature
+from epochal_server import check as checks
 from epochal_server import config as configs
 from epochal_server import ending, files, logs
 from epochal_server.ending import Ended
 from epochal_server.source import Storage
 
-from epochal_trainer.export.request import EXPORTED, SUFFIXES, Request, Source
+from epochal_trainer.export import child
+from epochal_trainer.export.request import EXPORTED, NOT_LOADED, SUFFIXES, Request, Source
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import MODEL
 
 log = logging.getLogger(__name__)
 
 DONE = 0
 ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
-_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, seconds: float = WAIT_SECONDS) -> int:
@@ -60,6 +61,8 @@ def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, sec
 def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
     """Fetches a model, and leaves it as ONNX, with its signature and its check.
 
+    The conversion is another process', as the export of a training is: one that dies leaves it to Keras to serve.
+
     Args:
         told: What the server is told.
         folder: Where to leave them.
@@ -85,18 +88,40 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
             classes=found.signature and found.signature.classes,
             folder=out,
         )
-        os.environ.update(_CPU)
-        from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
-
-        try:
-            outcome = export(request)
-        except NotLoaded as error:
+        outcome = child.run(request, Stopping())
+        if outcome.reason == NOT_LOADED:
             raise Ended(
-                "ModelRefused", f"{told.source.uri}: {error}: use the image of the trainer that stored it"
-            ) from error
-        if outcome.reason != EXPORTED:
+                "ModelRefused", f"{told.source.uri}: {outcome.message}: use the image of the trainer that stored it"
+            )
+        if outcome.reason != EXPORTED:  # Keras may serve it all the same, even where the process has died
             raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
+        try:
+            _compare(found, out)
+        except Ended as ended:
+            raise Ended(ended.reason, f"{told.source.uri}: {ended.message}") from ended
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():
                 shutil.move(out / file, folder / file)
     log.info("%s", outcome.message)
+
+
+def _compare(found: files.Files, folder: Path) -> None:
+    """Makes sure that Keras answers the samples of a training as it did then, and carries their check on.
+
+    Args:
+        found: The model as it was stored.
+        folder: What has come of it: the check there holds what Keras answers now.
+
+    Raises:
+        Ended: CheckDiffers, or ModelDamaged if the check cannot be read.
+    """
+    before = found.signature
+    if before is None or before.check is None or found.check is None:
+        return
+    _, expected = checks.samples(found.check, before, found.which)
+    _, answers = checks.samples((folder / CHECK).read_bytes(), before, found.which)
+    checks.check(answers, expected, before.tolerance)
+    (folder / CHECK).write_bytes(found.check)
+    now = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
+    now = now.model_copy(update={"check": before.check, "tolerance": before.tolerance})
+    (folder / SIGNATURE).write_text(now.model_dump_json(exclude_none=True), encoding="utf-8")

@@ -139,7 +139,7 @@ class Applier:
             case CreateReport() if wanted is not None:
                 await self._create_report(document, wanted, observed, action, found)
             case DeleteReport():
-                await self._delete(JOBS, action.job)
+                await self._delete_report(document, action.job, found)
             case ApplyStatus():
                 await self._apply_status(document, action)
             case EmitEvent():
@@ -233,8 +233,16 @@ class Applier:
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
 
+    async def _delete_report(self, document: Object, job: Object, found: Hindrances) -> None:
+        """Deletes the Job of the report before, in whose place another one comes."""
+        try:
+            await self._delete(JOBS, job)
+        except REFUSALS as error:
+            await self._emit_unreported(document, job, error.message)
+            found.unreported = True
+
     async def _emit_unreported(self, document: Object, body: Object, message: str) -> None:
-        """Tells that the Job that writes the report cannot be made."""
+        """Tells that the Job that writes the report cannot be made, or made anew."""
         name = body["metadata"]["name"]
         await self._writer.emit(report_failed(name, message, name), document)
 

@@ -48,11 +48,15 @@ class Floats:
         """Returns the value of an index below `size`."""
         return _number(float(self.low + index * (self.step or 0)))
 
+    def index(self, number: float) -> int:
+        """Returns the index of the value that is next to a number."""
+        index = round((Fraction(number) - self.low) / self.step) if self.step else 0
+        return min(max(index, 0), (self.size or 1) - 1)
+
     def text(self, drawn: float) -> str:
         """Returns the value that is meant by a number that was drawn."""
         if self.step is not None:
-            last = (self.high - self.low) // self.step
-            return self.at(min(max(round((Fraction(drawn) - self.low) / self.step), 0), last))
+            return self.at(self.index(drawn))
         rounded = float(f"{drawn:.{self._digits}g}")
         return _number(min(max(rounded, float(self.low)), float(self.high)))
 
@@ -95,8 +99,14 @@ class Floats:
 
     def faults(self) -> Iterator[str]:
         """Yields what is wrong with the range."""
-        if self.step is not None:
-            yield from _step_faults("float", self.low, self.high, self.step)
+        if self.step is None:
+            return
+        yield from _step_faults("float", self.low, self.high, self.step)
+        far = max(abs(self.low), abs(self.high))
+        finest = 2 * math.ulp(float(far))  # A finer one is lost when a value is rounded to a float.
+        if self.step < finest:
+            must = f"must be {finest} at least, for numbers near {_short(far)} to differ"
+            yield f"float.step {must}; found {_short(self.step)}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from epochal_api import pod, server_config, server_pod
+from epochal_api.model import number_of
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 
@@ -35,7 +36,7 @@ CONVERTER_RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "1Gi"},
     "limits": {"cpu": "1", "memory": "2Gi"},
 }
-"""What the conversion takes, with Keras and TensorFlow: all of it said, since a quota may ask for each of these."""
+"""What the conversion takes at least, with Keras and TensorFlow: all of it said, since a quota may ask for each."""
 _RESOURCES: dict[server_config.Runtime, Object] = {
     "ONNX": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
     "Keras": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
@@ -103,8 +104,8 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
             {"name": _port(server), "containerPort": server_pod.HTTP_PORT},
             {"name": METRICS, "containerPort": server_pod.METRICS_PORT},
         ],
-        # No startup probe: with one, the kubelet asks up to a second later whether the server is ready. Without, it
-        # does so as soon as it sees the container run, and is answered as soon as the server is.
+        # No startup probe: with one, the kubelet finds even a server that answers at once ready a whole second after it
+        # has seen its container run, and without one 0.02 s after.
         "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
         "livenessProbe": _probe(
             server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
@@ -122,12 +123,19 @@ def _converter(server: ModelServer, installation: Installation, mounts: list[Obj
         "image": installation.trainer_image,
         "command": ["epochal-trainer", "convert"],
         "env": credentials(server.spec.storage),
-        "resources": CONVERTER_RESOURCES,
+        "resources": _converter_resources(server),
         "terminationMessagePath": pod.TERMINATION_FILE,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),
         "volumeMounts": mounts,
     }
+
+
+def _converter_resources(server: ModelServer) -> Object:
+    """Returns what the conversion takes: as much memory as the server, where that may have more."""
+    requests, limits = CONVERTER_RESOURCES["requests"], CONVERTER_RESOURCES["limits"]
+    memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=number_of)
+    return {"requests": requests, "limits": limits | {"memory": memory}}
 
 
 def _port(server: ModelServer) -> str:

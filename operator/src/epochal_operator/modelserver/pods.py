@@ -25,6 +25,8 @@ FRESH = timedelta(seconds=180)
 """How long what a container said at its last end counts once it runs again: longer than a server waits for storage."""
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Why a container waits when all goes well, or for a reason that its last end tells."""
+_UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
+"""Why what converts has ended, where to try it again would not help."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
 _IMAGES = {CONTAINER: "imageRegistry, serverImage and trainerImage of Epochal's chart", CONVERTER: "trainerImage"}
 
@@ -114,14 +116,14 @@ def last_words(pod: Object, now: datetime) -> Words | None:
 
 
 def not_convertible(pods: Iterable[Object], now: datetime) -> StatusCause | None:
-    """Returns why the model cannot be converted to ONNX, if a pod has said so.
+    """Returns why the model cannot be converted to ONNX, if a pod has said so, or has no memory for it.
 
     Args:
         pods: Pods of the Deployment as it is now.
         now: The time, with a time zone.
     """
     said = (words for one in pods if (words := last_words(one, now)) and words.container == CONVERTER)
-    return next((words.cause for words in said if words.cause.reason == Reason.NOT_CONVERTIBLE), None)
+    return next((words.cause for words in said if words.cause.reason in _UNCONVERTIBLE), None)
 
 
 def _last_end(container: Object, now: datetime) -> Object | None:
@@ -161,7 +163,7 @@ def _why_ended(pod: Object, container: Object, ended: Object) -> StatusCause:
     if ended.get("reason") == "OOMKilled":
         limit = part(pod["spec"], "memory").get(name)
         bound = f"its limit is {limit}" if limit else "its node has none left"
-        todo = "Raise spec.resources.limits.memory." if name == CONTAINER else "Export the model to ONNX yourself."
+        todo = "Raise spec.resources.limits.memory" + (", and create it anew." if name == CONVERTER else ".")
         message = f"{_NAMES[name]} was killed, because it took too much memory: {bound}. {todo}"
         return StatusCause(Reason.OUT_OF_MEMORY, message)
     told = f"The end of its log:\n{clean(said)}" if said else "It left no message."

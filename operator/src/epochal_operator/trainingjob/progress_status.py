@@ -223,9 +223,10 @@ def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored
     if not uri:
         return None
     models = _models(uri, report.models or (), names) or None
+    signature = _signature(uri, report.signature or (report.export.signature if report.export else None))
     if report.export is None:
-        return Stored(uri=uri, model=model, log=log, models=models)
-    exports, signature = _exports(uri, report.export)
+        return Stored(uri=uri, model=model, log=log, models=models, signature=signature)
+    exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
     outcome = Export(reason=report.export.reason, message=clean(report.export.message))
     return Stored(
         uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=outcome
@@ -249,12 +250,20 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
     return list(found.values())
 
 
-def _exports(folder: str, told: reports.Export) -> tuple[list[ExportedModel], StoredSignature | None]:
-    """Returns the models' other forms in a folder of results, and their signature. Each name counts once."""
-    left, signature = MAX_EXPORTS_BYTES, None
-    if told.signature is not None and _is_uri(uri := _within(folder, SIGNATURE)):
-        signature = StoredSignature(uri=uri, sha256=told.signature)
-        left -= _json_size(uri)
+def _signature(folder: str, sha256: str | None) -> StoredSignature | None:
+    """Returns the signature in a folder of results, if one is stored."""
+    uri = _within(folder, SIGNATURE)
+    return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri(uri) else None
+
+
+def _exports(folder: str, told: reports.Export, left: int) -> list[ExportedModel]:
+    """Returns the models' other forms in a folder of results. Each name counts once.
+
+    Args:
+        folder: The folder.
+        told: What the trainer tells of them.
+        left: Bytes that their URIs may take as JSON.
+    """
     found: dict[str, ExportedModel] = {}
     for one in told.exports[:MAX_EXPORTS]:
         uri = _within(folder, one.name)
@@ -268,7 +277,7 @@ def _exports(folder: str, told: reports.Export) -> tuple[list[ExportedModel], St
                 sha256=one.sha256,
                 difference=None if one.difference is None else f"{one.difference:.2g}",
             )
-    return list(found.values()), signature
+    return list(found.values())
 
 
 def _within(folder: str, name: str) -> str:

@@ -31,10 +31,12 @@ _FOUR_CORNERS = 0.85
 """How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
 _THINNER = 0.8
 """How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
-_MUCH_THINNER = 0.5
+_MUCH_THINNER = 0.3
 """How wide strokes are at most on what is paper, be it cut up by shadows: nothing between a digit's is so thin."""
 _EVEN = 0.9
 """How even they are at least: streaks within those of a marker are not."""
+_RIM = 2
+"""Pixels from the rim of the picture within which a thing touches it."""
 _WIDE = 0.5
 """How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
 _GAP = 3
@@ -101,6 +103,12 @@ class Part:
         ImageDraw.Draw(page).polygon([(column, row) for row, column in self.corners], fill=1)
         between = np.asarray(page)
         return bool((mask & between).sum() > _FOUR_CORNERS * (mask | between).sum())
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it goes on beyond the picture, as a sheet that is too large for it."""
+        box, (high, wide) = self.box, self.layer.mask.shape
+        return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
     def goes_around(self, box: Box) -> bool:
         """Returns whether it is on all four sides of a box that is not small beside it."""
@@ -200,13 +208,13 @@ def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
 
 def _is_on(part: Part, paper: Part) -> bool:
     """Returns whether a part is on another one that looks like paper."""
-    small = part.box.longer < _SMALL * paper.box.longer
-    thinner = part.stroke < paper.stroke and paper.is_sheet
-    drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn
-    if small or not (thinner or drawn):
+    if part.box.longer < _SMALL * paper.box.longer or not paper.box.holds(part.box):
         return False
-    written = drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN
-    return (written and paper.box.holds(part.box)) or paper.has_inside(part)
+    if part.is_drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN:
+        return True
+    thinner = part.stroke < paper.stroke and paper.is_sheet
+    drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn and paper.is_cut
+    return (thinner or drawn) and paper.has_inside(part)
 
 
 def _is_hole(part: Part, other: Part) -> bool:

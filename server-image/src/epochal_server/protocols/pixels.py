@@ -46,10 +46,16 @@ def check(model: Model) -> None:
             f'"{model.name}" takes no photographs: set spec.images of the ModelServer, mode Resize or Digit, or send '
             f"numbers to /v2/models/{model.name}/infer"
         )
+    if not model.signature.models:
+        raise Unknown(
+            f'"{model.name}" takes no photographs, since there is no signature.json beside its file that tells of it, '
+            "such as what stands for black and white: train it anew and name that training in spec.source, or put one "
+            f"there and restart the servers; numbers go to /v2/models/{model.name}/infer"
+        )
     if model.signature.image is None or len(model.inputs) != 1:
         raise Unknown(
-            f'"{model.name}" takes no photographs, since its signature tells of no images: send numbers to '
-            f"/v2/models/{model.name}/infer"
+            f'"{model.name}" takes no photographs, since what it takes are no images, by its signature: features must '
+            f"have height, width, and one or three channels; numbers go to /v2/models/{model.name}/infer"
         )
 
 

@@ -97,8 +97,7 @@ async def asked(
     found = await body(request, service)
     if len(found) <= INLINE_BYTES:
         return decode(found, *args, **kwargs)
-    async with service.large:
-        return await service.work(decode, found, *args, **kwargs)
+    return await service.work.alone(decode, found, *args, **kwargs)
 
 
 async def answers(request: web.Request, service: Service, inputs: Arrays, times: int = values.TEXT_BYTES) -> Arrays:

@@ -50,10 +50,8 @@ def routes(service: Service) -> list[web.RouteDef]:
 
 async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
     """Returns what the network is shown of a photograph. One that takes much memory is decoded by itself."""
-    if not await service.work(is_large, data, service.model):
-        return await service.work(see, data, service.model, asked)
-    async with service.large:
-        return await service.work(see, data, service.model, asked)
+    work = service.work.alone if await service.work(is_large, data, service.model) else service.work
+    return await work(see, data, service.model, asked)
 
 
 async def _told(request: web.Request, service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:

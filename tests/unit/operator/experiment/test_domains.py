@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.parameter import Parameter
-from epochal_operator.experiment.domains import Domain, domain_of
+from epochal_operator.experiment.domains import Domain, Floats, domain_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +115,11 @@ def test_parses_what_a_trial_gets(of: Domain, text: str, value: Any) -> None:
             {"int": {"min": 16, "max": 60, "step": 16}},
             ["int.max must be min and a number of steps, such as 48 or 64; found 60 with min 16 and step 16"],
         ),
+        ({"float": {"min": "0", "max": "1", "step": "5e-16"}}, []),
+        (
+            {"float": {"min": "-1", "max": "0", "step": "4e-16"}},
+            ["float.step must be 4.440892098500626e-16 at least, for numbers near 1 to differ; found 4e-16"],
+        ),
         ({"values": ["0.1", "1e-1"]}, ["values must differ, found '0.1' and '1e-1', which mean the same"]),
         ({"values": ["1", "true", "1.5", "x"]}, []),
     ],
@@ -146,6 +151,16 @@ def test_a_narrow_range_has_more_digits(drawn: float) -> None:
     narrow = domain(float={"min": "1000", "max": "1000.01"})
     assert float(narrow.text(drawn)) == pytest.approx(drawn, abs=1e-7)  # type: ignore[arg-type]
     assert narrow.contains(narrow.text(drawn))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given_range", [("0", "1000000", "0.001"), ("0", "1", "5e-16"), ("100.1", "100.9", "1e-7")])
+@given(st.data())
+def test_each_of_many_steps_has_its_index(given_range: tuple[str, str, str], data: st.DataObject) -> None:
+    many = domain(float=dict(zip(("min", "max", "step"), given_range, strict=True)))
+    assert isinstance(many, Floats)
+    index = data.draw(st.integers(0, (many.size or 0) - 1))
+    assert many.index(float(many.at(index))) == index
+    assert many.contains(many.at(index))
 
 
 @given(st.floats(0, 1))

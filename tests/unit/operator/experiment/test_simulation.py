@@ -1248,6 +1248,24 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
     assert cluster.objects.list("jobs")
 
 
+@pytest.mark.parametrize(("status", "words"), [(403, "nobody deletes Jobs here"), (500, UNCALLED)])
+async def test_a_report_whose_job_may_not_be_deleted_is_told_of_and_ends_the_search_all_the_same(
+    status: int, words: str
+) -> None:
+    cluster = Cluster(**SMALL)
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(status, "Forbidden", words) if (verb, resource) == ("delete", "jobs") else None
+    )
+    for _ in range(20):
+        after = await cluster.settle()
+        cluster.work()
+        cluster.now += timedelta(seconds=60)
+    assert cluster.status()["state"] == "Complete"
+    assert after is not None
+    assert 600 <= after <= 1200
+    assert any(words in one["note"] for one in cluster.objects.list("events") if one["reason"] == "ReportFailed")
+
+
 async def test_its_life_does_not_end_while_a_quota_is_in_the_way_of_its_report_but_for_a_day() -> None:
     cluster = Cluster(**SMALL, ttlSecondsAfterFinished=0)
     cluster.refuse = lambda verb, resource, _: (

@@ -18,6 +18,7 @@ from epochal_operator.modelserver.deployment import (
     template_digest,
 )
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_server.serve import SOON_SECONDS
 
 from tests.unit.operator.modelserver.servers import (
     BY_KERAS,
@@ -51,6 +52,13 @@ def test_no_request_is_lost_in_a_rollout() -> None:
     (container,) = pod_of(made)["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert pod_of(made)["terminationGracePeriodSeconds"] > server_pod.GRACE_SECONDS
+
+
+def test_the_kubelet_asks_at_once_whether_a_server_is_ready_and_waits_for_the_answer() -> None:
+    (container,) = pod_of(deployment(server(), MODEL, INSTALLATION))["containers"]
+    assert "startupProbe" not in container
+    assert container["readinessProbe"]["timeoutSeconds"] > SOON_SECONDS
+    assert container["livenessProbe"]["initialDelaySeconds"] >= 60, "a load may be slow"
 
 
 def test_it_is_the_model_servers_and_finds_no_pods_of_others() -> None:
@@ -94,6 +102,17 @@ def test_what_computes_decides_on_the_image(model: Any, image: str, memory: str,
     for one in starters:
         mounts = {mount["name"]: mount.get("readOnly", False) for mount in one["volumeMounts"]}
         assert mounts == {"config": True, "model": False, "tmp": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "memory"), [({}, "2Gi"), ({"memory": "1536Mi"}, "2Gi"), ({"memory": "10Gi"}, "10Gi")]
+)
+def test_what_converts_may_take_as_much_memory_as_the_server(given: dict[str, str], memory: str) -> None:
+    (converter,) = pod_of(deployment(server(resources={"limits": given}), CONVERTED, INSTALLATION))["initContainers"]
+    assert converter["resources"] == {
+        "requests": {"cpu": "100m", "memory": "1Gi"},
+        "limits": {"cpu": "1", "memory": memory},
+    }
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def of(*statuses: Any, **fields: Any) -> Any:
         (
             pod(model=CONVERTED, initContainerStatuses=[ended(reason="OOMKilled", name="convert")]),
             "OutOfMemory",
-            "What converts the model was killed, because it took too much memory: its limit is 2Gi. Export",
+            "What converts the model was killed, because it took too much memory: its limit is 2Gi. Raise spec",
         ),
     ],
 )
@@ -161,6 +161,15 @@ def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
     assert found.message == "layer spiral"
     assert not_convertible([serves], NOW) is None
     assert not_convertible([], NOW) is None
+
+
+def test_what_has_no_memory_to_be_converted_cannot_be() -> None:
+    killed = [ended(reason="OOMKilled", code=137, name="convert")]
+    found = not_convertible([trim.pod(pod(model=CONVERTED, initContainerStatuses=killed))], NOW)
+    assert found is not None
+    assert found.message.endswith("its limit is 2Gi. Raise spec.resources.limits.memory, and create it anew.")
+    crashed = [ended(words("Crashed"), name="convert")]
+    assert not_convertible([trim.pod(pod(model=CONVERTED, initContainerStatuses=crashed))], NOW) is None
 
 
 def test_what_went_well_are_no_last_words() -> None:

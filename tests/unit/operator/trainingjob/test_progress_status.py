@@ -212,6 +212,13 @@ def test_other_forms_of_models_lie_beside_them() -> None:
     assert results["export"] == {"reason": "Exported", "message": "as Keras does"}
 
 
+@pytest.mark.parametrize("told", [{}, {"export": {"reason": "ExportFailed", "message": "killed"}}])
+def test_a_signature_is_pinned_whatever_became_of_other_forms(told: dict[str, Any]) -> None:
+    results = reported_status(report(artifacts=ARTIFACTS, signature=DIGEST, **told), NOW).dump()["results"]
+    assert results["signature"] == {"uri": f"{ARTIFACTS['uri'].rstrip('/')}/signature.json", "sha256": DIGEST}
+    assert results.get("export") == told.get("export")
+
+
 def test_other_forms_of_models_give_way_where_their_places_are_long() -> None:
     folder = "s3://" + "n" * (MAX_URI_BYTES - 30)
     four = [EXPORT["exports"][0] | {"name": f"{number}.onnx"} for number in range(4)]

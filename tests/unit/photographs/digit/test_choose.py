@@ -81,3 +81,14 @@ def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> Non
     paper = part(np.asarray(page) > 127, dark=False)
     digit = part(np.asarray(rings(6, (190, 190, 250, 310))) > 127, dark=True)
     assert choose([Thing(40.0, paper), Thing(30.0, digit)]) == Thing(30.0, digit)
+
+
+def test_a_hole_into_which_ink_has_run_is_no_digit_on_paper() -> None:
+    page = rings(44, (150, 40, 330, 240), (110, 200, 370, 440))
+    ImageDraw.Draw(page).rectangle((190, 80, 250, 135), fill=255)
+    hole = Image.new("L", page.size)
+    pen = ImageDraw.Draw(hole)
+    pen.line([(265, 90), (270, 140), (257, 168), (210, 168)], fill=255, width=26, joint="curve")
+    mask = np.asarray(page) > 127
+    eight, inside = part(mask, dark=True), part((np.asarray(hole) > 127) & ~mask, dark=False)
+    assert choose([Thing(32.0, eight), Thing(14.0, inside)]) == Thing(32.0 * eight.even, eight)

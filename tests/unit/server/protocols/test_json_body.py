@@ -51,6 +51,7 @@ def test_refuses_the_rest(body: bytes) -> None:
         (b'{"a":1,"a":2}', 'found "a" twice in one object'),
         (b'{"x:":{"b":[[{"c":1,"d":":","c":2}]]}}', 'found "c" twice'),
         (b'{"x":[{"b":1},{"b":1,"b":2}]}', 'found "b" twice'),
+        (b'{"id":"\\u003A","b":1,"b":2}', 'found "b" twice'),
         (b'{"x":[1,{"b":":"}],"y":' + b"[" * 1000 + b"]" * 1000 + b"}", "found hundreds"),
     ],
 )

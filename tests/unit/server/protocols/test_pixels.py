@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,12 +71,18 @@ def test_what_is_shown_is_what_was_seen(pixels: np.ndarray) -> None:
     assert data_url(b"a") == "data:image/png;base64,YQ=="
 
 
+def alone(one: Model) -> Model:
+    """Returns a model that has no signature beside it."""
+    return replace(one, signature=one.signature.model_copy(update={"models": []}))
+
+
 @pytest.mark.parametrize(
     ("takes", "told"),
     [
         (digits(images="None"), "set spec.images of the ModelServer"),
-        (digits(image=None), "its signature tells of no images"),
-        (pair(images="Resize", image=digits().signature.image), "its signature tells of no images"),
+        (alone(digits(image=None)), "no signature.json beside its file"),
+        (digits(image=None), "features must have height, width, and one or three channels"),
+        (pair(images="Resize", image=digits().signature.image), "features must have height, width"),
     ],
 )
 def test_not_every_model_takes_photographs(takes: Model, told: str) -> None:

@@ -103,7 +103,7 @@ async def answering(
         return {"y": np.tile(inputs["x"] * 2, wide)}
 
     with ThreadPoolExecutor(2) as threads:
-        batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=1.0, intake=intake)
+        batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=0.01, intake=intake)
         service = Service(served, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
         quick = Quick(
             codecs=quick_routes.codecs(served),

@@ -17,6 +17,15 @@ KEY = "Bearer secret"
 NOT_YET = "the model is not loaded yet"
 
 
+class InThreads:
+    """See service.Work; nothing is waited for."""
+
+    async def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    alone = __call__
+
+
 def service(
     model: Model, compute: Callable[[Arrays], Arrays], *, key: bool = False, ready: str | None = None, most: int = 8
 ) -> Service:
@@ -30,11 +39,8 @@ def service(
         if key and header != KEY:
             raise Unauthorized("Authorization: expected a key")
 
-    async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await asyncio.to_thread(function, *args, **kwargs)
-
     intake = Intake(most, 2 * model.limits.request_bytes)
-    return Service(model, answer, work, lambda: ready, authorize, intake)
+    return Service(model, answer, InThreads(), lambda: ready, authorize, intake)
 
 
 @asynccontextmanager

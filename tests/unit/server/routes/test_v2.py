@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from epochal_server.protocols import v2
 from epochal_server.routes.v2 import routes
 
 from tests.kit.served import small
-from tests.unit.server.routes.asking import KEY, NOT_YET, service, serving
+from tests.unit.server.routes.asking import KEY, NOT_YET, InThreads, service, serving
 
 ASKED = {"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
 AT = "/v2/models/digits"
@@ -66,20 +65,16 @@ async def test_answers(path: str) -> None:
         assert told["outputs"][0]["data"] == [3, 6, 9]
 
 
-async def test_large_bodies_are_decoded_in_a_thread_one_at_a_time() -> None:
-    threads: list[str] = []
-    busy = threading.Lock()
+async def test_large_bodies_are_decoded_alone() -> None:
+    threads = list[str]()
 
-    async def work(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        threads.append(function.__name__)
-        assert busy.acquire(blocking=False)
-        try:
-            return await asyncio.to_thread(function, *args, **kwargs)
-        finally:
-            busy.release()
+    class OneAtATime(InThreads):
+        async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            threads.append(function.__name__)
+            return await self(function, *args, **kwargs)
 
     many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 2] * 50_000}
-    async with serving(routes(replace(SERVICE, work=work))) as client:
+    async with serving(routes(replace(SERVICE, work=OneAtATime()))) as client:
         responses = await asyncio.gather(*(client.post(f"{AT}/infer", json={"inputs": [many]}) for _ in range(3)))
         for response in responses:
             assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000

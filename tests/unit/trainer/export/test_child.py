@@ -39,7 +39,7 @@ def test_it_gets_no_credentials_and_no_gpu() -> None:
 def test_it_is_not_begun_where_memory_is_short(request_for: Request) -> None:
     outcome = child.run(request_for, Stopping(), left=lambda: 300 * 2**20)
     assert outcome.reason == "ExportFailed"
-    assert outcome.message.startswith("314.6 MB of memory are left beside the training, and an export takes 385.9 MB")
+    assert outcome.message.startswith("314.6 MB of memory are left for the export, which takes 385.9 MB")
     assert not list(request_for.folder.iterdir())
 
 

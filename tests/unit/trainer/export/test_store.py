@@ -1,16 +1,19 @@
 """What is stored of an export, and that nothing of it fails a training."""
 
 import errno
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from epochal_api.report import Export, ExportedModel
+from epochal_api.signature import ExportedFile, Signature
 from epochal_trainer.data import DataSets, Samples
 from epochal_trainer.export.request import Request
-from epochal_trainer.export.store import export_models
+from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import EXPORTING, Results
@@ -145,9 +148,60 @@ def test_whatever_goes_wrong_is_told(
     assert not (results / EXPORTING).exists()
 
 
+def test_what_keras_cannot_load_is_a_failed_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, _ = exported(tmp_path, monkeypatch, lambda _: Export(reason="NotLoaded", message="Keras cannot"))
+    assert (outcome.reason, outcome.message) == ("ExportFailed", "Keras cannot")
+
+
+def told(folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None) -> tuple[str | None, Path]:
+    """Returns the digest of a signature of which nothing was exported, and where it is to lie."""
+    (folder / "bucket").mkdir()
+    (folder / "model.keras").write_bytes(b"a model")
+    data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
+    results = Results(FolderBucket(folder / "bucket"), "n/j/u", check)
+    digest = store_signature(model, ["model.keras"], data=data, results=results, folder=folder)
+    return digest, folder / "bucket/n/j/u/signature.json"
+
+
+def network() -> keras.Model:
+    last = keras.layers.Dense(2, activation="softmax", name="animal")
+    return keras.Sequential([keras.Input((2, 2, 1), name="input"), keras.layers.Flatten(), last])
+
+
+def test_what_is_known_of_a_model_is_stored_where_nothing_is_exported_of_it(tmp_path: Path) -> None:
+    digest, path = told(tmp_path, network())
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    signature = Signature.model_validate_json(path.read_bytes())
+    assert (signature.classes, signature.probabilities) == (["cat", "dog"], True)
+    assert signature.image is not None
+    assert (signature.image.height, signature.image.lowest, signature.image.highest) == (2, 0, 7)
+    assert [(one.name, one.shape) for one in signature.inputs + signature.outputs] == [
+        ("input", [2, 2, 1]),
+        ("animal", [2]),
+    ]
+    (one,) = signature.models
+    keras_file = ExportedFile(name="model.keras", sha256=hashlib.sha256(b"a model").hexdigest())
+    assert (one.model, one.keras, one.onnx, signature.check) == ("Last", keras_file, None, None)
+
+
+def test_a_signature_that_cannot_be_told_or_stored_fails_no_training(tmp_path: Path) -> None:
+    def full() -> None:
+        raise refused("ResultsNotWritable", "the bucket is full")
+
+    of_one_size = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(1)])
+    for name, model, check in (("untold", of_one_size, lambda: None), ("unstored", network(), full)):
+        (folder := tmp_path / name).mkdir()
+        digest, path = told(folder, model, check)
+        assert digest is None
+        assert not path.exists()
+
+
 def test_an_attempt_whose_place_was_taken_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken() -> None:
         raise superseded("attempt 1", "attempt 2")
 
     with pytest.raises(Failure, match="attempt 2 has begun since"):
         exported(tmp_path, monkeypatch, all_in_order, taken)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(Failure, match="attempt 2 has begun since"):
+        told(tmp_path / "other", network(), taken)

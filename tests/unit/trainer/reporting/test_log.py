@@ -36,6 +36,23 @@ def test_nor_does_a_failure() -> None:
     assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"
 
 
+OTHERS = """
+import logging, pathlib, sys
+from epochal_trainer.reporting import log
+log.start(pathlib.Path(sys.argv[1]), hide=lambda text: text.replace("secret", "***"))
+logging.getLogger("matplotlib.font_manager").warning("this may take a moment, said the secret")
+logging.getLogger("matplotlib.font_manager").info("of no interest")
+"""
+
+
+def test_what_other_libraries_warn_of_is_in_the_log_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OTHERS, str(tmp_path / "training.log")]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert ended.stderr == ""
+    assert ended.stdout.endswith("  this may take a moment, said the ***\n")
+    assert (tmp_path / "training.log").read_text() == ended.stdout
+
+
 FULL = """
 import logging, os, pathlib, sys
 from epochal_trainer.reporting import log

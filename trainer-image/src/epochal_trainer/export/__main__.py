@@ -10,7 +10,7 @@ from pathlib import Path
 from epochal_api.report import Export
 from epochal_api.status import MAX_EXPORT
 
-from epochal_trainer.export.request import FAILED, OUTCOME, Request
+from epochal_trainer.export.request import NOT_LOADED, OUTCOME, Request
 
 _FIRST_TO_GO = "1000"
 _PR_SET_PDEATHSIG = 1
@@ -35,7 +35,7 @@ def main(path: Path, parent: int) -> None:
     try:
         outcome = export(request)
     except NotLoaded as error:
-        outcome = Export(reason=FAILED, message=str(error)[:MAX_EXPORT])
+        outcome = Export(reason=NOT_LOADED, message=str(error)[:MAX_EXPORT])
     unfinished = request.folder / f".{OUTCOME}"
     unfinished.write_text(outcome.model_dump_json(exclude_none=True), encoding="utf-8")
     unfinished.replace(request.folder / OUTCOME)

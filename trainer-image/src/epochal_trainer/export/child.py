@@ -1,4 +1,4 @@
-"""Runs the process that exports, beside a training that has ended: whatever becomes of it is told, and no more.
+"""Runs the process that exports, once a training has ended, or to convert: what becomes of it is told, and no more.
 
 It gets none of the credentials, and is the first to go where memory runs short: an end of the whole container would be
 one of a training that is all but complete.
@@ -69,8 +69,8 @@ def run(
     """
     if (free := left()) < LEAST_MEMORY:
         return failed(
-            f"{readable(free)} of memory are left beside the training, and an export takes {readable(LEAST_MEMORY)} at "
-            "least: raise spec.resources.limits.memory"
+            f"{readable(free)} of memory are left for the export, which takes {readable(LEAST_MEMORY)} at least: raise "
+            "spec.resources.limits.memory"
         )
     file = request.folder / _REQUEST
     file.write_text(request.model_dump_json(), encoding="utf-8")

@@ -13,6 +13,8 @@ NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"
 FAILED = "ExportFailed"
 """Reasons of it."""
+NOT_LOADED = "NotLoaded"
+"""Another one: Keras cannot load the file of a model."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel.zip"}
 
 

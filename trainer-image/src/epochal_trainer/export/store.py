@@ -7,20 +7,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import keras
 from epochal_api.network import INPUT
 from epochal_api.report import Export
-from epochal_api.signature import CHECK, SIGNATURE
+from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
 from epochal_api.storage import ExportFormat
 from numpy.typing import NDArray
 
 from epochal_trainer.data import DataSets
 from epochal_trainer.export import child
 from epochal_trainer.export.images import image_of
-from epochal_trainer.export.request import Request, Source
+from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import spread, write
+from epochal_trainer.export.tensors import Unserved, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
+from epochal_trainer.storage.bucket import sha256
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,47 @@ def export_models(
     return outcome
 
 
+def store_signature(
+    model: keras.Model, names: Sequence[str], *, data: DataSets, results: Results, folder: Path
+) -> str | None:
+    """Stores what is known of models that nothing is exported of: without a check, which takes an export to answer.
+
+    Args:
+        model: One of them.
+        names: Their files, which are stored.
+        data: What they were trained on.
+        results: Takes it.
+        folder: Holds the models, and takes a file on the way.
+
+    Returns:
+        The SHA-256 of the signature, or None where there is none.
+
+    Raises:
+        Failure: Superseded, if these results are another attempt's by now.
+    """
+    path = folder / SIGNATURE
+    try:
+        files = [
+            ModelFiles(model=_which(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
+            for name in names
+        ]
+        network = network_of(model, list(data.class_names) or None, image_of(data.train.features))
+        path.write_text(
+            Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
+        )
+        results.store(path, SIGNATURE)
+        return sha256(path)
+    except Failure as failure:
+        if failure.reason == SUPERSEDED:
+            raise
+        log.warning("There is no %s: %s", SIGNATURE, failure.message)
+    except Unserved as error:
+        log.info("There is no %s: %s", SIGNATURE, error)
+    except Exception:
+        log.warning("There is no %s, and the training is complete without it:", SIGNATURE, exc_info=True)
+    return None
+
+
 def _exported(
     names: Sequence[str],
     formats: Sequence[ExportFormat],
@@ -92,7 +136,7 @@ def _exported(
         samples = Path(work) / "samples.npz"
         write(samples, {INPUT: _real(data)})
         request = Request(
-            models=[Source(which="Best" if name == BEST_MODEL else "Last", path=folder / name) for name in names],
+            models=[Source(which=_which(name), path=folder / name) for name in names],
             formats=list(formats),
             samples=samples,
             image=image_of(data.train.features),
@@ -101,6 +145,8 @@ def _exported(
         )
         with _marked(results, tries + 1):
             outcome = child.run(request, stopping)
+        if outcome.reason == NOT_LOADED:
+            return child.failed(outcome.message)
         stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
         for name in stored:
             if (path := Path(work) / name).exists():
@@ -126,6 +172,11 @@ def _marked(results: Results, tries: int) -> Iterator[None]:
         results.delete(EXPORTING)
         raise
     results.delete(EXPORTING)
+
+
+def _which(name: str) -> Which:
+    """Returns which model a file holds."""
+    return "Best" if name == BEST_MODEL else "Last"
 
 
 def _real(data: DataSets) -> NDArray[Any]:

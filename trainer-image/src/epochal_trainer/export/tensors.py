@@ -1,11 +1,11 @@
 """What a model takes and gives, and what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
-from epochal_api.signature import TensorSpec
+from epochal_api.signature import ImageSpec, TensorSpec
 from numpy.typing import NDArray
 
 from epochal_trainer.model.last_layer import SHARES, SINGLE, last_of
@@ -48,6 +48,26 @@ def gives_probabilities(model: keras.Model) -> bool:
     """Returns whether the first output gives each class its probability: by softmax, or by sigmoid of one unit."""
     last = last_of(keras.Model(model.inputs, model.outputs[0]))
     return last is not None and (last.activation in SHARES or (last.activation in SINGLE and last.outputs == 1))
+
+
+def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
+    """Returns what a signature says of the network of a model.
+
+    Args:
+        model: The model.
+        classes: Names of the classes, if they have any.
+        image: How photographs have to look, if the features are images.
+
+    Raises:
+        Unserved: As `inputs_of`.
+    """
+    return {
+        "inputs": inputs_of(model),
+        "outputs": outputs_of(model),
+        "probabilities": gives_probabilities(model),
+        "classes": classes,
+        "image": image,
+    }
 
 
 def answer(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from epochal_trainer.export.answers import tolerance_of
 from epochal_trainer.export.forms import Fault, make
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
-from epochal_trainer.export.tensors import Arrays, Unserved, answer, gives_probabilities, inputs_of, outputs_of
+from epochal_trainer.export.tensors import Arrays, Unserved, answer, inputs_of, network_of
 from epochal_trainer.model.keras_objects import explain
 from epochal_trainer.storage.bucket import sha256
 
@@ -63,12 +63,13 @@ def export(request: Request) -> Export:
             loaded = _loaded(source.path, Path(folder))
             try:
                 if not done:  # They are of one network.
-                    network, inputs = _network(request, loaded), _inputs(request, loaded.served)
+                    network = network_of(loaded.served, request.classes, request.image)
+                    inputs, tolerance = _inputs(request, loaded.served), tolerance_of(loaded.precision)
                 done.append(_exported(request, source, loaded, inputs, Path(folder)))
             except Unserved as error:
                 return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
     check = _write_check(request.folder / CHECK, inputs, done)
-    signature = Signature(**network, models=[_files(one) for one in done], check=check)
+    signature = Signature(**network, models=[_files(one) for one in done], check=check, tolerance=tolerance)
     path = request.folder / SIGNATURE
     path.write_text(signature.model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8")
     faults = [(name, fault) for one in done for name, fault in one.faults]
@@ -88,18 +89,6 @@ def _loaded(path: Path, scratch: Path) -> Loaded:
     except Exception as error:
         innermost = str(error).rpartition(_WITHIN)[2]
         raise NotLoaded(f"Keras cannot load {path.name}: {explain(ValueError(innermost))}") from error
-
-
-def _network(request: Request, loaded: Loaded) -> dict[str, Any]:
-    """Returns what a signature says of the network that all models are of."""
-    return {
-        "inputs": inputs_of(loaded.served),
-        "outputs": outputs_of(loaded.served),
-        "probabilities": gives_probabilities(loaded.served),
-        "classes": request.classes,
-        "image": request.image,
-        "tolerance": tolerance_of(loaded.precision),
-    }
 
 
 def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:

@@ -60,6 +60,9 @@ def start(path: Path, hide: Callable[[str], str] = str) -> None:
         logger.handlers = list(handlers)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+    if not (others := logging.getLogger()).handlers:
+        # What others warn of went to standard error: TensorFlow adds no handler of its own where there is one.
+        others.handlers = list(handlers)
 
     def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
         del where, more

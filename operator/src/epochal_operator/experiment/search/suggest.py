@@ -203,15 +203,24 @@ def _trial(space: Space, parameters: Mapping[str, str], **outcome: Any) -> Froze
 
 
 def _native(domain: Domain, text: str) -> Any:
-    """Returns a value as Optuna has it: what is listed stays text, since it may be a list itself."""
-    return text if isinstance(domain, Choice) else domain.parse(text)
+    """Returns a value as Optuna has it.
+
+    What is listed stays text, since it may be a list itself. What has steps is their number: of many small ones, the
+    value is none that Optuna would find among them.
+    """
+    if isinstance(domain, Choice):
+        return text
+    value = domain.parse(text)
+    return domain.index(value) if isinstance(domain, Floats) and domain.step and value is not None else value
 
 
 @cache
 def _distribution(domain: Domain) -> BaseDistribution:
     match domain:
-        case Floats(low, high, log, step):
-            return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
+        case Floats(low, high, log, None):
+            return FloatDistribution(float(low), float(high), log=log)
+        case Floats():
+            return IntDistribution(0, (domain.size or 1) - 1)
         case Ints(low, high, log, step):
             return IntDistribution(low, high, log=log, step=step)
         case Choice(values):
@@ -220,9 +229,10 @@ def _distribution(domain: Domain) -> BaseDistribution:
 
 def _drawn(trial: optuna.Trial, name: str, domain: Domain) -> str:
     match domain:
-        case Floats(low, high, log, step):
-            stepped = None if step is None else float(step)
-            return domain.text(trial.suggest_float(name, float(low), float(high), log=log, step=stepped))
+        case Floats(low, high, log, None):
+            return domain.text(trial.suggest_float(name, float(low), float(high), log=log))
+        case Floats():
+            return domain.at(trial.suggest_int(name, 0, (domain.size or 1) - 1))
         case Ints(low, high, log, step):
             return domain.text(trial.suggest_int(name, low, high, log=log, step=step))
         case Choice(values):

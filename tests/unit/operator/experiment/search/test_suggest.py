@@ -139,6 +139,19 @@ def test_where_one_branch_is_tried_to_its_end_an_endless_one_is_searched_on(meth
     assert len({one["momentum"] for one in told(response)}) == 6
 
 
+@pytest.mark.parametrize("method", ["Random", "TPE"])
+@pytest.mark.parametrize(("most", "step"), [("1", "1e-9"), ("1", "5e-16")])
+def test_many_small_steps_are_searched_as_any_range(method: str, most: str, step: str) -> None:
+    rate = {**RATE, "float": {"min": "0", "max": most, "step": step}}
+    known: list[Known] = []
+    for number in range(1, 9):
+        asked = request(rate, method=method, startup_trials=3, trials=(number,), known=known, importance=True)
+        (values,) = told(response := suggest(asked))
+        known.append(Known(parameters=values, state="Complete", values=((9, float(values["rate"])),)))
+    assert len({one.parameters["rate"] for one in known}) == 8
+    assert response.importance == {"rate": 1.0}
+
+
 def test_a_grid_goes_in_order() -> None:
     found = told(suggest(request(UNITS, OPTIMIZER, method="Grid", trials=range(1, 9))))
     expected = [{"units": str(units), "optimizer": one} for units in (16, 32, 48, 64) for one in ("Adam", "SGD")]
