@@ -1,27 +1,17 @@
 """Reconcile: read an Experiment and its trials, plan, apply, and again until nothing is left to do."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from epochal_api.experiment import InvalidExperiment, Objective, parse
+from epochal_api.experiment import InvalidExperiment, parse
 
 from epochal_operator.experiment.actions import Ask
 from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import (
-    LEDGER_ANNOTATION,
-    Event,
-    Finished,
-    Warm,
-    decode,
-    encode,
-    own,
-    read,
-    taken,
-)
+from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Warm, own, read, taken
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -31,7 +21,8 @@ from epochal_operator.experiment.schedule import promised
 from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.search.lanes import LANES, Lanes
 from epochal_operator.experiment.space import InvalidSpace
-from epochal_operator.experiment.trials import Trial, exhausted, finite, fold
+from epochal_operator.experiment.trials import Trial, exhausted, fold
+from epochal_operator.experiment.warm_start import known_of_others
 from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
@@ -191,7 +182,7 @@ class Reconciler:
             return Observed(now, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
         ledger = self._ledger(key, document)
         news = observe(wanted.spec, ledger.trials, jobs, now)
-        warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else self._warm(key, wanted)
+        warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else known_of_others(key, wanted, self._store)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
@@ -226,21 +217,6 @@ class Reconciler:
             told=found.told,
         )
 
-    def _warm(self, key: Key, wanted: Wanted) -> tuple[Warm, ...] | StatusCause:
-        """Returns what other Experiments know, or which of them is not there, or has looked for something else."""
-        known: list[Warm] = []
-        for one in wanted.spec.warm_start_from:
-            other = self._store.get(EXPERIMENTS, Key(key.namespace, one.name))
-            if other is None:
-                message = f"spec.warmStartFrom: there is no Experiment {one.name} in this namespace yet."
-                return StatusCause(Reason.WARM_START_NOT_FOUND, message)
-            if differs := _differs(wanted.spec.objective, other):
-                message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
-                return StatusCause(Reason.WARM_START_MISMATCH, message)
-            text = (other["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
-            known += _finished(one.name, own(decode(text), other["metadata"]["uid"]))
-        return _best_of(known, wanted)
-
     def _let_go(self, key: Key, spec: _Spec) -> None:
         """Keeps of an Experiment that is over no more than whose it is: those that have ended are ever more."""
         if spec.wanted is not None:
@@ -270,31 +246,3 @@ def _read(version: tuple[str, int], document: Object) -> _Spec:
         return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
     except (InvalidExperiment, InvalidSpace) as error:
         return _Spec(version, None, str(error))
-
-
-def _differs(own: Objective, other: Object) -> str:
-    """Returns in what the objective of another Experiment differs; empty if its values can be compared."""
-    given = whole(other)["spec"].get("objective") or {}
-    theirs = {"strategy": Objective.model_fields["strategy"].default} | given
-    ours = own.dump()
-    fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]
-    return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
-
-
-def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
-    """Returns what other Experiments know; if that is much, the best of it: half of the ledger is the search's own."""
-    sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, max(0, wanted.room // 2)
-    ranked = sorted(known, key=lambda one: sign * float(one.value))
-    while (size := taken(encode(ranked))) > most:
-        ranked = ranked[: min(len(ranked) - 1, len(ranked) * most // size)]
-    return tuple(known) if len(ranked) == len(known) else tuple(ranked)
-
-
-def _finished(name: str, events: tuple[Event, ...]) -> list[Warm]:
-    """Returns what an Experiment's ledger knows of its trials that have finished a rung."""
-    last = {(one.trial, one.rung): one.value for one in events if isinstance(one, Finished)}
-    return [
-        Warm(name, one.number, dict(one.parameters), text, one.epoch)
-        for one in fold(events)
-        if one.rungs and finite(text := last.get((one.number, len(one.rungs) - 1)) or "") is not None
-    ]
