@@ -108,7 +108,7 @@ class Part:
     def is_cut(self) -> bool:
         """Whether it goes on beyond the picture, as a sheet that is too large for it."""
         box, (high, wide) = self.box, self.layer.mask.shape
-        return min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM
+        return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
     def goes_around(self, box: Box) -> bool:
         """Returns whether it is on all four sides of a box that is not small beside it."""
