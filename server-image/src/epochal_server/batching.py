@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
-
-import numpy as np
 
 from epochal_server.intake import Intake
 from epochal_server.model import Arrays, Model
-from epochal_server.refusals import Failed, Refused
+from epochal_server.pieces import InPieces, Piece, Taker, failed, together
+from epochal_server.refusals import Refused
 from epochal_server.tensors import check
 
 INLINE_SECONDS = 0.0025
@@ -24,30 +22,6 @@ NEWEST = 0.1
 """How much of the time for a sample, as it is known, comes from the latest call."""
 
 log = logging.getLogger(__name__)
-
-
-class Taker(Protocol):
-    """Takes the answer to samples: a future, or whatever is as one."""
-
-    def done(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
-
-    def set_result(self, answer: Arrays, /) -> None:
-        """Takes the answer."""
-
-    def set_exception(self, error: Refused, /) -> None:
-        """Takes why there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Samples of one request, as many as go into one call of the model."""
-
-    inputs: Arrays
-    samples: int
-    shapes: tuple[tuple[int, ...], ...] | None
-    """Shapes of a sample of each input, where they may be of many: only what has the same goes together."""
-    answer: Taker
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,32 +86,26 @@ class Batcher:
         intake.admit()
         intake.waiting += 1  # by hand: as a context it takes three times as long, of what all requests go through
         try:
-            if samples <= self._most:
-                return await self._future(inputs, samples)
-            return await self._in_pieces(inputs, samples)
+            answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+            self._put(inputs, samples, answer)
+            return await answer
         finally:
             intake.waiting -= 1
 
-    def put(self, inputs: Arrays, taker: Taker) -> bool:
+    def put(self, inputs: Arrays, taker: Taker) -> None:
         """Has the samples of one request computed. Whoever does so counts it among those that wait no more once it is.
 
         Args:
             inputs: Arrays by the names of the inputs. They need not have been checked.
             taker: Takes the answer, a moment later.
 
-        Returns:
-            Whether they are: not those that do not go into one call of the model.
-
         Raises:
             Refused: Invalid, or Busy.
         """
         samples = check(inputs, self._inputs)
-        if samples > self._most:
-            return False
         self._intake.admit()
         self._intake.waiting += 1
-        self._put(inputs, samples, self._shapes(inputs), taker)
-        return True
+        self._put(inputs, samples, taker)
 
     def give_up(self, why: Refused) -> None:
         """Answers what waits that it is not computed any more."""
@@ -147,26 +115,16 @@ class Batcher:
             if not piece.answer.done():
                 piece.answer.set_exception(why)
 
-    def _shapes(self, inputs: Arrays) -> tuple[tuple[int, ...], ...] | None:
-        return tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
+    def _put(self, inputs: Arrays, samples: int, taker: Taker) -> None:
+        shapes = tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
+        if samples <= self._most:
+            self._append(Piece(inputs, samples, shapes, taker))
+        else:
+            InPieces(inputs, samples, shapes, taker, most=self._most, append=self._append).next()
 
-    async def _in_pieces(self, inputs: Arrays, samples: int) -> Arrays:
-        """Answers one piece after the other: those who ask for less have their turn between them."""
-        size = self._most
-        answers: list[Arrays] = []
-        for begin in range(0, samples, size):
-            piece = {name: array[begin : begin + size] for name, array in inputs.items()}
-            answers.append(await self._future(piece, min(size, samples - begin)))
-        return _together(answers)
-
-    def _future(self, inputs: Arrays, samples: int) -> "asyncio.Future[Arrays]":
-        answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
-        self._put(inputs, samples, self._shapes(inputs), answer)
-        return answer
-
-    def _put(self, inputs: Arrays, samples: int, shapes: tuple[tuple[int, ...], ...] | None, taker: Taker) -> None:
-        self._pieces.append(Piece(inputs, samples, shapes, taker))
-        self._samples += samples
+    def _append(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+        self._samples += piece.samples
         self._intake.seconds = (self._samples + self._computing) * self._pace
         if not self._running:
             self._schedule()
@@ -229,13 +187,13 @@ class Batcher:
         began = perf_counter()
         sizes = [piece.samples for piece in batch]
         try:
-            inputs = batch[0].inputs if len(batch) == 1 else _together([piece.inputs for piece in batch])
+            inputs = batch[0].inputs if len(batch) == 1 else together([piece.inputs for piece in batch])
             outputs = self._called(inputs, sum(sizes))
         except Exception as error:  # noqa: BLE001 - whatever the library raises, it is this batch's alone
             if len(batch) == 1:
                 # Without a traceback: whoever finds such samples could fill the log with them.
                 log.error("the model failed: %s: %s", type(error).__name__, error)  # noqa: TRY400
-                return Computed([_failed(error)], [], perf_counter() - began)
+                return Computed([failed(error)], [], perf_counter() - began)
             alone = [self._compute([piece]) for piece in batch]
             answers = [answer for one in alone for answer in one.answers]
             return Computed(answers, [output for one in alone for output in one.outputs], perf_counter() - began)
@@ -250,10 +208,6 @@ class Batcher:
         return outputs
 
 
-def _together(parts: Sequence[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def _divided(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
     if len(sizes) == 1:
         return [outputs]
@@ -263,10 +217,3 @@ def _divided(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
         divided.append({name: array[begin : begin + size] for name, array in outputs.items()})
         begin += size
     return divided
-
-
-def _failed(error: Exception) -> Failed:
-    return Failed(
-        f"the model cannot compute these samples ({type(error).__name__}: {error}): they are of the types and shapes "
-        "that it takes, so see whether their values are what it was trained on"
-    )

@@ -12,7 +12,7 @@ from epochal_api.signature import TensorSpec
 from epochal_server.batching import INLINE_SECONDS, Batcher
 from epochal_server.intake import Intake
 from epochal_server.model import Arrays
-from epochal_server.refusals import Busy, Failed, Invalid, NotReady
+from epochal_server.refusals import Busy, Failed, Invalid, NotReady, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,6 +129,72 @@ async def test_none_fails_for_its_neighbours_sake(pace: float) -> None:
     assert isinstance(failed, Failed)
     assert "bad luck" in failed.message
     assert [list(one["y"]) for one in (first, last)] == [[144], [196]]  # type: ignore[index]
+
+
+class Taken:
+    """Takes an answer, or why there is none, and keeps all that it is given."""
+
+    def __init__(self) -> None:
+        self.told: list[Arrays | Refused] = []
+        self.gone = False
+
+    def done(self) -> bool:
+        return self.gone
+
+    def set_result(self, answer: Arrays) -> None:
+        self.told.append(answer)
+
+    def set_exception(self, error: Refused) -> None:
+        self.told.append(error)
+
+
+@pytest.mark.parametrize("pace", [QUICK, SLOW])
+async def test_gives_what_is_too_much_for_one_call_to_who_takes_it(pace: float) -> None:
+    run, taken = Recording(), Taken()
+    asked = batcher(run, pace=pace)
+    asked.put(samples(*range(20, 41)), taken)
+    await asked.answer(samples(2))
+    assert not taken.told  # others have their turn before the rest
+    async with asyncio.timeout(5):
+        while not taken.told:  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0.001)
+    (answer,) = taken.told
+    assert list(answer["y"]) == [n * n for n in range(20, 41)]  # type: ignore[index]
+    assert run.sizes == [8, 1, 8, 5]
+
+
+@pytest.mark.parametrize(
+    ("values", "calls"), [((BAD, *range(20, 40)), 1), ((*range(20, 30), BAD, 1, 2, 3, 4, 5, 6), 2)]
+)
+async def test_what_fails_in_pieces_is_told_once(values: Sequence[int], calls: int) -> None:
+    run, taken = Recording(), Taken()
+    batcher(run).put(samples(*values), taken)
+    await asyncio.sleep(0.01)
+    (failed,) = taken.told
+    assert isinstance(failed, Failed)
+    assert len(run.sizes) == calls
+
+
+async def test_nothing_else_is_computed_for_who_has_gone() -> None:
+    taken = Taken()
+
+    def run(inputs: Arrays) -> Arrays:
+        taken.gone = True
+        return square(inputs)
+
+    recording = Recording(run)
+    batcher(recording).put(samples(*range(20, 41)), taken)
+    await asyncio.sleep(0.01)
+    assert (recording.sizes, taken.told) == ([8], [])
+
+
+async def test_pieces_whose_answers_differ_in_length_fail_their_request_alone() -> None:
+    asked = batcher(lambda inputs: {"y": np.ones((len(inputs["x"]), int(inputs["x"][0])))})
+    asking = asked.answer(samples(*range(1, 21))), asked.answer(samples(1))
+    async with asyncio.timeout(5):
+        both = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(both[0], Failed)
+    assert both[1]["y"].shape == (1, 1)  # type: ignore[index]
 
 
 async def test_a_part_that_fails_fails_its_request_alone() -> None:

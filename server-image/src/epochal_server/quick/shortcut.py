@@ -4,27 +4,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
-from functools import lru_cache
-from http import HTTPStatus
 from time import perf_counter, time
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
-from epochal_server.model import Arrays, bytes_of
+from epochal_server.model import Arrays
 from epochal_server.quick import head as heads
 from epochal_server.quick.codec import Body, Codec
-from epochal_server.quick.head import Head
-from epochal_server.refusals import Busy, Failed, Refused
+from epochal_server.quick.coming import Coming
+from epochal_server.quick.exchange import NO_HEADERS, Exchange
+from epochal_server.quick.response import response
+from epochal_server.refusals import Busy, Refused
 
-MOST_BYTES = 32 * 1024
-"""A request that is longer does not come in one piece, and gains little."""
-
-_PHRASES = {int(status): status.phrase for status in HTTPStatus}
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+MOST_BYTES = 256 * 1024
+"""Of a request, with its head: what is longer gains little, and as JSON it is nothing for the event loop."""
+AHEAD_BYTES = 32 * 1024
+"""Of what comes before the last request is answered: more than that is left unread meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +29,8 @@ log = logging.getLogger(__name__)
 class Put(Protocol):
     """Puts samples to where they are computed."""
 
-    def __call__(self, inputs: Arrays, taker: "Exchange") -> bool:
-        """Returns whether they are: not those that do not go into one call.
+    def __call__(self, inputs: Arrays, taker: Exchange) -> None:
+        """Has them computed.
 
         Raises:
             Refused: If they are not as they must be, or there is no room.
@@ -72,56 +69,6 @@ class Client(Protocol):
         """Takes what has come."""
 
 
-class Exchange:
-    """A request and its answer, which the batcher brings. See batching.Taker.
-
-    Args:
-        shortcut: What it came by.
-        head: Its head.
-        codec: Its protocol.
-        received: Bytes of its body.
-        room: What its answer takes of the memory for all.
-    """
-
-    __slots__ = ("asked", "began", "codec", "gone", "head", "received", "room", "shortcut", "waits")
-
-    def __init__(self, shortcut: "Shortcut", head: Head, codec: Codec, received: int, room: Room) -> None:
-        self.shortcut = shortcut
-        self.head = head
-        self.codec = codec
-        self.received = received
-        self.room = room
-        self.began = perf_counter()
-        self.asked: Any = None
-        self.gone = False
-        self.waits = False
-
-    def done(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
-        return self.gone
-
-    def set_result(self, answer: Arrays) -> None:
-        """Answers."""
-        try:
-            self.room.take_answer(self.codec.times(self.asked) * bytes_of(answer))
-            body = self.codec.encode(self.asked, answer)
-        except Refused as refused:
-            self.set_exception(refused)
-            return
-        except Exception:
-            log.exception("no answer to POST %s", self.head.path)
-            self.set_exception(Failed("an error of the server, see its log"))
-            return
-        self.shortcut.respond(self, HTTPStatus.OK, body)
-
-    def set_exception(self, error: BaseException) -> None:
-        """Refuses."""
-        if self.gone:
-            return
-        refused = error if isinstance(error, Refused) else Failed("an error of the server, see its log")
-        self.shortcut.respond(self, refused.status, self.codec.refuse(self.head, refused), refused.headers)
-
-
 class Shortcut:
     """The plain requests of one connection.
 
@@ -137,6 +84,7 @@ class Shortcut:
         self._transport = transport
         self._client = str((transport.get_extra_info("peername") or ("",))[0])
         self._held = b""
+        self._coming: Coming | None = None
         self._unread = False
         self._unsent: Room | None = None
         self._exchange: Exchange | None = None
@@ -147,11 +95,13 @@ class Shortcut:
         Returns:
             What it leaves to others, with all that comes after it; None if it has taken it.
         """
+        if self._coming is not None:
+            return self._more(self._coming, data)
         if self._held:
             data = self._released() + data
         if self._exchange is not None or self._unread:  # sent before the last one was answered, or its answer read
             self._hold(data)
-            if len(data) > MOST_BYTES:
+            if len(data) > AHEAD_BYTES:
                 self._transport.pause_reading()
             return None
         return self._read(data)
@@ -159,22 +109,18 @@ class Shortcut:
     def lost(self) -> None:
         """Gives up what nobody waits for any more."""
         self._released()
+        self._left()
         self._sent()
         if self._exchange is not None:
             self._exchange.gone = True
             self._exchange.room.give_back()
             self._ended(self._exchange, GONE, 0)
 
-    def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+    def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Sends a response."""
         ends = self._quick.bookkeeping.ending()
-        first = _first(status, body.content_type, *body.headers.items(), *headers.items())
-        last = b"close" if ends else b"keep-alive"
         content = body.content
-        self._transport.write(
-            b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b"
-            % (first, _date(int(time())), len(content), last, content)
-        )
+        self._transport.write(response(status, body, headers, ends=ends))
         self._ended(exchange, status, len(content))
         if self._unread:
             self._keep(exchange.room, len(content))
@@ -198,9 +144,7 @@ class Shortcut:
 
     def given_up(self) -> bytes | None:
         """Returns what it holds of a request whose body is missing, for others to wait for; None if it holds none."""
-        if self._exchange is not None or self._unread or b"\r\n\r\n" not in self._held:
-            return None
-        return self._released()
+        return None if self._coming is None or self._unread else self._left()
 
     def _keep(self, room: Room, size: int) -> None:
         """Keeps room for an answer until its client has read it."""
@@ -222,11 +166,11 @@ class Shortcut:
         if self._unread or self._exchange is not None or self._transport.is_closing():
             return
         self._transport.resume_reading()
-        if self._held:
+        if self._held or self._coming is not None:
             self._connection.data_received(b"")
 
     def _hold(self, data: bytes) -> None:
-        """Keeps a part of a request: it is under way, and its sender is not let down."""
+        """Keeps a part of a head, or what comes before its turn: it is under way, and its sender is not let down."""
         self._held = data
         if data:
             self._quick.bookkeeping.begin()
@@ -250,27 +194,60 @@ class Shortcut:
         if head is None or codec is None or head.length > most or len(data) > end + head.length:
             return data
         if len(data) < end + head.length:
-            self._hold(data)
+            return self._wait_for(Coming(head, codec, data[:end], Room(self._quick.intake)), data[end:])
+        self._begin(Exchange(self, head, codec, Room(self._quick.intake)), data[end:])
+        return None
+
+    def _wait_for(self, coming: Coming, data: bytes) -> bytes | None:
+        """Holds what has come of a body, unless it is to be refused: others do so, and see to what is still to come."""
+        try:
+            self._quick.authorize(coming.head.authorization)
+            self._quick.intake.admit()
+        except Refused:
+            return coming.start + data
+        self._coming = coming
+        self._quick.bookkeeping.begin()
+        return self._more(coming, data)
+
+    def _more(self, coming: Coming, data: bytes) -> bytes | None:
+        """Takes more of a body; for which there is no room, or too much of it, is left to others."""
+        try:
+            coming.add(data)
+        except Busy:
+            return self._left()
+        if coming.missing > 0 or self._unread:
             return None
-        exchange = self._exchange = Exchange(self, head, codec, head.length, Room(self._quick.intake))
+        if coming.missing < 0:
+            return self._left()
+        self._coming = None
+        self._quick.bookkeeping.end()
+        self._begin(Exchange(self, coming.head, coming.codec, coming.room), coming.body())
+        return None
+
+    def _left(self) -> bytes:
+        """Returns what has come of a request whose body comes, and forgets it."""
+        coming, self._coming = self._coming, None
+        if coming is None:
+            return b""
+        coming.room.give_back()
+        self._quick.bookkeeping.end()
+        return coming.start + coming.body()
+
+    def _begin(self, exchange: Exchange, body: bytes) -> None:
+        """Has a request answered that is there."""
+        self._exchange = exchange
         self._connection.keep_alive(True)  # noqa: FBT003 - it is aiohttp's
         self._connection.begin()
-        self._quick.bookkeeping.begin()
-        if self._put(exchange, data[end:]):
-            return None
-        exchange.room.give_back()
-        self._end()
-        return data
-
-    def _put(self, exchange: Exchange, body: bytes) -> bool:
-        """Returns whether a request is taken, or refused; not if it does not go into one call of the model."""
         quick = self._quick
+        quick.bookkeeping.begin()
         try:
             quick.authorize(exchange.head.authorization)
             quick.intake.admit()
+            exchange.room.take(len(body) - exchange.room.size)  # all of it, or what has not been counted as it came
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
             exchange.room.take_answer(exchange.codec.times(exchange.asked) * quick.answer_bytes(inputs))
-            exchange.waits = quick.put(inputs, exchange)
+            quick.put(inputs, exchange)
+            exchange.waits = True
         except Busy as busy:
             asyncio.get_running_loop().call_later(REFUSED_SECONDS, exchange.set_exception, busy)
         except Refused as refused:
@@ -278,9 +255,6 @@ class Shortcut:
         except Exception as error:
             log.exception("no answer to POST %s", exchange.head.path)
             exchange.set_exception(error)
-        else:
-            return exchange.waits
-        return True
 
     def _end(self) -> None:
         self._exchange = None
@@ -295,19 +269,5 @@ class Shortcut:
         seconds = perf_counter() - exchange.began
         protocol = exchange.codec.protocol(head)
         self._quick.bookkeeping.tell(
-            Entry(time(), self._client, "POST", head.path, protocol, code, seconds, exchange.received, sent)
+            Entry(time(), self._client, "POST", head.path, protocol, code, seconds, head.length, sent)
         )
-
-
-@lru_cache(64)
-def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
-    """Returns the first lines of a response's head."""
-    lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {content_type}"]
-    return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
-        "latin-1"
-    )
-
-
-@lru_cache(1)
-def _date(seconds: int) -> bytes:
-    return f"Date: {formatdate(seconds, usegmt=True)}\r\n".encode()

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import web
 from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
 from epochal_server import connections, reading
@@ -24,7 +27,7 @@ from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.model import Arrays, Model
 from epochal_server.quick.shortcut import MOST_BYTES, Quick
-from epochal_server.refusals import Unauthorized
+from epochal_server.refusals import Busy, Unauthorized
 from epochal_server.requests import around_all
 from epochal_server.routes import quick as quick_routes
 from epochal_server.routes import v2
@@ -34,6 +37,7 @@ from epochal_server.work import Threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.certificates import self_signed
 from tests.kit.models import model, signature
 
 NUMBERS = model(
@@ -48,12 +52,13 @@ class Answering:
     def __init__(self, port: int, told: list[Entry], bookkeeping: Bookkeeping, intake: Intake) -> None:
         self.port, self.told, self.bookkeeping, self.intake = port, told, bookkeeping, intake
         self.ending = False
+        self.tls: ssl.SSLContext | None = None
         self.held = asyncio.Event()
         self.held.set()
 
     async def exchange(self, pieces: Sequence[bytes], answers: int) -> list[tuple[int, dict[str, str], bytes]]:
         """Sends pieces of requests on one connection, and returns the answers: status, headers, body."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls)
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
@@ -78,6 +83,7 @@ async def answering(
     served: Model = NUMBERS,
     room: int = 10**6,
     wide: int = 1,
+    tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
 ) -> AsyncIterator[Answering]:
     told: list[Entry] = []
 
@@ -117,7 +123,8 @@ async def answering(
         known = Connections()
         around = around_all(bookkeeping, intake)
         serving = Listening(v2.routes(service), around, known, quick if shortcut else None)
-        await serving.start(listener)
+        context, server.tls = tls or (None, None)
+        await serving.start(listener, context)
         keeping = asyncio.create_task(known.keep())
         try:
             yield server
@@ -125,6 +132,17 @@ async def answering(
             keeping.cancel()
             await serving.stop()
             listener.close()
+
+
+def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Returns what a server and its client do TLS with."""
+    pair, file = self_signed("digits"), folder / "pair.pem"
+    file.write_text(pair.certificate + pair.key)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(file)
+    asking = ssl.create_default_context(cadata=pair.certificate)
+    asking.check_hostname = False
+    return serving, asking
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -139,14 +157,14 @@ def asking(*samples: Sequence[float], **more: Any) -> bytes:
     return json.dumps({"inputs": [asked], **more}).encode()
 
 
-def binary(*samples: Sequence[float]) -> tuple[bytes, str]:
+def binary(*samples: Sequence[float], spaces: int = 0) -> tuple[bytes, str]:
     data = np.array(samples, np.float32)
     parameters = {"binary_data_size": data.nbytes}
     head = {
         "inputs": [{"name": "x", "shape": list(data.shape), "datatype": "FP32", "parameters": parameters}],
         "parameters": {"binary_data_output": True},
     }
-    text = json.dumps(head).encode()
+    text = json.dumps(head).encode() + b" " * spaces
     return text + data.tobytes(), f"Inference-Header-Content-Length: {len(text)}\r\n"
 
 
@@ -154,7 +172,7 @@ def posting(body: bytes, headers: str = "", path: str = INFER) -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: digits\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-REQUESTS = [
+SMALL = [
     posting(asking([1, 2])),
     posting(asking([1, 2], [3, 4], id="seven")),
     posting(*binary([5, 6])),
@@ -165,8 +183,18 @@ REQUESTS = [
     posting(asking([1, 2]), "Inference-Header-Content-Length: 99999\r\n"),
     posting(asking([1, 2]), path="/v2/models/digits/versions/1/infer"),
     posting(asking([1, 2]), path="/v2/models/other/infer"),
+]
+LONG = [
+    posting(asking([1, 2]) + b" " * 40_000),
+    posting(asking([13, 1]) + b" " * 150_000),
+    posting(b"no JSON" * 20_000),
+    posting(*binary(*([n, n] for n in range(20, 29)), spaces=200_000)),
+    posting(asking([1, 2], [3, 4]) + b" " * MOST_BYTES),  # longer than the short way takes
+]
+REQUESTS = [
+    *SMALL,
+    *LONG,
     posting(asking([1, 2]), "X-Long: " + "x" * 5000 + "\r\n"),
-    posting(asking(*([[n, n] for n in range(4000)]))),  # longer than the short way takes
     posting(asking([1, 2]), "Content-Encoding: gzip\r\n"),
     b"GET /v2/models/digits HTTP/1.1\r\nHost: digits\r\n\r\n",
 ]
@@ -190,7 +218,8 @@ async def test_answers_as_the_long_way_does(request_: bytes) -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_answers_whatever_the_pieces_that_it_comes_in(data: st.DataObject) -> None:
-    chosen = data.draw(st.lists(st.sampled_from(REQUESTS[:10]), min_size=1, max_size=6))
+    some, one = st.lists(st.sampled_from(SMALL), min_size=1, max_size=6), st.sampled_from(LONG).map(lambda one: [one])
+    chosen = data.draw(st.one_of(some, one))
     whole = b"".join(chosen)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=8)))
     pieces = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
@@ -204,6 +233,65 @@ def test_answers_whatever_the_pieces_that_it_comes_in(data: st.DataObject) -> No
             assert server.intake.waiting == 0
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("by_tls", [False, True])
+async def test_answers_itself_what_is_large_and_comes_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_tls: bool
+) -> None:
+    monkeypatch.setattr(web.RequestHandler, "data_received", None)  # the long way
+    async with answering(tls=certified(tmp_path) if by_tls else None) as server:
+        request = posting(*binary(*([n, n] for n in range(20, 29)), spaces=200_000))
+        pieces = [request[begin : begin + 50_000] for begin in range(0, len(request), 50_000)]
+        for status, headers, body in await server.exchange(pieces, 1):
+            assert status == 200
+            data = np.frombuffer(body, np.float32, offset=int(headers["inference-header-content-length"]))
+            assert list(data) == [2 * n for n in range(20, 29) for _ in range(2)]
+
+
+def has_room(intake: Intake, size: int) -> bool:
+    try:
+        intake.hold(size)
+    except Busy:
+        return False
+    intake.release(size)
+    return True
+
+
+async def test_what_has_come_of_a_body_takes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 60.0)  # it is not left to the long way meanwhile
+    async with answering(room=200_000) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(posting(asking([1, 2]) + b" " * 150_000)[:120_000])
+        await until(lambda: not has_room(server.intake, 100_000))
+        ((status, _, body),) = await server.exchange([posting(asking([1, 2]) + b" " * 90_000)[:-1]], 1)
+        assert (status, b"bytes of requests and answers in hand" in body) == (429, True)
+        writer.close()
+        await until(lambda: server.bookkeeping.under_way == 0)
+        server.intake.hold(200_000)
+
+
+async def test_a_body_that_waits_to_be_computed_takes_room() -> None:
+    async with answering(room=200_000) as server:
+        server.held.clear()
+        whole = posting(asking([1, 2]) + b" " * 120_000)
+        first = asyncio.create_task(server.exchange([whole[:60_000], whole[60_000:]], 1))
+        await until(lambda: server.intake.waiting == 1)
+        assert not has_room(server.intake, 100_000)
+        server.held.set()
+        assert (await first)[0][0] == 200
+        await until(lambda: server.bookkeeping.under_way == 0)
+        server.intake.hold(200_000)
+
+
+async def test_who_is_to_be_refused_is_before_all_of_the_body_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 60.0)
+    part = posting(asking([1, 2]) + b" " * 150_000)[:50_000]
+    async with answering(key="secret") as server:
+        assert (await server.exchange([part], 1))[0][0] == 401
+    async with answering(waiting=0) as server:
+        assert (await server.exchange([part], 1))[0][0] == 429
+        assert server.intake.waiting == 0
 
 
 async def test_each_of_many_callers_gets_their_own_answer() -> None:
@@ -295,7 +383,6 @@ async def test_reads_no_more_of_one_who_reads_nothing() -> None:
     async with answering() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         request = posting(asking([1, 2], [3, 4], [5, 6], id="x" * 20_000))
-        assert len(request) < MOST_BYTES
         sent = 0
         for _ in range(2000):
             writer.write(request)
@@ -319,7 +406,7 @@ LARGE = model(
 
 
 async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with answering(served=LARGE, room=8 * WIDE + 100, wide=WIDE) as server:
+    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16)
         writer.write(posting(*binary([1, 2])))
         await until(lambda: bool(server.told))
@@ -363,11 +450,12 @@ async def test_an_answer_that_is_larger_than_it_could_be_known_is_not_sent(*, sh
         server.intake.hold(4 * WIDE)
 
 
-async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spaces", [0, 150_000])
+async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytest.MonkeyPatch, spaces: int) -> None:
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.1)
     monkeypatch.setattr(reading, "READ_SECONDS", 0.4)
     async with answering() as server:
-        whole = posting(asking([1, 2]))
+        whole = posting(asking([1, 2]) + b" " * spaces)
         for piece, waits in ((whole[-5:], 0.3), (b"", 0)):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(whole[:-5])
@@ -378,3 +466,4 @@ async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytes
             writer.close()
         assert b"body: expected all of it within" in body
         assert await server.bookkeeping.done(5) == 0
+        server.intake.hold(10**6)
