@@ -208,13 +208,16 @@ class Connection(web.RequestHandler):
 
     def _pass_on(self, data: bytes) -> None:
         """Has aiohttp read what has come, unless it is a head without an end."""
-        if self._head is not None and not self.reads:
+        rest = self.reads
+        if self._head is not None and not rest:
             self._head = None if END in self._tail + data else self._head + len(data)
             self._tail = data[1 - len(END) :]
             if self._head is not None and self._head > HEAD_BYTES:
                 self._refuse()
                 return
         super().data_received(data)
+        if rest and self._messages:
+            self._head = None  # the head of the next request came along with the rest of this one's body
 
     def _refuse(self) -> None:
         """Ends the connection of a head that is too long; and says why, unless an answer to another is under way."""

@@ -32,7 +32,12 @@ async def serving(
 
     books = Bookkeeping(Metrics(lambda: 0), AccessLog(), lambda: False)
     known = Connections(most)
-    listening = Listening([web.get("/", answer)], around_all(books, Intake(10, 10)), known)
+
+    async def read(request: web.Request) -> web.Response:
+        await request.read()
+        return await answer(request)
+
+    listening = Listening([web.get("/", answer), web.post("/", read)], around_all(books, Intake(10, 10)), known)
     clients: list[Client] = []
     async with started(listening) as port:
 
@@ -88,6 +93,21 @@ async def test_where_all_are_busy_a_new_one_goes() -> None:
         assert not await (await connect()).answered()
         held.set()
         assert await busy.answered()
+
+
+async def test_large_requests_that_come_one_behind_the_other_are_all_answered() -> None:
+    body = b"x" * 100_000
+    request_ = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + body
+    held = asyncio.Event()
+    async with serving(held=held) as connect:
+        client = await connect()
+        # The head of the second one comes along with the last of the first one.
+        for part in (request_[:-10], request_[-10:] + request_[:1000], request_[1000:]):
+            client.send(part)
+            await asyncio.sleep(0.05)
+        held.set()
+        for _ in range(2):
+            assert await client.answered()
 
 
 async def test_of_those_who_come_in_one_moment_no_more_stay_than_may() -> None:
