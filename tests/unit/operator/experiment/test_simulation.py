@@ -1229,11 +1229,11 @@ async def test_a_crd_of_before_that_would_train_trials_to_the_end_is_told() -> N
     assert cluster.condition("Complete")["reason"] == "Completed"
 
 
-@pytest.mark.parametrize(("status", "words"), [(403, "exceeded quota: jobs"), (500, UNCALLED)])
-async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(status: int, words: str) -> None:
+async def ended_without_report(refused: str, status: int, words: str) -> Cluster:
+    """Returns a search that has ended while something is refused of the Jobs of reports, which is tried again."""
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
-        Refusal(status, "Forbidden", words) if (verb, resource) == ("create", "jobs") else None
+        Refusal(status, "Forbidden", words) if (verb, resource) == (refused, "jobs") else None
     )
     for _ in range(20):
         after = await cluster.settle()
@@ -1242,6 +1242,12 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
     assert cluster.status()["state"] == "Complete"
     assert after is not None
     assert 600 <= after <= 1200
+    return cluster
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "exceeded quota: jobs"), (500, UNCALLED)])
+async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(status: int, words: str) -> None:
+    cluster = await ended_without_report("create", status, words)
     assert "ReportFailed" in cluster.told()
     cluster.refuse = lambda *_: None
     await cluster.run()
@@ -1252,17 +1258,7 @@ async def test_a_report_that_cannot_be_made_holds_nothing_up_and_is_tried_again(
 async def test_a_report_whose_job_may_not_be_deleted_is_told_of_and_ends_the_search_all_the_same(
     status: int, words: str
 ) -> None:
-    cluster = Cluster(**SMALL)
-    cluster.refuse = lambda verb, resource, _: (
-        Refusal(status, "Forbidden", words) if (verb, resource) == ("delete", "jobs") else None
-    )
-    for _ in range(20):
-        after = await cluster.settle()
-        cluster.work()
-        cluster.now += timedelta(seconds=60)
-    assert cluster.status()["state"] == "Complete"
-    assert after is not None
-    assert 600 <= after <= 1200
+    cluster = await ended_without_report("delete", status, words)
     assert any(words in one["note"] for one in cluster.objects.list("events") if one["reason"] == "ReportFailed")
 
 
