@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from epochal_api.modelserver import KIND
 from epochal_api.report import decode_termination
+from epochal_api.server_pod import WAIT_SECONDS
 
 from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
@@ -21,7 +22,7 @@ from epochal_operator.trainingjob.unschedulable import why_unschedulable
 
 STUCK = timedelta(seconds=20)
 """How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
-FRESH = timedelta(seconds=180)
+FRESH = timedelta(seconds=WAIT_SECONDS + 60)
 """How long what a container said at its last end counts once it runs again: longer than a server waits for storage."""
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Why a container waits when all goes well, or for a reason that its last end tells."""
