@@ -1,6 +1,6 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentStatus
@@ -32,6 +32,7 @@ from epochal_operator.experiment.status import is_ended, refused, results_uri, s
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.mutable import Mutable
@@ -42,17 +43,7 @@ AWAITED_SECONDS = 10.0
 """How soon to look again at a trial whose last figures have not come."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in this order.
-
-    Args:
-        actions: The steps. What follows depends on what comes of them.
-        requeue_after: Seconds after which to look again, if nothing else gives reason to.
-    """
-
-    actions: tuple[Action, ...] = ()
-    requeue_after: float | None = None
+Plan = AnyPlan[Action]
 
 
 def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:

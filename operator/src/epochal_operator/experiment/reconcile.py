@@ -120,9 +120,7 @@ class Reconciler:
             if not todo.actions:
                 if (document.get("status") or {}).get("state") in {"Complete", "Failed"} and not observed.running:
                     self._let_go(key, spec)
-                if found.failure is not None:
-                    raise found.failure
-                return todo.requeue_after
+                return todo.look_again(found.failure)
             try:
                 await self._apply(document, spec.wanted, observed, todo, found)
                 if not found.unnoted and any(isinstance(action, Ask) for action in todo.actions):

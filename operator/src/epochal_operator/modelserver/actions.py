@@ -7,6 +7,7 @@ from typing import Any
 from epochal_api.modelserver_status import ModelServerStatus
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.resource import Object, Resource
 
 
@@ -63,16 +64,4 @@ class Delete:
 
 ChildStep = Create | Patch | Renew | Delete
 Action = ChildStep | EmitEvent | ApplyStatus[ModelServerStatus]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in this order.
-
-    Args:
-        actions: The steps. What follows depends on what comes of them.
-        requeue_after: Seconds after which to look again, if nothing else gives reason to.
-    """
-
-    actions: tuple[Action, ...] = ()
-    requeue_after: float | None = None
+Plan = AnyPlan[Action]

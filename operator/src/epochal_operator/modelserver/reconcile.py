@@ -99,7 +99,7 @@ class Reconciler:
                 known = read_status(ModelServerStatus, document.get("status")).model
                 if await self._asker.ask(key, known, observed.current):
                     continue
-                return _after(todo, failure)
+                return todo.look_again(failure)
             try:
                 failure = await self._apply(document, todo.actions, blocked) or failure
             except (Conflict, NotFound):
@@ -111,7 +111,7 @@ class Reconciler:
             told = all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
             if told and self._store.get(MODEL_SERVERS, key) is document:
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
-                return _after(todo, failure)
+                return todo.look_again(failure)
         return MOMENT
 
     async def _apply(
@@ -145,13 +145,6 @@ class Reconciler:
             steering = Steering.read(whole(document)["spec"])
             return observed, refuse(metadata, before, read.fault, observed, steering)
         return observed, plan(read.server, observed, self._installation())
-
-
-def _after(todo: Plan, failure: AdmissionFailed | None) -> float | None:
-    """Returns when to look again at what needs nothing more now; what has failed, the queue tries ever later."""
-    if failure is not None:
-        raise failure
-    return todo.requeue_after
 
 
 def _read(document: Object) -> _Read:

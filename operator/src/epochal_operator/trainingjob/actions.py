@@ -7,6 +7,7 @@ from typing import Any
 from epochal_api.status import ReportedStatus, Status
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import JOBS, Resource
 
@@ -62,17 +63,8 @@ class DeleteTrainingJob:
 Action = Create | Patch | Delete | ApplyReportedStatus | EmitEvent | ApplyStatus[Status] | DeleteTrainingJob
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in this order.
-
-    Args:
-        actions: The steps. One that changes a child is the last: what follows depends on what comes of it.
-        requeue_after: Seconds after which to look again, if nothing else gives reason to.
-    """
-
-    actions: tuple[Action, ...] = ()
-    requeue_after: float | None = None
+Plan = AnyPlan[Action]
+"""A step that changes a child is the last: what follows depends on what comes of it."""
 
 
 def changes_child(action: Action) -> bool:

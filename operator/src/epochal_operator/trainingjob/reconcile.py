@@ -123,7 +123,7 @@ class Reconciler:
                 continue  # It was told of meanwhile.
             todo = make_plan(whole(document), observed, self._installation())
             if not todo.actions:
-                return _after(todo, failure)
+                return todo.look_again(failure)
             try:
                 for action in todo.actions:
                     failure = await self._apply(key, action, document["metadata"], blocked) or failure
@@ -137,7 +137,7 @@ class Reconciler:
                 continue
             if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_child, todo.actions)):
                 # Somebody else holds a field of the status that should go: written again, it would stay again.
-                return _after(todo, failure)
+                return todo.look_again(failure)
         return MOMENT
 
     async def _apply(
@@ -156,10 +156,3 @@ class Reconciler:
             blocked[action.resource] = rejected(action.resource, error)
             return error
         return None
-
-
-def _after(todo: Plan, failure: AdmissionFailed | None) -> float | None:
-    """Returns when to look again at what needs nothing more now; what has failed, the queue tries ever later."""
-    if failure is not None:
-        raise failure
-    return todo.requeue_after
