@@ -23,6 +23,10 @@ VALUES = {
         "serviceAccountNames": ["default", "trainer-*"],
         "priorityClassNames": ["low"],
         "images": ["registry.example.com/team/*", "localhost/epochal-trainer:dev"],
+        "storageEndpoints": ["https://s3.example.com:*"],
+        "nodeSelectorKeys": ["topology.kubernetes.io/*"],
+        "tolerationKeys": ["nvidia.com/gpu"],
+        "runtimeClassNames": ["nvidia"],
     },
 }
 TLS: dict[str, Any] = {"storage__endpoint": "https://minio.minio.svc:9000", "suspend": True}
@@ -86,6 +90,24 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
             {"image": "registry.example.com/teams/trainer:1"},
             "(registry.example.com/team/*, localhost/epochal-trainer:dev), found registry.example.com/teams/trainer:1",
         ),
+        (
+            {"storage__endpoint": "https://s3.example.com.attacker.example:443"},
+            "(https://s3.example.com:*, https://minio.minio.svc:9000), found https://s3.example.com.attacker.example:443",
+        ),
+        (
+            {"scheduling__runtimeClassName": "kata"},
+            "spec.scheduling.runtimeClassName: must be one that is allowed here (nvidia), found kata",
+        ),
+        ({"scheduling__schedulerName": "other"}, "spec.scheduling.schedulerName: must not be set here, found other"),
+        (
+            {"scheduling__nodeSelector": {"node-role.kubernetes.io/control-plane": ""}},
+            "must be one that is allowed here (topology.kubernetes.io/*), found node-role.kubernetes.io/control-plane",
+        ),
+        (
+            {"scheduling__tolerations": [{"operator": "Exists"}]},
+            "spec.scheduling.tolerations: must be one that is allowed here (nvidia.com/gpu), found *",
+        ),
+        ({"scheduling__affinity": {"nodeAffinity": {}}}, "spec.scheduling.affinity: must not be set here"),
     ],
 )
 def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
@@ -109,10 +131,26 @@ def test_a_template_may_name_no_more(namespace: Namespace) -> None:
         {"scheduling__priorityClassName": "low"},
         {"image": "registry.example.com/team/trainer:1"},
         {"image": "localhost/epochal-trainer:dev"},
+        {"storage__endpoint": "https://s3.example.com:9000"},
+        {"scheduling__nodeSelector": {"topology.kubernetes.io/zone": "a"}},
+        {"scheduling__tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]},
+        {"scheduling__runtimeClassName": "nvidia"},
+        {"scheduling__queueName": "team"},
     ],
 )
 def test_what_is_allowed_passes(namespace: Namespace, changes: dict[str, Any]) -> None:
     assert admitted(namespace, **(TLS | changes))
+
+
+def test_a_model_server_may_name_no_more(namespace: Namespace) -> None:
+    spec = {
+        "source": {"uri": "s3://models/model.onnx", "sha256": "a" * 64},
+        "storage": {"endpoint": "https://169.254.169.254", "secretRef": {"name": "minio-credentials"}},
+    }
+    server = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ModelServer", "metadata": {"name": "named"}, "spec": spec}
+    with pytest.raises(Refused) as refused:
+        namespace.apply(server)
+    assert "spec.storage.endpoint: must be one that is allowed here" in str(refused.value)
 
 
 def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:

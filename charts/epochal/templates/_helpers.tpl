@@ -13,6 +13,17 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 
+{{/* Further labels or annotations from the values as YAML; fails if they repeat a fixed key. A list: the fixed YAML, the further ones, the value's name. */}}
+{{- define "epochal.further" -}}
+{{- $fixed := index . 0 | fromYaml -}}
+{{- range $key, $_ := index . 1 -}}
+{{- if hasKey $fixed $key -}}
+{{- fail (printf "%s: must not repeat a key of the chart, found %s; take another key" (index $ 2) $key) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (index . 1) -}}
+{{- end -}}
+
 {{- define "epochal.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default (ternary (include "epochal.name" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}

@@ -395,7 +395,8 @@ def test_no_job_is_warned_of_where_all_are_served_or_by_others(render: Render, v
 
 
 def test_templates_of_experiments_and_servers_may_name_no_more_than_trainingjobs(render: Render) -> None:
-    rendered = render(trainingJobPolicy={"enabled": True}, storage={"requireTLS": True})
+    storage = {"requireTLS": True, "endpoint": "https://minio:9000"}
+    rendered = render(trainingJobPolicy={"enabled": True}, storage=storage)
     policy = rendered.one("ValidatingAdmissionPolicy", "epochal-trainingjobs")["spec"]
     (rule,) = policy["matchConstraints"]["resourceRules"]
     assert rule["resources"] == ["experiments", "modelservers", "trainingjobs"]
@@ -495,6 +496,22 @@ def test_what_the_operator_writes_for_servers_is_what_its_policy_names(render: R
     assert {key.partition("/")[0] for key in template["metadata"]["annotations"]} == {"epochal.dev"}
     for image in ("epochal-server:0.1.0", "epochal-trainer:0.1.0"):
         assert f"'registry.example.com/{image}'" in text
+
+
+def test_every_image_of_the_chart_is_in_the_verified_installation(render: Render) -> None:
+    readme = (ROOT / "charts/epochal/README.md").read_text()
+    installation = readme[readme.index("helm install epochal charts/epochal") :].partition("```")[0]
+    values = yaml.safe_load((ROOT / "charts/epochal/values.yaml").read_text())
+    images = {key for key, value in values.items() if isinstance(value, dict) and "digest" in value}
+    assert images == {"image", "trainerImage", "serverImage"}
+    assert {image for image in images if f"--set {image}.digest=sha256:" not in installation} == set()
+
+
+def test_images_ignore_the_packages_of_a_writable_home() -> None:
+    """HOME is /tmp, which a pod can write to: Python would import whatever /tmp/.local holds."""
+    for folder in ("operator", "server-image", "trainer-image"):
+        last_stage = (ROOT / folder / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+        assert "PYTHONNOUSERSITE=1" in last_stage, folder
 
 
 def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(render: Render) -> None:

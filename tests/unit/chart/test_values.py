@@ -51,6 +51,29 @@ Render = Callable[..., Any]
         ({"trainerVolumes": {"scratch": "256 GB"}}, "at '/trainerVolumes/scratch'"),
         ({"trainingJobPolicy": {"images": ["registry.example.com/team*"]}}, "at '/trainingJobPolicy/images/0'"),
         ({"trainingJobPolicy": {"serviceAccountNames": ["a' || 'a"]}}, "at '/trainingJobPolicy/serviceAccountNames/0'"),
+        ({"trainingJobPolicy": {"storageEndpoints": ["https://minio*"]}}, "at '/trainingJobPolicy/storageEndpoints/0'"),
+        ({"trainingJobPolicy": {"storageEndpoints": ["minio:9000"]}}, "at '/trainingJobPolicy/storageEndpoints/0'"),
+        ({"trainingJobPolicy": {"tolerationKeys": ["a' || 'a"]}}, "at '/trainingJobPolicy/tolerationKeys/0'"),
+        (
+            {"trainingJobPolicy": {"enabled": True}},
+            "trainingJobPolicy.storageEndpoints: must name an endpoint, since storage.endpoint is empty",
+        ),
+        *(
+            ({"podLabels": {label: "mine"}}, f"podLabels: must not repeat a key of the chart, found {label}")
+            for label in ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/version")
+        ),
+        (
+            {"podAnnotations": {"kubectl.kubernetes.io/default-container": "mine"}},
+            "podAnnotations: must not repeat a key of the chart, found kubectl.kubernetes.io/default-container",
+        ),
+        *(
+            (
+                {section: {"enabled": True, "labels": {"app.kubernetes.io/name": "mine"}}},
+                f"{section}.labels: must not repeat",
+            )
+            for section in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")
+        ),
+        ({"crds": {"annotations": {"helm.sh/resource-policy": "delete"}}}, "crds.annotations: must not repeat"),
         ({"watchNamespaces": "vision"}, "at '/watchNamespaces'"),
         ({"watchNamespaces": ["vision", "vision"]}, "at '/watchNamespaces'"),
         ({"watchNamespaces": ["--log-level"]}, "at '/watchNamespaces/0'"),
