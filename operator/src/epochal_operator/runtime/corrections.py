@@ -45,7 +45,8 @@ class Correction:
     @property
     def due(self) -> datetime:
         """When to put it right again if that is still to be done."""
-        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2 ** (self.times - 1), MAX_SECONDS))
+        doublings = min(self.times - 1, 16)  # A float overflows after some 1,000 of them, which is three days.
+        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def concerns(self, uid: str, generation: int, now: datetime) -> bool:
         """Returns whether it still says anything of an object."""

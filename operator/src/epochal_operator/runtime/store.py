@@ -131,7 +131,6 @@ class Store:
             if namespace in {None, key.namespace}
             and source.takes(thing)
             and thing["metadata"]["uid"] not in uids
-            and version_of(thing) <= version
         ]
         changes = [self._end(source, thing, version) for thing in gone]
         return [change for change in changes if change is not None]
