@@ -12,9 +12,9 @@ from epochal_api.modelserver_status import ModelServerStatus, ServedModel
 from epochal_operator.modelserver.actions import Action, ChildStep, Create, Delete, Patch, Plan, Renew
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
+    inputs_of,
     rollout,
 )
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
@@ -175,6 +175,8 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
     fields = {name: value for name, value in wanted["spec"].items() if name not in left_out}
     found = {name: _comparable(thing["spec"].get(name)) for name in fields}
     spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
+    overruled = {name for name, sent in spec.items() if seen.overruled.get(name) == (sent, thing["spec"].get(name))}
+    spec = {name: sent for name, sent in spec.items() if name not in overruled}
     given = dict(wanted["metadata"].get("annotations") or {})
     if seen.child is DEPLOYMENT:
         given |= _noted(thing)
@@ -189,7 +191,7 @@ _OF_TEMPLATE = frozenset({"template", "selector"})
 
 def _is_outdated(thing: Object, wanted: Object) -> bool:
     """Returns whether a pod template was made of something else, was changed since, or is restarted by hand."""
-    inputs = wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION]
+    inputs = inputs_of(wanted)
     known, annotations = _noted(thing), thing["metadata"]["annotations"]
     # One that was written a moment ago is noted next, as the API server has it.
     changed = any(annotations.get(name, text) != text for name, text in known.items())
