@@ -147,10 +147,22 @@ class Kube:
         return await self._transport.request("PUT", path, query=query, body=thing)
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, patch: Object, *, uid: str, manager: str
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        *,
+        uid: str,
+        resource_version: str,
+        manager: str,
     ) -> Object:
-        """Changes fields of an object (None removes one); raises Conflict if its uid is another one."""
-        body = patch | {"metadata": patch.get("metadata", {}) | {"uid": uid}}
+        """Changes fields of an object as read (None removes one); raises Conflict if it has changed since.
+
+        A process that was paused may send a patch after it has lost its lease: by then, the version is another one.
+        """
+        seen = {"uid": uid, "resourceVersion": resource_version}
+        body = patch | {"metadata": patch.get("metadata", {}) | seen}
         path, query = resource.path(namespace, name), {"fieldManager": manager}
         return await self._transport.request("PATCH", path, query=query, body=body, content_type=_MERGE)
 

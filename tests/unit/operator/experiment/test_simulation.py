@@ -287,6 +287,17 @@ async def test_one_that_starts_suspended_begins_nothing() -> None:
     assert (cluster.trials(), cluster.asked, cluster.status()["state"]) == ([], [], "Suspended")
 
 
+async def test_a_trial_that_reports_while_it_is_suspended_is_read_again() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.change(suspend=True)
+    cluster.tell()
+    report = {"status": {"progress": {"epoch": 1}}}
+    cluster.objects.patch("trainingjobs", "vision", "search-0-r0", report, subresource="status")
+    await cluster.reconciler.reconcile(KEY)
+    assert cluster.objects.get("trainingjobs", "vision", "search-0-r0")["spec"]["suspend"] is True
+
+
 async def test_a_trial_that_admission_keeps_running_is_suspended_ever_more_seldom() -> None:
     def admit(resource: str, thing: Any) -> Any:
         if resource == "trainingjobs":

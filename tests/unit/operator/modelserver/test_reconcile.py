@@ -416,6 +416,24 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     assert cluster.get("deployments")["spec"]["replicas"] == 1
 
 
+async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed() -> None:
+    """A virtual machine that was paused sends the patch that it had decided on, and another one leads by now."""
+    cluster = await serving()
+    found = []
+
+    def pause(verb: str, resource: str, name: str) -> None:
+        if (verb, resource) == ("patch", "deployments") and not found:
+            cluster.objects.patch(resource, "vision", name, {"spec": {"replicas": 5}}, manager="epochal")
+            cluster.change(replicas=5)
+        found.append(cluster.get("deployments")["spec"]["replicas"])
+
+    cluster.refuse = pause
+    cluster.change(replicas=3)
+    await cluster.settle()
+    assert cluster.get("deployments")["spec"]["replicas"] == 5
+    assert 3 not in found
+
+
 @pytest.mark.parametrize("refused", [True, False])
 async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
     monkeypatch: pytest.MonkeyPatch, *, refused: bool

@@ -90,7 +90,7 @@ WRITES: Sequence[Callable[[Kube], Any]] = (
     lambda kube: kube.create(EVENTS, EVENT),
     lambda kube: kube.create(JOBS, {"metadata": {"namespace": "vision"}}, manager="epochal"),
     lambda kube: kube.replace(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}),
-    lambda kube: kube.patch(JOBS, "vision", "digits", {}, uid="u", manager="epochal"),
+    lambda kube: kube.patch(JOBS, "vision", "digits", {}, uid="u", resource_version="1", manager="epochal"),
     lambda kube: kube.apply(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}, manager="epochal"),
     lambda kube: kube.delete(JOBS, "vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.delete(TRAINING_JOBS, "vision", "digits", uid="u", resource_version="1"),

@@ -138,7 +138,7 @@ async def test_two_writers_of_a_job_overwrite_each_other_ever_more_seldom(refuse
 
 async def test_admission_that_keeps_a_job_suspended_is_asked_ever_more_seldom() -> None:
     class Admission(Contested):
-        async def patch_job(self, *_: str, uid: str, spec: Any) -> Any:
+        async def patch_job(self, *_: str, **_sent: Any) -> Any:
             self.patches.append(self.seconds)
             return self.suspend()
 
