@@ -23,7 +23,7 @@ from epochal_operator.modelserver.owned import DEPLOYMENT
 from epochal_operator.modelserver.phase import Phase, phase, refused
 from epochal_operator.modelserver.pin import pinned
 from epochal_operator.modelserver.pods import not_convertible as said_not_convertible
-from epochal_operator.modelserver.pods import stuck_at
+from epochal_operator.modelserver.pods import stuck_at, unscheduled_until
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.service import url
 from epochal_operator.modelserver.source import Found, Gone, is_same, kept
@@ -247,6 +247,6 @@ def _look_again(now: Phase, observed: Observed) -> float | None:
     causes = [one.blocked for one in observed.children if one.blocked is not None]
     seconds = [effect(cause.reason).look_again_seconds for cause in (*causes, now.progress)]
     times = [one.held_until for one in observed.children if one.held_until is not None]
-    times += [time for time in map(stuck_at, observed.current) if time is not None]
+    times += [time for at in (stuck_at, unscheduled_until) for time in map(at, observed.current) if time is not None]
     seconds += [(time - observed.now).total_seconds() for time in times if time > observed.now]
     return min((one for one in seconds if one is not None), default=None)

@@ -71,6 +71,7 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     assert status["selector"] == f"epochal.dev/modelserver=digits,epochal.dev/modelserver-uid={uid}"
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.condition("Progressing") == ("True", "RolledOut")
+    assert cluster.condition("Reconciling") == ("False", "RolledOut")
     assert cluster.condition("Stalled") == ("False", "Progressing")
     assert cluster.events() == ["RolledOut"]
     assert told(cluster)["source"] == {"uri": URI, "sha256": SHA}
@@ -199,7 +200,7 @@ async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> No
     cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
     await cluster.settle()
     assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
-    assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
+    assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
     assert cluster.message("Progressing").endswith("It waits for one. Meanwhile it serves mnist (Last).")
 
 
