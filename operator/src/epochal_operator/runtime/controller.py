@@ -66,7 +66,7 @@ class Controller:
         self._reconcilers: Mapping[Kind, Reconciler] = {
             kind: kind.reconciler(
                 Term(
-                    kube,
+                    kube.observed(self.queues[kind].progressed),
                     self.store,
                     self._recorder,
                     namespaces,

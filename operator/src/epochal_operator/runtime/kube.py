@@ -68,6 +68,10 @@ class Kube:
         """Returns the same client, whose answers are read like this."""
         return Kube(self._transport.reading(reader), self._one_page, self._warned)
 
+    def observed(self, ended: Callable[[], None]) -> "Kube":
+        """Return the same client, which calls a function whenever a request has ended."""
+        return Kube(self._transport.observed(ended), self._one_page, self._warned)
+
     @classmethod
     async def connect(cls) -> Self:
         """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""

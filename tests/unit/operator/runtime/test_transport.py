@@ -8,6 +8,7 @@ import pytest
 from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import LeaseLost
+from epochal_operator.runtime.reader import Bounds, Reader
 from epochal_operator.runtime.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -80,6 +81,18 @@ async def test_a_server_that_wants_to_be_left_alone_is(script: Script, kube: Kub
     begun = asyncio.get_running_loop().time()
     await kube.get(JOBS, "vision", "digits")
     assert asyncio.get_running_loop().time() - begun >= 0.95
+
+
+async def test_each_request_that_ends_is_counted(script: Script, kube: Kube) -> None:
+    ended = list[int]()
+    observed = kube.observed(lambda: ended.append(len(script.asked))).fenced(lambda: 5.0).reading(Reader(Bounds()))
+    script.answers = [failure(503), OK]
+    await observed.get(JOBS, "vision", "digits")
+    assert ended == [1, 2]
+    script.answers = [failure(404)]
+    with pytest.raises(NotFound):
+        await observed.once().get(JOBS, "vision", "digits")
+    assert ended == [1, 2, 3]
 
 
 def _over() -> float:
