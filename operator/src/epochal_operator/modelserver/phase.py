@@ -60,13 +60,13 @@ class Phase:
 
     @property
     def stalled(self) -> bool:
-        """Whether its rollout does not go on unless somebody acts."""
+        """Whether its rollout waits for a change by a user."""
         known = effect(self.progress.reason)
         return known.stalls or (self.late and not known.ready)
 
     @property
     def reconciling(self) -> bool:
-        """Whether its pods are not yet what its spec asks for, and may become so."""
+        """Whether its rollout is under way: some pods do not serve the model of its spec yet."""
         return not self.stalled and self.progress.reason not in {Reason.ROLLED_OUT, Reason.PAUSED}
 
     @property

@@ -45,7 +45,7 @@ class Correction:
     @property
     def due(self) -> datetime:
         """When to put it right again if that is still to be done."""
-        doublings = min(self.times - 1, 16)  # A float overflows after some 1,000 of them, which is three days.
+        doublings = min(self.times - 1, 16)  # A float overflows at 1,024 doublings: three days of drift.
         return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def concerns(self, uid: str, generation: int, now: datetime) -> bool:
@@ -84,7 +84,7 @@ class Correction:
 
 
 class Overruled(NamedTuple):
-    """A field of a child that the API server keeps unchanged, whatever the operator sends.
+    """A field of a child that the API server keeps unchanged when the operator patches it.
 
     Admission, defaulting or normalisation does so. The same patch to the same value changes nothing again.
 

@@ -90,7 +90,7 @@ class Informer:
             _log.exception("a %s cannot be read: %s", resource.kind, name_of(thing))
 
     def _wake_synced(self, namespace: str | None, before: Container[Kind]) -> None:
-        """Enqueue all objects of the kinds of which everything is known since a moment ago."""
+        """Enqueue all objects of the kinds that have become synced."""
         for kind in self._queues:
             if kind in before or not self._is_synced(kind, namespace):
                 continue

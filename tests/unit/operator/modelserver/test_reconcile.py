@@ -420,7 +420,7 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
 async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed() -> None:
     """A virtual machine that was paused sends the patch that it had decided on, and another one leads by now."""
     cluster = await serving()
-    found = []
+    found = list[int]()
 
     def pause(verb: str, resource: str, name: str) -> None:
         if (verb, resource) == ("patch", "deployments") and not found:
