@@ -72,7 +72,7 @@ def holder() -> str:
 
 
 def queued(namespace: Namespace, name: str) -> bool:
-    return namespace.condition("Ready", name).get("reason") == "Unschedulable"
+    return namespace.condition("Ready", name).get("reason") == "NoMatchingNode"
 
 
 def live_through(namespace: Namespace, process: Process, prefix: str) -> None:

@@ -54,7 +54,7 @@ def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: 
     namespace.apply(digits("unranked", scheduling__priorityClassName="no-such"))
     expected = {
         "misnamed": ("InvalidImageName", "spec.image: must be a name such as"),
-        "unplaced": ("Unschedulable", "without the labels that spec.scheduling.nodeSelector"),
+        "unplaced": ("NoMatchingNode", "without the labels that spec.scheduling.nodeSelector"),
         "unranked": ("PodRefused", "spec.scheduling.priorityClassName: must be a PriorityClass"),
     }
 

@@ -18,7 +18,7 @@ class Condition(StatusModel):
 
     type: Annotated[str, Field(max_length=64)]
     """What it tells of: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable,
-    SpecApplied or Exported; for a ModelServer Ready, Progressing or Stalled."""
+    SpecApplied or Exported; for a ModelServer Ready, Progressing, Reconciling or Stalled."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=128)]

@@ -19,7 +19,7 @@ SERVER_STATES: tuple[ServerState, ...] = (
     "Stopped",
     "Failed",
 )
-SERVER_CONDITIONS = ("Ready", "Progressing", "Stalled")
+SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled")
 """The conditions that are Epochal's; others may add their own."""
 MAX_TENSORS = 64
 """Inputs, and outputs, that a status tells of."""
@@ -108,6 +108,7 @@ class ModelServerStatus(StatusModel):
         | None
     ) = None
     """For machines: Ready, whether any pod answers; Progressing, False once a rollout does not go on, whose reason the
-    pods tell; Stalled, True where somebody must act."""
+    pods tell; Reconciling, True until all pods serve the model that the spec asks for; Stalled, True where somebody
+    must act."""
     display: ServerDisplay | None = None
     """What `kubectl get` shows."""

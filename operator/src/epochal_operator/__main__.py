@@ -30,7 +30,7 @@ from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
-"""Longer than it takes until one of the reconciles ends: every request has an end, and each question of a search."""
+"""Longer than a request of a reconcile, or a question of a search, may take. A reconcile may take many of them."""
 
 _log = logging.getLogger("epochal_operator")
 

@@ -100,6 +100,8 @@ class Objects:
         version: The version of the store: it grows with every change of any object.
         compacted: The version before which changes are forgotten.
         listeners: Are called after every change.
+        admit: Returns the object that is kept in place of one that is sent, by its resource: a mutating webhook, or
+            what the server itself normalises.
         raw: JSON that is told in place of a text, by that text: what is too deep or too large to be kept as an object.
     """
 
@@ -115,6 +117,7 @@ class Objects:
         self.version = 0
         self.compacted = 0
         self.listeners: set[Callable[[], None]] = set()
+        self.admit: Callable[[str, Object], Object] = lambda _, thing: thing
         self.raw: dict[str, str] = {}
         self._clock = clock
         self._uids = 0
@@ -160,7 +163,7 @@ class Objects:
         place = Place(resource, namespace, thing["metadata"]["name"])
         if place in self._things:
             raise Refusal(409, "AlreadyExists", f'{resource} "{place.name}" already exists')
-        made = self._new(place, deepcopy(thing))
+        made = self.admit(resource, self._new(place, deepcopy(thing)))
         return self._write(place, {}, fields.update({}, made, Owner(manager, "Update"), self._now()))
 
     def replace(
@@ -308,6 +311,7 @@ class Objects:
         if not subresource:
             own = {name: value for name, value in live["metadata"].items() if name in _KEPT}
             made["metadata"] = _given(thing["metadata"]) | own
+            made = self.admit(place.resource, deepcopy(made))
         made |= {name: live[name] for name in ("apiVersion", "kind")}
         return self._write(place, live, fields.update(live, made, Owner(manager, "Update", subresource), self._now()))
 

@@ -19,6 +19,7 @@ from tests.unit.docs.training_health import (
 from tests.unit.operator.objects import (
     COMPLETE,
     FAILED,
+    NO_SUCH_LABELS,
     NOW,
     SUSPENDED,
     at,
@@ -31,6 +32,7 @@ from tests.unit.operator.objects import (
     seen,
     succeeded,
     training_job,
+    unscheduled,
     waits,
 )
 
@@ -63,6 +65,11 @@ SEEN: dict[str, tuple[Status, Health]] = {
         TO_MEND,
     ),
     "an image of no name": (status(JOB, seen(child(), waits("InvalidImageName"))), WRONG),
+    "a node that no cluster has": (status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS))), TO_MEND),
+    "the same for longer than an autoscaler takes": (
+        status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
+        WRONG,
+    ),
     "a quota": (not_ready(status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
     "a Job that is refused": (status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
     "suspended": (status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),

@@ -23,8 +23,8 @@ from tests.unit.operator.modelserver.servers import (
 )
 
 SCRIPT, EXPRESSED = SCRIPTS["ModelServer"], EXPRESSIONS["ModelServer"]
-WAITING_ARGO_CD = replaced(SCRIPT, "{Ready =", '{Waiting = "Healthy", Ready =')
-WAITING_FLUX = EXPRESSED | {"current": replaced(EXPRESSED["current"], "['Ready'", "['Waiting', 'Ready'")}
+WAITING_ARGO_CD = replaced(SCRIPT, "{Stopped =", '{Waiting = "Healthy", Stopped =')
+WAITING_FLUX = EXPRESSED | {"current": f"status.state == 'Waiting' || {EXPRESSED['current']}"}
 
 
 class Health(NamedTuple):
@@ -49,6 +49,7 @@ WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Run
 FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
 DAMAGED = pod(containerStatuses=[ended(words("ModelDamaged"))])
 UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
+LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
 PAUSED, STOPPED = server(paused=True), server(replicas=0)
 MIXED: Object = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
 
@@ -65,10 +66,11 @@ SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     "waiting for its training": (told(seen(None), model=None, waits=WAITS), UNDER_WAY),
     "starting": (told(seen(live())), UNDER_WAY),
     "serving": (told(seen(live(**done()))), SERVES),
-    "serving while its training runs again": (told(seen(live(**done())), waits=WAITS), SERVES),
+    "serving another model until its training is complete": (told(seen(live(**done())), waits=WAITS), UNDER_WAY),
     "rolling out": (told(seen(live(**MIXED))), UNDER_WAY),
     "a model that cannot be served": (told(seen(live(**MIXED), DAMAGED)), WRONG),
     "a first model that cannot be served": (told(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
+    "a rollout that takes too long": (told(seen(live(**MIXED, conditions=[LATE]))), WRONG),
     "an image that cannot be pulled": (told(seen(live(**MIXED), UNPULLED)), TO_MEND),
     "no image that can be pulled": (told(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
     "a training that has failed": (told(seen(None), model=None, waits=FAILED), WRONG),

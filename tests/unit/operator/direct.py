@@ -56,8 +56,19 @@ class Direct:
             lambda: self._objects.replace(resource.plural, metadata["namespace"], thing, manager=manager),
         )
 
-    async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:
-        body = patch | {"metadata": patch.get("metadata", {}) | {"uid": uid}}
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        uid: str,
+        resource_version: str,
+        manager: str,
+    ) -> Any:
+        seen = {"uid": uid, "resourceVersion": resource_version}
+        body = patch | {"metadata": patch.get("metadata", {}) | seen}
         return self._write(
             "patch",
             resource,

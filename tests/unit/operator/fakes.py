@@ -31,8 +31,19 @@ class ByKind:
         assert manager == (None if resource.kind == "Event" else "epochal")
         return await self._method("create", resource)(thing)
 
-    async def patch(self, resource: Resource, namespace: str, name: str, patch: Any, *, uid: str, manager: str) -> Any:
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        uid: str,
+        resource_version: str,
+        manager: str,
+    ) -> Any:
         assert manager == "epochal"
+        assert int(resource_version) > 0
         changes = {field: value for field, value in patch.items() if field != "metadata"} | patch.get("metadata", {})
         return await self._method("patch", resource)(namespace, name, uid=uid, **changes)
 

@@ -141,12 +141,14 @@ def unready(since: float) -> dict[str, Any]:
     return one
 
 
-def unscheduled(message: str) -> dict[str, Any]:
+NO_SUCH_LABELS = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
+"""What the scheduler says of a nodeSelector with a typo."""
+
+
+def unscheduled(message: str, since: float = 0) -> dict[str, Any]:
     """Returns a pod that no node can take."""
-    one = pod(node=None)
-    one["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-    ]
+    one, why = pod(node=None), {"reason": "Unschedulable", "message": message}
+    one["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "lastTransitionTime": at(since), **why}]
     return one
 
 

@@ -136,6 +136,22 @@ async def test_a_process_that_reconciles_no_longer_is_not_healthy(
     assert await process.wait_health(503) == "no TrainingJob was reconciled for 0 s\n"
 
 
+async def test_a_reconcile_of_slow_requests_is_healthy(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admission webhook may take seconds for each write, and an Experiment may create a thousand TrainingJobs."""
+    process.create("first")
+    await process.wait_jobs("first")
+    monkeypatch.setattr(main, "STALLED_SECONDS", 1.5)
+    slow = (("get", "trainingjobs"), ("create", "jobs"), ("patch", "trainingjobs"))
+    process.server.faults += [Fault(verb, resource, delay=0.8) for verb, resource in slow]
+    process.create("second")
+    answers = set[int]()
+    async with asyncio.timeout(30):
+        while not process.server.objects.get("trainingjobs", "vision", "second").get("status"):
+            answers.add((await process.ask("/healthz"))[0])
+            await asyncio.sleep(0.05)
+    assert answers == {200}
+
+
 def test_what_searches_compute_with_is_never_in_the_operator() -> None:
     code = "import sys; import epochal_operator.__main__; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

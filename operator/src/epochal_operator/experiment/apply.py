@@ -160,14 +160,11 @@ class Applier:
             text = await asyncio.to_thread(encode, events, noted, observed.events)
         else:
             text = await asyncio.to_thread(encode, (*(observed.events or (Owner(metadata["uid"]),)), *events))
-        given = {"annotations": {LEDGER_ANNOTATION: text}, "resourceVersion": metadata["resourceVersion"]}
-        key = (metadata["namespace"], metadata["name"])
+        given = {"metadata": {"annotations": {LEDGER_ANNOTATION: text}}}
         if observed.damaged:
             await self._writer.emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
         try:
-            written = await self._kube.patch(
-                EXPERIMENTS, *key, {"metadata": given}, uid=metadata["uid"], manager=LEADER_MANAGER
-            )
+            written = await self._writer.patch(EXPERIMENTS, document, given)
         except REFUSALS as error:
             raise LedgerRefused(error.message) from None
         self._writer.put(EXPERIMENTS, written)

@@ -203,7 +203,9 @@ def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
     if jobs and all(condition_of(job, "Ready", "False") for job in jobs):
         name, why = jobs[0]["metadata"]["name"], condition_of(jobs[0], "Ready", "False") or {}
         if why.get("reason") not in _PASSES:
-            return StatusCause(Reason.TRIALS_NOT_READY, f"{name}: {why.get('reason')}: {why.get('message', '')}")
+            stalled = all(condition_of(job, "Stalled") for job in jobs)
+            reason = Reason.TRIALS_STALLED if stalled else Reason.TRIALS_NOT_READY
+            return StatusCause(reason, f"{name}: {why.get('reason')}: {why.get('message', '')}")
     return None
 
 

@@ -39,6 +39,7 @@ class Reason(OwnReason):
 
     # Of Ready: what is in the way of its trials.
     TRIALS_NOT_READY = "TrialsNotReady", Effect(event=None, fault=None)
+    TRIALS_STALLED = "TrialsStalled", Effect(event=None, fault=None, stalls=True)
     TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
     WEBHOOK_FAILED = "WebhookFailed", Effect(fault="Cluster")
     NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)

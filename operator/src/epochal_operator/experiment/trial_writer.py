@@ -239,6 +239,9 @@ class TrialWriter:
         except NotFound:
             self._writer.remove(TRAINING_JOBS, action.job)
             return
+        except Conflict:  # The cache may be late, since its trainer reports: the next plan needs the present version.
+            await self._writer.refresh(TRAINING_JOBS, key, action.job)
+            raise
         except REFUSALS as error:
             refusal = error.message
         times = before.times + 1 if before else 1

@@ -8,14 +8,15 @@ from typing import Any
 from epochal_api.modelserver_status import ModelServerStatus
 
 from epochal_operator.modelserver.actions import Action, Create, Delete, Patch, Renew
-from epochal_operator.modelserver.deployment import renewed
+from epochal_operator.modelserver.deployment import inputs_of, renewed
 from epochal_operator.modelserver.labels import NAME_LABEL
 from epochal_operator.modelserver.observed import blocked_by
 from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS, owned
+from epochal_operator.modelserver.steering import Steering
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.corrections import Correction, Corrections, writers
+from epochal_operator.runtime.corrections import Correction, Corrections, Overruled, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, ApiError, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kind import Owned, Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
@@ -130,15 +131,30 @@ class Applier:
         except REFUSALS as error:
             refusal = error.message
         known = self._store.find(Owned(resource, NAME_LABEL), key).get(key)
+        if refusal is None and known is not None and isinstance(action, Patch):
+            self._note_overruled(key, action, known)
         if not fields:
             if refusal is None and known and _bears(known, action):
                 return
             refusal = refusal or "Something takes that away: an admission webhook or policy, perhaps."
-        spec = {name: known["spec"].get(name) if known else None for name in fields}
+        spec = {name: known["spec"].get(name) if known else None for name in fields} | _required(action, known)
         times = before.times + 1 if before else 1
         named = tuple(f"spec.{field}" for field in fields) or ("metadata.annotations",)
         done = Correction(uid, generation, times, now, named, who, refusal, resource.kind, spec)
         self._corrections.note(resource, key, done)
+
+    def _note_overruled(self, key: Key, action: Patch, known: Object) -> None:
+        """Note the fields that a patch did not change, so that the same patch is not sent again."""
+        was = action.thing["spec"]
+        fields = {
+            name: Overruled(sent, was.get(name))
+            for name, sent in action.spec.items()
+            if name not in Steering._fields and known["spec"].get(name) == was.get(name)
+        }
+        if fields:
+            kind, names = action.resource.kind, ", ".join(f"spec.{name}" for name in fields)
+            _log.warning("the API server keeps another %s of its %s than Epochal sends", names, kind)
+            self._corrections.note_overruled(action.resource, key, known["metadata"]["uid"], fields)
 
     async def _delete(self, document: Object, action: Delete) -> None:
         """Deletes a child; if that is refused, it is tried again later and later, and all else is done meanwhile."""
@@ -183,6 +199,14 @@ def rejected(resource: Resource, error: ApiError) -> StatusCause:
     """
     reason = Reason.WEBHOOK_FAILED if isinstance(error, AdmissionFailed) else Reason.REJECTED
     return StatusCause(reason, f"The API server refuses its {resource.kind}: {clean(error.message)}")
+
+
+def _required(action: Renew | Patch, known: Object | None) -> dict[str, Any]:
+    """Return the fields of a child's spec that must be as sent, since the status depends on them."""
+    if isinstance(action, Renew):
+        template = known["spec"]["template"] if known else {}
+        return {"template": {**template, "inputs": inputs_of(action.body)}}
+    return {name: sent for name, sent in action.spec.items() if name in Steering._fields}
 
 
 def _bears_name(child: Object, labels: Object) -> bool:

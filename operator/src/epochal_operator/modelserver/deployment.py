@@ -100,6 +100,15 @@ def inputs(server: ModelServer, model: ServedModel, told: str) -> str:
     return _digest({name: value for name, value in parts.items() if value not in (None, {}, [], False)})
 
 
+def inputs_of(wanted: Mapping[str, Any]) -> str:
+    """Return the digest that the pod template of a Deployment bears.
+
+    Args:
+        wanted: The Deployment as the operator builds it.
+    """
+    return str(wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION])
+
+
 def template_digest(template: Mapping[str, Any]) -> str:
     """Returns a digest of a pod template as the API server has it, without annotations of others.
 

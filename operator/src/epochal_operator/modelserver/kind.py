@@ -50,6 +50,7 @@ def model_servers(
         owns=(*map(owned, CHILDREN), OWNED_REPLICA_SETS, OWNED_PODS),
         references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
         woken_by={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
+        optional=frozenset({TRAINING_JOBS, EXPERIMENTS}),
         keeps={
             MODEL_SERVERS: keep,
             TRAINING_JOBS: trim.training_job,

@@ -63,11 +63,13 @@ class Observer:
         if thing["metadata"].get("deletionTimestamp"):
             message = f"Its {child.resource.kind} is being deleted. It has what it should have once that is gone."
             return Seen(child, thing, StatusCause(Reason.CLEANUP, message))
-        last = self._corrections.of(child.resource, key, thing["metadata"]["uid"], metadata["generation"], now)
+        uid = thing["metadata"]["uid"]
+        overruled = self._corrections.overruled(child.resource, key, uid)
+        last = self._corrections.of(child.resource, key, uid, metadata["generation"], now)
         if last is None:
-            return Seen(child, thing)
+            return Seen(child, thing, overruled=overruled)
         told = last.blocks(now, refused=Reason.REJECTED, fought=Reason.FIELD_CONFLICT, owner=KIND)
-        return Seen(child, thing, told, last.due if told or not last.stands(thing) else None)
+        return Seen(child, thing, told, last.due if told or not last.stands(thing) else None, overruled)
 
 
 def _find(store: Store, namespace: str, resource: Resource, name: str) -> Object | None:

@@ -12,6 +12,7 @@ from epochal_operator.modelserver.owned import DEPLOYMENT, Child
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.source import Found, Gone
+from epochal_operator.runtime.corrections import Overruled
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import Object
 
@@ -25,12 +26,14 @@ class Seen:
         thing: The object, if there is one and it is the ModelServer's own.
         blocked: Why there is none, or one that is not as it should be, if something is in the way.
         held_until: Until when it is left as it is: it was put right a moment ago, and somebody undoes it.
+        overruled: Fields of its spec that the API server keeps unchanged, by name.
     """
 
     child: Child
     thing: Object | None = None
     blocked: StatusCause | None = None
     held_until: datetime | None = None
+    overruled: Mapping[str, Overruled] = field(default_factory=dict)
 
     def is_held(self, now: datetime) -> bool:
         """Returns whether it is left as it is for now."""

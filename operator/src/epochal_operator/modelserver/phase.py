@@ -6,7 +6,7 @@ from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel, ServerState
 
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.pods import hindrance
+from epochal_operator.modelserver.pods import hindrance, unscheduled_until
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
@@ -48,6 +48,7 @@ class Phase:
         ready: Why it answers, or does not.
         counts: Its pods.
         model: The model that they are made for.
+        late: Whether its rollout has exceeded its deadline.
     """
 
     state: ServerState
@@ -55,6 +56,18 @@ class Phase:
     ready: StatusCause
     counts: Counts = field(default_factory=Counts)
     model: ServedModel | None = None
+    late: bool = False
+
+    @property
+    def stalled(self) -> bool:
+        """Whether its rollout waits for a change by a user."""
+        known = effect(self.progress.reason)
+        return known.stalls or (self.late and not known.ready)
+
+    @property
+    def reconciling(self) -> bool:
+        """Whether its rollout is under way: some pods do not serve the model of its spec yet."""
+        return not self.stalled and self.progress.reason not in {Reason.ROLLED_OUT, Reason.PAUSED}
 
     @property
     def serves(self) -> bool:
@@ -87,9 +100,10 @@ def phase(server: ModelServer, model: ServedModel | None, waits: StatusCause | N
         observed: What is seen of it.
     """
     found = counts(observed.deployment, server.spec.replicas)
-    progress = _progress(server, model, waits, observed, found)
+    late = _is_late(observed, found)
+    progress = _progress(server, model, waits, observed, found, late=late)
     ready = _ready(server, found, progress)
-    return Phase(_state(found, model, progress), progress, ready, found, model)
+    return Phase(_state(found, model, progress), progress, ready, found, model, late)
 
 
 def refused(cause: StatusCause, observed: Observed, model: ServedModel | None, wanted: int) -> Phase:
@@ -116,7 +130,13 @@ def describe(model: ServedModel) -> str:
 
 
 def _progress(
-    server: ModelServer, model: ServedModel | None, waits: StatusCause | None, observed: Observed, found: Counts
+    server: ModelServer,
+    model: ServedModel | None,
+    waits: StatusCause | None,
+    observed: Observed,
+    found: Counts,
+    *,
+    late: bool,
 ) -> StatusCause:
     """Returns why a rollout is where it is."""
     if model is None or observed.deployment is None:
@@ -124,7 +144,7 @@ def _progress(
         return awaited or StatusCause(Reason.CREATING, "What it owns is about to be created.")
     return (
         observed.blocked
-        or _hindrance(observed.deployment, observed, found)
+        or _hindrance(observed.deployment, observed, found, late=late)
         or _unfinished(server, model, found)
         or _apart(observed)
         or _finished(model, waits)
@@ -168,19 +188,27 @@ def _finished(model: ServedModel, waits: StatusCause | None) -> StatusCause:
     return StatusCause(Reason.ROLLED_OUT, f"All of its pods serve {describe(model)} by {by}.")
 
 
-def _hindrance(deployment: Object, observed: Observed, found: Counts) -> StatusCause | None:
+def _hindrance(deployment: Object, observed: Observed, found: Counts, *, late: bool) -> StatusCause | None:
     """Returns what keeps pods from serving, if anything but time does."""
     if found.is_done or not found.is_current:
         return None
-    if cause := next((cause for pod in observed.current if (cause := hindrance(pod, observed.now))), None):
-        return cause
-    if failure := condition_of(deployment, "ReplicaFailure"):
-        return StatusCause(Reason.POD_REFUSED, f"Its pods cannot be created: {clean(failure.get('message') or '')}")
-    late = condition_of(deployment, "Progressing", "False")
-    if late is not None and late.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
-        message = f"Its pods did not become ready in time: {clean(late.get('message') or '')}"
-        return StatusCause(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
-    return None
+    cause = next((cause for pod in observed.current if (cause := hindrance(pod, observed.now))), None)
+    if cause is None and (failure := condition_of(deployment, "ReplicaFailure")):
+        cause = StatusCause(Reason.POD_REFUSED, f"Its pods cannot be created: {clean(failure.get('message') or '')}")
+    if late and (cause is None or effect(cause.reason).ready):
+        told = condition_of(deployment, "Progressing", "False") or {}
+        why = cause.message if cause else clean(told.get("message") or "")
+        return StatusCause(Reason.PROGRESS_DEADLINE_EXCEEDED, f"Its pods did not become ready in time: {why}")
+    return cause
+
+
+def _is_late(observed: Observed, found: Counts) -> bool:
+    """Returns whether pods have not become ready within the deadline of a rollout."""
+    if observed.deployment is None or found.is_done or not found.is_current:
+        return False
+    told = condition_of(observed.deployment, "Progressing", "False") or {}
+    waits = any(time <= observed.now for time in map(unscheduled_until, observed.current) if time is not None)
+    return waits or told.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED
 
 
 def _ready(server: ModelServer, found: Counts, progress: StatusCause) -> StatusCause:

@@ -12,9 +12,9 @@ from epochal_api.modelserver_status import ModelServerStatus, ServedModel
 from epochal_operator.modelserver.actions import Action, ChildStep, Create, Delete, Patch, Plan, Renew
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
+    inputs_of,
     rollout,
 )
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
@@ -23,7 +23,7 @@ from epochal_operator.modelserver.owned import DEPLOYMENT
 from epochal_operator.modelserver.phase import Phase, phase, refused
 from epochal_operator.modelserver.pin import pinned
 from epochal_operator.modelserver.pods import not_convertible as said_not_convertible
-from epochal_operator.modelserver.pods import stuck_at
+from epochal_operator.modelserver.pods import stuck_at, unscheduled_until
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.service import url
 from epochal_operator.modelserver.source import Found, Gone, is_same, kept
@@ -175,6 +175,8 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
     fields = {name: value for name, value in wanted["spec"].items() if name not in left_out}
     found = {name: _comparable(thing["spec"].get(name)) for name in fields}
     spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
+    overruled = {name for name, sent in spec.items() if seen.overruled.get(name) == (sent, thing["spec"].get(name))}
+    spec = {name: sent for name, sent in spec.items() if name not in overruled}
     given = dict(wanted["metadata"].get("annotations") or {})
     if seen.child is DEPLOYMENT:
         given |= _noted(thing)
@@ -189,7 +191,7 @@ _OF_TEMPLATE = frozenset({"template", "selector"})
 
 def _is_outdated(thing: Object, wanted: Object) -> bool:
     """Returns whether a pod template was made of something else, was changed since, or is restarted by hand."""
-    inputs = wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION]
+    inputs = inputs_of(wanted)
     known, annotations = _noted(thing), thing["metadata"]["annotations"]
     # One that was written a moment ago is noted next, as the API server has it.
     changed = any(annotations.get(name, text) != text for name, text in known.items())
@@ -245,6 +247,6 @@ def _look_again(now: Phase, observed: Observed) -> float | None:
     causes = [one.blocked for one in observed.children if one.blocked is not None]
     seconds = [effect(cause.reason).look_again_seconds for cause in (*causes, now.progress)]
     times = [one.held_until for one in observed.children if one.held_until is not None]
-    times += [time for time in map(stuck_at, observed.current) if time is not None]
+    times += [time for at in (stuck_at, unscheduled_until) for time in map(at, observed.current) if time is not None]
     seconds += [(time - observed.now).total_seconds() for time in times if time > observed.now]
     return min((one for one in seconds if one is not None), default=None)

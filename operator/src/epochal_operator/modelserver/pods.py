@@ -8,7 +8,7 @@ from epochal_api.modelserver import KIND
 from epochal_api.report import decode_termination
 from epochal_api.server_pod import WAIT_SECONDS
 
-from epochal_operator.modelserver.deployment import INPUTS_ANNOTATION
+from epochal_operator.modelserver.deployment import DEADLINE_SECONDS, INPUTS_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
 from epochal_operator.runtime.conditions import condition_of
@@ -18,7 +18,7 @@ from epochal_operator.runtime.reasons import clean
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.pods import alive, in_order
 from epochal_operator.trainingjob.start_failures import Program, start_failure
-from epochal_operator.trainingjob.unschedulable import why_unschedulable
+from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 STUCK = timedelta(seconds=20)
 """How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
@@ -86,7 +86,7 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
     if unscheduled := condition_of(pod, "PodScheduled", "False"):
         reason, said = as_reason(unscheduled.get("reason") or "Unschedulable"), clean(unscheduled.get("message") or "")
         if reason == Reason.UNSCHEDULABLE:
-            return StatusCause(reason, why_unschedulable(said))
+            return StatusCause(Reason.NO_MATCHING_NODE if matches_no_node(said) else reason, why_unschedulable(said))
         return StatusCause(reason, f"The pod {pod['metadata']['name']} cannot be scheduled: {said}")
     for container in _containers(pod):
         if cause := _waits(container):
@@ -101,6 +101,15 @@ def stuck_at(pod: Object) -> datetime | None:
     unready = condition_of(pod, "PodReadyToStartContainers", "False")
     since = unready and unready.get("lastTransitionTime")
     return datetime.fromisoformat(since) + STUCK if since and pod["spec"].get("nodeName") else None
+
+
+def unscheduled_until(pod: Object) -> datetime | None:
+    """Return when a pod counts as late that has no node yet, or None if it has a node.
+
+    A Deployment has a deadline for its rollout, but none for a pod that it adds later to scale.
+    """
+    since = (condition_of(pod, "PodScheduled", "False") or {}).get("lastTransitionTime")
+    return datetime.fromisoformat(since) + timedelta(seconds=DEADLINE_SECONDS) if since else None
 
 
 def last_words(pod: Object, now: datetime) -> Words | None:

@@ -45,6 +45,7 @@ class Reason(OwnReason):
     # Of Progressing: what is in the way of its pods.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
+    NO_MATCHING_NODE = "NoMatchingNode"
     SCHEDULING_GATED = "SchedulingGated", _GOES_ON
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
     INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
@@ -52,7 +53,7 @@ class Reason(OwnReason):
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
     POD_NOT_READY = "PodNotReadyToStart"
-    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", _CLUSTER
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", _CLUSTER._replace(stalls=True)
 
     # Of Progressing: what a server, or what converts its model, has said last.
     STORAGE_UNREACHABLE = "StorageUnreachable", _CLUSTER

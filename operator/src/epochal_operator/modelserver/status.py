@@ -75,7 +75,8 @@ def _values(phase: Phase) -> Iterator[_Value]:
     yield "Ready", "True" if phase.serves else "False", phase.ready
     paused = phase.progress.reason == Reason.PAUSED
     yield "Progressing", "Unknown" if paused else "True" if known.ready else "False", phase.progress
-    if known.stalls:
+    yield "Reconciling", "True" if phase.reconciling else "False", phase.progress
+    if phase.stalled:
         yield "Stalled", "True", phase.progress
     else:
         yield "Stalled", "False", StatusCause(Reason.PROGRESSING, "")

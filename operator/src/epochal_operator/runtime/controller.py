@@ -66,7 +66,7 @@ class Controller:
         self._reconcilers: Mapping[Kind, Reconciler] = {
             kind: kind.reconciler(
                 Term(
-                    kube,
+                    kube.observed(self.queues[kind].progressed),
                     self.store,
                     self._recorder,
                     namespaces,
@@ -101,18 +101,22 @@ class Controller:
 
     async def _served(self) -> set[Kind]:
         """Returns the kinds that the API server knows: kopf would pass over what it does not find."""
-        return {kind for kind in self.queues if await self._is_served(kind)}
+        found = {kind: await self._is_served(kind) for kind in self.queues}
+        self._informer.set_absent(kind.resource for kind, served in found.items() if served is False)
+        return {kind for kind, served in found.items() if served}
 
-    async def _is_served(self, kind: Kind) -> bool:
-        name = kind.resource.kind
+    async def _is_served(self, kind: Kind) -> bool | None:
+        """Return whether the API server serves a kind, or None if an error leaves this unknown."""
+        name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:
                 if await self._kube.serves(kind.resource, namespace):
                     return True
                 _log.warning("the API server does not know %ss: install the CRD of %s", name, kind.resource.group)
             except ApiError as error:
+                failed = True
                 _log.warning("%ss cannot be listed: %s", name, error)
-        return False
+        return None if failed else False
 
     async def _watch(self, served: set[Kind]) -> None:
         """Watches until the watches end, or until another kind is served, too."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from epochal_operator.runtime.reasons import OwnReason, StatusCause, clean
 from epochal_operator.runtime.resource import Key, Resource
@@ -45,7 +45,8 @@ class Correction:
     @property
     def due(self) -> datetime:
         """When to put it right again if that is still to be done."""
-        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2 ** (self.times - 1), MAX_SECONDS))
+        doublings = min(self.times - 1, 16)  # A float overflows at 1,024 doublings: three days of drift.
+        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def concerns(self, uid: str, generation: int, now: datetime) -> bool:
         """Returns whether it still says anything of an object."""
@@ -82,11 +83,26 @@ class Correction:
         )
 
 
+class Overruled(NamedTuple):
+    """A field of a child that the API server keeps unchanged when the operator patches it.
+
+    Admission, defaulting or normalisation does so. The same patch to the same value changes nothing again.
+
+    Args:
+        sent: The patch of the field.
+        kept: The value of the field before and after the patch.
+    """
+
+    sent: Any
+    kept: Any
+
+
 class Corrections:
     """What was put right a while ago, by the owner."""
 
     def __init__(self) -> None:
         self._latest: dict[Key, dict[Resource, Correction]] = {}
+        self._overruled: dict[Key, dict[Resource, tuple[str, dict[str, Overruled]]]] = {}
 
     def note(self, resource: Resource, key: Key, correction: Correction) -> None:
         """Notes a correction: it is the latest one of that resource."""
@@ -97,9 +113,20 @@ class Corrections:
         found = self._latest.get(key, {}).get(resource)
         return found if found and found.concerns(uid, generation, now) else None
 
+    def note_overruled(self, resource: Resource, key: Key, uid: str, fields: Mapping[str, Overruled]) -> None:
+        """Note the fields of a child that a patch did not change."""
+        known = self.overruled(resource, key, uid)
+        self._overruled.setdefault(key, {})[resource] = uid, {**known, **fields}
+
+    def overruled(self, resource: Resource, key: Key, uid: str) -> Mapping[str, Overruled]:
+        """Return the overruled fields of the spec of a child, by name."""
+        known, fields = self._overruled.get(key, {}).get(resource, ("", {}))
+        return fields if known == uid else {}
+
     def forget(self, key: Key) -> None:
         """Forgets those of what an object owns."""
         self._latest.pop(key, None)
+        self._overruled.pop(key, None)
 
 
 def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The informer: what the watches and lists tell goes into the store, and has those reconciled whom it concerns."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 
 from epochal_operator.runtime.kind import Kind, watched
@@ -26,6 +26,7 @@ class Informer:
         self._queues = queues
         self._needs = {kind: {self._of(source) for source in kind.sources} for kind in queues}
         self._synced: dict[str | None, set[Source]] = {}
+        self._absent: frozenset[Resource] = frozenset()
 
     def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> None:
         """Takes an object as a watch or a list tells of it."""
@@ -67,14 +68,20 @@ class Informer:
 
     def synced(self, source: Source, namespace: str | None) -> None:
         """Learns that all objects of a source are known, of a namespace or of all."""
-        before = {kind for kind in self._queues if self._is_synced(kind, namespace)}
+        before = self._synced_kinds(namespace)
         self._synced.setdefault(namespace, set()).add(source)
-        for kind in self._queues:
-            if kind in before or not self._is_synced(kind, namespace):
-                continue
-            for key in self.store.keys(kind.resource):
-                if namespace in {None, key.namespace}:
-                    self._queues[kind](key)
+        self._wake_synced(namespace, before)
+
+    def set_absent(self, resources: Iterable[Resource]) -> None:
+        """Set the resources that the API server does not serve. A kind for which they are optional starts without them.
+
+        Args:
+            resources: The resources, such as those whose CRD is not installed.
+        """
+        before = {namespace: self._synced_kinds(namespace) for namespace in self._synced}
+        self._absent = frozenset(resources)
+        for namespace, kinds in before.items():
+            self._wake_synced(namespace, kinds)
 
     def _take(self, resource: Resource, thing: Object, take: Callable[[], Change | None]) -> None:
         try:
@@ -82,8 +89,21 @@ class Informer:
         except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
             _log.exception("a %s cannot be read: %s", resource.kind, name_of(thing))
 
+    def _wake_synced(self, namespace: str | None, before: Container[Kind]) -> None:
+        """Enqueue all objects of the kinds that have become synced."""
+        for kind in self._queues:
+            if kind in before or not self._is_synced(kind, namespace):
+                continue
+            for key in self.store.keys(kind.resource):
+                if namespace in {None, key.namespace}:
+                    self._queues[kind](key)
+
+    def _synced_kinds(self, namespace: str | None) -> set[Kind]:
+        return {kind for kind in self._queues if self._is_synced(kind, namespace)}
+
     def _is_synced(self, kind: Kind, namespace: str | None) -> bool:
-        return self._synced.get(namespace, set()) >= self._needs[kind]
+        missing = self._needs[kind] - self._synced.get(namespace, set())
+        return all(source.resource in self._absent & kind.optional for source in missing)
 
     def _of(self, source: Source) -> Source:
         """Returns the watched source that holds all of another one."""

@@ -102,6 +102,7 @@ class Kind:
         owns: What its objects own. What is new of those has their owner reconciled.
         references: By what else its objects are found.
         woken_by: What else has its objects reconciled, by the resource that changes; it is watched as a whole.
+        optional: Resources of `woken_by` that it starts without if the API server does not serve them.
         keeps: What is kept of objects, by their resource; of one that is not named, its metadata alone.
         bounds: What is read of its objects, however much there is of them.
         batch_seconds: For how long news of an object are gathered before it is reconciled. As Kubernetes' own Job
@@ -114,6 +115,7 @@ class Kind:
     owns: tuple[Owned, ...] = ()
     references: tuple[Reference, ...] = ()
     woken_by: Mapping[Resource, Wake] = field(default_factory=dict)
+    optional: frozenset[Resource] = frozenset()
     keeps: Mapping[Resource, Trim] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     batch_seconds: float = 0.0

@@ -68,6 +68,10 @@ class Kube:
         """Returns the same client, whose answers are read like this."""
         return Kube(self._transport.reading(reader), self._one_page, self._warned)
 
+    def observed(self, ended: Callable[[], None]) -> "Kube":
+        """Return the same client, which calls a function whenever a request has ended."""
+        return Kube(self._transport.observed(ended), self._one_page, self._warned)
+
     @classmethod
     async def connect(cls) -> Self:
         """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""
@@ -147,10 +151,22 @@ class Kube:
         return await self._transport.request("PUT", path, query=query, body=thing)
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, patch: Object, *, uid: str, manager: str
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        *,
+        uid: str,
+        resource_version: str,
+        manager: str,
     ) -> Object:
-        """Changes fields of an object (None removes one); raises Conflict if its uid is another one."""
-        body = patch | {"metadata": patch.get("metadata", {}) | {"uid": uid}}
+        """Changes fields of an object as read (None removes one); raises Conflict if it has changed since.
+
+        A process that was paused may send a patch after it has lost its lease: by then, the version is another one.
+        """
+        seen = {"uid": uid, "resourceVersion": resource_version}
+        body = patch | {"metadata": patch.get("metadata", {}) | seen}
         path, query = resource.path(namespace, name), {"fieldManager": manager}
         return await self._transport.request("PATCH", path, query=query, body=body, content_type=_MERGE)
 

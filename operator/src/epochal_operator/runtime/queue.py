@@ -64,9 +64,14 @@ class Queue(Generic[K]):
         return len(self._since)
 
     def stalled(self) -> float:
-        """Returns the seconds since a key was finished while there was work to do; 0 while there is none to be done."""
+        """Returns the seconds since the last progress while there was work to do; 0 while there is none to be done."""
         pending = [*self._since.values(), *self._busy.values()]
         return max(0.0, self._clock() - max(self._worked, min(pending))) if pending else 0.0
+
+    def progressed(self) -> None:
+        """Count a step of the work on a key as progress: a key may take many steps that are slow."""
+        if self._busy:
+            self._worked = self._clock()
 
     def add(self, key: K) -> None:
         """Wants a key handled as soon as possible."""

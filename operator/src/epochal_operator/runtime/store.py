@@ -128,10 +128,7 @@ class Store:
         gone = [
             thing
             for key, thing in self._things[source.resource].items()
-            if namespace in {None, key.namespace}
-            and source.takes(thing)
-            and thing["metadata"]["uid"] not in uids
-            and version_of(thing) <= version
+            if namespace in {None, key.namespace} and source.takes(thing) and thing["metadata"]["uid"] not in uids
         ]
         changes = [self._end(source, thing, version) for thing in gone]
         return [change for change in changes if change is not None]

@@ -37,6 +37,7 @@ class Transport:
         seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
         tries: How often a request is made that gets no answer, or is put off.
         reader: Reads the answers; None where there are no objects of any kind among them.
+        ended: Called whenever a request has ended, however.
     """
 
     def __init__(
@@ -45,23 +46,29 @@ class Transport:
         seconds_left: Callable[[], float] | None = None,
         tries: int = TRIES,
         reader: Reader | None = None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._seconds_left = seconds_left
         self._tries = tries
         self._reader = reader or Reader(Bounds())
+        self._ended = ended
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Transport":
         """Returns the same transport, whose writes are bound to a time: see the class."""
-        return Transport(self._client, seconds_left, self._tries, self._reader)
+        return Transport(self._client, seconds_left, self._tries, self._reader, self._ended)
 
     def once(self) -> "Transport":
         """Returns the same transport, which makes each request once."""
-        return Transport(self._client, self._seconds_left, 1, self._reader)
+        return Transport(self._client, self._seconds_left, 1, self._reader, self._ended)
 
     def reading(self, reader: Reader) -> "Transport":
         """Returns the same transport, whose answers are read like this."""
-        return Transport(self._client, self._seconds_left, self._tries, reader)
+        return Transport(self._client, self._seconds_left, self._tries, reader, self._ended)
+
+    def observed(self, ended: Callable[[], None]) -> "Transport":
+        """Return the same transport, which calls a function whenever a request has ended."""
+        return Transport(self._client, self._seconds_left, self._tries, self._reader, ended)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -99,6 +106,8 @@ class Transport:
                 if not left or is_undeclared(error.message):
                     raise
                 least = min(error.retry_after, MAX_RETRY_SECONDS)
+            finally:
+                self._ended()
             await asyncio.sleep(max(least, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter
             delay = min(2 * delay, MAX_RETRY_SECONDS)
         raise AssertionError("unreachable")

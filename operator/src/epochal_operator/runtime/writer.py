@@ -85,10 +85,11 @@ class Writer:
         raise AssertionError("unreachable")
 
     async def patch(self, resource: Resource, thing: Object, patch: dict[str, Any]) -> dict[str, Any]:
-        """Changes fields of an object as it was read (None removes one), and returns it as it is then."""
+        """Change fields of an object (None removes one), unless it has changed since it was read."""
         metadata = thing["metadata"]
+        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
         where = (resource, metadata["namespace"], metadata["name"])
-        return await self.kube.patch(*where, patch, uid=metadata["uid"], manager=LEADER_MANAGER)
+        return await self.kube.patch(*where, patch, **seen, manager=LEADER_MANAGER)
 
     async def delete(
         self, resource: Resource, thing: Object, propagation: Literal["Background", "Foreground"] = "Background"

@@ -22,10 +22,11 @@ class Create:
 
 @dataclass(frozen=True)
 class Patch:
-    """Change fields of a child's spec; None removes one."""
+    """Change fields of a child's spec as seen; None removes one."""
 
     resource: Resource
     uid: str
+    resource_version: str
     spec: Mapping[str, Any]
 
 
@@ -70,6 +71,17 @@ Plan = AnyPlan[Action]
 def changes_child(action: Action) -> bool:
     """Returns whether an action changes a child."""
     return isinstance(action, Create | Patch | Delete)
+
+
+def patch(child: Mapping[str, Any], spec: Mapping[str, Any], resource: Resource = JOBS) -> Patch:
+    """Return the step that changes fields of a child's spec.
+
+    Args:
+        child: The child.
+        spec: The fields; None removes one.
+        resource: Its resource.
+    """
+    return Patch(resource, child["metadata"]["uid"], child["metadata"]["resourceVersion"], spec)
 
 
 def delete(child: Mapping[str, Any], why: str, resource: Resource = JOBS) -> Delete:

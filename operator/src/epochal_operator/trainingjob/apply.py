@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Correction, Corrections, writers
@@ -124,7 +123,7 @@ class Applier:
                 return found
             if not _bears_name(made, key):
                 try:
-                    made = await self._patch(resource, key, {"metadata": {"labels": labels}}, made["metadata"]["uid"])
+                    made = await self._writer.patch(resource, made, {"metadata": {"labels": labels}})
                 except (Invalid, Forbidden) as error:
                     message = f"The API server refuses to label its {resource.kind}: {clean(error.message)}"
                     return StatusCause(Reason.JOB_REJECTED, message)
@@ -160,7 +159,9 @@ class Applier:
             who = writers(await self._kube.get(resource, *key), action.spec, LEADER_MANAGER)
         try:
             if isinstance(action, Patch):
-                self._writer.put(resource, await self._patch(resource, key, {"spec": spec}, action.uid))
+                seen = {"uid": action.uid, "resource_version": action.resource_version}
+                made = await self._kube.patch(resource, *key, {"spec": spec}, **seen, manager=LEADER_MANAGER)
+                self._writer.put(resource, made)
                 _log.info("changed its %s: %s", resource.kind, spec)
             else:
                 # It stays until what it owns, such as pods, is gone.
@@ -193,9 +194,6 @@ class Applier:
         await self._writer.refresh(TRAINING_JOBS, key, self._store.get(TRAINING_JOBS, key))
         for child in self._children:
             await self._writer.refresh(child.resource, key, self._store.find(owned(child), key).get(key))
-
-    async def _patch(self, resource: Resource, key: Key, patch: dict[str, Any], uid: str) -> dict[str, Any]:
-        return await self._kube.patch(resource, *key, patch, uid=uid, manager=LEADER_MANAGER)
 
     def _known(self, key: Key, planned: Object) -> Object:
         """Returns a TrainingJob as it is known by now, if it is still the one that was planned for."""

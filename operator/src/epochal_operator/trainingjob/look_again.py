@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from epochal_api.status import Status
 
 from epochal_operator.trainingjob.children import PATIENCE_SECONDS, TOLD_SECONDS, Observed, lacks_pods
-from epochal_operator.trainingjob.pods import lost_at, stuck_at
+from epochal_operator.trainingjob.pods import lost_at, stuck_at, unmatched_at
 from epochal_operator.trainingjob.reasons import effect
 from epochal_operator.trainingjob.status import finished
 
@@ -29,7 +29,12 @@ def _at_the_job(observed: Observed) -> float | None:
     if (seconds := lacks_pods(observed)) is not None:
         left = PATIENCE_SECONDS - seconds
         return left if left > 0 else TOLD_SECONDS if observed.refusal else None
-    times = [time for at in (lost_at, stuck_at) for time in map(at, observed.pods) if time and time > observed.now]
+    times = [
+        time
+        for at in (lost_at, stuck_at, unmatched_at)
+        for time in map(at, observed.pods)
+        if time and time > observed.now
+    ]
     return (min(times) - observed.now).total_seconds() if times else None
 
 

@@ -20,7 +20,16 @@ from epochal_operator.trainingjob.failures import (
 )
 from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
 from epochal_operator.trainingjob.own_fields import in_its_own_fields
-from epochal_operator.trainingjob.pods import STUCK_SECONDS, alive, ends_by, lost, running, stuck_at, waiting
+from epochal_operator.trainingjob.pods import (
+    STUCK_SECONDS,
+    alive,
+    ends_by,
+    lost,
+    running,
+    stuck_at,
+    unmatched_at,
+    waiting,
+)
 from epochal_operator.trainingjob.progress_status import finished_early, reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
@@ -186,7 +195,8 @@ def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: da
     if (since := running(pod)) is not None:
         return _of_trainer(name, node, reported_since(before, since))
     if (cause := waiting(pod, own_image=desired.own_image)) is not None:
-        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls)
+        overdue = (end := unmatched_at(pod)) is not None and end <= now
+        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or overdue)
     if node and (late := stuck_at(pod)) is not None and late <= now:
         unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"
         why = f"What is in the way: kubectl describe pod {name}"

@@ -18,9 +18,9 @@ from epochal_operator.trainingjob.actions import (
     Create,
     Delete,
     DeleteTrainingJob,
-    Patch,
     Plan,
     delete,
+    patch,
 )
 from epochal_operator.trainingjob.children import Observed, has_begun, is_going
 from epochal_operator.trainingjob.conditions import is_spec_ignored, with_exported
@@ -158,7 +158,7 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
     if _out_of_queue(job):
         return delete(child, _OUT_OF_QUEUE)
     spec = changes(job, child)
-    return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
+    return patch(child, spec) if spec else None
 
 
 def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any], mutable: Mutable) -> Action | None:
@@ -169,7 +169,7 @@ def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any],
     if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):
         return delete(child, _OUT_OF_QUEUE)
     spec = steering(mutable, child)
-    return Patch(JOBS, child["metadata"]["uid"], spec) if spec else None
+    return patch(child, spec) if spec else None
 
 
 def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
@@ -186,7 +186,7 @@ def _other_step(job: TrainingJob, observed: Observed, installation: Installation
         elif wanted is not None and not is_going(thing):
             spec = {name: value for name, value in wanted["spec"].items() if thing["spec"].get(name) != value}
             if spec:
-                return Patch(resource, thing["metadata"]["uid"], spec)
+                return patch(thing, spec, resource)
     return None
 
 

@@ -9,7 +9,7 @@ from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 from epochal_operator.trainingjob.start_failures import cannot_start
-from epochal_operator.trainingjob.unschedulable import why_unschedulable
+from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 Object = Mapping[str, Any]
 
@@ -17,6 +17,9 @@ LOST_SECONDS = 15.0
 """How long after a pod was to end at the latest its node may take to say that it has."""
 STUCK_SECONDS = 120.0
 """How long a node may take to make volumes and network of a pod ready: it pulls no image meanwhile."""
+
+AUTOSCALE_SECONDS = 900.0
+"""Time that an autoscaler has to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits when all goes well."""
@@ -81,7 +84,7 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
         reason = as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE)
         said = clean(unscheduled.get("message") or "")
         if reason == Reason.UNSCHEDULABLE:
-            return StatusCause(reason, why_unschedulable(said))
+            return StatusCause(Reason.NO_MATCHING_NODE if matches_no_node(said) else reason, why_unschedulable(said))
         if reason == Reason.SCHEDULING_GATED:
             return StatusCause(reason, f"The pod waits until whoever holds it back lets it be scheduled: {said}")
         return StatusCause(reason, f"The pod cannot be scheduled: {said}")
@@ -122,6 +125,18 @@ def stuck_at(pod: Object) -> datetime | None:
     if not since or not alive(pod) or started(pod) or not pod["spec"].get("nodeName"):
         return None
     return datetime.fromisoformat(since) + timedelta(seconds=STUCK_SECONDS)
+
+
+def unmatched_at(pod: Object) -> datetime | None:
+    """Return when a pod counts as stalled that no node matches, or None if a node does.
+
+    Until then, an autoscaler may add a node with the labels that the pod asks for.
+    """
+    unscheduled = condition_of(pod, "PodScheduled", "False") or {}
+    since = unscheduled.get("lastTransitionTime")
+    if not since or not alive(pod) or not matches_no_node(clean(unscheduled.get("message") or "")):
+        return None
+    return datetime.fromisoformat(since) + timedelta(seconds=AUTOSCALE_SECONDS)
 
 
 def lost(pod: Object, now: datetime) -> bool:

@@ -51,6 +51,7 @@ class Reason(OwnReason):
     # Of Ready: what is in the way of its pod.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
+    NO_MATCHING_NODE = "NoMatchingNode"
     SCHEDULING_GATED = "SchedulingGated", _GOES_ON
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
     INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)

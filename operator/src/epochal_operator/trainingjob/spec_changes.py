@@ -8,8 +8,7 @@ from epochal_api.kind import Metadata
 from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_operator.runtime.resource import JOBS
-from epochal_operator.trainingjob.actions import Action, Patch, delete
+from epochal_operator.trainingjob.actions import Action, delete, patch
 from epochal_operator.trainingjob.children import Observed, first_run, has_begun, is_going
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import ending
@@ -122,7 +121,7 @@ def replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | N
         return None
     if starter(child) is None:
         if not child["spec"].get("suspend"):
-            return Patch(JOBS, child["metadata"]["uid"], {"suspend": True})
+            return patch(child, {"suspend": True})
         if any(map(alive, observed.pods)):
             return None
     return delete(child, _OUTDATED)

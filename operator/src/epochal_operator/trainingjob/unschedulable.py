@@ -43,10 +43,25 @@ def why_unschedulable(said: str) -> str:
         )
     if lacking and _NO_VICTIMS in preemption:
         return f"It waits until others give back {names}, of which no node has enough left. The scheduler said: {said}"
-    unmatched, tainted = (sum(map(int, one.findall(filtered))) for one in (_UNMATCHED, _TAINTED))
-    if unmatched + tainted >= nodes > 0:
-        return f"{_none_is_meant(unmatched, tainted)} The scheduler said: {said}"
+    if matches_no_node(said):
+        return f"{_none_is_meant(*_excluded(filtered))} The scheduler said: {said}"
     return f"The pod cannot be scheduled: {said}"
+
+
+def matches_no_node(said: str) -> bool:
+    """Return whether labels and taints exclude a pod from every node, however much room the nodes have.
+
+    Args:
+        said: The scheduler's words.
+    """
+    found = _NODES.search(said)
+    return found is not None and sum(_excluded(found[2].partition(_PREEMPTION)[0])) >= int(found[1]) > 0
+
+
+def _excluded(filtered: str) -> tuple[int, int]:
+    """Return the number of nodes without the labels that a pod asks for, and of nodes with a taint."""
+    unmatched, tainted = (sum(map(int, one.findall(filtered))) for one in (_UNMATCHED, _TAINTED))
+    return unmatched, tainted
 
 
 def _none_is_meant(unmatched: int, tainted: int) -> str:

@@ -55,11 +55,14 @@ async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIter
 
 async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> None:
     made = await kube.create(JOBS, job())
-    uid = made["metadata"]["uid"]
-    patched = await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
+    uid, version = made["metadata"]["uid"], made["metadata"]["resourceVersion"]
+    where, suspended, resumed = (JOBS, "vision", "digits"), {"spec": {"suspend": True}}, {"spec": {"suspend": False}}
+    patched = await kube.patch(*where, suspended, uid=uid, resource_version=version, manager="epochal")
     assert await kube.get(JOBS, "vision", "digits") == patched == server.objects.get("jobs", "vision", "digits")
-    with pytest.raises(Conflict):
-        await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": False}}, uid="other", manager="epochal")
+    now = patched["metadata"]["resourceVersion"]
+    for seen in ({"uid": "other", "resource_version": now}, {"uid": uid, "resource_version": version}):
+        with pytest.raises(Conflict):
+            await kube.patch(*where, resumed, **seen, manager="epochal")
     with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
         await kube.create(JOBS, job())
     await kube._transport.request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
@@ -191,10 +194,11 @@ async def test_a_watch_from_too_long_ago_is_told_so(server: FakeApiServer) -> No
 async def test_faults_hit_what_they_are_for(
     server: FakeApiServer, kube: Kube, what: dict[str, Any], kind: type[Exception]
 ) -> None:
-    uid = server.objects.create("jobs", "vision", job())["metadata"]["uid"]
+    made = server.objects.create("jobs", "vision", job())["metadata"]
+    seen = {"uid": made["uid"], "resource_version": made["resourceVersion"]}
     server.faults.append(Fault("patch", "jobs", namespace="vision", **what))
     with pytest.raises(kind):
-        await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
+        await kube.once().patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal")
     await kube.create(JOBS, job("beside"))
     assert bool(server.objects.get("jobs", "vision", "digits")["spec"]) is ("cut" in what)
 
@@ -213,6 +217,7 @@ async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kub
         done.append("suspend" in server.objects.get("jobs", "vision", "digits")["spec"])
 
     server.faults.append(Fault("patch", "jobs", meanwhile=look, afterwards=look))
-    uid = server.objects.get("jobs", "vision", "digits")["metadata"]["uid"]
-    await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, uid=uid, manager="epochal")
+    made = server.objects.get("jobs", "vision", "digits")["metadata"]
+    seen = {"uid": made["uid"], "resource_version": made["resourceVersion"]}
+    await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal")
     assert done == [False, True]

@@ -14,6 +14,7 @@ from tests.unit.operator.objects import NOW, at
 
 DONE = trial(0, 0.1, 0.2, 0.3)
 TROUBLE = [{"type": "Ready", "status": "False", "reason": "ImagePullBackOff", "message": "no such image"}]
+STALLED = [*TROUBLE, {"type": "Stalled", "status": "True", "reason": "NoMatchingNode", "message": "no such labels"}]
 PASSES = [{"type": "Ready", "status": "False", "reason": "Creating", "message": ""}]
 CONFLICT = StatusCause(Reason.NAME_CONFLICT, "search-1-r0 is somebody else's")
 REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
@@ -34,6 +35,12 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (seen([trial(0), trial(1, 0.5)], job(0)), {}, ("Running", "Running")),
         # In the way.
         (seen([trial(0)], job(0, conditions=TROUBLE)), {}, ("Queued", "TrialsNotReady")),
+        (seen([trial(0)], job(0, conditions=STALLED)), {}, ("Queued", "TrialsStalled")),
+        (
+            seen([trial(0), trial(1)], job(0, conditions=STALLED), job(1, conditions=TROUBLE)),
+            {},
+            ("Queued", "TrialsNotReady"),
+        ),
         (seen([trial(0)], job(0, conditions=PASSES)), {}, ("Queued", "Queued")),
         (seen([trial(0), trial(1)], job(0, conditions=TROUBLE), job(1, state="Running")), {}, ("Running", "Running")),
         (seen([trial(1)], blocked={(1, 0): CONFLICT}), {}, ("Queued", "NameConflict")),

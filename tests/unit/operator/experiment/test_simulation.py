@@ -287,6 +287,35 @@ async def test_one_that_starts_suspended_begins_nothing() -> None:
     assert (cluster.trials(), cluster.asked, cluster.status()["state"]) == ([], [], "Suspended")
 
 
+async def test_a_trial_that_reports_while_it_is_suspended_is_read_again() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.change(suspend=True)
+    cluster.tell()
+    report = {"status": {"progress": {"epoch": 1}}}
+    cluster.objects.patch("trainingjobs", "vision", "search-0-r0", report, subresource="status")
+    await cluster.reconciler.reconcile(KEY)
+    assert cluster.objects.get("trainingjobs", "vision", "search-0-r0")["spec"]["suspend"] is True
+
+
+async def test_a_trial_that_admission_keeps_running_is_suspended_ever_more_seldom() -> None:
+    def admit(resource: str, thing: Any) -> Any:
+        if resource == "trainingjobs":
+            thing["spec"]["suspend"] = False
+        return thing
+
+    cluster = Cluster(**SMALL)
+    cluster.objects.admit = admit
+    await cluster.settle()
+    cluster.change(suspend=True)
+    for _ in range(20):
+        await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    ours = [one for one in cluster.kube.writes if one == "patch trainingjobs/search-0-r0"]
+    assert 3 <= len(ours) <= 7
+    assert cluster.condition("Ready")["reason"] == "FieldConflict"
+
+
 async def test_a_trial_that_somebody_resumes_again_and_again_is_suspended_ever_more_seldom() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()

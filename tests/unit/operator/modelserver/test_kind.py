@@ -1,9 +1,11 @@
 """The description of ModelServers: what of a training, or a search, matters to those that serve what it made."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import servers_of_experiment, servers_of_job
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
 from epochal_operator.runtime.kind import store_for, watched
@@ -11,7 +13,11 @@ from epochal_operator.runtime.resource import PODS, Key
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.modelserver.servers import KIND, document, training_job
+from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.controlled import controlled, until
+from tests.unit.operator.modelserver.servers import KIND, SPEC, document, training_job
+from tests.unit.operator.objects import INSTALLATION
+from tests.unit.operator.objects import KIND as TRAINING
 
 KEY = Key("vision", "digits")
 
@@ -82,3 +88,16 @@ def test_only_what_bears_its_label_is_watched_of_what_it_owns() -> None:
     labels = {source.label for source in sources if source.resource not in {MODEL_SERVERS, TRAINING_JOBS, EXPERIMENTS}}
     assert labels == {"epochal.dev/modelserver"}
     assert Source(PODS, "epochal.dev/modelserver") in sources
+
+
+async def test_model_servers_start_without_the_crd_of_experiments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = [TRAINING, experiments(lambda: INSTALLATION, instance="test"), KIND]
+    async with FakeApiServer("vision") as server:
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        del server.objects.resources["experiments"]
+        server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SPEC})
+        async with controlled(kinds, server):
+            await until(lambda: server.objects.list("deployments"), seconds=30)

@@ -15,6 +15,7 @@ from tests.unit.operator.modelserver.servers import (
     SHA,
     URI,
     blocked,
+    container,
     done,
     ended,
     live,
@@ -23,12 +24,21 @@ from tests.unit.operator.modelserver.servers import (
     server,
     words,
 )
+from tests.unit.operator.objects import NO_SUCH_LABELS, at
 
 WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Running.")
 FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
 TAKEN = StatusCause(Reason.NAME_CONFLICT, "taken")
+UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
 BROKEN = pod(containerStatuses=[ended(words("ModelDamaged", "another file"))])
 UNSCHEDULED = pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no"}])
+EARLY, OVERDUE, NOWHERE = (
+    pod(conditions=[
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said,
+         "lastTransitionTime": at(since)}
+    ])
+    for said, since in (("no GPU", -599), ("no GPU", -600), (NO_SUCH_LABELS, -5))
+)  # fmt: skip
 LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
 QUOTA = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
 PAUSED = server(paused=True)
@@ -50,6 +60,14 @@ PAUSED = server(paused=True)
          "Updating", "Unschedulable", "Serving"),
         (seen(live(replicas=1, updatedReplicas=1, conditions=[LATE])),
          "Failed", "ProgressDeadlineExceeded", "ProgressDeadlineExceeded"),
+        (seen(live(replicas=1, updatedReplicas=1), EARLY), "Starting", "Unschedulable", "Unschedulable"),
+        (seen(live(replicas=1, updatedReplicas=1), OVERDUE),
+         "Failed", "ProgressDeadlineExceeded", "ProgressDeadlineExceeded"),
+        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1, conditions=[LATE]), UNSCHEDULED),
+         "Degraded", "ProgressDeadlineExceeded", "Serving"),
+        (seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), BROKEN),
+         "Failed", "ModelDamaged", "ModelDamaged"),
+        (seen(live(replicas=1, updatedReplicas=1), NOWHERE), "Failed", "NoMatchingNode", "NoMatchingNode"),
         (seen(live(conditions=[QUOTA])), "Failed", "PodRefused", "PodRefused"),
         (seen(live(**done(), conditions=[QUOTA, LATE])), "Ready", "RolledOut", "Serving"),
         (blocked(seen(live(**done())), TAKEN), "Degraded", "NameConflict", "Serving"),
@@ -60,6 +78,30 @@ PAUSED = server(paused=True)
 def test_where_it_is(observed: Any, state: str, progress: str, ready: str) -> None:
     found = phase(server(), MODEL, None, observed)
     assert (found.state, found.progress.reason, found.ready.reason) == (state, progress, ready)
+
+
+@pytest.mark.parametrize(
+    ("waits", "observed", "stalled", "reconciling"),
+    [
+        (None, seen(None), False, True),
+        (None, seen(live(replicas=2, readyReplicas=1, updatedReplicas=1)), False, True),
+        (None, seen(live(**done())), False, False),
+        (WAITS, seen(live(**done())), False, True),
+        (FAILED, seen(live(**done())), True, False),
+        (None, seen(live(replicas=1, updatedReplicas=1), UNPULLED), False, True),
+        (None, seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), UNPULLED), True, False),
+        (None, seen(live(conditions=[QUOTA, LATE])), True, False),
+        (None, seen(live(replicas=1, updatedReplicas=1), NOWHERE), False, True),
+        (None, seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), NOWHERE), True, False),
+        (None, seen(live(replicas=1, updatedReplicas=1), OVERDUE), True, False),
+        (None, seen(live(**done(), conditions=[LATE])), False, False),
+    ],
+)
+def test_a_rollout_is_reconciled_until_it_is_done_or_stalled(
+    waits: Any, observed: Any, *, stalled: bool, reconciling: bool
+) -> None:
+    found = phase(server(), MODEL, waits, observed)
+    assert (found.stalled, found.reconciling) == (stalled, reconciling)
 
 
 @pytest.mark.parametrize(

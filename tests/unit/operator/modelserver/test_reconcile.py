@@ -1,6 +1,7 @@
 """A ModelServer from its model to its rollouts, beside a Deployment controller in little."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -70,6 +71,7 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     assert status["selector"] == f"epochal.dev/modelserver=digits,epochal.dev/modelserver-uid={uid}"
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.condition("Progressing") == ("True", "RolledOut")
+    assert cluster.condition("Reconciling") == ("False", "RolledOut")
     assert cluster.condition("Stalled") == ("False", "Progressing")
     assert cluster.events() == ["RolledOut"]
     assert told(cluster)["source"] == {"uri": URI, "sha256": SHA}
@@ -198,7 +200,7 @@ async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> No
     cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
     await cluster.settle()
     assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
-    assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
+    assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
     assert cluster.message("Progressing").endswith("It waits for one. Meanwhile it serves mnist (Last).")
 
 
@@ -413,6 +415,24 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     cluster.wait(16)
     await cluster.settle()
     assert cluster.get("deployments")["spec"]["replicas"] == 1
+
+
+async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed() -> None:
+    """A virtual machine that was paused sends the patch that it had decided on, and another one leads by now."""
+    cluster = await serving()
+    found = list[int]()
+
+    def pause(verb: str, resource: str, name: str) -> None:
+        if (verb, resource) == ("patch", "deployments") and not found:
+            cluster.objects.patch(resource, "vision", name, {"spec": {"replicas": 5}}, manager="epochal")
+            cluster.change(replicas=5)
+        found.append(cluster.get("deployments")["spec"]["replicas"])
+
+    cluster.refuse = pause
+    cluster.change(replicas=3)
+    await cluster.settle()
+    assert cluster.get("deployments")["spec"]["replicas"] == 5
+    assert 3 not in found
 
 
 @pytest.mark.parametrize("refused", [True, False])
@@ -653,3 +673,109 @@ async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> N
     cluster.objects.delete("services", "vision", "digits")
     await cluster.reconcile()
     assert "services" not in cluster.owned()
+
+
+def _set(field: str, value: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    """Returns admission that sets a field of Deployments or PodDisruptionBudgets, by its path below spec."""
+    resource, *path = field.split(".")
+
+    def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
+        if of == resource:
+            part = thing["spec"]
+            for name in path[:-1]:
+                part = part[name]
+            part[path[-1]] = value
+        return thing
+
+    return admit
+
+
+def _without_empty_lists(of: str, thing: dict[str, Any]) -> dict[str, Any]:
+    """Returns a NetworkPolicy as the API server keeps it."""
+    for rule in thing["spec"]["ingress"] if of == "networkpolicies" else ():
+        for peer in rule.get("from", ()):
+            if not peer["ipBlock"].get("except", True):
+                del peer["ipBlock"]["except"]
+    return thing
+
+
+BLOCK = {"ipBlock": {"cidr": "192.0.2.0/24", "except": list[str]()}}
+NETWORK = {"ingress": [{"from": [BLOCK], "ports": [{"port": 8080, "protocol": "TCP"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("admit", "patches"),
+    [
+        (_set("deployments.revisionHistoryLimit", 10), 1),
+        (_set("deployments.strategy.rollingUpdate.maxUnavailable", 1), 1),
+        (_set("poddisruptionbudgets.maxUnavailable", "25%"), 2),
+        (_without_empty_lists, 2),
+    ],
+    ids=["revisionHistoryLimit", "rollingUpdate", "maxUnavailable", "except"],
+)
+async def test_a_field_that_the_api_server_keeps_otherwise_is_sent_once(admit: Any, patches: int) -> None:
+    cluster = Cluster()
+    cluster.objects.admit = admit
+    cluster.installation = replace(INSTALLATION, server_network=NETWORK)
+    await cluster.settle()
+    assert cluster.status["state"] == "Ready"
+    assert cluster.condition("Progressing") == ("True", "RolledOut")
+    assert sum(one.startswith("patch") for one in cluster.kube.writes) == patches
+    for _ in range(5):
+        cluster.wait(600)
+        assert await cluster.reconcile() is None
+    assert sum(one.startswith("patch") for one in cluster.kube.writes) == patches
+
+
+async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_others() -> None:
+    cluster = Cluster()
+
+    def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
+        if of == "deployments" and thing["spec"]["revisionHistoryLimit"] == 3:
+            thing["spec"]["revisionHistoryLimit"] = 10
+        return thing
+
+    cluster.objects.admit = admit
+    await cluster.settle()
+    for times in range(4):
+        cluster.objects.patch("deployments", "vision", "digits", {"spec": {"revisionHistoryLimit": 7}})
+        await cluster.settle()
+        cluster.wait(2**times)
+        await cluster.settle()
+        assert cluster.get("deployments")["spec"]["revisionHistoryLimit"] == 10
+    cluster.objects.patch("deployments", "vision", "digits", {"spec": {"revisionHistoryLimit": 7}})
+    assert await cluster.reconcile() == 16
+    assert cluster.condition("Progressing") == ("False", "FieldConflict")
+
+
+@pytest.mark.parametrize("field", ["replicas", "paused"])
+async def test_replicas_that_the_api_server_keeps_otherwise_are_a_conflict(field: str) -> None:
+    cluster = Cluster(replicas=2)
+    cluster.objects.admit = _set(f"deployments.{field}", 1 if field == "replicas" else True)
+    waited = []
+    for _ in range(5):
+        waited.append(seconds := await cluster.reconcile())
+        assert seconds is not None
+        cluster.control()
+        await cluster.reconcile()
+        cluster.wait(seconds)
+    assert waited == [1, 2, 4, 8, 16]
+    assert cluster.condition("Progressing") == ("False", "FieldConflict")
+    assert f"overwrite each other's spec.{field} of its Deployment" in cluster.message("Progressing")
+    assert cluster.message("Progressing").startswith("An admission webhook and Epochal")
+    assert cluster.condition("Ready")[0] == "True"
+
+
+async def test_a_template_that_loses_its_digest_is_written_ever_more_seldom() -> None:
+    def strip(of: str, thing: dict[str, Any]) -> dict[str, Any]:
+        if of == "deployments":
+            thing["spec"]["template"]["metadata"]["annotations"].pop("epochal.dev/inputs-sha256", None)
+        return thing
+
+    cluster = Cluster()
+    cluster.objects.admit = strip
+    for seconds in (1, 2, 4, 8):
+        assert await cluster.reconcile() == seconds
+        cluster.wait(seconds)
+    assert cluster.condition("Progressing") == ("False", "FieldConflict")
+    assert "spec.template of its Deployment" in cluster.message("Progressing")

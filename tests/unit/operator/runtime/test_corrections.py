@@ -25,6 +25,11 @@ def test_the_longer_it_lasts_the_longer_it_waits() -> None:
     assert max(waits) == 300
 
 
+@pytest.mark.parametrize("times", [1025, 100_000])
+def test_the_delay_of_a_drift_that_lasts_for_days_is_the_longest_one(times: int) -> None:
+    assert made(times).due - NOW == timedelta(seconds=300)
+
+
 @pytest.mark.parametrize(
     ("uid", "generation", "seconds", "concerned"),
     [

@@ -12,7 +12,7 @@ from epochal_operator.runtime.store import Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.objects import KIND, document
-from tests.unit.operator.runtime.sweeps import LABEL, SWEEP
+from tests.unit.operator.runtime.sweeps import LABEL, SWEEP, SWEEPS
 
 JOB = document()
 KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
@@ -67,6 +67,37 @@ def test_a_kind_waits_for_what_it_has_to_do_with_alone() -> None:
     for source in KIND.sources:
         informer.synced(source, None)
     assert wanted == {"ours": [KEY], "theirs": []}
+
+
+def test_a_kind_starts_without_an_optional_resource_that_is_not_served() -> None:
+    wanted, optional = list[Key](), replace(KIND, optional=frozenset({SWEEPS}), woken_by={SWEEPS: lambda *_: ()})
+    informer = Informer(store_for([optional]), {optional: wanted.append})
+    informer.put(TRAINING_JOBS, JOB)
+    for source in informer.sources:
+        if source.resource != SWEEPS:
+            informer.synced(source, None)
+    informer.set_absent([TRAINING_JOBS])
+    assert wanted == []
+    informer.set_absent([SWEEPS])
+    assert wanted == [KEY]
+    informer.wake(optional, KEY)
+    assert wanted == [KEY, KEY]
+    informer.set_absent([])
+    informer.wake(optional, KEY)
+    assert wanted == [KEY, KEY], "it waits for the list of those that are served by now"
+    informer.synced(Source(SWEEPS), None)
+    assert wanted == [KEY, KEY, KEY]
+
+
+def test_a_kind_waits_for_a_resource_that_it_cannot_do_without() -> None:
+    wanted, strict = list[Key](), replace(KIND, woken_by={SWEEPS: lambda *_: ()})
+    informer = Informer(store_for([strict]), {strict: wanted.append})
+    informer.put(TRAINING_JOBS, JOB)
+    informer.set_absent([SWEEPS])
+    for source in informer.sources:
+        if source.resource != SWEEPS:
+            informer.synced(source, None)
+    assert wanted == []
 
 
 def test_a_kind_that_cannot_be_woken_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:

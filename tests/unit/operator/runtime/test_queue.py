@@ -250,8 +250,17 @@ async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> 
         queue.add("b")
         now = 540.0
         assert queue.stalled() == 40
+        queue.progressed()
+        assert queue.stalled() == 0, "a request of the work on a key has ended"
+        now = 550.0
+        assert queue.stalled() == 10
         release.set()
         await until(lambda: queue.stalled() == 0)
+    now = 700.0
+    queue.progressed()
+    queue.add("c")
+    now = 730.0
+    assert queue.stalled() == 30, "a request that no work made does not count"
 
 
 async def test_a_key_that_never_succeeds_is_tried_for_ever() -> None:

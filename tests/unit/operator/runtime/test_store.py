@@ -113,6 +113,16 @@ def test_what_is_gone_is_not_brought_back_by_a_list_from_before(resource: Resour
     assert keys(store.put(resource, thing(resource, 10, uid="new"))) == {KEY}, "one of the same name"
 
 
+def test_the_newest_version_of_a_deletion_is_remembered() -> None:
+    """A list that an object is missing from may report its deletion again, with an older version."""
+    store = store_for([KIND])
+    store.put(PODS, thing(PODS, 5, name="digits-a"))
+    store.remove(PODS, thing(PODS, 9, name="digits-a"))
+    store.remove(PODS, thing(PODS, 6, name="digits-a"))
+    assert keys(store.put(PODS, thing(PODS, 8, name="digits-a"))) == set()
+    assert pods(store) == []
+
+
 def test_what_a_watch_told_the_end_of_is_known_to_be_gone_even_if_it_was_never_known() -> None:
     store = store_for([KIND])
     store.remove(PODS, thing(PODS, 9, name="digits-a"))

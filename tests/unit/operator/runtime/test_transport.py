@@ -8,6 +8,7 @@ import pytest
 from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import LeaseLost
+from epochal_operator.runtime.reader import Bounds, Reader
 from epochal_operator.runtime.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -82,6 +83,18 @@ async def test_a_server_that_wants_to_be_left_alone_is(script: Script, kube: Kub
     assert asyncio.get_running_loop().time() - begun >= 0.95
 
 
+async def test_each_request_that_ends_is_counted(script: Script, kube: Kube) -> None:
+    ended = list[int]()
+    observed = kube.observed(lambda: ended.append(len(script.asked))).fenced(lambda: 5.0).reading(Reader(Bounds()))
+    script.answers = [failure(503), OK]
+    await observed.get(JOBS, "vision", "digits")
+    assert ended == [1, 2]
+    script.answers = [failure(404)]
+    with pytest.raises(NotFound):
+        await observed.once().get(JOBS, "vision", "digits")
+    assert ended == [1, 2, 3]
+
+
 def _over() -> float:
     raise LeaseLost("the lease has run out")
 
@@ -90,7 +103,7 @@ WRITES: Sequence[Callable[[Kube], Any]] = (
     lambda kube: kube.create(EVENTS, EVENT),
     lambda kube: kube.create(JOBS, {"metadata": {"namespace": "vision"}}, manager="epochal"),
     lambda kube: kube.replace(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}),
-    lambda kube: kube.patch(JOBS, "vision", "digits", {}, uid="u", manager="epochal"),
+    lambda kube: kube.patch(JOBS, "vision", "digits", {}, uid="u", resource_version="1", manager="epochal"),
     lambda kube: kube.apply(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}, manager="epochal"),
     lambda kube: kube.delete(JOBS, "vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.delete(TRAINING_JOBS, "vision", "digits", uid="u", resource_version="1"),

@@ -24,7 +24,7 @@ from tests.unit.operator.objects import child
     ("action", "changes"),
     [
         (Create(JOBS, {}), True),
-        (Patch(JOBS, "job-uid", {}), True),
+        (Patch(JOBS, "job-uid", "1", {}), True),
         (Delete(JOBS, "job-uid", "42", "x"), True),
         (ApplyReportedStatus(ReportedStatus()), False),
         (ApplyStatus(Status()), False),

@@ -136,6 +136,24 @@ async def test_two_writers_of_a_job_overwrite_each_other_ever_more_seldom(refuse
     ) in message
 
 
+async def test_admission_that_keeps_a_job_suspended_is_asked_ever_more_seldom() -> None:
+    class Admission(Contested):
+        async def patch_job(self, *_: str, **_sent: Any) -> Any:
+            self.patches.append(self.seconds)
+            return self.suspend()
+
+    store = store_for([KIND])
+    server = Admission(store)
+    store.put(TRAINING_JOBS, server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    store.put(JOBS, server.suspend())
+    await server.live(3600)
+    assert 15 < len(server.patches) < 25
+    state, reason, message = server.ready()
+    assert (state, reason) == ("Queued", "FieldConflict")
+    assert "overwrite each other's spec.suspend of its Job" in message
+
+
 async def test_a_job_that_may_not_be_changed_does_not_hold_back_the_status() -> None:
     store = store_for([KIND])
     server = Contested(store)

@@ -16,6 +16,7 @@ from epochal_operator.trainingjob.status import status
 from tests.unit.operator.objects import (
     COMPLETE,
     INSTALLATION,
+    NO_SUCH_LABELS,
     NOW,
     at,
     child,
@@ -26,6 +27,7 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     unready,
+    unscheduled,
 )
 from tests.unit.operator.planned import steps
 
@@ -80,6 +82,16 @@ def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck
     since: float, seconds: float | None
 ) -> None:
     assert plan(training_job(), seen(child(), unready(since)), INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(-100, 800), (-900, None)])
+def test_a_pod_that_no_node_matches_is_looked_at_again_when_it_counts_as_stalled(
+    since: float, seconds: float | None
+) -> None:
+    assert (
+        plan(training_job(), seen(child(), unscheduled(NO_SUCH_LABELS, since)), INSTALLATION).requeue_after == seconds
+    )
+    assert plan(training_job(), seen(child(), unscheduled("no GPU", since)), INSTALLATION).requeue_after is None
 
 
 def test_a_job_that_is_held_is_looked_at_again() -> None:

@@ -1,7 +1,7 @@
 """What the scheduler says, told in words that tell busy nodes from what no node has."""
 
 import pytest
-from epochal_operator.trainingjob.unschedulable import why_unschedulable
+from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 NO_HELP = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
@@ -63,3 +63,4 @@ def test_what_no_node_has_is_told_apart_from_what_is_in_use(said: str, told: str
     why = why_unschedulable(said)
     assert why.startswith(told)
     assert why.endswith(said), "the scheduler is quoted"
+    assert matches_no_node(said) is told.startswith(NONE_IS_MEANT)
