@@ -45,6 +45,34 @@ def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("labels", "output", "loss", "shape"),
+    [
+        ([0, 1, 1], [1], BINARY, (3, 1)),
+        ([0, 1, 1], [1], "Poisson", (3, 1)),
+        ([0, 1, 1], [1], "Dice", (3, 1)),
+        ([0, 0, 0], [1], SPARSE, (3, 1)),
+        ([[0], [1]], [], "mse", (2,)),
+        (MASKS, [4, 4, 1], BINARY, (2, 4, 4, 1)),
+        (MASKS, [None, None, 1], BINARY, (2, 4, 4, 1)),
+        (MASKS[..., None], [4, 4], "mse", (2, 4, 4)),
+        ([[0], [1]], [1], BINARY, (2, 1)),
+        (INDICES, [10], SPARSE, (3,)),
+        (np.array([[0], [9]]), [10], SPARSE, (2, 1)),
+        (INDICES, [None], SPARSE, (3,)),
+        (ONE_HOT, [10], ROWS, (3, 10)),
+    ],
+)
+def test_labels_get_the_shape_of_the_output(
+    labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
+) -> None:
+    given = samples(labels)
+    found = check_labels(given, output, loss)
+    assert found.labels.shape == shape
+    np.testing.assert_array_equal(found.labels.reshape(-1), given.labels.reshape(-1))
+    assert np.shares_memory(found.labels, given.labels)
+
+
+@pytest.mark.parametrize(
     ("labels", "output", "loss", "message"),
     [
         ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* from 0 to 9, as the last layer has 10 outputs"),

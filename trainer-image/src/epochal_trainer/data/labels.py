@@ -1,6 +1,7 @@
 """Whether labels fit the network's last layer and its loss."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +36,9 @@ _POOLED = range(1, 4)
 """Axes of what Keras has a layer GlobalAveragePooling for."""
 
 
-def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> None:
+def check_labels(
+    samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None
+) -> Samples:
     """Makes sure that labels are what the loss compares with the network's output.
 
     Losses that are not known here are left to Keras.
@@ -45,6 +48,9 @@ def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
         loss: Name of the loss, as a class or as a function of Keras.
         ignored: The label that stands for none, where the loss has one (`ignore_class`).
+
+    Returns:
+        The data set. Its labels have the shape of the output where only a trailing axis of 1 differs.
 
     Raises:
         Failure: InvalidLabels.
@@ -56,11 +62,26 @@ def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str
         _check_shape(samples, output, loss, rows=name in ROWS)
         if name in ROWS | PROBABILITIES:
             _check_range(samples, loss)
+    return _shaped_as(samples, output)
 
 
 def normalized(loss: str) -> str:
     """Returns the name of a loss as the sets here have it, whether it is that of a class or of a function."""
     return loss.lower().replace("_", "")
+
+
+def _shaped_as(samples: Samples, output: tuple[int | None, ...]) -> Samples:
+    """Returns samples whose labels have the shape of the output, if only a trailing axis of 1 differs.
+
+    Metrics such as Hinge, KLDivergence and Poisson broadcast labels (n,) and outputs (n, 1) to (n, n), without an
+    error. Losses do not.
+    """
+    labels, shape = samples.labels, samples.labels.shape[1:]
+    if output[-1:] == (1,) and _fits((*shape, 1), output):
+        return replace(samples, labels=labels[..., np.newaxis])
+    if _fits(shape, (*output, 1)):
+        return replace(samples, labels=labels[..., 0])
+    return samples
 
 
 def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, ignored: int | None) -> None:
