@@ -92,6 +92,7 @@ class Reason(OwnReason):
     SINGLE_CLASS = "SingleClass"
     ACTIVATION_MISMATCH = "ActivationMismatch"
     METRIC_MISMATCH = "MetricMismatch"
+    METRIC_ON_LOGITS = "MetricOnLogits"
     CHANCE_LEVEL = "ChanceLevel"
     VALIDATION_SEEN = "ValidationSeen"
     BEST_LOST = "BestLost"

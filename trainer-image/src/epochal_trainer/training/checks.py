@@ -15,6 +15,7 @@ from epochal_trainer.data.naming import check_names
 from epochal_trainer.data.parts import check_classes, parts
 from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.last_layer import check_last_layer
+from epochal_trainer.model.logits import check_logits
 from epochal_trainer.model.metrics import check_metrics
 from epochal_trainer.model.monitor import check_mode
 from epochal_trainer.model.network import Node
@@ -43,7 +44,9 @@ class Checks:
             model: The model, built.
             nodes: Its layers, in order.
         """
-        self._warnings.take(lambda: check_last_layer(model, nodes, self._spec.training.loss))
+        training = self._spec.training
+        self._warnings.take(lambda: check_last_layer(model, nodes, training.loss))
+        self._warnings.take(lambda: check_logits(model, training.loss, training.metrics))
 
     def monitor(self, training: Training, model: keras.Model) -> None:
         """Looks at what tells the best epoch.
