@@ -36,6 +36,7 @@ NEVER_BETTER = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 100
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
     return tmp_path
 
 
@@ -51,7 +52,7 @@ def train_job(
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
-        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}, **(data or {})},
+        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "test.npz"}, **(data or {})},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
         "results": {"bucket": "results", "exports": []} | ({} if best is None else {"best": best}),

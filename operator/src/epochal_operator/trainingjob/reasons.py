@@ -135,6 +135,7 @@ class Reason(OwnReason):
     UNSAFE_PICKLE = "UnsafePickle"
     UNSUPPORTED_TYPE = "UnsupportedType"
     DATA_TOO_LARGE = "DataTooLarge"
+    DUPLICATE_DATA = "DuplicateData"
     EMPTY_DATA = "EmptyData"
     LENGTH_MISMATCH = "LengthMismatch"
     NON_FINITE_DATA = "NonFiniteData"

@@ -94,8 +94,6 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], r
 
 
 DRAWN = [{}, {"shuffle": True}, {"validation": {"split": "0.5", "stratify": True}}]
-TWICE = {"test": {"object": "a.npz"}}
-"""The same arrays for another part."""
 
 
 @pytest.mark.parametrize("data", DRAWN, ids=str)
@@ -129,7 +127,7 @@ def test_one_hot_rows_are_divided_by_class(tmp_path: Path) -> None:
     assert found.labels.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("data", [*DRAWN, TWICE], ids=str)
+@pytest.mark.parametrize("data", DRAWN, ids=str)
 def test_an_axis_that_is_added_to_an_array_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
 ) -> None:
