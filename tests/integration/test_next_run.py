@@ -1,6 +1,7 @@
 """Whole runs of the trainer, one after the other, each with what those before it have left."""
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -121,6 +122,29 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
     assert "may hold samples that were trained on there" in capsys.readouterr().out
     assert "ValidationSeen" in [one["reason"] for one in summary(folder, "3")["warnings"]]
+
+
+def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields: dict[str, Any] = {"callbacks": [NEVER_BETTER], "batchSize": 10, "epochs": 2}
+    steps = itertools.count(1)
+
+    def stop(*_: Any, **__: Any) -> None:
+        if next(steps) == 6 + 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as told:
+        told.setattr(keras.callbacks.EarlyStopping, "on_train_batch_end", stop)
+        assert train_job(folder, **fields) == 143
+    np.savez(folder / "data/tiny.npz", x=FEATURES + 1, y=LABELS)
+    capsys.readouterr()
+    assert train_job(folder, **fields) == 0
+    printed = capsys.readouterr().out
+    assert "from the middle of epoch 2: that epoch begins anew" in printed
+    assert "Going on from the end of epoch 1" in printed
+    (told_of,) = (one["message"] for one in summary(folder)["warnings"] if one["reason"] == "DataChanged")
+    assert "after 1 finished epochs" in told_of
 
 
 def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(

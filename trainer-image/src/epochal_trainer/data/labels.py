@@ -1,12 +1,14 @@
 """Whether labels fit the network's last layer and its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from epochal_api.report import Warned
 
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.lib.failures import Failure, bad_data
+from epochal_trainer.lib.warned import warned
 
 INDICES = frozenset({"sparsecategoricalcrossentropy"})
 ROWS = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
@@ -32,6 +34,8 @@ VALUES = frozenset(
     ]
 )
 """Losses that compare labels and outputs element by element."""
+_TOLERANCE = 0.01
+"""How far the sum of a row of shares may be from 1: float16 rounds each of them."""
 _POOLED = range(1, 4)
 """Axes of what Keras has a layer GlobalAveragePooling for."""
 
@@ -63,6 +67,28 @@ def check_labels(
         if name in ROWS | PROBABILITIES:
             _check_range(samples, loss)
     return _shaped_as(samples, output)
+
+
+def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
+    """Yields that rows of labels do not share a sample out among classes, which such a loss takes them for.
+
+    Args:
+        samples: The data set. The loss takes its labels, as `check_labels` makes sure.
+        loss: Name of the loss, as a class or as a function of Keras.
+    """
+    if normalized(loss) not in ROWS:
+        return
+    sums = samples.labels.sum(axis=-1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > _TOLERANCE
+    if wrong.any():
+        where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        yield warned(
+            "NotOneHot",
+            f"{samples.labels_name} holds other than one-hot rows: {np.count_nonzero(wrong):,} of its {wrong.size:,} "
+            f"rows: the first is {list(where)}, which sums to {sums[where]:g}, and {loss} takes rows that sum to 1. "
+            "Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
+            "for shares of classes, divide each row by its sum",
+        )
 
 
 def normalized(loss: str) -> str:
