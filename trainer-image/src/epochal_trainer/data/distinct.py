@@ -42,7 +42,7 @@ def check_samples(data_sets: Mapping[Role, Samples]) -> None:
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Whether two arrays hold the same values in each sample, whatever the axes of a sample are."""
+    """Returns whether two arrays hold the same values, for samples of any shape."""
     one, other = (array.reshape(len(array), -1) for array in (one, other))
     if one.shape != other.shape:
         return False

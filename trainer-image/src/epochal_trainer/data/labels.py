@@ -70,7 +70,7 @@ def check_labels(
 
 
 def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
-    """Yields that rows of labels do not share a sample out among classes, which such a loss takes them for.
+    """Yields a warning if rows of labels do not sum to 1 beside a loss over exclusive classes.
 
     Args:
         samples: The data set. The loss takes its labels, as `check_labels` makes sure.
@@ -97,7 +97,7 @@ def normalized(loss: str) -> str:
 
 
 def _shaped_as(samples: Samples, output: tuple[int | None, ...]) -> Samples:
-    """Returns samples whose labels have the shape of the output, if only a trailing axis of 1 differs.
+    """Returns the samples, their labels in the shape of the output if only a trailing axis of 1 differs.
 
     Metrics such as Hinge, KLDivergence and Poisson broadcast labels (n,) and outputs (n, 1) to (n, n), without an
     error. Losses do not.

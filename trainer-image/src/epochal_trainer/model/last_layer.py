@@ -99,7 +99,7 @@ def last_of(model: keras.Model) -> Last | None:
 
 
 def takes_logits(loss: Named) -> bool:
-    """Returns whether a loss takes logits: Keras goes by the truth of `from_logits`, as Python does."""
+    """Returns whether a loss takes logits. Keras accepts any true value of `from_logits`."""
     name = normalized(loss.name)
     return (name in CATEGORICAL or name in BINARY) and bool(loss.arguments.get("from_logits"))
 

@@ -1,4 +1,4 @@
-"""Metrics that take the logits of a loss with `from_logits: true` for probabilities: Keras computes a figure of them.
+"""Metrics that read logits as probabilities, beside a loss with `from_logits: true`: Keras reports no error.
 
 Metrics that measure a distance, such as mae, compare numbers, and metrics that look for the greatest output find the
 same with logits.
@@ -134,6 +134,6 @@ def argument_for_logits(metric: Named, loss: str, *, outputs: int | None) -> For
 
 
 def _is(given: Any, wanted: Any) -> bool:
-    """Whether an argument has a value: thresholds may be a list of them."""
+    """Returns whether an argument, or each value of a list of thresholds, is the wanted value."""
     values = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     return bool(values) and all(value is not None and value == wanted for value in values)
