@@ -370,7 +370,7 @@ def test_no_epoch_mixes_two_data_sets(caplog: pytest.LogCaptureFixture, *, own: 
     ],
 )
 def test_whether_the_data_of_a_training_have_changed(
-    there: dict[str, Any], start: dict[str, bool], here: Facts, found: int | None
+    there: dict[str, Any], start: dict[str, Any], here: Facts, found: int | None
 ) -> None:
     """Data of another training that this one continues are its own matter."""
     of = replace(taken(model(), facts=FACTS.model_copy(update=there)), **start)

@@ -54,7 +54,7 @@ class Checkpointer:
         pass
 
     def capture(self, position: Any, *_: Any, **__: Any) -> Any:
-        return Taken(position, self.kept and self.kept())
+        return Taken(position, None if self.kept is None else self.kept())
 
     def store(self, snapshot: Any) -> None:
         self.stored.append(snapshot)
