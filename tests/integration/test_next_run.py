@@ -1,6 +1,7 @@
 """Whole runs of the trainer, one after the other, each with what those before it have left."""
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -36,6 +37,7 @@ NEVER_BETTER = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 100
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
     return tmp_path
 
 
@@ -51,7 +53,7 @@ def train_job(
     """Runs the trainer and returns its exit code."""
     spec = {
         "storage": {"secretRef": {"name": "none"}},
-        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "tiny.npz"}, **(data or {})},
+        "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "test.npz"}, **(data or {})},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
         "results": {"bucket": "results", "exports": []} | ({} if best is None else {"best": best}),
@@ -120,6 +122,29 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
     assert "may hold samples that were trained on there" in capsys.readouterr().out
     assert "ValidationSeen" in [one["reason"] for one in summary(folder, "3")["warnings"]]
+
+
+def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields: dict[str, Any] = {"callbacks": [NEVER_BETTER], "batchSize": 10, "epochs": 2}
+    steps = itertools.count(1)
+
+    def stop(*_: Any, **__: Any) -> None:
+        if next(steps) == 6 + 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as told:
+        told.setattr(keras.callbacks.EarlyStopping, "on_train_batch_end", stop)
+        assert train_job(folder, **fields) == 143
+    np.savez(folder / "data/tiny.npz", x=FEATURES + 1, y=LABELS)
+    capsys.readouterr()
+    assert train_job(folder, **fields) == 0
+    printed = capsys.readouterr().out
+    assert "from the middle of epoch 2: that epoch begins anew" in printed
+    assert "Going on from the end of epoch 1" in printed
+    (told_of,) = (one["message"] for one in summary(folder)["warnings"] if one["reason"] == "DataChanged")
+    assert "after 1 finished epochs" in told_of
 
 
 def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(

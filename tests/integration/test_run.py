@@ -50,7 +50,7 @@ def job(**spec: Any) -> dict[str, Any]:
                 "bucket": "data",
                 "train": {"object": "tiny.npz"},
                 "validation": {"split": "0.2"},
-                "test": {"object": "tiny.npz"},
+                "test": {"object": "test.npz"},
             },
             "network": {
                 "input": {"shape": [6]},
@@ -72,6 +72,7 @@ def job(**spec: Any) -> dict[str, Any]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
     return tmp_path
 
 
@@ -140,8 +141,9 @@ def test_the_history_is_there_while_the_training_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bucket: str
 ) -> None:
     service = Service()
-    service.objects["tiny.npz"] = (folder / "data/tiny.npz").read_bytes()
-    service.etags["tiny.npz"] = hashlib.md5(service.objects["tiny.npz"], usedforsecurity=False).hexdigest()
+    for key in ("tiny.npz", "test.npz"):
+        service.objects[key] = (folder / "data" / key).read_bytes()
+        service.etags[key] = hashlib.md5(service.objects[key], usedforsecurity=False).hexdigest()
 
     def stored() -> list[bytes]:
         with service.lock:

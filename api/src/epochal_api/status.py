@@ -31,7 +31,7 @@ MAX_EXPORTS = 4
 """Other forms of them that a status tells of."""
 MAX_EXPORT = 512
 """Characters of what became of the export."""
-MAX_WARNINGS = 12
+MAX_WARNINGS = 16
 """Warnings of a training, one of each reason."""
 MAX_UNSTARTED = 64
 """Pods that a status tells of that ended without having run a container."""

@@ -20,6 +20,7 @@ from epochal_trainer.checkpoint import (
     Start,
     Store,
     check_fit,
+    data_changed,
     find,
     fitted,
     validates_on_trained,
@@ -339,9 +340,41 @@ def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog:
     assert "from the middle of epoch 2: that epoch begins anew" in caplog.text
 
 
+OTHER_DATA = FACTS.model_copy(update={"data": {"a": "1" * 64}})
+
+
 def test_other_data_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
-    fitted(taken(model(), own=True), model(), FACTS.model_copy(update={"data": {"a": "1" * 64}}), VERSIONS)
-    assert "The data have changed" in caplog.text
+    fitted(taken(model(), own=True), model(), OTHER_DATA, VERSIONS)
+    assert "The data have changed since the checkpoint was written (a): the result will not be the same" in caplog.text
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_no_epoch_mixes_two_data_sets(caplog: pytest.LogCaptureFixture, *, own: bool) -> None:
+    fit = fitted(taken(model(), own=own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
+    assert (fit.snapshot.state.position, fit.snapshot.state.seconds) == (Position(epoch=1), 0.0)
+    assert "metrics" not in fit.snapshot.state.variables
+    assert "from the middle of epoch 2: that epoch begins anew" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("there", "start", "here", "found"),
+    [
+        ({}, {"own": True}, FACTS, None),
+        ({}, {"own": True}, OTHER_DATA, 1),
+        ({}, {"own": False, "same": True}, OTHER_DATA, 1),
+        ({}, {"own": False}, OTHER_DATA, None),
+        ({"data_changed": 0}, {"own": True}, FACTS, 0),
+        ({"data_changed": 0}, {"own": False, "same": True}, FACTS, 0),
+        ({"data_changed": 0}, {"own": False}, FACTS, None),
+        ({"data_changed": 0}, {"own": True}, OTHER_DATA, 1),
+    ],
+)
+def test_whether_the_data_of_a_training_have_changed(
+    there: dict[str, Any], start: dict[str, Any], here: Facts, found: int | None
+) -> None:
+    """Data of another training that this one continues are its own matter."""
+    of = replace(taken(model(), facts=FACTS.model_copy(update=there)), **start)
+    assert data_changed(of, here) == found
 
 
 DRAWN = {"shuffle": True, "stratify": False, "seed": 7}

@@ -74,6 +74,25 @@ def test_the_last_are_kept_and_the_newest_is_read(opened: Any, folder: Path, mak
     assert found.state.position.step == 4
 
 
+def test_older_checkpoints_stay_after_a_resume(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
+    """The one that is gone on from may be damaged by the next resume."""
+    store = opened(keep=3)
+    for epoch in (1, 2, 3):
+        store.write(make(epoch, files={"training.log": copy(tmp_path, f"{epoch} epochs")}))
+    again = opened(keep=3)
+    assert epoch_of(again.newest()) == 3
+    again.write(make(4, attempt=2))
+    pointer = json.loads((folder / "latest.json").read_text())
+    assert [entry["epoch"] for entry in pointer["checkpoints"]] == [4, 3, 2]
+    for path in folder.glob("*.zip"):
+        if "-0000002-" not in path.name:
+            damage(path)
+    found = opened(keep=3).newest()
+    assert epoch_of(found) == 2
+    assert found is not None
+    assert found.files["training.log"].path.read_text() == "2 epochs"
+
+
 def test_nothing_is_there(opened: Any) -> None:
     assert opened().newest() is None
 

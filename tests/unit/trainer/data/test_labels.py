@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data import Samples, check_labels
+from epochal_trainer.data.labels import check_rows
 from epochal_trainer.lib.failures import Failure
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
@@ -42,6 +43,34 @@ def samples(labels: Any) -> Samples:
 )
 def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> None:
     check_labels(samples(labels), output, loss)
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "loss", "shape"),
+    [
+        ([0, 1, 1], [1], BINARY, (3, 1)),
+        ([0, 1, 1], [1], "Poisson", (3, 1)),
+        ([0, 1, 1], [1], "Dice", (3, 1)),
+        ([0, 0, 0], [1], SPARSE, (3, 1)),
+        ([[0], [1]], [], "mse", (2,)),
+        (MASKS, [4, 4, 1], BINARY, (2, 4, 4, 1)),
+        (MASKS, [None, None, 1], BINARY, (2, 4, 4, 1)),
+        (MASKS[..., None], [4, 4], "mse", (2, 4, 4)),
+        ([[0], [1]], [1], BINARY, (2, 1)),
+        (INDICES, [10], SPARSE, (3,)),
+        (np.array([[0], [9]]), [10], SPARSE, (2, 1)),
+        (INDICES, [None], SPARSE, (3,)),
+        (ONE_HOT, [10], ROWS, (3, 10)),
+    ],
+)
+def test_labels_get_the_shape_of_the_output(
+    labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
+) -> None:
+    given = samples(labels)
+    found = check_labels(given, output, loss)
+    assert found.labels.shape == shape
+    np.testing.assert_array_equal(found.labels.reshape(-1), given.labels.reshape(-1))
+    assert np.shares_memory(found.labels, given.labels)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +123,30 @@ def test_a_label_for_nothing_is_no_class() -> None:
     check_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
     with pytest.raises(Failure, match=r"255 at \[0, 1\]"):
         check_labels(samples(masks), [2, 3], SPARSE, -1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss", "found"),
+    [
+        ([[0, 1, 1], [1, 0, 0]], ROWS, "1 of its 2 rows: the first is [0], which sums to 2"),
+        ([[1, 0, 0], [0, 0, 0]], "categorical_crossentropy", "1 of its 2 rows: the first is [1], which sums to 0"),
+        ([[True, True], [True, True]], "CategoricalHinge", "2 of its 2 rows: the first is [0], which sums to 2"),
+        (
+            np.ones((3, 300), "u1"),
+            "CategoricalFocalCrossentropy",
+            "3 of its 3 rows: the first is [0], which sums to 300",
+        ),
+        (np.ones((2, 4, 3), "u1"), ROWS, "8 of its 8 rows: the first is [0, 0], which sums to 3"),
+        ([[0.5, 0.25], [1, 0]], ROWS, "1 of its 2 rows: the first is [0], which sums to 0.75"),
+        (ONE_HOT, ROWS, None),
+        (FRACTIONS, ROWS, None),
+        (np.full((2, 3), 1 / 3, "f2"), ROWS, None),
+        ([[0, 1, 1], [1, 0, 0]], BINARY, None),
+        ([[0, 1, 1], [1, 0, 0]], "mse", None),
+        (INDICES, SPARSE, None),
+    ],
+)
+def test_rows_that_name_no_single_class_are_told_of(labels: Any, loss: str, found: str | None) -> None:
+    told = list(check_rows(samples(labels), loss))
+    assert [one.reason for one in told] == ([] if found is None else ["NotOneHot"])
+    assert all(found is not None and f"labels holds other than one-hot rows: {found}" in one.message for one in told)

@@ -1,4 +1,5 @@
 import gzip
+import io
 import pickle
 import struct
 import tracemalloc
@@ -152,10 +153,11 @@ def test_features_of_their_own_are_idx(bucket: FolderBucket, read: Load) -> None
 
 def test_all_sets_together_stay_within_the_budget(bucket: FolderBucket, tmp_path: Path) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y)
+    npz(bucket.root / "test.npz", x=X + 1, y=Y)
     one = {"bucket": "any", "train": {"object": "train.npz"}}
-    two = {**one, "test": {"object": "train.npz"}}
+    two = {**one, "test": {"object": "test.npz"}}
     load(Data.model_validate(one), bucket, tmp_path / "scratch", Memory(200), training=TRAINING)
-    with pytest.raises(Failure, match=r"train.npz\[x\] takes 180 bytes in memory, and only 50 are left") as caught:
+    with pytest.raises(Failure, match=r"test.npz\[x\] takes 180 bytes in memory, and only 50 are left") as caught:
         load(Data.model_validate(two), bucket, tmp_path / "scratch", Memory(250), training=TRAINING)
     assert caught.value.reason == "DataTooLarge"
     assert not list((tmp_path / "scratch").iterdir())
@@ -184,12 +186,94 @@ def test_weights_are_divided_along(bucket: FolderBucket, read: Load) -> None:
 
 
 def test_only_a_split_is_drawn(bucket: FolderBucket, read: Load) -> None:
-    npz(bucket.root / "train.npz", x=X, y=Y)
+    npz(bucket.root / "train.npz", x_train=X, y_train=Y, x_val=X + 1, y_val=Y)
     found = read(train={"object": "train.npz"}, validation={"object": "train.npz"}, shuffle=True)
     assert found.division is None
     assert found.validation is not None
-    for samples in (found.train, found.validation):
-        np.testing.assert_array_equal(samples.features, X)
+    for samples, features in ((found.train, X), (found.validation, X + 1)):
+        np.testing.assert_array_equal(samples.features, features)
+
+
+SAME = [("validation",), ("test",), ("validation", "test")]
+
+
+@pytest.mark.parametrize("others", SAME, ids=str)
+@pytest.mark.parametrize("form", ["x and y", "pickle", "idx"])
+def test_the_same_arrays_are_no_two_data_sets(
+    bucket: FolderBucket, read: Load, form: str, others: tuple[str, ...]
+) -> None:
+    npz(bucket.root / "x and y", x=X, y=Y)
+    (bucket.root / "x and y.npz").rename(bucket.root / "x and y")
+    bucket.put("pickle", pickle.dumps((X, Y)))
+    bucket.put("idx", idx(X))
+    bucket.put("labels", idx(Y))
+    named = {"features": "idx", "labels": "labels"} if form == "idx" else {"object": form}
+    source = {"x and y": "x and y[x]", "pickle": "pickle[0]", "idx": "idx"}[form]
+    with pytest.raises(Failure) as caught:
+        read(train=named, **dict.fromkeys(others, named))
+    assert caught.value.reason == "DuplicateData"
+    assert caught.value.message.startswith(
+        f"{source} holds the samples of spec.data.train and of spec.data.{others[0]}: "
+    )
+
+
+def test_idx_features_that_are_named_twice_are_refused_before_anything_is_read(
+    bucket: FolderBucket, read: Load
+) -> None:
+    bucket.put("images", b"damaged")
+    bucket.put("labels", b"damaged")
+    bucket.put("others", b"damaged")
+    train, test = {"features": "images", "labels": "labels"}, {"features": "images", "labels": "others"}
+    with pytest.raises(Failure, match=r"images holds the samples of spec.data.train and of spec.data.test") as caught:
+        read(train=train, test=test)
+    assert caught.value.reason == "DuplicateData"
+
+
+def test_the_same_arrays_of_an_npz_are_refused_before_they_are_read(bucket: FolderBucket, tmp_path: Path) -> None:
+    npz(bucket.root / "train.npz", x=X, y=Y)
+    data = {"bucket": "any", "train": {"object": "train.npz"}, "test": {"object": "train.npz"}}
+    with pytest.raises(Failure) as caught:
+        load(Data.model_validate(data), bucket, tmp_path / "scratch", Memory(250), training=TRAINING)
+    assert caught.value.reason == "DuplicateData"
+
+
+def saved(**named: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **named)
+    return file.getvalue()
+
+
+BOTH = saved(x_train=X, y_train=Y, x_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [
+        (("a.npz", saved(x=X, y=Y)), ("b.npz", saved(x=X, y=Y))),
+        (("a.npz", saved(x=X, y=Y)), ("b.npz.gz", gzip.compress(saved(features=X, labels=Y[:, None])))),
+        (("a.npz", saved(x=X, y=Y)), ("b.pkl", pickle.dumps((X.astype("f4"), Y.astype("i8"))))),
+        (("all.npz", BOTH), ("all.npz", BOTH)),
+    ],
+    ids=["another key", "compressed, with labels as a column", "another format", "other names"],
+)
+def test_copies_are_the_same_samples(
+    bucket: FolderBucket, read: Load, train: tuple[str, bytes], validation: tuple[str, bytes]
+) -> None:
+    for key, content in (train, validation):
+        bucket.put(key, content)
+    with pytest.raises(Failure, match=rf"^{train[0]}.* of spec.data.train and {validation[0]}.* hold the same") as why:
+        read(train={"object": train[0]}, validation={"object": validation[0]})
+    assert why.value.reason == "DuplicateData"
+
+
+def test_samples_that_differ_somewhere_are_others(bucket: FolderBucket, read: Load) -> None:
+    """The same labels are no fault, nor are arrays that differ in the last value alone."""
+    last = X.copy()
+    last[-1, -1, -1] += 1
+    npz(bucket.root / "all.npz", x_train=X, y_train=Y, x_val=last, y_val=Y, x_test=X, y_test=Y[::-1])
+    found = read(**{role: {"object": "all.npz"} for role in ("train", "validation", "test")})
+    assert found.validation is not None
+    np.testing.assert_array_equal(found.validation.features, last)
 
 
 def test_another_order_takes_no_memory_that_stays(bucket: FolderBucket, tmp_path: Path) -> None:

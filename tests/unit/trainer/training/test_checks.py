@@ -97,6 +97,25 @@ def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warne
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
 
 
+@pytest.mark.parametrize("changed", [None, 0, 3])
+def test_data_that_changed_while_the_training_ran_are_told_of(
+    told: list[Sequence[Warned]], changed: int | None
+) -> None:
+    checks = Checks(spec(), told.append)
+    checks.facts(Facts(samples=4, batch_size=2, steps=2, seed=1, optimizer={}, data={}, data_changed=changed))
+    assert reasons(checks) == ([] if changed is None else ["DataChanged"])
+    assert all(f"after {changed} finished epochs" in one["message"] for one in checks.dump())
+
+
+def test_multi_hot_rows_are_told_of(told: list[Sequence[Warned]]) -> None:
+    checks, rows = Checks(spec(loss="CategoricalCrossentropy"), told.append), np.eye(3)[np.arange(300) % 3]
+    checks.data(sets(rows), (3,))
+    assert "NotOneHot" not in reasons(checks)
+    rows[7] = [0, 1, 1]
+    checks.data(sets(rows), (3,))
+    assert "NotOneHot" in reasons(checks)
+
+
 @pytest.mark.parametrize("lost", [None, 3])
 def test_best_weights_that_are_lost_are_told(told: list[Sequence[Warned]], lost: int | None) -> None:
     checks = Checks(spec(), told.append)

@@ -1,15 +1,19 @@
 """The data of a training fit its network and its loss, or are refused."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
 from epochal_trainer.data import DataSets
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
+from epochal_trainer.model.compile import compile_model
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.loading import loaded
 
@@ -21,6 +25,7 @@ def read(
     labels: Any = LABELS,
     *,
     width: int = 4,
+    units: int = 3,
     data: Any = None,
     weights: Any = None,
     names: Any = None,
@@ -33,7 +38,7 @@ def read(
             "data": {"bucket": "data", "train": {"object": "a.npz"}, "validation": {"split": "0.2"}, **(data or {})},
             "network": {
                 "input": {"shape": list(shape)},
-                "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 3}],
+                "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": units}],
             },
             "training": {"loss": "SparseCategoricalCrossentropy", **training},
             "results": {"bucket": "results"},
@@ -89,8 +94,6 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], r
 
 
 DRAWN = [{}, {"shuffle": True}, {"validation": {"split": "0.5", "stratify": True}}]
-TWICE = {"test": {"object": "a.npz"}}
-"""The same arrays for another part."""
 
 
 @pytest.mark.parametrize("data", DRAWN, ids=str)
@@ -124,7 +127,7 @@ def test_one_hot_rows_are_divided_by_class(tmp_path: Path) -> None:
     assert found.labels.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("data", [*DRAWN, TWICE], ids=str)
+@pytest.mark.parametrize("data", DRAWN, ids=str)
 def test_an_axis_that_is_added_to_an_array_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
 ) -> None:
@@ -143,3 +146,46 @@ def test_weights_that_leave_a_part_nothing_are_refused(tmp_path: Path, at: int) 
     part = "validation" if at == 0 else "training"
     with pytest.raises(Failure, match=f"zeros alone in the {part} part"):
         read(tmp_path, weights=weights)
+
+
+ABSTRACT = {"Loss", "Metric", "Mean", "MeanMetricWrapper", "Sum"}
+SEVERAL_OUTPUTS = {"CTC", "SparseCategoricalCrossentropy", "TopKCategoricalAccuracy"}
+"""Losses and metrics for which Keras refuses a single output."""
+REFUSED_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
+"""Losses for which `check_labels` refuses a single label."""
+REQUIRED = {"num_classes": 2, "target_class_ids": [1]}
+"""Values for arguments that have no default; a number for the others."""
+
+
+def with_single_output() -> list[tuple[str, str]]:
+    """Returns each loss and each metric of Keras that a network with one output can have."""
+    found = []
+    for field, module in (("loss", keras.losses), ("metrics", keras.metrics)):
+        base = keras.losses.Loss if field == "loss" else keras.metrics.Metric
+        classes = {name for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, base)}
+        classes -= ABSTRACT | SEVERAL_OUTPUTS | (REFUSED_LOSSES if field == "loss" else set())
+        found += [(field, name) for name in sorted(classes)]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
+@pytest.mark.parametrize(("field", "name"), with_single_output())
+def test_a_column_of_labels_gives_the_same_figures(tmp_path: Path, field: str, name: str) -> None:
+    """Keras lays labels of shape (n,) beside outputs of shape (n, 1) along both axes of (n, n)."""
+    module = keras.losses if field == "loss" else keras.metrics
+    parameters = inspect.signature(getattr(module, name)).parameters.values()
+    needed = [one.name for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
+    one = {"name": name, **{argument: REQUIRED.get(argument, 0.5) for argument in needed}}
+    training: dict[str, Any] = {"loss": one} if field == "loss" else {"loss": "BinaryCrossentropy", "metrics": [one]}
+    labels = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1], "f4")
+    figures = []
+    for of_data in (labels, labels[:, None]):
+        data = read(tmp_path, of_data, units=1, data={"validation": None}, **training)
+        spec = Training.model_validate(training)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+        compile_model(model, spec)
+        outputs = np.linspace(0.05, 0.95, len(labels), dtype="f4")[:, None]
+        loss = model.compute_loss(x=None, y=data.train.labels, y_pred=outputs)
+        metrics = model.compute_metrics(x=None, y=data.train.labels, y_pred=outputs)
+        figures.append([float(np.mean(value)) for value in (loss, *metrics.values())])
+    np.testing.assert_allclose(figures[0], figures[1], rtol=1e-6)

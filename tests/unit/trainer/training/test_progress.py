@@ -1,9 +1,9 @@
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import pytest
-from epochal_trainer.checkpoint import Before
+from epochal_trainer.checkpoint import Before, Position
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
@@ -17,12 +17,24 @@ class Kept:
         """See BeforeValidation."""
 
 
+class Taken(NamedTuple):
+    """Stands for a checkpoint."""
+
+    position: Position
+    kept: Kept | None
+
+    def changed(self, **_: Any) -> "Taken":
+        """See Snapshot."""
+        return self
+
+
 class Checkpointer:
     """Takes a checkpoint, and looks what is in memory beside it."""
 
     def __init__(self) -> None:
         self.kept: weakref.ref[Kept] | None = None
         self.stored: list[Any] = []
+        self.best: list[int] = []
 
     def before_validation(self) -> Kept:
         kept = Kept()
@@ -32,12 +44,17 @@ class Checkpointer:
     def due_within(self) -> bool:
         return False
 
+    def due_after(self, epoch: int) -> bool:
+        return epoch == 3
+
+    def keep_best(self, epoch: int) -> None:
+        self.best.append(epoch)
+
     def check(self) -> None:
         pass
 
     def capture(self, position: Any, *_: Any, **__: Any) -> Any:
-        assert self.kept is not None
-        return position, self.kept()
+        return Taken(position, None if self.kept is None else self.kept())
 
     def store(self, snapshot: Any) -> None:
         self.stored.append(snapshot)
@@ -96,3 +113,25 @@ def test_the_log_calls_no_epoch_the_best_that_is_not(
         progress.on_epoch_end(3, {"loss": 0.625})
     assert [ends in line for line in caplog.messages] == [True, False]
     assert f"  loss 0.5  {ends}" in caplog.messages[0]
+
+
+def test_the_weights_of_each_best_epoch_are_kept_whether_or_not_a_checkpoint_is_due() -> None:
+    """A later checkpoint has the weights of the best epoch, which may be one without a checkpoint."""
+    checkpointer = Checkpointer()
+    progress = Progress(
+        epochs=9,
+        steps=5,
+        stopping=Stopping(),
+        monitor=Monitor("loss"),
+        on_epoch=lambda _: None,
+        on_step=lambda *_: None,
+        checkpointer=checkpointer,  # type: ignore[arg-type]
+    )
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    progress.set_model(model)
+    for epoch, loss in enumerate([0.75, 0.25, 0.5, 0.125]):
+        progress.on_epoch_end(epoch, {"loss": loss})
+        progress.last.on_epoch_end(epoch)
+    assert checkpointer.best == [1, 2, 4]
+    assert [taken.position.epoch for taken in checkpointer.stored] == [3]

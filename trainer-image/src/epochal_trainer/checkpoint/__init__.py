@@ -6,7 +6,7 @@ from epochal_trainer.checkpoint.best_model import Models
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.policy import Checkpointer
-from epochal_trainer.checkpoint.resume import check_fit, fitted, validates_on_trained
+from epochal_trainer.checkpoint.resume import check_fit, data_changed, fitted, validates_on_trained
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.start import Start, find
 from epochal_trainer.checkpoint.state import Before, Facts, Position
@@ -31,6 +31,7 @@ __all__ = [
     "Writer",
     "best_before",
     "check_fit",
+    "data_changed",
     "digest",
     "find",
     "fitted",

@@ -47,6 +47,19 @@ def validates_on_trained(start: Start, facts: Facts) -> bool:
     return bool(same) and facts.division is not None and (there.seen or there.trained != facts.trained)
 
 
+def data_changed(start: Start, facts: Facts) -> int | None:
+    """Returns how many epochs had finished when the data of a running training changed; None if they did not.
+
+    Args:
+        start: What was found. Of another training than this one, the data may differ on purpose.
+        facts: As `fitted`.
+    """
+    there = start.snapshot.state
+    if not (start.own or start.same):
+        return None
+    return there.position.epoch if there.facts.data != facts.data else there.facts.data_changed
+
+
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
     """Fits what a training goes on from to what it is now, and gives layers what they had learned from data by then.
 
@@ -69,7 +82,11 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     if changed:
         log.warning("The checkpoint was written with other versions, so the result may not be the same: %s.", changed)
     if state.facts.data != facts.data:
-        log.warning("The data have changed since the checkpoint was written: the result will not be the same.")
+        others = sorted({key for key, _ in state.facts.data.items() ^ facts.data.items()})
+        log.warning(
+            "The data have changed since the checkpoint was written (%s): the result will not be the same.",
+            ", ".join(others),
+        )
         if start.same:
             start = replace(start, snapshot=start.snapshot.incomparable(), same=False)
             state = start.snapshot.state
@@ -92,8 +109,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
         metrics = _of_epoch(state, facts, variables.groups(model)[variables.METRICS], arrays) if same_loss else None
         if metrics is None:
             log.warning(
-                "Samples, those to validate on, batch size, seed, loss or metrics are not those of the checkpoint, "
-                "from the middle of epoch %d: that epoch begins anew.",
+                "Data, samples, those to validate on, batch size, seed, loss or metrics are not those of the "
+                "checkpoint, from the middle of epoch %d: that epoch begins anew.",
                 position.epoch + 1,
             )
             position, seconds = Position(epoch=position.epoch), 0.0
@@ -175,7 +192,7 @@ def _of_epoch(
     state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
     """Returns the metrics of the running epoch; None if it cannot be gone on with."""
-    if state.facts.order != facts.order or state.facts.trained != facts.trained:
+    if state.facts.data != facts.data or state.facts.order != facts.order or state.facts.trained != facts.trained:
         return None
     try:
         return variables.arrange(state.variables.get(variables.METRICS, []), metrics, variables.METRICS, arrays)

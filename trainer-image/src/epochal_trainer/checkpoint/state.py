@@ -81,6 +81,8 @@ class Facts(Part):
     checkpoint of before this was written, too."""
     lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
     """The best epoch, counted from 1, if its weights were lost and none was better since; None likewise."""
+    data_changed: Count | None = None
+    """Finished epochs when the objects of the data were found to have changed; None if they never were."""
     seen: bool = False
     """Whether samples to validate on may be some that were trained on before: then they may for ever."""
 

@@ -1,11 +1,14 @@
 """Whether labels fit the network's last layer and its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+from epochal_api.report import Warned
 
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.lib.failures import Failure, bad_data
+from epochal_trainer.lib.warned import warned
 
 INDICES = frozenset({"sparsecategoricalcrossentropy"})
 ROWS = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
@@ -31,11 +34,15 @@ VALUES = frozenset(
     ]
 )
 """Losses that compare labels and outputs element by element."""
+_TOLERANCE = 0.01
+"""How far the sum of a row of shares may be from 1: float16 rounds each of them."""
 _POOLED = range(1, 4)
 """Axes of what Keras has a layer GlobalAveragePooling for."""
 
 
-def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> None:
+def check_labels(
+    samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None
+) -> Samples:
     """Makes sure that labels are what the loss compares with the network's output.
 
     Losses that are not known here are left to Keras.
@@ -45,6 +52,9 @@ def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
         loss: Name of the loss, as a class or as a function of Keras.
         ignored: The label that stands for none, where the loss has one (`ignore_class`).
+
+    Returns:
+        The data set. Its labels have the shape of the output where only a trailing axis of 1 differs.
 
     Raises:
         Failure: InvalidLabels.
@@ -56,11 +66,48 @@ def check_labels(samples: Samples, output_shape: Sequence[int | None], loss: str
         _check_shape(samples, output, loss, rows=name in ROWS)
         if name in ROWS | PROBABILITIES:
             _check_range(samples, loss)
+    return _shaped_as(samples, output)
+
+
+def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
+    """Yields a warning if rows of labels do not sum to 1 beside a loss over exclusive classes.
+
+    Args:
+        samples: The data set. The loss takes its labels, as `check_labels` makes sure.
+        loss: Name of the loss, as a class or as a function of Keras.
+    """
+    if normalized(loss) not in ROWS:
+        return
+    sums = samples.labels.sum(axis=-1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > _TOLERANCE
+    if wrong.any():
+        where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        yield warned(
+            "NotOneHot",
+            f"{samples.labels_name} holds other than one-hot rows: {np.count_nonzero(wrong):,} of its {wrong.size:,} "
+            f"rows: the first is {list(where)}, which sums to {sums[where]:g}, and {loss} takes rows that sum to 1. "
+            "Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
+            "for shares of classes, divide each row by its sum",
+        )
 
 
 def normalized(loss: str) -> str:
     """Returns the name of a loss as the sets here have it, whether it is that of a class or of a function."""
     return loss.lower().replace("_", "")
+
+
+def _shaped_as(samples: Samples, output: tuple[int | None, ...]) -> Samples:
+    """Returns the samples, their labels in the shape of the output if only a trailing axis of 1 differs.
+
+    Metrics such as Hinge, KLDivergence and Poisson broadcast labels (n,) and outputs (n, 1) to (n, n), without an
+    error. Losses do not.
+    """
+    labels, shape = samples.labels, samples.labels.shape[1:]
+    if output[-1:] == (1,) and _fits((*shape, 1), output):
+        return replace(samples, labels=labels[..., np.newaxis])
+    if _fits(shape, (*output, 1)):
+        return replace(samples, labels=labels[..., 0])
+    return samples
 
 
 def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, ignored: int | None) -> None:

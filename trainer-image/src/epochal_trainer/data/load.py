@@ -7,7 +7,7 @@ import numpy as np
 from epochal_api.storage import Data, DataSet
 from epochal_api.training import Training
 
-from epochal_trainer.data import division
+from epochal_trainer.data import distinct, division
 from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.formats.registry import FORMATS, either, format_of
 from epochal_trainer.data.memory import Memory
@@ -44,9 +44,9 @@ def load(
         The data sets, the validation set split off if it is a part of the training set.
 
     Raises:
-        Failure: The bucket's; those of `fit`; EmptyData, LengthMismatch, NonFiniteData, InvalidLabels; or those of the
-            formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType, TruncatedData,
-            DamagedData, DataTooLarge.
+        Failure: The bucket's; those of `fit`; DuplicateData, EmptyData, LengthMismatch, NonFiniteData, InvalidLabels;
+            or those of the formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType,
+            TruncatedData, DamagedData, DataTooLarge.
     """
     memory = memory or Memory()
     wanted: dict[Role, DataSet] = {"train": data.train}
@@ -55,6 +55,7 @@ def load(
     if data.test:
         wanted["test"] = data.test
 
+    distinct.check_sources({role: each.features for role, each in wanted.items() if each.features is not None})
     keys = dict.fromkeys(key for data_set in wanted.values() for key in data_set.keys())  # noqa: SIM118 - no dict
     for key in keys:
         check_object(bucket, data, key)
@@ -72,6 +73,7 @@ def load(
         for source in sources.values():
             source.path.unlink(missing_ok=True)
 
+    distinct.check_samples(found)
     train, held_out = found.pop("train"), found.get("validation")
     if data.validation and (fraction := data.validation.split) is not None:
         drawn = {"shuffle": data.shuffle, "stratify": data.validation.stratify}

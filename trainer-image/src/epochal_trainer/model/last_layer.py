@@ -15,13 +15,13 @@ from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.lookups import MOVE
 from epochal_trainer.model.network import Node
 
-_CATEGORICAL: Mapping[str, str] = {
+CATEGORICAL: Mapping[str, str] = {
     "categoricalcrossentropy": "CategoricalCrossentropy",
     "categoricalfocalcrossentropy": "CategoricalFocalCrossentropy",
     "sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy",
 }
 """Losses over classes that exclude each other, and their classes in keras.losses: only those take from_logits."""
-_BINARY: Mapping[str, str] = {
+BINARY: Mapping[str, str] = {
     "bce": "BinaryCrossentropy",
     "binarycrossentropy": "BinaryCrossentropy",
     "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
@@ -98,6 +98,12 @@ def last_of(model: keras.Model) -> Last | None:
     return None
 
 
+def takes_logits(loss: Named) -> bool:
+    """Returns whether a loss takes logits. Keras accepts any true value of `from_logits`."""
+    name = normalized(loss.name)
+    return (name in CATEGORICAL or name in BINARY) and bool(loss.arguments.get("from_logits"))
+
+
 def mismatch(last: Last, loss: Named) -> str | None:
     """Returns what is amiss between a last layer and a loss, and what to do about it, or None.
 
@@ -111,10 +117,10 @@ def mismatch(last: Last, loss: Named) -> str | None:
         of_numbers = f"leave the activation out, or, for labels 0 and 1, {of_two}"
         todo = of_numbers if name in VALUES else of_two
         return f"gives {activation} over a single output, which is 1 whatever goes in: {todo}"
-    if (kind := _CATEGORICAL.get(name) or _BINARY.get(name)) is None:
+    if (kind := CATEGORICAL.get(name) or BINARY.get(name)) is None:
         return None
-    from_logits = loss.arguments.get("from_logits") is True
-    suits, others = ("softmax", _POSITIVE) if name in _CATEGORICAL else ("sigmoid", frozenset())
+    from_logits = takes_logits(loss)
+    suits, others = ("softmax", _POSITIVE) if name in CATEGORICAL else ("sigmoid", frozenset())
     if (activation in SHARES | SINGLE) != from_logits or (activation in others and not from_logits):
         return None
     if from_logits:
@@ -124,7 +130,10 @@ def mismatch(last: Last, loss: Named) -> str | None:
         )
     if activation == "linear":
         logits = f"spec.training.loss: {{name: {kind}, from_logits: true}}"
-        return f"has no activation, and {kind} takes probabilities: use activation: {suits}, or write {logits}"
+        return (
+            f"has no activation, and {kind} takes probabilities: use activation: {suits}, or write {logits}, and give "
+            "metrics of probabilities their argument for logits (threshold: 0, thresholds: 0 or from_logits: true)"
+        )
     return f"has the activation {activation}, and {kind} takes probabilities: use activation: {suits}"
 
 

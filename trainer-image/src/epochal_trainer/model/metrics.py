@@ -58,8 +58,6 @@ _OF_ONE: Mapping[str, str] = {
 }
 """Metrics that look for the greatest of several outputs, and the ones that take one."""
 _OF_CLASSES = frozenset({"acc", "accuracy", *_OF_INDICES, *_OF_ROWS_ALONE, *_OF_ROWS, *_OF_ONE})
-_COLUMN = frozenset({"binarycrossentropy", "f1score", "fbetascore"})
-"""Metrics that take as many axes of labels as there are of outputs."""
 _OF_THRESHOLD = frozenset({"f1score", "fbetascore"})
 """Metrics that take the greatest output for the class, unless they have a threshold."""
 _SPARSE: Mapping[str, str] = {"iou": "OneHotIoU", "meaniou": "OneHotMeanIoU"}
@@ -86,7 +84,7 @@ def what_suits(
     elif metric.name == "Accuracy":
         suits = "it counts outputs that are the very number of their label, which no probability is: use accuracy"
     elif output[-1] == 1:
-        suits = _for_one(metric, name, labels)
+        suits = _for_one(metric, name)
     elif axes == 1 or (axes == 0 and labels[-1] == 1):
         suits = _for_indices(metric, name, labels, output)
     elif axes == 0:
@@ -128,16 +126,13 @@ def check_metrics(
         yield warned("MetricMismatch", f"{'; '.join(told)}. What it computes of other labels means nothing")
 
 
-def _for_one(metric: Named, name: str, labels: Sequence[int]) -> str | None:
-    """Returns what suits a network that gives one value."""
+def _for_one(metric: Named, name: str) -> str | None:
+    """Returns the metric or argument that suits a network with a single output."""
     if suits := _OF_ONE.get(name):
         return f"it takes several outputs, and the network gives one: use {suits}"
-    todo = []
-    if name in _COLUMN and not labels:
-        todo.append("save y as a column, y.reshape(-1, 1)")
     if name in _OF_THRESHOLD and metric.arguments.get("threshold") is None:
-        todo.append("give it threshold: 0.5, since of one output the greatest is always that")
-    return " and ".join(todo) or None
+        return "give it threshold: 0.5, since of one output the greatest is always that"
+    return None
 
 
 def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequence[int | None]) -> str | None:

@@ -11,10 +11,12 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data import DataSets
+from epochal_trainer.data.labels import check_rows
 from epochal_trainer.data.naming import check_names
 from epochal_trainer.data.parts import check_classes, parts
 from epochal_trainer.lib.warned import warned
 from epochal_trainer.model.last_layer import check_last_layer
+from epochal_trainer.model.logits import check_logits
 from epochal_trainer.model.metrics import check_metrics
 from epochal_trainer.model.monitor import check_mode
 from epochal_trainer.model.network import Node
@@ -43,7 +45,9 @@ class Checks:
             model: The model, built.
             nodes: Its layers, in order.
         """
-        self._warnings.take(lambda: check_last_layer(model, nodes, self._spec.training.loss))
+        training = self._spec.training
+        self._warnings.take(lambda: check_last_layer(model, nodes, training.loss))
+        self._warnings.take(lambda: check_logits(model, training.loss, training.metrics))
 
     def monitor(self, training: Training, model: keras.Model) -> None:
         """Looks at what tells the best epoch.
@@ -61,10 +65,11 @@ class Checks:
             data: The data sets, which fit network and loss.
             output_shape: Shape of the network's output for one sample; None for an axis of any size.
         """
-        labels, metrics = data.train.labels, self._spec.training.metrics
+        labels, metrics, loss = data.train.labels, self._spec.training.metrics, self._spec.training.loss.name
         self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
+        self._warnings.take(lambda: check_rows(data.train, loss))
         self._warnings.take(lambda: self._classes(data, output_shape))
-        self._warnings.take(lambda: check_names(data, output_shape, self._spec.training.loss.name))
+        self._warnings.take(lambda: check_names(data, output_shape, loss))
 
     def facts(self, facts: Facts) -> None:
         """Looks at what is trained, and from where on.
@@ -73,6 +78,7 @@ class Checks:
             facts: What a checkpoint will say of it.
         """
         self._warnings.take(lambda: _check_seen(facts))
+        self._warnings.take(lambda: _check_changed(facts.data_changed))
 
     def start(self, lost: int | None) -> None:
         """Looks at what is gone on from.
@@ -110,6 +116,17 @@ def _check_seen(facts: Facts) -> Iterator[Warned]:
             "the part of the training set to validate on is another one than where the checkpoint to go on from was "
             "written, and may hold samples that were trained on there, which its figures then are too good for: keep "
             "training.seed, validation.split, stratify and data.shuffle as they were",
+        )
+
+
+def _check_changed(epochs: int | None) -> Iterator[Warned]:
+    if epochs is not None:
+        yield warned(
+            "DataChanged",
+            f"the objects of spec.data changed while the training ran, after {epochs} finished epochs: the epochs "
+            "until then were trained and measured with other data, so their figures do not compare with those of later "
+            "epochs. An epoch that had begun begins anew. For a result that can be trained again, write new data to "
+            "new keys and create a TrainingJob that names these",
         )
 
 

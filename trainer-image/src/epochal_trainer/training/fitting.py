@@ -230,7 +230,8 @@ class Fitting:
             facts = facts.model_copy(update={"seen": True})
         before = checkpoint.best_before(start, facts, self.monitor)
         lost = checkpoint.lost_best(start, facts, self.monitor)
-        return facts.model_copy(update={"before": before, "lost": lost})
+        changed = checkpoint.data_changed(start, facts) if start is not None else None
+        return facts.model_copy(update={"before": before, "lost": lost, "data_changed": changed})
 
     def _trained(
         self,

@@ -56,7 +56,7 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         if given.features.ndim != samples.features.ndim:
             added[samples.features_name] = shaped(given.features.shape[1:]) or "a single value"
         ignored = spec.training.loss.arguments.get("ignore_class")
-        check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
+        samples = check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
         check_indices(samples, network.graph(spec.network))
         return check_weights(samples, model.output.shape[1:])
 

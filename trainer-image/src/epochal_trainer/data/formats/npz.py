@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from epochal_trainer.data.class_names import ClassNames, class_names, unread
+from epochal_trainer.data.distinct import check_sources
 from epochal_trainer.data.formats.npz_names import CLASSES, COMMON, OWN, Names, Role, renamed, told, unnamed
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
@@ -53,13 +54,15 @@ def read(
         Features, labels and, where there are any, weights and names of classes, in this machine's byte order.
 
     Raises:
-        Failure: MissingArrays, UnreadArrays, UnsupportedType, TruncatedData, DamagedData or DataTooLarge.
+        Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, TruncatedData, DamagedData or
+            DataTooLarge.
     """
     try:
         with source.seekable(memory) as file, _archive(source, file) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             chosen = {role: choose(members, role, source.name) for role in roles}
             check_unread(members, chosen, source.name, elsewhere)
+            check_sources({role: f"{source.name}[{names.features}]" for role, names in chosen.items()})
             names_of_classes = _class_names(source, archive, members, memory)
 
             def samples(names: Names) -> Samples:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from epochal_trainer.data.distinct import check_sources
 from epochal_trainer.data.formats import idx, npz, pickled
 from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.memory import Memory
@@ -33,6 +34,7 @@ class Format:
 
 def _pickled(source: Source, roles: Sequence[Role], memory: Memory, _: Collection[Role]) -> dict[Role, Samples]:
     """Reads a pickle, which holds one data set, whatever it is for."""
+    check_sources(dict.fromkeys(roles, f"{source.name}[0]"))
     return {role: pickled.read(source, memory) for role in roles}
 
 
