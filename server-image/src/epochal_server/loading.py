@@ -80,7 +80,7 @@ def _inside(folder: Path, name: str) -> Path:
 def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
     """Loads, checks and warms up the files of a model."""
     fetched = perf_counter()
-    runtime = _loader(config.runtime)(found.model, found.signature, threads)
+    runtime = _loader(config.runtime)(found.model, found.signature, threads, checked=found.check is not None)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
     classes = _classes(config, signature)
     model = Model(
