@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from epochal_server import machine, predictions
 from epochal_server.access_log import AccessLog
-from epochal_server.auth import Keys, open_to_all
+from epochal_server.auth import Keys, refuse_other_origins
 from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import MOST, Connections
@@ -270,7 +270,7 @@ class Server:
             computed=computed,
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
-        authorize = self._keys.authorize if self._keys else open_to_all
+        authorize = self._keys.authorize if self._keys else refuse_other_origins
         service = Service(
             model=model,
             answer=batcher.answer,

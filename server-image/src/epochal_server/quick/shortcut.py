@@ -8,6 +8,7 @@ from time import perf_counter, time
 from typing import Protocol
 
 from epochal_server.access_log import Entry
+from epochal_server.auth import Authorize
 from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
 from epochal_server.model import Arrays
@@ -44,7 +45,7 @@ class Quick:
     codecs: Mapping[str, Codec]
     """By paths."""
     put: Put
-    authorize: Callable[[str | None], None]
+    authorize: Authorize
     intake: Intake
     bookkeeping: Bookkeeping
     answer_bytes: Callable[[Arrays], int]
@@ -201,7 +202,7 @@ class Shortcut:
     def _wait_for(self, coming: Coming, data: bytes) -> bytes | None:
         """Holds what has come of a body, unless it is to be refused: others do so, and see to what is still to come."""
         try:
-            self._quick.authorize(coming.head.authorization)
+            self._quick.authorize(coming.head.headers)
             self._quick.intake.admit()
         except Refused:
             return coming.start + data
@@ -241,7 +242,7 @@ class Shortcut:
         quick = self._quick
         quick.bookkeeping.begin()
         try:
-            quick.authorize(exchange.head.authorization)
+            quick.authorize(exchange.head.headers)
             quick.intake.admit()
             exchange.room.take(len(body) - exchange.room.size)  # all of it, or what has not been counted as it came
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)

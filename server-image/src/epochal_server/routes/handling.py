@@ -123,9 +123,9 @@ def authorize(request: web.Request, service: Service) -> None:
     """Makes sure that whoever asks may know.
 
     Raises:
-        Unauthorized: If not.
+        Unauthorized: If not; or CrossOrigin.
     """
-    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+    service.authorize(request.headers)
 
 
 def named(request: web.Request, service: Service) -> None:

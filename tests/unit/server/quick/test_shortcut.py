@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -91,8 +91,8 @@ async def answering(
         def add(self, entry: Entry) -> None:
             told.append(entry)
 
-    def authorize(header: str | None) -> None:
-        if key is not None and header != f"Bearer {key}":
+    def authorize(headers: Mapping[str, str]) -> None:
+        if key is not None and headers.get("Authorization") != f"Bearer {key}":
             raise Unauthorized("no key")
 
     intake = Intake(waiting, room)
