@@ -116,7 +116,7 @@ class Server:
         self._metrics = Metrics(lambda: self._intake.waiting)
         self._access_log = AccessLog()
         self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
-        self._connections = Connections(connections)
+        self._connections = Connections(connections, self._intake)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
         if self._keys is not None:
