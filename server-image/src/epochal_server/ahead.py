@@ -7,11 +7,11 @@ from epochal_server.refusals import Busy
 
 
 class Ahead:
-    """Holds the bytes of such requests of one connection, and counts them in the memory for all.
+    """The bytes of requests that one connection sent before its last answer. They count in the memory for all.
 
     Args:
         intake: The memory for all.
-        no_room: Is called where there is no room for them. They are dropped then.
+        no_room: Called when there is no room for the bytes, which are dropped.
     """
 
     def __init__(self, intake: Intake, no_room: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ class Ahead:
             self._intake.wait(self._room, self._no_room)
 
     def take(self) -> bytes:
-        """Returns the bytes, and holds them no more."""
+        """Removes the bytes, and returns them."""
         data = b"".join(self._parts)
         self._parts.clear()
         self._intake.wait_no_more(self._room)
@@ -41,16 +41,16 @@ class Ahead:
         return data
 
     def queue(self, size: int) -> None:
-        """Counts bytes that aiohttp holds of requests that wait for their turn: those of before are none any more."""
+        """Counts the bytes in the queue of aiohttp, in place of those counted before."""
         self._queued.give_back()
         self._took(self._queued, size)
 
     def queue_no_more(self) -> None:
-        """Counts them no more: none of its requests waits."""
+        """Stops counting the bytes in the queue of aiohttp, which is empty."""
         self._queued.give_back()
 
     def drop(self) -> None:
-        """Drops all."""
+        """Drops the bytes."""
         self.take()
         self.queue_no_more()
 

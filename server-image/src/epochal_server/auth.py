@@ -52,7 +52,7 @@ class Keys:
             raise Ended("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
 
     def load(self) -> None:
-        """Reads the keys again. A Secret that cannot be read changes nothing; one without any key lets nobody in."""
+        """Reads the keys again. A Secret that cannot be read keeps the keys; an empty Secret removes all of them."""
         try:
             # The kubelet's own files begin with two dots.
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith(".."))

@@ -28,7 +28,7 @@ SWEEP_SECONDS = 1.0
 READ_BYTES = 64 * 1024
 """Read of a connection at a time, as by TLS. By default asyncio reads four times as many."""
 AHEAD_BYTES = 32 * 1024
-"""Of requests that come before the last one is answered: more than that is left unread meanwhile."""
+"""Bytes of requests sent before the last answer, after which the connection reads no more."""
 END = b"\r\n\r\n"
 HEAD_TOO_LONG = f"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"
 _TOO_LONG = f'{{"error":"{HEAD_TOO_LONG}"}}'.encode()
@@ -243,7 +243,7 @@ class Connection(web.RequestHandler):
         self.busy, self.since = False, monotonic()
 
     def answered(self) -> None:
-        """Goes on with the next request, since the answer to the last one is sent."""
+        """Starts the next request after an answer is sent."""
         self._answering = bool(self._messages)
         if self._messages:
             self._turn = self._messages[0][1]
@@ -251,13 +251,13 @@ class Connection(web.RequestHandler):
             self._loop.call_soon(self._go_on)
 
     def _waits(self) -> bool:
-        """Returns whether a request has come as a whole that is to be answered before any other is read."""
+        """Returns whether a complete request must be answered before the connection reads another."""
         if self._shortcut is not None:
             return self._shortcut.waits
         return self._answering and (self._turn is None or self._turn.is_eof())
 
     def _go_on(self) -> None:
-        """Reads what was sent ahead, once it is its turn."""
+        """Reads the requests that were sent ahead, unless an answer is due first."""
         if self.transport is None or self._waits():
             return  # it is called again
         if self.ends:
@@ -269,12 +269,12 @@ class Connection(web.RequestHandler):
             self.data_received(data)
 
     def _resume_transport_reading(self) -> None:
-        """Has more be read, as aiohttp asks for each time that a body is read: but not while enough is there."""
+        """Resumes reading unless too many bytes are held: aiohttp calls this after each body."""
         if self._ahead.size <= AHEAD_BYTES and not self.ends:
             super()._resume_transport_reading()
 
     def _end_soon(self) -> None:
-        """Ends it with the answer to the last request, since there is no room for the next ones."""
+        """Ends the connection after the current answer: there is no room for the requests after it."""
         self._ahead.drop()
         self.ends = True
         if self.transport is not None:
@@ -292,7 +292,7 @@ class Connection(web.RequestHandler):
                 return
         super().data_received(data)
         if self._messages:
-            if data and len(self._messages) > (not self._answering):  # others came along with the one whose turn it is
+            if data and len(self._messages) > (not self._answering):  # the piece held several requests
                 self._ahead.queue(len(data))
             if not self._answering:
                 self._answering, self._turn = True, self._messages[0][1]

@@ -1,6 +1,5 @@
 """Who is let in."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -143,7 +142,7 @@ LINKED = {"Sec-Fetch-Site": "cross-site"} | LINK
         {"Origin": "https://digits.example", "Epochal-Page": "1"},  # the own page by HTTP, behind a proxy
     ],
 )
-def test_without_keys_all_but_pages_of_others_are_let_in(headers: Mapping[str, str]) -> None:
+def test_without_keys_all_but_pages_of_others_are_let_in(headers: dict[str, str]) -> None:
     refuse_other_origins({"Host": "digits"} | headers)
 
 
@@ -165,7 +164,7 @@ def test_without_keys_all_but_pages_of_others_are_let_in(headers: Mapping[str, s
         ({"Origin": "digits"}, "Origin"),
     ],
 )
-def test_without_keys_pages_of_other_origins_are_refused(headers: Mapping[str, str], told: str) -> None:
+def test_without_keys_pages_of_other_origins_are_refused(headers: dict[str, str], told: str) -> None:
     with pytest.raises(CrossOrigin, match=told) as refused:
         refuse_other_origins({"Host": "digits"} | headers)
     assert "set spec.auth" in refused.value.message

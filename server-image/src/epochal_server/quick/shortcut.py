@@ -62,7 +62,7 @@ class Client(Protocol):
         """Says that none is."""
 
     def answered(self) -> None:
-        """Goes on with the next request, since the answer to the last one is sent."""
+        """Starts the next request after an answer is sent."""
 
     def keep_alive(self, val: bool) -> None:  # noqa: FBT001 - it is aiohttp's
         """Says that it is not idle."""

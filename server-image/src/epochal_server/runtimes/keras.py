@@ -42,7 +42,7 @@ class Keras:
             )
         self.inputs = [_spec(tensor.name, tensor) for tensor in takes]
         self.outputs = [_spec(name, tensor) for name, tensor in zip(_layers(gives), gives, strict=True)]
-        self._takes, self._gives = self.inputs, self.outputs  # in the order of the model, whatever a signature's is
+        self._takes, self._gives = self.inputs, self.outputs  # in the model's own order
         if signature is not None:
             self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
             self._gives = _reordered(signature.outputs, self.outputs, "outputs", checked=checked)

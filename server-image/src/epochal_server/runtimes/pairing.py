@@ -1,4 +1,4 @@
-"""Pairs the tensors of a signature with those of the model itself, whose names may differ."""
+"""Pairs the tensors of a signature with the tensors of the model, by name or by position."""
 
 from collections.abc import Sequence
 
