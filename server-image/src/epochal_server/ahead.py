@@ -50,7 +50,7 @@ class Ahead:
         self._queued.give_back()
 
     def drop(self) -> None:
-        """Drops the bytes."""
+        """Drops the bytes held, and stops counting those in the queue of aiohttp."""
         self.take()
         self.queue_no_more()
 

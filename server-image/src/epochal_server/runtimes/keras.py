@@ -104,9 +104,7 @@ def _layers(tensors: Sequence[Any]) -> list[str]:
     return names
 
 
-def _reordered(
-    told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool
-) -> Sequence[TensorSpec]:
+def _reordered(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[TensorSpec]:
     """Returns the tensors of a signature in the model's own order."""
     by_own_name = dict(zip(paired(told, own, kind, checked=checked), told, strict=True))
     return [by_own_name[spec.name] for spec in own]
