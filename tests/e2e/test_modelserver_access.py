@@ -20,7 +20,7 @@ from tests.kit.servers import CONTAINER, Server
 
 LOCKED, PLAIN = "locked", "plain"
 KEYS, CERTIFICATE = "keys", "certificate"
-OLD, NEW = "the-key-of-before", "the-key-of-now"
+OLD, NEW = "the-key-of-before", "the-key-of-today"
 BUCKET, OBJECT = DIGITS["spec"]["results"]["bucket"], "e2e-modelserver/access/model.onnx"
 SECONDS = 60
 """How long a change of a Secret may take: this cluster's kubelet looks every 5 s, and the server every 10 s."""

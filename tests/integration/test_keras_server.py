@@ -6,8 +6,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from epochal_api.signature import TensorSpec
+from epochal_server.ending import Ended
+from epochal_server.runtimes.keras import Keras
 
-from tests.kit.models import digest
+from tests.kit.models import digest, signature
 from tests.kit.s3_server import Service
 from tests.kit.serving import Process, put, serving
 
@@ -56,3 +59,19 @@ def test_answers_as_keras_does(server: Process) -> None:
     assert found["classes"] == pytest.approx(np.asarray(classes), abs=1e-5)
     assert server.ask("/v2/models/digits").json["platform"] == "keras"
     assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400
+
+
+def test_pairs_with_a_signature_by_name_or_where_a_check_proves_it() -> None:
+    def vectors(*names: str, size: int = 4) -> list[TensorSpec]:
+        return [TensorSpec(name=name, shape=[size], dtype="float32") for name in names]
+
+    left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
+    expected = np.asarray(network()({"left": left, "right": right})[1])
+    outputs = [*vectors("classes", size=2), *vectors("mixed", size=3)]
+    model = Keras(network(), signature(vectors("right", "left"), outputs), checked=False)
+    assert model.run({"left": left, "right": right})["classes"] == pytest.approx(expected, abs=1e-5)
+    renamed = signature(vectors("a", "b"), outputs)
+    with pytest.raises(Ended, match="its inputs must have the names of its signature"):
+        Keras(network(), renamed, checked=False)
+    model = Keras(network(), renamed, checked=True)
+    assert model.run({"a": left, "b": right})["classes"] == pytest.approx(expected, abs=1e-5)

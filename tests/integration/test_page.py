@@ -2,9 +2,12 @@
 
 import io
 import re
+import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +117,50 @@ def test_a_drawn_digit_is_answered(chromium: Browser, digits: str) -> None:
         expect(page.get_by_alt_text("The picture that the network saw")).to_be_visible()
         for side in ("naturalWidth", "naturalHeight"):
             expect(page.locator(".seen")).to_have_js_property(side, 28)
+
+
+@contextmanager
+def rewriting_host(address: str) -> Iterator[int]:
+    """Runs a proxy that sends another Host on, as many do, and yields its port."""
+    _, _, upstream = address.rpartition(":")
+
+    class Proxy(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            length = int((re.search(rb"(?i)content-length: (\d+)", head) or [0, 0])[1])
+            head = re.sub(rb"(?im)^(host|connection): .*\r\n", b"", head)
+            with socket.create_connection(("127.0.0.1", int(upstream))) as server:
+                server.sendall(head + b"Host: inner\r\nConnection: close\r\n\r\n" + self.rfile.read(length))
+                while part := server.recv(65536):
+                    self.wfile.write(part)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy.server_address[1]
+        proxy.shutdown()
+
+
+def test_it_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits: str) -> None:
+    complains = ("status of 403", "Cross-Origin-Opener-Policy")  # which plain HTTP has not
+    with rewriting_host(digits) as port, opened(chromium, f"http://digits.test:{port}/", complains=complains) as page:
+        draw(page, SEVEN)
+        expect(page.locator(".found strong")).to_have_text("seven")
+        path = "/v2/models/digits/infer"
+        fetched = "path => fetch(path, {method: 'POST', body: '{}'}).then(response => response.status)"
+        assert page.evaluate(fetched, path) == 403  # only the page itself says that it is the server's own
+
+
+def test_no_page_of_another_origin_asks(chromium: Browser, digits: str, scores: str) -> None:
+    fetched = "url => fetch(url, {method: 'POST', mode: 'no-cors', body: '{}'}).then(response => response.type)"
+    for host in ("127.0.0.1", "digits.test"):  # with Sec-Fetch-Site, and by Origin alone
+        other = scores.replace("127.0.0.1", host)
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(f"{digits}/v2")  # which has no policy of its own that keeps it from asking others
+        with page.expect_response(f"{other}/**") as found:
+            assert page.evaluate(fetched, f"{other}/v2/models/digits/infer") == "opaque"
+        assert found.value.status == 403
+        context.close()
 
 
 def test_what_is_drawn_is_taken_back(chromium: Browser, digits: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from epochal_api.model import BEGUN, Model, Rule
+from epochal_api.model import BEGUN, Model, Rule, field_errors
 from epochal_api.text import printable
 
 GROUP = "epochal.dev"
@@ -102,17 +102,4 @@ def read(model: type[AnyKind], document: Any, refused: type[InvalidObject], *, b
     try:
         return model.model_validate(document, context={BEGUN: begun})
     except ValidationError as error:
-        raise refused("\n".join(_lines(error))) from None
-
-
-def _lines(error: ValidationError) -> list[str]:
-    lines = []
-    for fault in error.errors(include_url=False):
-        path = ""
-        for part in fault["loc"]:
-            path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        message = fault["msg"].removeprefix("Value error, ")
-        found = fault["input"]
-        given = "" if isinstance(found, dict | list) else f", found {str(found)[:80]!r}"
-        lines.append(f"{path.lstrip('.')}: {message}{given}")
-    return lines
+        raise refused("\n".join(field_errors(error, show_found=True))) from None

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
 )
@@ -33,6 +34,7 @@ class Model(BaseModel):
         frozen=True,
         use_attribute_docstrings=True,
         ser_json_inf_nan="strings",
+        hide_input_in_errors=True,  # a file that holds a secret may be read in place of the right one
     )
 
     def dump(self) -> dict[str, Any]:
@@ -44,6 +46,27 @@ class StatusModel(Model):
     """A part of a status. Fields that another version of Epochal added are passed over; see also read_status."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+def field_errors(error: ValidationError, *, show_found: bool = False) -> list[str]:
+    """Returns a line for each field that breaks a rule: its path, and the value that is expected.
+
+    Args:
+        error: The error of the whole document.
+        show_found: Whether a line also has the value found. Never for a file: it may hold a secret in place of the
+            document that is expected there.
+    """
+    lines = []
+    for fault in error.errors(include_url=False):
+        path = ""
+        for part in fault["loc"]:
+            path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        message = fault["msg"].removeprefix("Value error, ")
+        found = fault["input"]
+        shown = show_found and not isinstance(found, dict | list)
+        where = f"{path.lstrip('.')}: " if path else ""
+        lines.append(f"{where}{message}{f', found {str(found)[:80]!r}' if shown else ''}")
+    return lines
 
 
 class Rule(NamedTuple):

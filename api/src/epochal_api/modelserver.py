@@ -169,7 +169,8 @@ class ServerAuth(Model):
     """Who may ask."""
 
     secret_ref: NamedSecret
-    """Secret whose values, whatever their names, are the bearer keys: whoever sends one of them is answered."""
+    """Secret whose values, whatever their names, are the bearer keys: whoever sends one of them is answered. A value of
+    fewer than 16 characters is no key."""
 
 
 class ServerTLS(Model):

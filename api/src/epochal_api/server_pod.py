@@ -9,7 +9,7 @@ SERVER_FILE = "/etc/epochal/server.json"
 MODEL_FOLDER = "/model"
 """An emptyDir: where the init container leaves the model that it converted, and the server what it fetched."""
 AUTH_FOLDER = "/etc/epochal-auth"
-"""The Secret of spec.auth: each of its values is a bearer key."""
+"""The Secret of spec.auth: each of its values of at least 16 characters is a bearer key."""
 TLS_FOLDER = "/etc/epochal-tls"
 """The Secret of spec.tls: tls.crt and tls.key."""
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from epochal_api.model import field_errors
 from epochal_api.server_config import ServerConfig
 from pydantic import ValidationError
 
@@ -22,7 +23,7 @@ def read(path: Path) -> ServerConfig:
     except OSError as error:
         raise Ended("InvalidConfig", f"{path}: cannot be read ({error}): the operator mounts it there") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+        told = "; ".join(field_errors(error))
         raise Ended(
             "InvalidConfig", f"{path}: is not what a server of this version is told ({told}): use the operator's image"
         ) from error

@@ -8,6 +8,8 @@ from typing import Any, Protocol, cast
 
 from aiohttp import StreamReader, web
 
+from epochal_server.ahead import Ahead
+from epochal_server.intake import Intake
 from epochal_server.quick.shortcut import Quick, Shortcut
 
 MOST = 1024
@@ -23,10 +25,13 @@ on a connection that is just being closed here."""
 UNREAD_SECONDS = 30.0
 """How long a client may leave an answer unread."""
 SWEEP_SECONDS = 1.0
+READ_BYTES = 64 * 1024
+"""Read of a connection at a time, as by TLS. By default asyncio reads four times as many."""
+AHEAD_BYTES = 32 * 1024
+"""Bytes of requests sent before the last answer, after which the connection reads no more."""
 END = b"\r\n\r\n"
-_TOO_LONG = (
-    f'{{"error":"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"}}'
-).encode()
+HEAD_TOO_LONG = f"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"
+_TOO_LONG = f'{{"error":"{HEAD_TOO_LONG}"}}'.encode()
 TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG)
@@ -38,6 +43,10 @@ class Held(Protocol):
 
     busy: bool
     since: float
+
+    @property
+    def idle(self) -> bool:
+        """Whether no part of a request is there."""
 
     @property
     def reads(self) -> bool:
@@ -61,10 +70,12 @@ class Connections:
 
     Args:
         most: How many there may be.
+        intake: Where bytes of requests that wait for their turn are counted.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, intake: Intake | None = None) -> None:
         self._most = most
+        self.intake = intake or Intake(most, most * READ_BYTES)
         self._open: dict[Held, None] = {}
 
     def opened(self, connection: "Held") -> None:
@@ -76,7 +87,7 @@ class Connections:
         self._open[connection] = None
         if len(self._open) > self._most:
             waits = (one for one in self._open if one is not connection and (one.reads or not one.busy))
-            goes = min(waits, key=lambda one: (one.busy, one.since), default=connection)
+            goes = min(waits, key=lambda one: (not one.idle, one.since), default=connection)
             self.closed(goes)  # at once: else it would be the one that goes for all who come in the same moment
             goes.force_close()
 
@@ -108,11 +119,15 @@ class Connection(web.RequestHandler):
 
     Attributes:
         busy: Whether a request of it is being answered.
-        since: Since when it is busy, or is not.
+        since: Since when it is busy, or is not; or since a request comes.
+        ends: Whether it ends with its next answer, since there is no room for what its client sends ahead.
         head_since: Since when a part of a request's head has been there; None if none is, or all of it.
     """
 
-    __slots__ = ("_body", "_connections", "_head", "_quick", "_shortcut", "_tail", "busy", "head_since", "since")
+    __slots__ = (
+        *("_ahead", "_answering", "_body", "_connections", "_head", "_quick", "_shortcut", "_tail", "_turn"),
+        *("busy", "ends", "head_since", "since"),
+    )
 
     def __init__(self, connections: Connections, quick: Quick | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -122,7 +137,11 @@ class Connection(web.RequestHandler):
         self._body: StreamReader | None = None
         self._head: int | None = 0
         self._tail = b""
+        self._ahead = Ahead(connections.intake, self._end_soon)
+        self._answering = False
+        self._turn: StreamReader | None = None
         self.busy = False
+        self.ends = False
         self.since = monotonic()
         self.head_since: float | None = None
 
@@ -133,6 +152,7 @@ class Connection(web.RequestHandler):
         if plain is not None:
             with suppress(OSError):  # it has ended already
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+        cast("Any", transport).max_size = READ_BYTES
         if self._quick is not None:
             self._shortcut = Shortcut(self._quick, self, cast("asyncio.Transport", transport))
         self._connections.opened(self)
@@ -140,16 +160,24 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """See asyncio.Protocol."""
         self._connections.closed(self)
+        self._ahead.drop()
         if self._shortcut is not None:
             self._shortcut.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        if self.ends:
+            return
+        if data and (self._ahead.size or self._waits()):
+            self._ahead.put(data)
+            if self._ahead.size > AHEAD_BYTES and self.transport is not None:
+                self.transport.pause_reading()
+            return
         # What comes while none is being answered may be the rest of a body that nobody read; or nothing, as aiohttp has
         # itself go on.
         if not self.busy and self.head_since is None and not self.reads and (data or self._shortcut is not None):
-            self.head_since = monotonic()
+            self.head_since = self.since = monotonic()
         if self._shortcut is not None:
             left = self._shortcut.received(data)
             if left is None:
@@ -169,6 +197,7 @@ class Connection(web.RequestHandler):
         super().resume_writing()
         if self._shortcut is not None:
             self._shortcut.written()
+            self._go_on()
 
     def late(self, now: float) -> bool:
         """Returns whether it takes too long for a request's head, or to begin with one."""
@@ -188,6 +217,11 @@ class Connection(web.RequestHandler):
             self._pass_on(data)
 
     @property
+    def idle(self) -> bool:
+        """Whether no part of a request is there."""
+        return not self.busy and self.head_since is None and not self.reads
+
+    @property
     def reads(self) -> bool:
         """Whether the request that is being answered, or was as the last one, has not come as a whole."""
         return self._body is not None and not self._body.is_eof()
@@ -199,12 +233,53 @@ class Connection(web.RequestHandler):
             body: Where its body comes from; None if all of it is there.
         """
         self.busy, self.head_since, self.since, self._body = True, None, monotonic(), body
+        self._answering, self._turn = True, body
         if not self._messages:  # else another head is there already
             self._head, self._tail = 0, b""
+            self._ahead.queue_no_more()
 
     def end(self) -> None:
         """Says that none is."""
         self.busy, self.since = False, monotonic()
+
+    def answered(self) -> None:
+        """Starts the next request after an answer is sent."""
+        self._answering = bool(self._messages)
+        if self._messages:
+            self._turn = self._messages[0][1]
+        if self._ahead.size or self.ends:
+            self._loop.call_soon(self._go_on)
+
+    def _waits(self) -> bool:
+        """Returns whether a complete request must be answered before the connection reads another."""
+        if self._shortcut is not None:
+            return self._shortcut.waits
+        return self._answering and (self._turn is None or self._turn.is_eof())
+
+    def _go_on(self) -> None:
+        """Reads the requests that were sent ahead, unless an answer is due first."""
+        if self.transport is None or self._waits():
+            return  # it is called again
+        if self.ends:
+            self.force_close()
+        elif self._ahead.size:
+            data = self._ahead.take()
+            if not self._reading_paused and not self._buffer_paused:
+                self._resume_transport_reading()
+            self.data_received(data)
+
+    def _resume_transport_reading(self) -> None:
+        """Resumes reading unless too many bytes are held: aiohttp calls this after each body."""
+        if self._ahead.size <= AHEAD_BYTES and not self.ends:
+            super()._resume_transport_reading()
+
+    def _end_soon(self) -> None:
+        """Ends the connection after the current answer: there is no room for the requests after it."""
+        self._ahead.drop()
+        self.ends = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+            self._loop.call_soon(self._go_on)
 
     def _pass_on(self, data: bytes) -> None:
         """Has aiohttp read what has come, unless it is a head without an end."""
@@ -216,6 +291,11 @@ class Connection(web.RequestHandler):
                 self._refuse()
                 return
         super().data_received(data)
+        if self._messages:
+            if data and len(self._messages) > (not self._answering):  # the piece held several requests
+                self._ahead.queue(len(data))
+            if not self._answering:
+                self._answering, self._turn = True, self._messages[0][1]
         if rest and self._messages:
             self._head = None  # the head of the next request came along with the rest of this one's body
 

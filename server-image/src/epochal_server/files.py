@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal_api.model import field_errors
 from epochal_api.server_config import Source
 from epochal_api.signature import CHECK, SIGNATURE, Signature, Which
 from pydantic import ValidationError
@@ -44,7 +45,7 @@ def converted(path: Path, source: Source) -> Files:
         check = (path.parent / CHECK).read_bytes() if signature.check else None
         path.stat()
     except (OSError, ValidationError) as error:
-        raise Ended("ModelDamaged", f"{path}: is not as the init container leaves it ({error})") from error
+        raise Ended("ModelDamaged", f"{path}: is not as the init container leaves it ({_said(error)})") from error
     told = {files.model for files in signature.models}
     which = source.model if source.model in told else signature.models[0].model
     return Files(path, signature, check, which)
@@ -108,8 +109,8 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
         if is_asked_for or (isinstance(error, Ended) and error.reason == "StorageUnreachable"):
             if isinstance(error, Ended):
                 raise
-            raise Ended("ModelDamaged", f"{beside}: is no signature ({error}): export the model again") from error
-        log.info("nothing is known of the model but what it says itself: %s", error)
+            raise Ended("ModelDamaged", f"{beside}: is no signature ({_said(error)}): export it again") from error
+        log.info("nothing is known of the model but what it says itself: %s", _said(error))
         return None
     if _tells_of(signature, source.sha256):
         return signature, beside
@@ -121,6 +122,11 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
         )
     log.info("%s is not used: it tells of other files than %s", beside, place)
     return None
+
+
+def _said(error: Exception) -> str:
+    """Returns the message of an error, that of an invalid file without any of its content."""
+    return "; ".join(field_errors(error)) if isinstance(error, ValidationError) else str(error)
 
 
 def _require(place: Place, found: str, digest: str, otherwise: str) -> None:

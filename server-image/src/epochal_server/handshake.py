@@ -29,10 +29,12 @@ class Handshake(asyncio.Protocol):
         busy: Whether a request of it is being answered.
         since: Since when it is there.
         reads: Whether a request comes.
+        idle: Whether no part of a request is there.
     """
 
     busy = False
     reads = False
+    idle = True
 
     def __init__(self, connections: Connections, context: ssl.SSLContext, make: Callable[[], Connection]) -> None:
         self._connections = connections

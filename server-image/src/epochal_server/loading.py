@@ -55,7 +55,7 @@ def load(
     """
     began = perf_counter()
     if config.path:
-        found = files.converted(folder / config.path, config.source)
+        found = files.converted(_inside(folder, config.path), config.source)
     else:
         keep = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
         found = files.fetched(config.source, storage, keep)
@@ -65,10 +65,22 @@ def load(
         raise Ended(ended.reason, f"{config.source.uri}: {ended.message}") from ended
 
 
+def _inside(folder: Path, name: str) -> Path:
+    """Returns the path of the converted model.
+
+    Raises:
+        Ended: InvalidConfig, if it leads out of the folder: no message and no answer is to hold other files' content.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Ended("InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the operator's image")
+    return path
+
+
 def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
     """Loads, checks and warms up the files of a model."""
     fetched = perf_counter()
-    runtime = _loader(config.runtime)(found.model, found.signature, threads)
+    runtime = _loader(config.runtime)(found.model, found.signature, threads, checked=found.check is not None)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
     classes = _classes(config, signature)
     model = Model(

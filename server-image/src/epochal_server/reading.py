@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import StreamReader, web
 
 from epochal_server.expecting import tell_to_send
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
@@ -20,9 +20,9 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     it is too large.
 
     Raises:
-        Refused: Unauthorized, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
+        Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
     """
-    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+    service.authorize(request.headers)
     most = service.model.limits.request_bytes
     length = request.content_length
     if length is not None and length > most:

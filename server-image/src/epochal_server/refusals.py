@@ -46,6 +46,24 @@ class Unauthorized(Refused):
         super().__init__(message, {"WWW-Authenticate": "Bearer"})
 
 
+class CrossOrigin(Refused):
+    """A web page of another origin has made its reader's browser send the request, to a server without keys.
+
+    Args:
+        header: The header that says so.
+        expected: Its value in requests that are answered.
+        found: Its value.
+    """
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, header: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{header}: expected {expected}, found {found}: a page of another origin may not use a server without "
+            "keys: set spec.auth of the ModelServer, or open the page by the server's own address"
+        )
+
+
 class Unknown(Refused):
     """What the request names is not served here."""
 

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
-from epochal_server.connections import Connection
+from epochal_server.connections import HEAD_BYTES, HEAD_TOO_LONG, Connection
 from epochal_server.intake import Intake, Room
 from epochal_server.refusals import Refused
 from epochal_server.service import PROTOCOL, room
@@ -39,17 +39,18 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
         finally:
             bookkeeping.end()
             room(request, intake).give_back()
+            connection_of(request).answered()
 
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = perf_counter()
-        connection = request.protocol
-        assert isinstance(connection, Connection)  # noqa: S101 - all are
+        connection = connection_of(request)
         connection.begin(request.content)
         code, sent = GONE, 0
         try:
-            response = await _answered(request, handler)
+            too_long = _head_bytes(request) > HEAD_BYTES
+            response = _error(431, HEAD_TOO_LONG, {}) if too_long else await _answered(request, handler)
             code, sent = int(response.status), _length(response)
-            if bookkeeping.ending():
+            if too_long or bookkeeping.ending():
                 response.force_close()
             return response
         finally:
@@ -69,6 +70,19 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
             )
 
     return around
+
+
+def connection_of(request: web.Request) -> Connection:
+    """Returns the connection of a request."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)  # noqa: S101 - all are
+    return connection
+
+
+def _head_bytes(request: web.Request) -> int:
+    """Returns how many bytes the line and the headers of a request have."""
+    separators = 4  # a colon and a blank, and the end of the line
+    return len(request.raw_path) + sum(len(name) + len(value) + separators for name, value in request.raw_headers)
 
 
 async def _send(request: web.Request, response: web.StreamResponse, taken: Room, intake: Intake) -> None:

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from epochal_server import machine, predictions
 from epochal_server.access_log import AccessLog
-from epochal_server.auth import Keys, open_to_all
+from epochal_server.auth import Keys, refuse_other_origins
 from epochal_server.batching import Batcher
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import MOST, Connections
@@ -116,7 +116,7 @@ class Server:
         self._metrics = Metrics(lambda: self._intake.waiting)
         self._access_log = AccessLog()
         self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
-        self._connections = Connections(connections)
+        self._connections = Connections(connections, self._intake)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
         if self._keys is not None:
@@ -270,7 +270,7 @@ class Server:
             computed=computed,
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
-        authorize = self._keys.authorize if self._keys else open_to_all
+        authorize = self._keys.authorize if self._keys else refuse_other_origins
         service = Service(
             model=model,
             answer=batcher.answer,

@@ -6,6 +6,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from aiohttp import web
 
+from epochal_server.auth import Authorize
 from epochal_server.intake import Intake, Room
 from epochal_server.model import Answer, Model
 
@@ -63,8 +64,8 @@ class Service:
     """Does in a thread what would hold up others."""
     ready: Callable[[], str | None]
     """Returns why requests are not to be sent here any more; None while they are."""
-    authorize: Callable[[str | None], None]
-    """Takes the header Authorization, or None, and raises Unauthorized unless it bears a key that is known. `body` does
-    that first; a route that reads no body, but tells of the model, calls it itself."""
+    authorize: Authorize
+    """Makes sure that a request may be answered. `body` calls it first; a route that reads no body, but tells of the
+    model, calls it itself."""
     intake: Intake
     """How much may wait, and be in memory meanwhile."""

@@ -4,7 +4,8 @@ import re
 from decimal import Decimal
 
 import pytest
-from epochal_api.model import QUANTITY_PATTERN, number_of
+from epochal_api.model import QUANTITY_PATTERN, Model, field_errors, number_of
+from pydantic import ValidationError
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,22 @@ from epochal_api.model import QUANTITY_PATTERN, number_of
 def test_a_quantity_is_the_number_that_kubernetes_reads(quantity: str, number: str) -> None:
     assert re.match(QUANTITY_PATTERN, quantity)
     assert number_of(quantity) == Decimal(number)
+
+
+class Part(Model):
+    numbers: list[int]
+
+
+class Whole(Model):
+    part: Part
+
+
+def test_an_error_names_each_field() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Whole.model_validate({"part": {"numbers": [1, "S3cr3t"]}, "more": 1})
+    expected = "part.numbers[1]: Input should be a valid integer, unable to parse string as an integer"
+    assert field_errors(refused.value) == [expected, "more: Extra inputs are not permitted"]
+    assert field_errors(refused.value, show_found=True)[0] == f"{expected}, found 'S3cr3t'"
+    with pytest.raises(ValidationError) as refused:
+        Whole.model_validate_json("S3cr3t")
+    assert field_errors(refused.value) == ["Invalid JSON: expected value at line 1 column 1"]

@@ -41,3 +41,12 @@ def test_says_what_is_wrong(tmp_path: Path, text: str | None, told: str) -> None
     with pytest.raises(Ended, match=told) as ended:
         read(file)
     assert (ended.value.reason, ended.value.exit_code) == ("InvalidConfig", ExitCode.BAD_SPEC)
+
+
+@pytest.mark.parametrize("text", ["S3cr3t", '{"name": {"S3cr3t": 1}, "namespace": ["S3cr3t"], "S3cr3t": "S3cr3t"}'])
+def test_no_message_holds_the_content_of_the_file(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "server.json"
+    file.write_text(text)
+    with pytest.raises(Ended) as ended:
+        read(file)
+    assert "S3cr3t" not in ended.value.message

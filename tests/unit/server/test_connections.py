@@ -194,3 +194,55 @@ async def test_the_rest_of_a_body_that_nobody_read_is_no_head_that_does_not_end(
         await asyncio.sleep(0.4)
         kept.send()
         assert await kept.answered()
+
+
+LONG = HEAD[:-2] + b"".join(b"X-%d: %b\r\n" % (at, b"x" * 2000) for at in range(17)) + b"\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "before"),
+    [
+        ([LONG], 0),
+        ([LONG[:20_000], LONG[20_000:]], 0),
+        ([HEAD + LONG], 1),
+        ([POST + b"0123456789" + LONG], 1),
+        ([POST + b"0", b"123456789" + LONG], 1),
+        ([POST + b"0", b"123456789" + LONG[:30_000], LONG[30_000:]], 1),
+        ([HEAD, LONG], 1),
+    ],
+)
+async def test_a_head_that_is_too_long_is_refused_however_it_comes(pieces: list[bytes], before: int) -> None:
+    async with serving() as connect:
+        client = await connect()
+        for piece in pieces:
+            client.send(piece)
+            await asyncio.sleep(0.05)
+        for _ in range(before):
+            assert await client.answered()
+        told = await asyncio.wait_for(client.reader.read(), 5)
+        assert told.startswith(b"HTTP/1.1 431 ")
+        assert b"expected at most 32,768 bytes of line and headers" in told
+
+
+async def test_a_head_that_is_as_long_as_may_be_is_taken() -> None:
+    async with serving() as connect:
+        client = await connect()
+        client.send(HEAD[:-2] + b"".join(b"X-%d: %b\r\n" % (at, b"x" * 2000) for at in range(16)) + b"\r\n")
+        assert await client.answered()
+
+
+@pytest.mark.parametrize("part", [HEAD[:-3], POST + b"0"], ids=["head", "body"])
+async def test_where_there_are_too_many_a_request_that_comes_stays_before_an_idle_connection(part: bytes) -> None:
+    async with serving(most=2) as connect:
+        coming = await connect()
+        coming.send(part)
+        await asyncio.sleep(0.05)
+        idle = await connect()
+        await asyncio.sleep(0.05)
+        new = await connect()
+        new.send()
+        assert await new.answered()
+        assert not await idle.answered()
+        coming.send(HEAD[-3:] if part != POST + b"0" else b"123456789")
+        assert await coming.answered()

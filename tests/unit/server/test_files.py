@@ -150,3 +150,15 @@ def test_takes_what_the_init_container_left(tmp_path: Path) -> None:
     (tmp_path / "signature.json").write_text(TOLD.model_dump_json())
     (tmp_path / "check.npz").write_bytes(CHECK)
     assert files.converted(tmp_path / "model.onnx", source) == Files(tmp_path / "model.onnx", TOLD, CHECK, "Last")
+
+
+def test_no_message_holds_the_content_of_a_file(tmp_path: Path) -> None:
+    """An attacker who controls the operator may have a Secret mounted where the signature is expected."""
+    (tmp_path / "signature.json").write_text("S3cr3t-of-another")
+    with pytest.raises(Ended, match="Invalid JSON: expected value at line 1 column 1") as ended:
+        files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
+    assert "S3c" not in ended.value.message
+    (tmp_path / "signature.json").write_text('{"inputs": "S3cr3t", "outputs": [], "models": []}')
+    with pytest.raises(Ended, match="inputs: Input should be a valid array; outputs: List should have") as ended:
+        files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
+    assert "S3c" not in ended.value.message

@@ -84,3 +84,21 @@ def test_checks_what_the_init_container_left(tmp_path: Path) -> None:
 def test_tells_where_a_model_lies_that_it_cannot_load(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(Ended, match=r"^s3://models/model.onnx: ONNX Runtime .* cannot load it"):
         got(tmp_path, model=data)
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "../model.onnx", "a/../../model.onnx", "link/model.onnx"])
+def test_takes_a_converted_model_from_its_own_folder_only(tmp_path: Path, path: str) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "model.onnx").write_bytes(MODEL)
+    (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL).model_dump_json())
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(Ended, match=rf"^path: must be a file below {folder}, found '{path}'") as ended:
+        got(folder, path=path)
+    assert ended.value.reason == "InvalidConfig"
+
+
+def test_takes_an_absolute_path_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(MODEL)
+    (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL).model_dump_json())
+    assert got(tmp_path, path=f"{tmp_path}/model.onnx").most == 32

@@ -1,7 +1,7 @@
 """What is read of a body, and what is refused unread."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,8 +26,8 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 @asynccontextmanager
 async def serving(intake: Intake, *, key: bool = False) -> AsyncIterator[int]:
-    def authorize(header: str | None) -> None:
-        if key and header is None:
+    def authorize(headers: Mapping[str, str]) -> None:
+        if key and "Authorization" not in headers:
             raise Unauthorized("no key")
 
     nothing: Any = None

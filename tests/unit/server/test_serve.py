@@ -76,12 +76,68 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+class Quick:
+    """A runtime that takes no time. See Runtime."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
+
+
 class Slow:
     """A runtime that takes half a second for a sample. See Runtime."""
 
     def run(self, inputs: Arrays) -> Arrays:
         time.sleep(0.5)
         return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
+
+
+ASKED = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+ASKS: dict[str, Any] = {
+    "/v2/models/digits/infer": ASKED,
+    "/v1/models/digits:predict": {"instances": [[1, 2]]},
+    "/ml/v4/deployments/digits/predictions?version=2020-09-01": {"input_data": [{"values": [[1, 2]]}]},
+    "/v3/wml_instances/0f0e/deployments/digits/online": {"values": [[1, 2]]},
+}
+TELLS = ("/v2/models/digits", "/v1/models/digits/metadata", "/openapi.json", "/page/model.json")
+OPEN = ("/", "/docs", "/v2/health/ready")
+
+
+@asynccontextmanager
+async def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[tuple[int, ClientSession]]:
+    """Runs a server of a small model, and yields its port and a client."""
+    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Quick()), 1, 0.01, 0.0))
+    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
+    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    running = asyncio.create_task(server.run(listener, metrics))
+    async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        await until(lambda: server._service is not None)
+        try:
+            yield listener.getsockname()[1], client
+        finally:
+            server._end()
+            await running
+            metrics.close()
+
+
+async def test_without_keys_no_page_of_another_origin_is_answered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with ready(monkeypatch, tmp_path) as (port, client):
+
+        async def statuses(**headers: str) -> set[int]:
+            asked = [await client.post(path, json=body, headers=headers) for path, body in ASKS.items()]
+            asked += [await client.get(path, headers=headers) for path in TELLS]
+            return {answer.status for answer in asked}
+
+        others: list[dict[str, str]] = [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}]
+        for headers in others:
+            assert await statuses(**headers) == {403}
+            assert {(await client.get(path, headers=headers)).status for path in OPEN} == {200}
+        own: list[dict[str, str]] = [{}, {"Origin": f"http://127.0.0.1:{port}"}, {"Sec-Fetch-Site": "same-origin"}]
+        for headers in own:
+            assert await statuses(**headers) == {200}
+        refused = await client.post("/v2/models/digits/infer", json=ASKED, headers=others[0])
+        assert (await refused.json())["error"].startswith("Sec-Fetch-Site: expected same-origin or none, found cross")
 
 
 async def test_those_for_whom_no_time_is_left_are_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

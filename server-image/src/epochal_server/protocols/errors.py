@@ -14,6 +14,7 @@ CODES = MappingProxyType(
     {
         HTTPStatus.BAD_REQUEST: "invalid_request_entity",
         HTTPStatus.UNAUTHORIZED: "authentication_token_not_valid",
+        HTTPStatus.FORBIDDEN: "forbidden",
         HTTPStatus.NOT_FOUND: "deployment_does_not_exist",
         HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large",

@@ -1,7 +1,10 @@
 """Reads the head of a plain request. Whatever is not as plain as can be is left to a whole implementation of HTTP."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from epochal_server.auth import AUTHORIZATION
 
 MOST_BYTES = 4096
 """A longer head is not plain."""
@@ -11,9 +14,15 @@ REMEMBERED = 512
 _HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+)\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _HEADER_LENGTH = b"inference-header-content-length"
-_ONCE = frozenset({b"host", b"content-length", _HEADER_LENGTH, b"authorization"})
-_ODD = frozenset({b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
-"""Headers that change how a request is read or answered."""
+_AUTHORIZATION = AUTHORIZATION.lower().encode()
+_ONCE = frozenset({b"host", b"content-length", _HEADER_LENGTH, _AUTHORIZATION})
+_ODD = frozenset(
+    {
+        *(b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+        *(b"origin", b"sec-fetch-site"),
+    }
+)
+"""Headers that change how a request is read or answered, or whether it is."""
 _HARMLESS = frozenset(
     {
         *(b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent"),
@@ -32,7 +41,8 @@ class Head:
     """Bytes of the body."""
     header_length: str | None
     """Inference-Header-Content-Length."""
-    authorization: str | None
+    headers: Mapping[str, str]
+    """Those by which auth.Authorize knows who asks."""
 
 
 _remembered: dict[bytes, Head] = {}
@@ -57,10 +67,9 @@ def read(head: bytes) -> Head | None:
         return None
     if b"host" not in values or any(name in _ODD and not _kept(name, value) for name, value in headers):
         return None
-    header_length, authorization = (
-        values[name].decode("ascii") if name in values else None for name in (_HEADER_LENGTH, b"authorization")
-    )
-    read = Head(match[1].decode("ascii"), int(values[b"content-length"]), header_length, authorization)
+    header_length = values[_HEADER_LENGTH].decode("ascii") if _HEADER_LENGTH in values else None
+    sent = {AUTHORIZATION: values[_AUTHORIZATION].decode("ascii")} if _AUTHORIZATION in values else {}
+    read = Head(match[1].decode("ascii"), int(values[b"content-length"]), header_length, sent)
     if _HARMLESS.issuperset(names):
         if len(_remembered) >= REMEMBERED:
             _remembered.clear()

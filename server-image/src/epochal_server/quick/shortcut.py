@@ -8,6 +8,7 @@ from time import perf_counter, time
 from typing import Protocol
 
 from epochal_server.access_log import Entry
+from epochal_server.auth import Authorize
 from epochal_server.bookkeeping import GONE, Bookkeeping
 from epochal_server.intake import REFUSED_SECONDS, Intake, Room
 from epochal_server.model import Arrays
@@ -20,8 +21,6 @@ from epochal_server.refusals import Busy, Refused
 
 MOST_BYTES = 256 * 1024
 """Of a request, with its head: what is longer gains little, and as JSON it is nothing for the event loop."""
-AHEAD_BYTES = 32 * 1024
-"""Of what comes before the last request is answered: more than that is left unread meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Quick:
     codecs: Mapping[str, Codec]
     """By paths."""
     put: Put
-    authorize: Callable[[str | None], None]
+    authorize: Authorize
     intake: Intake
     bookkeeping: Bookkeeping
     answer_bytes: Callable[[Arrays], int]
@@ -61,6 +60,9 @@ class Client(Protocol):
 
     def end(self) -> None:
         """Says that none is."""
+
+    def answered(self) -> None:
+        """Starts the next request after an answer is sent."""
 
     def keep_alive(self, val: bool) -> None:  # noqa: FBT001 - it is aiohttp's
         """Says that it is not idle."""
@@ -99,12 +101,12 @@ class Shortcut:
             return self._more(self._coming, data)
         if self._held:
             data = self._released() + data
-        if self._exchange is not None or self._unread:  # sent before the last one was answered, or its answer read
-            self._hold(data)
-            if len(data) > AHEAD_BYTES:
-                self._transport.pause_reading()
-            return None
         return self._read(data)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the last request is not answered, or its client leaves answers unread: it is to read no other one."""
+        return self._coming is None and (self._exchange is not None or self._unread)
 
     def lost(self) -> None:
         """Gives up what nobody waits for any more."""
@@ -128,8 +130,6 @@ class Shortcut:
             exchange.room.give_back()
         if ends:
             self._transport.close()
-        elif self._held:
-            asyncio.get_running_loop().call_soon(self._go_on)
 
     def unread(self) -> None:
         """Reads no more, since the client leaves its answers unread."""
@@ -166,11 +166,11 @@ class Shortcut:
         if self._unread or self._exchange is not None or self._transport.is_closing():
             return
         self._transport.resume_reading()
-        if self._held or self._coming is not None:
+        if self._coming is not None:
             self._connection.data_received(b"")
 
     def _hold(self, data: bytes) -> None:
-        """Keeps a part of a head, or what comes before its turn: it is under way, and its sender is not let down."""
+        """Keeps a part of a head: it is under way, and its sender is not let down."""
         self._held = data
         if data:
             self._quick.bookkeeping.begin()
@@ -201,7 +201,7 @@ class Shortcut:
     def _wait_for(self, coming: Coming, data: bytes) -> bytes | None:
         """Holds what has come of a body, unless it is to be refused: others do so, and see to what is still to come."""
         try:
-            self._quick.authorize(coming.head.authorization)
+            self._quick.authorize(coming.head.headers)
             self._quick.intake.admit()
         except Refused:
             return coming.start + data
@@ -241,7 +241,7 @@ class Shortcut:
         quick = self._quick
         quick.bookkeeping.begin()
         try:
-            quick.authorize(exchange.head.authorization)
+            quick.authorize(exchange.head.headers)
             quick.intake.admit()
             exchange.room.take(len(body) - exchange.room.size)  # all of it, or what has not been counted as it came
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
@@ -259,6 +259,7 @@ class Shortcut:
     def _end(self) -> None:
         self._exchange = None
         self._connection.end()
+        self._connection.answered()
         self._quick.bookkeeping.end()
 
     def _ended(self, exchange: Exchange, code: int, sent: int) -> None:

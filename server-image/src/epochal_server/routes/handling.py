@@ -65,10 +65,10 @@ async def body(request: web.Request, service: Service) -> bytes:
         Refused: If it is refused unread, is over the limit, or is not as it must be.
     """
     found = await reading.body(request, service)
-    packed = request.headers.get(hdrs.CONTENT_ENCODING)
-    if packed is None or packed.lower() in {"identity", ""}:
+    packing = encoding.packed_by(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
+    if packing is None:
         return found
-    found = await service.work(encoding.unpacked, found, packed.lower(), service.model.limits.request_bytes)
+    found = await service.work(encoding.unpacked, found, packing, service.model.limits.request_bytes)
     taken = room(request, service.intake)
     taken.give_back()  # what it was unpacked of is gone
     taken.take(len(found))
@@ -123,9 +123,9 @@ def authorize(request: web.Request, service: Service) -> None:
     """Makes sure that whoever asks may know.
 
     Raises:
-        Unauthorized: If not.
+        Unauthorized: If not; or CrossOrigin.
     """
-    service.authorize(request.headers.get(hdrs.AUTHORIZATION))
+    service.authorize(request.headers)
 
 
 def named(request: web.Request, service: Service) -> None:

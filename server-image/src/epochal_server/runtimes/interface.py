@@ -34,13 +34,14 @@ class Runtime(Protocol):
 class Load(Protocol):
     """Loads a model."""
 
-    def __call__(self, path: Path, signature: Signature | None, threads: int) -> Runtime:
+    def __call__(self, path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Runtime:
         """Returns the model in a file.
 
         Args:
             path: The file.
             signature: What it takes and gives, if that is known.
             threads: How many threads may compute at a time.
+            checked: Whether its answers are compared with stored ones afterwards.
 
         Raises:
             Ended: ModelRefused, if the library cannot load it, or it is not what its signature says.

@@ -1,6 +1,7 @@
 """Computes with Keras, in the trainer's image: what cannot be told in ONNX."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
+from epochal_server.runtimes.pairing import paired
 from epochal_server.tensors import TEXT
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -25,26 +27,26 @@ class Keras:
     Args:
         model: The model.
         signature: What it takes and gives, if that is known.
+        checked: See Load.
     """
 
     platform: Platform = "keras"
     most: int | None = None
 
-    def __init__(self, model: Any, signature: Signature | None) -> None:
+    def __init__(self, model: Any, signature: Signature | None, *, checked: bool) -> None:
         takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
         if not takes or not gives:
             raise Ended(
                 "ModelRefused",
                 f"must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
             )
-        self.inputs = signature.inputs if signature else [_spec(tensor.name, tensor) for tensor in takes]
-        self.outputs = signature.outputs if signature else [_spec(_layer(tensor), tensor) for tensor in gives]
-        if len(self.inputs) != len(takes) or len(self.outputs) != len(gives):
-            raise Ended(
-                "ModelRefused",
-                f"it takes {len(takes)} inputs and gives {len(gives)} outputs, and its signature tells of "
-                f"{len(self.inputs)} and {len(self.outputs)}: put its own signature.json beside it, or none",
-            )
+        self.inputs = [_spec(tensor.name, tensor) for tensor in takes]
+        self.outputs = [_spec(name, tensor) for name, tensor in zip(_layers(gives), gives, strict=True)]
+        self._takes, self._gives = self.inputs, self.outputs  # in the model's own order
+        if signature is not None:
+            self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
+            self._gives = _reordered(signature.outputs, self.outputs, "outputs", checked=checked)
+            self.inputs, self.outputs = signature.inputs, signature.outputs
         structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
 
         def call(*tensors: Any) -> list[Any]:
@@ -52,25 +54,25 @@ class Keras:
             return list(keras.tree.flatten(model(given, training=False)))
 
         # With one signature for any number of samples, nothing is compiled while requests wait.
-        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self.inputs])
-        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self.outputs]
+        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self._takes])
+        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._gives]
 
     def run(self, inputs: Arrays) -> Arrays:
         """See Runtime."""
         # TensorFlow makes no tensor of numpy's objects.
-        given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self.inputs)
+        given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self._takes)
         outputs = self._call(*(tf.convert_to_tensor(one) for one in given))
         arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
-        return {spec.name: _text(array) for spec, array in zip(self.outputs, arrays, strict=True)}
+        return {spec.name: _text(array) for spec, array in zip(self._gives, arrays, strict=True)}
 
 
-def load(path: Path, signature: Signature | None, threads: int) -> Keras:
+def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Keras:
     """See Load."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
         # Compiling is for training: a loss or a metric that is not known here does no harm.
-        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature)
+        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
     except Ended:
         raise
     except Exception as error:
@@ -89,8 +91,23 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
     return TensorSpec(name=name, shape=shape, dtype="float32" if floating else TEXT if dtype == "string" else dtype)
 
 
-def _layer(tensor: Any) -> str:
-    return str(tensor._keras_history.operation.name)  # noqa: SLF001 - Keras offers no other way to it
+def _layers(tensors: Sequence[Any]) -> list[str]:
+    """Returns the name of the layer of each output, with a number where a layer gives several, as the trainer does."""
+    names: list[str] = []
+    for tensor in tensors:
+        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - Keras offers no other way to it
+        name = layer
+        while name in names:
+            number += 1
+            name = f"{layer}_{number}"
+        names.append(name)
+    return names
+
+
+def _reordered(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[TensorSpec]:
+    """Returns the tensors of a signature in the model's own order."""
+    by_own_name = dict(zip(paired(told, own, kind, checked=checked), told, strict=True))
+    return [by_own_name[spec.name] for spec in own]
 
 
 def _tensor(spec: TensorSpec) -> Any:

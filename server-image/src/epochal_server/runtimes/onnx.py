@@ -1,6 +1,5 @@
 """Computes with ONNX Runtime, on CPUs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
+from epochal_server.runtimes.pairing import paired
 
 DTYPES = {
     "tensor(bool)": "bool",
@@ -37,11 +37,12 @@ class Onnx:
     Args:
         session: The model, loaded.
         signature: What it takes and gives, if that is known.
+        checked: See Load.
     """
 
     platform: Platform = "onnxruntime_onnx"
 
-    def __init__(self, session: ort.InferenceSession, signature: Signature | None) -> None:
+    def __init__(self, session: ort.InferenceSession, signature: Signature | None, *, checked: bool) -> None:
         self._session = session
         takes, gives = session.get_inputs(), session.get_outputs()
         batches = {_batch(node) for node in (*takes, *gives)}
@@ -53,8 +54,8 @@ class Onnx:
         self.outputs = [_spec(node) for node in gives]
         names, self._gives = [node.name for node in takes], [node.name for node in gives]
         if signature is not None:
-            names = _paired(signature.inputs, self.inputs, "its inputs")
-            self._gives = _paired(signature.outputs, self.outputs, "its outputs")
+            names = paired(signature.inputs, self.inputs, "inputs", checked=checked)
+            self._gives = paired(signature.outputs, self.outputs, "outputs", checked=checked)
             self.inputs, self.outputs = signature.inputs, signature.outputs
         self._names = [spec.name for spec in self.outputs]
         pairs = [(spec.name, own) for spec, own in zip(self.inputs, names, strict=True)]
@@ -78,7 +79,7 @@ class Onnx:
         return {name: array[:count] for name, array in zip(self._names, outputs, strict=True)}
 
 
-def load(path: Path, signature: Signature | None, threads: int) -> Onnx:
+def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Onnx:
     """See Load."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -94,7 +95,7 @@ def load(path: Path, signature: Signature | None, threads: int) -> Onnx:
             f"ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
             "version knows, in one file",
         ) from error
-    return Onnx(session, signature)
+    return Onnx(session, signature, checked=checked)
 
 
 def _batch(node: Any) -> int | None:
@@ -109,30 +110,3 @@ def _spec(node: Any) -> TensorSpec:
         raise Ended("ModelRefused", f"{node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
     shape = [axis if isinstance(axis, int) else -1 for axis in node.shape[1:]]
     return TensorSpec(name=node.name, shape=shape, dtype=DTYPES[node.type])
-
-
-def _paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], what: str) -> list[str]:
-    """Returns the model's own names of what a signature tells of, in the signature's order: by name, or by place."""
-    by_name = {spec.name: spec for spec in own}
-    named = all(spec.name in by_name for spec in told)
-    pairs = [(spec, by_name[spec.name]) for spec in told] if named else list(zip(told, own, strict=False))
-    if len(told) != len(own) or any(not _alike(one, other) for one, other in pairs):
-        raise Ended(
-            "ModelRefused",
-            f"{what} must be those of its signature, {_told(told)}, found {_told(own)}: put a signature.json beside it "
-            "that belongs to it, or none",
-        )
-    return [other.name for _, other in pairs]
-
-
-def _alike(one: TensorSpec, other: TensorSpec) -> bool:
-    axes = zip(one.shape, other.shape, strict=False)
-    return (
-        one.dtype == other.dtype
-        and len(one.shape) == len(other.shape)
-        and all(-1 in pair or pair[0] == pair[1] for pair in axes)
-    )
-
-
-def _told(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f'"{spec.name}" {spec.dtype} {spec.shape}' for spec in specs)

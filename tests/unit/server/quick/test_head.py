@@ -7,9 +7,9 @@ PLAIN = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: digits\r\nContent-Lengt
 
 
 def test_reads_what_is_plain() -> None:
-    assert read(PLAIN + b"\r\n") == Head("/v2/models/digits/infer", 12, None, None)
+    assert read(PLAIN + b"\r\n") == Head("/v2/models/digits/infer", 12, None, {})
     head = PLAIN + b"Inference-Header-Content-Length:7\r\nAuthorization:  Bearer key \r\nX-Request-Id: 1\r\n\r\n"
-    assert read(head) == Head("/v2/models/digits/infer", 12, "7", "Bearer key")
+    assert read(head) == Head("/v2/models/digits/infer", 12, "7", {"Authorization": "Bearer key"})
     assert read(PLAIN + b"Connection: Keep-Alive\r\n\r\n") is not None
 
 
@@ -37,6 +37,8 @@ def test_reads_what_is_plain() -> None:
                 b"Content-Encoding: gzip",
                 b"Expect: 100-continue",
                 b"Connection: close",
+                b"Origin: http://digits",
+                b"Sec-Fetch-Site: same-origin",
                 b"Connection: upgrade",
                 b"Upgrade: h2c",
                 b" folded: line",

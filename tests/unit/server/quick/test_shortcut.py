@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -91,8 +91,8 @@ async def answering(
         def add(self, entry: Entry) -> None:
             told.append(entry)
 
-    def authorize(header: str | None) -> None:
-        if key is not None and header != f"Bearer {key}":
+    def authorize(headers: Mapping[str, str]) -> None:
+        if key is not None and headers.get("Authorization") != f"Bearer {key}":
             raise Unauthorized("no key")
 
     intake = Intake(waiting, room)
@@ -120,7 +120,7 @@ async def answering(
             answer_bytes=served.answer_bytes,
             most=served.limits.request_bytes,
         )
-        known = Connections()
+        known = Connections(intake=intake)
         around = around_all(bookkeeping, intake)
         serving = Listening(v2.routes(service), around, known, quick if shortcut else None)
         context, server.tls = tls or (None, None)
@@ -467,3 +467,92 @@ async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytes
         assert b"body: expected all of it within" in body
         assert await server.bookkeeping.done(5) == 0
         server.intake.hold(10**6)
+
+
+FIRST = posting(asking([1, 2]))
+SEQUENTIAL = pytest.mark.parametrize("shortcut", [True, False])
+
+
+@SEQUENTIAL
+async def test_requests_sent_ahead_take_room_and_are_read_in_their_turn(*, shortcut: bool) -> None:
+    following = [posting(asking([n, n], id="x" * 20_000)) for n in range(20, 40)]  # 400 kB
+    async with answering(shortcut=shortcut, room=600_000) as server:
+        server.held.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(FIRST)
+        await until(lambda: server.intake.waiting == 1)
+        writer.write(b"".join(following))
+        await until(lambda: not has_room(server.intake, 600_000 - 32 * 1024))
+        await asyncio.sleep(0.1)
+        assert has_room(server.intake, 600_000 - 32 * 1024 - 2 * 64 * 1024)  # the rest is not read
+        server.held.set()
+        for n in (1, *range(20, 40)):
+            status, _, body = await _answer(reader)
+            assert (status, json.loads(body)["outputs"][0]["data"][0]) == (200, 2 * n)
+        await until(lambda: has_room(server.intake, 600_000))
+        writer.close()
+
+
+@SEQUENTIAL
+async def test_requests_sent_ahead_for_which_there_is_no_room_are_dropped(*, shortcut: bool) -> None:
+    async with answering(shortcut=shortcut, room=5000) as server:
+        server.held.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(FIRST)
+        await until(lambda: server.intake.waiting == 1)
+        writer.write(posting(asking([3, 4], id="x" * 20_000)))
+        await asyncio.sleep(0.1)
+        server.held.set()
+        assert (await _answer(reader))[0] == 200
+        assert await reader.read() == b""
+        await until(lambda: has_room(server.intake, 5000))
+        writer.close()
+
+
+@SEQUENTIAL
+async def test_requests_sent_ahead_give_way(monkeypatch: pytest.MonkeyPatch, *, shortcut: bool) -> None:
+    monkeypatch.setattr(intake_module, "SLOW_SECONDS", 0.0)
+    async with answering(shortcut=shortcut, room=100_000) as server:
+        server.held.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(FIRST)
+        await until(lambda: server.intake.waiting == 1)
+        writer.write(posting(asking([3, 4], id="x" * 60_000)))
+        await until(lambda: server.intake._bytes > 60_000)
+        await asyncio.sleep(0.01)
+        other = asyncio.create_task(server.exchange([posting(asking([5, 6], id="x" * 60_000))], 1))
+        await until(lambda: server.intake.waiting == 2)
+        server.held.set()
+        assert (await other)[0][0] == 200
+        assert (await _answer(reader))[0] == 200
+        assert await reader.read() == b""
+        writer.close()
+
+
+@SEQUENTIAL
+async def test_requests_that_come_at_once_take_room_until_their_turn(*, shortcut: bool) -> None:
+    async with answering(shortcut=shortcut, room=10**6) as server:
+        server.held.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(FIRST + posting(asking([3, 4], id="x" * 20_000)))
+        await until(lambda: server.intake.waiting == 1)
+        assert not has_room(server.intake, 10**6 - 20_000)
+        server.held.set()
+        for _ in range(2):
+            assert (await _answer(reader))[0] == 200
+        await until(lambda: has_room(server.intake, 10**6))
+        writer.close()
+
+
+@SEQUENTIAL
+async def test_one_who_goes_away_leaves_nothing_ahead(*, shortcut: bool) -> None:
+    async with answering(shortcut=shortcut, room=10**6) as server:
+        server.held.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(FIRST)
+        await until(lambda: server.intake.waiting == 1)
+        writer.write(posting(asking([3, 4], id="x" * 20_000)))
+        await until(lambda: not has_room(server.intake, 10**6 - 20_000))
+        writer.close()
+        await until(lambda: has_room(server.intake, 10**6))
+        server.held.set()

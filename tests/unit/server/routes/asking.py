@@ -1,7 +1,7 @@
 """Asks the routes of a model, over HTTP on the loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,8 +35,8 @@ def service(
         check(inputs, model.inputs)
         return compute(inputs)
 
-    def authorize(header: str | None) -> None:
-        if key and header != KEY:
+    def authorize(headers: Mapping[str, str]) -> None:
+        if key and headers.get("Authorization") != KEY:
             raise Unauthorized("Authorization: expected a key")
 
     intake = Intake(most, 2 * model.limits.request_bytes)

@@ -14,10 +14,10 @@ WEIGHTS = np.array([[1, -1], [0.5, 2], [0, 0.25]])
 X = np.array([[1, 2, 3], [-1, 0, 2], [0, 0, 0]], np.float32)
 
 
-def loaded(folder: Path, data: bytes, told: Signature | None = None) -> Onnx:
+def loaded(folder: Path, data: bytes, told: Signature | None = None, *, checked: bool = False) -> Onnx:
     path = folder / "model.onnx"
     path.write_bytes(data)
-    return load(path, told, 1)
+    return load(path, told, 1, checked=checked)
 
 
 def expected(samples: np.ndarray) -> np.ndarray:
@@ -52,6 +52,30 @@ def test_goes_by_the_names_of_the_signature(tmp_path: Path) -> None:
     )
     model = loaded(tmp_path, softmax(WEIGHTS), told)
     assert model.run({"pixels": X})["classes"] == pytest.approx(expected(X), abs=1e-6)
+
+
+def whole_numbers(*names: str) -> list[TensorSpec]:
+    return [TensorSpec(name=name, shape=[-1], dtype="int64") for name in names]
+
+
+TEN, FIVE = np.full((1, 1), 10, np.int64), np.full((1, 1), 5, np.int64)
+
+
+def test_pairs_several_inputs_by_name_in_whatever_order(tmp_path: Path) -> None:
+    told = signature(whole_numbers("divisor", "dividend"), whole_numbers("quotient"))
+    answer = loaded(tmp_path, divide(), told).run({"dividend": TEN, "divisor": FIVE})
+    assert answer["quotient"].tolist() == [[2]]
+
+
+def test_pairs_several_inputs_by_position_only_where_a_check_proves_it(tmp_path: Path) -> None:
+    """They may be in another order, of the same shapes and types: all answers would be wrong."""
+    told = signature(whole_numbers("whole", "part"), whole_numbers("ratio"))
+    refused = r'^its inputs must have the names of its signature, "whole" int64 \[-1\], "part" .* found "dividend" '
+    with pytest.raises(Ended, match=refused) as ended:
+        loaded(tmp_path, divide(), told)
+    assert ended.value.reason == "ModelRefused"
+    answer = loaded(tmp_path, divide(), told, checked=True).run({"whole": TEN, "part": FIVE})
+    assert answer["ratio"].tolist() == [[2]]
 
 
 @pytest.mark.parametrize(

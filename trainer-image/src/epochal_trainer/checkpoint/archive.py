@@ -8,7 +8,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from epochal_api.model import Model
+from pydantic import ConfigDict, ValidationError
 
 from epochal_trainer.checkpoint.state import FORMAT, State, VariableState
 from epochal_trainer.data.samples import Array
@@ -26,7 +27,9 @@ class Unreadable(Exception):
     """A checkpoint that cannot be used: missing, damaged, or none at all. It says which and why."""
 
 
-class _Head(BaseModel):
+class _Head(Model):
+    model_config = ConfigDict(extra="ignore")
+
     format: int
 
 

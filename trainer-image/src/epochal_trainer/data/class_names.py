@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from epochal_api.signature import MAX_CLASSES, ClassName
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 MOST_BYTES = 16 * 2**20
 """Bytes that an array of names may take, before any is looked at: eight times what those need that are in order."""
-_NAME: TypeAdapter[str] = TypeAdapter(ClassName)
+_NAME: TypeAdapter[str] = TypeAdapter(ClassName, config=ConfigDict(hide_input_in_errors=True))
 _SHOWN = 40
 """Characters of a name in a message."""
 

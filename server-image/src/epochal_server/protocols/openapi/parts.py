@@ -11,10 +11,11 @@ ANY = 4
 """Length that an axis of any length has in an example."""
 MOST_VALUES = 1024
 """Values of an example, at most: of larger inputs there is none."""
-REFUSALS = (400, 401, 404, 413, 429, 503)
+REFUSALS = (400, 401, 403, 404, 413, 429, 503)
 _WHEN = {
     400: "The request is not as it must be: the message says what was expected, what was found, and what to do.",
     401: "It bears no key, or none that is known.",
+    403: "A web page of another origin sends it, to a server without keys.",
     404: "What it names is not served here.",
     413: "It is over a limit of the ModelServer.",
     429: "As many requests wait as may: try again in `Retry-After` seconds.",

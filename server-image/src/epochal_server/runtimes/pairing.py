@@ -1,0 +1,54 @@
+"""Pairs the tensors of a signature with the tensors of the model, by name or by position."""
+
+from collections.abc import Sequence
+
+from epochal_api.signature import TensorSpec
+
+from epochal_server.ending import Ended
+
+
+def paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[str]:
+    """Returns the model's own name of each tensor of its signature, in the signature's order.
+
+    Tensors of the same names are paired by name. Several of other names are paired by position only if a check follows:
+    without one, answers would be wrong and nobody would see it.
+
+    Args:
+        told: The tensors of the signature.
+        own: The tensors of the model itself.
+        kind: "inputs" or "outputs", for messages.
+        checked: Whether the model's answers are compared with stored ones afterwards.
+
+    Raises:
+        Ended: ModelRefused, if the signature does not describe the model, or its names do not.
+    """
+    by_name = {spec.name: spec for spec in own}
+    named = len(by_name) == len(own) and all(spec.name in by_name for spec in told)
+    pairs = [(spec, by_name[spec.name]) for spec in told] if named else list(zip(told, own, strict=False))
+    if len(told) != len(own) or any(not _alike(one, other) for one, other in pairs):
+        raise Ended(
+            "ModelRefused",
+            f"its {kind} must be those of its signature, {_listed(told)}, found {_listed(own)}: put a signature.json "
+            "beside it that belongs to it, or none",
+        )
+    if not named and len(own) > 1 and not checked:
+        raise Ended(
+            "ModelRefused",
+            f"its {kind} must have the names of its signature, {_listed(told)}, found {_listed(own)}: several are "
+            "paired by position only where check.npz proves it, so use the model's names in signature.json, or export "
+            "the model again with its check",
+        )
+    return [other.name for _, other in pairs]
+
+
+def _alike(one: TensorSpec, other: TensorSpec) -> bool:
+    axes = zip(one.shape, other.shape, strict=False)
+    return (
+        one.dtype == other.dtype
+        and len(one.shape) == len(other.shape)
+        and all(-1 in pair or pair[0] == pair[1] for pair in axes)
+    )
+
+
+def _listed(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f'"{spec.name}" {spec.dtype} {spec.shape}' for spec in specs)
