@@ -28,14 +28,15 @@ def events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, ma
     return list(_events(metric, before, after, is_new_best=is_new))
 
 
-def rejected(job_name: str, message: str) -> Event:
-    """Returns that the API server refuses a trial, which counts as failed.
+def rejected(job_name: str, message: str, *, by: str = "The API server") -> Event:
+    """Returns that a trial is refused, and counts as failed.
 
     Args:
         job_name: Name of its TrainingJob.
-        message: What the API server said.
+        message: The reason for the refusal.
+        by: The refusing program.
     """
-    return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
+    return _event(Reason.TRIAL_REJECTED, f"{by} refuses {job_name}, which fails: {message}", job_name)
 
 
 def not_made(job_name: str, message: str) -> Event:
