@@ -46,7 +46,7 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
 
 
 def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.Place]) -> Iterator[str]:
-    """Yields which paths lead nowhere, or to where another parameter goes, too; adds the places of the others."""
+    """Yields a fault for each path without a place, or with the place of another path; adds the valid places."""
     found: list[tuple[Parameter, str, paths.Place]] = []
     for parameter in space.parameters:
         for path in parameter.paths:

@@ -64,6 +64,20 @@ def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
     return _event(Reason.METRIC_UNAVAILABLE, note, job_name)
 
 
+def best_unavailable(metric: str, job_name: str) -> Event:
+    """Returns that trials are judged by their last epoch, since their trainer does not report the best epoch.
+
+    Args:
+        metric: The objective's metric.
+        job_name: Name of the first such TrainingJob.
+    """
+    note = (
+        f"spec.objective.strategy is Best, but {job_name} has reported no best {metric}. Trials are judged by their "
+        "last epoch, as with strategy Last. An earlier trainer image does so: check spec.template.spec.image."
+    )
+    return _event(Reason.BEST_UNAVAILABLE, note, metric)
+
+
 def ledger_damaged(count: int, version: str) -> Event:
     """Returns that a part of the ledger cannot be read, and is about to be lost.
 

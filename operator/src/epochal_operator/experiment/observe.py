@@ -189,7 +189,7 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
             return Diverged(trial, rung, uid)
         is_lost = rung and reason == TrialReason.CHECKPOINT_MISSING
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
-    complete, value = condition_of(job, "Complete") or {}, _value(objective, status)
+    complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
     if value is None:
         return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if finite(value) is None:
@@ -198,11 +198,16 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
     return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), ended)
 
 
-def _value(objective: Objective, status: Object) -> str | None:
+def reports_best(objective: Objective, job: Object) -> bool:
+    """Returns whether a trainer has reported the best epoch by the objective's metric: earlier images do not."""
+    return ((job.get("status") or {}).get("best") or {}).get("metric") == objective.metric
+
+
+def _value(objective: Objective, job: Object) -> str | None:
     """Returns the figure that a trial is judged by, if it has told it."""
-    best = status.get("best") or {}
-    if objective.strategy == "Best" and best.get("metric") == objective.metric:
-        return str(best["value"]) if "value" in best else None
+    status = job.get("status") or {}
+    if objective.strategy == "Best" and reports_best(objective, job):
+        return str(status["best"]["value"]) if "value" in status["best"] else None
     value = (status.get("metrics") or {}).get(objective.metric)
     return None if value is None else str(value)
 

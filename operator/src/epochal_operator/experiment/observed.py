@@ -161,7 +161,7 @@ class Observed:
 
     @cached_property
     def strays(self) -> Mapping[Place, Object]:
-        """TrainingJobs that have not ended and whose rung the ledger does not call Running, by place.
+        """The unfinished TrainingJobs of rungs that the ledger does not call Running, by place.
 
         A trial that the ledger calls Failed may have one: its spec was refused, and is accepted now.
         """

@@ -88,7 +88,7 @@ def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mu
 
 
 def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable) -> str | None:
-    """Returns the start time of an Experiment that breaks the API's rules, RFC 3339: anew when it is resumed.
+    """Returns the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
 
     Args:
         before: Its status so far.
@@ -231,7 +231,7 @@ def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
 
 
 def _refusal(job: Object) -> str:
-    """Returns the message about a trial whose TrainingJob is refused."""
+    """Returns the message about a trial with a refused TrainingJob."""
     name, failed = job["metadata"]["name"], condition_of(job, "Failed") or {}
     return (
         f"Epochal refuses the spec of the TrainingJob {name}, and its trial waits until a version of Epochal accepts "

@@ -8,11 +8,18 @@ from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
 from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
-from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed, report_waits
-from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.events import (
+    best_unavailable,
+    events,
+    ledger_ignored,
+    metric_unavailable,
+    report_failed,
+    report_waits,
+)
+from epochal_operator.experiment.ledger import Failed, Finished
 from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import figures, has_begun, has_ended, is_due, may_tell
+from epochal_operator.experiment.observe import figures, has_begun, has_ended, is_due, may_tell, reports_best
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
@@ -58,7 +65,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
-        return Plan((*_unavailable(spec, observed), Append(new)))
+        return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -85,6 +92,17 @@ def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]
     if job is None:
         return ()
     return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], figures(job))),)
+
+
+def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
+    """Returns the Event that the last epoch counts in place of the best one: at the first rung, as all are alike."""
+    if spec.objective.strategy != "Best" or any(one.rungs for one in observed.noted):
+        return ()
+    first = next((one for one in observed.news if isinstance(one, Finished)), None)
+    job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
+    if job is None or reports_best(spec.objective, job):
+        return ()
+    return (EmitEvent(best_unavailable(spec.objective.metric, job["metadata"]["name"])),)
 
 
 def _rest(

@@ -212,8 +212,8 @@ class TrialWriter:
         return await self._reject(document, action, "The API server", error.message)
 
     async def _reject(self, document: Object, action: Create, who: str, message: str) -> Failed | None:
-        """Returns that a trial has failed whose TrainingJob is invalid; a trial that was trained before waits."""
-        if action.place[1]:  # What was accepted before may be accepted again.
+        """Returns the failure of a trial with an invalid TrainingJob, or None: a trial that was trained before waits."""
+        if action.place[1]:  # An earlier rung was accepted, so this rung may be accepted later.
             self._block(document, action, _refused_by(who, action, message))
             return None
         await self._writer.emit(rejected(action.body["metadata"]["name"], message, by=who), document)

@@ -95,6 +95,20 @@ def test_what_has_happened_is_noted_before_anything_else() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("best", [None, {"epoch": 1, "metric": "val_loss", "value": "0.5"}])
+def test_a_trainer_that_does_not_report_the_best_epoch_is_told_once(best: Any) -> None:
+    """An earlier trainer image ignores training.monitor, so strategy Best becomes Last."""
+    world = World([created(0), created(1)], complete(0, best=best), job(1))
+    told, _ = world.plan().actions
+    assert isinstance(told, EmitEvent)
+    assert (told.event.type, str(told.event.reason)) == ("Warning", "BestUnavailable")
+    assert "search-0-r0 has reported no best val_accuracy" in told.event.note
+    assert kinds(world.plan(noted=fold([created(1), finished(1, "0.4")]))) == ["Append"], "all trials are alike"
+    last = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
+    assert kinds(World([created(0)], complete(0, best=best), objective=last).plan()) == ["Append"]
+    assert kinds(World([created(0)], complete(0)).plan()) == ["Append"]
+
+
 def test_that_a_training_job_is_there_is_noted_with_what_is_next() -> None:
     assert World([created(0), created(1)], job(0), job(1)).settled().actions == ()
 

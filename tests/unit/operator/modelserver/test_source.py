@@ -171,7 +171,7 @@ def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: 
 
 
 @pytest.mark.parametrize(("before", "now"), [(None, True), (True, None)])
-def test_whether_a_better_model_exists_follows_the_training(before: bool | None, now: bool | None) -> None:
+def test_whether_a_better_model_exists_follows_the_training(*, before: bool | None, now: bool | None) -> None:
     """`model: Best` rolls out again once a Last model is surpassed."""
     pinned, found = (OURS.model_copy(update={"model": "Last", "surpassed": one}) for one in (before, now))
     assert kept(found, pinned).surpassed is now

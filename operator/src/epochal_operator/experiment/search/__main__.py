@@ -24,7 +24,7 @@ def limit_memory() -> None:
 
 
 def serve(suggest: Callable[[Request], Response]) -> None:
-    """Answers the requests of the standard input, until it ends or no request has come for a minute.
+    """Answers requests from the standard input, until it closes or stays silent for a minute.
 
     Args:
         suggest: Returns the answer to a request.
