@@ -29,6 +29,9 @@ PLACES = 4096
 
 _BEFORE_TRAINING = frozenset({"Queued", "Starting"})
 
+_CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKPOINT_TOO_NEW})
+"""Failures of a later rung that end a trial and are no fault of it. After a rollback, checkpoints are too new."""
+
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
 
@@ -187,7 +190,7 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
         reason = str(failed.get("reason", ""))
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
-        is_lost = rung and reason == TrialReason.CHECKPOINT_MISSING
+        is_lost = rung and reason in _CHECKPOINT_LOST
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
     complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
     if value is None:
