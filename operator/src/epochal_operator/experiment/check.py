@@ -135,7 +135,7 @@ def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
         names = {name: field.alias or name for name, field in type(node).model_fields.items()}
         inner = next((getattr(node, name) for name, alias in names.items() if alias == step), None)
         fields = {alias: getattr(node, name) for name, alias in names.items() if name in node.model_fields_set}
-        fields |= node.model_extra or {}
+        fields.update(node.model_extra or {})
     return fields | {step: _with(inner, rest, value)}
 
 

@@ -212,7 +212,7 @@ class TrialWriter:
         return await self._reject(document, action, "The API server", error.message)
 
     async def _reject(self, document: Object, action: Create, who: str, message: str) -> Failed | None:
-        """Returns the failure of a trial with an invalid TrainingJob, or None: a trial that was trained before waits."""
+        """Returns the failure of a trial with an invalid TrainingJob, or None: a trained trial waits."""
         if action.place[1]:  # An earlier rung was accepted, so this rung may be accepted later.
             self._block(document, action, _refused_by(who, action, message))
             return None
