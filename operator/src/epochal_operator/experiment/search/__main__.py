@@ -1,5 +1,6 @@
 """Answers requests, a line each: python -m epochal_operator.experiment.search < REQUEST.json > RESPONSE.json."""
 
+import os
 import resource
 import select
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from epochal_operator.experiment.search.request import IDLE_SECONDS, MAX_MEMORY, Request, Response
 
 _FIRST_TO_GO = "1000"
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment of numpy, before its import. OpenBLAS takes memory for each thread, and hangs where the limit is less."""
 
 
 def limit_memory() -> None:
@@ -41,6 +44,7 @@ def serve(suggest: Callable[[Request], Response]) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(_ONE_THREAD)
     limit_memory()
     from epochal_operator.experiment.search import suggest as search
 
