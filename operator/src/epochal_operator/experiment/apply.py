@@ -75,7 +75,7 @@ class Applier:
         self._writer = writer = Writer(term, EXPERIMENTS, instance, clock)
         self._kube = writer.kube
         self._store = writer.store
-        self.trials = TrialWriter(writer, clock)
+        self.trials = TrialWriter(writer, installation, clock)
         self._installation = installation
         self._ask_search = ask
         self._clock = clock

@@ -28,14 +28,15 @@ def events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, ma
     return list(_events(metric, before, after, is_new_best=is_new))
 
 
-def rejected(job_name: str, message: str) -> Event:
-    """Returns that the API server refuses a trial, which counts as failed.
+def rejected(job_name: str, message: str, *, by: str = "The API server") -> Event:
+    """Returns that a trial is refused, and counts as failed.
 
     Args:
         job_name: Name of its TrainingJob.
-        message: What the API server said.
+        message: The reason for the refusal.
+        by: The refusing program.
     """
-    return _event(Reason.TRIAL_REJECTED, f"The API server refuses {job_name}, which fails: {message}", job_name)
+    return _event(Reason.TRIAL_REJECTED, f"{by} refuses {job_name}, which fails: {message}", job_name)
 
 
 def not_made(job_name: str, message: str) -> Event:
@@ -61,6 +62,20 @@ def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
         f"has told {figures}. Create a new Experiment with one of these."
     )
     return _event(Reason.METRIC_UNAVAILABLE, note, job_name)
+
+
+def best_unavailable(metric: str, job_name: str) -> Event:
+    """Returns that trials are judged by their last epoch, since their trainer does not report the best epoch.
+
+    Args:
+        metric: The objective's metric.
+        job_name: Name of the first such TrainingJob.
+    """
+    note = (
+        f"spec.objective.strategy is Best, but {job_name} has reported no best {metric}. Trials are judged by their "
+        "last epoch, as with strategy Last. An earlier trainer image does so: check spec.template.spec.image."
+    )
+    return _event(Reason.BEST_UNAVAILABLE, note, metric)
 
 
 def ledger_damaged(count: int, version: str) -> Event:

@@ -68,5 +68,5 @@ def _matters(job: Object | None) -> object:
         return None
     status, metadata = job.get("status") or {}, job["metadata"]
     conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in status.get("conditions") or []]
-    state = (status.get("state"), conditions, status.get("completionTime"))
+    state = (status.get("state"), conditions, status.get("startTime"), status.get("completionTime"))
     return metadata["uid"], metadata.get("deletionTimestamp"), TRIALS.key(job), job["spec"].get("suspend"), state

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from epochal_api.experiment_status import ExperimentStatus
 
 from epochal_operator.experiment.report import GIVE_UP, is_unwritten
-from epochal_operator.experiment.status import is_ended
+from epochal_operator.experiment.status import has_come_to_its_end
 from epochal_operator.runtime.resource import Object
 
 
 def time_to_live(ttl: int | None, before: ExperimentStatus, report: Object | None, now: datetime) -> float | None:
     """Returns the seconds that an Experiment that has ended may still stay; None if that is for ever.
 
-    Its report is written first, by as many tries as that takes, unless nothing has come of it for a day.
+    Its report is written first, by as many tries as that takes, unless nothing has come of it for a day. An Experiment
+    whose spec was refused stays: another version of Epochal may accept the spec.
 
     Args:
         ttl: Seconds after its end that it is to be deleted.
@@ -21,7 +22,7 @@ def time_to_live(ttl: int | None, before: ExperimentStatus, report: Object | Non
         now: The time, with a time zone.
     """
     end = end_of(before)
-    if ttl is None or end is None or not is_ended(before):
+    if ttl is None or end is None or not has_come_to_its_end(before):
         return None
     life = timedelta(seconds=ttl)
     if report is not None and is_unwritten(report, end):

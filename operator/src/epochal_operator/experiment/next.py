@@ -56,19 +56,22 @@ def decide(
     return Next(tuple(promote), min(left, free - len(promote)))
 
 
-def end(spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = False) -> End | None:
+def end(
+    spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = False, unstarted: Container[int] = ()
+) -> End | None:
     """Returns why a search is over, or None while it goes on.
 
     Args:
         spec: What is searched.
         trials: The trials so far.
         exhausted: Whether there is nothing left to suggest.
+        unstarted: Running trials that train nothing, and have trained nothing of their rung.
     """
     if failed := failure(spec, trials):
         return failed
     stopped = stop(spec, trials)
-    if any(one.state == "Running" and (one.uids or not stopped) for one in trials):
-        return None  # Of what is stopped, nobody waits for a trial that has not begun.
+    if any(one.state == "Running" and not (stopped and one.number in unstarted) for one in trials):
+        return None  # A search that stops does not wait for a trial that may never get a node.
     if stopped:
         return stopped
     full = len(trials) >= limit(spec)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,13 +24,13 @@ _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 MAX_FIGURES = 32
 """Figures that are named in place of one that there is not."""
 
-LATE = timedelta(minutes=5)
-"""How long a trainer's last report may take after its TrainingJob is Complete."""
-
 PLACES = 4096
 """Names of which it is remembered whose trial they are."""
 
 _BEFORE_TRAINING = frozenset({"Queued", "Starting"})
+
+_CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKPOINT_TOO_NEW})
+"""Failures of a later rung that end a trial and are no fault of it. After a rollback, checkpoints are too new."""
 
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by their trials and rungs."""
@@ -59,7 +59,7 @@ def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int],
     return {place: one for one in own if (place := place_of(one["metadata"]["name"], metadata["name"])) is not None}
 
 
-def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: datetime) -> tuple[Event, ...]:
+def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
     """Returns what the TrainingJobs of an Experiment tell that its ledger does not, in the order in which it happened.
 
     A ledger that is lost is made anew by it, as far as there are TrainingJobs.
@@ -68,11 +68,10 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: date
         spec: What is searched.
         trials: The trials that the ledger tells of.
         jobs: The TrainingJobs.
-        now: The time, with a time zone.
     """
     by_number = {one.number: one for one in trials}
     found: list[_Told] = []
-    for number, rung in sorted(place for place in jobs if _may_tell(by_number.get(place[0]), place[1])):
+    for number, rung in sorted(place for place in jobs if may_tell(by_number.get(place[0]), place[1])):
         trial = by_number.get(number)
         if trial is None:
             job = jobs[number, rung]
@@ -80,20 +79,34 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs, now: date
                 continue
             found.append(_Told(_time(job, "creationTimestamp"), number, 0, event))
             trial = by_number[number] = Trial(number, event.parameters, event.known)
-        if _may_tell(trial, rung):
-            found += _told(spec, trial, rung, jobs, now)
+        if may_tell(trial, rung):
+            found += _told(spec, trial, rung, jobs)
     return tuple(one.event for one in sorted(found, key=lambda one: one[:3]))
 
 
-def is_awaited(job: Object, now: datetime) -> bool:
-    """Returns whether a TrainingJob is Complete whose last figures may still come."""
-    status = job.get("status") or {}
-    if condition_of(job, "Complete") is None or _stage(status) == "Done":
-        return False
-    try:
-        return now < datetime.fromisoformat(status["completionTime"]) + LATE
-    except (KeyError, TypeError, ValueError):
-        return False
+def has_begun(job: Object) -> bool:
+    """Returns whether a container of a TrainingJob has run."""
+    return bool((job.get("status") or {}).get("startTime"))
+
+
+def is_refused(job: Object) -> bool:
+    """Returns whether a TrainingJob has the reason InvalidSpec before a container has run: it may still train.
+
+    Another version of Epochal, or a corrected spec, ends this state.
+    """
+    failed = condition_of(job, "Failed")
+    return failed is not None and failed.get("reason") == TrialReason.INVALID_SPEC and not has_begun(job)
+
+
+def has_ended(job: Object) -> bool:
+    """Returns whether a TrainingJob is Complete or Failed, and never trains again."""
+    is_failed = condition_of(job, "Failed") is not None and not is_refused(job)
+    return is_failed or condition_of(job, "Complete") is not None
+
+
+def is_idle(job: Object) -> bool:
+    """Returns whether a TrainingJob trains nothing now: it is suspended, refused, or has ended."""
+    return state_of(job) == "Suspended" or is_refused(job) or has_ended(job)
 
 
 def figures(job: Object | None) -> str:
@@ -143,12 +156,12 @@ class _Told(NamedTuple):
     event: Event
 
 
-def _may_tell(trial: Trial | None, rung: int) -> bool:
+def may_tell(trial: Trial | None, rung: int) -> bool:
     """Returns whether the TrainingJob of a rung may tell what the ledger does not."""
     return trial is None or (trial.state in {"Running", "Paused"} and rung >= len(trial.rungs))
 
 
-def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs, now: datetime) -> Iterator[_Told]:
+def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_Told]:
     """Yields what the TrainingJob of a rung tells."""
     number, job = trial.number, jobs[trial.number, rung]
     epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
@@ -161,26 +174,25 @@ def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs, now: dateti
             yield _Told(created, number, 2 * passed + 2, lost)
     if uid not in trial.uids:
         yield _Told(created, number, 2 * rung + 1, Started(number, rung, uid))
-    if (outcome := _outcome(spec.objective, number, rung, job, now)) is not None:
+    if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
         yield _Told(_time(job, "completionTime") or created, number, 2 * rung + 2, outcome)
 
 
-def _outcome(
-    objective: Objective, trial: int, rung: int, job: Object, now: datetime
-) -> Finished | Diverged | Failed | None:
-    """Returns how the TrainingJob of a rung has ended, if it has."""
+def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
+    """Returns how the TrainingJob of a rung has ended, if it has.
+
+    All its figures are known then: the operator writes them before Complete, and takes no report afterwards.
+    """
     status, uid = job.get("status") or {}, job["metadata"]["uid"]
+    if not has_ended(job):
+        return None
     if failed := condition_of(job, "Failed"):
         reason = str(failed.get("reason", ""))
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
-        is_lost = rung and reason == TrialReason.CHECKPOINT_MISSING
+        is_lost = rung and reason in _CHECKPOINT_LOST
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
-    complete, value = condition_of(job, "Complete"), _value(objective, status)
-    # What was told last may be of an epoch before, as long as its trainer was at one.
-    awaited = (value is None or _stage(status) in {"Loading", "Training"}) and is_awaited(job, now)
-    if complete is None or awaited:
-        return None
+    complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
     if value is None:
         return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if finite(value) is None:
@@ -189,17 +201,18 @@ def _outcome(
     return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), ended)
 
 
-def _value(objective: Objective, status: Object) -> str | None:
+def reports_best(objective: Objective, job: Object) -> bool:
+    """Returns whether a trainer has reported the best epoch by the objective's metric: earlier images do not."""
+    return ((job.get("status") or {}).get("best") or {}).get("metric") == objective.metric
+
+
+def _value(objective: Objective, job: Object) -> str | None:
     """Returns the figure that a trial is judged by, if it has told it."""
-    best = status.get("best") or {}
-    if objective.strategy == "Best" and best.get("metric") == objective.metric:
-        return str(best["value"]) if "value" in best else None
+    status = job.get("status") or {}
+    if objective.strategy == "Best" and reports_best(objective, job):
+        return str(status["best"]["value"]) if "value" in status["best"] else None
     value = (status.get("metrics") or {}).get(objective.metric)
     return None if value is None else str(value)
-
-
-def _stage(status: Object) -> object:
-    return (status.get("progress") or {}).get("stage")
 
 
 def _epoch(status: Object) -> int:

@@ -11,7 +11,7 @@ from epochal_api.experiment import ExperimentSpec
 
 from epochal_operator.experiment.domains import Choice
 from epochal_operator.experiment.ledger import MAX_TEXT, Event, Warm
-from epochal_operator.experiment.observe import Jobs
+from epochal_operator.experiment.observe import Jobs, has_begun, has_ended, is_idle
 from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trials import Trial
@@ -158,6 +158,26 @@ class Observed:
     def running(self) -> tuple[Trial, ...]:
         """The trials of which a rung is wanted."""
         return tuple(one for one in self.trials if one.state == "Running")
+
+    @cached_property
+    def strays(self) -> Mapping[Place, Object]:
+        """The unfinished TrainingJobs of rungs that the ledger does not call Running, by place.
+
+        A trial that the ledger calls Failed may have one: its spec was refused, and is accepted now.
+        """
+        wanted = {(one.number, len(one.rungs)) for one in self.running}
+        return {place: job for place, job in self.jobs.items() if place not in wanted and not has_ended(job)}
+
+    @property
+    def busy_strays(self) -> int:
+        """How many strays take a slot until their pods have stopped."""
+        return sum(not is_idle(job) for job in self.strays.values())
+
+    @cached_property
+    def unstarted(self) -> frozenset[int]:
+        """Numbers of the running trials that have trained nothing of their rung, and train nothing now."""
+        found = ((one.number, self.job(one)) for one in self.running)
+        return frozenset(number for number, job in found if job is None or (is_idle(job) and not has_begun(job)))
 
     @property
     def full(self) -> bool:

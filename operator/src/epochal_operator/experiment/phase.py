@@ -9,14 +9,14 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
 from epochal_operator.experiment.next import end, limit, stop
-from epochal_operator.experiment.observe import figures, state_of
+from epochal_operator.experiment.observe import figures, is_idle, is_refused, state_of
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import is_over
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
 from epochal_operator.runtime.resource import Object
+from epochal_operator.trainingjob.mutable import Mutable
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
 _TRAINED = frozenset({"Running", "Storing"})
@@ -53,7 +53,7 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
         return Phase("Failed" if found.reason in _FAILED else "Complete", found)
     jobs = [job for one in observed.running if (job := observed.job(one)) is not None]
     if spec.suspend:
-        if any(state_of(job) != "Suspended" for job in jobs):
+        if observed.busy_strays or not all(map(is_idle, jobs)):
             stops = StatusCause(Reason.SUSPENDING, "Its trials stop, since spec.suspend is true.")
             return Phase("Running", observed.undone or stops)
         return Phase("Suspended", StatusCause(Reason.SUSPENDED, "spec.suspend is true."))
@@ -62,27 +62,42 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
     return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state))
 
 
-def refused_phase(before: ExperimentStatus, message: str, observed: Observed, *, suspend: bool) -> Phase:
-    """Returns where an Experiment is that breaks the API's rules: where it was, but that it can be suspended.
+def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable) -> Phase:
+    """Returns the phase of an Experiment that breaks the API's rules: its phase so far, suspended, or too late.
 
     Args:
         before: Its status so far.
         message: What must hold, naming the field.
         observed: What is seen of it.
-        suspend: Whether its spec has it wait.
+        mutable: The fields of its spec that count all the same.
     """
     begun = before.trials is not None and before.trials.created > 0
     state: ExperimentState = before.state if begun and before.state is not None else "Failed"
     if state in _ENDED:
         return Phase(state, StatusCause(Reason.INVALID_SPEC, message))
-    if not suspend:
+    if late := _lateness(mutable.active_deadline_seconds, refused_start(before, observed, mutable), observed.now):
+        return Phase("Failed", late)
+    if not mutable.suspend:
         state, said = "Running" if state == "Suspended" else state, "It begins no trials; those that there are go on."
-    elif any(state_of(job) != "Suspended" for job in observed.jobs.values() if not is_over(job)):
+    elif not all(map(is_idle, observed.jobs.values())):
         state, said = "Running", "Its trials stop, since spec.suspend is true."
     else:
         state, said = "Suspended", "Its trials are suspended, since spec.suspend is true."
     said = observed.undone.message if observed.undone is not None else said
     return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{said}"))
+
+
+def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable) -> str | None:
+    """Returns the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
+
+    Args:
+        before: Its status so far.
+        observed: What is seen of it.
+        mutable: The fields of its spec that count all the same.
+    """
+    if before.state in _ENDED or before.trials is None or before.trials.created == 0:
+        return before.start_time
+    return None if mutable.suspend else before.start_time or timestamp(observed.now)
 
 
 def is_trained(job: Object | None) -> bool:
@@ -111,32 +126,38 @@ def started(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) 
     return timestamp(observed.now) if observed.trials else None
 
 
-def deadline(spec: ExperimentSpec, start: str | None) -> datetime | None:
+def deadline(seconds: int | None, start: str | None) -> datetime | None:
     """Returns when an Experiment has taken too long, if that is ever.
 
     Args:
-        spec: What is searched.
+        seconds: Its spec.activeDeadlineSeconds.
         start: When it started, RFC 3339.
     """
-    if start is None or spec.active_deadline_seconds is None:
+    if start is None or seconds is None:
         return None
-    return datetime.fromisoformat(start) + timedelta(seconds=spec.active_deadline_seconds)
+    return datetime.fromisoformat(start) + timedelta(seconds=seconds)
 
 
 def _ending(spec: ExperimentSpec, start: str | None, observed: Observed) -> StatusCause | None:
     """Returns how an Experiment has ended, if it has."""
     if found := _end(spec, observed):
         return found
-    if (due := deadline(spec, start)) is not None and observed.now >= due:
-        message = f"It took longer than spec.activeDeadlineSeconds: {spec.active_deadline_seconds}. Raised, it goes on."
-        return StatusCause(Reason.DEADLINE_EXCEEDED, message)
-    return None
+    return _lateness(spec.active_deadline_seconds, start, observed.now)
+
+
+def _lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCause | None:
+    """Returns that an Experiment has taken longer than its activeDeadlineSeconds, if it has."""
+    due = deadline(seconds, start)
+    if due is None or now < due:
+        return None
+    message = f"It took longer than spec.activeDeadlineSeconds: {seconds}. Raised, it goes on."
+    return StatusCause(Reason.DEADLINE_EXCEEDED, message)
 
 
 def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
     """Returns how an Experiment has ended, if it has, however long it took."""
     trials = observed.trials
-    if found := end(spec, trials, exhausted=observed.exhausted):
+    if found := end(spec, trials, exhausted=observed.exhausted, unstarted=observed.unstarted):
         return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, observed)))
     if observed.full and not observed.running:
         waiting = promotions(trials, spec, closed=True)
@@ -200,6 +221,8 @@ def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
         return found
     if observed.blocked:
         return observed.blocked[min(observed.blocked)]
+    if refused := next(filter(is_refused, jobs), None):
+        return StatusCause(Reason.TRIALS_NOT_READY, _refusal(refused))
     if jobs and all(condition_of(job, "Ready", "False") for job in jobs):
         name, why = jobs[0]["metadata"]["name"], condition_of(jobs[0], "Ready", "False") or {}
         if why.get("reason") not in _PASSES:
@@ -207,6 +230,16 @@ def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
             reason = Reason.TRIALS_STALLED if stalled else Reason.TRIALS_NOT_READY
             return StatusCause(reason, f"{name}: {why.get('reason')}: {why.get('message', '')}")
     return None
+
+
+def _refusal(job: Object) -> str:
+    """Returns the message about a trial with a refused TrainingJob."""
+    name, failed = job["metadata"]["name"], condition_of(job, "Failed") or {}
+    return (
+        f"Epochal refuses the spec of the TrainingJob {name}, and its trial waits until a version of Epochal accepts "
+        f"it. To have the trial made again: kubectl delete trainingjob {name}. "
+        f"{failed.get('reason')}: {failed.get('message', '')}"
+    )
 
 
 _PASSES = frozenset({"Creating", "Cleanup", "Failing"})

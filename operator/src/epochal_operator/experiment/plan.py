@@ -8,11 +8,18 @@ from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
 from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
-from epochal_operator.experiment.events import events, ledger_ignored, metric_unavailable, report_failed, report_waits
-from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.events import (
+    best_unavailable,
+    events,
+    ledger_ignored,
+    metric_unavailable,
+    report_failed,
+    report_waits,
+)
+from epochal_operator.experiment.ledger import Failed, Finished
 from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import figures, is_awaited, is_due
+from epochal_operator.experiment.observe import figures, has_begun, has_ended, is_due, may_tell, reports_best
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
@@ -22,7 +29,6 @@ from epochal_operator.experiment.report import (
     DeleteReport,
     deleted,
     has_failed,
-    is_over,
     report_step,
     retry,
     waits_in,
@@ -39,9 +45,6 @@ from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16
 """TrainingJobs that are begun by one plan: of large templates each takes long to build, and others wait meanwhile."""
-AWAITED_SECONDS = 10.0
-"""How soon to look again at a trial whose last figures have not come."""
-
 
 Plan = AnyPlan[Action]
 
@@ -62,7 +65,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
-        return Plan((*_unavailable(spec, observed), Append(new)))
+        return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -89,6 +92,17 @@ def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]
     if job is None:
         return ()
     return (EmitEvent(metric_unavailable(spec.objective.metric, job["metadata"]["name"], figures(job))),)
+
+
+def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
+    """Returns the Event that the last epoch counts in place of the best one: at the first rung, as all are alike."""
+    if spec.objective.strategy != "Best" or any(one.rungs for one in observed.noted):
+        return ()
+    first = next((one for one in observed.news if isinstance(one, Finished)), None)
+    job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
+    if job is None or reports_best(spec.objective, job):
+        return ()
+    return (EmitEvent(best_unavailable(spec.objective.metric, job["metadata"]["name"])),)
 
 
 def _rest(
@@ -118,21 +132,25 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     if metadata.deletion_timestamp is not None:
         return Plan()
     before, mutable = read_status(ExperimentStatus, document.get("status")), Mutable.read(document["spec"])
-    waits = mutable.suspend or before.state == "Failed"
-    steps = [
-        Suspend(place, job, waits)
-        for place, job in observed.jobs.items()
-        if place not in observed.held and _is_wrong(job, suspend=waits)
-    ]
+    after = refused(metadata, before, message, observed, mutable)
+    waits = mutable.suspend or after.state in {"Complete", "Failed"}
+    finishes, by_number = document["spec"].get("finish") is True, {one.number: one for one in observed.trials}
+    steps: list[Action] = []
+    for place, job in observed.jobs.items():
+        stops = waits or (finishes and not has_begun(job)) or not may_tell(by_number.get(place[0]), place[1])
+        if place not in observed.held and _is_wrong(job, suspend=stops):
+            steps.append(Suspend(place, job, stops))
     if steps:
         return Plan(tuple(steps))
-    after = refused(metadata, before, message, observed, suspend=mutable.suspend)
     if after != before and not observed.told:
         return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
     life = time_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
     times = [life, *((due - observed.now).total_seconds() for due in observed.held.values())]
+    if after.state not in {"Complete", "Failed"}:
+        due = deadline(mutable.active_deadline_seconds, after.start_time)
+        times.append((due - observed.now).total_seconds() if due else None)
     return Plan(requeue_after=min((one for one in times if one is not None), default=None))
 
 
@@ -145,13 +163,20 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
     waiting = _waiting(observed)
     for trial in observed.running:
         place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None and place not in waiting and (trial.uids or not stopped):
-            missing.append(trial)
-        elif job is not None and place not in observed.held and _is_wrong(job, suspend=waits):
-            steps.append(Suspend(place, job, waits))
+        if job is None:
+            missing += [trial] if place not in waiting and not stopped else []
+            continue
+        suspend = waits or (stopped is not None and not has_begun(job))
+        if place not in observed.held and _is_wrong(job, suspend=suspend):
+            steps.append(Suspend(place, job, suspend))
+    steps += [
+        Suspend(place, job, suspend=True)
+        for place, job in observed.strays.items()
+        if place not in observed.held and _is_wrong(job, suspend=True)
+    ]
     if waits or now.ended or observed.hindered is not None:
         return tuple(steps)
-    taken = sum(observed.job(trial) is not None for trial in observed.running)
+    taken = sum(observed.job(trial) is not None for trial in observed.running) + observed.busy_strays
     begin = [Promotion(one.number, len(one.rungs)) for one in missing[: max(0, spec.parallelism - taken)]]
     begin += _next(spec, observed).promote
     by_number = {one.number: one for one in observed.trials}
@@ -164,7 +189,7 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
     """Returns what to begin in free slots. A trial that cannot be made has none, unless there are too many of those."""
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
-    taken = len(observed.running) - min(blocked, spec.parallelism)
+    taken = len(observed.running) - min(blocked, spec.parallelism) + observed.busy_strays
     closed = observed.exhausted or observed.full
     found = decide(spec, observed.trials, taken, exhausted=closed, blocked=_waiting(observed))
     return replace(found, promote=found.promote[: observed.climbs])
@@ -199,7 +224,7 @@ def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create
 def _is_wrong(job: Object, *, suspend: bool) -> bool:
     """Returns whether a trial's TrainingJob waits, or does not, as it should not."""
     going = job["metadata"].get("deletionTimestamp") is not None
-    return not is_over(job) and not going and job["spec"].get("suspend", False) is not suspend
+    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
 
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
@@ -256,13 +281,11 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
     """Returns the seconds after which to look again at what no event will tell of."""
+    times: list[float | None] = [(time - observed.now).total_seconds() for time in observed.held.values()]
     if now.state == "Complete":
-        return None
-    hindered = observed.hindered
-    times = [] if hindered is None else [look_again_seconds(hindered.reason, before, observed.now)]
-    times += [(time - observed.now).total_seconds() for time in observed.held.values()]
-    awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
-    times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]
-    due = None if now.ended else deadline(spec, started(spec, before, observed))
+        return min((one for one in times if one is not None), default=None)
+    if (hindered := observed.hindered) is not None:
+        times.append(look_again_seconds(hindered.reason, before, observed.now))
+    due = None if now.ended else deadline(spec.active_deadline_seconds, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)

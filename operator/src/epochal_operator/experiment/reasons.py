@@ -63,6 +63,7 @@ class Reason(OwnReason):
     LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
     METRIC_UNAVAILABLE = "MetricUnavailable"
+    BEST_UNAVAILABLE = "BestUnavailable"
     REPORT_FAILED = "ReportFailed"
     REPORT_WAITING = "ReportWaiting"
     LEDGER_DAMAGED = "LedgerDamaged"

@@ -118,7 +118,8 @@ class Reconciler:
             observed = self._observe(key, document, spec.wanted, found)
             todo = _plan(document, spec, observed)
             if not todo.actions:
-                if (document.get("status") or {}).get("state") in {"Complete", "Failed"} and not observed.running:
+                is_over = (document.get("status") or {}).get("state") in {"Complete", "Failed"}
+                if is_over and not (observed.running or observed.strays):
                     self._let_go(key, spec)
                 return todo.look_again(found.failure)
             try:
@@ -175,11 +176,12 @@ class Reconciler:
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         reports = self._store.find(REPORT_JOBS, key).values()
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
+        ledger = self._ledger(key, document)
         if wanted is None:
             held, undone = self._applier.trials.held(document, jobs)
-            return Observed(now, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
-        ledger = self._ledger(key, document)
-        news = observe(wanted.spec, ledger.trials, jobs, now)
+            trials = ledger.trials
+            return Observed(now, trials=trials, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
+        news = observe(wanted.spec, ledger.trials, jobs)
         warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else known_of_others(key, wanted, self._store)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)

@@ -20,11 +20,12 @@ from epochal_api.kind import Metadata
 
 from epochal_operator.experiment.next import limit
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import Phase, is_trained, refused_phase, started
+from epochal_operator.experiment.phase import Phase, is_trained, refused_phase, refused_start, started
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trials import Trial, best
 from epochal_operator.runtime.conditions import get_condition, keep_times, with_finished
+from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.progress_status import short
 
 MAX_MESSAGE = 1024
@@ -74,7 +75,7 @@ def status(
 
 
 def refused(
-    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, *, suspend: bool
+    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable
 ) -> ExperimentStatus:
     """Returns the status of an Experiment that breaks the API's rules.
 
@@ -86,12 +87,12 @@ def refused(
         before: Its status so far.
         message: What must hold, naming the field.
         observed: What is seen of it.
-        suspend: Whether its spec has it wait.
+        mutable: The fields of its spec that count all the same.
     """
     is_seen, was_over = before.observed_generation == metadata.generation, has_come_to_its_end(before)
     if was_over and is_seen:
         return before  # What is over is not judged again because the rules are others.
-    phase = refused_phase(before, message, observed, suspend=suspend)
+    phase = refused_phase(before, message, observed, mutable)
     made = conditions(metadata.generation, before, observed.now, phase)
     ends = {one.type: one for one in before.conditions or [] if was_over and one.type in _ENDS}
     since = before.completion_time if is_seen or was_over else None
@@ -100,7 +101,7 @@ def refused(
             "observed_generation": metadata.generation,
             "state": phase.state,
             "trials": _trained(before.trials, observed),
-            "start_time": None if suspend and not phase.ended else before.start_time,
+            "start_time": refused_start(before, observed, mutable),
             "conditions": [ends.get(one.type, one) for one in made],
             "completion_time": (since or timestamp(observed.now)) if phase.ended else None,
         }

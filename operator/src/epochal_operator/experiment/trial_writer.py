@@ -9,6 +9,7 @@ from typing import Any
 
 from epochal_api.experiment import trial_name
 from epochal_api.text import printable
+from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.experiment.actions import Create, Suspend, Unmade
 from epochal_operator.experiment.events import not_made, rejected
@@ -27,6 +28,8 @@ from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
 from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.writer import Writer
+from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job
+from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 REJECTED = "Rejected"
@@ -42,11 +45,13 @@ class TrialWriter:
 
     Args:
         writer: What writes.
+        installation: Returns what fills in where a spec says nothing.
         clock: Returns the time, with a time zone.
     """
 
-    def __init__(self, writer: Writer, clock: Callable[[], datetime]) -> None:
+    def __init__(self, writer: Writer, installation: Callable[[], Installation], clock: Callable[[], datetime]) -> None:
         self._writer = writer
+        self._installation = installation
         self._clock = clock
         self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
         self._made: defaultdict[Key, dict[Place, Correction]] = defaultdict(dict)
@@ -149,6 +154,9 @@ class TrialWriter:
     async def _create(self, document: Object, action: Create, found: Hindrances) -> Failed | None:
         """Creates a TrainingJob; returns that its trial has failed if the API server will never take it."""
         name = action.body["metadata"]["name"]
+        # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
+        if refusal := await asyncio.to_thread(_refusal, action.body, self._installation()):
+            return await self._reject(document, action, "Epochal", refusal)
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except (Invalid, Forbidden) as error:
@@ -160,6 +168,12 @@ class TrialWriter:
             return None
         if is_new:
             _log.info("created %s", name)
+        await self._take(document, action, made, found, is_new=is_new)
+        return None
+
+    async def _take(self, document: Object, action: Create, made: Object, found: Hindrances, *, is_new: bool) -> None:
+        """Stores the TrainingJob that the API server returned, unless another owner or a webhook is in the way."""
+        name = action.body["metadata"]["name"]
         if controller_uid(made) != document["metadata"]["uid"]:
             if _is_earlier(made, document):
                 message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
@@ -169,7 +183,7 @@ class TrialWriter:
                     f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
                 )
                 self._block(document, action, StatusCause(Reason.NAME_CONFLICT, message))
-            return None
+            return
         if not _bears_label(made, action.body):
             made = await self._writer.patch(
                 TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}}
@@ -178,26 +192,31 @@ class TrialWriter:
             self._writer.put(TRAINING_JOBS, made)
             if is_new:
                 self._note_made(document, action)
-            return None
+            return
         found.hindered = mangled
         if is_new:
             await self._writer.delete(TRAINING_JOBS, made)
             self._writer.remove(TRAINING_JOBS, made)
-        return None
 
     async def _refused(
         self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
     ) -> Failed | None:
         """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
-        name = action.body["metadata"]["name"]
-        cause = StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses {name}: {error.message}")
-        if error.by_policy or (action.place[1] and isinstance(error, Invalid)):  # What it took before, it may again.
+        cause = _refused_by("The API server", action, error.message)
+        if error.by_policy:
             self._block(document, action, cause)
             return None
         if isinstance(error, Forbidden):  # by a quota, or for want of rights, which hold for all of them
             found.hindered = cause
             return None
-        await self._writer.emit(rejected(name, error.message), document)
+        return await self._reject(document, action, "The API server", error.message)
+
+    async def _reject(self, document: Object, action: Create, who: str, message: str) -> Failed | None:
+        """Returns the failure of a trial with an invalid TrainingJob, or None: a trained trial waits."""
+        if action.place[1]:  # An earlier rung was accepted, so this rung may be accepted later.
+            self._block(document, action, _refused_by(who, action, message))
+            return None
+        await self._writer.emit(rejected(action.body["metadata"]["name"], message, by=who), document)
         return Failed(*action.place, "", REJECTED)
 
     async def _give_up(self, document: Object, action: Unmade) -> Failed | None:
@@ -247,6 +266,26 @@ class TrialWriter:
         times = before.times + 1 if before else 1
         done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
         corrections.note(TRAINING_JOBS, key, done)
+
+
+_UID = "0" * 36
+"""A uid of the usual length, which counts toward the size of a spec."""
+
+
+def _refused_by(who: str, action: Create, message: str) -> StatusCause:
+    """Returns that the TrainingJob of a trial is refused."""
+    return StatusCause(Reason.TRIALS_REFUSED, f"{who} refuses {action.body['metadata']['name']}: {message}")
+
+
+def _refusal(body: Object, installation: Installation) -> str:
+    """Returns why this version of Epochal would give a TrainingJob the reason InvalidSpec, or an empty text."""
+    try:
+        batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _UID}}), installation)
+    except NoStorageEndpoint:  # The TrainingJob waits for it.
+        return ""
+    except InvalidTrainingJob as error:
+        return str(error)
+    return ""
 
 
 def _bears_label(job: Object, body: Object) -> bool:

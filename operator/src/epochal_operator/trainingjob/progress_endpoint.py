@@ -18,7 +18,6 @@ from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.errors import ApiError, Conflict, Invalid, NotFound
 from epochal_operator.runtime.kube import Kube, Object
 from epochal_operator.runtime.owners import Owner
@@ -28,6 +27,7 @@ from epochal_operator.trainingjob.progress_status import reached_epoch, reported
 from epochal_operator.trainingjob.report_budget import TRAINERS, Budget, Pace
 from epochal_operator.trainingjob.reporter_access import ReporterAccess
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
+from epochal_operator.trainingjob.status import finished
 from epochal_operator.web.pod_auth import PodAuth, bearer
 
 BURST = 10
@@ -97,10 +97,11 @@ def read_report(body: bytes) -> Report:
 def is_news(report: Report, job: Object) -> bool:
     """Returns whether a report is later than all that the status holds, of a job that is not finished.
 
+    A job whose spec was refused before it began is not: a trainer that reports proves that the spec is accepted now.
     One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
     """
     status = read_status(Status, job.get("status"))
-    if is_true(status.conditions, "Complete") or is_true(status.conditions, "Failed"):
+    if finished(status):
         return False
     progress = status.progress
     return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)

@@ -1,10 +1,13 @@
 """What is wrong with an Experiment beyond its schema: each fault names the parameter, or the field."""
 
 import copy
+from time import process_time
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.check import MAX_FAULTS, MAX_TRIED, check
+from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_operator.experiment import paths
+from epochal_operator.experiment.check import MAX_FAULTS, MAX_TRIED, _refusal, check
 from epochal_operator.experiment.space import InvalidSpace
 
 from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE, UNITS, experiment
@@ -210,3 +213,54 @@ def test_so_many_values_are_tried_and_the_api_server_refuses_the_others(before: 
     network = {"input": {"shape": [8, 8]}, "layers": layers}
     found = faults(*many, template={**copy.deepcopy(TEMPLATE), "network": network})
     assert len(found) == is_tried
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("training.batchSize", [1, 0, 10**9, "many", None, 2.5, True]),
+        ("training.epochs", [3, 0]),
+        ("training.stopAfterEpoch", [1, 10**6]),  # a rule of its parent holds, too
+        ("training.precision", ["float32", "float64"]),
+        ("training.checkpoint.keep", [1, 0]),  # its parent is not in the template
+        ("training.optimizer", ["Adam", {"name": "Adam"}, {"name": "No Class"}, []]),
+        ("training.classWeight", ["Balanced", {"0": 1, "1": "2.5"}, {"a": 1}]),
+        ("training.metrics", [["accuracy"], ["accuracy", 7]]),
+        ("data.shuffle", [True, "perhaps"]),
+        ("data.validation.split", ["0.5", "1.5"]),
+        ("data.validation", [{"split": "0.5"}, {"object": "a.npz"}, {"split": "0.5", "object": "a.npz"}]),
+        ("data.train.object", ["a.npz", "", None]),
+        ("network.input.shape", [[8, 8], [0], []]),
+        ("network.layers[hidden].layer", ["Dense", "No Layer", None]),
+        ("network.layers[hidden].name", ["other", "input", "a b"]),
+        ("network.layers[2].name", ["other", "hidden"]),
+        ("network.layers[2].inputs", [["input"], ["hidden"], ["nowhere"], []]),
+    ],
+)
+def test_a_value_in_its_place_is_refused_as_in_a_whole_training_job(path: str, values: list[Any]) -> None:
+    place, parsed = paths.find(TEMPLATE, path), experiment(template=TEMPLATE).spec.template.spec
+    for value in values:
+        whole = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "trial"}}
+        try:
+            parse(whole | {"spec": paths.put(TEMPLATE, place, value)})
+            wanted = ""
+        except InvalidTrainingJob as error:
+            wanted = str(error).replace("\n", "; ")
+        assert _refusal(parsed, place, value) == wanted
+
+
+MAX_SECONDS = 5.0
+"""CPU time: 0.6 s where the whole template took 17 s."""
+
+
+def test_a_large_search_is_checked_in_little_cpu_time() -> None:
+    template = copy.deepcopy(TEMPLATE)
+    template["network"]["layers"] = [{"layer": "Dense", "units": 8, "name": f"dense{n}"} for n in range(900)]
+    of = [[f"network.layers[{16 * number + index}].layer" for index in range(16)] for number in range(32)]
+    classes = [f"Dense{number}" for number in range(256)]
+    parameters = [{"name": f"p{number}", "paths": found, "values": classes} for number, found in enumerate(of)]
+    first = [{f"p{number}": "Dense7" for number in range(32)}] * 64
+    spec = experiment(template=template, parameters=parameters, initialTrials=first).spec
+    began = process_time()
+    check(spec, template)
+    assert process_time() - began < MAX_SECONDS

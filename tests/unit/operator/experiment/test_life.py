@@ -13,10 +13,10 @@ from tests.unit.operator.objects import NOW, at
 DAY = 86_400.0
 
 
-def ended(finished: str = "True") -> ExperimentStatus:
-    times = {"lastTransitionTime": at(0), "observedGeneration": 1}
-    condition = {"type": "Finished", "status": finished, "reason": "Complete", "message": ""} | times
-    return ExperimentStatus.model_validate({"completionTime": at(0), "conditions": [condition]})
+def ended(finished: str = "True", kind: str = "Complete", reason: str = "Completed") -> ExperimentStatus:
+    times = {"lastTransitionTime": at(0), "observedGeneration": 1, "status": finished, "message": ""}
+    conditions = [{"type": kind, "reason": reason} | times, {"type": "Finished", "reason": kind} | times]
+    return ExperimentStatus.model_validate({"completionTime": at(0), "conditions": conditions})
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,8 @@ def test_of_its_time_what_has_passed_is_over() -> None:
 
 def test_what_goes_on_stays() -> None:
     assert time_to_live(0, ended("False"), None, NOW) is None
+
+
+@pytest.mark.parametrize(("reason", "left"), [("InvalidSpec", None), ("TooManyFailedTrials", 600)])
+def test_an_experiment_with_a_refused_spec_stays(reason: str, left: float | None) -> None:
+    assert time_to_live(600, ended(kind="Failed", reason=reason), None, NOW) == left

@@ -66,7 +66,6 @@ ALL = {"maxTrials": 3}
         ([*DONE[:2], trial(2, 0.6)], ALL, None),  # who waits goes on
         (DONE, {"maxTrials": 2}, "Completed"),
         (DONE, {"finish": True}, "FinishedEarly"),
-        ([*DONE, trial(3)], {"finish": True}, "FinishedEarly"),  # it has not begun
         ([*DONE, trial(3, uids=("u",))], {"finish": True}, None),
         (DONE, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}, "TargetReached"),
         (DONE, {"objective": {"metric": "a", "goal": "Minimize", "target": "0.3"}}, "TargetReached"),
@@ -83,6 +82,16 @@ ALL = {"maxTrials": 3}
 )  # fmt: skip
 def test_when_it_is_over(trials: Sequence[Trial], changes: dict[str, Any], wanted: str | None) -> None:
     assert end(spec(**changes), trials) == wanted
+
+
+@pytest.mark.parametrize(
+    "changes", [{"finish": True}, {"objective": {"metric": "a", "goal": "Maximize", "target": "0.7"}}]
+)
+def test_a_search_that_stops_does_not_wait_for_trials_that_have_not_started(changes: dict[str, Any]) -> None:
+    trials = [*DONE, trial(3, uids=("u",)), trial(4, 0.1, state="Running")]
+    assert end(spec(**changes), trials, unstarted={3}) is None
+    assert end(spec(**changes), trials, unstarted={3, 4}) in {"FinishedEarly", "TargetReached"}
+    assert end(spec(maxTrials=5), trials, unstarted={3, 4}) is None
 
 
 @pytest.mark.parametrize(("trials", "wanted"), [(DONE, "SearchExhausted"), ([*DONE, trial(3)], None)])

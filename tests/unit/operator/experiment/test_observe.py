@@ -1,7 +1,6 @@
 """What TrainingJobs tell that a ledger does not have yet."""
 
 import json
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from epochal_operator.experiment.observe import figures, is_due, jobs_of, observ
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
-from tests.unit.operator.objects import NOW, at
+from tests.unit.operator.objects import at
 
 EXPERIMENT = {"name": "search", "namespace": "vision", "uid": "e"}
 
@@ -46,15 +45,13 @@ def complete(
     return job(number, rung, state="Complete", conditions=[condition], **figures | times | more)
 
 
-def ended(number: int, reason: str) -> Any:
+def ended(number: int, reason: str, **status: Any) -> Any:
     conditions = [{"type": "Failed", "status": "True", "reason": reason}]
-    return job(number, state="Failed", conditions=conditions, completionTime=at(60))
+    return job(number, state="Failed", conditions=conditions, completionTime=at(60), **status)
 
 
-def seen(
-    events: list[Event], *jobs: Any, now: datetime = NOW + timedelta(hours=1), **changes: Any
-) -> tuple[Event, ...]:
-    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT), now)
+def seen(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...]:
+    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +71,8 @@ def seen(
         (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, ended=False)]),
         (ended(1, "NonFiniteLoss"), [Diverged(1, 0, "uid-1-0")]),
         (ended(1, "OutOfMemory"), [Failed(1, 0, "uid-1-0", "OutOfMemory")]),
+        (ended(1, "InvalidSpec"), []),  # another version of Epochal may accept its spec
+        (ended(1, "InvalidSpec", startTime=at(0)), [Failed(1, 0, "uid-1-0", "InvalidSpec")]),  # the trainer's word
     ],
 )
 def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
@@ -86,6 +85,7 @@ def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
     ("rung", "told", "reason"),
     [
         (1, "CheckpointMissing", "CheckpointLost"),
+        (1, "CheckpointTooNew", "CheckpointLost"),  # a rollback came between the rungs
         (1, "InvalidTraining", "InvalidTraining"),
         (0, "CheckpointMissing", "CheckpointMissing"),
     ],
@@ -101,32 +101,17 @@ def test_a_trial_whose_checkpoint_is_gone_has_not_failed(rung: int, told: str, r
 
 
 @pytest.mark.parametrize(
-    ("seconds", "stage", "failed"),
-    [(61, "Storing", False), (359, "Storing", False), (361, "Storing", True), (61, "Done", True)],
-)
-def test_figures_that_have_not_come_yet_are_waited_for(seconds: int, stage: str, *, failed: bool) -> None:
-    one = complete(best=None, metrics=None, progress={"epoch": 1, "stage": stage}, after=60)
-    found = seen([created(1), started(1)], one, now=NOW + timedelta(seconds=seconds))
-    assert found == ((Failed(1, 0, "uid-1-0", "MetricUnavailable"),) if failed else ())
-    assert seen([created(1), started(1)], complete(), now=NOW + timedelta(seconds=61)), (
-        "those that have come count at once"
-    )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "stage", "counts"),
+    ("stage", "figures_", "wanted"),
     [
-        (61, "Loading", False),
-        (61, "Training", False),
-        (361, "Training", True),
-        (61, "Storing", True),
-        (61, "Done", True),
+        ("Training", {"best": None, "metrics": None}, Failed(1, 0, "uid-1-0", "MetricUnavailable")),
+        ("Training", {}, Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)),
+        ("Done", {}, Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)),
     ],
 )
-def test_figures_of_an_epoch_before_are_not_taken_for_the_last(seconds: int, stage: str, *, counts: bool) -> None:
-    one = complete(progress={"epoch": 1, "stage": stage}, after=60)
-    found = seen([created(1), started(1)], one, now=NOW + timedelta(seconds=seconds))
-    assert found == ((Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False),) if counts else ())
+def test_a_complete_trial_frees_its_slot_at_once(stage: str, figures_: Any, wanted: Event) -> None:
+    """The operator takes no report after Complete, so no figure can follow."""
+    one = complete(progress={"epoch": 1, "stage": stage}, **figures_)
+    assert seen([created(1), started(1)], one) == (wanted,)
 
 
 @pytest.mark.parametrize(

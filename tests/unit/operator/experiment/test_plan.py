@@ -46,7 +46,7 @@ class World:
 
     def plan(self, **rest: Any) -> Plan:
         ledger, jobs = fold(self.events), jobs_of(self.jobs, EXPERIMENT)
-        news = observe(self.wanted.spec, ledger, jobs, self.now)
+        news = observe(self.wanted.spec, ledger, jobs)
         values: dict[str, Any] = {"events": self.events, "news": news, "trials": fold(news, ledger), "jobs": jobs}
         return plan(self.document, self.wanted, Observed(self.now, **values | rest))
 
@@ -95,6 +95,20 @@ def test_what_has_happened_is_noted_before_anything_else() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("best", [None, {"epoch": 1, "metric": "val_loss", "value": "0.5"}])
+def test_a_trainer_that_does_not_report_the_best_epoch_is_told_once(best: Any) -> None:
+    """An earlier trainer image ignores training.monitor, so strategy Best becomes Last."""
+    world = World([created(0), created(1)], complete(0, best=best), job(1))
+    told, _ = world.plan().actions
+    assert isinstance(told, EmitEvent)
+    assert (told.event.type, str(told.event.reason)) == ("Warning", "BestUnavailable")
+    assert "search-0-r0 has reported no best val_accuracy" in told.event.note
+    assert kinds(world.plan(noted=fold([created(1), finished(1, "0.4")]))) == ["Append"], "all trials are alike"
+    last = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
+    assert kinds(World([created(0)], complete(0, best=best), objective=last).plan()) == ["Append"]
+    assert kinds(World([created(0)], complete(0)).plan()) == ["Append"]
+
+
 def test_that_a_training_job_is_there_is_noted_with_what_is_next() -> None:
     assert World([created(0), created(1)], job(0), job(1)).settled().actions == ()
 
@@ -139,11 +153,6 @@ def test_what_others_undo_is_left_until_its_time() -> None:
     held = {(0, 0): NOW + timedelta(seconds=8)}
     found = World([created(0)], one, maxTrials=1).settled(held=held)
     assert found == Plan((), 8)
-
-
-def test_the_last_figures_of_a_trial_are_waited_for() -> None:
-    late = complete(0, best=None, metrics=None, after=0)
-    assert World([created(0), started(0)], late, maxTrials=1).settled() == Plan((), 10)
 
 
 def test_a_trial_that_is_being_deleted_is_waited_for() -> None:
@@ -292,6 +301,108 @@ def test_a_failure_suspends_what_runs_and_begins_nothing() -> None:
     events: list[Event] = [created(0), created(1), failed(0)]
     found = World(events, job(1), maxFailedTrials=0).plan()
     assert found.actions == (Suspend((1, 0), job(1), True),)  # noqa: FBT003
+
+
+def test_a_training_job_that_the_ledger_does_not_call_running_is_suspended_and_takes_a_slot() -> None:
+    recovered, waits = job(1, state="Running"), job(2, state="Suspended")
+    waits["spec"]["suspend"] = True
+    events: list[Event] = [created(0), created(1), created(2), failed(1), failed(2), created(3)]
+    found = World(events, job(0), recovered, waits, parallelism=2, maxTrials=4).plan()
+    assert found.actions == (Suspend((1, 0), recovered, suspend=True),), "trial 3 gets the slot later"
+    recovered["spec"]["suspend"], recovered["status"] = True, {"state": "Suspended"}
+    (made,) = World(events, job(0), recovered, waits, parallelism=2, maxTrials=4).plan().actions
+    assert isinstance(made, Create)
+    assert made.place == (3, 0)
+
+
+@pytest.mark.parametrize("changes", [{"maxFailedTrials": 0}, {"suspend": True}, {"activeDeadlineSeconds": 1}])
+def test_a_training_job_that_trains_after_a_refusal_obeys_its_experiment(changes: dict[str, Any]) -> None:
+    recovered = job(1, state="Running", startTime=at(0))
+    world = World([created(0), created(1), failed(1)], recovered, maxTrials=2, **changes)
+    world.document["status"]["startTime"] = at(-60)
+    assert Suspend((1, 0), recovered, suspend=True) in world.plan().actions
+
+
+def refusal(number: int) -> Any:
+    """Returns a TrainingJob whose spec this version of Epochal does not accept."""
+    failure = {"type": "Failed", "status": "True", "reason": "InvalidSpec", "message": "spec.later: unknown"}
+    return job(number, state="Failed", conditions=[failure])
+
+
+def test_a_refused_training_job_keeps_its_slot_and_is_named() -> None:
+    world = World([created(0), started(0)], refusal(0), parallelism=1)
+    assert world.settled().actions == ()
+    ready = world.document["status"]["conditions"][0]
+    assert (ready["status"], ready["reason"]) == ("False", "TrialsNotReady")
+    assert "search-0-r0" in ready["message"]
+    assert "spec.later: unknown" in ready["message"]
+
+
+def test_a_refused_training_job_is_suspended_with_its_experiment() -> None:
+    world = World([created(0), started(0)], refusal(0), suspend=True)
+    assert world.plan().actions == (Suspend((0, 0), refusal(0), suspend=True),)
+    refused_and_waiting = refusal(0)
+    refused_and_waiting["spec"]["suspend"] = True
+    world.jobs = (refused_and_waiting,)
+    world.settled()
+    assert world.document["status"]["state"] == "Suspended"
+
+
+def test_a_search_that_stops_suspends_what_has_not_started_and_ends() -> None:
+    begun = [created(number) for number in range(3)] + [started(number) for number in range(3)]
+    events: list[Event] = [*begun, finished(0, "0.5", ended=True)]
+    queued, trains = job(1, state="Queued"), job(2, state="Running", startTime=at(0))
+    world = World(events, queued, trains, finish=True)
+    assert Suspend((1, 0), queued, suspend=True) in world.plan().actions
+    queued["spec"]["suspend"], queued["status"]["state"] = True, "Suspended"
+    assert kinds(world.settled())[:1] != ["Suspend"]
+    assert world.document["status"]["state"] == "Running", "trial 2 ends its rung"
+    world.jobs = (queued, complete(2))
+    world.events = (*events, finished(2, "0.4"))
+    world.settled()
+    assert (world.document["status"]["state"], world.document["status"]["conditions"][0]["reason"]) == (
+        "Complete", "FinishedEarly"
+    )  # fmt: skip
+    goes_on = World(events, queued, trains, finish=False, maxTrials=3).plan()
+    assert Suspend((1, 0), queued, suspend=False) in goes_on.actions
+
+
+def test_a_training_job_that_starts_as_its_search_stops_ends_its_rung() -> None:
+    started_late = job(1, state="Suspended", startTime=at(0))
+    started_late["spec"]["suspend"] = True
+    world = World([created(1), started(1)], started_late, finish=True)
+    assert world.plan().actions == (Suspend((1, 0), started_late, suspend=False),)
+
+
+def test_the_deadline_counts_beside_a_refused_spec() -> None:
+    trains = job(0, state="Running", startTime=at(0))
+    world = World([created(0), started(0)], trains, activeDeadlineSeconds=90, maxTrials=1)
+    world.settled()
+
+    def refused(seconds: float) -> Plan:
+        trials = fold(world.events)
+        seen = Observed(NOW + timedelta(seconds=seconds), trials=trials, jobs=jobs_of([trains], EXPERIMENT))
+        return refuse(world.document, "parameter rate: no", seen)
+
+    (written,) = (one.status for one in refused(30).actions if isinstance(one, ApplyStatus))
+    world.document["status"] = written.dump()
+    assert refused(30) == Plan((), 60)
+    assert refused(90).actions == (Suspend((0, 0), trains, suspend=True),)
+    trains["spec"]["suspend"] = True
+    (late,) = (one.status for one in refused(90).actions if isinstance(one, ApplyStatus))
+    assert late.state == "Failed"
+    assert {one.reason for one in late.conditions or () if one.type in {"Ready", "Failed"}} == {"DeadlineExceeded"}
+    world.document["status"] = late.dump()
+    assert refused(91) == Plan()
+
+
+def test_a_refused_spec_resumes_no_training_job_that_its_ledger_does_not_call_running() -> None:
+    stray, waits = job(0, state="Suspended"), job(1, state="Suspended")
+    stray["spec"]["suspend"] = waits["spec"]["suspend"] = True
+    trials = fold([created(0), created(1), failed(0)])
+    seen = Observed(NOW, trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
+    document = World(status={"state": "Running", "trials": {"created": 2}}).document
+    assert refuse(document, "no", seen).actions == (Suspend((1, 0), waits, suspend=False),)
 
 
 def test_what_is_known_from_another_search_comes_first() -> None:

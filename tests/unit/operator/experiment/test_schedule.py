@@ -30,6 +30,8 @@ def schedule(method: Any = "ASHA", first: int = 1, factor: int = 3) -> Schedule:
         (schedule(first=2), 18, (2, 6, 18)),
         (schedule(first=20), 9, (9,)),
         (schedule(factor=2), 8, (1, 2, 4, 8)),
+        (schedule(factor=4), 8, (1, 4, 8)),  # 4 is the square root of the factor below the top, so it stays
+        (schedule(factor=4), 7, (1, 7)),
         (schedule("Hyperband"), 9, (1, 3, 9)),
     ],
 )

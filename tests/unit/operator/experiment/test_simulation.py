@@ -1054,16 +1054,13 @@ async def test_a_spec_that_leads_nowhere_is_refused_at_once() -> None:
     assert "completionTime" not in cluster.status()
 
 
-async def test_one_that_is_refused_has_its_time_to_live_too_from_its_last_change_on() -> None:
+async def test_an_experiment_with_a_refused_spec_stays_whatever_its_time_to_live_is() -> None:
     wrong = {"name": "rate", "paths": ["network.layers[conv9].filters"], "int": {"min": 1, "max": 2}}
     cluster = Cluster(**SMALL | {"parameters": [wrong]}, ttlSecondsAfterFinished=600)
-    assert await cluster.settle() == 600
-    cluster.now += timedelta(seconds=400)
-    cluster.change(parameters=[wrong | {"paths": ["network.layers[conv8].filters"]}])
-    assert await cluster.settle() == 600
-    cluster.now += timedelta(seconds=600)
+    assert await cluster.settle() is None
+    cluster.now += timedelta(seconds=601)
     await cluster.settle()
-    assert cluster.objects.list("experiments") == []
+    assert cluster.condition("Failed")["reason"] == "InvalidSpec"
 
 
 def judge_by_stricter_rules(*_: Any) -> NoReturn:

@@ -170,11 +170,11 @@ def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: 
     assert after.signature_sha256 == (pinned if same else found).signature_sha256
 
 
-@pytest.mark.parametrize("surpassed", [True, None])
-def test_whether_a_better_epoch_is_stored_is_refreshed(*, surpassed: bool | None) -> None:
-    """A later report may add the best model, after which the last one is not a replacement for it."""
-    last = OURS.model_copy(update={"model": "Last", "surpassed": surpassed})
-    assert kept(last, last.model_copy(update={"surpassed": True if surpassed is None else None})) == last
+@pytest.mark.parametrize(("before", "now"), [(None, True), (True, None)])
+def test_whether_a_better_model_exists_follows_the_training(*, before: bool | None, now: bool | None) -> None:
+    """`model: Best` rolls out again once a Last model is surpassed."""
+    pinned, found = (OURS.model_copy(update={"model": "Last", "surpassed": one}) for one in (before, now))
+    assert kept(found, pinned).surpassed is now
 
 
 def test_a_model_that_is_served_by_nobody_yet_is_as_it_was_found() -> None:

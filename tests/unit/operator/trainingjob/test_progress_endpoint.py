@@ -71,6 +71,11 @@ def ended(kind: str, status: str) -> dict[str, Any]:
     return {"conditions": [{"type": "Ready", "status": "True"}, {"type": kind, "status": status}]}
 
 
+def refused() -> dict[str, Any]:
+    """Returns the status of a TrainingJob that another version of Epochal has refused."""
+    return {"conditions": [{"type": "Failed", "status": "True", "reason": "InvalidSpec"}]}
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -85,6 +90,8 @@ def ended(kind: str, status: str) -> dict[str, Any]:
         (ended("Complete", "True"), False),
         (ended("Failed", "True"), False),
         (ended("Failed", "False"), True),
+        (refused(), True),  # its trainer runs, so this version accepts the spec
+        (refused() | {"startTime": "2026-11-25T12:00:00Z"}, False),
         (ended("Suspended", "True"), True),
     ],
 )

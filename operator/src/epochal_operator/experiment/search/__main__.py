@@ -1,11 +1,51 @@
 """Answers requests, a line each: python -m epochal_operator.experiment.search < REQUEST.json > RESPONSE.json."""
 
+import os
+import resource
 import select
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
-from epochal_operator.experiment.search.request import IDLE_SECONDS, Request
-from epochal_operator.experiment.search.suggest import suggest
+from epochal_operator.experiment.search.request import IDLE_SECONDS, MAX_MEMORY, Request, Response
 
-while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (given := sys.stdin.buffer.readline()):
-    sys.stdout.write(f"{suggest(Request.model_validate_json(given)).model_dump_json()}\n")
-    sys.stdout.flush()
+_FIRST_TO_GO = "1000"
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment of numpy, before its import. OpenBLAS takes memory for each thread, and hangs where the limit is less."""
+
+
+def limit_memory() -> None:
+    """Limits this process to MAX_MEMORY, and makes it the kernel's first victim where memory runs short.
+
+    It lies in the operator's container. Since Kubernetes 1.28 the kernel ends all processes of a container that runs
+    out of memory, so its score alone does not protect the operator: https://github.com/kubernetes/kubernetes/pull/117793
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+
+
+def serve(suggest: Callable[[Request], Response]) -> None:
+    """Answers requests from the standard input, until it closes or stays silent for a minute.
+
+    Args:
+        suggest: Returns the answer to a request.
+    """
+    while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (given := sys.stdin.buffer.readline()):
+        try:
+            sys.stdout.write(f"{suggest(Request.model_validate_json(given)).model_dump_json()}\n")
+        except MemoryError:
+            sys.exit(
+                f"it needs more than {MAX_MEMORY // 1024**2} MiB of memory: use fewer spec.parameters, fewer "
+                "spec.maxTrials, or spec.search.method Random"
+            )
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.environ.update(_ONE_THREAD)
+    limit_memory()
+    from epochal_operator.experiment.search import suggest as search
+
+    serve(search.suggest)

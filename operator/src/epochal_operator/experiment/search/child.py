@@ -1,7 +1,6 @@
 """Asks for suggestions in a process of their own: what they are computed with takes memory while it is asked."""
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -20,7 +19,6 @@ MAX_ANSWER = 4 * 1024**2
 """Bytes of an answer, more than any has."""
 MAX_WORDS = 1000
 """Characters of what a process says about its failure that are passed on: the last ones."""
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class SearchFailed(Exception):
@@ -127,11 +125,8 @@ class _Waiting(NamedTuple):
 
 async def _start(command: tuple[str, ...]) -> Process:
     pipe = asyncio.subprocess.PIPE
-    environment = os.environ | _ONE_THREAD
     try:
-        return await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, limit=MAX_ANSWER
-        )
+        return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MAX_ANSWER)
     except OSError as error:
         raise SearchFailed(f"no process can be begun for the search: {error.strerror}") from None
 

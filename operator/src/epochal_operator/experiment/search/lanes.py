@@ -7,7 +7,7 @@ from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.search.request import Request, Response
 
 LANES = 2
-"""Processes that are asked at a time: each may take half as much memory as the operator itself."""
+"""Processes that are asked at a time: each may have MAX_MEMORY, beside the operator's own."""
 
 
 class Lanes:

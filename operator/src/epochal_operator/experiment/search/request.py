@@ -8,6 +8,9 @@ from epochal_api.parameter import Parameter
 
 IDLE_SECONDS = 60.0
 """How long whoever answers waits to be asked; then it ends."""
+MAX_MEMORY = 192 * 1024**2
+"""Bytes of private memory that the answering process may have. Importance of 1,000 trials of 32 parameters takes 180
+MiB, with what the process imports for it."""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from epochal_operator.experiment.search.child import COMMAND, Searcher, SearchFailed, SearchTooSlow
-from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.request import MAX_MEMORY, Request, Response
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.search.test_suggest import request
@@ -155,6 +155,26 @@ async def test_a_failure_is_told_of_as_before() -> None:
     with pytest.raises(SearchFailed, match="ended with status 3"):
         await searcher.ask(ASKED)
     assert searcher._next is None
+
+
+async def test_a_process_has_a_memory_limit_and_is_the_first_victim_of_the_kernel(searcher: Searcher) -> None:
+    await searcher.ask(ASKED)
+    process = Path("/proc") / str(ahead(searcher))
+    assert (process / "oom_score_adj").read_text().strip() == "1000"
+    (limit,) = (line for line in (process / "limits").read_text().splitlines() if line.startswith("Max data size"))
+    assert limit.split()[3:5] == [str(MAX_MEMORY)] * 2
+
+
+GREEDY = """
+from epochal_operator.experiment.search.__main__ import limit_memory, serve
+limit_memory()
+serve(lambda _: bytearray(2**30))
+"""
+
+
+async def test_a_process_that_needs_too_much_memory_says_so() -> None:
+    with pytest.raises(SearchFailed, match=r"needs more than 192 MiB of memory: use fewer spec\.parameters"):
+        await ask(ASKED, command=python(GREEDY))
 
 
 def test_one_that_is_asked_nothing_says_nothing() -> None:

@@ -1,0 +1,107 @@
+"""Trials whose TrainingJobs are refused by one version of Epochal and train under another."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.ledger import Failed
+
+from tests.unit.operator.experiment.cluster import KEY, Cluster
+
+FOUR: dict[str, Any] = {"maxTrials": 4, "parallelism": 4, "epochs": 3, "schedule": {"method": "None"}}
+REFUSED = {"type": "Failed", "status": "True", "reason": "InvalidSpec", "message": "spec.later: unknown field"}
+
+
+def refuse_all(cluster: Cluster, **status: Any) -> None:
+    """Gives each TrainingJob the status of a version that refuses it."""
+    for job in cluster.trials():
+        cluster.tell_of(job, {"state": "Failed", "conditions": [REFUSED], "completionTime": cluster.time()} | status)
+
+
+def accept_all(cluster: Cluster) -> None:
+    """Gives each TrainingJob the status of a version that accepts it."""
+    for job in cluster.trials():
+        cluster.tell_of(job, {"state": "Queued", "conditions": [], "completionTime": None})
+
+
+async def test_trials_that_a_rollback_refuses_train_after_the_upgrade() -> None:
+    cluster = Cluster(**FOUR)
+    await cluster.settle()
+    refuse_all(cluster)
+    cluster.boot()
+    await cluster.settle()
+    ready = cluster.condition("Ready")
+    assert (cluster.status()["state"], ready["status"], ready["reason"]) == ("Queued", "False", "TrialsNotReady")
+    assert "search-0-r0" in ready["message"]
+    assert "kubectl delete trainingjob search-0-r0" in ready["message"]
+    assert "spec.later: unknown field" in ready["message"]
+    accept_all(cluster)
+    cluster.boot()
+    await cluster.run()
+    counts = cluster.status()["trials"]
+    assert (cluster.condition("Complete")["reason"], counts["complete"], counts["failed"]) == ("Completed", 4, 0)
+
+
+async def test_trials_that_were_counted_as_failed_stop_when_they_train_after_all() -> None:
+    cluster = Cluster(**FOUR, maxFailedTrials=1)
+    await cluster.settle()
+    refuse_all(cluster, startTime=cluster.time())  # An earlier version counted each refusal as a failure.
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
+    for job in cluster.trials():
+        cluster.tell_of(job, {"state": "Running", "conditions": [], "completionTime": None})
+    await cluster.settle()
+    assert [job["spec"]["suspend"] for job in cluster.trials()] == [True] * 4
+    cluster.work()
+    cluster.change(maxFailedTrials=9, maxTrials=8)
+    await cluster.settle()
+    assert sorted(cluster.names("Queued")) == [f"search-{number}-r0" for number in (4, 5, 6, 7)]
+    assert sorted(cluster.names("Suspended")) == [f"search-{number}-r0" for number in range(4)]
+
+
+@pytest.mark.parametrize("changes", [{"finish": True}, {"objective": {"target": "0.5"}}])
+async def test_a_search_that_stops_ends_beside_trials_that_never_get_a_node(changes: dict[str, Any]) -> None:
+    cluster = Cluster(**FOUR | {"parallelism": 3})
+    await cluster.settle()
+    cluster.tell_of(cluster.trials()[0], {"state": "Running", "startTime": cluster.time()})
+    await cluster.settle()
+    cluster.change(**changes)
+    await cluster.settle()
+    cluster.end(cluster.trials()[0])
+    await cluster.settle()
+    assert [job["spec"]["suspend"] for job in cluster.trials()[1:3]] == [True, True]
+    for job in cluster.trials()[1:3]:
+        cluster.tell_of(job, {"state": "Suspended"})
+    await cluster.settle()
+    assert cluster.status()["state"] == "Complete"
+    assert cluster.condition("Complete")["reason"] in {"FinishedEarly", "TargetReached"}
+
+
+async def test_a_trial_that_epochal_would_refuse_has_failed_and_is_not_made() -> None:
+    cluster = Cluster(**FOUR)
+    store = {"storage": {"endpoint": "http://minio.vision.svc:9000", "secretRef": {"name": "credentials"}}}
+    spec = cluster.experiment()["spec"]["template"]["spec"]
+    huge = [{"layer": "Dense", "units": 8, "name": f"dense{number}", "note": "x" * 140} for number in range(700)]
+    cluster.change(template={"spec": spec | store | {"network": spec["network"] | {"layers": huge}}})
+    await cluster.settle()
+    assert cluster.names() == []
+    assert Failed(0, 0, "", "Rejected") in cluster.events()
+    (told, *_) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialRejected")
+    assert told["note"].startswith("Epochal refuses search-0-r0, which fails: spec: must fit in 131072 bytes")
+
+
+async def test_a_stray_that_somebody_resumes_is_suspended_ever_more_seldom() -> None:
+    cluster = Cluster(**FOUR, maxFailedTrials=0)
+    await cluster.settle()
+    cluster.ends = {0: "OutOfMemory"}
+    cluster.work()
+    cluster.end(cluster.trials()[0])
+    await cluster.settle()
+    assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
+    before = len(cluster.kube.writes)
+    for _ in range(20):
+        cluster.objects.patch("trainingjobs", KEY.namespace, "search-1-r0", {"spec": {"suspend": False}})
+        await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    ours = [one for one in cluster.kube.writes[before:] if one == "patch trainingjobs/search-1-r0"]
+    assert 3 <= len(ours) <= 7
