@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import random
+import time
 import uuid
 
 import pytest
@@ -240,3 +241,33 @@ def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
 )
 def test_a_ledger_is_its_own_only_if_it_says_so_first(events: list[Event], *, is_own: bool) -> None:
     assert own(tuple(events), "e") == (tuple(events) if is_own else ())
+
+
+def test_no_more_trials_are_read_than_a_search_may_have() -> None:
+    found = read(encode([Created(number, {}, 0) for number in range(MAX_TRIALS + 1)]))
+    assert (len(found.events), found.whole) == (MAX_TRIALS, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'["Dropped",{10**9 + 1}]',
+        f'["Started",0,0,"{"a" * 257}"]',
+        f'["Created",0,{{"rate":"{"9" * 257}"}},0]',
+        f'["Created",0,{{"{"p" * 257}":"1"}},0]',
+    ],
+)
+def test_a_number_or_a_text_that_no_operator_writes_is_damage(line: str) -> None:
+    assert read(packed(f'{line}\n["Dropped",1]\n'))[:2] == ((Dropped(1),), False)
+
+
+def test_twice_the_lines_take_twice_the_time() -> None:
+    def seconds(count: int) -> float:
+        text, best = packed('["Finished",0,0,1,"0.5","u",1,false]\n' * count), float("inf")
+        for _ in range(5):
+            began = time.thread_time()
+            read(text)
+            best = min(best, time.thread_time() - began)
+        return best
+
+    assert seconds(MAX_EVENTS) < 3 * seconds(MAX_EVENTS // 2)
