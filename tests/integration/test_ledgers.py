@@ -8,12 +8,13 @@ from contextlib import suppress
 import pytest
 
 from tests.kit import proc
+from tests.unit.operator.experiment.cluster import suggest_by_number
 from tests.unit.operator.experiment.ledger_fuzz import fuzz, warm_from_the_largest
 
 COUNT = 10_000
 SECONDS = 5.0
 """CPU seconds of one reconcile."""
-MEGABYTES = 150.0
+MEGABYTES = 120.0
 """By how much the memory may grow: a ledger as large as can be takes 20, and the fake API server remembers objects."""
 
 
@@ -26,15 +27,17 @@ async def test_mutated_ledgers_take_bounded_time_and_memory() -> None:
     assert proc.peak(os.getpid()) - before < MEGABYTES
 
 
-async def test_the_largest_ledgers_of_others_hold_the_event_loop_up_for_no_second() -> None:
+async def test_the_largest_ledgers_of_others_are_unpacked_beside_the_event_loop() -> None:
+    """It counts the CPU seconds of the loop's own thread: those on the clock depend on what else the machine does."""
     cluster, longest = warm_from_the_largest(), 0.0
+    cluster.search = suggest_by_number
 
     async def tick() -> None:
         nonlocal longest
         while True:
-            began = time.monotonic()
+            began = time.thread_time()
             await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - began)
+            longest = max(longest, time.thread_time() - began)
 
     ticking = asyncio.create_task(tick())
     await asyncio.sleep(0.05)
@@ -44,5 +47,5 @@ async def test_the_largest_ledgers_of_others_hold_the_event_loop_up_for_no_secon
     ticking.cancel()
     with suppress(asyncio.CancelledError):
         await ticking
-    assert longest < 1
+    assert longest < 0.5
     assert proc.peak(os.getpid()) - before < MEGABYTES

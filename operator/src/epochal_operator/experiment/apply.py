@@ -120,7 +120,7 @@ class Applier:
         self.ledgers.forget(key)
 
     async def refresh(self, key: Key) -> None:
-        """Reads an Experiment, and its ledger, anew: the API server knows of a change that has not been told yet.
+        """Reads an Experiment and its ledger again, after a conflict.
 
         Args:
             key: Its namespace and name.
@@ -173,8 +173,14 @@ class Applier:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
         key, known, begun = key_of(document), len(observed.events), self._clock()
         asked = action.importance is not None
-        question = request(
-            wanted.spec, wanted.template, observed.events, action.trials, importance=asked, folded=observed.noted
+        question = await asyncio.to_thread(
+            request,
+            wanted.spec,
+            wanted.template,
+            observed.events,
+            action.trials,
+            importance=asked,
+            folded=observed.noted,
         )
         answer, failure, fewer = Response(), "the search has suggested nothing", False
         try:

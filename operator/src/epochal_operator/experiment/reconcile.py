@@ -53,7 +53,7 @@ class _Spec:
 
 @dataclass(frozen=True)
 class _Read:
-    """All that is read of an Experiment before its TrainingJobs are looked at.
+    """The spec and the ledger of an Experiment, and the trials of other Experiments that it learns from.
 
     Args:
         spec: Its spec.

@@ -1,4 +1,4 @@
-"""Computes again all that a search has suggested, and says what differs: epochal-operator replay SEARCH.yaml.
+"""Repeat all suggestions of a search and print the differences: epochal-operator replay SEARCH.yaml.
 
 Each trial notes how many events the ledger held when it was suggested. With those, the spec, and nothing else, the same
 must be suggested again.

@@ -70,7 +70,7 @@ def stored(thing: Object) -> StoredLedger:
 
 
 def extended(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
-    """Returns a ledger with more events. What was damaged in it is left out.
+    """Returns a ledger with more events, and without its damaged part.
 
     Args:
         ledger: The ledger.

@@ -60,12 +60,12 @@ def _differs(own: Objective, other: Object) -> str:
 
 
 def _with(known: tuple[Warm, ...], name: str, ledger: StoredLedger, wanted: Wanted) -> tuple[Warm, ...]:
-    """Returns the known trials with those of another ledger."""
+    """Returns the known trials and the trials of another ledger."""
     return _best_of((*known, *_finished(name, ledger)), wanted)
 
 
 def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
-    """Returns the known trials; if these are too many, the best: half of the ledger is for the search's own.
+    """Returns the best of the known trials, so many that half of the ledger is left for the search's own trials.
 
     Each pass drops a tenth at least, so all passes together pack ten times the first one's trials at most.
     """

@@ -1,4 +1,4 @@
-"""What to do about an Experiment whose ledger cannot be read: its trials go on as they are, and none begins."""
+"""Plan for an Experiment whose ledger cannot be read: its trials go on, and none begins."""
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
@@ -27,7 +27,7 @@ Plan = AnyPlan[Action]
 
 
 def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCause, observed: Observed) -> Plan:
-    """Returns what to do about an Experiment whose ledger cannot be read.
+    """Returns the plan for an Experiment whose ledger cannot be read.
 
     Its status keeps all that only the ledger tells: numbers of trials, and the best of them.
 

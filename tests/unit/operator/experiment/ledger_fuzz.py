@@ -92,7 +92,7 @@ def _changed(dice: random.Random, line: str) -> str:
     try:
         fields = json.loads(line)
         fields[dice.randrange(len(fields))] = dice.choice(_VALUES)
-    except (ValueError, TypeError, IndexError, KeyError):
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError):
         return line[: dice.randrange(len(line) + 1)]
     return json.dumps(fields)
 
