@@ -448,7 +448,7 @@ def test_without_tls_there_is_no_default_where_it_is_required(render: Render) ->
     "template",
     [
         batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"],
-        report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"],
+        report_job(document(), (), parse(document()).spec, INSTALLATION)["spec"]["template"],
     ],
     ids=["of a trainer", "of a report"],
 )

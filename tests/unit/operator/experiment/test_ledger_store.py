@@ -199,13 +199,17 @@ def keeps(cluster: Cluster, data: str) -> None:
     """Has an admission webhook put other data into each ledger."""
     patch, create = cluster.objects.patch, cluster.objects.create
 
-    def changed(resource: str, *place: Any, **options: Any) -> Any:
-        *where, thing = place
-        if resource == "experimentledgers":
-            thing = {**thing, "data": data}
-        return (create if len(where) == 1 else patch)(resource, *where, thing, **options)
+    def changed(resource: str, thing: Any) -> Any:
+        return {**thing, "data": data} if resource == "experimentledgers" else thing
 
-    cluster.objects.patch = cluster.objects.create = changed  # type: ignore[method-assign,assignment]
+    def patched(resource: str, namespace: str, name: str, thing: Any, **options: Any) -> Any:
+        return patch(resource, namespace, name, changed(resource, thing), **options)
+
+    def created(resource: str, namespace: str, thing: Any, **options: Any) -> Any:
+        return create(resource, namespace, changed(resource, thing), **options)
+
+    cluster.objects.patch = patched  # type: ignore[method-assign,assignment]
+    cluster.objects.create = created  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("data", ["", "AAAA", encode([Owner("another"), Created(0, {}, 1)])])
