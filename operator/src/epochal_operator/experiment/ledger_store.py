@@ -47,12 +47,11 @@ class LedgerStore:
         self._bytes = 0
         self._one_at_a_time = asyncio.Semaphore()
 
-    async def read(self, experiment: Object, *, remember: bool = True) -> StoredLedger | StatusCause:
+    async def read(self, experiment: Object) -> StoredLedger | StatusCause:
         """Returns the ledger of an Experiment, or the cause that it cannot be read.
 
         Args:
             experiment: The Experiment.
-            remember: Whether to keep the ledger in memory.
 
         Raises:
             ApiError: If the API server gives no answer.
@@ -73,7 +72,8 @@ class LedgerStore:
         if controller_uid(found) != uid:
             return _other_owner(key, found)
         ledger = await self._in_thread(lambda: stored(found))
-        if remember:
+        known = self._known.get(key)
+        if known is None or known.owner != uid:  # Else the Experiment itself has appended events meanwhile.
             self._remember(key, ledger)
         return ledger
 

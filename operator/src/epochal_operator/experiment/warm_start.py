@@ -22,7 +22,7 @@ async def known_of_others(
 ) -> tuple[Warm, ...] | StatusCause:
     """Returns the trials of other Experiments, or the cause that one of these cannot be used.
 
-    Of these ledgers one at a time is in memory, and none is unpacked in the event loop.
+    None of their ledgers is unpacked in the event loop.
 
     Args:
         key: Namespace and name of the Experiment that is to know them, too.
@@ -42,7 +42,7 @@ async def known_of_others(
         if differs := await asyncio.to_thread(_differs, wanted.spec.objective, other):
             message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
             return StatusCause(Reason.WARM_START_MISMATCH, message)
-        ledger = await ledgers.read(other, remember=False)
+        ledger = await ledgers.read(other)
         if isinstance(ledger, StatusCause):
             message = f"spec.warmStartFrom: the ledger of {one.name} cannot be read. {ledger.message}"
             return StatusCause(Reason.WARM_START_NOT_FOUND, message)

@@ -340,3 +340,30 @@ async def test_a_refusal_has_the_words_of_the_api_server() -> None:
     cause = await LedgerStore(Direct(objects, lambda *_: refusal)).read(experiment)  # type: ignore[arg-type]
     assert isinstance(cause, StatusCause)
     assert cause.reason == Reason.LEDGER_UNAVAILABLE
+
+
+async def test_a_ledger_that_is_read_for_another_experiment_never_replaces_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objects = Objects("vision")
+    store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
+    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
+    empty = await store.read(experiment)
+    assert isinstance(empty, StoredLedger)
+    await store.append(experiment, empty, ())
+    first = await store.read(experiment)
+    assert isinstance(first, StoredLedger)
+    store.forget(KEY)
+    in_thread = store._in_thread
+
+    async def later(work: Any) -> StoredLedger:
+        monkeypatch.setattr(store, "_in_thread", in_thread)
+        ledger = await in_thread(work)
+        await store.append(experiment, first, [Created(0, {}, 1)])
+        return ledger
+
+    monkeypatch.setattr(store, "_in_thread", later)
+    await store.read(experiment)
+    known = await store.read(experiment)
+    assert isinstance(known, StoredLedger)
+    assert len(known.events) == 2
