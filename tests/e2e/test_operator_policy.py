@@ -297,14 +297,58 @@ def test_it_changes_of_trials_whether_they_are_suspended(namespace: Namespace, s
 
 
 @pytest.mark.usefixtures("searching")
-def test_it_changes_of_experiments_its_own_annotations(namespace: Namespace) -> None:
-    patch = ["patch", "exp", "searching", "--type=merge", "--patch"]
-    write(namespace, *patch, '{"metadata": {"annotations": {"epochal.dev/trials": "none"}}}')
-    for change, place in (
-        ({"spec": {"suspend": False}}, "spec, metadata.labels, metadata.finalizers"),
-        ({"metadata": {"labels": {"team": "vision"}}}, "spec, metadata.labels, metadata.finalizers"),
-        ({"metadata": {"annotations": {"team": "vision"}}}, "metadata.annotations"),
-    ):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"suspend": False}},
+        {"metadata": {"labels": {"team": "vision"}}},
+        {"metadata": {"annotations": {"epochal.dev/trials": "none"}}},
+    ],
+)
+def test_it_changes_no_experiment(namespace: Namespace, change: Object) -> None:
+    with pytest.raises(Refused, match=r"experiments\.epochal\.dev \"searching\" is forbidden"):
+        write(namespace, "patch", "exp", "searching", "--type=merge", "--patch", json.dumps(change))
+
+
+def ledger(experiment: Object, name: str = "searching", **changes: Any) -> Object:
+    """Returns the ledger of an Experiment, with changes of its metadata."""
+    owner = {key: experiment[key] for key in ("apiVersion", "kind")}
+    owner |= {key: experiment["metadata"][key] for key in ("name", "uid")}
+    metadata = {"name": name, "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}]} | changes
+    about = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ExperimentLedger"}
+    return about | {"metadata": metadata, "data": ""}
+
+
+@pytest.mark.parametrize(("name", "changes"), [("other", {}), ("searching", {"ownerReferences": []})])
+def test_it_writes_no_other_ledgers(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
+    with pytest.raises(Refused) as refused:
+        create(namespace, ledger(searching, name, **changes))
+    assert f"{OF_EXPERIMENTS}metadata.ownerReferences: must name the Experiment" in str(refused.value)
+
+
+def test_it_changes_the_data_of_a_ledger(namespace: Namespace, searching: Object) -> None:
+    apply(ledger(searching), namespace=namespace.name)
+    patch = ["patch", "experimentledger", "searching", "--type=merge", "--patch"]
+    write(namespace, *patch, '{"data": "AAAA"}')
+    for change in ({"labels": {"team": "vision"}}, {"annotations": {"team": "vision"}}):
         with pytest.raises(Refused) as refused:
-            write(namespace, *patch, json.dumps(change))
-        assert f"{OF_EXPERIMENTS}{place}: must stay as they are" in str(refused.value)
+            write(namespace, *patch, json.dumps({"metadata": change}))
+        assert f"{OF_EXPERIMENTS}metadata.labels, metadata.annotations" in str(refused.value)
+    with pytest.raises(Refused, match="data: Too long"):
+        kubectl(*patch, json.dumps({"data": "A" * 204_801}), "--namespace", namespace.name)
+    kubectl("delete", "experimentledger", "searching", "--namespace", namespace.name)
+
+
+@pytest.mark.usefixtures("searching")
+@pytest.mark.parametrize("role", ["view", "edit", "admin"])
+def test_users_read_ledgers_and_write_none(namespace: Namespace, role: str) -> None:
+    user = f"{role}-of-ledgers"
+    about = ["--clusterrole", role, "--user", user, "--namespace", namespace.name]
+    kubectl("create", "rolebinding", user, *about)
+    for verb, may in (("get", True), ("list", True), ("create", False), ("patch", False), ("delete", False)):
+        asked = ["auth", "can-i", verb, "experimentledgers", "--namespace", namespace.name, "--as", user]
+        try:
+            answer = kubectl(*asked).strip()
+        except Refused as refused:  # kubectl ends with 1 for a no
+            answer = str(refused)
+        assert ("yes" in answer) is may, (verb, answer)

@@ -123,12 +123,22 @@ class World:
         self._namespace.apply(search(name, NOWHERE, **changes))
         return name
 
-    def suspend_trial(self) -> None:
-        """Suspends an Experiment that has a trial."""
-        name = self.search()
+    def searching(self, **changes: Any) -> str:
+        """Applies an Experiment, waits until it has a trial, and returns its name."""
+        name = self.search(**changes)
         label = f"epochal.dev/experiment={name}"
         wait("a trial", lambda: items("trainingjobs", namespace=self._namespace.name, selector=label), seconds=SECONDS)
-        self._namespace.patch({"suspend": True}, name, kind="exp")
+        return name
+
+    def suspend_trial(self) -> None:
+        """Suspends an Experiment that has a trial."""
+        self._namespace.patch({"suspend": True}, self.searching(), kind="exp")
+
+    def widen_search(self) -> None:
+        """Lets an Experiment that has a trial begin more."""
+        rate = {"name": "rate", "float": {"min": "0.001", "max": "0.1"}, "paths": ["training.optimizer.learning_rate"]}
+        name = self.searching(search={"method": "Random"}, parameters=[rate], maxTrials=4)
+        self._namespace.patch({"parallelism": 4}, name, kind="exp")
 
     def serve(self, **spec: Any) -> str:
         """Applies a ModelServer of a new name, whose pod no node takes, and returns that."""
@@ -273,13 +283,18 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("experiments.epochal.dev", "get"): (World.search, None),
     Right("experiments.epochal.dev", "list"): (World.restart, None),
     Right("experiments.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
-    Right("experiments.epochal.dev", "patch"): (World.search, None),
     Right("experiments.epochal.dev", "delete"): (
         lambda world: world.search(finish=True, ttlSecondsAfterFinished=0),
         None,
     ),
     Right("experiments/status.epochal.dev", "patch"): (World.search, None),
-    Right("experiments/finalizers.epochal.dev", "update"): (World.search, Right("trainingjobs.epochal.dev", "create")),
+    Right("experiments/finalizers.epochal.dev", "update"): (
+        World.search,
+        Right("experimentledgers.epochal.dev", "create"),
+    ),
+    Right("experimentledgers.epochal.dev", "get"): (World.search, None),
+    Right("experimentledgers.epochal.dev", "create"): (World.search, None),
+    Right("experimentledgers.epochal.dev", "patch"): (World.widen_search, None),
     Right("jobs.batch", "get"): (World.take_name, None),
     Right("jobs.batch", "list"): (World.restart, None),
     Right("jobs.batch", "watch"): (lambda world: world.proxy.cut_watches(), None),

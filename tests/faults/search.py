@@ -145,7 +145,8 @@ class Search:
         assert experiment["status"]["state"] == "Complete", experiment["status"]
         found = self.trainings()
         rungs = {place: self._rung(one) for place, one in found.items()}
-        return Left(experiment, rungs, frozenset(one["metadata"]["uid"] for one in found.values()))
+        ledger = get("experimentledger", self.name, namespace=self.namespace.name)
+        return Left(experiment, ledger["data"], rungs, frozenset(one["metadata"]["uid"] for one in found.values()))
 
     @contextmanager
     def at_work(self, besides: Collection[Place] = ()) -> Iterator[tuple[Place, Run]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Finished, Started, decode
+from epochal_operator.experiment.ledger import Created, Finished, Started, decode
 from epochal_operator.experiment.replay import replay
 from epochal_operator.experiment.status import shown
 
@@ -38,11 +38,13 @@ class Left:
 
     Args:
         experiment: The Experiment.
+        ledger: The data of its ExperimentLedger.
         rungs: Its trials' rungs.
         uids: The TrainingJobs that there are now, by their uids.
     """
 
     experiment: Object
+    ledger: str
     rungs: Mapping[Place, Rung]
     uids: frozenset[str]
 
@@ -81,7 +83,7 @@ class Left:
         return [*self._of_ledger(deleted), *self._of_epochs(deleted), *self._of_best(), *self._of_replay()]
 
     def _of_ledger(self, deleted: int) -> Iterator[str]:
-        events = decode(self.experiment["metadata"]["annotations"][LEDGER_ANNOTATION])
+        events = decode(self.ledger)
         created = [event for event in events if isinstance(event, Created)]
         if [one.trial for one in created] != list(range(len(created))):
             yield f"trials {[one.trial for one in created]} were created"
@@ -118,7 +120,7 @@ class Left:
             yield f"the best is told to be trial {number} with {value}, and is {best}"
 
     def _of_replay(self) -> Iterator[str]:
-        yield from (f"replay: {difference}" for difference in replay(self.experiment))
+        yield from (f"replay: {difference}" for difference in replay(self.experiment, self.ledger))
 
 
 def named(place: Place) -> str:

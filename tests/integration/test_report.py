@@ -14,7 +14,7 @@ from epochal_api.experiment_report import decode as decode_report
 from epochal_api.experiment_report import encode as encode_report
 from epochal_api.pod import ACCESS_KEY_ENV, REPORT_ANNOTATION, SECRET_KEY_ENV
 from epochal_api.trainingjob import parse
-from epochal_operator.experiment.ledger import Dropped, Event, encode
+from epochal_operator.experiment.ledger import Dropped, Event
 from epochal_operator.experiment.report_job import report_job
 from epochal_trainer.experiment import run as runs
 from epochal_trainer.experiment.write import FIGURES
@@ -48,7 +48,7 @@ def written(folder: Path, ledger: list[Event] = LEDGER, **storage: Any) -> Path:
     """Writes what the operator hands to the Job into a file, as it lies in the pod."""
     template = {**TEMPLATE, "storage": TEMPLATE["storage"] | storage, "results": {"bucket": "bucket"}}
     whole = document(template=template) | {"status": {"importance": {"rate": "0.71", "units": "0.29"}}}
-    job = report_job(whole, encode(ledger), experiment(template=template).spec, INSTALLATION)
+    job = report_job(whole, ledger, experiment(template=template).spec, INSTALLATION)
     path = folder / "report"
     path.write_text(job["spec"]["template"]["metadata"]["annotations"][REPORT_ANNOTATION])
     return path

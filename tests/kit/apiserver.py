@@ -17,6 +17,7 @@ Object = dict[str, Any]
 
 MERGE = "application/merge-patch+json"
 GROUPS = {
+    "experimentledgers": "/apis/epochal.dev/v1alpha1",
     "experiments": "/apis/epochal.dev/v1alpha1",
     "modelservers": "/apis/epochal.dev/v1alpha1",
     "trainingjobs": "/apis/epochal.dev/v1alpha1",

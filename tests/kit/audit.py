@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Self
 from tests.kit import apiserver
 from tests.kit.apiserver import Away, Refusal
 from tests.kit.kubectl import Object, wait
-from tests.kit.search_audit import forgotten
+from tests.kit.search_audit import forgotten, forgotten_events
 
 KINDS = {"TrainingJob", "Experiment"}
 UID_LABEL = "epochal.dev/trainingjob-uid"
@@ -130,11 +130,13 @@ class Audit:
         self.jobs: dict[str, set[str]] = defaultdict(set)
         self.events: Counter[tuple[str, str, str]] = Counter()
         self.searches: dict[str, Object] = {}
+        self._ledgers: dict[str, Object] = {}
 
     def __enter__(self) -> Self:
         for resource, take in (
             ("trainingjobs", self._take_training_job),
             ("experiments", self._take_experiment),
+            ("experimentledgers", self._take_ledger),
             ("jobs", self._take_job),
             ("pods", self._take_pod),
             ("events.events.k8s.io", self._take_event),
@@ -243,6 +245,13 @@ class Audit:
             self._wrong += [f"{name}: {what}" for what in forgotten(seen, experiment)]
         self._ends[uid] += _is_complete(experiment) and not _is_complete(seen or {})
         self.searches[uid] = experiment
+
+    def _take_ledger(self, told: Object) -> None:
+        ledger = told["object"]
+        name, uid = ledger["metadata"]["name"], ledger["metadata"]["uid"]
+        if (seen := self._ledgers.get(uid)) is not None:
+            self._wrong += [f"{name}: {what}" for what in forgotten_events(seen, ledger)]
+        self._ledgers[uid] = ledger
 
     def _take_job(self, told: Object) -> None:
         job = told["object"]

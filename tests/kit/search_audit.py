@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, decode
+from epochal_operator.experiment.ledger import decode
 
 from tests.kit.kubectl import Object
 
@@ -14,10 +14,6 @@ def forgotten(before: Object, after: Object) -> Iterator[str]:
         before: A version.
         after: A later one. A trial is worth its best epoch so far, so that the best never becomes worse.
     """
-    known, knows = _ledger(before), _ledger(after)
-    if knows[: len(known)] != known:
-        kept = sum(one == other for one, other in zip(known, knows, strict=False))
-        yield f"its ledger had {len(known)} events, of which {kept} are where they were"
     old, new = before.get("status") or {}, after.get("status") or {}
     had, has = ((status.get("trials") or {}).get("created", 0) for status in (old, new))
     if has < had:
@@ -27,8 +23,17 @@ def forgotten(before: Object, after: Object) -> Iterator[str]:
         yield f"best went from {old['best']['value']} to {(new.get('best') or {}).get('value')}"
 
 
-def _ledger(experiment: Object) -> tuple[object, ...]:
-    return decode((experiment["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, ""))
+def forgotten_events(before: Object, after: Object) -> Iterator[str]:
+    """Yields how an ExperimentLedger has lost events from one of its versions to the next.
+
+    Args:
+        before: A version.
+        after: A later one.
+    """
+    known, knows = decode(before["data"]), decode(after["data"])
+    if knows[: len(known)] != known:
+        kept = sum(one == other for one, other in zip(known, knows, strict=False))
+        yield f"its ledger had {len(known)} events, of which {kept} are where they were"
 
 
 def _worth(status: Object, goal: str) -> float:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from epochal_api import experiment, modelserver, trainingjob
+from epochal_api import experiment, experiment_ledger, modelserver, trainingjob
 from epochal_api.experiment import Experiment
+from epochal_api.experiment_ledger import ExperimentLedger
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.model import Model
 from epochal_api.modelserver import ModelServer
@@ -51,6 +52,7 @@ class Kind(NamedTuple):
         short: What `kubectl` also calls it.
         columns: What `kubectl get` shows of it.
         scales: Whether `kubectl scale` sets its spec.replicas.
+        content: The field that every object has: `spec`, or for a kind that users do not write, its own.
     """
 
     model: type[Model]
@@ -58,6 +60,12 @@ class Kind(NamedTuple):
     short: str
     columns: tuple[Column, ...]
     scales: bool = False
+    content: str = "spec"
+
+    @property
+    def for_users(self) -> bool:
+        """Whether users create its objects: then it has a spec, a status, a short name and a category."""
+        return self.content == "spec"
 
 
 _STATE = Column("State", "string", ".status.state", "The state in one word.")
@@ -121,7 +129,11 @@ MODEL_SERVERS = Kind(
     ),
     scales=True,
 )
+EXPERIMENT_LEDGERS = Kind(ExperimentLedger, experiment_ledger.PLURAL, "", (_AGE,), content="data")
 KINDS = (EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS)
+"""The kinds that users create."""
+ALL_KINDS = (EXPERIMENT_LEDGERS, *KINDS)
+"""The kinds that have a CustomResourceDefinition."""
 
 _SCALE = {
     "specReplicasPath": ".spec.replicas",
@@ -168,11 +180,12 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
     return result
 
 
-def schema(model: type[Model]) -> dict[str, Any]:
+def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
     """Returns the structural OpenAPI schema of a kind.
 
     Args:
         model: Its model.
+        content: The field that every object has.
     """
     raw = model.model_json_schema(mode="validation")
     root = _structural(raw, raw.get("$defs", {}))
@@ -180,7 +193,7 @@ def schema(model: type[Model]) -> dict[str, Any]:
     root["properties"]["metadata"] = {"type": "object"}
     for name in ("apiVersion", "kind"):
         root["properties"][name] = {"type": "string", "description": root["properties"][name]["description"]}
-    root["required"] = ["spec"]
+    root["required"] = [content]
     return root
 
 
@@ -204,17 +217,22 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
                 "listKind": f"{name}List",
                 "plural": kind.plural,
                 "singular": name.lower(),
-                "shortNames": [kind.short],
-                "categories": ["epochal"],
-            },
+            }
+            | ({"shortNames": [kind.short], "categories": ["epochal"]} if kind.for_users else {}),
             "versions": [
                 {
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}} | ({"scale": dict(_SCALE)} if kind.scales else {}),
+                }
+                | (
+                    {"subresources": {"status": {}} | ({"scale": dict(_SCALE)} if kind.scales else {})}
+                    if kind.for_users
+                    else {}
+                )
+                | {
                     "additionalPrinterColumns": [column.dump() for column in kind.columns],
-                    "schema": {"openAPIV3Schema": schema(kind.model)},
+                    "schema": {"openAPIV3Schema": schema(kind.model, kind.content)},
                 }
             ],
         },
@@ -234,7 +252,7 @@ def main(folder: str) -> None:
     Args:
         folder: Path of the folder.
     """
-    for kind in KINDS:
+    for kind in ALL_KINDS:
         text = yaml.dump(
             custom_resource_definition(kind), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True
         )

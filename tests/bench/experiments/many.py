@@ -150,7 +150,12 @@ async def _watched(seen: Seen) -> AsyncIterator[None]:
             if told["type"] != "DELETED":
                 take(told["object"])
 
-    kinds = {"trainingjobs": seen.training, "jobs": seen.job, "experiments": seen.search}
+    kinds = {
+        "trainingjobs": seen.training,
+        "jobs": seen.job,
+        "experiments": seen.search,
+        "experimentledgers": seen.ledger,
+    }
     tasks = [asyncio.create_task(follow(resource, take)) for resource, take in kinds.items()]
     try:
         yield

@@ -16,14 +16,14 @@ SEED = 0
 
 
 def replayed() -> list[Figure]:
-    """Replays a search of each kind from its Experiment alone, in another process."""
+    """Replays a search of each kind from its Experiment and ledger alone, in another process."""
     suggested, wrong = 0, []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "experiment.yaml"
         for method in METHODS:
             found = run(method, SEED)
             suggested += sum(isinstance(event, Created) for event in found.ledger)
-            path.write_text(yaml.safe_dump(found.with_ledger()))
+            path.write_text(yaml.safe_dump_all([found.document, found.ledger_object]))
             command = [sys.executable, "-m", "epochal_operator", "replay", str(path)]
             ended = subprocess.run(command, check=False, text=True, capture_output=True)
             if ended.returncode:

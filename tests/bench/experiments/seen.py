@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 from epochal_operator.experiment.observe import place_of
 from epochal_operator.experiment.trial_job import PARAMETERS_ANNOTATION
 from epochal_operator.runtime.conditions import condition_of
@@ -52,11 +51,13 @@ class Seen:
 
     def search(self, experiment: Object) -> None:
         """Takes a version of the Experiment."""
-        text = (experiment["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
         status = json.dumps(experiment.get("status") or {}, ensure_ascii=False, separators=(",", ":"))
-        self.ledger_bytes = max(self.ledger_bytes, len(text))
         self.status_bytes = max(self.status_bytes, len(status.encode()))
         self.experiment = experiment
+
+    def ledger(self, ledger: Object) -> None:
+        """Takes a version of the ExperimentLedger."""
+        self.ledger_bytes = max(self.ledger_bytes, len(ledger["data"]))
 
 
 def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, known: int = 0) -> list[float]:

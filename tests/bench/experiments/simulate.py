@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from epochal_operator.experiment.ledger import (
-    LEDGER_ANNOTATION,
     Created,
     Diverged,
     Event,
@@ -109,10 +108,12 @@ class Run:
         at = next(reached, None)
         return math.inf if at is None else sum(job.trained(at) for job in self.jobs)
 
-    def with_ledger(self) -> Object:
-        """Returns the Experiment as the API server would have it."""
-        metadata = self.document["metadata"] | {"annotations": {LEDGER_ANNOTATION: encode(self.ledger)}}
-        return self.document | {"metadata": metadata}
+    @property
+    def ledger_object(self) -> Object:
+        """The ExperimentLedger as the API server would have it."""
+        metadata = {"name": self.document["metadata"]["name"]}
+        about = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ExperimentLedger", "metadata": metadata}
+        return about | {"data": encode(self.ledger)}
 
 
 def simulate(document: Object, curves: Curves, *, from_checkpoints: bool = True) -> Run:

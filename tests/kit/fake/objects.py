@@ -277,9 +277,16 @@ class Objects:
         return any(one["uid"] == uid and one.get("blockOwnerDeletion") for one in references)
 
     def _find(self, place: Place) -> Object:
+        self._served(place)
         if place not in self._things:
             raise Refusal(404, "NotFound", f'{place.resource} "{place.name}" not found')
         return self._things[place]
+
+    def _served(self, place: Place) -> Resource:
+        """Returns the kind of an object; of a kind that is not served the server says so without a reason."""
+        if place.resource not in self.resources:
+            raise Refusal(404, "", "404 page not found")
+        return self.resources[place.resource]
 
     def _namespace(self, place: Place) -> Object:
         return self._find(Place("namespaces", "", place.namespace))
@@ -342,7 +349,7 @@ class Objects:
 
     def _new(self, place: Place, thing: Object) -> Object:
         """Returns an object as the server takes it when it is new."""
-        kind = self.resources[place.resource]
+        kind = self._served(place)
         if kind.namespaced:
             self._admit(place)
         self._uids += 1

@@ -40,6 +40,7 @@ _REGARDING = frozenset(f"regarding.{field}" for field in ("apiVersion", "kind", 
 RESOURCES = (
     Resource("epochal.dev/v1alpha1", "TrainingJob", "trainingjobs", custom=True, has_status=True),
     Resource("epochal.dev/v1alpha1", "Experiment", "experiments", custom=True, has_status=True),
+    Resource("epochal.dev/v1alpha1", "ExperimentLedger", "experimentledgers", custom=True),
     Resource("epochal.dev/v1alpha1", "ModelServer", "modelservers", custom=True, has_status=True),
     Resource("apps/v1", "Deployment", "deployments", has_status=True),
     Resource("apps/v1", "ReplicaSet", "replicasets", has_status=True),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.crd import (
+    ALL_KINDS,
+    EXPERIMENT_LEDGERS,
     EXPERIMENTS,
-    KINDS,
     MODEL_SERVERS,
     TRAINING_JOBS,
     Kind,
@@ -43,7 +44,8 @@ def said(node: dict[str, Any]) -> str:
 
 SPEC = parts(TRAINING_JOBS, "spec")
 STATUS = parts(TRAINING_JOBS, "status")
-SPECS = [*SPEC, *parts(EXPERIMENTS, "spec"), *parts(MODEL_SERVERS, "spec")]
+LEDGER = list(nodes(schema(EXPERIMENT_LEDGERS.model)["properties"]["data"], "data"))
+SPECS = [*LEDGER, *SPEC, *parts(EXPERIMENTS, "spec"), *parts(MODEL_SERVERS, "spec")]
 ALL = [*SPECS, *STATUS, *parts(EXPERIMENTS, "status"), *parts(MODEL_SERVERS, "status")]
 
 
@@ -92,7 +94,7 @@ def test_it_is_said_what_is_counted_anew() -> None:
     assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+@pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.plural)
 def test_committed_crd_is_current(kind: Kind) -> None:
     committed = yaml.safe_load((ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text())
     assert committed == custom_resource_definition(kind), "run `make manifests`"
@@ -174,3 +176,12 @@ def test_why_it_is_where_it_is_is_shown_on_demand() -> None:
     (reason,) = [column for column in columns if column["name"] == "Reason"]
     assert reason["jsonPath"] == '.status.conditions[?(@.type=="Ready")].reason'
     assert reason["priority"] == 1
+
+
+def test_a_ledger_is_bounded_and_no_user_lists_it_with_the_kinds_that_users_create() -> None:
+    made = custom_resource_definition(EXPERIMENT_LEDGERS)["spec"]
+    (version,) = made["versions"]
+    assert version["schema"]["openAPIV3Schema"]["properties"]["data"]["maxLength"] == 200 * 1024
+    assert version["schema"]["openAPIV3Schema"]["required"] == ["data"]
+    assert "subresources" not in version
+    assert not made["names"].keys() & {"categories", "shortNames"}

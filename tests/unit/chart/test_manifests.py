@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.crd import KINDS, Kind, custom_resource_definition, definition_name
+from epochal_api.crd import ALL_KINDS, Kind, custom_resource_definition, definition_name
 
 ROOT = Path(__file__).resolve().parents[3]
-EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+EACH_KIND = pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.plural)
 
 Render = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api import experiment, trainingjob
-from epochal_api.crd import KINDS, definition_name
+from epochal_api.crd import ALL_KINDS, KINDS, definition_name
 from epochal_api.experiment import parse
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
@@ -59,6 +59,7 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
         ("ClusterRole", "epochal-view"),
         ("ClusterRoleBinding", "epochal"),
         ("ClusterRoleBinding", "epochal-tokenreview"),
+        ("CustomResourceDefinition", "experimentledgers.epochal.dev"),
         ("CustomResourceDefinition", "experiments.epochal.dev"),
         ("CustomResourceDefinition", "modelservers.epochal.dev"),
         ("CustomResourceDefinition", "trainingjobs.epochal.dev"),
@@ -344,7 +345,7 @@ def test_uninstalling_keeps_all_objects_and_what_running_pods_trust(render: Rend
         for item in rendered.objects
         if item["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
     }
-    definitions = {("CustomResourceDefinition", definition_name(kind)) for kind in KINDS}
+    definitions = {("CustomResourceDefinition", definition_name(kind)) for kind in ALL_KINDS}
     assert kept == {*definitions, ("Secret", "epochal-tls")}
     assert {rendered.one(*name)["metadata"]["annotations"]["team"] for name in definitions} == {"ml"}
 
@@ -409,14 +410,22 @@ def test_templates_of_experiments_and_servers_may_name_no_more_than_trainingjobs
         assert validation["reason"] == "Forbidden", "a trial that is refused waits for the policy to change"
 
 
-def test_of_experiments_the_operator_writes_trials_and_its_annotations(render: Render) -> None:
+def test_of_experiments_the_operator_writes_trials_and_ledgers(render: Render) -> None:
     policy = render(namespace="here").one("ValidatingAdmissionPolicy", "epochal-operator-experiments")["spec"]
     (rule,) = policy["matchConstraints"]["resourceRules"]
-    assert (rule["resources"], rule["operations"]) == (["experiments", "trainingjobs"], ["CREATE", "UPDATE"])
+    assert rule["resources"] == ["experimentledgers", "experiments", "trainingjobs"]
+    assert rule["operations"] == ["CREATE", "UPDATE"]
     (condition,) = policy["matchConditions"]
     assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:here:epochal'"
     text = " ".join(one["expression"] for one in policy["validations"])
-    for part in ("owner.kind == 'Experiment'", "'epochal.dev/experiment'", "key == 'suspend'", "key in object.spec"):
+    assert policy["validations"][-1]["expression"] == "variables.trial || variables.ledger"
+    for part in (
+        "owner.kind == 'Experiment'",
+        "owner.name == object.metadata.name",
+        "'epochal.dev/experiment'",
+        "key == 'suspend'",
+        "key in object.spec",
+    ):
         assert part in text
     assert {one["reason"] for one in policy["validations"]} == {"Forbidden"}
 
@@ -441,7 +450,7 @@ def test_without_tls_there_is_no_default_where_it_is_required(render: Render) ->
     "template",
     [
         batch_job(training_job(storage=CUSTOM_CA), INSTALLATION)["spec"]["template"],
-        report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"],
+        report_job(document(), (), parse(document()).spec, INSTALLATION)["spec"]["template"],
     ],
     ids=["of a trainer", "of a report"],
 )

@@ -96,7 +96,7 @@ def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: R
         "matchLabels": {"app.kubernetes.io/managed-by": "epochal"},
         "matchExpressions": [{"key": "epochal.dev/experiment-uid", "operator": "Exists"}],
     }
-    labels = report_job(document(), "", parse(document()).spec, INSTALLATION)["spec"]["template"]["metadata"]["labels"]
+    labels = report_job(document(), (), parse(document()).spec, INSTALLATION)["spec"]["template"]["metadata"]["labels"]
     assert selector["matchLabels"].items() <= labels.items()
     assert "epochal.dev/experiment-uid" in labels
     assert "epochal.dev/experiment-uid" not in trainer_labels()

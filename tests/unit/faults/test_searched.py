@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, Finished, Owner, Started, encode
+from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, encode
 
 from tests.faults import searched
 from tests.faults.searched import Left, Rung
@@ -24,8 +24,13 @@ def left(*events: Event, rungs: dict[tuple[int, int], Rung] | None = None, **sta
         "epochs": {},
         "best": {"trial": 0, "value": HISTORY[3]["val_loss"], "parameters": {"a": "1"}},
     }
-    experiment = {"metadata": {"annotations": {LEDGER_ANNOTATION: encode(ledger)}}, "status": whole | status}
-    return Left(experiment, {(0, 0): rung(1), (0, 1): rung(4)} if rungs is None else rungs, frozenset({"a", "b"}))
+    experiment = {"metadata": {}, "status": whole | status}
+    return Left(
+        experiment,
+        encode(ledger),
+        {(0, 0): rung(1), (0, 1): rung(4)} if rungs is None else rungs,
+        frozenset({"a", "b"}),
+    )
 
 
 def finished(trial: int, number: int, uid: str) -> list[Event]:
@@ -34,7 +39,7 @@ def finished(trial: int, number: int, uid: str) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "replay", lambda _: [])
+    monkeypatch.setattr(searched, "replay", lambda *_: [])
 
 
 def test_a_search_that_is_in_order() -> None:

@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Event, Owner, Started, encode
+from epochal_operator.experiment.ledger import Created, Event, Owner, Started, encode
 
 from tests.kit.audit import Audit
-from tests.kit.search_audit import forgotten
+from tests.kit.search_audit import forgotten, forgotten_events
 
 LEDGER: tuple[Event, ...] = (Owner("uid"), Created(0, {}, 0), Started(0, 0, "a"))
 
 
-def experiment(ledger: tuple[Event, ...] = LEDGER, goal: str = "Maximize", **status: Any) -> dict[str, Any]:
-    annotations = {LEDGER_ANNOTATION: encode(ledger)}
-    metadata = {"name": "search", "uid": "uid", "annotations": annotations}
+def experiment(goal: str = "Maximize", **status: Any) -> dict[str, Any]:
+    metadata = {"name": "search", "uid": "uid"}
     return {"metadata": metadata, "spec": {"objective": {"goal": goal}}, "status": status}
+
+
+def stored(ledger: tuple[Event, ...]) -> dict[str, Any]:
+    return {"metadata": {"name": "search", "uid": "ledger"}, "data": encode(ledger)}
 
 
 def best(value: str) -> dict[str, Any]:
@@ -25,22 +28,29 @@ def told(thing: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_search_that_grows_is_in_order() -> None:
-    before = experiment(LEDGER[:2], trials={"created": 1})
-    after = experiment(LEDGER, trials={"created": 1}, best=best("0.5"))
+    before = experiment(trials={"created": 1})
+    after = experiment(trials={"created": 1}, best=best("0.5"))
     assert list(forgotten({"metadata": {}, "spec": before["spec"]}, before)) == []
     assert list(forgotten(before, after)) == []
-    assert list(forgotten(after, experiment(LEDGER, trials={"created": 2}, best=best("0.6")))) == []
+    assert list(forgotten(after, experiment(trials={"created": 2}, best=best("0.6")))) == []
+    assert list(forgotten_events(stored(LEDGER[:2]), stored(LEDGER))) == []
 
 
 def test_what_is_lost_is_a_fault() -> None:
-    before = experiment(LEDGER, trials={"created": 2}, best=best("0.5"))
-    assert list(forgotten(before, experiment(LEDGER[:2], trials={"created": 1}))) == [
-        "its ledger had 3 events, of which 2 are where they were",
+    before = experiment(trials={"created": 2}, best=best("0.5"))
+    assert list(forgotten(before, experiment(trials={"created": 1}))) == [
         "trials.created went from 2 to 1",
         "best went from 0.5 to None",
     ]
     (worse,) = forgotten(experiment(goal="Minimize", best=best("0.5")), experiment(goal="Minimize", best=best("0.6")))
     assert worse == "best went from 0.5 to 0.6"
+
+
+def test_an_event_that_is_lost_is_a_fault() -> None:
+    audit = Audit("any")
+    for ledger in (LEDGER, LEDGER[:2], LEDGER):
+        audit._take_ledger(told(stored(ledger)))
+    assert audit.faults == ["search: its ledger had 3 events, of which 2 are where they were"]
 
 
 def test_an_event_of_its_end_may_be_told_at_each_of_its_ends() -> None:

@@ -22,19 +22,27 @@ class Direct:
 
     Attributes:
         writes: Writes so far, as "verb resource/name".
+        reads: Objects that were read so far, as "resource/name".
         refuse: Returns how a write is refused, if it is; asked before it is done.
     """
 
     def __init__(self, objects: Objects, refuse: Callable[[str, str, str], Refusal | None]) -> None:
         self._objects = objects
         self.writes: list[str] = []
+        self.reads: list[str] = []
         self.refuse = refuse
         self.dies_after: int | None = None
 
     def once(self) -> Self:
         return self
 
+    def reading(self, _: object) -> Self:
+        return self
+
     async def get(self, resource: Resource, namespace: str, name: str) -> Any:
+        self.reads.append(f"{resource.plural}/{name}")
+        if refusal := self.refuse("get", resource.plural, name):
+            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {})
         return self._done(lambda: self._objects.get(resource.plural, namespace, name))
 
     async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:

@@ -20,6 +20,9 @@ class ByKind:
     def once(self) -> Self:
         return self
 
+    def reading(self, _: object) -> Self:
+        return self
+
     async def get(self, resource: Resource, namespace: str, name: str) -> Any:
         return await self._method("get", resource)(namespace, name)
 

@@ -11,8 +11,9 @@ from epochal_operator.experiment.actions import Action, Append, Ask, Create, Del
 from epochal_operator.experiment.batches import Batches
 from epochal_operator.experiment.events import ledger_damaged, report_failed
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Exhausted, Owner, encode
+from epochal_operator.experiment.ledger import Created, Exhausted
 from epochal_operator.experiment.ledger import Event as Told
+from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.observed import Importance, Observed, Wanted
 from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -42,10 +43,6 @@ AskSearch = Callable[[Request], Awaitable[Response]]
 _OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 
 
-class LedgerRefused(Exception):
-    """The API server does not take the ledger; the message has its words."""
-
-
 class Applier:
     """Does the steps of plans.
 
@@ -58,6 +55,7 @@ class Applier:
 
     Attributes:
         trials: What writes their TrainingJobs.
+        ledgers: What reads and writes their ledgers.
         importance: How much the parameters of each Experiment matter, as far as that was asked.
         batches: How many trials of each Experiment may be suggested at once.
         report_told: What Events have told last of the Job of each Experiment's report: that it has failed, or waits.
@@ -76,6 +74,7 @@ class Applier:
         self._kube = writer.kube
         self._store = writer.store
         self.trials = TrialWriter(writer, installation, clock)
+        self.ledgers = LedgerStore(writer.kube)
         self._installation = installation
         self._ask_search = ask
         self._clock = clock
@@ -118,13 +117,15 @@ class Applier:
             known.pop(key, None)
         self.batches.forget(key)
         self.trials.forget(key)
+        self.ledgers.forget(key)
 
     async def refresh(self, key: Key) -> None:
-        """Reads an Experiment anew: the API server knows of a change that has not been told yet.
+        """Reads an Experiment and its ledger again, after a conflict.
 
         Args:
             key: Its namespace and name.
         """
+        self.ledgers.forget(key)
         await self._writer.refresh(EXPERIMENTS, key, self._store.get(EXPERIMENTS, key))
 
     async def _do(
@@ -153,28 +154,33 @@ class Applier:
                 pass
 
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
-        """Adds to the ledger, unless anything has changed since it was read: then it is observed, or asked, anew."""
-        metadata = document["metadata"]
-        if observed.events and not observed.damaged:
-            noted = metadata["annotations"][LEDGER_ANNOTATION]
-            text = await asyncio.to_thread(encode, events, noted, observed.events)
-        else:
-            text = await asyncio.to_thread(encode, (*(observed.events or (Owner(metadata["uid"]),)), *events))
-        given = {"metadata": {"annotations": {LEDGER_ANNOTATION: text}}}
+        """Appends events to the ledger, unless it has changed since it was read: then it is read again (Conflict).
+
+        After a refusal no suggestions are asked for until it may be tried again, since each would be lost.
+        """
+        ledger, key = observed.ledger, key_of(document)
+        assert ledger is not None  # noqa: S101 - a plan appends only to a ledger that was read
         if observed.damaged:
-            await self._writer.emit(ledger_damaged(len(observed.events), metadata["resourceVersion"]), document)
+            await self._writer.emit(ledger_damaged(len(observed.events), ledger.resource_version), document)
         try:
-            written = await self._writer.patch(EXPERIMENTS, document, given)
-        except REFUSALS as error:
-            raise LedgerRefused(error.message) from None
-        self._writer.put(EXPERIMENTS, written)
+            await self.ledgers.append(document, ledger, events)
+        except LedgerRefused as error:
+            cause = StatusCause(Reason.LEDGER_REFUSED, str(error))
+            self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
+            raise
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
         """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
         key, known, begun = key_of(document), len(observed.events), self._clock()
         asked = action.importance is not None
-        question = request(
-            wanted.spec, wanted.template, observed.events, action.trials, importance=asked, folded=observed.noted
+        question = await asyncio.to_thread(
+            request,
+            wanted.spec,
+            wanted.template,
+            observed.events,
+            action.trials,
+            importance=asked,
+            folded=observed.noted,
         )
         answer, failure, fewer = Response(), "the search has suggested nothing", False
         try:
@@ -208,9 +214,8 @@ class Applier:
         self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
     ) -> None:
         """Creates the Job that writes the report; what is in the way of it holds no trial up."""
-        text = document["metadata"]["annotations"][LEDGER_ANNOTATION]
         given = {**document, "spec": wanted.given}
-        body = await asyncio.to_thread(report_job, given, text, wanted.spec, self._installation())
+        body = await asyncio.to_thread(report_job, given, observed.events, wanted.spec, self._installation())
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
         body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from epochal_api.experiment_status import ExperimentStatus, RankedTrial
 
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.experiment.trials import finite
 from epochal_operator.runtime.conditions import get_condition, is_true
@@ -83,11 +82,11 @@ def ledger_damaged(count: int, version: str) -> Event:
 
     Args:
         count: How many events can be read.
-        version: The Experiment's resourceVersion.
+        version: The resourceVersion of its ExperimentLedger.
     """
     note = (
-        f"Its annotation {LEDGER_ANNOTATION} is damaged: of what was seen of its trials, {count} events can be read. "
-        "The rest is made anew as far as its TrainingJobs tell of it."
+        f"Its ExperimentLedger is damaged, or larger than any that Epochal writes: {count} events can be read. The "
+        "rest is rebuilt from its TrainingJobs. Let nobody but the operator write ExperimentLedgers."
     )
     return _event(Reason.LEDGER_DAMAGED, note, version)
 
@@ -129,8 +128,9 @@ def ledger_ignored(uid: str) -> Event:
         uid: The Experiment.
     """
     note = (
-        f"Its annotation {LEDGER_ANNOTATION} is a copy of another Experiment's, or cannot be read: it is ignored, and "
-        "made anew. To learn from another Experiment, name it in spec.warmStartFrom of a new one."
+        "The data of its ExperimentLedger is a copy of another Experiment's, or cannot be read: it is replaced by what "
+        "its TrainingJobs tell. Let nobody but the operator write ExperimentLedgers. To learn from another Experiment, "
+        "name it in spec.warmStartFrom of a new one."
     )
     return _event(Reason.LEDGER_IGNORED, note, uid)
 

@@ -1,9 +1,9 @@
 r"""The ledger: all that an Experiment has observed, in the order in which it became known.
 
 It only grows. Everything else about an Experiment (what becomes of its trials, what is suggested, its status) follows
-from its spec, its ledger and the TrainingJobs that there are. It travels in an annotation as text:
+from its spec, its ledger and the TrainingJobs that there are. An ExperimentLedger holds it as text:
 
-    kubectl get exp NAME -o jsonpath='{.metadata.annotations.epochal\.dev/trials}' | base64 -d | gunzip
+    kubectl get experimentledger NAME -o jsonpath='{.data}' | base64 -d | gunzip
 """
 
 import base64
@@ -16,17 +16,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
-from epochal_api.experiment import MAX_PARAMETERS
-from epochal_api.kind import GROUP
+from epochal_api.experiment import MAX_PARAMETERS, MAX_TRIALS
+from epochal_api.experiment_ledger import MAX_DATA
 
-LEDGER_ANNOTATION = f"{GROUP}/trials"
-"""Annotation of an Experiment: its ledger."""
-MAX_TEXT = 200 * 1024
-"""Bytes of a ledger as text: an object's annotations hold 256 KiB in all."""
-MAX_LINES = 16 * 1024**2
-"""Bytes of its lines, many more than fit in such a text unless somebody means harm."""
+MAX_TEXT = MAX_DATA
+"""Bytes of a ledger as text."""
+MAX_LINES = 4 * 1024**2
+"""Bytes of the unpacked lines: 4 KiB for each of 1,000 trials."""
 MAX_EVENTS = 32 * 1024
 """Events that are read: several times as many as a search of all trials has, and a text may hold a million."""
+EVENT_BYTES = 128
+"""Bytes of an event in memory, beside its texts."""
+MAX_NUMBER = 10**9
+"""The largest number in an event: more than any trial, epoch or second."""
+MAX_WORD = 256
+"""Characters of a name, a value or a reason: a parameter's value has the most."""
 MAX_LINE = 128 * 1024
 """Characters of a line that is read: more than the parameters of a trial take, each character written as twelve."""
 _GZIP = 16 + zlib.MAX_WBITS
@@ -208,33 +212,52 @@ def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = (
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
 
 
+class Sizes(NamedTuple):
+    """Sizes of a ledger.
+
+    Args:
+        taken: Bytes that it takes of MAX_TEXT: its text's, or an equal share if that of its lines or events is larger.
+            Lines that are much alike fill the room for lines before that for text.
+        unpacked: Bytes of its lines, and of an object for each.
+    """
+
+    taken: int
+    unpacked: int
+
+
+NOTHING = Sizes(0, 0)
+
+
 class Reading(NamedTuple):
-    """What can be read of a ledger.
+    """The readable events of a ledger.
 
     Args:
         events: Its events.
         whole: Whether these are all that it held.
+        sizes: Its sizes.
     """
 
     events: tuple[Event, ...]
     whole: bool
+    sizes: Sizes = NOTHING
 
 
-def read(text: str, before: str = "", known: tuple[Event, ...] = ()) -> Reading:
-    """Returns what can be read of a ledger.
+def read(text: str) -> Reading:
+    """Returns the readable events of a ledger, in linear time and within the bounds above.
 
     Args:
         text: The ledger as text; white space does not count.
-        before: A ledger that was read before, and was whole: if it has but grown, only what is new is read.
-        known: The events of that ledger.
     """
     lines, whole = _lines(text)
-    start = len(known)
-    if before and lines[:start] != _lines(before)[0]:
-        start = 0
-    uids = _Uids(known[:start])
-    events = [*known[:start], *(_event(line, uids) for line in lines[start:])]
-    return Reading(tuple(one for one in events if one is not None), whole and None not in events)
+    uids, events, created = _Uids(), list[Event](), 0
+    for line in lines:
+        event = _event(line, uids)
+        created += isinstance(event, Created)
+        if event is None or created > MAX_TRIALS:
+            whole = False
+        else:
+            events.append(event)
+    return Reading(tuple(events), whole, _sizes(text, lines))
 
 
 def decode(text: str) -> tuple[Event, ...]:
@@ -246,17 +269,19 @@ def decode(text: str) -> tuple[Event, ...]:
     return read(text).events
 
 
-def taken(text: str) -> int:
-    """Returns the bytes that a ledger takes of MAX_TEXT: its text's, or a like share if that of its lines is larger.
-
-    Lines that are much alike fill the room for lines before that for text.
+def sizes(text: str) -> Sizes:
+    """Returns the sizes of a ledger.
 
     Args:
         text: The ledger as text.
     """
-    lines = _lines(text)[0]
-    share = max(sum(len(line) + 1 for line in lines) / MAX_LINES, len(lines) / MAX_EVENTS)
-    return max(len(text), math.ceil(share * MAX_TEXT))
+    return _sizes(text, _lines(text)[0])
+
+
+def _sizes(text: str, lines: Sequence[str]) -> Sizes:
+    unpacked = sum(len(line) + 1 for line in lines)
+    share = max(unpacked / MAX_LINES, len(lines) / MAX_EVENTS)
+    return Sizes(max(len(text), math.ceil(share * MAX_TEXT)), unpacked + EVENT_BYTES * len(lines))
 
 
 def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
@@ -356,11 +381,11 @@ def _event(line: str, uids: _Uids) -> Event | None:
 
 def _is(value: object, wanted: Any) -> bool:
     if wanted is int:
-        return type(value) is int and value >= 0
+        return type(value) is int and 0 <= value <= MAX_NUMBER
     if wanted == Mapping[str, str]:
         return (
             isinstance(value, dict)
             and len(value) <= MAX_PARAMETERS
-            and all(isinstance(one, str) for one in value.values())
+            and all(isinstance(one, str) and max(len(name), len(one)) <= MAX_WORD for name, one in value.items())
         )
-    return isinstance(value, wanted)
+    return isinstance(value, wanted) and not (isinstance(value, str) and len(value) > MAX_WORD)

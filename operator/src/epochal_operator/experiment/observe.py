@@ -7,9 +7,22 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec, Objective
+from epochal_api.experiment import MAX_TRIALS, ExperimentSpec, Objective
+from epochal_api.parameter import Parameter
 
-from epochal_operator.experiment.ledger import CHECKPOINT_LOST, Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.domains import Choice, domain_of
+from epochal_operator.experiment.ledger import (
+    CHECKPOINT_LOST,
+    MAX_EVENTS,
+    MAX_NUMBER,
+    MAX_WORD,
+    Created,
+    Diverged,
+    Event,
+    Failed,
+    Finished,
+    Started,
+)
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
@@ -75,7 +88,7 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[
         trial = by_number.get(number)
         if trial is None:
             job = jobs[number, rung]
-            if (event := _created(number, job)) is None:
+            if (event := _created(spec, number, job)) is None:
                 continue
             found.append(_Told(_time(job, "creationTimestamp"), number, 0, event))
             trial = by_number[number] = Trial(number, event.parameters, event.known)
@@ -217,13 +230,13 @@ def _value(objective: Objective, job: Object) -> str | None:
 
 def _epoch(status: Object) -> int:
     epoch = (status.get("progress") or {}).get("epoch")
-    return epoch if type(epoch) is int and epoch > 0 else 0
+    return min(epoch, MAX_NUMBER) if type(epoch) is int and epoch > 0 else 0
 
 
 def _seconds(status: Object) -> int:
     try:
         start, end = (datetime.fromisoformat(status[name]) for name in ("startTime", "completionTime"))
-        return max(0, round((end - start).total_seconds()))
+        return min(max(0, round((end - start).total_seconds())), MAX_NUMBER)
     except (KeyError, TypeError, ValueError):
         return 0
 
@@ -232,13 +245,27 @@ def _time(job: Object, field: str) -> str:
     return str(job["metadata"].get(field) or (job.get("status") or {}).get(field) or "")
 
 
-def _created(number: int, job: Object) -> Created | None:
-    """Returns that a trial was decided upon, as one of its TrainingJobs bears it."""
+def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
+    """Returns that a trial was decided upon, by the annotations of one of its TrainingJobs.
+
+    Users may write these, so they count only if the search could have suggested them.
+    """
     annotations = job["metadata"].get("annotations") or {}
     try:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
-    if not isinstance(parameters, dict) or len(parameters) > MAX_PARAMETERS or known < 0:
+    if number >= MAX_TRIALS or not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
         return None
-    return Created(number, {name: str(text) for name, text in parameters.items()}, known)
+    by_name = {one.name: one for one in spec.parameters}
+    if not all(name in by_name and _may_be(by_name[name], text) for name, text in parameters.items()):
+        return None
+    return Created(number, parameters, known)
+
+
+def _may_be(parameter: Parameter, text: object) -> bool:
+    """Returns whether a trial may have a value, which the template or an initial trial may set beyond the range."""
+    if not isinstance(text, str) or len(text) > MAX_WORD or not text.isprintable():
+        return False
+    domain = domain_of(parameter)
+    return isinstance(domain, Choice) or text == "null" or domain.parse(text) is not None

@@ -14,6 +14,7 @@ from epochal_operator.experiment.ledger import MAX_TEXT, Event, Warm
 from epochal_operator.experiment.observe import Jobs, has_begun, has_ended, is_idle
 from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.stored_ledger import StoredLedger
 from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.resource import Object
 
@@ -23,10 +24,6 @@ RUNG_BYTES = 128
 """More than a rung takes in the ledger: its beginning, its end, and that it is given up."""
 NUMBER_BYTES = 32
 """More than a number takes there, with the name of its parameter."""
-MAX_ANNOTATIONS = 256 * 1024
-"""Bytes of all annotations of an object."""
-OTHERS = 8 * 1024
-"""Bytes that are left to annotations of others, beside the spec of which `kubectl apply` keeps a copy in one."""
 
 BATCH = 64
 """Trials that are suggested at once: more take long, and what is suggested is the same."""
@@ -51,12 +48,6 @@ class Wanted:
         """The template's spec, as JSON."""
         found: Object = self.given["template"]["spec"]
         return found
-
-    @cached_property
-    def room(self) -> int:
-        """Bytes that the ledger may have as text."""
-        copy = len(json.dumps(self.given, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-        return min(MAX_TEXT, MAX_ANNOTATIONS - OTHERS - copy)
 
     @cached_property
     def trial_bytes(self) -> int:
@@ -109,6 +100,7 @@ class Observed:
         promised: Rungs that its trials climb yet, by its schedule.
         damaged: Whether a part of the ledger cannot be read.
         foreign: Whether there is a ledger, and it is not this Experiment's own.
+        ledger: The ledger as read, to which events are appended.
         news: What its TrainingJobs tell that the ledger does not.
         noted: Its trials, by the ledger alone.
         trials: Its trials, by both.
@@ -136,6 +128,7 @@ class Observed:
     promised: int = 0
     damaged: bool = False
     foreign: bool = False
+    ledger: StoredLedger | None = None
     news: tuple[Event, ...] = ()
     noted: tuple[Trial, ...] = ()
     trials: tuple[Trial, ...] = ()

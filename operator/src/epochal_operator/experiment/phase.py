@@ -178,7 +178,7 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.FINISHED_EARLY: "It has finished after {count} trials, since spec.finish is true.",
     Reason.SEARCH_EXHAUSTED: "All combinations of spec.parameters are tried: {count} trials.",
     Reason.LEDGER_FULL: (
-        "There is no room to note more than {count} trials in its annotation epochal.dev/trials: no new ones are made, "
+        "Its ExperimentLedger has no room for more than {count} trials: no new ones are made, "
         "and those that there are go on as spec.schedule has it. For more, create a new Experiment; with "
         "spec.warmStartFrom it learns from this one."
     ),

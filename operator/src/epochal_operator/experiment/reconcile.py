@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from epochal_api.experiment import InvalidExperiment, parse
 
 from epochal_operator.experiment.actions import Ask
-from epochal_operator.experiment.apply import Applier, AskSearch, LedgerRefused
+from epochal_operator.experiment.apply import Applier, AskSearch
 from epochal_operator.experiment.check import check
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Event, Warm, own, read, taken
+from epochal_operator.experiment.ledger import MAX_TEXT, Warm
+from epochal_operator.experiment.ledger_store import LedgerRefused
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.plan import Plan, plan, refuse
@@ -21,8 +22,10 @@ from epochal_operator.experiment.schedule import promised
 from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.search.lanes import LANES, Lanes
 from epochal_operator.experiment.space import InvalidSpace
-from epochal_operator.experiment.trials import Trial, exhausted, fold
+from epochal_operator.experiment.stored_ledger import StoredLedger
+from epochal_operator.experiment.trials import fold
 from epochal_operator.experiment.warm_start import known_of_others
+from epochal_operator.experiment.without_ledger import plan_without_ledger
 from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
@@ -49,21 +52,24 @@ class _Spec:
 
 
 @dataclass(frozen=True)
-class _Ledger:
-    """A ledger that has been read."""
+class _Read:
+    """The spec and the ledger of an Experiment, and the trials of other Experiments that it learns from.
 
-    text: str
-    events: tuple[Event, ...] = ()
-    size: int = 0
-    trials: tuple[Trial, ...] = ()
-    exhausted: bool = False
-    damaged: bool = False
+    Args:
+        spec: Its spec.
+        ledger: Its ledger, or the cause that it cannot be read.
+        warm: The trials of other Experiments, while the ledger is empty, or the cause that one of these cannot be used.
+    """
+
+    spec: _Spec
+    ledger: StoredLedger | StatusCause
+    warm: tuple[Warm, ...] | StatusCause = ()
 
 
 class Reconciler:
     """Brings Experiments and their trials to what they should be.
 
-    What it remembers of an Experiment is what it would read again: its spec by generation, and its ledger by its text.
+    What it remembers of an Experiment is what it would read again: its spec by generation, and its ledger.
 
     Args:
         term: What it works with.
@@ -87,7 +93,6 @@ class Reconciler:
         self._lanes = Lanes([Searcher() for _ in range(LANES)])
         self._applier = Applier(term, installation, ask or self._lanes.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
-        self._ledgers: dict[Key, _Ledger] = {}
 
     async def run(self) -> None:
         """Has nothing to do beside, but to leave no process behind."""
@@ -114,16 +119,16 @@ class Reconciler:
             if document is None:
                 self._forget(key)
                 return None
-            spec = await self._spec(key, document)
-            observed = self._observe(key, document, spec.wanted, found)
-            todo = _plan(document, spec, observed)
+            read = await self._read(key, document)
+            observed = self._observe(key, document, read, found)
+            todo = _plan(document, read, observed)
             if not todo.actions:
                 is_over = (document.get("status") or {}).get("state") in {"Complete", "Failed"}
                 if is_over and not (observed.running or observed.strays):
-                    self._let_go(key, spec)
+                    self._let_go(key, read.spec)
                 return todo.look_again(found.failure)
             try:
-                await self._apply(document, spec.wanted, observed, todo, found)
+                await self._apply(document, read.spec.wanted, observed, todo, found)
                 if not found.unnoted and any(isinstance(action, Ask) for action in todo.actions):
                     return 0  # It may have taken long: others have their turn, and it is seen that there is progress.
             except (Conflict, NotFound):
@@ -140,8 +145,7 @@ class Reconciler:
         try:
             await self._applier.apply(document, wanted, observed, todo.actions, found)
         except LedgerRefused as error:
-            message = f"The API server refuses to note its trials in its annotation {LEDGER_ANNOTATION}: {error}"
-            found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, message)
+            found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, str(error))
             return
         wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
         if wrote and self._store.get(EXPERIMENTS, key_of(document)) is document:
@@ -154,35 +158,27 @@ class Reconciler:
             self._forget(key)  # It was deleted and made anew before the end of the other was told.
         if known is None or known.version != version:
             # It may take seconds to try all values in a large template: meanwhile others are reconciled.
-            known = self._specs[key] = await asyncio.to_thread(_read, version, document)
+            known = self._specs[key] = await asyncio.to_thread(_read_spec, version, document)
         return known
 
-    def _ledger(self, key: Key, document: Object) -> _Ledger:
-        text = (document["metadata"].get("annotations") or {}).get(LEDGER_ANNOTATION, "")
-        known = self._ledgers.get(key)
-        if known is None or known.text != text:
-            before = known if known is not None and known.events and not known.damaged else _Ledger("")
-            found, whole = read(text, before.text, before.events)
-            events = own(found, document["metadata"]["uid"])
-            if events[: len(before.events)] != before.events:
-                before = _Ledger("")
-            trials = fold(events[len(before.events) :], before.trials)
-            damaged = bool(events) and not whole
-            known = self._ledgers[key] = _Ledger(text, events, taken(text), trials, exhausted(events), damaged)
-        return known
+    async def _read(self, key: Key, document: Object) -> _Read:
+        spec, ledgers = await self._spec(key, document), self._applier.ledgers
+        ledger = await ledgers.read(document)
+        if spec.wanted is None or isinstance(ledger, StatusCause) or ledger.events[1:]:
+            return _Read(spec, ledger)
+        return _Read(spec, ledger, await known_of_others(key, spec.wanted, self._store, ledgers))
 
-    def _observe(self, key: Key, document: Object, wanted: Wanted | None, found: Hindrances) -> Observed:
+    def _observe(self, key: Key, document: Object, read: _Read, found: Hindrances) -> Observed:
+        wanted, ledger, warm = read.spec.wanted, read.ledger, read.warm
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
         reports = self._store.find(REPORT_JOBS, key).values()
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
-        ledger = self._ledger(key, document)
-        if wanted is None:
+        if wanted is None or not isinstance(ledger, StoredLedger):
             held, undone = self._applier.trials.held(document, jobs)
-            trials = ledger.trials
-            return Observed(now, trials=trials, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
+            noted = ledger.trials if isinstance(ledger, StoredLedger) else ()
+            return Observed(now, trials=noted, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
         news = observe(wanted.spec, ledger.trials, jobs)
-        warm: tuple[Warm, ...] | StatusCause = () if ledger.events[1:] else known_of_others(key, wanted, self._store)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
@@ -192,12 +188,13 @@ class Reconciler:
         return Observed(
             now,
             events=ledger.events,
-            size=ledger.size,
-            room=wanted.room,
+            size=ledger.sizes.taken,
+            room=MAX_TEXT,
             trial_bytes=wanted.trial_bytes,
             promised=promised(trials, wanted.spec),
             damaged=ledger.damaged,
-            foreign=bool(ledger.text and not ledger.events),
+            foreign=ledger.foreign,
+            ledger=ledger,
             news=news,
             noted=ledger.trials,
             trials=trials,
@@ -221,22 +218,24 @@ class Reconciler:
         """Keeps of an Experiment that is over no more than whose it is: those that have ended are ever more."""
         if spec.wanted is not None:
             self._specs[key] = _Spec((spec.version[0], 0), None)
-        self._ledgers.pop(key, None)
+        self._applier.ledgers.forget(key)
         self._applier.trials.forget(key)
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
-        self._ledgers.pop(key, None)
         self._applier.forget(key)
 
 
-def _plan(document: Object, spec: _Spec, observed: Observed) -> Plan:
+def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
+    spec, ledger = read.spec, read.ledger
     if spec.wanted is None:
         return refuse(whole(document), spec.fault, observed)
+    if isinstance(ledger, StatusCause):
+        return plan_without_ledger(document, spec.wanted.spec, ledger, observed)
     return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
 
 
-def _read(version: tuple[str, int], document: Object) -> _Spec:
+def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
     """Reads what an Experiment asks for."""
     if fault := document.get(UNREAD):
         return _Spec(version, None, str(fault))

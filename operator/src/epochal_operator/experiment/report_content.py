@@ -157,7 +157,7 @@ def _axis(parameter: Parameter) -> Axis:
 
 
 def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]) -> ReportedTrial | None:
-    """Returns what is reported of a trial; nothing of one that cannot be: a ledger is anybody's to write."""
+    """Returns what is reported of a trial; nothing of one that breaks the report's schema."""
     texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
     lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
     try:

@@ -1,6 +1,6 @@
 """The Job that writes what an Experiment has found into its bucket, where the operator may not go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epochal_api import experiment as experiments
@@ -8,7 +8,7 @@ from epochal_api import pod
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.kind import API_VERSION
 
-from epochal_operator.experiment.ledger import decode
+from epochal_operator.experiment.ledger import Event
 from epochal_operator.experiment.report_content import bounded, content
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL
 from epochal_operator.trainingjob.job import QUEUE_LABEL, failure_policy
@@ -27,7 +27,9 @@ RESOURCES: Object = {
 """Little, and all of it said: a quota may ask for each of these."""
 
 
-def report_job(experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec, installation: Installation) -> Object:
+def report_job(
+    experiment: Mapping[str, Any], ledger: Sequence[Event], spec: ExperimentSpec, installation: Installation
+) -> Object:
     """Returns the batch/v1 Job that writes an Experiment's report, and deletes the checkpoints that are given up.
 
     It runs where trials run, with their image and their credentials. It stays until its Experiment replaces it, by
@@ -35,7 +37,7 @@ def report_job(experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec,
 
     Args:
         experiment: The Experiment, as JSON.
-        ledger: Its ledger, as text.
+        ledger: The events of its ledger.
         spec: Its spec.
         installation: What was set when Epochal was installed.
 
@@ -50,7 +52,7 @@ def report_job(experiment: Mapping[str, Any], ledger: str, spec: ExperimentSpec,
         EXPERIMENT_UID_LABEL: metadata["uid"],
     }
     queue = template.scheduling.queue_name
-    report = content(experiment, spec, decode(ledger), installation.storage_endpoint)
+    report = content(experiment, spec, ledger, installation.storage_endpoint)
     program = Program(
         command=("epochal-trainer", "report"),
         files={pod.REPORT_FILE: annotation(pod.REPORT_ANNOTATION)},

@@ -1,5 +1,6 @@
-"""The resources that an Experiment has to do with: its own, its trials, and the Job that writes its report."""
+"""The resources of an Experiment: its own, its ledger, its trials, and the Job that writes its report."""
 
+from epochal_api import experiment_ledger
 from epochal_api.experiment import KIND, PLURAL
 from epochal_api.kind import GROUP, VERSION
 
@@ -9,6 +10,7 @@ from epochal_operator.runtime.resource import JOBS, Key, Object, Resource
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 EXPERIMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
+EXPERIMENT_LEDGERS = Resource(GROUP, VERSION, experiment_ledger.PLURAL, experiment_ledger.KIND)
 
 
 def _experiment(thing: Object) -> Key | None:

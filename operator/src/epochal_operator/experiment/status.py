@@ -159,7 +159,7 @@ def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str |
         trial: The trial.
     """
     uid = trial.rungs[-1].uid if trial.rungs else ""
-    if not 0 < len(uid) <= MAX_UID:  # A ledger is anybody's to write.
+    if not 0 < len(uid) <= MAX_UID:  # It is empty where the TrainingJob of a rung is lost.
         return None
     return _uri(spec, metadata.namespace, trial_name(metadata.name, trial.number, len(trial.rungs) - 1), uid)
 

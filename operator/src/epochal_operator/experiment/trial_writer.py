@@ -14,7 +14,7 @@ from epochal_api.trainingjob import InvalidTrainingJob, parse
 from epochal_operator.experiment.actions import Create, Suspend, Unmade
 from epochal_operator.experiment.events import not_made, rejected
 from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Failed
+from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.observe import Jobs
 from epochal_operator.experiment.observed import Place
 from epochal_operator.experiment.patience import look_again_at
@@ -334,7 +334,5 @@ def _deleted(name: str, last: Correction) -> StatusCause:
 
 
 def _identity(metadata: Object) -> tuple[Any, ...]:
-    """Returns what a plan depends on of an Experiment's metadata."""
-    fields = ("uid", "generation", "deletionTimestamp")
-    ledger = (metadata.get("annotations") or {}).get(LEDGER_ANNOTATION)
-    return (*(metadata.get(name) for name in fields), ledger)
+    """Returns the fields of an Experiment's metadata that a plan depends on."""
+    return tuple(metadata.get(name) for name in ("uid", "generation", "deletionTimestamp"))

@@ -21,6 +21,8 @@ from epochal_operator.experiment.ledger import (
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
 MAX_UIDS = 8
 """TrainingJobs of a rung that are told apart from a new one: those before them are gone, and never come back."""
+MAX_RUNGS = 32
+"""Rungs of a trial that are read: a million epochs have 21, by the least factor."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,16 @@ def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, 
         before: The trials that the part before the rest tells of.
     """
     trials = {trial.number: trial for trial in before}
+    changed: dict[int, _Changed] = {}
     for event in events:
         match event:
             case Created(number, parameters, known):
                 trials.setdefault(number, Trial(number, parameters, known))
             case Started() | Finished() | Diverged() | Failed() | Dropped() if event.trial in trials:
-                trials[event.trial] = _after(trials[event.trial], event)
+                if event.trial not in changed:
+                    changed[event.trial] = _Changed(trials[event.trial])
+                changed[event.trial].take(event)
+    trials |= {number: one.trial() for number, one in changed.items()}
     return tuple(trials[number] for number in sorted(trials))
 
 
@@ -132,23 +138,49 @@ def finite(text: str | None) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _after(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped) -> Trial:
-    """Returns a trial after something was observed of it."""
-    if isinstance(event, Dropped):
-        return replace(trial, dropped=True)
-    if event.rung != len(trial.rungs) or trial.state not in {"Running", "Paused"}:
-        return trial
-    match event:
-        case Started(uid=uid):
-            again = (event.rung,) if trial.uids and uid not in trial.uids else ()
-            kept = tuple(one for one in trial.uids if one != uid)[1 - MAX_UIDS :]
-            return replace(trial, state="Running", uids=(*kept, uid), lost=trial.lost + again)
-        case Finished():
-            rung = Rung(event.epoch, finite(event.value), event.uid, event.seconds)
-            state: TrialState = "Complete" if event.ended else "Paused"
-            return replace(trial, state=state, rungs=(*trial.rungs, rung), uids=())
-        case Diverged():
-            return replace(trial, state="Diverged", reason="NonFiniteLoss")
-        case Failed():
-            is_lost = event.reason == CHECKPOINT_LOST and trial.rungs
-            return replace(trial, state="Complete" if is_lost else "Failed", reason=event.reason)
+class _Changed:
+    """A trial while events are applied to it: its rungs are a list, since a tuple that grows takes quadratic time."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._before = trial
+        self._rungs = list(trial.rungs)
+        self._lost = list(trial.lost)
+        self._uids = trial.uids
+        self._state = trial.state
+        self._dropped = trial.dropped
+        self._reason = trial.reason
+
+    def take(self, event: Started | Finished | Diverged | Failed | Dropped) -> None:
+        """Applies an event, unless it does not fit."""
+        if isinstance(event, Dropped):
+            self._dropped = True
+            return
+        rung = len(self._rungs)
+        if event.rung != rung or rung >= MAX_RUNGS or self._state not in {"Running", "Paused"}:
+            return
+        match event:
+            case Started(uid=uid):
+                if self._uids and uid not in self._uids:
+                    self._lost.append(rung)
+                kept = tuple(one for one in self._uids if one != uid)[1 - MAX_UIDS :]
+                self._state, self._uids = "Running", (*kept, uid)
+            case Finished():
+                self._rungs.append(Rung(event.epoch, finite(event.value), event.uid, event.seconds))
+                self._state, self._uids = ("Complete" if event.ended else "Paused"), ()
+            case Diverged():
+                self._state, self._reason = "Diverged", "NonFiniteLoss"
+            case Failed():
+                is_lost = event.reason == CHECKPOINT_LOST and rung
+                self._state, self._reason = ("Complete" if is_lost else "Failed"), event.reason
+
+    def trial(self) -> Trial:
+        """Returns the trial after the events."""
+        return replace(
+            self._before,
+            rungs=tuple(self._rungs),
+            state=self._state,
+            dropped=self._dropped,
+            uids=self._uids,
+            lost=tuple(self._lost),
+            reason=self._reason,
+        )

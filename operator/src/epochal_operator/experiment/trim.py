@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from epochal_api.experiment import KIND
 
-from epochal_operator.experiment import ledger
 from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION
 from epochal_operator.experiment.trial_job import (
     EXPERIMENT_LABEL,
@@ -20,8 +19,6 @@ from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 
-MAX_LEDGER = 256 * 1024
-"""Bytes of all annotations of an object."""
 MAX_PARAMETERS = 20 * 1024
 """Characters of a trial's parameters: more than any has, though each of a value be escaped."""
 MAX_GIVEN_UP = 16 * 1024
@@ -38,7 +35,6 @@ def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
         labels: Labels that are kept however many it bears.
     """
     outline = metadata.kept(thing["metadata"], labels=labels)
-    outline["annotations"] = _texts(thing, {ledger.LEDGER_ANNOTATION: MAX_LEDGER})
     kept = some(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
     return kept | packed(thing["spec"])
 

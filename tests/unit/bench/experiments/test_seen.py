@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION
 
 from tests.bench.experiments.seen import Seen, fills, latencies
 
@@ -46,5 +45,6 @@ def test_what_is_seen_first_counts() -> None:
 def test_the_largest_status_and_ledger_count() -> None:
     seen = Seen()
     for text, best in (("a" * 9, "b"), ("a", "b" * 7)):
-        seen.search({"metadata": {"annotations": {LEDGER_ANNOTATION: text}}, "status": {"best": best}})
+        seen.search({"metadata": {}, "status": {"best": best}})
+        seen.ledger({"metadata": {}, "data": text})
     assert (seen.ledger_bytes, seen.status_bytes) == (9, len('{"best":"bbbbbbb"}'))

@@ -103,7 +103,7 @@ def test_the_same_search_is_simulated_and_suggested_again(method: str) -> None:
     document = experiment(method, ASHA, trials=16, seed=3, epochs=EPOCHS)
     run = simulate(document, CURVES)
     assert simulate(document, CURVES) == run
-    assert replay(run.with_ledger()) == []
+    assert replay(run.document, run.ledger_object["data"]) == []
 
 
 def test_another_seed_suggests_something_else() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Dropped, Event, decode
+from epochal_operator.experiment.ledger import Created, Dropped, Event, Owner, decode, encode
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trials import Trial, fold
@@ -22,7 +22,7 @@ from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 KEY = Key("vision", "search")
 SOON = 5.0
@@ -216,7 +216,32 @@ class Cluster:
 
     def events(self) -> tuple[Event, ...]:
         """Returns the ledger."""
-        return decode(self.experiment()["metadata"].get("annotations", {}).get(LEDGER_ANNOTATION, ""))
+        return decode(self.ledger())
+
+    def ledger(self) -> str:
+        """Returns the data of the ExperimentLedger, or an empty text if there is none."""
+        found = self.objects.list("experimentledgers")
+        return next((str(one["data"]) for one in found if one["metadata"]["name"] == KEY.name), "")
+
+    def lose_ledger(self, data: str | None = None) -> None:
+        """Deletes the ExperimentLedger, or replaces its data; the operator learns of it when it is started next."""
+        if data is None:
+            self.objects.delete("experimentledgers", *KEY)
+        else:
+            self.objects.patch("experimentledgers", *KEY, {"data": data})
+        self.boot()
+
+    def note(self, name: str, events: "Sequence[Event]") -> None:
+        """Creates the ExperimentLedger of an Experiment, whose own these events are."""
+        uid = self.objects.get("experiments", KEY.namespace, name)["metadata"]["uid"]
+        self.note_text(name, encode([Owner(uid), *events]), uid)
+
+    def note_text(self, name: str, data: str, uid: str, owner: str | None = None, *, replace: bool = False) -> None:
+        """Creates an ExperimentLedger with an Experiment as its controller."""
+        reference = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": owner or name, "uid": uid}
+        metadata = {"name": name, "ownerReferences": [reference | {"controller": True}]}
+        write = self.objects.replace if replace else self.objects.create
+        write("experimentledgers", KEY.namespace, {"metadata": metadata, "data": data})
 
     def folded(self) -> list[Trial]:
         """Returns the trials that the ledger tells of, without what differs from run to run: uids."""

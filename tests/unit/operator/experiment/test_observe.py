@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started, decode, encode
 from epochal_operator.experiment.observe import figures, is_due, jobs_of, observe, place_of
 from epochal_operator.experiment.trials import Trial, fold
 
@@ -231,3 +231,48 @@ def test_a_trial_whose_annotation_has_more_parameters_than_any_is_none_that_was_
     one = job()
     one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({f"p{number}": "1" for number in range(33)})
     assert seen([], one) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "parameters", "known"),
+    [
+        (1, {"rate": "0.01", "other": "1"}, "3"),
+        (1, {"rate": "high"}, "3"),
+        (1, {"rate": "9" * 257}, "3"),
+        (1, {"rate": "0.01\n"}, "3"),
+        (1, {"rate": 0.01}, "3"),
+        (1, {"rate": None}, "3"),
+        (1000, {"rate": "0.01"}, "3"),
+        (999_999_999, {"rate": "0.01"}, "3"),
+        (1, {"rate": "0.01"}, "9999999999999999"),
+    ],
+)
+def test_what_users_write_into_annotations_counts_only_if_the_search_could_have_suggested_it(
+    number: int, parameters: Any, known: str
+) -> None:
+    one = job(number)
+    annotations = {"epochal.dev/parameters": json.dumps(parameters), "epochal.dev/known": known}
+    one["metadata"]["annotations"] = annotations
+    assert seen([], one) == ()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ({"name": "rate", "float": {"min": "0.1", "max": "0.2"}}, "7.5"),
+        ({"name": "rate", "float": {"min": "0.1", "max": "0.2"}}, "null"),
+        ({"name": "rate", "int": {"min": 1, "max": 2}}, "64"),
+        ({"name": "rate", "values": ["a", "b"]}, "what the template has"),
+    ],
+)
+def test_a_template_or_an_initial_trial_may_have_a_value_that_no_search_draws(parameter: Any, value: str) -> None:
+    parameters = [parameter | {"paths": ["training.optimizer.learning_rate"]}]
+    one = job()
+    one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({"rate": value})
+    assert seen([], one, parameters=parameters)[0] == Created(1, {"rate": value}, 3)
+
+
+def test_numbers_that_users_write_into_a_status_are_bounded() -> None:
+    one = complete(progress={"epoch": 10**15}, startTime="0001-01-01T00:00:00Z")
+    found = seen([created(1)], one)
+    assert decode(encode(found)) == found

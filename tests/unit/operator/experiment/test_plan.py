@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
-from epochal_operator.experiment.ledger import MAX_TEXT, Event, Finished, Warm
+from epochal_operator.experiment.ledger import Event, Finished, Warm
 from epochal_operator.experiment.observe import jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
 from epochal_operator.experiment.plan import MAX_BEGUN, Plan, plan, refuse
@@ -204,13 +204,6 @@ def test_no_more_are_asked_for_than_the_ledger_has_room_for() -> None:
     assert many.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(5))),)
     world = World([created(0)], job(0), parallelism=1000, maxTrials=1000)
     assert world.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(1, 5))),), "what runs goes on"
-
-
-def test_the_ledger_has_what_annotations_have_beside_a_copy_of_the_spec() -> None:
-    small = World().wanted
-    long = Wanted(small.spec, {**small.given, "padding": "é" * 50_000}, small.space)
-    assert small.room == MAX_TEXT
-    assert 140 * 1024 < long.room < 156 * 1024
 
 
 def test_long_texts_take_more_of_the_ledger() -> None:

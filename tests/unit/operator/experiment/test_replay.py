@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.experiment import parse
-from epochal_operator.experiment.ledger import LEDGER_ANNOTATION, Created, Diverged, Event, Finished, Started, encode
-from epochal_operator.experiment.replay import Difference, NothingToReplay, main, replay
+from epochal_operator.experiment.ledger import Created, Diverged, Event, Finished, Started, encode
+from epochal_operator.experiment.replay import Difference, NothingToReplay, main, read, replay
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.suggest import suggest
 
@@ -51,10 +51,10 @@ def searched(document: dict[str, Any], trials: int, seed: int = 1) -> list[Event
                 running.append((trial, 1))
 
 
-def told(document: dict[str, Any], ledger: list[Event]) -> dict[str, Any]:
-    """Returns an Experiment with its ledger."""
-    annotations = {LEDGER_ANNOTATION: encode(ledger)}
-    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+def printed(document: dict[str, Any], ledger: list[Event]) -> dict[str, Any]:
+    """Returns an Experiment and its ledger as kubectl prints both."""
+    stored = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ExperimentLedger", "data": encode(ledger)}
+    return {"apiVersion": "v1", "kind": "List", "items": [document, stored]}
 
 
 SEARCH: dict[str, Any] = document(
@@ -79,11 +79,11 @@ def test_a_search_of_many_at_once_is_found_again(search: dict[str, Any], trials:
     made = document(**search)
     ledger = searched(made, trials)
     assert sum(isinstance(event, Created) for event in ledger) == min(trials, 16) if "parameters" in search else trials
-    assert replay(told(made, ledger)) == []
+    assert replay(made, encode(ledger)) == []
 
 
 def test_the_first_ones_too() -> None:
-    assert replay(told(SEARCH, LEDGER)) == []
+    assert replay(SEARCH, encode(LEDGER)) == []
 
 
 def changed(trial: int, **parameters: str) -> list[Event]:
@@ -96,7 +96,7 @@ def changed(trial: int, **parameters: str) -> list[Event]:
 
 
 def test_tells_which_differ() -> None:
-    found = replay(told(SEARCH, changed(29, rate="0.05")))
+    found = replay(SEARCH, encode(changed(29, rate="0.05")))
     assert [one.trial for one in found] == [29]
     assert found[0].had["rate"] == "0.05"
     assert "trial 29 had " in str(found[0])
@@ -106,33 +106,55 @@ def test_tells_which_differ() -> None:
 
 def test_a_search_with_another_seed_is_another_one() -> None:
     other = {**SEARCH, "spec": {**SEARCH["spec"], "search": {"method": "TPE", "seed": 8, "startupTrials": 5}}}
-    assert [one.trial for one in replay(told(other, LEDGER))] == list(range(3, 30))
+    assert [one.trial for one in replay(other, encode(LEDGER))] == list(range(3, 30))
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("made", "data", "said"),
     [
-        (SEARCH, "has no epochal.dev/trials, so nothing has been suggested yet"),
-        (told(SEARCH, []), "has no epochal.dev/trials"),
-        (told(SEARCH, LEDGER[1:]), "is damaged: it should tell of the trials 0, 1, … in this order"),
-        (told(SEARCH, LEDGER[:1] + LEDGER[20:]), "is damaged"),
-        (told(SEARCH, [Created(0, {}, 7)]), "is damaged"),
-        ({**SEARCH, "metadata": {"name": "a", "annotations": {LEDGER_ANNOTATION: "%"}}}, "0 events can be read"),
-        ({"kind": "List"}, "must be epochal.dev/v1alpha1, kind Experiment; found None, kind List"),
-        (None, "must be an Experiment, found NoneType"),
+        (SEARCH, "", "is empty or damaged: it must tell of the trials 0, 1, … in this order"),
+        (SEARCH, encode(LEDGER[1:]), "is empty or damaged"),
+        (SEARCH, encode(LEDGER[:1] + LEDGER[20:]), "is empty or damaged"),
+        (SEARCH, encode([Created(0, {}, 7)]), "is empty or damaged"),
+        (SEARCH, "%", "found 0 readable events"),
+        ({"kind": "List"}, "", "must be epochal.dev/v1alpha1, kind Experiment; found None, kind List"),
+        (None, "", "must be an Experiment, found NoneType"),
     ],
 )
-def test_says_what_it_cannot_replay(made: Any, said: str) -> None:
+def test_says_what_it_cannot_replay(made: Any, data: str, said: str) -> None:
     with pytest.raises(NothingToReplay) as found:
-        replay(made)
+        replay(made, data)
     assert said in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            [SEARCH],
+            "must hold one ExperimentLedger, found Experiment: kubectl get experiment/NAME experimentledger/NAME",
+        ),
+        ([{"kind": "List", "items": None}], "must hold one Experiment, found List"),
+        ([printed(SEARCH, LEDGER), SEARCH], "must hold one Experiment, found Experiment, ExperimentLedger, Experiment"),
+        ([None, "text"], "must hold one Experiment, found no object"),
+    ],
+)
+def test_says_which_object_a_file_lacks(file: list[Any], said: str) -> None:
+    with pytest.raises(NothingToReplay) as found:
+        read(yaml.safe_dump_all(file))
+    assert said in str(found.value)
+
+
+def test_both_objects_may_follow_one_another() -> None:
+    both = printed(SEARCH, LEDGER)
+    assert read(yaml.safe_dump_all(both["items"])) == read(yaml.safe_dump(both)) == (SEARCH, encode(LEDGER))
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "experiment.yaml"
-    file.write_text(yaml.safe_dump(told(SEARCH, LEDGER)))
+    file.write_text(yaml.safe_dump(printed(SEARCH, LEDGER)))
     assert main([str(file)]) is None
-    file.write_text(yaml.safe_dump(told(SEARCH, changed(29, rate="0.05"))))
+    file.write_text(yaml.safe_dump(printed(SEARCH, changed(29, rate="0.05"))))
     assert main([str(file)]) == "1 suggestions differ"
     assert capsys.readouterr().out.startswith("trial 29 had ")
     file.write_text("[")
@@ -142,7 +164,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_operator_has_the_command(tmp_path: Path) -> None:
     file = tmp_path / "experiment.yaml"
-    file.write_text(yaml.safe_dump(told(SEARCH, LEDGER)))
+    file.write_text(yaml.safe_dump(printed(SEARCH, LEDGER)))
     command = [sys.executable, "-m", "epochal_operator", "replay"]
     run = subprocess.run(
         [*command, str(file)],
@@ -155,4 +177,4 @@ def test_the_operator_has_the_command(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(SEARCH))
     run = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert "nothing has been suggested yet" in run.stderr
+    assert "must hold one ExperimentLedger" in run.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api import pod
 from epochal_api.experiment_report import decode
-from epochal_operator.experiment.ledger import Event, encode
+from epochal_operator.experiment.ledger import Event
 from epochal_operator.experiment.report_job import report_job
 from epochal_operator.trainingjob.job import batch_job
 
@@ -24,7 +24,7 @@ def made(*, labels: dict[str, str] | None = None, **template: Any) -> dict[str, 
     changes: dict[str, Any] = {"template": {**TEMPLATE, **template}}
     whole = document(**changes)
     whole["metadata"]["labels"] = labels or {}
-    return report_job(whole, encode(EVENTS), experiment(**changes).spec, replace(INSTALLATION, labels=("team",)))
+    return report_job(whole, EVENTS, experiment(**changes).spec, replace(INSTALLATION, labels=("team",)))
 
 
 def pod_spec(**template: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_in_a_queue_it_waits_for_its_turn() -> None:
     assert found["spec"]["suspend"] is True
 
 
-def test_a_ledger_that_cannot_be_read_is_reported_as_empty() -> None:
-    found = report_job(document(), "damaged", experiment().spec, INSTALLATION)
+def test_an_empty_ledger_is_reported_as_empty() -> None:
+    found = report_job(document(), (), experiment().spec, INSTALLATION)
     (text,) = found["spec"]["template"]["metadata"]["annotations"].values()
     assert decode(text).trials == []

@@ -15,7 +15,6 @@ from epochal_api.experiment_report import decode
 from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment import reconcile
 from epochal_operator.experiment.ledger import (
-    LEDGER_ANNOTATION,
     Event,
     Failed,
     Finished,
@@ -180,7 +179,7 @@ async def test_a_ledger_that_is_lost_is_made_anew() -> None:
     await cluster.settle()
     before = cluster.folded()
     assert sum(len(one.rungs) for one in before) >= 4
-    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": None}})
+    cluster.lose_ledger()
     await cluster.settle()
     assert cluster.folded() == before
     await cluster.run()
@@ -195,10 +194,9 @@ async def test_of_a_ledger_that_is_damaged_the_rest_is_made_anew_and_that_is_tol
         cluster.work()
         cluster.now += timedelta(seconds=60)
         await cluster.settle()
-    whole = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
+    whole = cluster.ledger()
     trained = len([one for one in cluster.events() if isinstance(one, Finished)])
-    damaged = {"annotations": {LEDGER_ANNOTATION: f"{whole[:-40]}\n"}}
-    cluster.objects.patch("experiments", *KEY, {"metadata": damaged})
+    cluster.lose_ledger(f"{whole[:-40]}\n")
     assert "LedgerDamaged" not in cluster.told()
     await cluster.settle()
     assert cluster.told().count("LedgerDamaged") == 1
@@ -210,12 +208,13 @@ async def test_of_a_ledger_that_is_damaged_the_rest_is_made_anew_and_that_is_tol
 
 async def test_one_that_is_created_anew_from_its_yaml_takes_nothing_of_the_other_for_its_own() -> None:
     cluster = await undisturbed(**SMALL)
-    usual, copied = known_of(cluster), cluster.experiment()
+    usual, copied, data = known_of(cluster), cluster.experiment(), cluster.ledger()
     cluster.objects.delete("experiments", *KEY)
     cluster.objects.collect()
-    assert (cluster.trials(), cluster.objects.list("jobs")) == ([], [])
-    metadata = {name: copied["metadata"][name] for name in ("name", "annotations")}
-    cluster.objects.create("experiments", "vision", {"metadata": metadata, "spec": copied["spec"]})
+    assert (cluster.trials(), cluster.objects.list("jobs"), cluster.ledger()) == ([], [], "")
+    metadata = {"name": KEY.name, "annotations": {"epochal.dev/trials": data}}
+    made = cluster.objects.create("experiments", "vision", {"metadata": metadata, "spec": copied["spec"]})
+    cluster.note_text(KEY.name, data, made["metadata"]["uid"])
     told = Counter(cluster.told())
     cluster.boot()
     await cluster.settle()
@@ -253,7 +252,7 @@ async def test_one_that_is_made_anew_before_the_end_of_the_other_is_told_begins_
 async def test_a_rung_whose_ledger_and_first_job_are_lost_is_not_trained_again() -> None:
     cluster = await undisturbed(**SMALL)
     cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
-    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": None}})
+    cluster.lose_ledger()
     await cluster.run()
     assert "search-0-r0" not in cluster.names()
     assert cluster.folded()[0].state == "Complete"
@@ -460,7 +459,8 @@ async def test_a_ledger_that_is_lost_after_the_end_brings_nobody_back_whose_chec
     cluster = await finished_early()
     given_up = cluster.given_up()
     cluster.search = suggest_the_worst
-    lost = {"metadata": {"annotations": None}, "spec": {"finish": False}}
+    cluster.lose_ledger()
+    lost = {"spec": {"finish": False}}
     cluster.objects.patch("experiments", *KEY, lost)
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
@@ -476,9 +476,8 @@ async def test_a_ledger_that_is_lost_once_it_has_gone_on_brings_nobody_back_eith
     cluster.change(finish=False)
     await cluster.settle()
     assert cluster.status()["state"] == "Running"
-    text = cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]
-    left = {"annotations": {LEDGER_ANNOTATION: text[: int(kept * len(text))] or None}}
-    cluster.objects.patch("experiments", *KEY, {"metadata": left})
+    text = cluster.ledger()
+    cluster.lose_ledger(text[: int(kept * len(text))] or None)
     await cluster.settle()
     assert cluster.given_up() >= given_up
     await cluster.run()
@@ -914,8 +913,9 @@ async def test_without_a_search_the_template_is_trained() -> None:
 async def test_of_another_experiment_that_is_a_copy_itself_nothing_is_known() -> None:
     cluster, done = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}]), await undisturbed(**SMALL)
     known = done.experiment()
-    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
-    cluster.objects.create("experiments", "vision", known)
+    known["metadata"] = {"name": "coarse"}
+    other = cluster.objects.create("experiments", "vision", known)
+    cluster.note_text("coarse", done.ledger(), other["metadata"]["uid"])
     await cluster.settle()
     assert cluster.asked[0].known == ()
 
@@ -926,11 +926,9 @@ async def test_what_another_experiment_knows_is_known_from_the_beginning() -> No
     assert cluster.condition("Ready")["reason"] == "WarmStartNotFound"
     done = await undisturbed(**SMALL)
     known = done.experiment()
-    known["metadata"] = {"name": "coarse", "annotations": known["metadata"]["annotations"]}
-    other = cluster.objects.create("experiments", "vision", known)
-    theirs = encode([Owner(other["metadata"]["uid"]), *done.events()[1:]])
-    note = {"metadata": {"annotations": {LEDGER_ANNOTATION: theirs}}}
-    cluster.objects.patch("experiments", "vision", "coarse", note)
+    known["metadata"] = {"name": "coarse"}
+    cluster.objects.create("experiments", "vision", known)
+    cluster.note("coarse", done.events()[1:])
     await cluster.settle()
     assert len([one for one in cluster.asked[0].known if one.warm]) == 4
     await cluster.run()
@@ -943,12 +941,12 @@ async def test_of_much_that_others_know_the_best_is_known_and_leaves_room() -> N
     for name in ("one", "two"):
         known = cluster.experiment()
         known["metadata"] = {"name": name}
-        other, theirs = cluster.objects.create("experiments", "vision", known), list[Event]()
+        cluster.objects.create("experiments", "vision", known)
+        theirs = list[Event]()
         for number in range(1000):
             values = {f"parameter{index}": f"{dice.uniform(0.0001, 0.1):.8g}" for index in range(13)}
             theirs += [created(number, values), finished(number, f"{dice.random():.6g}")]
-        note = {"metadata": {"annotations": {LEDGER_ANNOTATION: encode([Owner(other["metadata"]["uid"]), *theirs])}}}
-        cluster.objects.patch("experiments", "vision", name, note)
+        cluster.note(name, theirs)
     await cluster.run()
     assert cluster.condition("Complete")["reason"] == "Completed"
     assert len(cluster.folded()) == 4
@@ -1160,7 +1158,7 @@ async def test_a_trial_that_somebody_resumes_is_suspended_ever_more_seldom_whate
 
 
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
+    monkeypatch.setattr("epochal_operator.experiment.reconcile.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
     told = list[str]()
     for _ in range(100):
@@ -1176,7 +1174,7 @@ async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told.index("LedgerFull") < told.index("LedgerFull", told.index("LedgerFull") + 1), "while it runs, too"
     assert trials[0].state == "Complete"
     assert promotions(trials, spec(maxTrials=100), closed=True) == []
-    assert len(cluster.experiment()["metadata"]["annotations"][LEDGER_ANNOTATION]) < 1200
+    assert len(cluster.ledger()) < 1200
 
 
 async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_read(
@@ -1184,12 +1182,13 @@ async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_r
 ) -> None:
     cluster = Cluster(**SMALL | {"maxTrials": 1000})
     long = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
-    known: list[Event] = [Owner(cluster.experiment()["metadata"]["uid"])]
+    uid = cluster.experiment()["metadata"]["uid"]
+    known: list[Event] = [Owner(uid)]
     for number in range(20):
         known += [created(number, long), finished(number, "0.5", ended=True)]
     size = len(gzip.decompress(base64.b64decode(encode(known))))
     monkeypatch.setattr("epochal_operator.experiment.ledger.MAX_LINES", size + 500)
-    cluster.objects.patch("experiments", *KEY, {"metadata": {"annotations": {LEDGER_ANNOTATION: encode(known)}}})
+    cluster.note_text(KEY.name, encode(known), uid)
     await cluster.settle()
     assert cluster.condition("Complete")["reason"] == "LedgerFull"
     assert [one.trials for one in cluster.asked if one.trials] == []
@@ -1200,9 +1199,7 @@ async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_r
 async def test_a_ledger_that_the_api_server_does_not_take_is_told_and_tried_again(status: int, words: str) -> None:
     cluster = Cluster(**SMALL)
     cluster.refuse = lambda verb, resource, _: (
-        Refusal(status, "Invalid", f"metadata.annotations: {words}")
-        if (verb, resource) == ("patch", "experiments")
-        else None
+        Refusal(status, "Invalid", f"data: {words}") if (verb, resource) == ("create", "experimentledgers") else None
     )
     assert await cluster.settle() == 60
     ready = cluster.condition("Ready")
@@ -1219,9 +1216,7 @@ async def test_what_is_suspended_stops_even_where_nothing_can_be_noted() -> None
     await cluster.settle()
     cluster.work()
     cluster.refuse = lambda verb, resource, _: (
-        Refusal(422, "Invalid", "metadata.annotations: Too long")
-        if (verb, resource) == ("patch", "experiments")
-        else None
+        Refusal(422, "Invalid", "data: Too long") if (verb, resource) == ("patch", "experimentledgers") else None
     )
     cluster.end(cluster.trials()[0])
     await cluster.settle()
@@ -1325,7 +1320,8 @@ async def test_its_life_does_not_end_while_its_report_fails_but_for_a_day(hours:
 
 async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
     cluster = await undisturbed(**SMALL)
-    kept = pickle.dumps([cluster.reconciler._specs, cluster.reconciler._ledgers])
+    ledgers = cluster.reconciler._applier.ledgers
+    kept = pickle.dumps([cluster.reconciler._specs, ledgers._known, ledgers._bytes])
     assert len(kept) < 512
     cluster.change(maxTrials=5)
     await cluster.run()

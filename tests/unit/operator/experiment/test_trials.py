@@ -1,8 +1,24 @@
 """What becomes of trials, by what was observed of them."""
 
+import math
+import time
+
 import pytest
+from epochal_api.experiment import Schedule
 from epochal_operator.experiment.ledger import Created, Dropped, Event, Exhausted, Unread, Warm
-from epochal_operator.experiment.trials import MAX_UIDS, Rung, Trial, best, exhausted, finite, fold, value, warm
+from epochal_operator.experiment.schedule import rungs
+from epochal_operator.experiment.trials import (
+    MAX_RUNGS,
+    MAX_UIDS,
+    Rung,
+    Trial,
+    best,
+    exhausted,
+    finite,
+    fold,
+    value,
+    warm,
+)
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, started, trial
 
@@ -106,3 +122,26 @@ def test_of_a_rung_that_is_begun_again_and_again_each_loss_counts_and_few_of_its
     (trial,) = fold([created(0), *begun])
     assert len(trial.lost) == 99
     assert trial.uids == tuple(f"u{number}" for number in range(100 - MAX_UIDS, 100))
+
+
+def test_no_trial_has_more_rungs_than_any_schedule() -> None:
+    (trial,) = fold([created(0), *(finished(0, "0.5", rung, epoch=1) for rung in range(2 * MAX_RUNGS))])
+    assert len(trial.rungs) == MAX_RUNGS > len(rungs(Schedule(method="ASHA", factor=2), 1_000_000))
+
+
+@pytest.mark.parametrize("kind", ["finished", "begun again"])
+def test_twice_the_events_of_a_trial_take_twice_the_time(kind: str) -> None:
+    def seconds(count: int) -> float:
+        events: list[Event] = [created(0)]
+        if kind == "finished":
+            events += [finished(0, "0.5", rung, epoch=1) for rung in range(count)]
+        else:
+            events += [started(0, uid=str(number)) for number in range(count)]
+        best = math.inf
+        for _ in range(5):
+            began = time.thread_time()
+            fold(events)
+            best = min(best, time.thread_time() - began)
+        return best
+
+    assert seconds(32_000) < 3 * seconds(16_000)

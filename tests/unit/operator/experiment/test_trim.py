@@ -10,14 +10,14 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trial_job import training_job
-from epochal_operator.runtime.kind import reader_for, store_for
+from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import Key
 from epochal_operator.runtime.spec_text import whole
 
 from tests.unit.operator.experiment.searches import spec, spec_document
 from tests.unit.operator.experiment.test_observe import EXPERIMENT as EXPERIMENT_METADATA
 from tests.unit.operator.experiment.test_observe import complete
-from tests.unit.operator.objects import INSTALLATION, KIND
+from tests.unit.operator.objects import INSTALLATION
 
 EXPERIMENT = experiments(lambda: INSTALLATION, instance="test")
 LEDGER = "epochal.dev/trials"
@@ -31,27 +31,16 @@ def document(ledger: str = "", **labels: str) -> dict[str, Any]:
     return kind | {"metadata": metadata | more, "spec": spec_document(), "status": {"state": "Running"}}
 
 
-def test_of_an_experiment_its_ledger_is_kept_whole_and_its_spec_as_a_text() -> None:
-    store, text = store_for([EXPERIMENT]), "A" * 200_000
-    store.put(EXPERIMENTS, document(text))
+def test_of_an_experiment_no_annotation_is_kept_and_its_spec_as_a_text() -> None:
+    store = store_for([EXPERIMENT])
+    store.put(EXPERIMENTS, document("A" * 200_000))
     known = store.get(EXPERIMENTS, Key("vision", "search"))
     assert known is not None
-    assert known["metadata"]["annotations"] == {LEDGER: text}
+    assert known["metadata"]["annotations"] == {}
     assert "managedFields" not in known["metadata"]
     assert "spec" not in known
     assert whole(known)["spec"] == spec_document()
     assert known["status"] == {"state": "Running"}
-
-
-def test_a_ledger_that_is_too_long_is_none() -> None:
-    assert trim.experiment(document("A" * 300_000))["metadata"]["annotations"] == {}
-
-
-def test_a_ledger_is_read_whole_however_large_its_experiment_is() -> None:
-    given = document("A" * 200_000)
-    read = reader_for([KIND, EXPERIMENT]).read(json.dumps(given).encode())
-    assert read["metadata"]["annotations"][LEDGER] == "A" * 200_000
-    assert read["spec"] == given["spec"]
 
 
 def test_labels_that_were_chosen_are_kept() -> None:

@@ -1,0 +1,90 @@
+"""Plan for an Experiment whose ledger cannot be read: its trials go on, and none begins."""
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment_status import ExperimentState, ExperimentStatus
+from epochal_api.kind import Metadata
+from epochal_api.status import read_status
+
+from epochal_operator.experiment.actions import Action, DeleteExperiment, Suspend
+from epochal_operator.experiment.events import events
+from epochal_operator.experiment.life import time_to_live
+from epochal_operator.experiment.observe import has_ended, is_idle
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.patience import look_again_seconds
+from epochal_operator.experiment.phase import Phase, is_trained
+from epochal_operator.experiment.reasons import StatusCause
+from epochal_operator.experiment.status import conditions
+from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.resource import Object
+
+_ENDED = frozenset({"Complete", "Failed"})
+_OF_THE_END = frozenset({"Suspended", "Complete", "Failed", "Finished"})
+"""Conditions that stay as they are once a search has ended."""
+
+Plan = AnyPlan[Action]
+
+
+def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCause, observed: Observed) -> Plan:
+    """Returns the plan for an Experiment whose ledger cannot be read.
+
+    Its status keeps all that only the ledger tells: numbers of trials, and the best of them.
+
+    Args:
+        document: The Experiment, as JSON.
+        spec: Its spec.
+        cause: The cause that the ledger cannot be read.
+        observed: What is seen of it.
+    """
+    metadata = Metadata.model_validate(document["metadata"])
+    if metadata.deletion_timestamp is not None:
+        return Plan()
+    before = read_status(ExperimentStatus, document.get("status"))
+    waits = spec.suspend or before.state == "Failed"
+    steps = [
+        Suspend(place, job, waits)
+        for place, job in observed.jobs.items()
+        if place not in observed.held and _is_wrong(job, suspend=waits)
+    ]
+    if steps:
+        return Plan(tuple(steps))
+    after = _status(metadata, spec, before, cause, observed)
+    if after != before and not observed.told:
+        return Plan((*map(EmitEvent, events(spec.objective.metric, before, after)), ApplyStatus(after)))
+    life = time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
+    if life is not None and life <= 0:
+        return Plan((DeleteExperiment(),))
+    times = [life, look_again_seconds(cause.reason, before, observed.now)]
+    times += [(due - observed.now).total_seconds() for due in observed.held.values()]
+    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+
+
+def _is_wrong(job: Object, *, suspend: bool) -> bool:
+    going = job["metadata"].get("deletionTimestamp") is not None
+    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
+
+
+def _status(
+    metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, cause: StatusCause, observed: Observed
+) -> ExperimentStatus:
+    ended = before.state in _ENDED and bool(before.trials and before.trials.created)
+    if ended and before.observed_generation == metadata.generation:
+        return before  # It needs no ledger any more.
+    state = before.state if ended and before.state is not None else _state(spec, observed)
+    made = conditions(metadata.generation, before, observed.now, Phase(state, cause))
+    ends = {one.type: one for one in before.conditions or [] if ended and one.type in _OF_THE_END}
+    return before.model_copy(
+        update={
+            "observed_generation": metadata.generation,
+            "state": state,
+            "completion_time": before.completion_time if ended else None,
+            "conditions": [ends.get(one.type, one) for one in made],
+        }
+    )
+
+
+def _state(spec: ExperimentSpec, observed: Observed) -> ExperimentState:
+    jobs = [job for job in observed.jobs.values() if not has_ended(job)]
+    if spec.suspend:
+        return "Suspended" if all(map(is_idle, jobs)) else "Running"
+    return "Running" if any(map(is_trained, jobs)) else "Queued"

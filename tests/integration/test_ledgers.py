@@ -1,0 +1,51 @@
+"""The operator reconciles mutated and very large ledgers in bounded time and memory."""
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.kit import proc
+from tests.unit.operator.experiment.cluster import suggest_by_number
+from tests.unit.operator.experiment.ledger_fuzz import fuzz, warm_from_the_largest
+
+COUNT = 10_000
+SECONDS = 5.0
+"""CPU seconds of one reconcile."""
+MEGABYTES = 120.0
+"""By how much the memory may grow: a ledger as large as can be takes 20, and the fake API server remembers objects."""
+
+
+@pytest.mark.timeout(1800)
+async def test_mutated_ledgers_take_bounded_time_and_memory() -> None:
+    await fuzz(100, seed=0)
+    proc.forget_peak(os.getpid())
+    before = proc.peak(os.getpid())
+    assert await fuzz(COUNT, seed=2) < SECONDS
+    assert proc.peak(os.getpid()) - before < MEGABYTES
+
+
+async def test_the_largest_ledgers_of_others_are_unpacked_beside_the_event_loop() -> None:
+    """It counts the CPU seconds of the loop's own thread: those on the clock depend on what else the machine does."""
+    cluster, longest = warm_from_the_largest(), 0.0
+    cluster.search = suggest_by_number
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.thread_time() - began)
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0.05)
+    proc.forget_peak(os.getpid())
+    before = proc.peak(os.getpid())
+    await cluster.settle()
+    ticking.cancel()
+    with suppress(asyncio.CancelledError):
+        await ticking
+    assert longest < 0.5
+    assert proc.peak(os.getpid()) - before < MEGABYTES
