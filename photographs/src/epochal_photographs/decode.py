@@ -4,7 +4,8 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from epochal_photographs.errors import NotAPicture, TooManyPixels
 
@@ -62,6 +63,7 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
     with _readable():
         if at_least:
             picture.draft(None, (at_least, at_least))
+        _scale_transparency(picture)
         picture.load()
         return _eight_bits(_upright(picture))
 
@@ -98,7 +100,7 @@ def pixels(data: bytes | memoryview) -> int:
     return picture.width * picture.height
 
 
-def _opened(data: bytes | memoryview) -> Image.Image:
+def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
     """Returns a picture whose size is known, and nothing of which is decoded yet."""
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -136,11 +138,29 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
+def _scale_transparency(picture: ImageFile.ImageFile) -> None:
+    """Scales the transparent shade or colour of a PNG as Pillow scales its pixels, which it does not do itself.
+
+    Grey of 16 bits keeps its shades until _eight_bits. Of colours of 16 bits, Pillow reads the upper 8 alone, so all
+    colours are transparent that share them with the transparent one.
+    """
+    stored = picture.tile[0].args if picture.tile else None
+    match stored, picture.info.get("transparency"):
+        case ("L;2" | "L;4") as levels, int(shade):
+            picture.info["transparency"] = shade * (85 if levels == "L;2" else 17)
+        case "RGB;16B", (int(red), int(green), int(blue)):
+            picture.info["transparency"] = (red >> 8, green >> 8, blue >> 8)
+
+
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Returns a picture in mode L, LA, RGB or RGBA."""
     if picture.mode in _SIXTEEN_BITS:
         # Of 65,536 shades, not of 256 with all others white, as the conversion to L would take them.
-        return picture.convert("I").point(lambda shade: shade / 256).convert("L")
+        grey = picture.convert("I").point(lambda shade: shade / 256).convert("L")
+        if (transparent := picture.info.get("transparency")) is None:
+            return grey
+        seen = (np.asarray(picture) != transparent).astype(np.uint8) * 255
+        return Image.merge("LA", (grey, Image.fromarray(seen)))
     if picture.mode in {"1", "L"} and "transparency" not in picture.info:
         return picture.convert("L")
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:

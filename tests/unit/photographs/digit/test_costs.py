@@ -30,7 +30,8 @@ def grid(side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
 
 def strokes(every: int, wide: int, high: int, *, apart: int | None = None, side: int = SIDE) -> Mask:
     rows, columns = grid(side)
-    return (rows % (apart or every) < high) & (columns % every < wide)
+    mask: Mask = (rows % (apart or every) < high) & (columns % every < wide)
+    return mask
 
 
 def comb(every: int) -> Mask:
@@ -49,12 +50,14 @@ def rings(every: int, *, square: bool = False, gap: int = 0) -> Mask:
 
 def spiral(every: int) -> Mask:
     rows, columns = (side - SIDE / 2 + 0.5 for side in grid())
-    return (np.hypot(rows, columns) - np.arctan2(rows, columns) / (2 * np.pi) * every) % every < every // 2
+    mask: Mask = (np.hypot(rows, columns) - np.arctan2(rows, columns) / (2 * np.pi) * every) % every < every // 2
+    return mask
 
 
 def checkerboard(field: int, side: int = SIDE) -> Mask:
     rows, columns = grid(side)
-    return (rows // field + columns // field) % 2 == 0
+    mask: Mask = (rows // field + columns // field) % 2 == 0
+    return mask
 
 
 def noise(part: float) -> Mask:
