@@ -11,6 +11,7 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data import DataSets
+from epochal_trainer.data.images import check_images
 from epochal_trainer.data.naming import check_names
 from epochal_trainer.data.parts import check_classes, parts
 from epochal_trainer.lib.warned import warned
@@ -65,6 +66,7 @@ class Checks:
         self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
         self._warnings.take(lambda: self._classes(data, output_shape))
         self._warnings.take(lambda: check_names(data, output_shape, self._spec.training.loss.name))
+        self._warnings.take(lambda: check_images(data.train.features))
 
     def facts(self, facts: Facts) -> None:
         """Looks at what is trained, and from where on.
