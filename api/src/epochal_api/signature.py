@@ -1,9 +1,9 @@
 """What a trained model takes and gives: signature.json, which stands beside the models that it tells of."""
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from epochal_api.model import Model
 from epochal_api.text import PRINTABLE_PATTERN
@@ -42,6 +42,15 @@ class TensorSpec(SignatureModel):
     """Its type, as numpy calls it, such as float32; str for text."""
 
 
+class ChannelRange(SignatureModel):
+    """Black and white of one channel."""
+
+    lowest: float
+    """Value for black."""
+    highest: float
+    """Value for white."""
+
+
 class ImageSpec(SignatureModel):
     """How photographs have to look to be like the images that the model was trained on."""
 
@@ -55,6 +64,23 @@ class ImageSpec(SignatureModel):
     """What stands for black."""
     highest: float
     """What stands for white, such as 255 or 1: the greatest that the features of the training data may have."""
+    ranges: Annotated[list[ChannelRange] | None, Field(exclude_if=lambda ranges: ranges is None)] = None
+    """Black and white of each channel where channels differ, as after standardization. Servers of before this field
+    take `lowest` and `highest` for all channels."""
+
+    @model_validator(mode="after")
+    def _one_for_each_channel(self) -> Self:
+        if self.ranges is not None and len(self.ranges) != self.channels:
+            raise ValueError(
+                f"ranges: found {len(self.ranges)}, expected {self.channels}, a range for each channel: "
+                "train the model again, or correct the file"
+            )
+        return self
+
+    @property
+    def channel_ranges(self) -> list[ChannelRange]:
+        """Black and white of each channel."""
+        return self.ranges or [ChannelRange(lowest=self.lowest, highest=self.highest)] * self.channels
 
 
 class ExportedFile(SignatureModel):

@@ -4,22 +4,21 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from epochal_photographs.errors import NotAPicture, TooManyPixels
+from epochal_photographs.parts import MOST_SCANS, check_parts, scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The formats that are read, as Pillow calls them. Each format more is a reader more that hostile bytes reach."""
 
-MOST_SCANS = 200
-"""Scans that a progressive JPEG may have: usual are ten. Each goes over all of the picture, and takes a few bytes.
-
-8 MiB of a film that a phone has put behind its picture look like 128 more, by chance."""
 LARGE = 2**22
 """Pixels from which on a picture takes much memory while it is decoded, about 16 bytes for each."""
 
-_SCAN = b"\xff\xda"
-"""What a scan of a JPEG begins with. It is not within one; in what follows a picture, it may be there by chance."""
+# Of texts in a PNG, Pillow unpacks up to 64 MiB, which 64 KiB hold, and keeps them with the picture.
+PngImagePlugin.MAX_TEXT_MEMORY = 2**22
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,13 +54,14 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
             f"the picture has {width:,} × {height:,} = {width * height:,} pixels: it must not have more than "
             f"{most_pixels:,}. Send a smaller one"
         )
-    if _is_progressive(picture) and (scans := data.count(_SCAN)) > MOST_SCANS:
+    if (count := _scans(picture, data)) > MOST_SCANS:
         raise NotAPicture(
-            f"the picture is a JPEG of {scans:,} scans: it must not have more than {MOST_SCANS}. Save it anew"
+            f"the picture is a JPEG of {count:,} scans: it must not have more than {MOST_SCANS}. Save it anew"
         )
     with _readable():
         if at_least:
             picture.draft(None, (at_least, at_least))
+        _scale_transparency(picture)
         picture.load()
         return _eight_bits(_upright(picture))
 
@@ -78,7 +78,7 @@ def is_large(data: bytes, *, at_least: int = 0) -> bool:
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
-    if at_least and not _is_progressive(picture):  # all of such a one is kept until its end
+    if at_least and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept until its end
         with _readable():
             picture.draft(None, (at_least, at_least))
     return picture.width * picture.height > LARGE
@@ -98,14 +98,16 @@ def pixels(data: bytes | memoryview) -> int:
     return picture.width * picture.height
 
 
-def _opened(data: bytes | memoryview) -> Image.Image:
+def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
     """Returns a picture whose size is known, and nothing of which is decoded yet."""
+    check_parts(data)
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
-def _is_progressive(picture: Image.Image) -> bool:
-    return "progressive" in picture.info
+def _scans(picture: Image.Image, data: bytes) -> int:
+    """Returns the number of a picture's scans: one if it is no JPEG. MPO is a JPEG with others after it."""
+    return scans(data) if picture.format in {"JPEG", "MPO"} else 1
 
 
 @contextmanager
@@ -136,11 +138,29 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
+def _scale_transparency(picture: ImageFile.ImageFile) -> None:
+    """Scales the transparent shade or colour of a PNG as Pillow scales its pixels, which it does not do itself.
+
+    Grey of 16 bits keeps its shades until _eight_bits. Of colours of 16 bits, Pillow reads the upper 8 alone, so all
+    colours are transparent that share them with the transparent one.
+    """
+    stored = picture.tile[0].args if picture.tile else None
+    match stored, picture.info.get("transparency"):
+        case ("L;2" | "L;4") as levels, int(shade):
+            picture.info["transparency"] = shade * (85 if levels == "L;2" else 17)
+        case "RGB;16B", (int(red), int(green), int(blue)):
+            picture.info["transparency"] = (red >> 8, green >> 8, blue >> 8)
+
+
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Returns a picture in mode L, LA, RGB or RGBA."""
     if picture.mode in _SIXTEEN_BITS:
         # Of 65,536 shades, not of 256 with all others white, as the conversion to L would take them.
-        return picture.convert("I").point(lambda shade: shade / 256).convert("L")
+        grey = picture.convert("I").point(lambda shade: shade / 256).convert("L")
+        if (transparent := picture.info.get("transparency")) is None:
+            return grey
+        seen = (np.asarray(picture) != transparent).astype(np.uint8) * 255
+        return Image.merge("LA", (grey, Image.fromarray(seen)))
     if picture.mode in {"1", "L"} and "transparency" not in picture.info:
         return picture.convert("L")
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:

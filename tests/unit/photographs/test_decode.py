@@ -87,6 +87,44 @@ def test_grey_with_a_transparent_shade() -> None:
     assert [decoded.getpixel((1, 30)), decoded.getpixel((1, 1))] == [(160, 0), (0, 255)]
 
 
+def png(width: int, depth: int, colours: int, row: bytes, transparent: tuple[int, ...]) -> bytes:
+    """Returns a PNG of one row, with a transparent shade or colour."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, colours, 0, 0, 0))
+    key = chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))
+    return b"\x89PNG\r\n\x1a\n" + head + key + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("transparent", [0, 300, 65535])
+def test_grey_of_16_bits_with_a_transparent_shade(transparent: int) -> None:
+    row = struct.pack(">3H", transparent, 30_000, transparent ^ 1)
+    decoded = decode(png(3, 16, 0, row, (transparent,)), most_pixels=3)
+    assert decoded.mode == "LA"
+    grey = transparent >> 8
+    assert [decoded.getpixel((x, 0)) for x in range(3)] == [(grey, 0), (117, 255), (grey, 255)]
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "shades"),
+    [(2, 0b11_01_00_00, [255, 85, 0]), (4, 0xF100, [255, 17, 0]), (8, 0xFF1100, [255, 17, 0])],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_grey_of_few_bits_with_a_transparent_shade(depth: int, row: int, shades: list[int], at: int) -> None:
+    size = -(-3 * depth // 8)
+    data = png(3, depth, 0, row.to_bytes(size, "big"), (shades[at] >> (8 - depth),))
+    decoded = decode(data, most_pixels=3)
+    assert [decoded.getpixel((x, 0)) for x in range(3)] == [(shades[x], 0 if x == at else 255) for x in range(3)]
+
+
+def test_colours_of_16_bits_with_a_transparent_colour() -> None:
+    row = struct.pack(">6H", 0x1234, 0x5678, 0x9ABC, 0x1234, 0x5678, 0xABCD)
+    decoded = decode(png(2, 16, 2, row, (0x1234, 0x5678, 0x9ABC)), most_pixels=2)
+    assert [decoded.getpixel((x, 0)) for x in range(2)] == [(0x12, 0x56, 0x9A, 0), (0x12, 0x56, 0xAB, 255)]
+
+
 def test_a_cmyk_jpeg() -> None:
     decoded = decode(stored(Image.fromarray(QUARTERS).convert("CMYK"), "JPEG"), most_pixels=MANY)
     assert decoded.mode == "RGB"

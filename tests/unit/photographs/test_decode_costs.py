@@ -2,10 +2,12 @@
 
 import io
 import struct
+import zlib
 
 import pytest
-from epochal_photographs.decode import MOST_SCANS, decode, is_large
+from epochal_photographs.decode import decode, is_large, pixels
 from epochal_photographs.errors import NotAPicture
+from epochal_photographs.parts import MOST_PARTS, MOST_SCANS
 from PIL import Image
 
 SIDE = 4096
@@ -29,6 +31,19 @@ def of_scans(count: int, side: int = SIDE) -> bytes:
     return b"\xff\xd8" + head + tables + first + (segment(0xDA, b"\1\1\0\1\x3f\0") + zeros) * (count - 1) + b"\xff\xd9"
 
 
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def of_sequential_scans(count: int, side: int = SIDE) -> bytes:
+    """Returns a JPEG that is not progressive, of so many scans without a byte: a decoder fills each with zeros."""
+    code_of_one_bit = bytes([1] + [0] * 15)
+    sizes = segment(0xC0, struct.pack(">BHHB", 8, side, side, 3) + b"\1\x11\0\2\x11\0\3\x11\0")
+    tables = segment(0xC4, b"\0" + code_of_one_bit + b"\0") + segment(0xC4, b"\x10" + code_of_one_bit + b"\0")
+    each = b"".join(segment(0xDA, bytes([1, 1 + at % 3]) + b"\0\0\x3f\0") for at in range(count))
+    return b"\xff\xd8" + segment(0xDB, bytes([0] + [1] * 64)) + sizes + tables + each + b"\xff\xd9"
+
+
 def stored(picture: Image.Image, kind: str, **options: bool) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
@@ -41,6 +56,54 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     assert len(bomb) < 8 * 2**20
     with pytest.raises(NotAPicture, match=f"50,000 scans: it must not have more than {MOST_SCANS}"):
         decode(bomb, most_pixels=PIXELS, at_least=500)
+
+
+def test_so_is_one_that_is_not_progressive() -> None:
+    """A scan of 10 bytes took a millisecond."""
+    few = of_sequential_scans(10)
+    assert decode(few, most_pixels=PIXELS, at_least=500).size == (512, 512)
+    assert is_large(few, at_least=500)
+    with pytest.raises(NotAPicture, match=f"300 scans: it must not have more than {MOST_SCANS}"):
+        decode(of_sequential_scans(300), most_pixels=PIXELS, at_least=500)
+
+
+def test_what_follows_a_jpeg_has_no_scans() -> None:
+    picture = stored(Image.new("L", (64, 64)), "JPEG", progressive=True)
+    assert decode(picture + b"\xff\xda" * 1000, most_pixels=PIXELS).size == (64, 64)
+
+
+JPEG, PNG = (stored(Image.new("L", (64, 64)), kind) for kind in ("JPEG", "PNG"))
+AFTER_HEAD, BEFORE_END = 33, -12
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        JPEG[:2] + segment(0xE5, b"") * (MOST_PARTS + 1) + JPEG[2:],
+        JPEG[:2] + b"\xff" * (MOST_PARTS + 1) + JPEG[2:],
+        JPEG[:3] + JPEG[3:20] + b"\0" * (MOST_PARTS + 1) + JPEG[20:],
+        JPEG[:2] + (b"\xff\xf0\xff\xff" + segment(0xE5, b"") * 16_384) * 5 + JPEG[2:],
+        JPEG[:-2] + segment(0xE5, b"") * (MOST_PARTS + 1) + JPEG[-2:],
+        PNG[:AFTER_HEAD] + chunk(b"abCd") * MOST_PARTS + PNG[AFTER_HEAD:],
+        PNG[:AFTER_HEAD] + chunk(b"IEND") + chunk(b"abCd") * MOST_PARTS + PNG[AFTER_HEAD:],
+        PNG[:BEFORE_END] + chunk(b"abCd") * MOST_PARTS + PNG[BEFORE_END:],
+    ],
+    ids=["segments", "fill", "bytes", "hidden", "after the scan", "chunks", "end", "after the pixels"],
+)
+def test_a_picture_of_many_parts_is_refused(data: bytes) -> None:
+    """8 MiB of them took 2 s and 270 MiB."""
+    with pytest.raises(NotAPicture, match=f"more than {MOST_PARTS:,} parts: it must not have more"):
+        decode(data, most_pixels=PIXELS)
+
+
+def test_what_follows_a_png_is_not_read() -> None:
+    assert pixels(PNG + b"\0" * 2**20) == 64 * 64
+
+
+def test_texts_that_take_much_memory_are_refused() -> None:
+    texts = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**20 - 1))) for _ in range(5))
+    with pytest.raises(NotAPicture, match="Too much memory used in text chunks"):
+        pixels(PNG[:AFTER_HEAD] + texts + PNG[AFTER_HEAD:])
 
 
 def test_tells_what_takes_much_memory() -> None:

@@ -102,6 +102,7 @@ class Reason(OwnReason):
     MONITOR_MISMATCH = "MonitorMismatch"
     CLASS_NAMES_UNUSED = "ClassNamesUnused"
     CLASS_NAMES_DIFFER = "ClassNamesDiffer"
+    OUTLIERS_IN_IMAGES = "OutliersInImages"
 
     # Failures that the operator sees.
     CRASHED = "Crashed", _CRASH

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image, ImageDraw
 
-from epochal_photographs.digit.arrays import Mask
+from epochal_photographs.digit.arrays import Ints, Mask
 from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.layers import Layer
@@ -69,7 +69,7 @@ class Part:
         """How wide its strokes are, in pixels."""
         return float(self.layer.looks.strokes[self.at])
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """Where it is."""
         parts, at = self.layer.parts, self.at
@@ -115,18 +115,28 @@ class Part:
         around = self.box
         if not around.holds(box) or box.longer < _SMALL * around.longer:
             return False
-        parts = self.layer.parts
-        own = parts.of == self.at
-        rows, starts, ends = parts.rows[own], parts.starts[own], parts.ends[own]
-        row, column = box.middle
-        beside = rows == row
-        over = (starts <= column) & (column < ends)
+        lefts, rights, tops, bottoms = self._reach
+        row, column = box.middle[0] - around.top, box.middle[1] - around.left
         return bool(
-            (starts[beside] < box.left).any()
-            and (ends[beside] > box.right).any()
-            and (rows[over] < box.top).any()
-            and (rows[over] >= box.bottom).any()
+            lefts[row] < box.left
+            and rights[row] > box.right
+            and tops[column] < box.top
+            and bottoms[column] > box.bottom
         )
+
+    @cached_property
+    def _reach(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Its bounds in each row of its box (first column, column after the last one), and in each column alike."""
+        box, (rows, starts, ends) = self.box, self.layer.parts.runs(self.at)
+        lefts, tops = np.full(box.bottom - box.top, box.right), np.full(box.right - box.left, box.bottom)
+        rights, bottoms = np.zeros_like(lefts), np.zeros_like(tops)
+        np.minimum.at(lefts, rows - box.top, starts)
+        np.maximum.at(rights, rows - box.top, ends)
+        lengths = ends - starts
+        columns = np.arange(lengths.sum()) + np.repeat(starts - box.left - np.cumsum(lengths) + lengths, lengths)
+        np.minimum.at(tops, columns, np.repeat(rows, lengths))
+        np.maximum.at(bottoms, columns, np.repeat(rows, lengths) + 1)
+        return lefts, rights, tops, bottoms
 
     def has_inside(self, other: "Part") -> bool:
         """Returns whether another part is in one of its holes."""

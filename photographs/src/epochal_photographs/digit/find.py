@@ -18,16 +18,13 @@ from epochal_photographs.digit.several import several
 from epochal_photographs.digit.shade import colours, shades
 from epochal_photographs.digit.sheet import Sheet, sheet
 from epochal_photographs.digit.together import together
-from epochal_photographs.errors import NothingFound, TooMany
+from epochal_photographs.errors import NothingFound
 from epochal_photographs.flatten import so_that_it_is_seen
 
 SIDE = 28
 """Pixels of a side of MNIST's images."""
 ENOUGH = 700
 """How long the shorter side of a photograph has to be: more of it shows nothing more of a digit."""
-
-MOST = 100
-"""How many digits are read of one sheet: each takes some hundredths of a second."""
 
 _LONGEST, _SHORTEST = 480, 280
 """Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
@@ -105,17 +102,14 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
 
     Raises:
         NothingFound: If there is none.
-        TooMany: If there are more than are read.
+        TooMany: If there are more than are read, or more strokes than are compared with each other.
     """
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
         return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
     view, main = _main(flat)
     found = []
-    each = several(main)
-    if len(each) > MOST:
-        raise TooMany(f"{len(each)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
-    for which in each:
+    for which in several(main):
         mask = main.layer.parts.mask(which)
         image = normal(_closely(view, main, mask), height=height, width=width)
         found.append(Found(image, _place(mask, view)))

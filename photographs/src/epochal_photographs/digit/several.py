@@ -1,12 +1,19 @@
 """Which digits there are on a sheet with several, in the order in which one reads them."""
 
-from functools import reduce
+from dataclasses import dataclass
 
 import numpy as np
 
 from epochal_photographs.digit.arrays import Ints
 from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.choose import Part
+from epochal_photographs.errors import TooMany
+
+MOST = 100
+"""Digits on a sheet at most: each takes some hundredths of a second."""
+MOST_PIECES = 5 * MOST
+"""Strokes on a sheet that may be pieces of digits, at most. Each is compared with each: so many take a third of a
+second."""
 
 _LEAST, _MOST = 0.35, 2.5
 """How long a digit may be, as parts of the longer side of the one that is seen best."""
@@ -31,11 +38,32 @@ _ON_LINE = 0.3
 """How much of their heights digits on one line are beside each other at least."""
 
 
+@dataclass
+class _Group:
+    """Pieces of one digit.
+
+    Args:
+        pieces: The pieces.
+        box: The box around all of them.
+    """
+
+    pieces: list[Part]
+    box: Box
+
+    def add(self, piece: Part) -> None:
+        """Grows the box by the piece."""
+        self.pieces.append(piece)
+        self.box = self.box.with_other(piece.box)
+
+
 def several(main: Part) -> list[Ints]:
     """Returns the parts of each digit of a layer.
 
     Args:
         main: The digit that is seen best, or most of it.
+
+    Raises:
+        TooMany: If there are more than MOST digits, or more than MOST_PIECES strokes that may be pieces of one.
     """
     layer, side = main.layer, main.box.longer
     looks, parts = layer.looks, layer.parts
@@ -49,33 +77,39 @@ def several(main: Part) -> list[Ints]:
         & (sides <= _MOST * side)
     )
     alike[main.at] = True
+    if (count := int(alike.sum())) > MOST_PIECES:
+        raise TooMany(
+            f"{count:,} strokes are found on the picture: it must show at most {MOST_PIECES}, and at most {MOST} "
+            "digits. Send it in parts, or put the sheet on a plain background"
+        )
     pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
     pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
-    whole = _joined(pieces, _usual(pieces, side))
-    whole = [group for group in whole if _box(group).longer >= _LEAST * side]
-    return [np.array([piece.at for piece in group]) for group in _as_read(whole)]
+    digits = [group for group in _joined(pieces, _usual(pieces, side)) if group.box.longer >= _LEAST * side]
+    if len(digits) > MOST:
+        raise TooMany(f"{len(digits)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
+    return [np.array([piece.at for piece in group.pieces]) for group in _as_read(digits)]
 
 
 def _usual(pieces: list[Part], side: int) -> float:
     """Returns how long digits are: as the one that is seen best, or more, if that is but a piece of one."""
     large = [piece.box.longer for piece in pieces if piece.box.longer >= _LEAST * side]
-    return max(side, float(np.median(large)))
+    return max(side, float(np.median(large))) if large else side
 
 
-def _joined(pieces: list[Part], side: float) -> list[list[Part]]:
+def _joined(pieces: list[Part], side: float) -> list[_Group]:
     """Returns pieces in groups of those that are of one digit.
 
     Args:
         pieces: The pieces.
         side: Longer side of a digit.
     """
-    groups: list[list[Part]] = []
+    groups: list[_Group] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
-        near = [group for group in groups if _is_of(piece.box, _box(group), side)]
+        near = [group for group in groups if _is_of(piece.box, group.box, side)]
         if near:
-            min(near, key=lambda group: piece.box.gap(_box(group))).append(piece)
+            min(near, key=lambda group: piece.box.gap(group.box)).add(piece)
         else:
-            groups.append([piece])
+            groups.append(_Group([piece], piece.box))
     return groups
 
 
@@ -90,24 +124,19 @@ def _is_of(piece: Box, box: Box, side: float) -> bool:
     return piece.gap(box) <= _BESIDE * side and piece.longer < _WHOLE * side
 
 
-def _as_read(groups: list[list[Part]]) -> list[list[Part]]:
+def _as_read(groups: list[_Group]) -> list[_Group]:
     """Returns digits line by line. On one line are those that are beside each other, or beside one of the line."""
-    lines: list[list[list[Part]]] = []
-    for group in sorted(groups, key=lambda group: _box(group).left):
-        box = _box(group)
+    lines: list[list[_Group]] = []
+    for group in sorted(groups, key=lambda group: group.box.left):
         for line in lines:
-            if _is_beside(box, _box(line[-1])):
+            if _is_beside(group.box, line[-1].box):
                 line.append(group)
                 break
         else:
             lines.append([group])
-    return [group for line in sorted(lines, key=lambda line: _box(line[0]).top) for group in line]
+    return [group for line in sorted(lines, key=lambda line: line[0].box.top) for group in line]
 
 
 def _is_beside(one: Box, other: Box) -> bool:
     shared = min(one.bottom, other.bottom) - max(one.top, other.top)
     return shared >= _ON_LINE * min(one.bottom - one.top, other.bottom - other.top)
-
-
-def _box(group: list[Part]) -> Box:
-    return reduce(Box.with_other, (part.box for part in group))

@@ -69,10 +69,15 @@ def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
     image = model.signature.image
     assert image is not None  # noqa: S101 - checked before
     tensor = next(iter(model.inputs.values()))
-    pixels = np.stack([one.pixels for one in seen]).reshape(len(seen), *tensor.shape)
-    # Once for each byte that there is: the numbers of many large pictures take more memory than there may be.
-    values = image.lowest + (image.highest - image.lowest) * (np.arange(256) / 255)
-    return {tensor.name: (values if tensor.dtype.kind == "f" else values.round()).astype(tensor.dtype)[pixels]}
+    # A table of the 256 bytes for each channel: the numbers of many large pictures take more memory than there may be.
+    shades = np.arange(256) / 255
+    tables = [of.lowest + (of.highest - of.lowest) * shades for of in image.channel_ranges]
+    found = np.empty((len(seen), *seen[0].pixels.shape), tensor.dtype)
+    for channel, table in enumerate(tables):
+        numbers = (table if tensor.dtype.kind == "f" else table.round()).astype(tensor.dtype)
+        for sample, one in zip(found, seen, strict=True):
+            sample[:, :, channel] = numbers[one.pixels[:, :, channel]]
+    return {tensor.name: found.reshape(len(seen), *tensor.shape)}
 
 
 def png(seen: Seen) -> bytes:

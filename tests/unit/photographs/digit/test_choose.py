@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 from epochal_photographs.digit import digit
 from epochal_photographs.digit.arrays import Mask
+from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.choose import Part, Thing, choose
 from epochal_photographs.digit.layers import Layer
 from epochal_photographs.digit.normal import normal
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFilter
 
 from tests.unit.photographs.digit.test_find import alike
+
+masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=5, max_side=10), elements=st.booleans())
 
 
 def rings(thick: int, *boxes: tuple[int, int, int, int], turn: float = 0) -> Image.Image:
@@ -33,6 +39,21 @@ def rings(thick: int, *boxes: tuple[int, int, int, int], turn: float = 0) -> Ima
 def test_what_strokes_go_around_is_a_hole(page: Image.Image, ink: str, paper: str) -> None:
     picture = Image.composite(Image.new("RGB", page.size, ink), Image.new("RGB", page.size, paper), page)
     assert alike(digit(picture), normal(np.asarray(page) > 127, height=28, width=28)) > 0.85
+
+
+@given(masks, st.tuples(*[st.integers(0, 8)] * 2), st.tuples(*[st.integers(2, 4)] * 2))
+def test_a_part_goes_around_a_box_that_it_has_pixels_on_all_sides_of(
+    mask: Mask, corner: tuple[int, int], size: tuple[int, int]
+) -> None:
+    box = Box(corner[0], corner[1], corner[0] + size[0], corner[1] + size[1])
+    row, column = box.middle
+    layer = part(mask, dark=True).layer
+    for at in range(len(layer.parts)):
+        own = Part(layer, at)
+        across, down = np.flatnonzero(own.mask[row : row + 1].any(0)), np.flatnonzero(own.mask[:, column : column + 1])
+        beside = len(across) and across[0] < box.left and across[-1] >= box.right
+        above = len(down) and down[0] < box.top and down[-1] >= box.bottom
+        assert own.goes_around(box) == bool(own.box.holds(box) and beside and above)
 
 
 def part(mask: Mask, *, dark: bool) -> Part:

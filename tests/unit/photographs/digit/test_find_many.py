@@ -1,7 +1,8 @@
 """How many digits are read of one sheet."""
 
 import pytest
-from epochal_photographs.digit.find import MOST, digits
+from epochal_photographs.digit import digits
+from epochal_photographs.digit.several import MOST
 from epochal_photographs.errors import TooMany
 from PIL import Image, ImageDraw
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from epochal_api.signature import ImageSpec
+from epochal_api.signature import ChannelRange, ImageSpec
 from epochal_server.model import Model
 from epochal_server.protocols.pixels import Seen, check, data_url, inputs, png
 from epochal_server.refusals import Unknown
@@ -52,6 +52,16 @@ def test_many_pictures_take_little_more_memory_than_their_numbers() -> None:
     finally:
         tracemalloc.stop()
     assert most < 1.5 * found.nbytes
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3), (6,)])
+def test_each_channel_has_its_own_black_and_white(shape: tuple[int, ...]) -> None:
+    ranges = [ChannelRange(lowest=-2, highest=3), ChannelRange(lowest=0, highest=1), ChannelRange(lowest=5, highest=-5)]
+    image = ImageSpec(height=2, width=1, channels=3, lowest=-5, highest=5, ranges=ranges)
+    takes = model([spec("x", shape)], [spec("y", (2,))], image=image, images="Resize")
+    found = inputs([Seen(np.array([[[0, 0, 0]], [[255, 51, 255]]], np.uint8))], takes)["x"]
+    assert found.shape == (1, *shape)
+    np.testing.assert_allclose(found.ravel(), [-2, 0, 5, 3, 0.2, -5], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])

@@ -65,6 +65,14 @@ def test_names_that_are_not_the_networks_are_told_of(told: list[Sequence[Warned]
     assert reasons(checks) == ["ClassNamesUnused"]
 
 
+def test_outliers_in_images_are_told_of(told: list[Sequence[Warned]]) -> None:
+    checks, data = Checks(spec(), told.append), sets(np.arange(300) % 3)
+    features = np.random.default_rng(0).normal(size=(240, 4, 4, 1))
+    features[0, 0] = 99
+    checks.data(replace(data, train=replace(data.train, features=features)), (3,))
+    assert reasons(checks) == ["OutliersInImages"]
+
+
 def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> None:
     checks = Checks(spec(), told.append)
     checks.epochs(STUCK)  # before it is known what guessing gets

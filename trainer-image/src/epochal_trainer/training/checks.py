@@ -11,6 +11,7 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data import DataSets
+from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_rows
 from epochal_trainer.data.naming import check_names
 from epochal_trainer.data.parts import check_classes, parts
@@ -70,6 +71,7 @@ class Checks:
         self._warnings.take(lambda: check_rows(data.train, loss))
         self._warnings.take(lambda: self._classes(data, output_shape))
         self._warnings.take(lambda: check_names(data, output_shape, loss))
+        self._warnings.take(lambda: check_images(data.train.features))
 
     def facts(self, facts: Facts) -> None:
         """Looks at what is trained, and from where on.

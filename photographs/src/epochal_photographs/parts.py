@@ -1,0 +1,96 @@
+"""Counts of a picture's segments, chunks and scans: each costs a decoder time and memory."""
+
+import re
+from collections.abc import Iterator
+
+from epochal_photographs.errors import NotAPicture
+
+MOST_PARTS = 2**16
+"""Segments of a JPEG's head, or chunks of a PNG. Usual are ten, and a thousand in a PNG of 8 MiB: so many take Pillow a
+tenth of a second. Bytes between segments count, too: Pillow reads them one by one."""
+MOST_SCANS = 200
+"""Scans of a JPEG. Usual is one, and ten if it is progressive. Each goes over all of the picture."""
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_NO_RESTART = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""A marker other than those within a scan."""
+_START_OF_SCAN, _END = 0xDA, 0xD9
+_ALONE = {0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
+"""Markers that no length follows, for Pillow."""
+_LENGTH, _CHUNK = 4, 12
+"""Bytes of a chunk's length, and of all that is in it beside its content."""
+
+
+def check_parts(data: bytes | memoryview) -> None:
+    """Makes sure that a picture has no more segments or chunks than are read in a short time.
+
+    Args:
+        data: A JPEG or PNG; other formats have no bound of their own.
+
+    Raises:
+        NotAPicture: If it has more.
+    """
+    head = bytes(data[: len(_PNG)])
+    if head.startswith(_JPEG):
+        kind, parts = "JPEG", _segments(data)
+    elif head == _PNG:
+        kind, parts = "PNG", _chunks(data)
+    else:
+        return
+    count = 0
+    for part in parts:
+        count += part
+        _check(count, kind)
+
+
+def scans(data: bytes) -> int:
+    """Returns the number of a JPEG's scans up to its end: what follows it, such as a film, has none.
+
+    Args:
+        data: The JPEG.
+
+    Raises:
+        NotAPicture: If it has more segments than are read in a short time.
+    """
+    count, at, parts = 0, 2, 0
+    while found := _NO_RESTART.search(data, at):
+        marker, at, parts = data[found.end() - 1], found.end(), parts + 1
+        if marker == _END:
+            break
+        _check(parts, "JPEG")
+        count += marker == _START_OF_SCAN
+        at += int.from_bytes(data[at : at + 2], "big")
+    return count
+
+
+def _check(count: int, kind: str) -> None:
+    if count > MOST_PARTS:
+        raise NotAPicture(
+            f"the picture is a {kind} of more than {MOST_PARTS:,} parts: it must not have more. Save it anew"
+        )
+
+
+def _segments(data: bytes | memoryview) -> Iterator[int]:
+    """Yields how often Pillow reads for each segment of a JPEG's head: once, and for each byte before it."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        yield 1 + found.start() - at
+        marker, at = data[found.end() - 1], found.end()
+        if marker == _START_OF_SCAN:
+            return
+        if marker not in _ALONE:
+            at += int.from_bytes(data[at : at + 2], "big")
+    yield len(data) - at
+
+
+def _chunks(data: bytes | memoryview) -> Iterator[int]:
+    """Yields 1 for each chunk of a PNG, up to its end: Pillow passes over an end before the pixels."""
+    at, seen = len(_PNG), False
+    while at < len(data):
+        yield 1
+        kind = data[at + _LENGTH : at + 2 * _LENGTH]
+        if seen and kind == b"IEND":
+            return
+        seen = seen or kind == b"IDAT"
+        at += _CHUNK + int.from_bytes(data[at : at + _LENGTH], "big")

@@ -1,0 +1,106 @@
+"""What stands for black and white in the images of a training set."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.signature import ChannelRange, ImageSpec
+from epochal_trainer.data.images import BLOCK, check_images, image_of
+
+
+def images(low: float, high: float, dtype: Any, shape: tuple[int, ...] = (4, 5, 1)) -> Any:
+    features = np.full((3, *shape), low, dtype)
+    features[2, ..., 0] = high
+    return features
+
+
+@pytest.mark.parametrize(
+    ("features", "lowest", "highest"),
+    [
+        (images(0, 200, np.uint8), 0, 255),
+        (images(3, 255, np.uint8), 0, 255),
+        (images(0, 90, np.uint8), 0, 255),
+        (images(0, 16, np.uint8), 0, 16),
+        (images(2, 15, np.uint8), 0, 15),
+        (images(0, 1, np.uint8), 0, 1),
+        (images(0.1, 0.9, np.float32), 0, 1),
+        (images(0, 1, np.float64), 0, 1),
+        (images(-1, 1, np.float32), -1, 1),
+        (images(0, 250.5, np.float32), 0, 250.5),
+        (images(0, 65535, np.uint16), 0, 65535),
+        (images(0, 1, np.bool_), 0, 1),
+    ],
+)
+def test_black_and_white_follow_from_the_training_data(features: Any, lowest: float, highest: float) -> None:
+    assert image_of(features) == ImageSpec(height=4, width=5, channels=1, lowest=lowest, highest=highest)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"), [((4, 5, 3), 3), ((4, 5), None), ((20,), None), ((4, 5, 2), None), ((2, 4, 5, 3), None)]
+)
+def test_images_have_one_channel_or_three(shape: tuple[int, ...], channels: int | None) -> None:
+    found = image_of(images(0, 1, np.float32, shape))
+    assert (found and found.channels) == channels
+
+
+def test_all_of_a_training_set_is_looked_at() -> None:
+    features = np.zeros((2 * BLOCK + 1, 1, 1, 1), np.float32)
+    features[-1], features[BLOCK] = 7, -3
+    found = image_of(features)
+    assert found is not None
+    assert (found.lowest, found.highest) == (-3, 7)
+
+
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+def standardized(dtype: Any = np.float32) -> Any:
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 3)) / 255
+    return ((pixels - MEAN) / DEVIATION).astype(dtype)
+
+
+def test_each_channel_of_standardized_images_has_its_own_black_and_white() -> None:
+    found = image_of(standardized())
+    assert found is not None
+    assert found.ranges is not None
+    np.testing.assert_allclose([one.lowest for one in found.ranges], -MEAN / DEVIATION, atol=1e-6)
+    np.testing.assert_allclose([one.highest for one in found.ranges], (1 - MEAN) / DEVIATION, atol=1e-6)
+    assert (found.lowest, found.highest) == (found.ranges[0].lowest, found.ranges[2].highest)
+    assert list(check_images(standardized())) == []
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.random.default_rng(0).integers(0, 200, (9, 8, 8, 3), np.uint8),
+        np.random.default_rng(0).integers(0, [9000, 7000, 5000], (9, 8, 8, 3)).astype(np.uint16),
+        np.random.default_rng(0).uniform(0, [0.9, 0.7, 0.5], (9, 8, 8, 3)).astype(np.float32),
+        np.random.default_rng(0).uniform(-1, [1, 0.999, 0.99], (99, 8, 8, 3)).astype(np.float32),
+    ],
+    ids=["bytes", "16 bits", "unit", "nearly alike"],
+)
+def test_other_channels_have_one_range(features: Any) -> None:
+    found = image_of(features)
+    assert found is not None
+    assert found.ranges is None
+    assert found.channel_ranges == [ChannelRange(lowest=found.lowest, highest=found.highest)] * 3
+
+
+@pytest.mark.parametrize(("channels", "named"), [(1, "features of the"), (3, "features of channel 2 of the")])
+def test_outliers_that_shift_a_range_are_warned_of(channels: int, named: str) -> None:
+    features = standardized()[..., -channels:]
+    assert list(check_images(features)) == []
+    features[7, 3, 3, -1] = 300
+    (warning,) = check_images(features)
+    assert warning.reason == "OutliersInImages"
+    assert named in warning.message
+    assert "to 300," in warning.message
+
+
+@pytest.mark.parametrize(
+    "features",
+    [images(0, 200, np.uint8), images(0, 1, np.float32), images(0, 7, np.float32), np.zeros((9, 20), np.float32)],
+    ids=["bytes", "unit", "few", "no images"],
+)
+def test_nothing_is_warned_of_where_no_value_is_an_outlier(features: Any) -> None:
+    assert list(check_images(features)) == []
