@@ -19,18 +19,24 @@ async def _at_once() -> None:
 
 
 def health_routes(
-    ready: Callable[[], str | None], settled: Callable[[], Awaitable[None]] = _at_once
+    ready: Callable[[], str | None],
+    alive: Callable[[], str | None],
+    settled: Callable[[], Awaitable[None]] = _at_once,
 ) -> list[web.RouteDef]:
     """Returns the routes of Open Inference that tell of the server's health.
 
     Args:
         ready: Returns why requests are not to come; None while they are.
+        alive: Returns why the server needs a restart; None while it needs none.
         settled: Waits a moment for that to change, if it is about to.
     """
 
     async def live(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
-        return web.json_response({"live": True})
+        why = alive()
+        if why is None:
+            return web.json_response({"live": True})
+        return web.json_response({"live": False, "error": why}, status=503)
 
     async def is_ready(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
