@@ -426,11 +426,13 @@ async def test_a_queue_whose_clients_have_gone_refuses_nobody() -> None:
 async def test_a_queue_whose_clients_have_gone_is_forgotten_with_the_call_that_they_waited_for() -> None:
     goes_on = threading.Event()
     intake = Intake(1000, 1000)
-    asked = batcher(held(goes_on), pace=1.0, most=1, intake=intake)
-    takers = [Taken() for _ in range(21)]
-    for taker in takers:
-        asked.put(samples(3), taker)
-    await asyncio.sleep(0.01)
+    asked = batcher(held(goes_on), pace=2.4, intake=intake)
+    takers = [Taken() for _ in range(3)]
+    for count, taker in zip((1, 7, 8), takers, strict=True):
+        asked.put(samples(*[3] * count), taker)
+        await asyncio.sleep(0.01)
+    with pytest.raises(Busy):
+        intake.admit()
     for taker in takers:
         taker.gone = True
     intake.waiting = 0
