@@ -1,6 +1,7 @@
 """What the kubelet asks: whether the server lives, and whether requests are to come to it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 from epochal_api.server_pod import MODEL_PATH
@@ -10,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from epochal_server.bookkeeping import HEALTH
 from epochal_server.service import PROTOCOL
+from epochal_server.shared import Shared
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
@@ -57,12 +59,15 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         model: Returns what the model takes and gives; None until it is ready.
     """
 
+    # In two forms alone: versions are the client's to name, any number of them.
+    encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
+    encoded = {accepted: Shared(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
+
     async def metrics(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
-        # In two forms alone: versions are the client's to name, any number of them.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
-        encode, content_type = choose_encoder(accepted)
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        _, content_type = encoders[accepted]
+        return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
 
     async def about(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from sys import getsizeof
 from typing import Literal, Protocol
 
 import numpy as np
@@ -81,5 +82,7 @@ class Answer(Protocol):
 
 
 def bytes_of(arrays: Arrays) -> int:
-    """Returns how many bytes some arrays have together."""
-    return sum(array.nbytes for array in arrays.values())
+    """Returns how many bytes some arrays have together, with the texts that they hold."""
+    return sum(
+        array.nbytes + (sum(map(getsizeof, array.flat)) if array.dtype == object else 0) for array in arrays.values()
+    )

@@ -285,10 +285,11 @@ class Server:
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
         authorize = self._keys.authorize if self._keys else open_to_all
+        work = Threads(pool, self._intake)
         service = Service(
             model=model,
             answer=batcher.answer,
-            work=Threads(pool, self._intake),
+            work=work,
             ready=self._ready,
             authorize=authorize,
             intake=self._intake,
@@ -301,6 +302,7 @@ class Server:
             bookkeeping=self._bookkeeping,
             answer_bytes=model.answer_bytes,
             most=config.limits.request_bytes,
+            work=work,
         )
         return service, quick, batcher
 

@@ -75,7 +75,7 @@ class Tensor:
             raise Invalid(
                 f'input "{self.name}": expected finite numbers, found {found[where]} at {list(where)}: send no such'
             )
-        if self.text and not all(isinstance(one, str) for one in found.flat):
+        if self.text and set(map(type, found.ravel())) != {str}:
             raise Invalid(f'input "{self.name}": expected text, found something else among it: send text only')
         return samples
 

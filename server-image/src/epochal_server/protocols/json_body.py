@@ -1,6 +1,7 @@
 """Reads JSON that anyone may have written."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -110,9 +111,9 @@ def _refuse_twice(body: bytes) -> None:
     """Raises Invalid if an object names a field twice: orjson, as most, would take the last of them."""
 
     def unique(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(names) != len(set(names)):
-            twice = next(name for name in names if names.count(name) > 1)
+        if len(dict(pairs)) != len(pairs):
+            counted = Counter(name for name, _ in pairs)
+            twice = next(name for name, count in counted.items() if count > 1)
             raise Invalid(f'body: expected each field once, found "{twice}" twice in one object: send it once')
 
     try:

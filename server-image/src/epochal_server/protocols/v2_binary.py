@@ -12,6 +12,7 @@ import numpy as np
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
+Buffer = bytearray | memoryview
 LENGTH = struct.Struct("<I")
 
 
@@ -43,12 +44,16 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
     return (found if found.flags.aligned else found.copy()).reshape(shape)
 
 
-def packed(found: np.ndarray) -> bytes:
-    """Returns the bytes of an array."""
+def packed(found: np.ndarray) -> Buffer:
+    """Returns the bytes of an array: its own memory, unless it holds texts or lies scattered."""
     if found.dtype != object:
-        return found.tobytes()
-    texts = [str(one).encode() for one in found.flat]
-    return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))
+        return np.ascontiguousarray(found).reshape(-1).view(np.uint8).data
+    packed = bytearray()
+    for one in found.flat:
+        text = str(one).encode()
+        packed += LENGTH.pack(len(text))
+        packed += text
+    return packed
 
 
 def _texts(data: memoryview, count: int, where: str) -> np.ndarray:

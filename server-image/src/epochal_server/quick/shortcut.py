@@ -17,6 +17,7 @@ from epochal_server.quick.coming import Coming
 from epochal_server.quick.exchange import NO_HEADERS, Exchange
 from epochal_server.quick.response import response
 from epochal_server.refusals import Busy, Refused
+from epochal_server.service import Work
 
 MOST_BYTES = 256 * 1024
 """Of a request, with its head: what is longer gains little, and as JSON it is nothing for the event loop."""
@@ -51,6 +52,8 @@ class Quick:
     """Bytes of the answer to what the model is asked, as far as they are known."""
     most: int
     """Bytes that a body may hold: who sends more is refused by others."""
+    work: Work
+    """Encodes large answers."""
 
 
 class Client(Protocol):
@@ -130,6 +133,11 @@ class Shortcut:
             self._transport.close()
         elif self._held:
             asyncio.get_running_loop().call_soon(self._go_on)
+
+    def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
+        """See exchange.Responder."""
+        encoding = asyncio.ensure_future(self._quick.work.admitted(exchange.codec.encode, exchange.asked, answer))
+        encoding.add_done_callback(encoded)
 
     def unread(self) -> None:
         """Reads no more, since the client leaves its answers unread."""

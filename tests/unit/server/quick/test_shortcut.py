@@ -110,7 +110,8 @@ async def answering(
 
     with ThreadPoolExecutor(2) as threads:
         batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=0.01, intake=intake)
-        service = Service(served, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
+        work = Threads(threads, intake)
+        service = Service(served, batcher.answer, work, lambda: None, authorize, intake)
         quick = Quick(
             codecs=quick_routes.codecs(served),
             put=batcher.put,
@@ -119,6 +120,7 @@ async def answering(
             bookkeeping=bookkeeping,
             answer_bytes=served.answer_bytes,
             most=served.limits.request_bytes,
+            work=work,
         )
         known = Connections()
         around = around_all(bookkeeping, intake)
@@ -406,7 +408,7 @@ LARGE = model(
 
 
 async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE) as server:
+    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16)
         writer.write(posting(*binary([1, 2])))
         await until(lambda: bool(server.told))
@@ -424,7 +426,7 @@ async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyP
             await _answer(reader)
         writer.close()
         assert await server.bookkeeping.done(5) == 0
-        server.intake.hold(8 * WIDE)
+        server.intake.hold(16 * WIDE)
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
@@ -436,10 +438,10 @@ async def test_an_answer_for_which_there_is_never_room_is_not_computed(*, shortc
 
 @pytest.mark.parametrize("shortcut", [True, False])
 async def test_an_answer_takes_the_room_of_what_is_written(*, shortcut: bool) -> None:
-    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
+    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
         assert (await server.exchange([posting(*binary([1, 2]))], 1))[0][0] == 200
         ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
-        assert (status, b"found that it takes 64,000,000" in body) == (413, True)
+        assert (status, b"found that it takes 80,000,000" in body) == (413, True)
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
