@@ -58,7 +58,6 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         registry: What is exported.
         model: Returns what the model takes and gives; None until it is ready.
     """
-
     # In two forms alone: versions are the client's to name, any number of them.
     encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
     encoded = {accepted: Shared(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}

@@ -48,9 +48,9 @@ class Metrics(Collector):
     It is kept as plain numbers, a tenth of what a library's counters would cost each request, and made into series when
     somebody asks.
 
-    All but `collect` is called in the event loop's thread alone. `collect` runs in another thread, without a lock: it
-    copies each dictionary by one call that no other thread interrupts, and reads numbers that it may as well have read a
-    moment before.
+    The event loop's thread calls all but `collect`, which runs in another thread without a lock. It copies each
+    dictionary by one call that no other thread interrupts, and a number that changes meanwhile is the older or the
+    newer.
 
     Args:
         waiting: Returns how many requests wait.

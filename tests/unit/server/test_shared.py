@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 from epochal_server import shared as module
@@ -67,5 +68,5 @@ async def test_takes_a_part_of_the_time_however_many_ask(monkeypatch: pytest.Mon
     shared = Shared(function)
     for _ in range(3):
         await shared()
-    gaps = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(calls)]
     assert min(gaps) >= 0.1

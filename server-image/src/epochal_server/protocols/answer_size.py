@@ -1,4 +1,4 @@
-"""Bounds the memory of an answer before the model computes it: the outputs, and the response that is written of them."""
+"""Bounds the memory of an answer before the model computes it: the outputs, and the response that holds them."""
 
 import math
 from functools import lru_cache

@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,11 +27,12 @@ from epochal_server.intake import Intake
 from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.model import Arrays, Model
+from epochal_server.protocols import json_list, v2
 from epochal_server.quick.shortcut import MOST_BYTES, Quick
 from epochal_server.refusals import Busy, Unauthorized
 from epochal_server.requests import around_all
 from epochal_server.routes import quick as quick_routes
-from epochal_server.routes import v2
+from epochal_server.routes import v2 as v2_routes
 from epochal_server.service import Service
 from epochal_server.sockets import listen
 from epochal_server.work import Threads
@@ -124,7 +126,7 @@ async def answering(
         )
         known = Connections()
         around = around_all(bookkeeping, intake)
-        serving = Listening(v2.routes(service), around, known, quick if shortcut else None)
+        serving = Listening(v2_routes.routes(service), around, known, quick if shortcut else None)
         context, server.tls = tls or (None, None)
         await serving.start(listener, context)
         keeping = asyncio.create_task(known.keep())
@@ -427,6 +429,45 @@ async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyP
         writer.close()
         assert await server.bookkeeping.done(5) == 0
         server.intake.hold(16 * WIDE)
+
+
+async def test_a_large_answer_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, wrote = threading.Event(), list[threading.Thread]()
+
+    def written(*args: Any) -> Iterator[bytes]:
+        wrote.append(threading.current_thread())
+        goes_on.wait(10)
+        return json_list.written(*args)
+
+    monkeypatch.setattr(v2, "written", written)
+    async with answering(wide=50_000) as server:
+        gone_reader, gone = await asyncio.open_connection("127.0.0.1", server.port)
+        gone.write(posting(asking([3, 4])))
+        await until(lambda: bool(wrote))
+        gone.close()  # nobody waits for the first answer any more
+        await until(lambda: bool(server.told))
+        large = asyncio.create_task(server.exchange([posting(asking([1, 2]))] * 2, 2))
+        await until(lambda: server.intake.waiting == 2)
+        goes_on.set()
+        for status, _, body in await large:
+            assert (status, json.loads(body)["outputs"][0]["data"][:4]) == (200, [2, 4, 2, 4])
+        assert threading.main_thread() not in wrote
+        assert await gone_reader.read() == b""
+        assert await server.bookkeeping.done(5) == 0
+        assert (server.intake.waiting, [entry.code for entry in server.told]) == (0, [499, 200, 200])
+
+
+async def test_a_large_answer_that_cannot_be_encoded_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(*_: Any) -> Iterator[bytes]:
+        raise ValueError("no such number")
+
+    monkeypatch.setattr(v2, "written", written)
+    async with answering(wide=50_000) as server:
+        ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
+        assert (status, b"an error of the server" in body) == (500, True)
+    assert "no such number" in caplog.text
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
