@@ -440,7 +440,7 @@ async def test_a_large_answer_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyP
         return json_list.written(*args)
 
     monkeypatch.setattr(v2, "written", written)
-    async with answering(wide=50_000) as server:
+    async with answering(wide=50_000, room=10**8) as server:
         gone_reader, gone = await asyncio.open_connection("127.0.0.1", server.port)
         gone.write(posting(asking([3, 4])))
         await until(lambda: bool(wrote))
@@ -464,7 +464,7 @@ async def test_a_large_answer_that_cannot_be_encoded_is_an_error(
         raise ValueError("no such number")
 
     monkeypatch.setattr(v2, "written", written)
-    async with answering(wide=50_000) as server:
+    async with answering(wide=50_000, room=10**8) as server:
         ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
         assert (status, b"an error of the server" in body) == (500, True)
     assert "no such number" in caplog.text
