@@ -88,11 +88,11 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     if _names_classes(name, model):
         rows, classes = _each(rows), model.classes
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
-    told = np.empty(best.shape, object)
-    for place, at in np.ndenumerate(best):
-        label = _name(classes, int(at))
-        told[place] = f"{rows[place[0], at]:f}:{at}" + (f":{label}" if label is not None else "")
-    return told
+    values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
+    named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
+    told = np.empty(best.size, object)
+    told[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
+    return told.reshape(best.shape)
 
 
 def _names_classes(name: str, model: Model) -> bool:

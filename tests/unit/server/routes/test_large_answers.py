@@ -83,9 +83,11 @@ async def test_a_large_answer_is_encoded_in_a_thread(
 
 
 async def test_a_small_answer_is_encoded_at_once(threads: list[threading.Thread]) -> None:
-    async with serving(tfserving_routes.routes(service(small(), answer))) as client:
-        async with client.post("/v1/models/digits:predict", json={"instances": ROWS[:10]}) as response:
-            assert response.status == 200
+    async with (
+        serving(tfserving_routes.routes(service(small(), answer))) as client,
+        client.post("/v1/models/digits:predict", json={"instances": ROWS[:10]}) as response,
+    ):
+        assert response.status == 200
     assert {*threads} == {threading.main_thread()}
 
 
@@ -107,6 +109,8 @@ async def test_what_is_told_of_the_photographs_of_a_form_is_counted_together() -
         form.add_field("file", stored(sheet((180, 100))), filename=f"{at}.png", content_type="image/png")
     for data, code in ((stored(sheet((180, 100))), 200), (form, 413)):
         one = service(served, lambda inputs: {"y": np.ones((len(inputs["x"]), 50_000), np.float32)})
-        async with serving(photographs_routes.routes(one)) as client:
-            async with client.post("/predict", data=data) as response:
-                assert response.status == code
+        async with (
+            serving(photographs_routes.routes(one)) as client,
+            client.post("/predict", data=data) as response,
+        ):
+            assert response.status == code
