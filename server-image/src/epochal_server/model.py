@@ -17,6 +17,10 @@ Arrays = Mapping[str, np.ndarray]
 """Arrays by the names of inputs, or of outputs: the samples of one request, or the answers to them, along the first
 axis."""
 
+INLINE_ANSWER_BYTES = 128 * 1024
+"""An answer that takes as many bytes, with its response, is encoded in 6 ms at most. A longer one leaves the event loop
+to others meanwhile."""
+
 Platform = Literal["onnxruntime_onnx", "keras"]
 
 

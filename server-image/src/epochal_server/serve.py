@@ -302,7 +302,7 @@ class Server:
             bookkeeping=self._bookkeeping,
             answer_bytes=model.answer_bytes,
             most=config.limits.request_bytes,
-            work=work,
+            encode=work.admitted,
         )
         return service, quick, batcher
 

@@ -8,9 +8,6 @@ from typing import ParamSpec, TypeVar
 
 from epochal_server.intake import Intake
 
-INLINE_ANSWER_BYTES = 128 * 1024
-"""An answer that takes as many bytes, with its response, is encoded in 6 ms at most. A longer one leaves the event loop
-to others meanwhile."""
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -51,7 +51,7 @@ async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> No
         await asyncio.sleep(0.01)
         assert (intake.waiting, second.done()) == (2, False)
         goes_on.set()
-        assert await asyncio.gather(first, second) == [True, True]
+        assert all(await asyncio.gather(first, second))
         assert intake.waiting == 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import v2
+from epochal_server.protocols import v2, v2_binary
 from epochal_server.protocols.v2 import Output
 
 MOST = 256
@@ -92,7 +92,7 @@ class Plans:
             if not plan.heads:  # an output of any length has as many shapes
                 plan.heads[shapes] = body[:length]
             return body, length
-        return b"".join((head, *map(np.ascontiguousarray, found))), len(head)
+        return b"".join((head, *map(v2_binary.packed, found))), len(head)
 
 
 def _inputs(body: bytes, at: int, plan: Plan) -> Arrays:

@@ -142,8 +142,8 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
     # Clients make fields of the columns of a table, which they may call by numbers.
-    plain = isinstance(fields, list) and all(isinstance(one, str | int | float | None) for one in fields)
-    called = [str(one) for one in fields] if plain else []
+    named = fields if isinstance(fields, list) else []
+    called = [str(one) for one in named] if all(isinstance(one, str | int | float | None) for one in named) else []
     if sorted(called) != sorted(model.inputs):
         raise Invalid(
             f"{where}: expected the inputs {names}, each as an entry of that id, or as fields of one entry, found "

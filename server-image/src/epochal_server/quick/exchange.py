@@ -9,11 +9,10 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from epochal_server.intake import Room
-from epochal_server.model import Arrays, bytes_of
+from epochal_server.model import INLINE_ANSWER_BYTES, Arrays, bytes_of
 from epochal_server.quick.codec import Body, Codec
 from epochal_server.quick.head import Head
 from epochal_server.refusals import Failed, Refused
-from epochal_server.work import INLINE_ANSWER_BYTES
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Protocol
+from typing import Any, Protocol
 
 from epochal_server.access_log import Entry
 from epochal_server.bookkeeping import GONE, Bookkeeping
@@ -17,7 +17,6 @@ from epochal_server.quick.coming import Coming
 from epochal_server.quick.exchange import NO_HEADERS, Exchange
 from epochal_server.quick.response import response
 from epochal_server.refusals import Busy, Refused
-from epochal_server.service import Work
 
 MOST_BYTES = 256 * 1024
 """Of a request, with its head: what is longer gains little, and as JSON it is nothing for the event loop."""
@@ -38,6 +37,13 @@ class Put(Protocol):
         """
 
 
+class Encode(Protocol):
+    """Encodes answers outside the event loop."""
+
+    def __call__(self, encode: Callable[[Any, Arrays], Body], asked: Any, answers: Arrays, /) -> Awaitable[Body]:
+        """Returns what a codec makes of answers. See codec.Codec.encode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quick:
     """What plain requests are answered with."""
@@ -52,8 +58,8 @@ class Quick:
     """Bytes of the answer to what the model is asked, as far as they are known."""
     most: int
     """Bytes that a body may hold: who sends more is refused by others."""
-    work: Work
-    """Encodes large answers."""
+    encode: Encode
+    """Encodes large answers in a thread."""
 
 
 class Client(Protocol):
@@ -136,7 +142,7 @@ class Shortcut:
 
     def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
         """See exchange.Responder."""
-        encoding = asyncio.ensure_future(self._quick.work.admitted(exchange.codec.encode, exchange.asked, answer))
+        encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
         encoding.add_done_callback(encoded)
 
     def unread(self) -> None:

@@ -2,17 +2,17 @@
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
 
 from epochal_server import reading
-from epochal_server.model import Arrays, bytes_of
+from epochal_server.model import INLINE_ANSWER_BYTES, Arrays, bytes_of
 from epochal_server.protocols import encoding, errors
 from epochal_server.refusals import Refused, Unknown
 from epochal_server.service import PROTOCOL, Service, room
-from epochal_server.work import INLINE_ANSWER_BYTES
 
 JSON = "application/json"
 INLINE_BYTES = 256 * 1024
@@ -100,11 +100,11 @@ async def asked(
     found = await body(request, service)
     if len(found) <= INLINE_BYTES:
         return decode(found, *args, **kwargs)
-    return await service.work.alone(_without_collection, decode, found, *args, **kwargs)
+    return await service.work.alone(_without_collection, partial(decode, found, *args, **kwargs))
 
 
 def _without_collection(
-    decode: Callable[Concatenate[bytes, P], R], found: bytes, *args: P.args, **kwargs: P.kwargs
+    decode: Callable[[], R],
 ) -> R:
     """Returns what a request asks, without a search for cycles: JSON has none.
 
@@ -113,7 +113,7 @@ def _without_collection(
     """
     gc.disable()
     try:
-        return decode(found, *args, **kwargs)
+        return decode()
     except Refused as refused:
         # Frames of a traceback hold all those objects, until the event loop's thread is done with the refusal.
         refused.__context__ = None

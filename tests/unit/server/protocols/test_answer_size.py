@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_server.model import Arrays, Model, bytes_of
-from epochal_server.protocols import photographs, tfserving, v2, watson
+from epochal_server.protocols import answer_size, photographs, tfserving, v2, watson
 from epochal_server.protocols.answer_size import JSON_BYTES
 from epochal_server.protocols.v2 import Output
 
@@ -31,7 +31,7 @@ def v2_protocol(**how: Any) -> Protocol:
     def asked(served: Model) -> v2.Request:
         outputs = tuple(Output(name, **({"binary": False} | how)) for name in served.outputs)
         wanted = sum(v2._bytes(output, served) for output in outputs)
-        return v2.Request({}, outputs, {}, v2.answer_size.times(served, wanted))
+        return v2.Request({}, outputs, {}, answer_size.times(served, wanted))
 
     return Protocol(
         lambda served: asked(served).times, lambda answers, served: v2.encode(asked(served), answers, served)[0]

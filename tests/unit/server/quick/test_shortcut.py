@@ -122,7 +122,7 @@ async def answering(
             bookkeeping=bookkeeping,
             answer_bytes=served.answer_bytes,
             most=served.limits.request_bytes,
-            work=work,
+            encode=work.admitted,
         )
         known = Connections()
         around = around_all(bookkeeping, intake)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import FormData, web
 from epochal_api.signature import ImageSpec
 from epochal_server.model import Arrays
-from epochal_server.protocols import json_list, photographs, pixels, tfserving, v2, watson
+from epochal_server.protocols import classes, json_list, photographs, pixels, tfserving, v2, watson
 from epochal_server.routes import photographs as photographs_routes
 from epochal_server.routes import tfserving as tfserving_routes
 from epochal_server.routes import v2 as v2_routes
@@ -48,7 +48,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 
     for module in (v2, tfserving, watson):
         monkeypatch.setattr(module, "written", written)
-    monkeypatch.setattr(v2, "labels", noted(v2.labels))
+    monkeypatch.setattr(v2, "labels", noted(classes.labels))
     monkeypatch.setattr(photographs, "png", noted(pixels.png))
     return wrote
 
