@@ -121,10 +121,11 @@ class Batcher:
         pieces, waiting = len(self._pieces), self._intake.waiting
         # A request whose client has gone stays in the queue until its turn, but counts no more among those that wait.
         samples = self._samples if waiting >= pieces else self._samples * waiting // pieces
-        left = 0.0
-        if self._running is not None:  # a call that is late may take as long again
-            left = max(self._running.expected, perf_counter() - self._running.began)
-        return self._pace.seconds(samples) + left
+        queued = self._pace.seconds(samples)
+        running = self._running
+        if running is None:
+            return queued
+        return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
     def late(self, seconds: float, times: float) -> str | None:
         """Return a message if the model call that runs takes too long; None if not, or if none runs.

@@ -48,7 +48,7 @@ class Intake:
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if (seconds := self.estimate()) > MOST_SECONDS:
+        if self.waiting and (seconds := self.estimate()) > MOST_SECONDS:
             raise Busy(
                 f"expected requests that wait for at most {MOST_SECONDS:.0f} s, found that the {self.waiting:,} that "
                 f"do so take {seconds:.0f} s: try again later, or raise spec.replicas or "

@@ -87,6 +87,9 @@ class Answer(Protocol):
 
 def bytes_of(arrays: Arrays) -> int:
     """Returns how many bytes some arrays have together, with the texts that they hold."""
-    return sum(
-        array.nbytes + (sum(map(getsizeof, array.flat)) if array.dtype == object else 0) for array in arrays.values()
-    )
+    found = 0
+    for array in arrays.values():
+        found += array.nbytes
+        if array.dtype.kind == "O":
+            found += sum(map(getsizeof, array.flat))
+    return found

@@ -21,6 +21,8 @@ class Pace:
 
     def seconds(self, samples: int) -> float:
         """Return the seconds for some samples: full batches, and a last batch of the rest."""
+        if samples < self._most:
+            return samples * self._seconds[samples.bit_length()]
         full, rest = divmod(samples, self._most)
         return full * self._most * self._seconds[-1] + rest * self._seconds[rest.bit_length()]
 

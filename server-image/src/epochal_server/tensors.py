@@ -1,5 +1,6 @@
 """Checks what a model is to take: every request's arrays, before any of them gets near the model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,11 @@ class Tensor:
     def dtype_name(self) -> str:
         """What a signature calls its type. numpy takes longer to name it than to look at all of a small array."""
         return TEXT if self.text else self.dtype.name
+
+    @cached_property
+    def values(self) -> int:
+        """Values of a sample. An axis of any length counts as one."""
+        return math.prod(max(1, axis) for axis in self.shape)
 
     @property
     def shape_name(self) -> str:

@@ -22,10 +22,12 @@ def test_refuses_more_than_a_server_that_ends_has_time_to_answer() -> None:
     assert MOST_SECONDS < GRACE_SECONDS - STAY_SECONDS - END_SECONDS
     intake = Intake(1000, 100)
     intake.estimate = lambda: MOST_SECONDS
-    intake.admit()
-    intake.estimate = lambda: MOST_SECONDS + 5
-    with pytest.raises(Busy, match="for at most 20 s, found that the 0 that do so take 25"):
+    with intake.waits():
         intake.admit()
+        intake.estimate = lambda: MOST_SECONDS + 5
+        with pytest.raises(Busy, match="for at most 20 s, found that the 1 that do so take 25"):
+            intake.admit()
+    intake.admit()  # one at a time, whatever the estimate
 
 
 def test_what_fails_waits_no_more() -> None:

@@ -1,7 +1,5 @@
 """Bounds the memory of an answer before the model computes it: the outputs, and the response that holds them."""
 
-import math
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -44,22 +42,19 @@ def times(model: Model, written: int) -> int:
         model: The model.
         written: Bytes of the response for one sample.
     """
-    return 1 + math.ceil(written / max(1, sum(map(raw_bytes, model.outputs.values()))))
+    return 1 - -written // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
 
 
-@lru_cache(1024)
 def raw_bytes(tensor: Tensor) -> int:
     """Returns the bytes of a sample in memory. An axis of any length counts as one value."""
-    return _values(tensor) * (TEXT_BYTES if tensor.text else tensor.dtype.itemsize)
+    return tensor.values * (TEXT_BYTES if tensor.text else tensor.dtype.itemsize)
 
 
-@lru_cache(1024)
 def flat_bytes(tensor: Tensor) -> int:
     """Returns the most bytes of the JSON of a sample's values."""
-    return ESCAPED * raw_bytes(tensor) if tensor.text else _values(tensor) * JSON_BYTES[tensor.dtype]
+    return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * JSON_BYTES[tensor.dtype]
 
 
-@lru_cache(1024)
 def nested_bytes(tensor: Tensor) -> int:
     """Returns the most bytes of the JSON of a sample, as lists in lists."""
     lists, beside = 0, 1
@@ -77,12 +72,8 @@ def label_bytes(tensor: Tensor, most: int, classes: tuple[str, ...] | None) -> i
         most: How many labels there are at most.
         classes: Names of the classes.
     """
-    values = max(2, _values(tensor))  # one probability tells two classes apart
+    values = max(2, tensor.values)  # one probability tells two classes apart
     name = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
     largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64
     label = len(str(int(largest))) + DECIMALS + len(str(values)) + name + LIST_BYTES + len(":::")
     return min(most, values) * label
-
-
-def _values(tensor: Tensor) -> int:
-    return math.prod(max(1, axis) for axis in tensor.shape)

@@ -19,6 +19,9 @@ def written(begin: int, end: int, width: int, items: Callable[[int, int], Any]) 
         items: Returns the items from one to another as orjson takes them: a list or an array.
     """
     step = max(1, BLOCK_VALUES // max(1, width))
+    if end - begin <= step:
+        yield orjson.dumps(items(begin, end), option=orjson.OPT_SERIALIZE_NUMPY)
+        return
     yield b"["
     for at in range(begin, end, step):
         if at > begin:

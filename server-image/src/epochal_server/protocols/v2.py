@@ -89,7 +89,7 @@ def decode(body: bytes, header_length: str | None, model: Model) -> Request:
             expected = f'parameters: expected texts, numbers, true and false, found {json_body.kind(one)} as "{name}"'
             raise Invalid(f"{expected}: leave it out")
     outputs = _outputs(asked, parameters, model)
-    times = answer_size.times(model, sum(_bytes(output, model) for output in outputs))
+    times = answer_size.times(model, sum([_bytes(output, model) for output in outputs]))
     return Request(inputs, outputs, _echoed(asked, parameters), times)
 
 
@@ -101,7 +101,8 @@ def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int 
         answers: What the model answers.
         model: The model.
     """
-    parts = [_begun({"model_name": model.name, "model_version": model.version, **request.echoed}, "outputs"), b"["]
+    begun = {"model_name": model.name, "model_version": model.version, **request.echoed}
+    parts = [orjson.dumps(begun)[:-1], b',"outputs":[']
     data: list[v2_binary.Buffer] = []
     for number, wanted in enumerate(request.outputs):
         found = answers[wanted.name]
@@ -117,17 +118,12 @@ def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int 
             data += packed
             parts.append(orjson.dumps(told | {"parameters": {"binary_data_size": sum(map(len, packed))}}))
         else:
-            parts += (_begun(told, "data"), *_data(found, wanted, model), b"}")
+            parts += (orjson.dumps(told)[:-1], b',"data":', *_data(found, wanted, model), b"}")
     parts.append(b"]}")
     if not data:
         return b"".join(parts), None
     head = b"".join(parts)
     return b"".join((head, *data)), len(head)
-
-
-def _begun(found: dict[str, Any], last: str) -> bytes:
-    """Returns the JSON of an object up to the value of its last field."""
-    return b'%b,"%b":' % (orjson.dumps(found)[:-1], last.encode())
 
 
 def _data(found: np.ndarray, wanted: Output, model: Model) -> Iterator[bytes]:

@@ -12,7 +12,9 @@ import numpy as np
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
-Buffer = bytearray | memoryview
+Buffer = bytes | bytearray | memoryview
+COPIED_BYTES = 64 * 1024
+"""A copy of as many bytes takes less time than to find out whether it is needed."""
 LENGTH = struct.Struct("<I")
 
 
@@ -45,8 +47,10 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
 
 
 def packed(found: np.ndarray) -> Buffer:
-    """Returns the bytes of an array: its own memory, unless it holds texts or lies scattered."""
-    if found.dtype != object:
+    """Returns the bytes of an array: its own memory, if it is large, lies together and holds no texts."""
+    if found.dtype.kind != "O":
+        if found.nbytes <= COPIED_BYTES:
+            return found.tobytes()
         return np.ascontiguousarray(found).reshape(-1).view(np.uint8).data
     packed = bytearray()
     for one in found.flat:
