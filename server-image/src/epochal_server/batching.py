@@ -119,7 +119,7 @@ class Batcher:
     def seconds(self) -> float:
         """Return the seconds until all that waits now is likely to be answered."""
         pieces, waiting = len(self._pieces), self._intake.waiting
-        # A request whose client has gone stays in the queue until its turn, but counts no more among those that wait.
+        # A request whose client has gone stays in the queue until its turn. `waiting` does not count that request.
         samples = self._samples if waiting >= pieces else self._samples * waiting // pieces
         queued = self._pace.seconds(samples)
         running = self._running

@@ -58,7 +58,7 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         registry: What is exported.
         model: Returns what the model takes and gives; None until it is ready.
     """
-    # In two forms alone: versions are the client's to name, any number of them.
+    # Two forms: a client may name any number of versions, and each would be encoded.
     encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
     encoded = {accepted: Shared(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
 

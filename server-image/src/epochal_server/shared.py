@@ -28,7 +28,7 @@ class Shared(Generic[T]):
         """Returns the result of the next call."""
         if self._next is None:
             self._next = asyncio.create_task(self._call())
-        return await asyncio.shield(self._next)  # one who leaves takes it from nobody else
+        return await asyncio.shield(self._next)  # a client that leaves does not cancel it for the others
 
     async def _call(self) -> T:
         async with self._turn:

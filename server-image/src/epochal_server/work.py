@@ -37,7 +37,7 @@ class Threads:
                 return await self._done(function, *args, **kwargs)
 
     async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """See service.Work."""
+        """Returns the result of the function, in turn with `alone`. See service.Work."""
         self._intake.waiting += 1
         try:
             async with self._turn:

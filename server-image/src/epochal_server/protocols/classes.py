@@ -65,7 +65,7 @@ def chosen(answers: np.ndarray) -> list[int | None]:
 
 
 def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
-    """Returns the shape of what `labels` returns, which takes the same."""
+    """Returns the shape of the array of labels. See `labels`."""
     width = math.prod(answers.shape[1:])
     if width == 1 and _names_classes(name, model):
         width = 2

@@ -41,7 +41,7 @@ class Encode(Protocol):
     """Encodes answers outside the event loop."""
 
     def __call__(self, encode: Callable[[Any, Arrays], Body], asked: Any, answers: Arrays, /) -> Awaitable[Body]:
-        """Returns what a codec makes of answers. See codec.Codec.encode."""
+        """Returns the body of the response. See codec.Codec.encode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Shortcut:
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
-        """See exchange.Responder."""
+        """Has a thread encode an answer. See exchange.Responder."""
         encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
         encoding.add_done_callback(encoded)
 

@@ -106,7 +106,7 @@ async def asked(
 def _without_collection(
     decode: Callable[[], R],
 ) -> R:
-    """Returns what a request asks, without a search for cycles: JSON has none.
+    """Returns the decoded request. The garbage collector is off meanwhile: JSON has no cycles.
 
     While 8 MiB become millions of objects, the collector looks through all of them again and again. That takes eight
     times as long as decoding does, and stops all threads meanwhile.
@@ -143,7 +143,7 @@ async def answers(request: web.Request, service: Service, inputs: Arrays, times:
 
 
 async def encoded(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Returns what a function makes of an answer.
+    """Returns the encoded answer.
 
     Args:
         service: The service.
@@ -164,7 +164,7 @@ async def answered(
     times: int,
     encode: Callable[[Arrays], R],
 ) -> R:
-    """Returns the response that holds what the model answers.
+    """Returns the encoded answer of the model.
 
     Args:
         request: The request.

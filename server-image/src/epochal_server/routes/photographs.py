@@ -59,14 +59,14 @@ async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
 
 
 async def _whole(service: Service, told: dict[str, Any], size: int) -> web.Response:
-    """Returns the response that tells of all pictures."""
+    """Returns the response with the predictions of all pictures."""
     return await handling.encoded(service, size, handling.told, told)
 
 
 async def _told(
     request: web.Request, service: Service, seen: list[Seen], asked: Options, before: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
-    """Returns what is told of each picture, and its bytes: all pictures are answered together.
+    """Returns the prediction of each picture, and the bytes of all: one call of the model answers all pictures.
 
     Args:
         request: The request.
@@ -87,7 +87,7 @@ async def _told(
 async def _each(
     request: web.Request, service: Service, files: list[File], asked: Options
 ) -> tuple[list[dict[str, Any]], int]:
-    """Returns what is told of each file, and its bytes; one that is no photograph leaves the others answered.
+    """Returns the predictions of each file, and the bytes of all. A file that is no photograph gets an error instead.
 
     One is answered after the other: whoever else asks has their turn between them, and what the model takes of them is
     not all in memory.
