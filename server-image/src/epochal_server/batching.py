@@ -10,6 +10,7 @@ from time import perf_counter
 
 from epochal_server.intake import Intake
 from epochal_server.model import Arrays, Model
+from epochal_server.pace import Pace
 from epochal_server.pieces import InPieces, Piece, Taker, failed, together
 from epochal_server.refusals import Refused
 from epochal_server.tensors import check
@@ -18,8 +19,6 @@ INLINE_SECONDS = 0.0025
 """What is likely computed sooner is computed in the event loop itself: that is what a thread's start and end cost many
 small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions. So does what is
 of any length: how long a short sample takes tells nothing of a long one."""
-NEWEST = 0.1
-"""How much of the time for a sample, as it is known, comes from the latest call."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +34,16 @@ class Computed:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A call of the model that runs in its thread."""
+
+    samples: int
+    began: float
+    expected: float
+    """Seconds that it is likely to take."""
+
+
 class Batcher:
     """Answers requests, many by one call of the model. Nothing waits for others, unless it is told to.
 
@@ -46,8 +55,8 @@ class Batcher:
         most: Samples that one call takes, at most.
         delay: Seconds that a request may wait for others.
         thread: Where the model runs if it takes long: one thread.
-        pace: Seconds that a sample takes, as far as is known.
-        intake: How many may wait.
+        pace: Seconds of a sample, as the warm-up measured it.
+        intake: How many may wait. It asks this batcher for the seconds that those take.
         computed: Told the samples and the outputs of each call.
     """
 
@@ -70,14 +79,14 @@ class Batcher:
         self._most = most
         self._delay = delay
         self._thread = thread
-        self._pace = pace
+        self._pace = Pace(pace, most)
         self._intake = intake
+        intake.estimate = self.seconds
         self._computed = computed
         self._pieces: deque[Piece] = deque()
         self._samples = 0
-        self._computing = 0
         self._next: asyncio.Handle | None = None
-        self._running = False
+        self._running: Running | None = None
 
     async def answer(self, inputs: Arrays) -> Arrays:
         """See Answer."""
@@ -107,6 +116,35 @@ class Batcher:
         self._intake.waiting += 1
         self._put(inputs, samples, taker)
 
+    def seconds(self) -> float:
+        """Return the seconds until all that waits now is likely to be answered."""
+        pieces, waiting = len(self._pieces), self._intake.waiting
+        # A request whose client has gone stays in the queue until its turn. `waiting` does not count that request.
+        samples = self._samples if waiting >= pieces else self._samples * waiting // pieces
+        queued = self._pace.seconds(samples)
+        running = self._running
+        if running is None:
+            return queued
+        return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
+
+    def late(self, seconds: float, times: float) -> str | None:
+        """Return a message if the model call that runs takes too long; None if not, or if none runs.
+
+        Args:
+            seconds: Seconds that any call may take.
+            times: Multiple of the usual time that a call may take.
+        """
+        running = self._running
+        if running is None:
+            return None
+        lasts = perf_counter() - running.began
+        if lasts <= max(seconds, times * running.expected):
+            return None
+        return (
+            f"the model has computed {running.samples} samples for {lasts:.0f} s, expected {running.expected:.2g} s: "
+            "send fewer or shorter samples, or raise spec.resources.limits.cpu of the ModelServer"
+        )
+
     def give_up(self, why: Refused) -> None:
         """Answers what waits that it is not computed any more."""
         while self._pieces:
@@ -125,8 +163,7 @@ class Batcher:
     def _append(self, piece: Piece) -> None:
         self._pieces.append(piece)
         self._samples += piece.samples
-        self._intake.seconds = (self._samples + self._computing) * self._pace
-        if not self._running:
+        if self._running is None:
             self._schedule()
 
     def _schedule(self) -> None:
@@ -145,10 +182,11 @@ class Batcher:
         batch, samples = self._take()
         if not batch:
             return
-        if not self._varies and samples * self._pace <= INLINE_SECONDS:
+        expected = self._pace.seconds(samples)
+        if not self._varies and expected <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
-        self._running, self._computing = True, samples
+        self._running = Running(samples, perf_counter(), expected)
         computing = asyncio.get_running_loop().run_in_executor(self._thread, self._compute, batch)
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
 
@@ -168,8 +206,8 @@ class Batcher:
         return batch, samples
 
     def _finish(self, batch: Sequence[Piece], samples: int, computed: Computed) -> None:
-        self._running, self._computing = False, 0
-        self._pace += NEWEST * (computed.seconds / samples - self._pace)
+        self._running = None
+        self._pace.measured(samples, computed.seconds)
         for piece, answer in zip(batch, computed.answers, strict=True):
             if piece.answer.done():  # whoever asked has gone meanwhile
                 continue
@@ -177,7 +215,6 @@ class Batcher:
                 piece.answer.set_exception(answer)
             else:
                 piece.answer.set_result(answer)
-        self._intake.seconds = self._samples * self._pace
         if self._pieces:
             self._schedule()
         self._computed(samples, computed.outputs)

@@ -1,6 +1,7 @@
 """What the kubelet asks: whether the server lives, and whether requests are to come to it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 from epochal_api.server_pod import MODEL_PATH
@@ -10,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from epochal_server.bookkeeping import HEALTH
 from epochal_server.service import PROTOCOL
+from epochal_server.shared import Shared
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
@@ -19,18 +21,24 @@ async def _at_once() -> None:
 
 
 def health_routes(
-    ready: Callable[[], str | None], settled: Callable[[], Awaitable[None]] = _at_once
+    ready: Callable[[], str | None],
+    alive: Callable[[], str | None],
+    settled: Callable[[], Awaitable[None]] = _at_once,
 ) -> list[web.RouteDef]:
     """Returns the routes of Open Inference that tell of the server's health.
 
     Args:
         ready: Returns why requests are not to come; None while they are.
+        alive: Returns why the server needs a restart; None while it needs none.
         settled: Waits a moment for that to change, if it is about to.
     """
 
     async def live(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
-        return web.json_response({"live": True})
+        why = alive()
+        if why is None:
+            return web.json_response({"live": True})
+        return web.json_response({"live": False, "error": why}, status=503)
 
     async def is_ready(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
@@ -50,13 +58,15 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         registry: What is exported.
         model: Returns what the model takes and gives; None until it is ready.
     """
+    # Two forms: a client may name any number of versions, and each would be encoded.
+    encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
+    encoded = {accepted: Shared(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
 
     async def metrics(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
-        # In two forms alone: versions are the client's to name, any number of them.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
-        encode, content_type = choose_encoder(accepted)
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        _, content_type = encoders[accepted]
+        return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
 
     async def about(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH

@@ -25,7 +25,7 @@ class Intake:
 
     Attributes:
         waiting: How many wait.
-        seconds: In how many seconds those that wait are likely to be answered.
+        estimate: Returns the seconds in which those that wait now are likely to be answered.
     """
 
     def __init__(self, most_requests: int, most_bytes: int) -> None:
@@ -34,7 +34,7 @@ class Intake:
         self._bytes = 0
         self._awaited: dict[Room, tuple[float, Callable[[], None]]] = {}
         self.waiting = 0
-        self.seconds = 0.0
+        self.estimate: Callable[[], float] = lambda: 0.0
 
     def admit(self) -> None:
         """Makes sure that one more request may wait.
@@ -46,14 +46,14 @@ class Intake:
             raise Busy(
                 f"expected at most {self._most_requests:,} requests that wait, found as many: try again later, or "
                 "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
-                self.seconds,
+                self.estimate(),
             )
-        if self.seconds > MOST_SECONDS:
+        if self.waiting and (seconds := self.estimate()) > MOST_SECONDS:
             raise Busy(
                 f"expected requests that wait for at most {MOST_SECONDS:.0f} s, found that the {self.waiting:,} that "
-                f"do so take {self.seconds:.0f} s: try again later, or raise spec.replicas or "
+                f"do so take {seconds:.0f} s: try again later, or raise spec.replicas or "
                 "spec.resources.limits.cpu of the ModelServer",
-                self.seconds,
+                seconds,
             )
 
     @contextmanager
@@ -87,7 +87,7 @@ class Intake:
                 f"expected at most {self.most_bytes:,} bytes of requests and answers in hand, found {self._bytes:,} "
                 f"and {size:,} more: try again later, or raise spec.resources.limits.memory or spec.replicas of the "
                 "ModelServer",
-                self.seconds,
+                self.estimate(),
             )
         self._bytes += size
 

@@ -48,8 +48,9 @@ class Metrics(Collector):
     It is kept as plain numbers, a tenth of what a library's counters would cost each request, and made into series when
     somebody asks.
 
-    All but `collect` is called in the event loop's thread alone, and `collect` reads without a lock what it may as well
-    have read a moment before.
+    The event loop's thread calls all but `collect`, which runs in another thread without a lock. It copies each
+    dictionary by one call that no other thread interrupts, and a number that changes meanwhile is the older or the
+    newer.
 
     Args:
         waiting: Returns how many requests wait.
@@ -103,9 +104,9 @@ class Metrics(Collector):
             classes: Names of the classes that are counted.
             info: What else it is known by.
         """
-        self._load_seconds = seconds
         self._classes, self._predictions = classes, np.zeros(len(classes), np.int64)
         self._info = info
+        self._load_seconds = seconds  # last: `collect` reads the others only where there is this
 
     def collect(self) -> Iterator[Metric]:
         """Yields the metric families."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from sys import getsizeof
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,10 @@ from epochal_server.tensors import Tensor, tensors
 Arrays = Mapping[str, np.ndarray]
 """Arrays by the names of inputs, or of outputs: the samples of one request, or the answers to them, along the first
 axis."""
+
+INLINE_ANSWER_BYTES = 128 * 1024
+"""An answer that takes as many bytes, with its response, is encoded in 6 ms at most. A longer one leaves the event loop
+to others meanwhile."""
 
 Platform = Literal["onnxruntime_onnx", "keras"]
 
@@ -81,5 +86,10 @@ class Answer(Protocol):
 
 
 def bytes_of(arrays: Arrays) -> int:
-    """Returns how many bytes some arrays have together."""
-    return sum(array.nbytes for array in arrays.values())
+    """Returns how many bytes some arrays have together, with the texts that they hold."""
+    found = 0
+    for array in arrays.values():
+        found += array.nbytes
+        if array.dtype.kind == "O":
+            found += sum(map(getsizeof, array.flat))
+    return found

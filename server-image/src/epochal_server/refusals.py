@@ -25,7 +25,7 @@ class Refused(Exception):
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
-        text = printable(message)
+        text = printable(message[: SHOWN + 1])  # a name in it may have as many characters as a body has bytes
         self.message = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
         self.headers: Mapping[str, str] = headers or {}
         super().__init__(self.message)

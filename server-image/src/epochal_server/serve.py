@@ -26,7 +26,7 @@ from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import MOST, Connections
 from epochal_server.daemon import in_daemon
 from epochal_server.health import health_routes, metrics_routes
-from epochal_server.intake import Intake
+from epochal_server.intake import MOST_SECONDS, Intake
 from epochal_server.listening import Listening
 from epochal_server.loading import Loaded, load
 from epochal_server.metrics import Metrics
@@ -58,6 +58,13 @@ takes some times as much."""
 BODIES_BYTES = 256 * 2**20
 """The same where memory has no limit."""
 LOADING = "the model is not loaded yet"
+UNREADY_TIMES = 2
+"""A server whose model call takes longer than `MOST_SECONDS`, and so many times as long as usual, is not ready: it
+refuses all requests until the call ends."""
+DEAD_SECONDS = 300.0
+DEAD_TIMES = 10
+"""A server whose model call takes longer than these seconds, and so many times as long as usual, does not live: the
+kubelet restarts it. Loading and warm-up have no such bound: the first calls of a large model may take minutes."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ class Server:
         self._why: str | None = LOADING
         self._settled = asyncio.Event()  # whether it is not about to get ready: it is, or waits for others, or ends
         self._service: Service | None = None
+        self._batcher: Batcher | None = None
         self._ending = asyncio.Event()
         self._threads = machine.cores()
         memory = machine.memory()
@@ -154,7 +162,7 @@ class Server:
     async def _serve(self, listener: socket.socket) -> None:
         context = self._certificate.context if self._certificate else None
         waiting = self._listening(
-            [*health_routes(self._ready, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
+            [*health_routes(self._ready, self._alive, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
         )
         await waiting.start(listener, context)
         loading = asyncio.ensure_future(in_daemon(partial(self._load, asyncio.get_running_loop())))
@@ -163,9 +171,9 @@ class Server:
         if not loading.done():
             return  # nobody has been answered, and nobody waits
         service, quick, batcher = self._made(loading.result())
-        serving = self._listening([*health_routes(self._ready), *self._routes.all(service)], quick)
+        serving = self._listening([*health_routes(self._ready, self._alive), *self._routes.all(service)], quick)
         await serving.start(listener, context)
-        self._service = service
+        self._service, self._batcher = service, batcher
         if not self._ending.is_set():  # told while it began to listen
             self._why = None
             self._settled.set()
@@ -194,7 +202,13 @@ class Server:
         self._ending.set()
 
     def _ready(self) -> str | None:
-        return self._why
+        return self._why or self._late(MOST_SECONDS, UNREADY_TIMES)
+
+    def _alive(self) -> str | None:
+        return self._late(DEAD_SECONDS, DEAD_TIMES)
+
+    def _late(self, seconds: float, times: float) -> str | None:
+        return self._batcher.late(seconds, times) if self._batcher is not None else None
 
     async def _soon(self) -> None:
         with suppress(TimeoutError):
@@ -271,10 +285,11 @@ class Server:
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
         authorize = self._keys.authorize if self._keys else refuse_other_origins
+        work = Threads(pool, self._intake)
         service = Service(
             model=model,
             answer=batcher.answer,
-            work=Threads(pool, self._intake),
+            work=work,
             ready=self._ready,
             authorize=authorize,
             intake=self._intake,
@@ -287,6 +302,7 @@ class Server:
             bookkeeping=self._bookkeeping,
             answer_bytes=model.answer_bytes,
             most=config.limits.request_bytes,
+            encode=work.admitted,
         )
         return service, quick, batcher
 

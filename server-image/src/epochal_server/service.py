@@ -43,8 +43,14 @@ class Work(Protocol):
     async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Does the same with what takes much memory: one at a time.
 
-        What JSON becomes on the way may take thirty times its bytes, and a thousand bytes may be a picture that takes a
+        What JSON becomes on the way may take forty times its bytes, and a thousand bytes may be a picture that takes a
         quarter of a GiB: there is no memory for two of them.
+        """
+
+    async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Does the same for a request that the model has answered, such as encoding a large answer.
+
+        It takes its turn with `alone`, and counts among those that wait, but is never refused.
         """
 
 

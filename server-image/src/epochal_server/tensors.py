@@ -1,5 +1,6 @@
 """Checks what a model is to take: every request's arrays, before any of them gets near the model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,11 @@ class Tensor:
         """What a signature calls its type. numpy takes longer to name it than to look at all of a small array."""
         return TEXT if self.text else self.dtype.name
 
+    @cached_property
+    def values(self) -> int:
+        """Values of a sample. An axis of any length counts as one."""
+        return math.prod(max(1, axis) for axis in self.shape)
+
     @property
     def shape_name(self) -> str:
         """Its shape for people: (n, 28, 28), n being the number of samples."""
@@ -75,7 +81,7 @@ class Tensor:
             raise Invalid(
                 f'input "{self.name}": expected finite numbers, found {found[where]} at {list(where)}: send no such'
             )
-        if self.text and not all(isinstance(one, str) for one in found.flat):
+        if self.text and set(map(type, found.ravel())) != {str}:
             raise Invalid(f'input "{self.name}": expected text, found something else among it: send text only')
         return samples
 

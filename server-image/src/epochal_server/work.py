@@ -36,6 +36,15 @@ class Threads:
             async with self._turn:
                 return await self._done(function, *args, **kwargs)
 
+    async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Returns the result of the function, in turn with `alone`. See service.Work."""
+        self._intake.waiting += 1
+        try:
+            async with self._turn:
+                return await self._done(function, *args, **kwargs)
+        finally:
+            self._intake.waiting -= 1
+
     async def _done(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         job = self._pool.submit(function, *args, **kwargs)
         try:

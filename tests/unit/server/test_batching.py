@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -368,12 +369,12 @@ async def test_no_more_may_wait_than_is_computed_in_time() -> None:
     asked = batcher(run, pace=8.0, most=1, intake=intake)
     waiting = [asyncio.create_task(asked.answer(samples(number))) for number in range(3)]
     await asyncio.sleep(0.01)
-    assert intake.seconds == 24.0
+    assert intake.estimate() == 24.0
     with pytest.raises(Busy, match=r"the 3 that do so take 24 s"):
         await asked.answer(samples(9))
     goes_on.set()
     await asyncio.gather(*waiting)
-    assert intake.seconds == 0
+    assert intake.estimate() == 0
 
 
 async def test_what_is_given_up_is_answered() -> None:
@@ -392,3 +393,92 @@ async def test_what_is_given_up_is_answered() -> None:
             await one
     goes_on.set()
     assert list((await first)["y"]) == [9]
+
+
+def held(goes_on: threading.Event) -> Callable[[Arrays], Arrays]:
+    """Returns a model whose calls wait for an event."""
+
+    def run(inputs: Arrays) -> Arrays:
+        goes_on.wait(10)
+        return square(inputs)
+
+    return run
+
+
+async def test_a_queue_whose_clients_have_gone_refuses_nobody() -> None:
+    goes_on = threading.Event()
+    intake = Intake(1000, 1000)
+    asked = batcher(held(goes_on), pace=1.0, most=1, intake=intake)
+    left = [asyncio.create_task(asked.answer(samples(number))) for number in range(21)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(Busy, match=r"the 21 that do so take 21 s"):
+        intake.admit()
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    intake.admit()  # while the call still runs
+    answering = asyncio.create_task(asked.answer(samples(5)))
+    goes_on.set()
+    assert list((await answering)["y"]) == [25]
+    assert intake.estimate() == 0
+
+
+async def test_a_queue_whose_clients_have_gone_is_forgotten_with_the_call_that_they_waited_for() -> None:
+    goes_on = threading.Event()
+    intake = Intake(1000, 1000)
+    asked = batcher(held(goes_on), pace=2.4, intake=intake)
+    takers = [Taken() for _ in range(3)]
+    for count, taker in zip((1, 7, 8), takers, strict=True):
+        asked.put(samples(*[3] * count), taker)
+        await asyncio.sleep(0.01)
+    with pytest.raises(Busy):
+        intake.admit()
+    for taker in takers:
+        taker.gone = True
+    intake.waiting = 0
+    goes_on.set()
+    async with asyncio.timeout(5):
+        while asked.late(0, 0):  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)
+    intake.admit()
+    assert intake.estimate() == 0
+
+
+async def test_slow_single_requests_do_not_shorten_the_queue_of_full_batches() -> None:
+    intake = Intake(1000, 1000)
+    proceed = threading.Event()
+    calls: list[int] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        calls.append(len(inputs["x"]))
+        if len(calls) > 20:
+            proceed.wait(10)
+        time.sleep(0.02)  # whatever the size of the batch
+        return square(inputs)
+
+    asked = batcher(run, pace=0.02 / 8, intake=intake)
+    for _ in range(20):
+        await asked.answer(samples(2))
+    waiting = [asyncio.create_task(asked.answer(samples(2))) for _ in range(100)]
+    await asyncio.sleep(0.01)
+    assert intake.estimate() < 1  # thirteen calls
+    proceed.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_tells_of_a_call_that_takes_too_long() -> None:
+    goes_on = threading.Event()
+    intake = Intake(1000, 1000)
+    asked = batcher(held(goes_on), pace=SLOW, intake=intake)
+    assert asked.late(0, 0) is None
+    answering = asyncio.create_task(asked.answer(samples(1, 2)))
+    await asyncio.sleep(0.05)
+    assert (asked.late(10, 0), asked.late(0, 1000)) == (None, None)
+    late = asked.late(0.01, 1)
+    assert late is not None
+    assert "the model has computed 2 samples for 0 s, expected 0.02 s" in late
+    assert 0.04 < intake.estimate() < 5  # as long as it has taken
+    goes_on.set()
+    await answering
+    assert asked.late(0, 0) is None

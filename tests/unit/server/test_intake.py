@@ -10,7 +10,7 @@ from epochal_server.serve import END_SECONDS
 
 def test_refuses_more_than_may_wait_and_says_when_to_come_again() -> None:
     intake = Intake(2, 100)
-    intake.seconds = 3.2
+    intake.estimate = lambda: 3.2
     with intake.waits(), intake.waits():
         with pytest.raises(Busy, match="at most 2 requests that wait") as refused:
             intake.admit()
@@ -21,11 +21,13 @@ def test_refuses_more_than_may_wait_and_says_when_to_come_again() -> None:
 def test_refuses_more_than_a_server_that_ends_has_time_to_answer() -> None:
     assert MOST_SECONDS < GRACE_SECONDS - STAY_SECONDS - END_SECONDS
     intake = Intake(1000, 100)
-    intake.seconds = MOST_SECONDS
-    intake.admit()
-    intake.seconds += 5
-    with pytest.raises(Busy, match="for at most 20 s, found that the 0 that do so take 25"):
+    intake.estimate = lambda: MOST_SECONDS
+    with intake.waits():
         intake.admit()
+        intake.estimate = lambda: MOST_SECONDS + 5
+        with pytest.raises(Busy, match="for at most 20 s, found that the 1 that do so take 25"):
+            intake.admit()
+    intake.admit()  # one at a time, whatever the estimate
 
 
 def test_what_fails_waits_no_more() -> None:

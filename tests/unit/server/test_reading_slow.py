@@ -51,4 +51,4 @@ async def test_what_has_come_takes_room() -> None:
     async with serving(routes(service(small(), answer)), around) as client:
         response = await client.post("/v2/models/digits/infer", data=body)
         assert response.status == 200
-    assert held == [len(body) + 4 * 3 * 4]  # and its answer, as JSON
+    assert held == [len(body) + 5 * 3 * 4]  # and its answer, with its JSON

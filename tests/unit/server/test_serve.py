@@ -159,3 +159,52 @@ async def test_those_for_whom_no_time_is_left_are_told_so(monkeypatch: pytest.Mo
         assert "told to end, and has no time left to answer this: try again" in refused["error"]
     await running
     metrics.close()
+
+
+class Hanging:
+    """A runtime whose calls end when they are told to. See Runtime."""
+
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self.goes_on.wait(10)
+        return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
+
+
+async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runtime = Hanging()
+    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", runtime), 1, 0.01, 0.0))
+    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
+    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    running = asyncio.create_task(server.run(listener, metrics))
+    body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+    async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+
+        async def health() -> tuple[int, int]:
+            codes = []
+            for what in ("ready", "live"):
+                async with client.get(f"/v2/health/{what}") as found:
+                    codes.append(found.status)
+                    if found.status == 503:
+                        assert "the model has computed 1 samples for" in (await found.json())["error"]
+            return codes[0], codes[1]
+
+        await until(lambda: server._service is not None)
+        asked = asyncio.create_task(client.post("/v2/models/digits/infer", json=body))
+        await until(lambda: server._intake.waiting == 1)
+        await asyncio.sleep(0.05)
+        assert await health() == (200, 200)  # a call may take its time
+        monkeypatch.setattr(serve, "MOST_SECONDS", 0.01)
+        assert await health() == (503, 200)
+        monkeypatch.setattr(serve, "DEAD_SECONDS", 0.01)
+        monkeypatch.setattr(serve, "DEAD_TIMES", 1)
+        assert await health() == (503, 503)
+        runtime.goes_on.set()
+        assert (await asked).status == 200
+        assert await health() == (200, 200)
+    server._end()
+    await running
+    metrics.close()

@@ -38,6 +38,23 @@ async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None
         assert intake.waiting == 0
 
 
+async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> None:
+    goes_on = threading.Event()
+    intake = Intake(1, 1000)
+    with ThreadPoolExecutor(2) as pool:
+        work = Threads(pool, intake)
+        first = asyncio.create_task(work.alone(goes_on.wait, 10))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await work.alone(print)
+        second = asyncio.create_task(work.admitted(goes_on.is_set))
+        await asyncio.sleep(0.01)
+        assert (intake.waiting, second.done()) == (2, False)
+        goes_on.set()
+        assert all(await asyncio.gather(first, second))
+        assert intake.waiting == 0
+
+
 async def test_tells_what_came_of_it() -> None:
     with ThreadPoolExecutor(1) as pool:
         work = Threads(pool, Intake(8, 1000))

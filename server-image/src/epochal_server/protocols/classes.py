@@ -1,5 +1,6 @@
 """What an answer says about classes: which, called what, and how sure."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,14 @@ def chosen(answers: np.ndarray) -> list[int | None]:
     return told
 
 
+def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
+    """Returns the shape of the array of labels. See `labels`."""
+    width = math.prod(answers.shape[1:])
+    if width == 1 and _names_classes(name, model):
+        width = 2
+    return len(answers), min(most, width)
+
+
 def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarray:
     """Returns what Triton's classification extension tells: VALUE:INDEX[:NAME] of the greatest values of each sample.
 
@@ -76,14 +85,19 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     """
     rows = answers.reshape(len(answers), -1).astype(np.float64)
     classes = None
-    if name == next(iter(model.outputs)) and tells_classes(model):  # those of another have no names
+    if _names_classes(name, model):
         rows, classes = _each(rows), model.classes
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
-    told = np.empty(best.shape, object)
-    for place, at in np.ndenumerate(best):
-        label = _name(classes, int(at))
-        told[place] = f"{rows[place[0], at]:f}:{at}" + (f":{label}" if label is not None else "")
-    return told
+    values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
+    named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
+    told = np.empty(best.size, object)
+    told[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
+    return told.reshape(best.shape)
+
+
+def _names_classes(name: str, model: Model) -> bool:
+    """Returns whether the values of an output are those of the model's classes: those of another have no names."""
+    return name == next(iter(model.outputs)) and tells_classes(model)
 
 
 def _each(answers: np.ndarray) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Reads JSON that anyone may have written."""
 
 import json
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import orjson
 
 from epochal_server.refusals import Invalid
@@ -10,6 +12,12 @@ from epochal_server.refusals import Invalid
 NO_NUMBERS = ("NaN", "Infinity")
 ESCAPED = b"\\u003"
 """How a colon begins that is written as an escape, and so is none of those that are counted in a body."""
+LIST_BYTES, OBJECT_BYTES = 88, 232
+"""Memory of a list of a list, and of an object of one field."""
+MOST_TIMES = 30
+"""Most memory of the lists and objects of a body, for each of its bytes."""
+CHECKED_BYTES = 256 * 1024
+"""A body of fewer bytes has memory for any number of lists."""
 NEAR = 12
 """Characters around a fault that are shown."""
 
@@ -24,6 +32,8 @@ def read(body: bytes) -> dict[str, Any]:
     """
     if not body:
         raise Invalid("body: expected a JSON object, found nothing: send one")
+    if len(body) > CHECKED_BYTES:
+        _refuse_many(body)
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -106,13 +116,28 @@ def _colons(found: dict[str, Any]) -> int:
     return count
 
 
+def _refuse_many(body: bytes) -> None:
+    """Raises Invalid if a body has so many lists and objects that they take more than `MOST_TIMES` its bytes."""
+    most = MOST_TIMES * len(body)
+    if LIST_BYTES * body.count(b"[") + OBJECT_BYTES * body.count(b"{") <= most:
+        return
+    plain = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
+    outside = np.add.accumulate(plain == ord('"'), dtype=np.uint8) % 2 == 0  # of texts
+    lists, objects = (int(np.count_nonzero(outside & (plain == ord(bracket)))) for bracket in "[{")
+    if LIST_BYTES * lists + OBJECT_BYTES * objects > most:
+        raise Invalid(
+            f"body: expected more values than brackets, found {lists:,} [ and {objects:,} {{ in {len(body):,} bytes: "
+            "send the values of all samples in one list, or fewer samples at a time"
+        )
+
+
 def _refuse_twice(body: bytes) -> None:
     """Raises Invalid if an object names a field twice: orjson, as most, would take the last of them."""
 
     def unique(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(names) != len(set(names)):
-            twice = next(name for name in names if names.count(name) > 1)
+        if len(dict(pairs)) != len(pairs):
+            counted = Counter(name for name, _ in pairs)
+            twice = next(name for name, count in counted.items() if count > 1)
             raise Invalid(f'body: expected each field once, found "{twice}" twice in one object: send it once')
 
     try:

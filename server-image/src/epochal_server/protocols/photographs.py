@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import values
+from epochal_server.protocols import answer_size, values
 from epochal_server.protocols.classes import Guess, ranked, tells_classes
 from epochal_server.protocols.pixels import Fit, Seen, data_url, png
 from epochal_server.refusals import Invalid
 
 TOP = 3
 """How many classes are told of each picture."""
+GUESS_BYTES = 2048
+"""What Python objects and field names of the classes of a picture take."""
+SAMPLE_BYTES = 512
+"""The same of the numbers of a picture."""
+SHOWN_TIMES = 4
+"""Bytes of a picture that is shown for each of its pixels' bytes: its PNG, that in base64, and the response."""
 _TRUTH = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
@@ -61,6 +69,21 @@ def told(seen: Sequence[Seen], answers: Arrays, model: Model, asked: Options) ->
         if asked.show:
             about["image"] = data_url(png(one))
     return found
+
+
+def times(model: Model) -> int:
+    """Returns the most bytes that an answer takes for each byte of the model's outputs."""
+    outputs = model.outputs
+    if tells_classes(model):
+        first = next(iter(outputs.values()))
+        return answer_size.times(model, GUESS_BYTES + answer_size.label_bytes(first, TOP, model.classes))
+    names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs)
+    return answer_size.times(model, SAMPLE_BYTES + names + sum(map(answer_size.nested_bytes, outputs.values())))
+
+
+def shown_bytes(seen: Sequence[Seen]) -> int:
+    """Returns the bytes that pictures take as PNG and in base64, about."""
+    return sum(SHOWN_TIMES * one.pixels.nbytes for one in seen)
 
 
 def whole(told: list[dict[str, Any]], asked: Options) -> dict[str, Any]:

@@ -5,7 +5,8 @@ https://www.tensorflow.org/tfx/serving/api_rest
 
 import base64
 import binascii
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import orjson
 
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import json_body, values
+from epochal_server.protocols import answer_size, json_body, values
+from epochal_server.protocols.json_list import written
 from epochal_server.protocols.tfserving_metadata import SIGNATURE_NAME
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
@@ -62,14 +64,41 @@ def encode(request: Request, answers: Arrays) -> bytes:
         request: What was asked.
         answers: What the model answers.
     """
-    columns = {name: values.jsonable(found) for name, found in answers.items()}
-    told: Any = columns if len(columns) > 1 else next(iter(columns.values()))
-    if request.rows and len(columns) > 1:
-        told = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return orjson.dumps(
-        {"predictions" if request.rows else "outputs": told},
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
+    parts = [b'{"predictions":' if request.rows else b'{"outputs":']
+    if len(answers) == 1:
+        parts += _column(next(iter(answers.values())))
+    elif request.rows:
+        parts += _told_rows(answers)
+    else:
+        for number, (name, found) in enumerate(answers.items()):
+            parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(found))
+        parts.append(b"}")
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def times(model: Model) -> int:
+    """Returns the most bytes that an answer takes for each byte of the model's outputs."""
+    outputs = model.outputs
+    names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
+    return answer_size.times(model, names + sum(map(answer_size.nested_bytes, outputs.values())))
+
+
+def _column(found: np.ndarray) -> Iterator[bytes]:
+    """Yields the JSON of an output."""
+    width = math.prod(found.shape[1:])
+    return written(0, len(found), width, lambda begin, end: values.jsonable(found[begin:end]))
+
+
+def _told_rows(answers: Arrays) -> Iterator[bytes]:
+    """Yields the JSON of several outputs, sample by sample."""
+
+    def block(begin: int, end: int) -> list[dict[str, Any]]:
+        columns = [values.jsonable(found[begin:end]) for found in answers.values()]
+        return [dict(zip(answers, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    width = sum(math.prod(found.shape[1:]) for found in answers.values())
+    return written(0, len(next(iter(answers.values()))), width, block)
 
 
 def _rows(instances: list[Any], model: Model) -> Arrays:

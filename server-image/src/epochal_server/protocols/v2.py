@@ -4,7 +4,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,17 @@ import numpy as np
 import orjson
 
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import json_body, v2_binary, values
-from epochal_server.protocols.classes import labels
+from epochal_server.protocols import answer_size, json_body, v2_binary, values
+from epochal_server.protocols.classes import label_shape, labels
 from epochal_server.protocols.datatypes import open_inference
+from epochal_server.protocols.json_list import BLOCK_VALUES, written
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """How many bytes of a body are JSON; tensors follow it."""
+MOST_PARAMETERS = 64
+"""Most parameters of a request, since its response repeats them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,8 @@ class Request:
     outputs: tuple[Output, ...]
     echoed: Mapping[str, Any]
     """What the response has of the request: its id and its parameters."""
-
-    @property
-    def times(self) -> int:
-        """Bytes of the response for each byte of an answer."""
-        return 1 if all(output.binary for output in self.outputs) else values.TEXT_BYTES
+    times: int
+    """Most bytes that an answer takes for each byte of the model's outputs."""
 
 
 def decode(body: bytes, header_length: str | None, model: Model) -> Request:
@@ -79,11 +79,18 @@ def decode(body: bytes, header_length: str | None, model: Model) -> Request:
             "more: correct binary_data_size"
         )
     parameters = json_body.field(asked, "parameters", "parameters", of=dict) or {}
+    if len(parameters) > MOST_PARAMETERS:
+        raise Invalid(
+            f"parameters: expected at most {MOST_PARAMETERS}, found {len(parameters):,}: leave out those that the "
+            "response need not repeat"
+        )
     for name, one in parameters.items():
         if isinstance(one, dict | list):
             expected = f'parameters: expected texts, numbers, true and false, found {json_body.kind(one)} as "{name}"'
             raise Invalid(f"{expected}: leave it out")
-    return Request(inputs, _outputs(asked, parameters, model), _echoed(asked, parameters))
+    outputs = _outputs(asked, parameters, model)
+    times = answer_size.times(model, sum([_bytes(output, model) for output in outputs]))
+    return Request(inputs, outputs, _echoed(asked, parameters), times)
 
 
 def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int | None]:
@@ -94,22 +101,85 @@ def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int 
         answers: What the model answers.
         model: The model.
     """
-    outputs: list[dict[str, Any]] = []
-    parts: list[bytes] = []
-    for wanted in request.outputs:
-        found, datatype = answers[wanted.name], open_inference(model.outputs[wanted.name])
+    if all(
+        not output.binary and not output.classification and answers[output.name].size <= BLOCK_VALUES
+        for output in request.outputs
+    ):
+        return _short(request, answers, model), None
+    begun = {"model_name": model.name, "model_version": model.version, **request.echoed}
+    parts = [orjson.dumps(begun)[:-1], b',"outputs":[']
+    data: list[v2_binary.Buffer] = []
+    for number, wanted in enumerate(request.outputs):
+        found = answers[wanted.name]
+        told: dict[str, Any] = {"name": wanted.name, "datatype": open_inference(model.outputs[wanted.name])}
         if wanted.classification:
-            found, datatype = labels(found, wanted.classification, wanted.name, model), "BYTES"
-        told: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": found.shape}
-        if wanted.binary:
-            parts.append(v2_binary.packed(found))
-            told["parameters"] = {"binary_data_size": len(parts[-1])}
+            told["datatype"], told["shape"] = "BYTES", label_shape(found, wanted.classification, wanted.name, model)
         else:
-            told["data"] = values.jsonable(found.reshape(-1))
-        outputs.append(told)
+            told["shape"] = found.shape
+        if number:
+            parts.append(b",")
+        if wanted.binary:
+            packed = _packed(found, wanted, model)
+            data += packed
+            parts.append(orjson.dumps(told | {"parameters": {"binary_data_size": sum(map(len, packed))}}))
+        else:
+            parts += (orjson.dumps(told)[:-1], b',"data":', *_data(found, wanted, model), b"}")
+    parts.append(b"]}")
+    if not data:
+        return b"".join(parts), None
+    head = b"".join(parts)
+    return b"".join((head, *data)), len(head)
+
+
+def _short(request: Request, answers: Arrays, model: Model) -> bytes:
+    """Returns the body of a response of a few numbers, by one call of orjson: plain requests are many."""
+    outputs = [
+        {
+            "name": output.name,
+            "datatype": open_inference(model.outputs[output.name]),
+            "shape": answers[output.name].shape,
+            "data": values.jsonable(answers[output.name].reshape(-1)),
+        }
+        for output in request.outputs
+    ]
     response = {"model_name": model.name, "model_version": model.version, **request.echoed, "outputs": outputs}
-    head = orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
-    return (b"".join((head, *parts)), len(head)) if parts else (head, None)
+    return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _data(found: np.ndarray, wanted: Output, model: Model) -> Iterator[bytes]:
+    """Yields the JSON of an output's values."""
+    if wanted.classification:
+
+        def block(begin: int, end: int) -> list[str]:
+            told: list[str] = labels(found[begin:end], wanted.classification, wanted.name, model).reshape(-1).tolist()
+            return told
+
+        return written(0, len(found), math.prod(found.shape[1:]), block)
+    flat = found.reshape(-1)
+    return written(0, len(flat), 1, lambda begin, end: values.jsonable(flat[begin:end]))
+
+
+def _packed(found: np.ndarray, wanted: Output, model: Model) -> list[v2_binary.Buffer]:
+    """Returns the bytes of an output, in parts."""
+    if not wanted.classification:
+        return [v2_binary.packed(found)]
+    step = max(1, BLOCK_VALUES // max(1, math.prod(found.shape[1:])))
+    return [
+        v2_binary.packed(labels(found[at : at + step], wanted.classification, wanted.name, model))
+        for at in range(0, len(found), step)
+    ]
+
+
+def _bytes(output: Output, model: Model) -> int:
+    """Returns the most bytes that the response has of one sample of an output."""
+    tensor = model.outputs[output.name]
+    if output.classification:
+        written = answer_size.label_bytes(tensor, output.classification, model.classes)
+    elif output.binary:
+        written = answer_size.raw_bytes(tensor)
+    else:
+        written = answer_size.flat_bytes(tensor)
+    return written
 
 
 def _length(header: str, most: int) -> int:
@@ -176,6 +246,10 @@ def _outputs(asked: dict[str, Any], parameters: dict[str, Any], model: Model) ->
     wanted = json_body.field(asked, "outputs", "outputs", of=list)
     if not wanted:
         return tuple(Output(name, binary) for name in model.outputs)
+    if len(wanted) > len(model.outputs):
+        raise Invalid(
+            f"outputs: expected at most the {len(model.outputs)} of the model, found {len(wanted):,}: ask for each once"
+        )
     outputs = tuple(_output(one, binary=binary, model=model) for one in wanted)
     if len({output.name for output in outputs}) != len(outputs):
         raise Invalid("outputs: expected each once, found one twice: ask for it once")

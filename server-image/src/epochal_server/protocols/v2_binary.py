@@ -12,6 +12,9 @@ import numpy as np
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
+Buffer = bytes | bytearray | memoryview
+COPIED_BYTES = 64 * 1024
+"""A copy of as many bytes takes less time than to find out whether it is needed."""
 LENGTH = struct.Struct("<I")
 
 
@@ -43,12 +46,18 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
     return (found if found.flags.aligned else found.copy()).reshape(shape)
 
 
-def packed(found: np.ndarray) -> bytes:
-    """Returns the bytes of an array."""
-    if found.dtype != object:
-        return found.tobytes()
-    texts = [str(one).encode() for one in found.flat]
-    return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))
+def packed(found: np.ndarray) -> Buffer:
+    """Returns the bytes of an array: its own memory, if it is large, lies together and holds no texts."""
+    if found.dtype.kind != "O":
+        if found.nbytes <= COPIED_BYTES:
+            return found.tobytes()
+        return np.ascontiguousarray(found).reshape(-1).view(np.uint8).data
+    packed = bytearray()
+    for one in found.flat:
+        text = str(one).encode()
+        packed += LENGTH.pack(len(text))
+        packed += text
+    return packed
 
 
 def _texts(data: memoryview, count: int, where: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import v2
+from epochal_server.protocols import v2, v2_binary
 from epochal_server.protocols.v2 import Output
 
 MOST = 256
@@ -30,6 +30,8 @@ class Plan:
     """What is asked for."""
     echoed: Mapping[str, Any]
     """What the response has of it."""
+    times: int
+    """See v2.Request."""
     heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
     """The JSON of the response, by the shapes of the outputs."""
 
@@ -43,8 +45,8 @@ class Repeated:
 
     @property
     def times(self) -> int:
-        """See v2.Request: all of it is bytes."""
-        return 1
+        """See v2.Request."""
+        return self.plan.times
 
 
 class Plans:
@@ -83,12 +85,14 @@ class Plans:
         shapes = tuple(array.shape for array in found)
         head = plan.heads.get(shapes)
         if head is None:
-            body, length = v2.encode(v2.Request(asked.inputs, plan.outputs, plan.echoed), answers, self._model)
+            body, length = v2.encode(
+                v2.Request(asked.inputs, plan.outputs, plan.echoed, plan.times), answers, self._model
+            )
             assert length is not None  # noqa: S101 - there is an output, and each is binary
             if not plan.heads:  # an output of any length has as many shapes
                 plan.heads[shapes] = body[:length]
             return body, length
-        return b"".join((head, *(array.tobytes() for array in found))), len(head)
+        return b"".join((head, *map(v2_binary.packed, found))), len(head)
 
 
 def _inputs(body: bytes, at: int, plan: Plan) -> Arrays:
@@ -117,4 +121,4 @@ def _plan(asked: v2.Request, size: int, model: Model) -> Plan | None:
     for output in asked.outputs:
         if not output.binary or output.classification or model.outputs[output.name].text:
             return None
-    return Plan(layout, size, asked.outputs, asked.echoed)
+    return Plan(layout, size, asked.outputs, asked.echoed, asked.times)

@@ -5,7 +5,7 @@ https://cloud.ibm.com/apidocs/machine-learning#deployments-compute-predictions
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,17 @@ import numpy as np
 import orjson
 
 from epochal_server.model import Arrays, Model
-from epochal_server.protocols import json_body, values
+from epochal_server.protocols import answer_size, json_body, values
 from epochal_server.protocols.classes import chosen, tells_classes
+from epochal_server.protocols.json_list import written
 from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
-BLOCK = 1024
-"""Rows that are written at a time: all of them, as objects of Python's, take ten times the memory of what they say."""
+LIST_VALUES = 16
+"""A row takes as long to write as so many values."""
+MOST_ENTRIES = 1000
+"""Most entries of input_data: each takes as long as a hundred numbers, and a kilobyte of memory."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -65,6 +68,11 @@ def decode_v4(body: bytes, model: Model) -> Request:
     entries = json_body.field(asked, "input_data", "input_data", of=list)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise Invalid('input_data: expected a list of objects with values, found none: send [{"values": […]}]')
+    if len(entries) > MOST_ENTRIES:
+        raise Invalid(
+            f"input_data: expected at most {MOST_ENTRIES:,} entries, found {len(entries):,}: put the samples into the "
+            "values of one entry, or send several requests"
+        )
     ids = [json_body.field(entry, "id", f"input_data[{at}].id", of=str) for at, entry in enumerate(entries)]
     if len(model.inputs) > 1 and None not in ids and sorted(ids) == sorted(model.inputs):
         inputs = {
@@ -99,13 +107,19 @@ def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
         answers: What the model answers.
         model: The model.
     """
-    columns = _columns(answers, model)
-    predictions, at = [], 0
-    for part in request.parts:
-        told = {} if part.id is None else {"id": part.id}
-        predictions.append({**told, "fields": fields(model), "values": _rows(columns, at, at + part.samples)})
+    named = orjson.dumps(fields(model))
+    parts, at = [b'{"predictions":['], 0
+    for number, part in enumerate(request.parts):
+        parts += (
+            b"," if number else b"",
+            b"{" if part.id is None else b'{"id":%b,' % orjson.dumps(part.id),
+            b'"fields":%b,"values":' % named,
+            *_rows(answers, model, at, at + part.samples),
+            b"}",
+        )
         at += part.samples
-    return orjson.dumps({"predictions": predictions})
+    parts.append(b"]}")
+    return b"".join(parts)
 
 
 def encode_v3(answers: Arrays, model: Model) -> bytes:
@@ -115,8 +129,8 @@ def encode_v3(answers: Arrays, model: Model) -> bytes:
         answers: What the model answers.
         model: The model.
     """
-    rows = _rows(_columns(answers, model), 0, len(next(iter(answers.values()))))
-    return orjson.dumps({"fields": fields(model), "values": rows})
+    rows = _rows(answers, model, 0, len(next(iter(answers.values()))))
+    return b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model)), *rows, b"}"))
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
@@ -128,7 +142,8 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
     # Clients make fields of the columns of a table, which they may call by numbers.
-    called = [str(one) for one in fields] if isinstance(fields, list) else []
+    named = fields if isinstance(fields, list) else []
+    called = [str(one) for one in named] if all(isinstance(one, str | int | float | None) for one in named) else []
     if sorted(called) != sorted(model.inputs):
         raise Invalid(
             f"{where}: expected the inputs {names}, each as an entry of that id, or as fields of one entry, found "
@@ -170,27 +185,30 @@ def fields(model: Model) -> list[str]:
 
 
 def times(model: Model) -> int:
-    """Returns how many bytes a response has for each byte of an answer: probabilities are told twice."""
-    return values.TEXT_BYTES * (1 + (PROBABILITY in fields(model)))
+    """Returns the most bytes that an answer takes for each byte of the model's outputs, probabilities twice."""
+    row = answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
+    if len(model.outputs) == 1:
+        first = next(iter(model.outputs.values()))
+        row += answer_size.nested_bytes(first) * (PROBABILITY in fields(model))
+        row += answer_size.JSON_BYTES[np.dtype("int64")] * (CLASS in fields(model))
+    return answer_size.times(model, row)
 
 
-def _columns(answers: Arrays, model: Model) -> list[Any]:
-    """Returns the values of each field of a model, by samples."""
+def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
+    """Returns the values of each field of a model, of some samples."""
     names = fields(model)
     if len(model.outputs) > 1:
-        return [values.jsonable(answers[name]) for name in names]
-    found = next(iter(answers.values()))
+        return [values.jsonable(answers[name][begin:end]) for name in names]
+    found = next(iter(answers.values()))[begin:end]
     column = values.jsonable(found)
     return [chosen(found) if name == CLASS else column for name in names]
 
 
-def _rows(columns: Sequence[Any], begin: int, end: int) -> orjson.Fragment:
-    """Returns some samples' rows, written."""
-    blocks = [
-        orjson.dumps(
-            list(zip(*(column[at : min(at + BLOCK, end)] for column in columns), strict=True)),
-            option=orjson.OPT_SERIALIZE_NUMPY,
-        )[1:-1]
-        for at in range(begin, end, BLOCK)
-    ]
-    return orjson.Fragment(b"[%b]" % b",".join(blocks))
+def _rows(answers: Arrays, model: Model, begin: int, end: int) -> Iterator[bytes]:
+    """Yields the JSON of some samples' rows."""
+    width = sum(math.prod(answers[name].shape[1:]) for name in model.outputs) + LIST_VALUES
+
+    def block(begin: int, end: int) -> list[tuple[Any, ...]]:
+        return list(zip(*_columns(answers, model, begin, end), strict=True))
+
+    return written(begin, end, width, block)

@@ -33,7 +33,7 @@ class Codec(Protocol):
         """
 
     def times(self, asked: Any) -> int:
-        """Returns how many bytes the response has for each byte of an answer, about.
+        """Returns the most bytes that an answer takes for each byte of the model's outputs: these, and the response.
 
         Args:
             asked: What `decode` returned.

@@ -1,14 +1,15 @@
 """A plain request and its answer."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from epochal_server.intake import Room
-from epochal_server.model import Arrays, bytes_of
+from epochal_server.model import INLINE_ANSWER_BYTES, Arrays, bytes_of
 from epochal_server.quick.codec import Body, Codec
 from epochal_server.quick.head import Head
 from epochal_server.refusals import Failed, Refused
@@ -25,6 +26,15 @@ class Responder(Protocol):
         self, exchange: "Exchange", status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS, /
     ) -> None:
         """Sends the response to a request."""
+
+    def encode(self, exchange: "Exchange", answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None], /) -> None:
+        """Encodes a large answer in a thread.
+
+        Args:
+            exchange: What it answers.
+            answer: The answer.
+            encoded: Takes its body.
+        """
 
 
 class Exchange:
@@ -56,7 +66,11 @@ class Exchange:
     def set_result(self, answer: Arrays) -> None:
         """Answers."""
         try:
-            self.room.take_answer(self.codec.times(self.asked) * bytes_of(answer))
+            size = self.codec.times(self.asked) * bytes_of(answer)
+            self.room.take_answer(size)
+            if size > INLINE_ANSWER_BYTES:
+                self.shortcut.encode(self, answer, self._encoded)
+                return
             body = self.codec.encode(self.asked, answer)
         except Refused as refused:
             self.set_exception(refused)
@@ -66,6 +80,17 @@ class Exchange:
             self.set_exception(Failed("an error of the server, see its log"))
             return
         self.shortcut.respond(self, HTTPStatus.OK, body)
+
+    def _encoded(self, encoding: asyncio.Future[Body]) -> None:
+        """Answers with a body that was encoded in a thread."""
+        if encoding.cancelled():
+            return
+        error = encoding.exception()
+        if error is not None:
+            log.error("no answer to POST %s", self.head.path, exc_info=error)
+            self.set_exception(Failed("an error of the server, see its log"))
+        elif not self.gone:
+            self.shortcut.respond(self, HTTPStatus.OK, encoding.result())
 
     def set_exception(self, error: BaseException) -> None:
         """Refuses."""

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Protocol
+from typing import Any, Protocol
 
 from epochal_server.access_log import Entry
 from epochal_server.auth import Authorize
@@ -36,6 +36,13 @@ class Put(Protocol):
         """
 
 
+class Encode(Protocol):
+    """Encodes answers outside the event loop."""
+
+    def __call__(self, encode: Callable[[Any, Arrays], Body], asked: Any, answers: Arrays, /) -> Awaitable[Body]:
+        """Returns the body of the response. See codec.Codec.encode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quick:
     """What plain requests are answered with."""
@@ -50,6 +57,8 @@ class Quick:
     """Bytes of the answer to what the model is asked, as far as they are known."""
     most: int
     """Bytes that a body may hold: who sends more is refused by others."""
+    encode: Encode
+    """Encodes large answers in a thread."""
 
 
 class Client(Protocol):
@@ -130,6 +139,11 @@ class Shortcut:
             exchange.room.give_back()
         if ends:
             self._transport.close()
+
+    def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
+        """Has a thread encode an answer. See exchange.Responder."""
+        encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
+        encoding.add_done_callback(encoded)
 
     def unread(self) -> None:
         """Reads no more, since the client leaves its answers unread."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from epochal_server.model import bytes_of
 from epochal_server.protocols import multipart, photographs, pixels
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
@@ -39,11 +40,14 @@ def routes(service: Service) -> list[web.RouteDef]:
         body = await handling.body(request, service)
         if request.content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers["Content-Type"], MOST_FILES)
-            return handling.told({"photographs": await _each(request, service, files, asked)})
+            each, size = await _each(request, service, files, asked)
+            return await _whole(service, {"photographs": each}, size)
         seen = await _seen(service, body, asked)
         if asked.show and PNG in request.headers.get("Accept", "") and len(seen) == 1:
-            return handling.answer(pixels.png(seen[0]), content_type=PNG)
-        return handling.told(photographs.whole(await _told(request, service, seen, asked), asked))
+            size = photographs.shown_bytes(seen)
+            return handling.answer(await handling.encoded(service, size, pixels.png, seen[0]), content_type=PNG)
+        told, size = await _told(request, service, seen, asked)
+        return await _whole(service, photographs.whole(told, asked), size)
 
     return [web.post("/predict", handling.speaking(PHOTOGRAPHS, predict))]
 
@@ -54,16 +58,36 @@ async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
     return await work(see, data, service.model, asked)
 
 
-async def _told(request: web.Request, service: Service, seen: list[Seen], asked: Options) -> list[dict[str, Any]]:
-    """Returns what is told of each picture: all are answered together."""
+async def _whole(service: Service, told: dict[str, Any], size: int) -> web.Response:
+    """Returns the response with the predictions of all pictures."""
+    return await handling.encoded(service, size, handling.told, told)
+
+
+async def _told(
+    request: web.Request, service: Service, seen: list[Seen], asked: Options, before: int = 0
+) -> tuple[list[dict[str, Any]], int]:
+    """Returns the prediction of each picture, and the bytes of all: one call of the model answers all pictures.
+
+    Args:
+        request: The request.
+        service: The service.
+        seen: The pictures.
+        asked: What is asked for.
+        before: Bytes of what is told of others of the same request.
+    """
     if not seen:
-        return []
-    answers = await handling.answers(request, service, pixels.inputs(seen, service.model))
-    return photographs.told(seen, answers, service.model, asked)
+        return [], 0
+    model, times = service.model, photographs.times(service.model)
+    shown = photographs.shown_bytes(seen) if asked.show else 0
+    answers = await handling.answers(request, service, pixels.inputs(seen, model), times, before + shown)
+    size = shown + times * bytes_of(answers)
+    return await handling.encoded(service, size, photographs.told, seen, answers, model, asked), size
 
 
-async def _each(request: web.Request, service: Service, files: list[File], asked: Options) -> list[dict[str, Any]]:
-    """Returns what is told of each file; one that is no photograph is no reason to leave the others unanswered.
+async def _each(
+    request: web.Request, service: Service, files: list[File], asked: Options
+) -> tuple[list[dict[str, Any]], int]:
+    """Returns the predictions of each file, and the bytes of all. A file that is no photograph gets an error instead.
 
     One is answered after the other: whoever else asks has their turn between them, and what the model takes of them is
     not all in memory.
@@ -75,6 +99,7 @@ async def _each(request: web.Request, service: Service, files: list[File], asked
     """
     await service.work(check_together, [file.data for file in files], service.model)
     each: list[dict[str, Any] | Refused] = []
+    size = 0
     for file in files:
         try:
             seen = await _seen(service, bytes(file.data), asked)
@@ -83,11 +108,13 @@ async def _each(request: web.Request, service: Service, files: list[File], asked
         except Refused as refused:
             each.append(refused)
         else:
-            each.append(photographs.whole(await _told(request, service, seen, asked), asked))
+            told, more = await _told(request, service, seen, asked, size)
+            each.append(photographs.whole(told, asked))
+            size += more
     if all(isinstance(one, Refused) for one in each):
         named = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, each, strict=True))
         raise Invalid(f"body: expected photographs, found none: {named}")
     return [
         {"file": file.name, **({"error": found.message} if isinstance(found, Refused) else found)}
         for file, found in zip(files, each, strict=True)
-    ]
+    ], size

@@ -1,5 +1,7 @@
 """TensorFlow Serving's REST API."""
 
+from functools import partial
+
 from aiohttp import web
 
 from epochal_server.protocols import tfserving, tfserving_metadata
@@ -16,6 +18,7 @@ def routes(service: Service) -> list[web.RouteDef]:
         service: What they work with.
     """
     model = service.model
+    times = tfserving.times(model)
 
     async def status(request: web.Request) -> web.Response:
         handling.authorize(request, service)
@@ -30,7 +33,8 @@ def routes(service: Service) -> list[web.RouteDef]:
     async def predict(request: web.Request) -> web.Response:
         handling.named(request, service)
         asked = await handling.asked(request, service, tfserving.decode, model)
-        return handling.answer(tfserving.encode(asked, await handling.answers(request, service, asked.inputs)))
+        encode = partial(tfserving.encode, asked)
+        return handling.answer(await handling.answered(request, service, asked.inputs, times, encode))
 
     found = []
     for path in ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version:[^/:]+}"):

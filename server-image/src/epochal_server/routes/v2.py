@@ -1,5 +1,7 @@
 """Open Inference v2, as JSON or with tensors as bytes after it."""
 
+from functools import partial
+
 from aiohttp import web
 
 from epochal_server.protocols import v2, v2_metadata
@@ -45,7 +47,8 @@ def routes(service: Service) -> list[web.RouteDef]:
             request[PROTOCOL] = BINARY
         handling.named(request, service)
         asked = await handling.asked(request, service, plans.decode, length)
-        body, head = plans.encode(asked, await handling.answers(request, service, asked.inputs, asked.times))
+        encode = partial(plans.encode, asked)
+        body, head = await handling.answered(request, service, asked.inputs, asked.times, encode)
         if head is None:
             return handling.answer(body)
         return handling.answer(body, {v2.HEADER_LENGTH: str(head)}, content_type=BYTES)

@@ -1,5 +1,7 @@
 """Watson Machine Learning's online scoring, versions 4 and 3. A deployment is called as the ModelServer is."""
 
+from functools import partial
+
 from aiohttp import web
 
 from epochal_server.protocols import watson
@@ -19,19 +21,20 @@ def routes(service: Service) -> list[web.RouteDef]:
         service: What they work with.
     """
     model = service.model
+    times = watson.times(model)
 
     async def predictions(request: web.Request) -> web.Response:
         handling.named(request, service)
         watson.check_version(request.query.get("version"))
         asked = await handling.asked(request, service, watson.decode_v4, model)
-        answers = await handling.answers(request, service, asked.inputs, watson.times(model))
-        return handling.answer(watson.encode_v4(asked, answers, model))
+        encode = partial(watson.encode_v4, asked, model=model)
+        return handling.answer(await handling.answered(request, service, asked.inputs, times, encode))
 
     async def online(request: web.Request) -> web.Response:
         handling.named(request, service)
         asked = await handling.asked(request, service, watson.decode_v3, model)
-        answers = await handling.answers(request, service, asked.inputs, watson.times(model))
-        return handling.answer(watson.encode_v3(answers, model))
+        encode = partial(watson.encode_v3, model=model)
+        return handling.answer(await handling.answered(request, service, asked.inputs, times, encode))
 
     return [
         *(

@@ -61,6 +61,20 @@ def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
     assert told in refused.value.message
 
 
+@pytest.mark.parametrize("item", [b"[1],[2]", b"[[1]]", b'{"a":1}', b"1.5", b'"[[[[[[[[[[[a"', rb'"\\\"[[[[[[[[[[["'])
+def test_takes_a_large_body_of_samples(item: bytes) -> None:
+    body = b'{"x":[' + b",".join([item] * 50_000) + b"]}"
+    assert len(read(body)["x"]) >= 50_000
+
+
+@pytest.mark.parametrize("item", [b"[" * 900 + b"1" + b"]" * 900, b"[[[[]]]]", b'{"":{"":{"":1}}}'])
+def test_refuses_a_body_of_more_lists_than_there_is_memory_for(item: bytes) -> None:
+    count = 500_000 // len(item)
+    read(b'{"x":[' + b",".join([item] * (count // 10)) + b"]}")  # there is memory for a few of them
+    with pytest.raises(Invalid, match="expected more values than brackets"):
+        read(b'{"x":[' + b",".join([item] * count) + b"]}")
+
+
 def test_takes_colons_for_what_they_are() -> None:
     found = {"id": "urn:a:b", "x": [":", {"b:": ":"}], "y": {"c": [{"d": 1}, 2, {"d": 1}]}}
     assert read(json.dumps(found).encode()) == found

@@ -171,7 +171,9 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (asked(parameters={"a": []}), 'expected texts, numbers, true and false, found a list as "a": leave it out'),
         (asked(outputs=["y"]), 'outputs: expected some of "y", found something without a name'),
         (asked(outputs=[{"name": "z"}]), 'outputs: expected some of "y", found "z"'),
-        (asked(outputs=[{"name": "y"}, {"name": "y"}]), "found one twice"),
+        (asked(outputs=[{"name": "y"}, {"name": "y"}]), "outputs: expected at most the 1 of the model, found 2"),
+        (asked(parameters={f"{at}": at for at in range(65)}), "parameters: expected at most 64, found 65"),
+        (changed(data=json.loads("[" * 40 + "1" + "]" * 40)), "expected at most 32 levels of lists, found more"),
         (asked(outputs=[{"name": "y", "parameters": {"shared_memory_region": "a"}}]), "not supported: leave it out"),
         (asked(outputs=[{"name": "y", "parameters": {"classification": -1}}]), "classification to be a number"),
     ],
@@ -180,6 +182,11 @@ def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
     with pytest.raises(Invalid) as refused:
         decode(body, None, small())
     assert told in refused.value.message
+
+
+def test_an_output_is_asked_for_once() -> None:
+    with pytest.raises(Invalid, match="found one twice"):
+        decode(asked(inputs=[], outputs=[{"name": "score"}] * 2), None, pair())
 
 
 def test_texts_have_no_classes() -> None:

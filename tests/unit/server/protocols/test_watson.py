@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 from epochal_server.protocols.watson import (
-    BLOCK,
+    MOST_ENTRIES,
     Part,
     Request,
     check_version,
@@ -78,7 +78,7 @@ def test_entries_are_answered_each_by_its_own() -> None:
 
 def test_rows_are_told_in_their_order_however_many_there_are() -> None:
     answers = {"digit": np.random.default_rng(3).random((5000, 10)).astype(np.float32)}
-    sizes = (1, BLOCK, BLOCK + 1, 5000 - 2 * BLOCK - 2)
+    sizes = (1, 630, 631, 5000 - 1262)  # a block is of 630 such rows
     told = orjson.loads(encode_v4(Request({}, tuple(Part(size, None) for size in sizes)), answers, digits()))
     each = [part["values"] for part in told["predictions"]]
     assert [len(rows) for rows in each] == list(sizes)
@@ -90,7 +90,29 @@ def test_rows_are_told_in_their_order_however_many_there_are() -> None:
 
 
 def test_what_is_told_twice_takes_twice_the_room() -> None:
-    assert (times(digits()), times(small())) == (8, 4)
+    assert (times(digits()), times(small())) == (10, 6)
+
+
+def test_takes_as_many_entries_as_it_has_memory_for() -> None:
+    entry = {"values": [[1, 2]]}
+    assert len(decode_v4(v4(*[entry] * MOST_ENTRIES), small()).parts) == MOST_ENTRIES
+    with pytest.raises(Invalid, match=r"input_data: expected at most 1,000 entries, found 1,001"):
+        decode_v4(v4(*[entry] * (MOST_ENTRIES + 1)), small())
+
+
+def test_a_part_may_have_no_samples() -> None:
+    asked = Request({}, (Part(0, None), Part(1, "a")))
+    assert orjson.loads(encode_v4(asked, {"y": np.ones((1, 3), np.float32)}, small())) == {
+        "predictions": [
+            {"fields": ["prediction"], "values": []},
+            {"id": "a", "fields": ["prediction"], "values": [[[1, 1, 1]]]},
+        ]
+    }
+
+
+def test_fields_are_texts_or_numbers() -> None:
+    with pytest.raises(Invalid, match="as fields of one entry"):
+        decode_v4(v4({"fields": ["count", "words", []], "values": []}), pair())
 
 
 def test_classes_and_probabilities_are_told_as_by_keras_deployments() -> None:

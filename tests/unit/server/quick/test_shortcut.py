@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,11 +27,12 @@ from epochal_server.intake import Intake
 from epochal_server.listening import Listening
 from epochal_server.metrics import Metrics
 from epochal_server.model import Arrays, Model
+from epochal_server.protocols import json_list, v2
 from epochal_server.quick.shortcut import MOST_BYTES, Quick
 from epochal_server.refusals import Busy, Unauthorized
 from epochal_server.requests import around_all
 from epochal_server.routes import quick as quick_routes
-from epochal_server.routes import v2
+from epochal_server.routes import v2 as v2_routes
 from epochal_server.service import Service
 from epochal_server.sockets import listen
 from epochal_server.work import Threads
@@ -110,7 +112,8 @@ async def answering(
 
     with ThreadPoolExecutor(2) as threads:
         batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=0.01, intake=intake)
-        service = Service(served, batcher.answer, Threads(threads, intake), lambda: None, authorize, intake)
+        work = Threads(threads, intake)
+        service = Service(served, batcher.answer, work, lambda: None, authorize, intake)
         quick = Quick(
             codecs=quick_routes.codecs(served),
             put=batcher.put,
@@ -119,10 +122,11 @@ async def answering(
             bookkeeping=bookkeeping,
             answer_bytes=served.answer_bytes,
             most=served.limits.request_bytes,
+            encode=work.admitted,
         )
         known = Connections(intake=intake)
         around = around_all(bookkeeping, intake)
-        serving = Listening(v2.routes(service), around, known, quick if shortcut else None)
+        serving = Listening(v2_routes.routes(service), around, known, quick if shortcut else None)
         context, server.tls = tls or (None, None)
         await serving.start(listener, context)
         keeping = asyncio.create_task(known.keep())
@@ -406,7 +410,7 @@ LARGE = model(
 
 
 async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE) as server:
+    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16)
         writer.write(posting(*binary([1, 2])))
         await until(lambda: bool(server.told))
@@ -424,7 +428,46 @@ async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyP
             await _answer(reader)
         writer.close()
         assert await server.bookkeeping.done(5) == 0
-        server.intake.hold(8 * WIDE)
+        server.intake.hold(16 * WIDE)
+
+
+async def test_a_large_answer_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, wrote = threading.Event(), list[threading.Thread]()
+
+    def written(*args: Any) -> Iterator[bytes]:
+        wrote.append(threading.current_thread())
+        goes_on.wait(10)
+        return json_list.written(*args)
+
+    monkeypatch.setattr(v2, "written", written)
+    async with answering(wide=50_000, room=10**8) as server:
+        gone_reader, gone = await asyncio.open_connection("127.0.0.1", server.port)
+        gone.write(posting(asking([3, 4])))
+        await until(lambda: bool(wrote))
+        gone.close()  # nobody waits for the first answer any more
+        await until(lambda: bool(server.told))
+        large = asyncio.create_task(server.exchange([posting(asking([1, 2]))] * 2, 2))
+        await until(lambda: server.intake.waiting == 2)
+        goes_on.set()
+        for status, _, body in await large:
+            assert (status, json.loads(body)["outputs"][0]["data"][:4]) == (200, [2, 4, 2, 4])
+        assert threading.main_thread() not in wrote
+        assert await gone_reader.read() == b""
+        assert await server.bookkeeping.done(5) == 0
+        assert (server.intake.waiting, [entry.code for entry in server.told]) == (0, [499, 200, 200])
+
+
+async def test_a_large_answer_that_cannot_be_encoded_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(*_: Any) -> Iterator[bytes]:
+        raise ValueError("no such number")
+
+    monkeypatch.setattr(v2, "written", written)
+    async with answering(wide=50_000, room=10**8) as server:
+        ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
+        assert (status, b"an error of the server" in body) == (500, True)
+    assert "no such number" in caplog.text
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
@@ -436,10 +479,10 @@ async def test_an_answer_for_which_there_is_never_room_is_not_computed(*, shortc
 
 @pytest.mark.parametrize("shortcut", [True, False])
 async def test_an_answer_takes_the_room_of_what_is_written(*, shortcut: bool) -> None:
-    async with answering(served=LARGE, room=8 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
+    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
         assert (await server.exchange([posting(*binary([1, 2]))], 1))[0][0] == 200
         ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
-        assert (status, b"found that it takes 64,000,000" in body) == (413, True)
+        assert (status, b"found that it takes 80,000,000" in body) == (413, True)
 
 
 @pytest.mark.parametrize("shortcut", [True, False])

@@ -23,7 +23,7 @@ class InThreads:
     async def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    alone = __call__
+    alone = admitted = __call__
 
 
 def service(

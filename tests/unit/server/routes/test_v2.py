@@ -1,6 +1,7 @@
 """Open Inference over HTTP."""
 
 import asyncio
+import gc
 import gzip
 import json
 import zlib
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from epochal_server.model import Arrays
 from epochal_server.protocols import v2
+from epochal_server.refusals import Invalid
 from epochal_server.routes.v2 import routes
 
 from tests.kit.served import small
@@ -70,7 +72,7 @@ async def test_large_bodies_are_decoded_alone() -> None:
 
     class OneAtATime(InThreads):
         async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            threads.append(function.__name__)
+            threads.append(args[0].func.__name__)
             return await self(function, *args, **kwargs)
 
     many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 2] * 50_000}
@@ -79,6 +81,31 @@ async def test_large_bodies_are_decoded_alone() -> None:
         for response in responses:
             assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000
     assert threads == ["decode"] * 3
+
+
+async def test_a_large_body_is_decoded_without_collections() -> None:
+    """Nor does its refusal hold what has become of it."""
+    collecting = list[bool]()
+
+    class Noting(InThreads):
+        async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            def decode() -> Any:
+                collecting.append(gc.isenabled())
+                return args[0]()
+
+            with pytest.raises(Invalid) as refused:
+                function(decode, **kwargs)
+            assert refused.value.__context__ is None
+            assert "decode" not in [one.name for one in refused.traceback]
+            raise refused.value
+
+    many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 1e300] * 50_000}
+    async with (
+        serving(routes(replace(SERVICE, work=Noting()))) as client,
+        client.post(f"{AT}/infer", json={"inputs": [many]}) as response,
+    ):
+        assert response.status == 400
+    assert (collecting, gc.isenabled()) == ([False], True)
 
 
 async def test_answers_in_bytes() -> None:

@@ -1,0 +1,79 @@
+"""Bounds the memory of an answer before the model computes it: the outputs, and the response that holds them."""
+
+from types import MappingProxyType
+
+import numpy as np
+import orjson
+
+from epochal_server.model import Model
+from epochal_server.tensors import Tensor
+
+JSON_BYTES = MappingProxyType(
+    {
+        np.dtype("bool"): 6,
+        np.dtype("int8"): 5,
+        np.dtype("int16"): 7,
+        np.dtype("int32"): 12,
+        np.dtype("int64"): 21,
+        np.dtype("uint8"): 4,
+        np.dtype("uint16"): 6,
+        np.dtype("uint32"): 11,
+        np.dtype("uint64"): 21,
+        np.dtype("float16"): 16,
+        np.dtype("float32"): 16,
+        np.dtype("float64"): 25,
+    }
+)
+"""Most bytes of a value in JSON, with its comma."""
+LIST_BYTES = 3
+"""Brackets and comma of a list."""
+TEXT_BYTES = 57
+"""An empty Python string, and the reference to it."""
+ESCAPED = 6
+"""Bytes of JSON for a control character, which is one byte of a string."""
+DECIMALS = 8
+"""Sign, point and digits of `%f` beside those before the point."""
+
+
+def times(model: Model, written: int) -> int:
+    """Returns how many bytes an answer takes for each byte of the model's outputs: these, and the response.
+
+    Args:
+        model: The model.
+        written: Bytes of the response for one sample.
+    """
+    return 1 - -written // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
+
+
+def raw_bytes(tensor: Tensor) -> int:
+    """Returns the bytes of a sample in memory. An axis of any length counts as one value."""
+    return tensor.values * (TEXT_BYTES if tensor.text else tensor.dtype.itemsize)
+
+
+def flat_bytes(tensor: Tensor) -> int:
+    """Returns the most bytes of the JSON of a sample's values."""
+    return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * JSON_BYTES[tensor.dtype]
+
+
+def nested_bytes(tensor: Tensor) -> int:
+    """Returns the most bytes of the JSON of a sample, as lists in lists."""
+    lists, beside = 0, 1
+    for axis in tensor.shape:
+        lists += beside
+        beside *= max(1, axis)
+    return flat_bytes(tensor) + LIST_BYTES * lists
+
+
+def label_bytes(tensor: Tensor, most: int, classes: tuple[str, ...] | None) -> int:
+    """Returns the most bytes of a sample's labels VALUE:INDEX:NAME.
+
+    Args:
+        tensor: The output that they are of.
+        most: How many labels there are at most.
+        classes: Names of the classes.
+    """
+    values = max(2, tensor.values)  # one probability tells two classes apart
+    name = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
+    largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64
+    label = len(str(int(largest))) + DECIMALS + len(str(values)) + name + LIST_BYTES + len(":::")
+    return min(most, values) * label

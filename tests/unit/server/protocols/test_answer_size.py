@@ -1,0 +1,128 @@
+"""The memory of an answer is known before the model computes it, and the answer takes no more."""
+
+import tracemalloc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_server.model import Arrays, Model, bytes_of
+from epochal_server.protocols import answer_size, photographs, tfserving, v2, watson
+from epochal_server.protocols.answer_size import JSON_BYTES
+from epochal_server.protocols.v2 import Output
+
+from tests.kit.served import model, pair, small, spec, texts
+
+HEAD = 200
+"""Bytes of a response beside its values."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a protocol answers: its bound, and its response."""
+
+    times: Callable[[Model], int]
+    encode: Callable[[Arrays, Model], bytes]
+
+
+def v2_protocol(**how: Any) -> Protocol:
+    def asked(served: Model) -> v2.Request:
+        outputs = tuple(Output(name, **({"binary": False} | how)) for name in served.outputs)
+        wanted = sum(v2._bytes(output, served) for output in outputs)
+        return v2.Request({}, outputs, {}, answer_size.times(served, wanted))
+
+    return Protocol(
+        lambda served: asked(served).times, lambda answers, served: v2.encode(asked(served), answers, served)[0]
+    )
+
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        "v2": v2_protocol(),
+        "v2 binary": v2_protocol(binary=True),
+        "v2 classes": v2_protocol(classification=2),
+        "v2 binary classes": v2_protocol(binary=True, classification=9),
+        "tfserving rows": Protocol(
+            tfserving.times, lambda answers, _: tfserving.encode(tfserving.Request({}, rows=True), answers)
+        ),
+        "tfserving columns": Protocol(
+            tfserving.times, lambda answers, _: tfserving.encode(tfserving.Request({}, rows=False), answers)
+        ),
+        "watson v3": Protocol(watson.times, watson.encode_v3),
+        "watson v4": Protocol(
+            watson.times,
+            lambda answers, served: watson.encode_v4(
+                watson.Request({}, (watson.Part(len(next(iter(answers.values()))), None),)), answers, served
+            ),
+        ),
+    }
+)
+
+
+def extremes(dtype: str) -> list[Any]:
+    of = np.dtype(dtype)
+    match of.kind:
+        case "b":
+            return [True, False]
+        case "f":
+            info = np.finfo(of)
+            return [-info.max, -info.tiny, -np.nextafter(of.type(info.tiny), of.type(1)), of.type(1 / 3), np.nan]
+    return [np.iinfo(of).min, np.iinfo(of).max]
+
+
+@pytest.mark.parametrize("dtype", sorted(each.name for each in JSON_BYTES))
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 1, 1), (2, 3)])
+def test_no_response_has_more_bytes_than_were_counted(dtype: str, shape: tuple[int, ...]) -> None:
+    for probabilities in (False, True):
+        served = model([spec("x", (2,))], [spec("y", shape, dtype)], probabilities=probabilities)
+        for value in extremes(dtype):
+            answers = {"y": np.full((50, *shape), value, dtype)}
+            for name, protocol in PROTOCOLS.items():
+                most = HEAD + (protocol.times(served) - 1) * bytes_of(answers)
+                assert len(protocol.encode(answers, served)) <= most, (name, value)
+
+
+def test_texts_and_names_are_counted() -> None:
+    answers = {"score": np.full((50, 2), -1 / 3, np.float32), "said": texts(*["\x01" * 1000] * 50)}
+    for name in ("v2", "v2 binary", "tfserving rows", "watson v3"):
+        protocol = PROTOCOLS[name]
+        assert len(protocol.encode(answers, pair())) <= HEAD + (protocol.times(pair()) - 1) * bytes_of(answers), name
+
+
+def test_names_of_classes_are_counted() -> None:
+    served = small(classes=("\x01" * 300, "b", "c"))
+    answers = {"y": np.full((50, 3), [1, 0, 0], np.float32)}
+    for name in ("v2 classes", "v2 binary classes"):
+        protocol = PROTOCOLS[name]
+        assert len(protocol.encode(answers, served)) <= HEAD + (protocol.times(served) - 1) * bytes_of(answers), name
+    assert photographs.times(served) > 300
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_large_answer_takes_the_memory_of_its_response_twice(name: str) -> None:
+    """Its parts and the whole: a few numbers at a time are Python objects."""
+    protocol, served = PROTOCOLS[name], small(probabilities=True, classes=("a", "b", "c"))
+    answers = {"y": np.random.default_rng(3).random((100_000, 3)).astype(np.float32)}
+    protocol.encode({"y": answers["y"][:10]}, served)
+    tracemalloc.start()
+    try:
+        body = protocol.encode(answers, served)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < (1.1 if name == "v2 binary" else 2.2) * len(body) + 4 * 2**20
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_several_outputs_take_no_more(*, rows: bool) -> None:
+    random = np.random.default_rng(3)
+    answers = {name: random.random((100_000, 2)).astype(np.float32) for name in ("a", "b")}
+    tracemalloc.start()
+    try:
+        body = tfserving.encode(tfserving.Request({}, rows=rows), answers)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2.2 * len(body) + 4 * 2**20

@@ -1,0 +1,134 @@
+"""A body of twice the size takes at most two and a half times as long to decode, in each protocol.
+
+It is CPU time, the least of several runs, and the mean of three doublings: a single one is uneven where a dictionary
+outgrows a cache, and a body of nothing but names is uneven even so. The collector is off, as it is in a server that decodes a large body.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count, pairwise
+from time import thread_time
+
+import pytest
+from epochal_server.model import Model
+from epochal_server.protocols import tfserving, v2, watson
+from epochal_server.protocols.json_body import CHECKED_BYTES
+from epochal_server.refusals import Invalid
+
+from tests.kit.served import model, pair, small, spec
+
+SIZES = 2**17, 2**20, 2**23
+TIMES = 2.5**3
+RUNS = 6
+Decode = Callable[[bytes], object]
+
+TEXTS = model([spec("x", (1,), "str")], [spec("y", (3,))])
+INPUT = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[%d,2],"data":[%b]}]%b}'
+
+
+def repeated(head: bytes, item: bytes, tail: bytes) -> Callable[[int], bytes]:
+    def make(size: int) -> bytes:
+        return head + b",".join([item] * ((size - len(head) - len(tail)) // (len(item) + 1))) + tail
+
+    return make
+
+
+def named(head: bytes, item: bytes, tail: bytes, last: bytes = b"") -> Callable[[int], bytes]:
+    """Returns what makes a body of items that each have a name of their own."""
+
+    def make(size: int) -> bytes:
+        items, left = list[bytes](), size
+        for number in count():
+            items.append(item % number)
+            left -= len(items[-1]) + 1
+            if left <= 0:
+                return head + b",".join(items) + last + tail
+        raise AssertionError
+
+    return make
+
+
+def numbers(item: bytes, end: bytes = b"", more: bytes = b"") -> Callable[[int], bytes]:
+    """Returns what makes a v2 request of items, each of which is a sample."""
+
+    def make(size: int) -> bytes:
+        samples = size // (len(item) + 1)
+        return INPUT % (samples, b",".join([item] * samples) + end, more)
+
+    return make
+
+
+def of_v2(served: Model) -> Decode:
+    return lambda body: v2.decode(body, None, served)
+
+
+def binary(body: bytes) -> object:
+    return v2.decode(body + b"more", str(len(body)), small())
+
+
+def of_tfserving(served: Model) -> Decode:
+    return lambda body: tfserving.decode(body, served)
+
+
+def of_watson(served: Model) -> Decode:
+    return lambda body: watson.decode_v4(body, served)
+
+
+BODIES: dict[str, tuple[Decode, Callable[[int], bytes]]] = {
+    "v2: numbers": (of_v2(small()), numbers(b"1.5,2")),
+    "v2: lists": (of_v2(small()), numbers(b"[1],[2]")),
+    "v2: the last number does not fit": (of_v2(small()), numbers(b"1,2", b",1,1e300")),
+    "v2: an escaped colon": (of_v2(small()), numbers(b"1.5,2", more=rb',"id":"\u003a"')),
+    "v2: a name twice": (of_v2(small()), named(b'{"a":{', b'"%x":"' + b"a" * 100 + b'"', b"}}", b',"0":1')),
+    "v2: parameters": (of_v2(small()), named(b'{"parameters":{', b'"%x":1', b'},"inputs":[]}')),
+    "v2: inputs": (of_v2(small()), named(b'{"inputs":[', b'{"name":"%x"}', b"]}")),
+    "v2: outputs": (of_v2(small()), repeated(b'{"outputs":[', b'{"name":"y"}', b"]}")),
+    "v2: a long name": (of_v2(small()), lambda size: b'{"inputs":[{"name":"%b"}]}' % (b"\xe2\x80\xae" * (size // 3))),
+    "v2 binary: parameters": (binary, named(b'{"inputs":[],"parameters":{', b'"%x":true', b"}}")),
+    "v2: brackets": (of_v2(small()), repeated(b'{"inputs":[', b"[" * 900 + b"]" * 900, b"]}")),
+    "tfserving: objects": (of_tfserving(pair()), repeated(b'{"instances":[', b'{"count":1,"words":["a"]}', b"]}")),
+    "tfserving: base64": (of_tfserving(TEXTS), repeated(b'{"instances":[', b'[{"b64":"YQ=="}]', b"]}")),
+    "tfserving: names": (of_tfserving(pair()), named(b'{"inputs":{', b'"%x":1', b"}}")),
+    "watson: rows": (of_watson(small()), repeated(b'{"input_data":[{"values":[', b"[1.5,2]", b"]}]}")),
+    "watson: several inputs": (
+        of_watson(pair()),
+        repeated(b'{"input_data":[{"fields":["count","words"],"values":[', b'[1,["a"]]', b"]}]}"),
+    ),
+    "watson: entries": (of_watson(small()), repeated(b'{"input_data":[', b'{"values":[[1,2]]}', b"]}")),
+    "watson: fields": (of_watson(pair()), named(b'{"input_data":[{"fields":[', b'"%x"', b"]}]}")),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def seconds(decode: Decode, body: bytes) -> float:
+    began = thread_time()
+    with suppress(Invalid):
+        decode(body)
+    return thread_time() - began
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_twice_the_size_takes_no_more_than_twice_the_time(name: str) -> None:
+    decode, make = BODIES[name]
+    bodies = [make(size) for size in SIZES]
+    least = [seconds(decode, body) for body in bodies]
+    for _ in range(RUNS):
+        slow = {at for at, (small, large) in enumerate(pairwise(least)) if large > TIMES * small}
+        if not slow:
+            return
+        for at in slow | {at + 1 for at in slow}:
+            least[at] = min(least[at], seconds(decode, bodies[at]))
+    raise AssertionError(f"expected at most {TIMES:.0f} times as long at eight times the size, found {least}")
+
+
+def test_a_name_of_thousands_is_found_twice_at_once() -> None:
+    body = BODIES["v2: a name twice"][1](CHECKED_BYTES)
+    assert min(seconds(of_v2(small()), body) for _ in range(3)) < 1  # it took 6 s when names were compared in pairs

@@ -1,0 +1,116 @@
+"""Answers that take long to encode leave the event loop to others, in each protocol."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp import FormData, web
+from epochal_api.signature import ImageSpec
+from epochal_server.model import Arrays
+from epochal_server.protocols import classes, json_list, photographs, pixels, tfserving, v2, watson
+from epochal_server.routes import photographs as photographs_routes
+from epochal_server.routes import tfserving as tfserving_routes
+from epochal_server.routes import v2 as v2_routes
+from epochal_server.routes import watson as watson_routes
+from epochal_server.service import Service
+
+from tests.kit.served import model, small, spec
+from tests.unit.server.protocols.test_seeing import sheet, stored
+from tests.unit.server.routes.asking import service, serving
+
+MANY = 20_000
+ROWS = [[1, 2]] * MANY
+INPUT = {"name": "x", "shape": [MANY, 2], "datatype": "FP32", "data": ROWS}
+CLASSES = [{"name": "y", "parameters": {"classification": 3, "binary_data": True}}]
+
+
+def answer(inputs: Arrays) -> Arrays:
+    return {"y": np.ones((len(inputs["x"]), 3), np.float32)}
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """The threads that wrote a part of an answer."""
+    wrote: list[threading.Thread] = []
+
+    def noted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            wrote.append(threading.current_thread())
+            return function(*args, **kwargs)
+
+        return call
+
+    def written(*args: Any) -> Iterator[bytes]:
+        wrote.append(threading.current_thread())
+        return json_list.written(*args)
+
+    for module in (v2, tfserving, watson):
+        monkeypatch.setattr(module, "written", written)
+    monkeypatch.setattr(v2, "labels", noted(classes.labels))
+    monkeypatch.setattr(photographs, "png", noted(pixels.png))
+    return wrote
+
+
+@pytest.mark.parametrize(
+    ("routes", "path", "body", "more"),
+    [
+        (v2_routes.routes, "/v2/models/digits/infer", {"inputs": [INPUT]}, {}),
+        (v2_routes.routes, "/v2/models/digits/infer", {"inputs": [INPUT], "outputs": CLASSES}, {}),
+        (tfserving_routes.routes, "/v1/models/digits:predict", {"instances": ROWS}, {}),
+        (watson_routes.routes, "/ml/v4/deployments/digits/predictions", {"input_data": [{"values": ROWS}]}, {}),
+        (
+            watson_routes.routes,
+            "/v3/wml_instances/a/deployments/digits/online",
+            {"values": ROWS},
+            {"classes": ("a", "b", "c")},
+        ),
+    ],
+)
+async def test_a_large_answer_is_encoded_in_a_thread(
+    threads: list[threading.Thread],
+    routes: Callable[[Service], Iterable[web.RouteDef]],
+    path: str,
+    body: dict[str, Any],
+    more: dict[str, Any],
+) -> None:
+    async with serving(routes(service(small(**more), answer))) as client:
+        response = await client.post(path, json=body)
+        assert (response.status, len(await response.read()) > MANY) == (200, True)
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_a_small_answer_is_encoded_at_once(threads: list[threading.Thread]) -> None:
+    async with (
+        serving(tfserving_routes.routes(service(small(), answer))) as client,
+        client.post("/v1/models/digits:predict", json={"instances": ROWS[:10]}) as response,
+    ):
+        assert response.status == 200
+    assert {*threads} == {threading.main_thread()}
+
+
+async def test_pictures_are_shown_by_a_thread(threads: list[threading.Thread]) -> None:
+    image = ImageSpec(height=200, width=200, channels=1, lowest=0, highest=1)
+    large = model([spec("x", (200, 200, 1))], [spec("y", (3,))], image=image, images="Resize")
+    async with serving(photographs_routes.routes(service(large, answer))) as client:
+        response = await client.post("/predict?show=true", data=stored(sheet((180, 100))))
+        assert "image" in await response.json()
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_what_is_told_of_the_photographs_of_a_form_is_counted_together() -> None:
+    image = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)
+    served = model([spec("x", (28, 28, 1))], [spec("y", (50_000,))], image=image, images="Resize")
+    form = FormData()
+    for at in range(30):
+        form.add_field("file", stored(sheet((180, 100))), filename=f"{at}.png", content_type="image/png")
+    for data, code in ((stored(sheet((180, 100))), 200), (form, 413)):
+        one = service(served, lambda inputs: {"y": np.ones((len(inputs["x"]), 50_000), np.float32)})
+        async with (
+            serving(photographs_routes.routes(one)) as client,
+            client.post("/predict", data=data) as response,
+        ):
+            assert response.status == code
