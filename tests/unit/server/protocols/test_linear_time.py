@@ -1,7 +1,7 @@
 """A body of twice the size takes at most two and a half times as long to decode, in each protocol.
 
-It is CPU time, the least of several runs, and the mean of three doublings: a single one is uneven where a dictionary
-outgrows a cache, and a body of nothing but names is uneven even so. The collector is off, as it is in a server that decodes a large body.
+The test takes CPU time, the least of several runs, and the mean of three doublings: a single doubling is uneven where
+a dictionary outgrows a cache. The collector is off, as it is in a server that decodes a large body.
 """
 
 import gc
