@@ -33,16 +33,28 @@ async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) ->
 async def _resync(kube: Kube, informer: Informer, namespace: str | None) -> None:
     for source in informer.sources:
         try:
-            await _list(kube, informer, source, namespace)
+            await list_source(kube, informer, source, namespace)
         except NotFound as error:  # or Gone: the rest of a list whose version is too old by now
             why = "the API server does not know them" if error.status == 404 else error  # noqa: PLR2004
             _log.warning("%ss cannot be listed: %s", source.resource.kind, why)
 
 
-async def _list(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> None:
+async def list_source(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> str:
+    """Lists a source into the informer and returns the resourceVersion of the list, from which a watch can start.
+
+    Args:
+        kube: The API server.
+        informer: Takes the objects.
+        source: The source.
+        namespace: The namespace; None for all.
+
+    Raises:
+        ApiError: If the API server does not answer, or no longer has the version of the list.
+    """
     listing, version = Listing(informer, source, namespace), ""
     async for page in kube.list(source.resource, namespace, labels=source.label or ""):
         listing.take(page)
         version = page.resource_version
-        del page  # before the next one is read
+        del page  # before the next page is read
     listing.end(version)
+    return version
