@@ -12,7 +12,7 @@ from epochal_operator.experiment.events import events, ledger_ignored, metric_un
 from epochal_operator.experiment.ledger import Failed
 from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import figures, is_awaited, is_due
+from epochal_operator.experiment.observe import due_in, figures, is_awaited, is_due
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
@@ -61,7 +61,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
+    if any(is_due(one, observed.jobs, observed.now) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
@@ -263,6 +263,7 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
     times += [(time - observed.now).total_seconds() for time in observed.held.values()]
     awaited = (job for one in observed.running if (job := observed.job(one)) is not None)
     times += [AWAITED_SECONDS for job in awaited if is_awaited(job, observed.now)]
+    times += [due_in(one, observed.jobs, observed.now) for one in observed.news]
     due = None if now.ended else deadline(spec, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)
