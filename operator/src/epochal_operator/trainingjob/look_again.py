@@ -4,10 +4,37 @@ from datetime import datetime, timedelta
 
 from epochal_api.status import Status
 
+from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.children import PATIENCE_SECONDS, TOLD_SECONDS, Observed, lacks_pods
 from epochal_operator.trainingjob.pods import lost_at, stuck_at
-from epochal_operator.trainingjob.reasons import effect
+from epochal_operator.trainingjob.reasons import Reason, effect
 from epochal_operator.trainingjob.status import finished
+
+STARTING_SECONDS = 3.0
+"""Age of a Job up to which a first status is not written that only says that its pod is about to run."""
+
+
+def starts_within(before: Status, after: Status, observed: Observed) -> float | None:
+    """Returns the seconds for which the first status of a TrainingJob is not written, or None if it is written now.
+
+    The pod of most Jobs runs within STARTING_SECONDS, and a status before that is a write of three. Each costs the API
+    server as much as the creation of the TrainingJob and of its Job together.
+
+    Args:
+        before: Its status so far.
+        after: Its status from now on.
+        observed: Its children.
+    """
+    ready, child = get_condition(after.conditions, "Ready"), observed.child
+    created = child["metadata"].get("creationTimestamp") if child is not None else None
+    if before.state is not None or ready is None or ready.reason not in _STARTING or created is None:
+        return None
+    left = STARTING_SECONDS - (observed.now - datetime.fromisoformat(created)).total_seconds()
+    return left if 0 < left < 2 * STARTING_SECONDS else None  # Else the clocks differ.
+
+
+_STARTING = frozenset({Reason.QUEUED, Reason.STARTING})
+"""Reasons of a Job whose pod is about to run, as far as is known."""
 
 
 def look_again(observed: Observed) -> float | None:
