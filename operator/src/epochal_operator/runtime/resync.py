@@ -1,6 +1,9 @@
 """Resync: all objects are read anew from time to time, so that a change that no watch has told of is found."""
 
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from epochal_operator.runtime.errors import Forbidden, NotFound
 from epochal_operator.runtime.informer import Informer, Listing
@@ -52,9 +55,35 @@ async def list_source(kube: Kube, informer: Informer, source: Source, namespace:
         ApiError: If the API server does not answer, or no longer has the version of the list.
     """
     listing, version = Listing(informer, source, namespace), ""
-    async for page in kube.list(source.resource, namespace, labels=source.label or ""):
-        listing.take(page)
-        version = page.resource_version
-        del page  # before the next page is read
+    with _COLLECTOR.paused():
+        async for page in kube.list(source.resource, namespace, labels=source.label or ""):
+            listing.take(page)
+            version = page.resource_version
+            del page  # before the next page is read
     listing.end(version)
     return version
+
+
+class _Collector:
+    """Python's garbage collector, which is off while any list is read.
+
+    It looks for cycles, of which JSON has none: with 30,000 objects that took half the CPU time of the first lists.
+    """
+
+    def __init__(self) -> None:
+        self._pauses = 0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keeps it off."""
+        self._pauses += 1
+        gc.disable()
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                gc.enable()
+
+
+_COLLECTOR = _Collector()
