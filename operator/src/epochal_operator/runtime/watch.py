@@ -21,9 +21,9 @@ from epochal_operator.runtime.answers import answers
 from epochal_operator.runtime.errors import ApiError
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.listing import list_source
 from epochal_operator.runtime.reader import Reader, unfolded
 from epochal_operator.runtime.resource import Resource
-from epochal_operator.runtime.resync import list_source
 from epochal_operator.runtime.store import Source
 
 REQUEST_SECONDS = 10.0
