@@ -88,7 +88,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return Plan((step,))
     after = status(job, observed)
     if step is None and (left := starts_within(before, after, observed)) is not None:
-        return Plan(requeue_after=left)
+        return Plan(requeue_after=min(left, look_again(observed) or left))
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
     if step is not None:  # What it goes on from is remembered before its Job is there: the other one may go any time.
         return Plan((*todo.actions, step))

@@ -29,6 +29,7 @@ from tests.unit.operator.objects import (
     seen,
     succeeded,
     training_job,
+    true,
     unready,
     unscheduled,
     waits,
@@ -125,6 +126,12 @@ def made(age: float, **status: Any) -> dict[str, Any]:
     return job
 
 
+def scheduled(one: dict[str, Any], age: float) -> dict[str, Any]:
+    """Returns a pod that got its node some seconds ago."""
+    one["status"]["conditions"] = [true("PodScheduled", since=-age)]
+    return one
+
+
 @pytest.mark.parametrize("pods", [(), (pod(node=None),), (pod(),)], ids=["no pod", "no node", "starting"])
 @pytest.mark.parametrize(
     ("age", "written"), [(0, False), (1, False), (-1, False), (STARTING_SECONDS, True), (60, True), (-60, True)]
@@ -154,7 +161,35 @@ def test_a_first_status_that_says_more_is_written_at_once(observed: Any) -> None
     assert ApplyStatus in [type(one) for one in found.actions]
 
 
-def test_a_status_that_was_written_before_is_kept_current() -> None:
-    observed = seen(made(1), pod(node=None))
-    before = status(training_job(suspend=True), seen(made(1)))
+def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
+    observed, suspended = seen(made(1), pod(node=None)), made(1)
+    suspended["spec"]["suspend"] = True
+    before = status(training_job(suspend=True), seen(suspended))
+    assert before.state == "Suspended"
     assert ApplyStatus in [type(one) for one in plan(training_job(before), observed, INSTALLATION).actions]
+
+
+@pytest.mark.parametrize(
+    ("one", "held"),
+    [
+        (pod(node=None, age=1), 4.0),
+        (pod(age=1), 4.0),
+        (pod(age=60), None),
+        (scheduled(pod(age=60), 2), 3.0),
+        (running(age=1), None),
+    ],
+    ids=["new pod", "new pod with a node", "old pod", "node found", "running"],
+)
+def test_each_step_of_a_start_puts_off_the_next_status(one: Any, held: float | None) -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued), seen(made(60), one), INSTALLATION)
+    if held is None:
+        assert ApplyStatus in [type(action) for action in found.actions]
+    else:
+        assert found == Plan(requeue_after=held)
+
+
+def test_a_changed_spec_is_seen_at_once() -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
+    assert ApplyStatus in [type(action) for action in found.actions]
