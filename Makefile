@@ -55,7 +55,7 @@ test-e2e: .venv/synced cluster-up images faketime versitygw install ## The tests
 test-down: .venv/synced ## Take the local cluster down and see that nothing is left
 	$(PYTEST) tests/cluster/test_down.py
 
-bench: .venv/synced cluster-up images install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
+bench: .venv/synced cluster-up images kwok install $(MNIST) ## Measure; writes tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench $(MNIST)
 
 bench-experiments: .venv/synced cluster-up images kwok install ## Measure searches; writes their part of tests/bench/RESULTS.md

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.bench.at_once import many_at_once
 from tests.bench.figures import Figure, table
 from tests.bench.memory import operator_memory
 from tests.bench.mnist import mnist
@@ -24,6 +25,7 @@ NETWORKS = (SMALL, LARGE, DATA)
 ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "memory": operator_memory,
     "running": apply_to_running,
+    "at-once": many_at_once,
     "visible": epoch_to_status,
     "start": start_up,
     **{f"train-{network.name}": partial(trainer_beside_script, network=network) for network in NETWORKS},

@@ -13,6 +13,7 @@ import yaml
 from epochal_api import experiment, modelserver, trainingjob
 from epochal_api.modelserver_status import ServedModel
 from epochal_operator.experiment.report_job import report_job
+from epochal_operator.experiment.stored_ledger import StoredLedger, experiment_ledger, extended
 from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.token_review import token_review
@@ -58,7 +59,7 @@ def training(namespace: str) -> list[Object]:
     searching = stored(search("searching"), namespace)
     return [
         batch_job(trainingjob.parse(stored(digits("job"), namespace)), INSTALLATION),
-        report_job(searching, "", experiment.parse(searching).spec, INSTALLATION),
+        report_job(searching, (), experiment.parse(searching).spec, INSTALLATION),
     ]
 
 
@@ -70,6 +71,13 @@ def trials(namespace: str) -> list[Object]:
     trial = digits("searching-0-r0", suspend=True)
     trial["metadata"] |= {"labels": {"epochal.dev/experiment": "searching"}, "ownerReferences": [owner]}
     return [trial]
+
+
+def ledgers(namespace: str) -> list[Object]:
+    """Return the ledger of an Experiment."""
+    searching = stored(search("searching"), namespace)
+    ledger = extended(StoredLedger(owner=searching["metadata"]["uid"]), ())
+    return [dict(experiment_ledger(searching, ledger))]
 
 
 def serving(namespace: str) -> list[Object]:
@@ -113,6 +121,7 @@ def leases(_: str) -> list[Object]:
 BUILDERS: dict[str, Callable[[str], list[Object]]] = {
     "deployments.apps": serving,
     "events.events.k8s.io": events,
+    "experimentledgers.epochal.dev": ledgers,
     "horizontalpodautoscalers.autoscaling": serving,
     "jobs.batch": training,
     "leases.coordination.k8s.io": leases,

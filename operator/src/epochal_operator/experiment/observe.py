@@ -37,6 +37,9 @@ _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 MAX_FIGURES = 32
 """Figures that are named in place of one that there is not."""
 
+BEGUN_SECONDS = 5.0
+"""Training time of a rung after which its start is written by itself. Before, it waits for the next event."""
+
 PLACES = 4096
 """Names of which it is remembered whose trial they are."""
 
@@ -134,18 +137,38 @@ def figures(job: Object | None) -> str:
     return ", ".join(map(str, names[:MAX_FIGURES])) or "none"
 
 
-def is_due(event: Event, jobs: Jobs) -> bool:
-    """Returns whether an event is to be noted at once.
-
-    That a TrainingJob is there may be written with what is next, until it is trained: what was trained by one that is
-    deleted nobody knows of afterwards.
+def is_due(event: Event, jobs: Jobs, now: datetime) -> bool:
+    """Returns whether an event needs a write of the ledger at once: see `due_in`.
 
     Args:
         event: The event.
         jobs: The TrainingJobs.
+        now: The time, with a time zone.
+    """
+    return due_in(event, jobs, now) == 0
+
+
+def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
+    """Returns the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
+
+    The start of a rung can be written with a later event. The only loss: if its TrainingJob is deleted before, the
+    operator does not know that the rung was trained, for BEGUN_SECONDS at most.
+
+    Args:
+        event: The event.
+        jobs: The TrainingJobs.
+        now: The time, with a time zone.
     """
     job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
-    return job is None or state_of(job) not in _BEFORE_TRAINING
+    if job is None:
+        return 0
+    if state_of(job) in _BEFORE_TRAINING:
+        return None
+    try:
+        trained = (now - datetime.fromisoformat(job["status"]["startTime"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return 0 if trained < 0 else max(0.0, BEGUN_SECONDS - trained)  # Below 0, the clock of the node is ahead.
 
 
 def state_of(job: Object) -> str:

@@ -19,7 +19,7 @@ from epochal_operator.experiment.events import (
 from epochal_operator.experiment.ledger import Failed, Finished
 from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import figures, has_begun, has_ended, is_due, may_tell, reports_best
+from epochal_operator.experiment.observe import due_in, figures, has_begun, has_ended, is_due, may_tell, reports_best
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
@@ -64,7 +64,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if observed.foreign and not observed.unnoted:
         return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
+    if any(is_due(one, observed.jobs, observed.now) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
@@ -286,6 +286,7 @@ def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, obse
         return min((one for one in times if one is not None), default=None)
     if (hindered := observed.hindered) is not None:
         times.append(look_again_seconds(hindered.reason, before, observed.now))
+    times += [due_in(one, observed.jobs, observed.now) for one in observed.news]
     due = None if now.ended else deadline(spec.active_deadline_seconds, started(spec, before, observed))
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)

@@ -1,49 +1,30 @@
-"""What kopf reads of the API server: within bounds, and the objects of its lists go by another way.
+"""The API server's answers that kopf reads: bounded lines of a watch, and no objects of a list.
 
-Kopf lists, then watches from the version of its list. A list tells by what it lacks, too, which no event does; so its
-pages are handed on as they are, and kopf goes on as from an empty one: nothing has to be listed again for that.
+Kopf lists, then watches from the version of its list. The operator lists by itself: its pages have bounded bytes, and a
+list tells by what it lacks, too, which no event does. Kopf gets the version of that list, and no objects.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
 
-from epochal_operator.runtime.pages import Page, page_of
 from epochal_operator.runtime.reader import Reader, lines
 from epochal_operator.runtime.resource import Resource
 
-
-class Part(NamedTuple):
-    """A page of a list.
-
-    Args:
-        resource: What is listed.
-        namespace: The namespace that they are all objects of; None for all namespaces.
-        page: The page.
-        first: Whether the list begins with it.
-        last: Whether the list ends with it.
-    """
-
-    resource: Resource
-    namespace: str | None
-    page: Page
-    first: bool
-    last: bool
+OK = 200
 
 
 def answers(
-    listed: Callable[[Part], Awaitable[object]], resources: Iterable[Resource], one_page: asyncio.Lock, reader: Reader
+    listed: Callable[[Resource, str | None], Awaitable[str]], resources: Iterable[Resource], reader: Reader
 ) -> type[aiohttp.ClientResponse]:
     """Returns the class of the answers of an aiohttp session for kopf.
 
     Args:
-        listed: Takes each page of a list.
-        resources: Of what.
-        one_page: Held while a page is read: see `Kube`, whose own belongs to another event loop.
-        reader: Reads them.
+        listed: Lists a resource in a namespace, or in all for None, and returns the resourceVersion of the list.
+        resources: The resources that kopf watches.
+        reader: Reads the lines of watches, and all other answers.
     """
 
     class Answer(aiohttp.ClientResponse):
@@ -56,15 +37,10 @@ def answers(
         async def json(self, **_: Any) -> Any:
             namespace = _namespace(self.url.path)
             resource = next((one for one in resources if self.url.path.endswith(one.path(namespace))), None)
-            if resource is None:
+            if resource is None or self.status != OK:
                 return reader.read(await self.read())
-            async with one_page:
-                answer = reader.read(await self.content.read())  # read() would keep the text as long as the answer
-            if "items" not in answer:
-                return answer
-            page, first = page_of(answer), "continue" not in self.url.query
-            await listed(Part(resource, namespace, page, first=first, last=not page.following))
-            return answer | {"items": []}
+            self.close()  # Its objects are not read: a single object may be large.
+            return {"metadata": {"resourceVersion": await listed(resource, namespace)}, "items": []}
 
     return Answer
 

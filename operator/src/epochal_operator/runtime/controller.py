@@ -120,7 +120,7 @@ class Controller:
 
     async def _watch(self, served: set[Kind]) -> None:
         """Watches until the watches end, or until another kind is served, too."""
-        watching = asyncio.create_task(watch(self._informer, self._namespaces, self._reader))
+        watching = asyncio.create_task(watch(self._kube, self._informer, self._namespaces, self._reader))
         waiting = asyncio.create_task(self._wait_for_more(served))
         try:
             await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)

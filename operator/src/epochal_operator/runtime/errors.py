@@ -57,6 +57,10 @@ class Unavailable(ApiError):
     """No answer in time, too much to do (429, 5xx), or it cannot tell yet who asks (401): later it may work."""
 
 
+class PageTooLarge(ApiError):
+    """A page of a list exceeds the limit in bytes. The client asks again for a page of fewer objects."""
+
+
 class AdmissionFailed(Unavailable):
     """An admission webhook cannot be called, or denies with a code of its own trouble: only its users can mend that."""
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Literal, Self
 
-from epochal_operator.runtime.errors import Invalid, NotFound, Unavailable
-from epochal_operator.runtime.pages import PAGE, Page, page_of
+from epochal_operator.runtime.errors import Invalid, NotFound, PageTooLarge, Unavailable
+from epochal_operator.runtime.pages import MAX_PAGE_BYTES, Page, PageSizes, page_of
 from epochal_operator.runtime.reader import Reader
 from epochal_operator.runtime.resource import TOKEN_REVIEWS, Resource
 from epochal_operator.runtime.token_review import Identity, identity, token_review
@@ -43,14 +43,20 @@ class Kube:
         one_page: Held while a page of a list is read: that of the largest objects there can be takes a good part of the
             memory. Whoever lists has to take each at once and leave it, before the next is asked for.
         warned: Fields of which it was told that the installed CRD does not declare them.
+        sizes: The sizes of the pages of lists.
     """
 
     def __init__(
-        self, transport: Transport, one_page: asyncio.Lock | None = None, warned: set[str] | None = None
+        self,
+        transport: Transport,
+        one_page: asyncio.Lock | None = None,
+        warned: set[str] | None = None,
+        sizes: PageSizes | None = None,
     ) -> None:
         self._transport = transport
         self._one_page = one_page or asyncio.Lock()
         self._warned = set() if warned is None else warned
+        self._sizes = sizes or PageSizes()
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
         """Returns the same client, whose writes are bound to a time.
@@ -58,15 +64,15 @@ class Kube:
         Args:
             seconds_left: Returns for how many seconds a write that begins now may be under way; raises if none may.
         """
-        return Kube(self._transport.fenced(seconds_left), self._one_page, self._warned)
+        return Kube(self._transport.fenced(seconds_left), self._one_page, self._warned, self._sizes)
 
     def once(self) -> "Kube":
         """Returns the same client, which makes each request once: for work that a queue does again later and later."""
-        return Kube(self._transport.once(), self._one_page, self._warned)
+        return Kube(self._transport.once(), self._one_page, self._warned, self._sizes)
 
     def reading(self, reader: Reader) -> "Kube":
         """Returns the same client, whose answers are read like this."""
-        return Kube(self._transport.reading(reader), self._one_page, self._warned)
+        return Kube(self._transport.reading(reader), self._one_page, self._warned, self._sizes)
 
     def observed(self, ended: Callable[[], None]) -> "Kube":
         """Return the same client, which calls a function whenever a request has ended."""
@@ -104,17 +110,32 @@ class Kube:
             labels: Label selector; empty for all.
             fields: Field selector; empty for all.
         """
-        query = {"limit": str(PAGE)}
-        query |= {name: value for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
+        query = {name: value for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
         while True:
             async with self._one_page:
-                page = page_of(await self._transport.request("GET", resource.path(namespace), query=query))
+                page = await self._page(resource, namespace, query)
             following = page.following
             yield page
             del page  # before the next one is read
             if not following:
                 return
             query["continue"] = following
+
+    async def _page(self, resource: Resource, namespace: str | None, query: dict[str, str]) -> Page:
+        """Returns the next page of a list, with as many objects as fit in a page of that resource."""
+        while True:
+            limit = self._sizes.of(resource)
+            max_bytes = MAX_PAGE_BYTES if limit > 1 else None  # The API server bounds a single object.
+            try:
+                answer, size = await self._transport.page(
+                    resource.path(namespace), query | {"limit": str(limit)}, max_bytes
+                )
+            except PageTooLarge:
+                self._sizes.dropped(resource, limit)
+                continue
+            page = page_of(answer)
+            self._sizes.read(resource, limit, len(page.items), size)
+            return page
 
     async def watch(self, resource: Resource, namespace: str | None = None, *, fields: str) -> AsyncIterator[Object]:
         """Yields the objects that a field selector names: those that there are, then every later one and every change.

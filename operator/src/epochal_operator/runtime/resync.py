@@ -3,9 +3,9 @@
 import logging
 
 from epochal_operator.runtime.errors import Forbidden, NotFound
-from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.listing import list_source
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +33,7 @@ async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) ->
 async def _resync(kube: Kube, informer: Informer, namespace: str | None) -> None:
     for source in informer.sources:
         try:
-            await _list(kube, informer, source, namespace)
+            await list_source(kube, informer, source, namespace)
         except NotFound as error:  # or Gone: the rest of a list whose version is too old by now
             why = "the API server does not know them" if error.status == 404 else error  # noqa: PLR2004
             _log.warning("%ss cannot be listed: %s", source.resource.kind, why)
-
-
-async def _list(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> None:
-    listing, version = Listing(informer, source, namespace), ""
-    async for page in kube.list(source.resource, namespace, labels=source.label or ""):
-        listing.take(page)
-        version = page.resource_version
-        del page  # before the next one is read
-    listing.end(version)

@@ -16,8 +16,23 @@ def shared(value: Any) -> Any:
     Args:
         value: Anything that JSON can tell.
     """
-    if isinstance(value, dict):
-        return {sys.intern(name): shared(one) for name, one in value.items()}
-    if isinstance(value, list):
+    kind = type(value)
+    if kind is dict:
+        # Leaves are handled in place: a call for each leaf doubles the time, which is 4 s for 30,000 objects.
+        return {
+            sys.intern(name): (
+                (sys.intern(one) if len(one) <= MOST else one)
+                if type(one) is str
+                else shared(one)
+                if type(one) in _NESTED
+                else one
+            )
+            for name, one in value.items()
+        }
+    if kind is list:
         return [shared(one) for one in value]
-    return sys.intern(value) if type(value) is str and len(value) <= MOST else value
+    return sys.intern(value) if kind is str and len(value) <= MOST else value
+
+
+_NESTED = frozenset({dict, list})
+"""Types of JSON values that hold others."""

@@ -13,8 +13,9 @@ from typing import Any, Self
 import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTResponse
 
-from epochal_operator.runtime.errors import Unavailable, error_of
+from epochal_operator.runtime.errors import PageTooLarge, Unavailable, error_of
 from epochal_operator.runtime.reader import Bounds, Reader
 from epochal_operator.runtime.undeclared import is_undeclared
 
@@ -27,6 +28,8 @@ LONG_BYTES = 256 * 1024
 """Size of an answer from which on it is read in another thread."""
 
 _JSON = "application/json"
+_UNCOMPRESSED = {"Accept-Encoding": "identity"}
+"""Without compression, the bytes that arrive are the bytes that a limit counts, and the API server saves CPU time."""
 
 
 class Transport:
@@ -98,10 +101,36 @@ class Transport:
         Raises:
             ApiError: If it was not done.
         """
+        answer, _ = await self._request(method, path, query or {}, body, content_type)
+        return answer
+
+    async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> tuple[dict[str, Any], int]:
+        """Returns the JSON of a page of a list, and its bytes.
+
+        Args:
+            path: Path of the list.
+            query: Its query.
+            max_bytes: Bytes of the page that are read; None for any number.
+
+        Raises:
+            PageTooLarge: If the page has more bytes.
+            ApiError: If the API server does not answer with the page.
+        """
+        return await self._request("GET", path, query, max_bytes=max_bytes, headers=_UNCOMPRESSED)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, Any] | str | None = None,
+        content_type: str = _JSON,
+        **reading: Any,
+    ) -> tuple[dict[str, Any], int]:
         delay = RETRY_SECONDS
         for left in range(self._tries - 1, -1, -1):
             try:
-                return await self._try(method, path, query or {}, body, content_type)
+                return await self._try(method, path, query, body, content_type, **reading)
             except Unavailable as error:
                 if not left or is_undeclared(error.message):
                     raise
@@ -132,32 +161,49 @@ class Transport:
             raise Unavailable(0, type(error).__name__, message) from error
 
     async def _try(
-        self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | str | None, content_type: str
-    ) -> dict[str, Any]:
-        request = await self._serialized(method, path, query, body, content_type)
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, Any] | str | None,
+        content_type: str,
+        *,
+        max_bytes: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[dict[str, Any], int]:
+        request = await self._serialized(method, path, query, body, content_type, headers)
         seconds = REQUEST_SECONDS
         if self._seconds_left is not None and method != "GET":
             seconds = min(seconds, self._seconds_left())
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
             response = await self._client.call_api(*request, _request_timeout=timeout)
-            text = await response.read()
+            text = await _body(response, path, max_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
         if 200 <= response.status < 300:  # noqa: PLR2004
             # Whoever writes objects decides how long that takes.
-            return self._read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(self._read, text)
+            answer = self._read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(self._read, text)
+            return answer, len(text)
         raise error_of(response.status, self._read(text), response.headers)
 
-    async def _serialized(
-        self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | str | None, content_type: str
+    async def _serialized(  # noqa: PLR0917 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, Any] | str | None,
+        content_type: str,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         return await self._client.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": _JSON} | ({"Content-Type": content_type} if method != "GET" else {}),
+            header_params={"Accept": _JSON}
+            | (headers or {})
+            | ({"Content-Type": content_type} if method != "GET" else {}),
             body=body,
             auth_settings=["BearerToken"],
         )
@@ -167,3 +213,16 @@ class Transport:
             return dict(self._reader.read(text))
         except (ValueError, TypeError):
             return {"message": text.decode(errors="replace")[:1024]}
+
+
+async def _body(response: RESTResponse, path: str, max_bytes: int | None) -> bytes:
+    """Returns the body of an answer. A body of more than `max_bytes` is dropped while it is read."""
+    if max_bytes is None:
+        return bytes(await response.read())
+    body = bytearray()
+    async for chunk in response.response.content.iter_any():
+        body += chunk
+        if len(body) > max_bytes:
+            response.response.close()
+            raise PageTooLarge(response.status, "PageTooLarge", f"a page of {path} has more than {max_bytes} bytes")
+    return bytes(body)

@@ -1,7 +1,7 @@
 """The watches: kopf tells of every change of the objects that any kind has to do with, and the store takes it.
 
-What kopf lists before goes to the store a page at a time. No handler changes anything or returns anything, so kopf
-writes neither annotations nor finalizers.
+The lists before go to the store a page at a time. No handler changes anything or returns anything, so kopf writes
+neither annotations nor finalizers.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ import aiohttp
 import kopf
 from epochal_api.kind import GROUP
 
-from epochal_operator.runtime.answers import Part, answers
-from epochal_operator.runtime.informer import Informer, Listing
-from epochal_operator.runtime.pages import PAGE
+from epochal_operator.runtime.answers import answers
+from epochal_operator.runtime.errors import ApiError
+from epochal_operator.runtime.informer import Informer
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.listing import list_source
 from epochal_operator.runtime.reader import Reader, unfolded
 from epochal_operator.runtime.resource import Resource
 from epochal_operator.runtime.store import Source
@@ -27,21 +29,24 @@ from epochal_operator.runtime.store import Source
 REQUEST_SECONDS = 10.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
+RELIST_SECONDS = 1.0
+"""Pause before a list that failed begins again."""
 END_TRIES, END_SECONDS = 25, 0.2
 
 Tell = Callable[[Source, Mapping[str, Any]], Any]
-Take = Callable[[Source, Part], Awaitable[object]]
+List = Callable[[Source, str | None], Awaitable[str]]
 
 _log = logging.getLogger(__name__)
 
 
-async def watch(informer: Informer, namespaces: tuple[str, ...], reader: Reader) -> None:
+async def watch(kube: Kube, informer: Informer, namespaces: tuple[str, ...], reader: Reader) -> None:
     """Watches until it is cancelled.
 
     Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
     and the signals of the main thread, too.
 
     Args:
+        kube: The API server, by which the objects are listed.
         informer: Takes what is told, of its sources.
         namespaces: Namespaces to watch; none stands for all.
         reader: Reads what the API server says.
@@ -50,13 +55,17 @@ async def watch(informer: Informer, namespaces: tuple[str, ...], reader: Reader)
         Exception: Whatever ends a watch for good.
     """
     loop = asyncio.get_running_loop()
-    lists = _Lists(informer)
     told = partial(loop.call_soon_threadsafe, partial(_take, informer))
 
-    async def listed(source: Source, part: Part) -> None:
-        """Waits until a page is taken: else many could be on their way."""
-        taken = asyncio.run_coroutine_threadsafe(lists.take(source, part), loop)
-        await asyncio.wrap_future(taken)
+    async def listed(source: Source, namespace: str | None) -> str:
+        """Lists in this event loop, for a watch of kopf's, and returns the version of the list."""
+        listing = asyncio.run_coroutine_threadsafe(list_source(kube, informer, source, namespace), loop)
+        try:
+            return await asyncio.wrap_future(listing)
+        except ApiError as error:
+            _log.warning("%ss cannot be listed: %s", source.resource.kind, error)
+            await asyncio.sleep(RELIST_SECONDS)
+            raise aiohttp.ClientPayloadError("the list failed") from error  # Kopf lists again.
 
     begun: Future[Callable[[], Any]] = Future()
     run = partial(_run, told, listed, informer.sources, namespaces, reader=reader, begun=begun)
@@ -72,7 +81,7 @@ async def watch(informer: Informer, namespaces: tuple[str, ...], reader: Reader)
 
 def _run(
     tell: Tell,
-    listed: Take,
+    listed: List,
     sources: Iterable[Source],
     namespaces: tuple[str, ...],
     *,
@@ -88,11 +97,11 @@ def _run(
         assert task is not None  # noqa: S101 - asyncio.run has made it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
-        one_page, logins, tasks = asyncio.Lock(), list[_Login](), list[asyncio.Task[Any]]()
+        logins, tasks = list[_Login](), list[asyncio.Task[Any]]()
         try:
             for group in groups(sources):
-                take = partial(_pass_on, listed, {source.resource: source for source in group})
-                logins.append(_Login(answers(take, [source.resource for source in group], one_page, reader)))
+                of_group = partial(_list, listed, {source.resource: source for source in group})
+                logins.append(_Login(answers(of_group, [source.resource for source in group], reader)))
                 tasks += await kopf.spawn_tasks(
                     registry=_registry(group, tell, logins[-1].session),
                     settings=_settings(group),
@@ -123,8 +132,8 @@ def groups(sources: Iterable[Source]) -> list[list[Source]]:
     return found
 
 
-async def _pass_on(listed: Take, sources: Mapping[Resource, Source], part: Part) -> None:
-    await listed(sources[part.resource], part)
+async def _list(listed: List, sources: Mapping[Resource, Source], resource: Resource, namespace: str | None) -> str:
+    return await listed(sources[resource], namespace)
 
 
 async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
@@ -189,7 +198,7 @@ def _settings(sources: Iterable[Source]) -> kopf.OperatorSettings:
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
     settings.networking.error_backoffs = _Backoffs()
-    settings.watching.chunk_size = PAGE
+    settings.watching.chunk_size = 1  # The objects of kopf's own list are dropped.
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
     settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
@@ -247,29 +256,6 @@ class _Login:
 
 async def _event(source: Source, tell: Tell, /, event: Mapping[str, Any], **_: Any) -> None:
     tell(source, event)
-
-
-class _Lists:
-    """Takes the pages of kopf's lists, several of which may be under way.
-
-    Args:
-        informer: Takes what they tell.
-    """
-
-    def __init__(self, informer: Informer) -> None:
-        self._informer = informer
-        self._listings: dict[tuple[Source, str | None], Listing] = {}
-
-    async def take(self, source: Source, part: Part) -> None:
-        """Takes a page."""
-        place = source, part.namespace
-        if part.first:
-            self._listings[place] = Listing(self._informer, *place)
-        listing = self._listings[place]
-        listing.take(part.page)
-        if part.last:
-            del self._listings[place]
-            listing.end(part.page.resource_version)
 
 
 def _take(informer: Informer, source: Source, event: Mapping[str, Any]) -> None:

@@ -106,11 +106,9 @@ class Applier:
 
     async def _create(self, key: Key, action: Create, planned: Object) -> StatusCause | None:
         resource, labels = action.resource, action.body["metadata"]["labels"]
-        # A watch may be late, and nobody would end a child of a TrainingJob that is gone but the garbage collector.
-        now = await self._kube.get(TRAINING_JOBS, *key)
-        if _differ(planned, now["metadata"]):
-            self._writer.put(TRAINING_JOBS, now)
-            return None
+        # The watch may be late. The garbage collector deletes the Job of a TrainingJob that is gone, and a Job of an
+        # older spec is replaced. To ask the API server before each Job would only make that window shorter.
+        self._known(key, planned)
         try:
             made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
         except (Invalid, Forbidden, NotFound) as error:

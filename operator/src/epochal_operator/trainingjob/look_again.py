@@ -1,13 +1,52 @@
 """When to look again at a TrainingJob, where no event will tell that it is time."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from epochal_api.status import Status
 
+from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.trainingjob.children import PATIENCE_SECONDS, TOLD_SECONDS, Observed, lacks_pods
 from epochal_operator.trainingjob.pods import lost_at, stuck_at, unmatched_at
-from epochal_operator.trainingjob.reasons import effect
+from epochal_operator.trainingjob.reasons import Reason, effect
 from epochal_operator.trainingjob.status import finished
+
+STARTING_SECONDS = 5.0
+"""Time after each step of a start in which no status is written that only says that the pod is about to run."""
+
+
+def starts_within(before: Status, after: Status, observed: Observed) -> float | None:
+    """Returns the seconds for which the status of a starting TrainingJob is not written, or None if it is written now.
+
+    Most pods run soon after their Job was created, after they were created, or after they got a node. Until then, two
+    or three statuses would be written, and each costs the API server more than the creation of the TrainingJob.
+
+    Args:
+        before: Its status so far.
+        after: Its status from now on.
+        observed: Its children.
+    """
+    was, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
+    if ready is None or ready.reason not in _STARTING or (was is not None and was.reason not in _STARTING):
+        return None
+    steps = [datetime.fromisoformat(time) for time in _steps(observed) if time]
+    if before.observed_generation not in {None, after.observed_generation} or not steps:
+        return None
+    left = STARTING_SECONDS - (observed.now - max(steps)).total_seconds()
+    return left if 0 < left < 2 * STARTING_SECONDS else None  # Else the clocks differ.
+
+
+_STARTING = frozenset({Reason.QUEUED, Reason.STARTING})
+"""Reasons of a Job whose pod is about to run, as far as is known."""
+
+
+def _steps(observed: Observed) -> Iterator[str | None]:
+    """Yields when the Job and its pods were created, and when the pods got their nodes (RFC 3339)."""
+    if observed.child is not None:
+        yield observed.child["metadata"].get("creationTimestamp")
+    for pod in observed.pods:
+        yield pod["metadata"].get("creationTimestamp")
+        yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
 
 
 def look_again(observed: Observed) -> float | None:

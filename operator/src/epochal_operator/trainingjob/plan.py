@@ -35,7 +35,7 @@ from epochal_operator.trainingjob.job import (
     is_as_written,
     steering,
 )
-from epochal_operator.trainingjob.look_again import look_again, time_to_live
+from epochal_operator.trainingjob.look_again import look_again, starts_within, time_to_live
 from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_status import final_status, reported_status
@@ -87,6 +87,8 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         if step is not None and observed.continued_from in {None, before.continued_from}:
             return Plan((step,))
     after = status(job, observed)
+    if step is None and (left := starts_within(before, after, observed)) is not None:
+        return Plan(requeue_after=min(left, look_again(observed) or left))
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
     if step is not None:  # What it goes on from is remembered before its Job is there: the other one may go any time.
         return Plan((*todo.actions, step))

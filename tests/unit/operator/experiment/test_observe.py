@@ -1,15 +1,16 @@
 """What TrainingJobs tell that a ledger does not have yet."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started, decode, encode
-from epochal_operator.experiment.observe import figures, is_due, jobs_of, observe, place_of
+from epochal_operator.experiment.observe import BEGUN_SECONDS, due_in, figures, is_due, jobs_of, observe, place_of
 from epochal_operator.experiment.trials import Trial, fold
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
-from tests.unit.operator.objects import at
+from tests.unit.operator.objects import NOW, at
 
 EXPERIMENT = {"name": "search", "namespace": "vision", "uid": "e"}
 
@@ -201,13 +202,32 @@ def test_its_trials_are_found_by_names_that_nobody_can_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "due"), [("Queued", False), ("Starting", False), ("Running", True), ("Suspended", True)]
+    ("state", "trained", "due"),
+    [
+        ("Queued", None, None),
+        ("Starting", None, None),
+        ("Running", 0, BEGUN_SECONDS),
+        ("Running", 2, BEGUN_SECONDS - 2),
+        ("Running", BEGUN_SECONDS, 0),
+        ("Running", 3600, 0),
+        ("Running", -60, 0),
+        ("Running", None, 0),
+        ("Suspended", None, 0),
+        ("Suspended", 1, BEGUN_SECONDS - 1),
+    ],
 )
-def test_that_a_training_job_is_there_is_not_written_by_itself_until_it_is_trained(state: str, due: bool) -> None:  # noqa: FBT001
-    jobs = jobs_of([job(1, state=state)], EXPERIMENT)
-    assert is_due(started(1), jobs) is due
-    assert is_due(finished(1, "0.5"), jobs)
-    assert is_due(created(1), jobs)
+def test_the_start_of_a_rung_is_not_written_by_itself_until_it_trained_for_a_while(
+    state: str, trained: float | None, due: float | None
+) -> None:
+    one = job(1, state=state)
+    one["status"].pop("startTime", None)
+    if trained is not None:
+        one["status"]["startTime"] = (NOW - timedelta(seconds=trained)).isoformat()
+    jobs = jobs_of([one], EXPERIMENT)
+    assert due_in(started(1), jobs, NOW) == due
+    assert is_due(started(1), jobs, NOW) is (due == 0)
+    assert is_due(finished(1, "0.5"), jobs, NOW)
+    assert is_due(created(1), jobs, NOW)
 
 
 @pytest.mark.parametrize(

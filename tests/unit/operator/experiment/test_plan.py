@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
 from epochal_operator.experiment.ledger import Event, Finished, Warm
-from epochal_operator.experiment.observe import jobs_of, observe
+from epochal_operator.experiment.observe import BEGUN_SECONDS, jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
 from epochal_operator.experiment.plan import MAX_BEGUN, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -111,6 +111,15 @@ def test_a_trainer_that_does_not_report_the_best_epoch_is_told_once(best: Any) -
 
 def test_that_a_training_job_is_there_is_noted_with_what_is_next() -> None:
     assert World([created(0), created(1)], job(0), job(1)).settled().actions == ()
+
+
+def test_the_start_of_a_rung_is_noted_by_itself_after_it_trained_for_a_while() -> None:
+    world = World([created(0), created(1)], *(job(number, state="Running", startTime=at(0)) for number in (0, 1)))
+    world.now = NOW + timedelta(seconds=1)
+    waits = world.settled()
+    assert (waits.actions, waits.requeue_after) == ((), BEGUN_SECONDS - 1)
+    world.now = NOW + timedelta(seconds=BEGUN_SECONDS)
+    assert world.plan().actions == (Append((started(0), started(1))),)
 
 
 def test_who_goes_on_comes_before_new_ones() -> None:

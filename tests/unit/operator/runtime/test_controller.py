@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from epochal_operator.runtime import watch
 from epochal_operator.runtime.resource import Key
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
@@ -66,7 +67,7 @@ def lists(server: FakeApiServer, resource: str) -> int:
     return sum(one.verb == "list" and one.resource == resource for one in server.asked)
 
 
-async def test_all_is_listed_once_in_small_pages(server: FakeApiServer, controlling: Any) -> None:
+async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, controlling: Any) -> None:
     """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
     names = [f"digits-{number}" for number in range(60)]
     create(server, *names)
@@ -74,8 +75,21 @@ async def test_all_is_listed_once_in_small_pages(server: FakeApiServer, controll
         await settled(server, *names)
         create(server, "later")
         await settled(server, "later")
-    assert lists(server, "trainingjobs") == 1 + 8, "whether there is such a kind, and eight pages"
-    assert lists(server, "jobs") == lists(server, "pods") == 1
+    assert lists(server, "trainingjobs") == 1 + 1 + 3, "whether the kind is served, kopf's list, and three pages"
+    assert lists(server, "jobs") == lists(server, "pods") == 1 + 1
+
+
+async def test_a_list_that_expires_begins_again(
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "RELIST_SECONDS", 0.01)
+    expired = Fault("list", "pods", status=410, times=1)
+    server.faults.append(Fault("list", "pods", afterwards=lambda: server.faults.append(expired), times=1))
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+    assert lists(server, "pods") == 2 + 2
+    assert lists(server, "jobs") == 2, "other lists do not begin again"
 
 
 async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(

@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.trainingjob.actions import (
     Action,
     Create,
     DeleteTrainingJob,
+    Plan,
 )
+from epochal_operator.trainingjob.look_again import STARTING_SECONDS
 from epochal_operator.trainingjob.plan import plan
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import status
@@ -22,12 +25,15 @@ from tests.unit.operator.objects import (
     child,
     failed,
     going,
+    pod,
     running,
     seen,
     succeeded,
     training_job,
+    true,
     unready,
     unscheduled,
+    waits,
 )
 from tests.unit.operator.planned import steps
 
@@ -122,3 +128,79 @@ def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]],
 def test_an_unfinished_job_is_never_deleted() -> None:
     job = training_job(STARTED, ttlSecondsAfterFinished=0)
     assert DeleteTrainingJob not in steps(job, seen(child(), running()))
+
+
+def made(age: float, **status: Any) -> dict[str, Any]:
+    """Returns a Job of an age in seconds."""
+    job = child(**status)
+    job["metadata"]["creationTimestamp"] = at(-age)
+    return job
+
+
+def scheduled(one: dict[str, Any], age: float) -> dict[str, Any]:
+    """Returns a pod that got its node some seconds ago."""
+    one["status"]["conditions"] = [true("PodScheduled", since=-age)]
+    return one
+
+
+@pytest.mark.parametrize("pods", [(), (pod(node=None),), (pod(),)], ids=["no pod", "no node", "starting"])
+@pytest.mark.parametrize(
+    ("age", "written"), [(0, False), (1, False), (-1, False), (STARTING_SECONDS, True), (60, True), (-60, True)]
+)
+def test_a_first_status_is_written_once_its_pod_takes_long_to_run(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
+    found = plan(training_job(), seen(made(age), *pods), INSTALLATION)
+    assert (ApplyStatus in [type(one) for one in found.actions]) is written
+    if not written:
+        assert found == Plan(requeue_after=STARTING_SECONDS - age)
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        seen(made(1), running()),
+        seen(made(1), succeeded()),
+        seen(made(1), failed()),
+        seen(made(1), waits("ErrImagePull")),
+        seen(made(1), unscheduled("0/1 nodes are available: 1 Insufficient cpu.")),
+        seen(made(1) | COMPLETE, succeeded()),
+        seen(made(1), blocked=StatusCause(Reason.JOB_REJECTED, "x")),
+        seen(made(1), refusal="exceeded quota"),
+    ],
+)
+def test_a_first_status_that_says_more_is_written_at_once(observed: Any) -> None:
+    found = plan(training_job(), observed, INSTALLATION)
+    assert ApplyStatus in [type(one) for one in found.actions]
+
+
+def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
+    observed, suspended = seen(made(1), pod(node=None)), made(1)
+    suspended["spec"]["suspend"] = True
+    before = status(training_job(suspend=True), seen(suspended))
+    assert before.state == "Suspended"
+    assert ApplyStatus in [type(one) for one in plan(training_job(before), observed, INSTALLATION).actions]
+
+
+@pytest.mark.parametrize(
+    ("one", "held"),
+    [
+        (pod(node=None, age=1), 4.0),
+        (pod(age=1), 4.0),
+        (pod(age=60), None),
+        (scheduled(pod(age=60), 2), 3.0),
+        (running(age=1), None),
+    ],
+    ids=["new pod", "new pod with a node", "old pod", "node found", "running"],
+)
+def test_each_step_of_a_start_puts_off_the_next_status(one: Any, held: float | None) -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued), seen(made(60), one), INSTALLATION)
+    if held is None:
+        assert ApplyStatus in [type(action) for action in found.actions]
+    else:
+        assert found == Plan(requeue_after=held)
+
+
+def test_a_changed_spec_is_seen_at_once() -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
+    assert ApplyStatus in [type(action) for action in found.actions]

@@ -10,7 +10,7 @@ import pytest
 from epochal_operator.runtime.corrections import Corrections
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.pages import PAGE, Page
+from epochal_operator.runtime.pages import FIRST_OBJECTS, Page
 from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.runtime.store import Store
 from epochal_operator.runtime.transport import Transport
@@ -101,6 +101,10 @@ async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> 
     assert (await first.catch_up(server.documents["first"], observed)).pods == ()
 
 
+FULL_PAGE = FIRST_OBJECTS + 32
+"""Pods of 16 KiB after which a list has had a page of its full size."""
+
+
 class Pages(Transport):
     """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
 
@@ -111,19 +115,19 @@ class Pages(Transport):
     def once(self) -> "Pages":
         return self
 
-    async def request(self, *_: Any, query: dict[str, str] | None = None, **__: Any) -> Any:
-        query = query or {}
+    async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> Any:  # noqa: ARG002
         name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
         begin = int(query.get("continue", 0))
-        end = min(begin + PAGE, self._pods)
+        end = min(begin + int(query["limit"]), self._pods)
         items = json.dumps([_strange(name, number) for number in range(begin, end)])
         page = {
             "metadata": {"resourceVersion": "9", "continue": str(end % self._pods or "")},
             "items": json.loads(items),
         }
+        size = len(items)
         del items
         await asyncio.sleep(0)
-        return page
+        return page, size
 
 
 def _strange(name: str, number: int) -> Any:
@@ -155,9 +159,9 @@ async def catching_up(pods: int, names: list[str]) -> int:
 
 
 async def test_pods_that_only_bear_the_labels_take_no_more_memory_than_a_page_of_them() -> None:
-    one_page = await catching_up(PAGE, ["first"])
-    assert await catching_up(12 * PAGE, ["first"]) < 2 * one_page
-    assert await catching_up(3 * PAGE, ["first", "second", "third", "fourth"]) < 2 * one_page
+    one_page = await catching_up(FULL_PAGE, ["first"])
+    assert await catching_up(6 * FULL_PAGE, ["first"]) < 2 * one_page
+    assert await catching_up(2 * FULL_PAGE, ["first", "second", "third", "fourth"]) < 2 * one_page
 
 
 class Reporting(Ahead):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from epochal_api.crd import schema
+from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.errors import Conflict
 from epochal_operator.runtime.kind import store_for
@@ -229,6 +230,24 @@ async def test_a_longer_life_given_at_the_last_moment_counts(world: World) -> No
     after = await world.reconcile()
     assert after == pytest.approx(3600 - 61)
     assert world.status()["state"] == "Complete"
+
+
+async def test_a_late_watch_leaves_no_job_of_an_older_spec(world: World) -> None:
+    world.tell()
+    world.change(spec={"training": {"epochs": 7}})
+    await world.reconcile()
+    await world.live()
+    (job,) = world.objects.list("jobs")
+    assert '"epochs":7' in job["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
+    assert world.status()["observedGeneration"] == 2
+
+
+async def test_a_late_watch_leaves_no_job_of_a_training_job_that_is_gone(world: World) -> None:
+    world.tell()
+    world.objects.delete("trainingjobs", *KEY)
+    await world.reconcile()
+    world.objects.collect()
+    assert world.objects.list("jobs") == []
 
 
 async def test_its_life_ends_with_its_job(world: World) -> None:

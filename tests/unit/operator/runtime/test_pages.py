@@ -1,0 +1,157 @@
+"""Pages follow the size of the objects: few requests for small objects, bounded bytes for large ones."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, PageSizes
+from epochal_operator.runtime.reader import Reader
+from epochal_operator.runtime.resource import JOBS, PODS
+from epochal_operator.runtime.transport import Transport
+from kubernetes.aio.client import ApiClient, Configuration
+
+KIB = 1024
+
+
+class Objects:
+    """An API server with Jobs of given sizes, which keeps the limits that it was asked for."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.limits: list[int] = []
+        self.dropped_after = 0
+        self.encodings: set[str] = set()
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """Answers with a page, and writes it in parts, as the API server does."""
+        begin, limit = int(request.query.get("continue", 0)), int(request.query["limit"])
+        self.limits.append(limit)
+        self.encodings.add(request.headers.get("Accept-Encoding", ""))
+        end = min(begin + limit, len(self.sizes))
+        metadata = {"resourceVersion": "9"} | ({"continue": str(end)} if end < len(self.sizes) else {})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(f'{{"metadata":{json.dumps(metadata)},"items":['.encode())
+        for number in range(begin, end):
+            text = json.dumps({"metadata": {"name": str(number)}, "text": "x" * self.sizes[number]}).encode()
+            try:
+                await response.write(text + (b"," if number + 1 < end else b"]}"))
+            except ConnectionError:  # The client has dropped the page.
+                self.dropped_after = max(self.dropped_after, number - begin)
+                return response
+        return response
+
+
+@pytest.fixture
+def objects() -> Objects:
+    return Objects()
+
+
+@pytest.fixture
+async def kube(objects: Objects) -> AsyncIterator[Kube]:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", objects.list)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    configuration = Configuration()
+    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    kube = Kube(Transport(ApiClient(configuration)))
+    yield kube
+    await kube.close()
+    await runner.cleanup()
+
+
+async def names(kube: Kube) -> list[str]:
+    """Returns the names of all listed Jobs."""
+    return [one["metadata"]["name"] async for page in kube.list(JOBS) for one in page.items]
+
+
+def every(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+async def test_small_objects_take_few_requests(kube: Kube, objects: Objects) -> None:
+    objects.sizes = [100] * 30_000
+    assert await names(kube) == every(30_000)
+    assert len(objects.limits) <= 30_000 / MAX_OBJECTS + 4
+    assert max(objects.limits) == MAX_OBJECTS
+
+
+async def test_the_next_list_starts_with_the_size_of_the_last_one(kube: Kube, objects: Objects) -> None:
+    objects.sizes = [4 * KIB] * 1_000
+    await names(kube)
+    objects.limits.clear()
+    assert await names(kube.once()) == every(1_000)
+    assert len(objects.limits) <= 1_000 * 4.2 * KIB / PAGE_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [100] * 1_000 + [1024 * KIB] * 20,
+        [*([100] * 50 + [1536 * KIB]) * 10],
+        [9 * 1024 * KIB, *[100] * 700, 9 * 1024 * KIB],
+    ],
+    ids=["large objects last", "large objects between small ones", "objects larger than a page"],
+)
+async def test_a_page_over_the_limit_is_dropped_and_asked_for_again(
+    kube: Kube, objects: Objects, sizes: list[int]
+) -> None:
+    objects.sizes = sizes
+    assert await names(kube) == every(len(sizes))
+    # Every large object costs a bounded number of further requests.
+    large = sum(size > 512 * KIB for size in sizes)
+    assert len(objects.limits) <= 8 * large + len(sizes) / 16 + 8
+
+
+async def test_a_page_is_dropped_while_it_is_read(
+    kube: Kube, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[int]()
+
+    def note(_: Reader, text: bytes) -> Any:
+        read.append(len(text))
+        return json.loads(text)
+
+    monkeypatch.setattr(Reader, "read", note)
+    objects.sizes = [100] * 700 + [1024 * KIB] * 200
+    pages = [page async for page in kube.list(JOBS)]
+    assert sum(len(page.items) for page in pages) == 900
+    assert max(read) <= MAX_PAGE_BYTES
+    assert objects.dropped_after < 100
+
+
+async def test_pages_are_not_compressed(kube: Kube, objects: Objects) -> None:
+    objects.sizes = [100]
+    await names(kube)
+    assert objects.encodings == {"identity"}
+
+
+def test_sizes_are_those_of_each_resource() -> None:
+    sizes = PageSizes()
+    sizes.read(PODS, FIRST_OBJECTS, FIRST_OBJECTS, 1_000)
+    assert sizes.of(PODS) > FIRST_OBJECTS
+    assert sizes.of(JOBS) == FIRST_OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("adapt", "expected"),
+    [
+        (lambda sizes: sizes.read(JOBS, 8, 8, 8 * 1_000), 32),
+        (lambda sizes: sizes.read(JOBS, 100, 100, PAGE_BYTES), 100),
+        (lambda sizes: sizes.read(JOBS, 100, 50, PAGE_BYTES), 50),
+        (lambda sizes: sizes.read(JOBS, 400, 400, 400), MAX_OBJECTS),
+        (lambda sizes: sizes.read(JOBS, 1, 1, 9 * 1024 * KIB), 1),
+        (lambda sizes: sizes.read(JOBS, 8, 0, 60), FIRST_OBJECTS),
+        (lambda sizes: sizes.dropped(JOBS, 500), 125),
+        (lambda sizes: sizes.dropped(JOBS, 2), 1),
+    ],
+)
+def test_the_size_follows_the_last_page(adapt: Callable[[PageSizes], Any], expected: int) -> None:
+    sizes = PageSizes()
+    adapt(sizes)
+    assert sizes.of(JOBS) == expected
