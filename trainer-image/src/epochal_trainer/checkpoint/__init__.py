@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training, to go on from there as if it had never stopped."""
+"""Checkpoints: the whole state of a training, from which it resumes exactly as if it had never stopped."""
 
 from epochal_trainer.checkpoint.before import best_before, lost_best
 from epochal_trainer.checkpoint.best import BestWeights, Kept, digest, merged

@@ -1,4 +1,4 @@
-"""A checkpoint as one file: a zip of `state.json` and arrays, stored as they are. Reading it trusts nothing in it."""
+"""A checkpoint as one file: an uncompressed zip of `state.json` and arrays. The reader trusts nothing in the file."""
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ _STATE = "state.json"
 _ARRAY = ".npy"
 
 _NUMBERS = "biufc"
-"""Kinds of types that an array may have, truth values among them. Text could be taken for a path."""
+"""Kinds of NumPy types that an array may have, booleans included. A text could be mistaken for a path."""
 
 
 class Unreadable(Exception):
-    """A checkpoint that cannot be used: missing, damaged, or none at all. It says which and why."""
+    """The error for a checkpoint that is missing or damaged. The message names the cause."""
 
 
 class _Head(Model):
@@ -34,16 +34,16 @@ class _Head(Model):
 
 
 def size(arrays: Mapping[str, Array]) -> int:
-    """Returns about how many bytes a file with these arrays has."""
+    """Return the approximate size in bytes of a file that holds these arrays."""
     return sum(array.nbytes + 512 for array in arrays.values()) + 1024**2
 
 
 def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
-    """Writes a checkpoint.
+    """Write a checkpoint file.
 
     Args:
         path: The file.
-        state: All of it but the arrays.
+        state: The state of the training, without the arrays.
         arrays: The arrays by name.
     """
     bits = {name: array.dtype.name for name, array in arrays.items() if _foreign(array.dtype)}
@@ -53,7 +53,9 @@ def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Writes arrays alone, which are described elsewhere: the same arrays give the same bytes.
+    """Write a file of arrays without `state.json`, for arrays that another file describes.
+
+    Equal arrays give equal bytes.
 
     Args:
         path: The file.
@@ -64,17 +66,17 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
-    """Reads a checkpoint, in no more memory than the file has bytes.
+    """Read a checkpoint file, with at most as much memory as the file has bytes.
 
     Args:
         path: The file.
 
     Returns:
-        All of it but the arrays, and the arrays by name.
+        The state of the training without the arrays, and the arrays by name.
 
     Raises:
-        Unreadable: If it is no checkpoint, or damaged.
-        Failure: CheckpointTooNew, if a later version wrote it.
+        Unreadable: If the file is no checkpoint, or is damaged.
+        Failure: CheckpointTooNew, if a later version wrote the file.
     """
     with _damage_named(), zipfile.ZipFile(path) as archive:
         names = _names(archive, path.stat().st_size)
@@ -85,14 +87,14 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
 
 
 def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str, Array]:
-    """Reads arrays alone, as `read` does.
+    """Read a file that `write_arrays` wrote, within the same limits as `read`.
 
     Args:
         path: The file.
-        described: What it must hold, by name.
+        described: The expected arrays, by name.
 
     Raises:
-        Unreadable: If it does not hold that, or is damaged.
+        Unreadable: If the file does not hold the expected arrays, or is damaged.
     """
     with _damage_named(), zipfile.ZipFile(path) as archive:
         arrays = _taken(archive, _names(archive, path.stat().st_size))
@@ -102,14 +104,14 @@ def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str,
 
 
 def check(arrays: Mapping[str, Array], described: Mapping[str, VariableState]) -> None:
-    """Makes sure that arrays are what is said of them.
+    """Check that arrays have the shapes and types of their descriptions.
 
     Args:
         arrays: The arrays by name.
-        described: What is said of some of them.
+        described: Descriptions of some of the arrays, by name.
 
     Raises:
-        Unreadable: If one is missing, or is of another shape or type.
+        Unreadable: If an array is missing, or has another shape or type.
     """
     for name, should in described.items():
         array = arrays.get(name)
@@ -121,11 +123,11 @@ def check(arrays: Mapping[str, Array], described: Mapping[str, VariableState]) -
 
 
 def parse(text: bytes) -> State:
-    """Reads `state.json`.
+    """Parse the text of `state.json`.
 
     Raises:
-        Unreadable: If it is none.
-        Failure: CheckpointTooNew, if a later version wrote it.
+        Unreadable: If the text is not a valid state.
+        Failure: CheckpointTooNew, if a later version wrote the text.
     """
     try:
         found = _Head.model_validate_json(text).format
@@ -139,7 +141,7 @@ def parse(text: bytes) -> State:
 
 
 def too_new(found: int) -> Failure:
-    """Returns the failure of a checkpoint that a later version wrote."""
+    """Return the failure for a checkpoint that a later version wrote."""
     return bad_spec(
         "CheckpointTooNew",
         f"the checkpoints there have format {found}, and this trainer reads format {FORMAT}: a later version of "
@@ -149,12 +151,12 @@ def too_new(found: int) -> Failure:
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
-    """Tells a file that is damaged from a machine that is in trouble."""
+    """Convert errors caused by a damaged file to `Unreadable`; pass errors of memory and disk on."""
     try:
         yield
     except (Failure, Unreadable):
         raise
-    except Exception as error:  # what zipfile and NumPy raise for damage has no end
+    except Exception as error:  # zipfile and NumPy raise many kinds of errors for damage
         if of_the_machine(error):
             raise
         raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
@@ -172,7 +174,7 @@ def _taken(archive: zipfile.ZipFile, names: Sequence[str]) -> dict[str, Array]:
 
 
 def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
-    """Gives arrays that are stored as bits their types, by name."""
+    """Restore the types of arrays that are stored as unsigned integers, by array name."""
     for name, kind in bits.items():
         if name not in arrays:
             raise Unreadable(f"it lacks the array {name}")
@@ -180,7 +182,7 @@ def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
 
 
 def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
-    """Returns the names in an archive, once it is clear that reading it takes no more than it holds."""
+    """Return the names in an archive, after a check that its content takes no more memory than the file has bytes."""
     entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
         raise Unreadable("it is compressed, and checkpoints are not")
@@ -203,7 +205,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
 
 
 def _foreign(dtype: np.dtype[Any]) -> bool:
-    """Whether NumPy's format does not know a type: those of ml_dtypes, such as bfloat16, look like raw bytes to it."""
+    """Return whether NumPy's file format lacks a type of ml_dtypes: bfloat16, for example, is raw bytes to NumPy."""
     return _of_ml_dtypes(dtype.name) is not None
 
 

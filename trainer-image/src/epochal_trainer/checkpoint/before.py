@@ -1,6 +1,6 @@
-"""What was better than the epochs whose weights are there: none of these is called the best beside that.
+"""The best epoch of earlier trainings, which limits the epochs that this training may report as its best.
 
-It was in the trainings that one goes on from, or its weights were lost.
+The earlier epoch belongs to a training that this one continues, or its weights are lost.
 """
 
 from dataclasses import replace
@@ -11,26 +11,27 @@ from epochal_trainer.reporting.best import Monitor, best
 
 
 def best_before(start: Start | None, facts: Facts, monitor: Monitor) -> Before | None:
-    """Returns the best epoch of the trainings that one goes on from.
+    """Return the best epoch of the trainings that this training continues.
 
     Args:
-        start: What it goes on from, if anything.
-        facts: What a checkpoint will say of it.
-        monitor: What tells the best epoch.
+        start: The state that this training starts from, or None.
+        facts: The facts that the checkpoints of this training record.
+        monitor: The metric that selects the best epoch.
 
     Returns:
-        The epoch; None where there is none that this training could be measured by. A loss is no measure of another.
+        The epoch, or None if no earlier epoch is comparable with this training. Values of different losses are not
+        comparable.
     """
     if start is None:
         return None
     there = start.snapshot.state.facts
-    if start.own or (start.same and there.data == facts.data):  # Its epochs are this one's own.
+    if start.own or (start.same and there.data == facts.data):  # These are epochs of this training.
         return there.before
     earlier, epochs = there.before, start.snapshot.history
     if monitor.metric in {"loss", "val_loss"}:
         if there.loss != facts.loss:
             return None
-        # Of those from before that training only the best is known to be of this loss.
+        # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
         epochs = [epoch for epoch in epochs if epoch.number in start.measured | same_loss]
     found = best([replace(epoch, comparable=True) for epoch in epochs], monitor)
@@ -41,12 +42,15 @@ def best_before(start: Start | None, facts: Facts, monitor: Monitor) -> Before |
 
 
 def lost_best(start: Start | None, facts: Facts, monitor: Monitor) -> int | None:
-    """Returns the best epoch of a training, if its weights were lost and none is better whose weights are there.
+    """Return the best epoch of a training if its weights are lost and no epoch with weights is better.
 
     Args:
-        start: What it goes on from, if anything.
-        facts: What a checkpoint will say of it.
-        monitor: What tells the best epoch.
+        start: The state that this training starts from, or None.
+        facts: The facts that the checkpoints of this training record.
+        monitor: The metric that selects the best epoch.
+
+    Returns:
+        The number of the epoch, or None.
     """
     if start is None:
         return None

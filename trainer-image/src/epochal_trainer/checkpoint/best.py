@@ -1,6 +1,6 @@
-"""The weights of the best epoch so far: kept in the host's memory, and with checkpoints, so that no kill loses them.
+"""The weights of the best epoch so far, kept in host memory and with checkpoints so that they survive a kill.
 
-They are those that validation computed with, which its figures are of.
+These are the weights that validation used, so the metrics of the epoch belong to them.
 """
 
 import hashlib
@@ -25,14 +25,17 @@ _GROUP = "best"
 
 
 class Kept:
-    """The weights of an epoch. What is told of them stays; the arrays may be used for another epoch's after `spare`.
+    """The weights of an epoch.
+
+    The description never changes. After `spare`, the arrays may be overwritten with the weights of another epoch.
 
     Args:
         epoch: The epoch, counted from 1.
-        described: The weights, in the order of the model's.
-        arrays: Their values, by the names best/INDEX.
-        of_model: Whether the model itself held them when that epoch had ended, as a checkpoint of then does.
-        copy: A file that holds them, if there is one.
+        described: Descriptions of the weights, in the order of the model's weights.
+        arrays: The values of the weights, by the names best/INDEX.
+        of_model: Whether the model itself held these weights at the end of the epoch. Then a checkpoint of that moment
+            holds them too.
+        copy: A file that holds the weights, or None.
     """
 
     def __init__(
@@ -53,34 +56,39 @@ class Kept:
 
     @classmethod
     def read(cls, state: BestState, copy: Copy) -> "Kept":
-        """Reads the weights that belong to a checkpoint.
+        """Read the best weights that belong to a checkpoint.
 
         Args:
-            state: What the checkpoint says of them.
+            state: The checkpoint's description of the best weights.
             copy: The file.
 
         Raises:
-            Unreadable: If it does not hold them.
+            Unreadable: If the file does not hold these weights.
         """
         arrays = archive.read_arrays(copy.path, _by_name(state.variables))
         return cls(state.epoch, state.variables, arrays, copy=copy)
 
     @property
     def size(self) -> int:
-        """Bytes that they take."""
+        """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
     def state(self, position: Position) -> BestState:
-        """Returns what a checkpoint that is taken now says of them: unless it holds them, it waits for a file."""
+        """Return the description of these weights for a checkpoint taken at a position.
+
+        If that checkpoint does not hold the weights itself, the arrays are not released until `file` has written them.
+        """
         own = self._of_model and position == Position(epoch=self.epoch)
         self._awaited |= not own
         return BestState(epoch=self.epoch, own=own, variables=list(self._described))
 
     def file(self, folder: Path) -> Copy:
-        """Returns a file that holds them, written at the first call. For the thread that writes checkpoints alone.
+        """Return a file that holds the weights, written at the first call.
+
+        Only the thread that writes checkpoints may call this method.
 
         Args:
-            folder: Folder for it.
+            folder: Folder for the file.
 
         Raises:
             Failure: ScratchFull.
@@ -95,35 +103,35 @@ class Kept:
         return self._copy
 
     def spare(self) -> dict[str, Array]:
-        """Returns the arrays, to be used for another epoch's: none if a checkpoint waits for them to be in a file."""
+        """Return the arrays for reuse, or an empty dict if a checkpoint still needs them in a file."""
         return {} if self._awaited and self._copy is None else self.arrays
 
     def fitted(self, model: keras.Model) -> "Kept":
-        """Returns them in the order of a model's weights.
+        """Return the weights in the order of a model's weights.
 
         Raises:
-            Different: If the model has others.
+            Different: If the model has other weights.
         """
         arrays = dict(self.arrays)
         described = variables.arrange(self._described, model.weights, _GROUP, arrays)
         return Kept(self.epoch, described, arrays, copy=self._copy if described == self._described else None)
 
     def give_to(self, model: keras.Model) -> None:
-        """Makes them the weights of a model that they fit."""
+        """Assign the weights to a model that they fit."""
         variables.assign(model.weights, _GROUP, self.arrays)
 
     def digest(self) -> str:
-        """Returns what `digest` would for a model that has them."""
+        """Return the same digest as `digest` of a model that has these weights."""
         return _digest(self.arrays[name] for name in _by_name(self._described))
 
 
 class BestWeights:
-    """Keeps the weights of the best epoch so far, in memory that is used again.
+    """The weights of the best epoch so far, in memory that is reused.
 
     Args:
         model: The model.
         callbacks: The user's callbacks.
-        costs: Takes what that costs.
+        costs: Records the time of the copies.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], costs: Costs) -> None:
@@ -133,7 +141,7 @@ class BestWeights:
         self._costs = costs
 
     def take(self, epoch: int) -> None:
-        """Takes the weights of an epoch that has ended.
+        """Copy the weights of an epoch that has ended.
 
         Args:
             epoch: The epoch, counted from 1.
@@ -146,11 +154,11 @@ class BestWeights:
             self.kept = Kept(epoch, variables.describe(weights), arrays, of_model=of_model)
 
     def resume(self, state: BestState | None, kept: Kept | None) -> None:
-        """Takes over what a checkpoint says, once it was given back to the model.
+        """Restore the best weights after the state of a checkpoint was restored to the model.
 
         Args:
-            state: What it says of the best weights.
-            kept: Those that came with it, if they are not its own.
+            state: The checkpoint's description of the best weights, or None.
+            kept: The best weights from a separate file, if the checkpoint itself does not hold them.
         """
         if state is not None and state.own:
             self.take(state.epoch)
@@ -159,13 +167,16 @@ class BestWeights:
 
 
 def digest(model: keras.Model) -> str:
-    """Returns the SHA-256 of a model's weights: of their types, shapes and values, in their order."""
+    """Return the SHA-256 of a model's weights: their types, shapes and values, in order."""
     return _digest(backend.current().value(weight) for weight in model.weights)
 
 
 def merged(model: keras.Model) -> str:
-    """Returns which layers are stored with other weights than they have, as LoRA is: the same function, if rounded."""
-    layers = model._flatten_layers()  # noqa: SLF001 - wrappers hold layers, too
+    """Return the names of LoRA layers, for which Keras stores merged weights.
+
+    The stored weights compute the same function, except for rounding.
+    """
+    layers = model._flatten_layers()  # noqa: SLF001 - also finds layers inside wrappers
     return ", ".join(layer.name for layer in layers if getattr(layer, "lora_enabled", False))
 
 
@@ -182,9 +193,9 @@ def _by_name(described: Sequence[VariableState]) -> Mapping[str, VariableState]:
 
 
 def _validated(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
-    """Returns for each weight of a model the variable that it was validated with, once an epoch has ended.
+    """Return, for each weight of a model, the variable that validation used, once an epoch has ended.
 
-    SwapEMAWeights puts averages in the place of weights for that, and may have taken them out again.
+    SwapEMAWeights replaces weights by averages for validation, and may have swapped them back already.
     """
     averages: dict[int, Any] = {}
     swaps = (callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights))

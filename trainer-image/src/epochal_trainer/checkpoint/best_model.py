@@ -1,4 +1,4 @@
-"""The best weights of another training: a model among its results, where its last epoch is not its best one."""
+"""The best weights of another training: a model in its results, if its last epoch is not its best one."""
 
 import os
 import tempfile
@@ -17,12 +17,12 @@ FIELD = "spec.training.continueFrom.from"
 
 
 class BestModel(NamedTuple):
-    """A model with the best weights of a training.
+    """A model file with the best weights of a training.
 
     Args:
-        epoch: The epoch that it holds.
-        uri: Where it lies.
-        file: A copy of it.
+        epoch: The epoch of the weights.
+        uri: URI of the model in the results.
+        file: A local copy of the model.
     """
 
     epoch: int
@@ -43,7 +43,7 @@ class _BestEpoch(Part):
     value: Any = None
 
     def is_reached_by(self, model: _Model) -> bool:
-        """Whether a model holds that epoch, or one that is as good."""
+        """Return whether a model holds this epoch or an equally good one."""
         return model.epoch == self.epoch or (self.metric in model.metrics and model.metrics[self.metric] == self.value)
 
 
@@ -53,12 +53,12 @@ class _Summary(Part):
 
 
 class Models:
-    """The models among the results of a training.
+    """The models in the results of a training.
 
     Args:
         bucket: The bucket.
         folder: The folder of the results, without a slash at its end.
-        scratch: Folder for a copy.
+        scratch: Folder for the local copy.
     """
 
     def __init__(self, bucket: Bucket, folder: str, scratch: Path) -> None:
@@ -67,17 +67,17 @@ class Models:
         self._scratch = scratch
 
     def best(self, last: int) -> BestModel | None:
-        """Returns the model with the best weights.
+        """Return the model with the best weights.
 
         Args:
-            last: The last epoch of the training, as its checkpoint has it.
+            last: The last epoch of the training, according to its checkpoint.
 
         Returns:
-            The model; None if the last epoch is the best one, or as good.
+            The model, or None if the last epoch is the best one or equally good.
 
         Raises:
-            Failure: InvalidTraining, if the best weights were not kept; DamagedData, if they are not what was stored;
-                or whatever is the matter with the bucket.
+            Failure: InvalidTraining, if the best weights were not kept. DamagedData, if the model's digest is not the
+                stored one. Or a failure of the bucket.
         """
         summary = self._summary()
         if summary.models is None:
@@ -110,7 +110,7 @@ class Models:
 
     def _fetch(self, model: _Model) -> Copy:
         self._scratch.mkdir(parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(dir=self._scratch, suffix=".keras")  # Keras goes by the name.
+        handle, path = tempfile.mkstemp(dir=self._scratch, suffix=".keras")  # Keras checks the suffix.
         os.close(handle)
         copy = Copy(Path(path))
         try:

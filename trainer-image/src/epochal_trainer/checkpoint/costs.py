@@ -1,4 +1,4 @@
-"""What checkpoints cost."""
+"""The time that checkpoints take, and their size."""
 
 import time
 from collections import deque
@@ -8,31 +8,31 @@ from dataclasses import dataclass, field
 from statistics import median
 
 _RECENT = 5
-"""Checkpoints whose median tells what one costs: the first one, in new memory, costs more."""
+"""Number of recent checkpoints for the median cost: the first one, in newly allocated memory, takes longer."""
 
 
 @dataclass
 class Costs:
-    """What the checkpoints of an attempt cost. Two threads keep it, of which each has fields of its own."""
+    """The costs of the checkpoints of an attempt. Two threads update it, each its own fields."""
 
     taken: int = 0
-    """How many were written."""
+    """Number of checkpoints written."""
     bytes: int = 0
-    """What those hold, all together."""
+    """Total size of the arrays in these checkpoints."""
     capture_seconds: float = 0.0
-    """How long the training stood still for them."""
+    """Seconds for which the training paused to take checkpoints."""
     write_seconds: float = 0.0
-    """How long writing them took, beside the training."""
+    """Seconds of writing checkpoints, in parallel with the training."""
     captures: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """How long the training stood still for each of the latest."""
+    """Seconds for which the training paused, for each of the latest checkpoints."""
     best_seconds: float = 0.0
-    """How long the training stood still to keep the weights of epochs that were the best so far."""
+    """Seconds for which the training paused to copy the weights of epochs that were the best so far."""
     writes: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """Seconds of a core that writing each of the latest took beside it."""
+    """CPU seconds of writing, for each of the latest checkpoints."""
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
-        """Measures how one is taken."""
+        """Measure the time to capture a checkpoint."""
         began = time.monotonic()
         yield
         self.captures.append(time.monotonic() - began)
@@ -40,17 +40,17 @@ class Costs:
 
     @contextmanager
     def keeping_best(self) -> Iterator[None]:
-        """Measures how the weights of an epoch are kept, which is done whether or not a checkpoint is taken."""
+        """Measure the time to copy the weights of the best epoch, with or without a checkpoint."""
         began = time.monotonic()
         yield
         self.best_seconds += time.monotonic() - began
 
     @contextmanager
     def writing(self, size: int) -> Iterator[None]:
-        """Measures how one is written.
+        """Measure the time to write a checkpoint.
 
         Args:
-            size: Bytes of its arrays.
+            size: Size of its arrays in bytes.
         """
         began, cpu = time.monotonic(), time.thread_time()
         yield
@@ -60,11 +60,11 @@ class Costs:
         self.writes.append(time.thread_time() - cpu)
 
     def seconds(self, cores: float) -> float:
-        """Returns by how much one makes a training longer that uses so many cores: the median of the latest."""
+        """Return the seconds that a checkpoint adds to a training on this many cores: the median of the latest ones."""
         return median(self.captures or [0.0]) + median(self.writes or [0.0]) / cores
 
     def dump(self) -> dict[str, float]:
-        """Returns them as they stand in summary.json."""
+        """Return the costs in the form of summary.json."""
         return {
             "taken": self.taken,
             "bytes": self.bytes,

@@ -1,4 +1,4 @@
-"""Copies of the files that a training writes, as they were when a checkpoint was taken."""
+"""Copies of the files that a training writes, with their content at the time of a checkpoint."""
 
 import errno
 import logging
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 _NO_PLACE = frozenset({errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR})
 _SETTLED = 0.1
-"""Seconds after which a file whose times are the same is the same: clocks of file systems tick slower than ours."""
+"""Seconds after which equal times mean an unchanged file: clocks of file systems tick more slowly than ours."""
 
 
 class Copy:
-    """A copy of a file, which goes when nobody needs it any more.
+    """A copy of a file, deleted when no reference to this object is left.
 
     Args:
-        path: The copy.
+        path: Path of the copy.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class Copy:
 
     @cached_property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the copy in bytes."""
         return self.path.stat().st_size
 
 
@@ -49,11 +49,11 @@ class _Seen(NamedTuple):
 
 
 class Files:
-    """Takes copies of files, anew only of those that changed.
+    """Copies of files, where a file is copied again only if it has changed.
 
     Args:
         base: Folder that the files' paths are relative to.
-        names: Files and folders in it.
+        names: Files and folders in `base`.
         staging: Folder for the copies.
     """
 
@@ -64,7 +64,7 @@ class Files:
         self._seen: dict[str, _Seen] = {}
 
     def take(self) -> dict[str, Copy]:
-        """Returns a copy of each file as it is now, by path.
+        """Return a copy of each file in its present state, by path.
 
         Raises:
             Failure: ScratchFull.
@@ -80,24 +80,24 @@ class Files:
             if before is not None and before.stamp == stamp:
                 seen[name] = before
             else:
-                # What was written just now may be written again within the same tick.
+                # A recent file may change again within the same tick of the clock.
                 seen[name] = _Seen(stamp if settled else (0, 0, 0), self._copy(path))
         self._seen = seen
         return {name: entry.copy for name, entry in seen.items()}
 
     def put_back(self, copies: Mapping[str, Copy]) -> None:
-        """Puts files where they were. What the log holds already comes after what it held.
+        """Restore files to their paths. Lines that the log holds already go after the restored lines.
 
         Args:
-            copies: Copies by path. A path that leads elsewhere than to the files of a training is passed over, and so
-                is one where no file can be: what was a file in another training may be a folder in this one.
+            copies: Copies by path. A path outside the training's files is skipped, and so is a path where no file can
+                be created: a file of another training may be a folder in this one.
         """
         for name, copy in copies.items():
             if not inside(name, self._names):
                 continue
             try:
                 self._put_back(name, copy)
-            except (OSError, ValueError) as error:  # the latter where a path holds a zero byte
+            except (OSError, ValueError) as error:  # ValueError if a path contains a zero byte
                 if isinstance(error, OSError) and error.errno not in _NO_PLACE:
                     raise
                 log.warning("The checkpoint's file %.200r is not put back: no file can be there", name)
@@ -108,7 +108,7 @@ class Files:
         with room_for(target, copy.size, name):
             if target.exists():
                 before, now = copy.path.read_bytes(), target.read_bytes()
-                with target.open("r+b") as file:  # the same file, since the log goes on writing to it
+                with target.open("r+b") as file:  # not a new file: the open log handler keeps writing to this one
                     file.write(before + now)
             else:
                 shutil.copyfile(copy.path, target)
@@ -129,6 +129,6 @@ class Files:
 
 
 def inside(name: str, names: Sequence[str]) -> bool:
-    """Whether a path, relative, leads to one of some files and folders or into one of them."""
+    """Return whether a relative path is in a list of files and folders, or inside a folder of the list."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and any(path.is_relative_to(root) for root in names)

@@ -1,4 +1,4 @@
-"""What layers learned from data by `adapt` and keep in no variable: vocabularies, and the boundaries of bins."""
+"""State that layers learn from data by `adapt` but keep in no variable: vocabularies and bin boundaries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,28 +15,28 @@ _WEIGHTS = "idf_weights"
 
 
 def values(model: keras.Model) -> dict[str, Array]:
-    """Returns what the layers of a model have learned, by LAYER/ARGUMENT. What a TrainingJob gives is left out."""
+    """Return the learned state of a model's layers, by LAYER/ARGUMENT. Values from the TrainingJob are not included."""
     return {f"{layer.name}/{name}": value for layer in model.layers for name, value in _of(layer)}
 
 
 def describe(found: Mapping[str, Array]) -> list[VariableState]:
-    """Describes what layers have learned."""
+    """Return descriptions of the learned state, in the order of `found`."""
     return [VariableState(path=path, shape=value.shape, dtype=value.dtype.name) for path, value in found.items()]
 
 
 def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array]) -> list[str]:
-    """Gives the layers of a model what they had learned: their weights were trained for that.
+    """Restore the learned state of a model's layers, since their weights were trained with it.
 
     Args:
         model: The model, adapted to its data.
-        there: What had been learned, as a checkpoint describes it.
+        there: The learned state that the checkpoint describes.
         arrays: The checkpoint's arrays.
 
     Returns:
-        Paths of what the checkpoint does not hold, which stays as it was learned here.
+        Paths of learned state that the checkpoint lacks. There the model keeps the state from its own data.
 
     Raises:
-        ValueError: If a layer cannot take it.
+        ValueError: If a layer rejects the state.
     """
     here = values(model)
     places = {key: index for index, key in enumerate(variables.keys(there))}
@@ -60,4 +60,4 @@ def _of(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:
         vocabulary = np.array(layer.get_vocabulary(), "int64")
         yield _VOCABULARY, vocabulary
         if layer.output_mode == "tf_idf":
-            yield _WEIGHTS, layer.idf_weights_const.numpy()[: vocabulary.size]  # without what they are padded by
+            yield _WEIGHTS, layer.idf_weights_const.numpy()[: vocabulary.size]  # without the padding

@@ -1,4 +1,4 @@
-"""When checkpoints are taken, and of what."""
+"""The times at which checkpoints are taken, and the state that they contain."""
 
 import logging
 import math
@@ -23,26 +23,26 @@ from epochal_trainer.reporting.history import Epoch
 log = logging.getLogger(__name__)
 
 _MOST = 0.03
-"""Part of a training's time that checkpoints may take, with the copies of the best weights that come with them, unless
-spec.training.checkpoint says when to take them."""
+"""Share of a training's time for checkpoints, unless spec.training.checkpoint sets their times. The copies of the best
+weights that belong to checkpoints are included."""
 _LEAST_SECONDS = 0.1
-"""What costs less is not worth to be done without."""
+"""Cost of a checkpoint in seconds below which a checkpoint follows every epoch."""
 _MOST_SECONDS = 600.0
-"""The longest that a training goes on from one to the next because of what they cost."""
+"""Longest time in seconds between two checkpoints that their cost may cause."""
 _RECENT = 5
-"""Epochs whose median tells how long one takes: the first one of an attempt takes longer."""
+"""Number of recent epochs for the median duration: the first epoch of an attempt takes longer."""
 
 
 def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> int:
-    """Returns after how many epochs the next checkpoint is due, so that they take no more than their part of the time.
+    """Return the number of epochs until the next checkpoint that keeps the cost within its share of the time.
 
-    However much one costs, a kill costs no more than some minutes.
+    However expensive a checkpoint is, a kill loses no more than about ten minutes, or a single longer epoch.
 
     Args:
-        cost: Seconds by which one makes a training longer.
-        epoch_seconds: Seconds that an epoch takes without.
-        copying: Seconds that copies of the best weights make an epoch longer by. They come out of the same part, of
-            which half is left to checkpoints, whatever copies take: there are at least half as many as without.
+        cost: Seconds that a checkpoint adds to a training.
+        epoch_seconds: Seconds of an epoch without checkpoints.
+        copying: Seconds that copies of the best weights add to an epoch. They use the same share of the time, but at
+            least half of it stays for checkpoints. So the copies at most halve the number of checkpoints.
     """
     if cost < _LEAST_SECONDS or epoch_seconds <= 0:
         return 1
@@ -52,29 +52,29 @@ def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> i
 
 
 def copies_exceed(copying: float, epoch_seconds: float) -> bool:
-    """Returns whether copies of the best weights alone take more than the part that checkpoints may take with them.
+    """Return whether copies of the best weights alone exceed the share of time for checkpoints and copies.
 
     Args:
-        copying: Seconds that they make an epoch longer by.
-        epoch_seconds: Seconds that an epoch takes without.
+        copying: Seconds that the copies add to an epoch.
+        epoch_seconds: Seconds of an epoch without checkpoints.
     """
     return copying >= _LEAST_SECONDS and 0 < _MOST * epoch_seconds < copying
 
 
 class Checkpointer:
-    """Takes checkpoints of a training. To take one is to copy its state in memory; the writer does the rest.
+    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy.
 
     Args:
-        policy: When checkpoints are due.
+        policy: Times at which checkpoints are due.
         model: The model.
         callbacks: The user's callbacks.
-        files: Takes copies of the files that the training writes.
+        files: Copies the files that the training writes.
         writer: Writes checkpoints.
-        costs: Takes what they cost; the writer's, too.
-        facts: What an epoch's batches follow from.
-        attempt: The attempt.
-        versions: Versions of what the result depends on.
-        best: Keeps the weights of the best epoch; None to keep none.
+        costs: Records the costs of checkpoints, including those of the writer.
+        facts: The facts that determine the batches of an epoch.
+        attempt: The number of the attempt.
+        versions: Versions of the software that can change the result.
+        best: The weights of the best epoch; None to keep no best weights.
     """
 
     def __init__(
@@ -109,23 +109,23 @@ class Checkpointer:
         self._said_copies = False
 
     def check(self) -> None:
-        """Tells whether checkpoints can be written.
+        """Check that checkpoints can be written.
 
         Raises:
-            Failure: If not. RuntimeError likewise.
+            Failure: If the writer failed. Or RuntimeError, OSError or MemoryError.
         """
         self._writer.check()
 
     def due_within(self) -> bool:
-        """Whether it is time for a checkpoint within an epoch."""
+        """Return whether a checkpoint is due within an epoch."""
         every = self._policy.every_seconds
         return every is not None and time.monotonic() >= self._last + every
 
     def due_after(self, epoch: int) -> bool:
-        """Whether one is due after so many finished epochs.
+        """Return whether a checkpoint is due after this number of finished epochs.
 
-        If the policy says that there is one after each, which the API server says where nobody does, one that costs
-        more than its part of the time is taken less often.
+        With everyEpochs: 1, the default of the API server, checkpoints that exceed their share of the time are less
+        frequent.
         """
         copying = self._costs.best_seconds / max(1, epoch - self._begins_after)
         self._tell_of_copies(copying)
@@ -145,27 +145,27 @@ class Checkpointer:
         return epoch >= self._last_epoch + every or self.due_within()
 
     def before_validation(self) -> BeforeValidation:
-        """Returns what validation, about to begin, will change."""
+        """Return a copy of the state that the next validation changes."""
         return BeforeValidation(self._model, self._callbacks)
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Takes over what a checkpoint kept, once it was given back to the model."""
+        """Restore the best weights of a checkpoint, after its state was restored to the model."""
         self._begins_after = snapshot.state.position.epoch
         if self._best is not None:
             self._best.resume(snapshot.state.best, snapshot.best)
 
     def keep_best(self, epoch: int) -> None:
-        """Keeps the weights of an epoch that has ended, and is the best so far."""
+        """Copy the weights of an epoch that has ended and is the best so far."""
         if self._best is not None:
             self._best.take(epoch)
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
-        """Returns the state of the training as it is now, to be stored: one that waits to be written gives way to it.
+        """Return a copy of the training's present state. It replaces a checkpoint that still waits for the writer.
 
         Args:
-            position: Where it is.
+            position: Position of the training.
             history: The finished epochs.
-            seconds: How long the running epoch has taken so far.
+            seconds: Seconds of the running epoch so far.
 
         Raises:
             Failure: ScratchFull.
@@ -173,7 +173,7 @@ class Checkpointer:
         with self._costs.capturing():
             for callback in self._callbacks:
                 if isinstance(callback, keras.callbacks.TensorBoard):
-                    for writer in callback._writers.values():  # noqa: SLF001 - what it holds back is in no file yet
+                    for writer in callback._writers.values():  # noqa: SLF001 - buffered events are not in the file yet
                         writer.flush()
             files = self._files.take()
             snapshot = Snapshot.of(
@@ -194,10 +194,10 @@ class Checkpointer:
         return snapshot
 
     def _tell_of_copies(self, copying: float) -> None:
-        """Says once that the copies of the best weights take more of the time than they may: none of them is left out.
+        """Log a single warning if copies of the best weights exceed their share of the time. The copies continue.
 
         Args:
-            copying: Seconds that they have made each epoch of this attempt longer by.
+            copying: Seconds that the copies have added to each epoch of this attempt.
         """
         if not self._said_copies and copies_exceed(copying, self._epoch_seconds):
             self._said_copies = True
@@ -211,6 +211,6 @@ class Checkpointer:
             )
 
     def store(self, snapshot: Snapshot) -> None:
-        """Hands a checkpoint on to be written."""
+        """Pass a checkpoint to the writer."""
         self._last = time.monotonic()
         self._writer.put(snapshot)

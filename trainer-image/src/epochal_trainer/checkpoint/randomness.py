@@ -1,4 +1,4 @@
-"""The generators of random numbers of Python and NumPy: what a layer, a callback or Keras itself may draw from."""
+"""The random generators of Python and NumPy, which layers, callbacks and Keras itself may use."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,14 @@ from epochal_trainer.data.samples import Array
 
 _NUMPY = "random/numpy"
 _WORDS = 624
-"""Of the state of the Mersenne Twister."""
+"""Number of 32-bit words in the state of the Mersenne Twister."""
 
 
 def state(arrays: dict[str, Array]) -> RandomState:
-    """Returns the state of the generators.
+    """Return the state of the generators.
 
     Args:
-        arrays: Takes a copy of NumPy's.
+        arrays: Receives a copy of the state array of NumPy's generator.
     """
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - Keras seeds this one
     arrays[_NUMPY] = np.array(keys)
@@ -27,15 +27,15 @@ def state(arrays: dict[str, Array]) -> RandomState:
 
 
 def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
-    """Sets the generators to what a checkpoint holds.
+    """Set the generators to the state in a checkpoint.
 
     Raises:
-        ValueError: If that is no state of theirs. KeyError or TypeError likewise.
+        ValueError: If the state is invalid. Or KeyError or TypeError.
     """
     version, numbers, gauss = found.python
     kind, place, has_gauss, cached = found.numpy
     keys = arrays[_NUMPY]
-    if keys.shape != (_WORDS,) or not 0 <= place <= _WORDS:  # NumPy would read beyond them
+    if keys.shape != (_WORDS,) or not 0 <= place <= _WORDS:  # else NumPy reads out of bounds
         raise ValueError(f"NumPy's generator has {keys.shape} words and is at {place!r:.100}")
     random.setstate((version, tuple(numbers), gauss))
     np.random.set_state((kind, keys, place, has_gauss, cached))  # noqa: NPY002
@@ -43,7 +43,7 @@ def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Leaves the generators as they were, whatever is done within."""
+    """Restore the generators at the end of the context."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         yield

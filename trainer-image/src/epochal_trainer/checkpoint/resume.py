@@ -1,4 +1,4 @@
-"""Fits what a training goes on from to what it is now."""
+"""Fit the checkpoint that a training starts from to the model and data that it has now."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,26 +21,26 @@ log = logging.getLogger(__name__)
 
 
 def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Checks that what a training goes on from fits its network and optimizer, which needs no data.
+    """Check that a start fits the network and optimizer of a training; no data are needed.
 
     Args:
-        start: What was found.
+        start: The start that was found.
         model: The model, compiled.
         optimizer: The optimizer, as the TrainingJob describes it.
-        versions: Versions of what the result depends on.
+        versions: Versions of the software that can change the result.
 
     Raises:
-        Failure: As `fitted`.
+        Failure: As in `fitted`.
     """
     _fitted_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
 
 
 def validates_on_trained(start: Start, facts: Facts) -> bool:
-    """Returns whether samples to validate on may be some that were trained on before.
+    """Return whether the validation samples may include samples that were trained on before.
 
     Args:
-        start: What was found.
-        facts: As `fitted`.
+        start: The start that was found.
+        facts: As in `fitted`.
     """
     there = start.snapshot.state.facts
     same = there.data.items() & facts.data.items()
@@ -48,11 +48,11 @@ def validates_on_trained(start: Start, facts: Facts) -> bool:
 
 
 def data_changed(start: Start, facts: Facts) -> int | None:
-    """Returns how many epochs had finished when the data of a running training changed; None if they did not.
+    """Return the number of epochs that had finished when the data of a running training changed; None if they did not.
 
     Args:
-        start: What was found. Of another training than this one, the data may differ on purpose.
-        facts: As `fitted`.
+        start: The start that was found. If it belongs to another training, the data may differ on purpose.
+        facts: As in `fitted`.
     """
     there = start.snapshot.state
     if not (start.own or start.same):
@@ -61,21 +61,21 @@ def data_changed(start: Start, facts: Facts) -> int | None:
 
 
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
-    """Fits what a training goes on from to what it is now, and gives layers what they had learned from data by then.
+    """Fit a start to the model and data of a training, and restore the learned state of layers.
 
     Args:
-        start: What was found. It is used up: its arrays go over to what is returned.
-        model: The model, compiled, adapted to its data, its metrics built.
-        facts: What the position in an epoch depends on, and what else is compared.
-        versions: Versions of what the result depends on.
+        start: The start that was found. It is unusable afterwards: its arrays belong to the returned start.
+        model: The compiled model, adapted to its data, with its metrics built.
+        facts: The facts that determine a position in an epoch, and others to compare.
+        versions: Versions of the software that can change the result.
 
     Returns:
-        What can be gone on from: its variables in the order of the model's, its callbacks in the order of this
+        A start to resume from, with variables in the order of the model's and callbacks in the order of this
         training's.
 
     Raises:
-        Failure: CheckpointMismatch, if its own checkpoint does not fit; InvalidTraining, if the network is not that of
-            the training to continue. Both name the variable and both shapes.
+        Failure: CheckpointMismatch, if the training's own checkpoint does not fit. InvalidTraining, if the network is
+            not the one of the training to continue. Both name the variable and both shapes.
     """
     state, arrays = start.snapshot.state, start.snapshot.arrays
     changed = _changed(state.versions, versions)
@@ -131,10 +131,10 @@ def _fitted_variables(
     versions: Mapping[str, str],
     arrays: dict[str, Array],
 ) -> tuple[dict[str, list[VariableState]], slots.Carried | None]:
-    """Brings weights, and the optimizer's variables if it is the same, into the order of a model's; see `fitted`.
+    """Order weights, and variables of an unchanged optimizer, as in a model; see `fitted`.
 
     Returns:
-        The variables by group, and what of the optimizer goes over from another training.
+        The variables by group, and the optimizer variables transferred from another training.
     """
     state = start.snapshot.state
     same = start.own or (start.best is None and state.facts.optimizer == optimizer)
@@ -157,7 +157,7 @@ def _fitted_variables(
 
 
 def _tell_of_optimizer(start: Start, carried: slots.Carried | None, *, starts_anew: bool) -> None:
-    """Logs what of the optimizer does not go over."""
+    """Log which state of the optimizer is not transferred."""
     if start.best is not None:
         log.info("These are its best weights, not its last ones: the optimizer and the callbacks start anew.")
     elif starts_anew:
@@ -169,17 +169,17 @@ def _tell_of_optimizer(start: Start, carried: slots.Carried | None, *, starts_an
 
 
 def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
-    """Puts the weights of a model that was stored in place of those of a checkpoint, in the order of a model's."""
+    """Replace the weights of a checkpoint by those of a stored model, in the order of a model's weights."""
     if layers := merged(model):
         raise bad_spec(
             "InvalidTraining",
             f"{FROM}: found Best, but Keras stores weights of LoRA as one with those that they change ({layers}), and "
             "they would never change again. Write from: Last",
         )
-    network = keras.Model(model.inputs, model.outputs)  # The same layers, without optimizer and metrics.
+    network = keras.Model(model.inputs, model.outputs)  # It has the same layers, without optimizer and metrics.
     try:
         network.load_weights(best.file.path)
-    except Exception as error:  # what Keras and h5py raise for damage has no end
+    except Exception as error:  # Keras and h5py raise many kinds of errors for damage
         if of_the_machine(error):
             raise
         raise bad_spec("InvalidTraining", f"{FROM}: {best.uri} holds no weights of this network: {error}") from error
@@ -191,7 +191,7 @@ def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array])
 def _of_epoch(
     state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
-    """Returns the metrics of the running epoch; None if it cannot be gone on with."""
+    """Return the metrics of the running epoch, or None if that epoch cannot be resumed."""
     if state.facts.data != facts.data or state.facts.order != facts.order or state.facts.trained != facts.trained:
         return None
     try:
@@ -219,13 +219,13 @@ def _mismatch(start: Start, found: str, changed: str, group: str = variables.MOD
 
 
 def _changed(there: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Returns for people which versions are others, as far as both are known."""
+    """Return a text that lists the versions that differ, as far as both are recorded."""
     others = {name: there[name] for name in here if there.get(name, here[name]) != here[name]}
     return ", ".join(f"{name} {version} there and {here[name]} here" for name, version in others.items())
 
 
 def _but_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the description of an optimizer without its learning rate."""
+    """Return the description of an optimizer without its learning rate."""
     rest = {name: value for name, value in optimizer.items() if name != "learning_rate"}
     if isinstance(inner := rest.get("inner_optimizer"), Mapping):
         rest["inner_optimizer"] = _but_rate(inner)
@@ -233,9 +233,9 @@ def _but_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _callbacks(state: State, facts: Facts) -> list[CallbackState]:
-    """Finds for each callback of this training the state that one with the same arguments had in another.
+    """Return the state for each callback of this training, from another training's callback with the same arguments.
 
-    With another loss all start anew: what was best there is no measure here.
+    With another loss all callbacks start without state: a best value of another loss is not comparable.
     """
     comparable = state.facts.loss == facts.loss
     left = list(zip(state.facts.callbacks or [], state.callbacks, strict=False)) if comparable else []
@@ -254,7 +254,10 @@ def _callbacks(state: State, facts: Facts) -> list[CallbackState]:
 
 
 def _order_of_weights(model: keras.Model, there: Sequence[VariableState]) -> list[int]:
-    """Returns for each weight of a model its place among the weights there, which is that among all variables."""
+    """Return, for each weight of a model, its index among the checkpoint's weights.
+
+    The order among the weights is the order among all variables.
+    """
     here = list(model.variables)
     places = dict(zip(map(id, here), variables.places(there, variables.describe(here)), strict=True))
     found = [places[id(weight)] for weight in model.weights]
@@ -263,7 +266,7 @@ def _order_of_weights(model: keras.Model, there: Sequence[VariableState]) -> lis
 
 
 def _arranged(callback: CallbackState, order: Sequence[int]) -> CallbackState:
-    """Returns the state of a callback with the weights that it keeps, as EarlyStopping does, in the order of here."""
+    """Return a callback's state with its weights (EarlyStopping keeps some) in the order of this model."""
     best = callback.state.get("best_weights")
     if not isinstance(best, list) or len(best) != len(order):
         return callback
@@ -271,7 +274,7 @@ def _arranged(callback: CallbackState, order: Sequence[int]) -> CallbackState:
 
 
 def _patient(callback: CallbackState) -> CallbackState:
-    """Returns the state of a callback that has ended a training with its patience back, to train further."""
+    """Return a callback's state; if EarlyStopping had ended the training, with its patience reset to train further."""
     if callback.callback != "EarlyStopping" or not callback.state.get("stopped_epoch"):
         return callback
     return callback.model_copy(update={"state": {**callback.state, "wait": 0, "stopped_epoch": 0}})

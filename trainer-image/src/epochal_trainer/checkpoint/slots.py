@@ -1,7 +1,7 @@
-"""What an optimizer keeps for each weight that it trains, such as moments, where other layers are trainable than were.
+"""The optimizer's variables for each trained weight, such as moments, if other layers are trainable than before.
 
-Its variables bear the paths of the weights in their names. So each is found again by its weight, whichever others are
-frozen: by their own order they would be those of other layers.
+An optimizer variable contains the path of its weight in its name. So it is matched by its weight, whichever other
+layers are frozen. Matched by their own order, the variables would belong to the wrong layers.
 """
 
 from collections import defaultdict
@@ -17,15 +17,15 @@ from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, Different
 from epochal_trainer.data.samples import Array
 
 _AVERAGE = "average"
-"""What an optimizer averages weights in: Keras begins it with the weight itself, in the first of all steps only."""
+"""Purpose of the averaged weights of an optimizer: Keras sets them to the weight itself only in the very first step."""
 
 
 class Slot(NamedTuple):
-    """What a variable of an optimizer is for.
+    """The weight that an optimizer variable belongs to, and its purpose.
 
     Args:
         weight: The weight's index among the variables of the model.
-        purpose: What is kept for it, such as momentum.
+        purpose: The purpose of the variable, such as momentum.
     """
 
     weight: int
@@ -33,12 +33,12 @@ class Slot(NamedTuple):
 
 
 class Carried(NamedTuple):
-    """What of an optimizer goes over from a checkpoint.
+    """The optimizer variables transferred from a checkpoint.
 
     Args:
-        described: All of its variables here, whose values the arrays hold now.
-        anew: Layers that are trainable here and were not there: for them it begins anew.
-        frozen: Layers that were trainable there and are not here: what it kept for them is left out.
+        described: All optimizer variables of this model. The arrays now hold their values.
+        anew: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
+        frozen: Layers that were trainable before and are not now: the optimizer's values for them are dropped.
     """
 
     described: list[VariableState]
@@ -47,7 +47,7 @@ class Carried(NamedTuple):
 
 
 def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) -> list[Slot | None]:
-    """Returns what each variable of an optimizer is for; None for one that belongs to no weight, or to none for sure.
+    """Return the slot of each optimizer variable; None if the variable has no weight, or its weight is ambiguous.
 
     Args:
         optimizer: The optimizer's variables.
@@ -64,7 +64,7 @@ def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) ->
     found: list[Slot | None] = []
     seen: dict[tuple[str, str], int] = defaultdict(int)
     for name in named:
-        # Weights that share a path are told apart by their order, if all of them are trained.
+        # Weights with the same path are distinguished by their order, which is possible only if all are trained.
         if name is None or count[name] != len(weights[name[0]]):
             found.append(None)
         else:
@@ -74,7 +74,7 @@ def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) ->
 
 
 def _named(name: str, weights: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Returns whose name an optimizer's variable bears, and what follows it."""
+    """Return the weight whose path begins an optimizer variable's name, and the rest of the name, or None."""
     bearers = (weight for weight in weights if name.startswith(f"{weight}_"))
     bearer = max(bearers, key=len, default=None)
     return None if bearer is None else (bearer, name[len(bearer) + 1 :])
@@ -87,19 +87,20 @@ def arrange(
     *,
     keeps_rate: bool = False,
 ) -> Carried:
-    """Brings the arrays of an optimizer into the order of a model's, whichever layers are trainable in either.
+    """Order the optimizer arrays as in a model, whichever layers are trainable in the checkpoint and in the model.
 
     Args:
-        there: The variables by group, as a checkpoint holds them.
-        here: The variables of the model by group, as they were built.
-        arrays: The checkpoint's arrays, which are changed. Those of the model are in its order already.
-        keeps_rate: Whether the optimizer keeps the learning rate that it has here.
+        there: The checkpoint's variables by group.
+        here: The built model's variables by group.
+        arrays: The checkpoint's arrays, which are changed. The arrays of the model group are already in the model's
+            order.
+        keeps_rate: Whether the optimizer keeps its present learning rate.
 
     Returns:
-        What goes over, and what does not.
+        The transferred variables, and the layers without transferred values.
 
     Raises:
-        Different: If it cannot. It says which layers are trainable in only one of both, if that is so.
+        Different: If the variables do not match. The message names layers that are trainable on only one side.
     """
     match = _Match(there, here)
     try:
@@ -115,14 +116,14 @@ def arrange(
 
 
 class _Match:
-    """The variables of an optimizer in a checkpoint beside those of a model's."""
+    """The optimizer variables of a checkpoint, matched with those of a model."""
 
     def __init__(self, there: Mapping[str, Sequence[VariableState]], here: Mapping[str, Sequence[Any]]) -> None:
         self.optimizer = variables.describe(here[OPTIMIZER])
         self._model = variables.describe(here[MODEL])
         self._here = here
         self._there = there.get(OPTIMIZER, [])
-        # By the index of its weight here, on both sides.
+        # On both sides, a slot holds the index of its weight in the model.
         places = variables.places(there.get(MODEL, []), self._model)
         here_of = {place: index for index, place in enumerate(places)}
         was = slots(self._there, there.get(MODEL, []))
@@ -134,16 +135,16 @@ class _Match:
 
     @cached_property
     def anew(self) -> list[str]:
-        """Layers that are trainable here alone."""
+        """Layers that are trainable in the model only."""
         return self._layers(self._trained_here - self._trained_there)
 
     @cached_property
     def frozen(self) -> list[str]:
-        """Layers that are trainable there alone."""
+        """Layers that are trainable in the checkpoint only."""
         return self._layers(self._trained_there - self._trained_here)
 
     def sources(self, *, keeps_rate: bool) -> dict[int, int]:
-        """Returns for each variable that goes over its index there."""
+        """Return the index in the checkpoint of each transferred variable, by its index in the model."""
         found = self._shared(keeps_rate=keeps_rate)
         left = {slot: index for index, slot in enumerate(self._was) if slot and slot.weight in self._trained_here}
         for index, slot in enumerate(self._now):
@@ -157,14 +158,14 @@ class _Match:
         return found
 
     def initial(self, index: int, arrays: Mapping[str, Array]) -> Array:
-        """Returns what an optimizer begins a variable with that does not go over."""
+        """Return the initial value of an optimizer variable that is not transferred."""
         slot = self._now[index]
         if slot is not None and self._begins_with_the_weight(slot.purpose):
             return arrays[variables.name(MODEL, slot.weight)]
         return np.array(self._here[OPTIMIZER][index])
 
     def _shared(self, *, keeps_rate: bool) -> dict[int, int]:
-        """Returns for each variable that belongs to no weight its index there."""
+        """Return the index in the checkpoint of each variable that belongs to no weight, by its index in the model."""
 
         def taken(described: Sequence[VariableState], of: Sequence[Slot | None]) -> list[int]:
             mine = (index for index, slot in enumerate(of) if slot is None)
@@ -175,7 +176,7 @@ class _Match:
         return {index: there[place] for index, place in zip(here, order, strict=True)}
 
     def _begins_with_the_weight(self, purpose: str) -> bool:
-        """Returns whether an optimizer begins what it keeps for a purpose with the weights, as it was built here."""
+        """Return whether the optimizer of this model initializes variables of a purpose with the weights themselves."""
         pairs = (
             (self._here[OPTIMIZER][index], self._here[MODEL][slot.weight])
             for index, slot in enumerate(self._now)

@@ -1,4 +1,4 @@
-"""The state of a training in memory: taken from it, and given back to it."""
+"""A copy of a training's state in memory: captured from a training, and restored to a training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,14 +21,14 @@ _SEED_SHAPE = (2,)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole state of a training at one moment. It shares nothing with the training.
+    """The whole state of a training at one moment. It shares no memory with the training.
 
     Args:
-        state: All of it but the arrays and files.
+        state: The state without arrays and files.
         arrays: The arrays by name.
         files: Copies of the files that the training had written by then, by path.
-        best: The weights of the best epoch, where `state.best` says that they are not among the arrays.
-        lost: The epoch that was the best one, if its weights are lost.
+        best: The weights of the best epoch, if they are not among the arrays according to `state.best`.
+        lost: The number of the best epoch, if its weights are lost.
     """
 
     state: State
@@ -53,23 +53,23 @@ class Snapshot:
         best: Kept | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
-        """Takes the state of a training.
+        """Capture the state of a training.
 
         Args:
-            model: The model, compiled.
+            model: The compiled model.
             callbacks: The user's callbacks.
-            position: Where the training is.
+            position: Position of the training.
             history: The finished epochs.
-            seconds: How long the running epoch has taken so far.
-            facts: What the order of samples follows from, and what else is compared.
-            attempt: The attempt.
+            seconds: Seconds of the running epoch so far.
+            facts: The facts that determine the order of samples, and others to compare.
+            attempt: The number of the attempt.
             files: Copies of the files that were written.
-            versions: Versions of what the result depends on.
+            versions: Versions of the software that can change the result.
             best: The weights of the best epoch so far.
-            spare: Arrays of a checkpoint that is needed no more, to copy into.
+            spare: Arrays of a checkpoint that is no longer needed, to copy into.
 
         Returns:
-            Its state: copies in the host's memory.
+            A snapshot with copies in host memory.
         """
         arrays: dict[str, Array] = {}
         groups = variables.groups(model)
@@ -106,28 +106,28 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Bytes that its arrays take."""
+        """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
     @property
     def held(self) -> int:
-        """Bytes that it takes in memory."""
+        """Bytes of memory that the snapshot occupies, including the best weights."""
         return self.size + (self.best.size if self.best else 0)
 
     @property
     def history(self) -> list[Epoch]:
-        """The finished epochs."""
+        """The finished epochs as `Epoch` objects."""
         return [epoch.epoch() for epoch in self.state.history]
 
     def changed(self, **fields: Any) -> "Snapshot":
-        """Returns this snapshot with other fields in its state."""
+        """Return this snapshot with changed fields of its state."""
         return replace(self, state=self.state.model_copy(update=fields))
 
     def renamed(self, former: Mapping[str, str]) -> "Snapshot":
-        """Returns this snapshot with the names that figures have now.
+        """Return this snapshot with the present names of metrics.
 
         Args:
-            former: These by the names that they had before.
+            former: The present name of each metric, by its former name.
         """
         state = self.state
         history = [epoch.model_copy(update={"metrics": _renamed(epoch.metrics, former)}) for epoch in state.history]
@@ -137,18 +137,19 @@ class Snapshot:
         return self.changed(history=history, facts=state.facts.model_copy(update={"before": before}))
 
     def incomparable(self) -> "Snapshot":
-        """Returns this snapshot where no epoch may be the best: with another monitor or loss, they say nothing."""
+        """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
         history = [epoch.model_copy(update={"comparable": False}) for epoch in self.state.history]
         return replace(self.changed(history=history, best=None), best=None)
 
     def without_best(self) -> "Snapshot":
-        """Returns this snapshot where the weights of the best epoch so far are lost.
+        """Return this snapshot without the weights of the best epoch so far, which are lost.
 
-        Only an epoch whose weights are there may be called the best: of those so far that is the last one, if the
-        snapshot was taken at its end and so holds them. All others are out, as those of another training are.
+        Only an epoch with existing weights may be the best. That is the last epoch, if the snapshot holds its weights
+        because it was taken at the end of the epoch. All earlier epochs become ineligible, like epochs of another
+        training.
         """
         state = self.state
-        assert state.best is not None  # noqa: S101 - there was something to lose
+        assert state.best is not None  # noqa: S101 - the caller found best weights in it
         held = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
         history = [
             epoch.model_copy(update={"comparable": epoch.comparable and epoch.number == held})
@@ -158,10 +159,10 @@ class Snapshot:
         return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
 
     def check(self) -> None:
-        """Makes sure that all of it can be given back, as far as that can be known without a model.
+        """Check that the whole snapshot can be restored, as far as a check is possible without a model.
 
         Raises:
-            Unreadable: If not, saying why.
+            Unreadable: If it cannot be restored. The message names the reason.
         """
         for group, members in self.state.variables.items():
             archive.check(self.arrays, {variables.name(group, index): each for index, each in enumerate(members)})
@@ -180,11 +181,11 @@ class Snapshot:
             raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
 
     def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
-        """Gives the state back to a training that it fits. The arrays are let go: memory may be short from here on.
+        """Restore the state to a training that it fits, and release the arrays, since memory may be short afterwards.
 
         Args:
-            model: The model, compiled, its metrics built.
-            callbacks: The user's callbacks, which the training has begun with, in the order of theirs.
+            model: The compiled model, with its metrics built.
+            callbacks: The user's callbacks, after the start of the training, in the order of the snapshot's callbacks.
         """
         variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
         here = variables.groups(model)
@@ -193,7 +194,7 @@ class Snapshot:
                 variables.assign(here[group], group, self.arrays)
         for layer in model.layers:
             if isinstance(layer, keras.layers.Normalization):
-                layer.finalize_state()  # what it computes with follows from its variables
+                layer.finalize_state()  # it computes mean and variance from its variables
         for callback, found in zip(callbacks, self.state.callbacks, strict=False):
             if type(callback).__name__ == found.callback:
                 values.restore(callback, found.state, self.arrays)
@@ -203,5 +204,5 @@ class Snapshot:
 
 
 def _renamed(figures: Mapping[str, float], former: Mapping[str, str]) -> dict[str, float]:
-    """Returns figures with the names of now, each in its place; one that is there under both names keeps both."""
+    """Return metrics under their present names, in the same order. A metric present under both names keeps both."""
     return {name if former.get(name, name) in figures else former[name]: value for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""What a training goes on from: its own last checkpoint, or that of another one."""
+"""The state that a training starts from: its own last checkpoint, or a checkpoint of another training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ FIELD = "spec.training.continueFrom"
 
 @dataclass(frozen=True)
 class Start:
-    """What a training begins with.
+    """The state that a training starts from.
 
     Args:
         snapshot: The state.
-        own: Whether it is this training's own; else it is another's.
-        where: Where the results lie that it belongs to.
-        best: The model whose weights it takes, if those are not the ones of the snapshot.
-        same: Whether it is the same training, under another name: its epochs are as good as this one's own.
-        measured: Of another training, its own epochs that had their weights: their loss is the one of its facts.
+        own: Whether the snapshot is a checkpoint of this training; else it belongs to another training.
+        where: URI of the results that the snapshot belongs to.
+        best: The model whose weights this training takes, if not the weights of the snapshot.
+        same: Whether the other training is identical under another name: then its epochs count like this training's
+            own.
+        measured: Epochs of the other training itself that are comparable: their loss is the loss in its facts.
     """
 
     snapshot: Snapshot
@@ -54,23 +55,23 @@ def find(
     *,
     keeps_best: bool = True,
 ) -> Start | None:
-    """Looks for what a training goes on from.
+    """Find the checkpoint that a training starts from.
 
     Args:
-        own: Its own checkpoints.
-        training: How it is to be trained.
-        recipe: Digest of all that its epochs follow from.
-        other: Opens the checkpoints of the training whose results lie at a URI.
-        models: Opens the models of that training likewise.
-        keeps_best: Whether the weights of the best epoch are kept.
+        own: The training's own checkpoints.
+        training: The spec of the training.
+        recipe: Digest of everything that determines the epochs.
+        other: Opens the checkpoints of a training by the URI of its results.
+        models: Opens the models of a training by the URI of its results.
+        keeps_best: Whether this training keeps the weights of the best epoch.
 
     Returns:
-        The newest of its own checkpoints, or the newest of the one it continues, with that one's best weights if they
-        are asked for; None if it begins anew.
+        The newest of the training's own checkpoints. Without one, the newest checkpoint of the training to continue,
+        with its best weights if the spec asks for them. None for a training that starts from the beginning.
 
     Raises:
-        Failure: CheckpointMissing, if the other one has none; InvalidTraining, if it cannot be continued;
-            CheckpointDamaged; CheckpointTooNew; or whatever is the matter with the bucket.
+        Failure: CheckpointMissing, if the other training has no checkpoint. InvalidTraining, if it cannot be continued.
+            CheckpointDamaged, CheckpointTooNew, or a failure of the bucket.
     """
     if (snapshot := own.newest()) is not None:
         return Start(snapshot, own=True, where=own.uri)
@@ -117,7 +118,7 @@ def find(
             f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
         )
     goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
-    # Where none of its weights were kept, its best epoch is none that this training could leave.
+    # Without kept weights, the other training's best epoch cannot become the best model of this training.
     kept = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
     same = is_same(snapshot.state.facts) and kept
     measured = frozenset(epoch.number for epoch in goes_on.state.history if epoch.comparable)

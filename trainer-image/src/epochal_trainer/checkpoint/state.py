@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself: `state.json`, in format 1. See README.md beside this file."""
+"""The contents of `state.json` in a checkpoint, format 1. See README.md in this folder."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1
 BEST_FILE = "best.zip"
-"""The file with the weights of the best epoch, among those of a checkpoint."""
+"""The file of a checkpoint that holds the weights of the best epoch."""
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -20,80 +20,84 @@ Text = Annotated[str, StringConstraints(max_length=4096)]
 
 
 class Part(Model):
-    """A part of the format. What a later version adds to it is passed over."""
+    """A part of the format. Unknown fields from a later version are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Position(Part):
-    """Where a training is."""
+    """The position of a training."""
 
     epoch: Count = 0
-    """Finished epochs."""
+    """Number of finished epochs."""
     step: Count = 0
-    """Finished steps of the running epoch. As many as an epoch has: only its validation is left."""
+    """Number of finished steps of the running epoch. If all steps are finished, only the validation is left."""
     begun: bool = False
-    """Whether the running epoch has begun: its metrics, and what callbacks did at its beginning, count."""
+    """Whether the running epoch has begun: then its metrics, and the changes of callbacks at its beginning, are
+    restored."""
 
 
 class Before(Part):
-    """The best epoch of the trainings that one goes on from: it is none of its own, which are measured by it."""
+    """The best epoch of the trainings that this training continues, to compare its own epochs with."""
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     metric: Text
-    """What it was best in."""
+    """The metric that selected the epoch."""
     mode: Mode
-    """Whether the lowest value is the best, or the highest."""
+    """Whether the lowest or the highest value is the best."""
     value: Annotated[float, Field(allow_inf_nan=False)]
-    """The value it reached."""
+    """Value of the metric."""
     where: Text
-    """Where the results of its training lie."""
+    """URI of the results of its training."""
 
 
 class Facts(Part):
-    """What a position within an epoch depends on, and what else is worth comparing."""
+    """The facts that determine a position within an epoch, and other facts to compare."""
 
     samples: Count
-    """Samples of the training set."""
+    """Number of samples in the training set."""
     batch_size: Count
     """Samples per step."""
     steps: Count
-    """Steps of an epoch."""
+    """Steps per epoch."""
     seed: Count
     """Seed of the order of samples."""
     optimizer: dict[str, Any]
     """The optimizer, as the TrainingJob describes it."""
     data: dict[Text, Sha256]
-    """SHA-256 by key of every object that was read."""
+    """SHA-256 of every object that was read, by key."""
     loss: dict[str, Any] | None = None
-    """The loss, as the TrainingJob describes it, weights of classes too; None in a checkpoint of before this was
-    written."""
+    """The loss, as the TrainingJob describes it, with class weights; None in a checkpoint of an older version without
+    this field."""
     callbacks: list[dict[str, Any]] | None = None
-    """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None likewise."""
+    """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None in a checkpoint of
+    an older version without this field."""
 
     division: dict[str, Any] | None = None
-    """How a part of the training set was drawn to validate on; empty or None if it was not drawn."""
+    """Description of the draw of validation samples from the training set; empty or None if they were not drawn."""
     recipe: Sha256 | None = None
-    """Digest of all that the epochs follow from, see job.recipe; None in a checkpoint of before this was written."""
+    """Digest of everything that determines the epochs, see job.recipe; None in a checkpoint of an older version without
+    this field."""
     before: Before | None = None
-    """The best epoch of the trainings that this one went on from, where its figures are comparable; None in a
-    checkpoint of before this was written, too."""
+    """The best epoch of the trainings that this one continued, if its metrics are comparable; None also in a checkpoint
+    of an older version without this field."""
     lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    """The best epoch, counted from 1, if its weights were lost and none was better since; None likewise."""
+    """The best epoch, counted from 1, if its weights were lost and no later epoch was better; None also in a checkpoint
+    of an older version without this field."""
     data_changed: Count | None = None
-    """Finished epochs when the objects of the data were found to have changed; None if they never were."""
+    """Number of finished epochs when a change of the data objects was found; None without a change."""
     seen: bool = False
-    """Whether samples to validate on may be some that were trained on before: then they may for ever."""
+    """Whether validation samples may include samples that were trained on before. Once true, it stays true."""
 
     @property
     def order(self) -> Order:
-        """What the batches of an epoch follow from."""
+        """The values that determine the batches of an epoch."""
         return Order(self.samples, self.batch_size, self.seed)
 
     @property
     def trained(self) -> tuple[int, dict[str, Any]]:
-        """What tells which samples of the same data are trained on."""
+        """The values that determine which samples of the same data are trained on."""
         return self.samples, self.division or {}
 
 
@@ -105,12 +109,12 @@ class FinishedEpoch(Part):
     learning_rate: float | None = None
     metrics: dict[Text, float]
     comparable: bool = True
-    """Whether it may be the best; until other trainings' epochs no longer could, only those of another loss not. Nor
-    may those from before the best weights were lost."""
+    """Whether the epoch may be the best. False for an epoch from another training or loss, or from before the best
+    weights were lost. In older versions, false only for an epoch of another loss."""
 
     @classmethod
     def of(cls, epoch: Epoch) -> "FinishedEpoch":
-        """Describes a finished epoch."""
+        """Return the description of a finished epoch."""
         return cls(
             number=epoch.number,
             seconds=epoch.seconds,
@@ -120,7 +124,7 @@ class FinishedEpoch(Part):
         )
 
     def epoch(self) -> Epoch:
-        """Returns the finished epoch."""
+        """Return the finished epoch as an `Epoch`."""
         return Epoch(self.number, self.seconds, self.learning_rate, self.metrics, self.comparable)
 
 
@@ -128,27 +132,27 @@ class VariableState(Part):
     """A variable; its value is the array GROUP/INDEX."""
 
     path: Text
-    """Its name, such as dense_1/kernel. Numbers in it count by their order alone."""
+    """Its Keras path, such as dense_1/kernel. Only the order of numbers in it counts."""
     shape: tuple[Count, ...]
     dtype: Text
 
 
 class CallbackState(Part):
-    """A callback of the user's."""
+    """A callback of the user."""
 
     callback: Text
-    """Its class."""
+    """Name of its class."""
     state: dict[Text, Any]
     """Its attributes by name, see values.py."""
 
 
 class RandomState(Part):
-    """The generators of random numbers outside of the network."""
+    """The states of the random generators outside the network."""
 
     python: list[Any]
-    """What random.getstate() gives."""
+    """The result of random.getstate()."""
     numpy: list[Any]
-    """What numpy.random.get_state() gives, without its array, which is random/numpy."""
+    """The result of numpy.random.get_state() without its array, which is stored as random/numpy."""
 
 
 class FileState(Part):
@@ -164,43 +168,45 @@ class BestState(Part):
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     own: bool
-    """Whether the checkpoint's own weights are these; else the file BEST_FILE holds them, as the arrays best/INDEX."""
+    """Whether these are the checkpoint's own weights; else the file BEST_FILE holds them as the arrays best/INDEX."""
     variables: Annotated[list[VariableState], FailFast()]
-    """What they are the values of."""
+    """Descriptions of the weights."""
 
 
 class State(Part):
-    """All of a checkpoint but its arrays and files.
+    """The state of a training in a checkpoint, without its arrays and files.
 
-    Of a list one fault is told: each takes a thousand times what it needs to be written.
+    For each list, validation stops at the first error: an error takes a thousand times the memory of the text that
+    causes it.
     """
 
     format: int = FORMAT
     attempt: Annotated[int, Field(ge=1)]
-    """The attempt that wrote it."""
+    """The attempt that wrote the checkpoint."""
     time: AwareDatetime
-    """When the training was there."""
+    """Time of the capture."""
     position: Position
-    """Where the training was."""
+    """Position of the training."""
     seconds: Seconds
-    """Seconds that the running epoch had taken so far."""
+    """Seconds of the running epoch so far."""
     stop_training: bool
-    """Whether a callback has ended the training, or it was finished early."""
+    """Whether a callback ended the training, or a request to finish early did."""
     finished_early: bool = False
-    """Whether it was finished early, as it was asked to."""
+    """Whether a request to finish early ended the training."""
     history: Annotated[list[FinishedEpoch], FailFast()]
     """The finished epochs."""
     facts: Facts
     variables: dict[Text, Annotated[list[VariableState], FailFast()]]
-    """The variables by group: model, optimizer, metrics, random."""
+    """The variables by group: model, optimizer, metrics, random; and the learned state as the group learned."""
     callbacks: Annotated[list[CallbackState], FailFast()]
     """The user's callbacks, in their order."""
     random: RandomState
     bits: dict[Text, Text] = {}
-    """Types of the arrays that are stored as bits, since NumPy's own format does not know them: bfloat16, ..."""
+    """Types of the arrays that are stored as unsigned integers because NumPy's format lacks their types, such as
+    bfloat16."""
     files: dict[Text, FileState] = {}
-    """Files by path relative to the results: those of the user's callbacks, the log, and BEST_FILE."""
+    """Files by path relative to the results: files of the user's callbacks, the log, and BEST_FILE."""
     best: BestState | None = None
-    """The weights of the best epoch so far; None where there are none, or in a checkpoint of before they were kept."""
+    """The weights of the best epoch so far; None if there are none, or in a checkpoint of an older version."""
     versions: dict[Text, Text] = {}
-    """Versions of what the result depends on."""
+    """Versions of the software that can change the result."""

@@ -34,47 +34,49 @@ _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MOST_POINTER_BYTES = 1024**2
 _TRIES = 3
-"""How often an object is fetched until its digest is right: not every storage tells an MD5 to know a transfer by."""
+"""Number of downloads of an object until its digest is right: not every storage provides an MD5 to check a transfer."""
 _GONE = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""What may be the matter with one object of a bucket that is in order."""
+"""Failures that concern a single object of a working bucket."""
 
 
 class Entry(Part):
-    """A checkpoint, as the pointer lists it."""
+    """A checkpoint in the list of the pointer file."""
 
     key: Annotated[str, StringConstraints(pattern=_KEY)]
-    """Its object, relative to the pointer: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
+    """Key of its object, relative to the pointer: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
     sha256: Sha256 | None = None
-    """The object's SHA-256; None where only the object itself is known."""
+    """SHA-256 of the object; None if only the object's name is known."""
     size: Count = 0
     epoch: Count
     step: Count
     attempt: Count
     time: AwareDatetime | None = None
     files: list[Sha256] = []
-    """The files that belong to it."""
+    """SHA-256 of the files that belong to the checkpoint."""
 
     @property
     def digest(self) -> str:
-        """The object's SHA-256, or what its name says of it."""
+        """SHA-256 of the object, or its first 16 digits from the object's name."""
         return self.sha256 or self.key.removesuffix(_SUFFIX).rsplit("-", 1)[1]
 
 
 class _Pointer(Part):
     format: int = FORMAT
     checkpoints: Annotated[list[Entry], Field(max_length=1000)]
-    """Newest first."""
+    """The checkpoints, newest first."""
 
 
 class Store:
-    """The folder of a TrainingJob's checkpoints. What it points to is whole: that is written first, the pointer last.
+    """The checkpoints of a TrainingJob in a folder of its bucket.
+
+    The pointer file is written last, so every checkpoint that it lists is complete.
 
     Args:
         bucket: The bucket.
         folder: The folder of the job's results, without a slash at its end.
-        scratch: Folder for files on the way.
-        keep: How many checkpoints to keep.
-        attempts: The attempts, of which only the last writes; None where there is one only.
+        scratch: Folder for temporary files.
+        keep: Number of checkpoints to keep.
+        attempts: The attempts of the job, of which only the last may write; None if there is only one attempt.
     """
 
     def __init__(
@@ -90,25 +92,24 @@ class Store:
 
     @property
     def uri(self) -> str:
-        """Where the results lie that the checkpoints belong to, which spec.training.continueFrom names."""
+        """URI of the results that the checkpoints belong to, as in spec.training.continueFrom."""
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
-        """Reads the newest checkpoint that is in order. Those that are not are logged and never pointed to again.
+        """Return the newest intact checkpoint; log damaged ones and drop them from the pointer.
 
-        What nothing points to is used only if nothing else can be. One that is in order but for the file with the best
-        weights is used without them: see Snapshot.without_best.
+        A checkpoint that the pointer does not list is used only if no listed one is intact. If only the file with the
+        best weights is damaged, the checkpoint is used without them: see Snapshot.without_best.
 
         Args:
-            wants_best: Returns whether the best weights are wanted, which are in a file that may be as large as the
-                checkpoint.
+            wants_best: Returns whether to download the best weights, whose file may be as large as the checkpoint.
 
         Returns:
-            The checkpoint, with copies of its files; None if there is none.
+            The checkpoint with copies of its files, or None if there is no checkpoint.
 
         Raises:
-            Failure: CheckpointDamaged, if there are some, and none is in order; CheckpointTooNew, if a later version
-                wrote it; ScratchFull; or whatever is the matter with the bucket.
+            Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version wrote one.
+                ScratchFull, or a failure of the bucket.
         """
         pointed = self._pointed()
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ class Store:
         )
 
     def write(self, snapshot: Snapshot) -> None:
-        """Writes a checkpoint: files, then the checkpoint, then what points to it; then deletes those too many.
+        """Write the files, then the checkpoint, then the pointer; then delete surplus checkpoints.
 
         Args:
             snapshot: The checkpoint.
@@ -148,7 +149,7 @@ class Store:
         best = {BEST_FILE: snapshot.best.file(self._scratch)} if snapshot.best else {}
         copies = {**snapshot.files, **best}
         for copy in copies.values():
-            # What an earlier attempt has stored, that one may delete yet, if its node was given up and it lives.
+            # Upload even files of an earlier attempt: its pod may still run on a lost node and delete them.
             if copy.sha256 not in self._uploaded:
                 self._bucket.upload(copy.path, f"{self._prefix}{_FILES}{copy.sha256}")
                 self._uploaded.add(copy.sha256)
@@ -183,14 +184,14 @@ class Store:
         return None if self._attempts is None else self._attempts.superseded()
 
     def _beside(self, pointed: Sequence[Entry]) -> Iterator[Entry]:
-        """Yields the checkpoints that nothing points to, newest first: an attempt that was held up leaves such."""
+        """Yield the checkpoints that the pointer does not list, newest first: a delayed attempt can leave some."""
         known = {entry.key for entry in pointed}
         for name in sorted(self._names(), reverse=True):
             if re.match(_KEY, name) and name not in known:
                 yield Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
 
     def _pointed(self) -> list[Entry]:
-        """Returns the checkpoints that count, newest first."""
+        """Return the checkpoints that the pointer lists, newest first."""
         try:
             return self._pointer().checkpoints
         except Unreadable as error:
@@ -217,7 +218,7 @@ class Store:
             raise Unreadable(str(error) or type(error).__name__) from error
 
     def _names(self) -> list[str]:
-        """Returns the names of all objects in the folder, relative to it."""
+        """Return the names of all objects in the folder, relative to the folder."""
         return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
     def _read(self, entry: Entry, wants_best: Callable[[State], bool]) -> Snapshot:
@@ -244,10 +245,10 @@ class Store:
             return snapshot.without_best()
 
     def _best(self, state: BestState, file: FileState | None) -> Kept:
-        """Returns the weights of the best epoch, which a checkpoint names a file of.
+        """Return the weights of the best epoch from the file that a checkpoint lists.
 
         Raises:
-            Unreadable: If they are not there.
+            Unreadable: If the file or its weights are missing or damaged.
         """
         if file is None:
             raise Unreadable("the checkpoint names no file with them")
@@ -273,14 +274,14 @@ class Store:
         raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}, fetched {_TRIES} times")
 
     def _clean(self) -> None:
-        """Deletes what nothing points to any more, of this attempt and earlier ones."""
+        """Delete checkpoints and files of this and earlier attempts that the pointer no longer lists."""
         kept = {entry.key for entry in self._kept}
         files = {digest for entry in self._kept for digest in entry.files}
         try:
             names = self._names()
             if self._superseded() is not None:
-                return  # Some of them may be the later one's.
-            # One that was held up while it was given up may have deleted files of this attempt: they are stored anew.
+                return  # Some objects may belong to the later attempt.
+            # A delayed earlier attempt may have deleted files of this one: forget them here, to upload them again.
             self._uploaded &= files.intersection(name.removeprefix(_FILES) for name in names)
             for name in names:
                 is_old = name.endswith(_SUFFIX) and name not in kept

@@ -1,4 +1,4 @@
-"""What validation changes in a training, as it was before: who is told to stop meanwhile goes on from there."""
+"""A copy of the state that validation changes, to resume from if the training must stop during validation."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ _STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_
 
 
 class BeforeValidation:
-    """Keeps what validation changes: sums of metrics, random generators, and what callbacks count meanwhile.
+    """The state before validation: sums of metrics, random generators, and the counters of callbacks.
 
-    Weights and optimizer, which are large, stay as they are and are not copied, unless SwapEMAWeights puts averaged
-    weights in their place: it takes them out again by adding and subtracting, which rounds.
+    Weights and optimizer are large and do not change, so they are not copied. SwapEMAWeights is an exception: it swaps
+    averaged weights in, and swaps them out again by adding and subtracting, which rounds.
 
     Args:
-        model: The model, compiled.
+        model: The compiled model.
         callbacks: The user's callbacks.
     """
 
@@ -37,11 +37,11 @@ class BeforeValidation:
 
     @property
     def size(self) -> int:
-        """Bytes that are kept."""
+        """Size of the copies in bytes."""
         return sum(array.nbytes for array in (*(value for _, value in self._values), *self._arrays.values()))
 
     def put_back(self) -> None:
-        """Makes the training what it was. That spoils the validation that runs: only the end may come after it."""
+        """Restore the state. The running validation becomes invalid, so the training must end afterwards."""
         for variable, value in self._values:
             variable.assign(value)
         randomness.restore(self._random, self._arrays)

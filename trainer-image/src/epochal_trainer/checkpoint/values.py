@@ -1,4 +1,4 @@
-"""The state of the user's callbacks, as JSON and arrays: nothing that is read back can run code."""
+"""The state of the user's callbacks as JSON and arrays, which cannot contain code."""
 
 import math
 from collections.abc import Mapping
@@ -23,31 +23,31 @@ STATE: Mapping[str, tuple[str, ...]] = {
         "_should_write_train_graph",
     ),
 }
-"""By the class of a callback the attributes that training changes. All others follow from the TrainingJob."""
+"""Attributes that training changes, by class of callback. All others follow from the TrainingJob."""
 
 
 def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Returns the state of a callback.
+    """Return the state of a callback.
 
     Args:
         callback: A keras.callbacks.Callback.
-        prefix: Begins the names of its arrays.
-        arrays: Takes copies of its arrays.
+        prefix: Prefix for the names of its arrays.
+        arrays: Receives copies of its arrays.
 
     Returns:
-        Values for JSON by attribute.
+        JSON values by attribute.
     """
     there = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
     return {name: _encoded(getattr(callback, name), f"{prefix}/{name}", arrays) for name in there}
 
 
 def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Gives a callback the state that it had.
+    """Set the attributes of a callback to a stored state.
 
     Args:
         callback: The callback, built as the TrainingJob describes it.
-        state: What `state_of` gave.
-        arrays: The arrays that belong to it.
+        state: The result of `state_of`.
+        arrays: The arrays of the state.
 
     Raises:
         KeyError: If an array is missing.
@@ -55,20 +55,20 @@ def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]
     for name in STATE.get(type(callback).__name__, ()):
         if name in state:
             setattr(callback, name, decoded(state[name], arrays))
-    # Keras chooses how to compare at an epoch's end, and may compare before the next one.
+    # Keras selects the comparison at the end of an epoch, but may need it before the next end.
     if getattr(callback, "monitor_op", callback) is None and callback.best is not None:
         callback._set_monitor_op()  # noqa: SLF001
 
 
 def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:
-    """Returns a value that was stored.
+    """Return the value of a stored attribute.
 
     Raises:
         KeyError: If an array is missing.
     """
     match value:
         case {"array": str(name)}:
-            return arrays[name]  # no copy: a checkpoint may name it any number of times
+            return arrays[name]  # no copy: a checkpoint may refer to the array any number of times
         case {"scalar": str(name)}:
             return arrays[name][()]
         case {"float": "nan" | "inf" | "-inf" as text}:

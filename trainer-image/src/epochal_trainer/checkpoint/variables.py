@@ -20,21 +20,24 @@ OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
 LEARNED = "learned"
-"""Not of variables: see learned.py."""
+"""The group of learned state, which holds no variables: see learned.py."""
 
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
 
 
 class Different(Exception):
-    """Variables that are not those of a checkpoint. It says which differ first: path, type and shape on both sides."""
+    """The error for variables that differ from a checkpoint's. The message names the first difference on both sides.
+
+    It contains path, type and shape.
+    """
 
 
 def groups(model: keras.Model) -> dict[str, list[Any]]:
-    """Returns the variables of a model, compiled, by group, each group in an order that follows from its description.
+    """Return the variables of a compiled model by group, each in an order that follows from the model's description.
 
-    `model`: weights and the seed generators of random layers. `optimizer`: also what Keras leaves out of
-    `optimizer.variables`. `metrics`: sums of the running epoch. `random`: Keras' seed generator for whatever has none
-    of its own.
+    `model`: weights and the seed generators of random layers. `optimizer`: all its variables, also those that Keras
+    omits from `optimizer.variables`. `metrics`: sums of the running epoch. `random`: Keras' global seed generator, for
+    operations without a generator of their own.
     """
     generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
     return {
@@ -46,7 +49,7 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
 
 
 def describe(variables: Sequence[Any]) -> list[VariableState]:
-    """Describes variables."""
+    """Return descriptions of variables."""
     return [
         VariableState(path=variable.path, shape=tuple(variable.shape), dtype=str(variable.dtype))
         for variable in variables
@@ -54,20 +57,20 @@ def describe(variables: Sequence[Any]) -> list[VariableState]:
 
 
 def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> list[int]:
-    """Finds the variables of a model in a checkpoint: by path, and by shape and type.
+    """Return the checkpoint index of each variable of a model, matched by path, shape and type.
 
-    Numbers that make names unique count by their order alone: Keras goes on counting within a process, and layers
-    without a name are numbered by their places.
+    Only the order of numbers in names counts: Keras continues to count within a process, and unnamed layers are
+    numbered by their position.
 
     Args:
-        there: A group as a checkpoint holds it.
-        here: The same group of this model.
+        there: A group of the checkpoint.
+        here: The same group of the model.
 
     Returns:
-        For each variable here its index there.
+        The checkpoint index of each variable of the model.
 
     Raises:
-        Different: If there is not exactly one for each.
+        Different: If the variables do not match one to one.
     """
     found = {key: index for index, key in enumerate(keys(there))}
     order = []
@@ -81,19 +84,19 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
 
 
 def check_same(there: VariableState | None, here: VariableState | None) -> None:
-    """Checks that a variable of a checkpoint can be one of a model.
+    """Check that a variable of a checkpoint matches a variable of a model.
 
     Raises:
-        Different: If they differ in shape or type, or one of them is missing.
+        Different: If shape or type differ, or if one variable is missing.
     """
     if there is None or here is None or (there.shape, there.dtype) != (here.shape, here.dtype):
         raise Different(f"there {_words(there)}, here {_words(here)}")
 
 
 def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
-    """Returns what tells variables apart: the path without numbers, and the place among those that share it.
+    """Return a unique key of each variable: its path without numbers, and its index among variables with that path.
 
-    That place follows from the numbers, then from the order: Keras gives some variables the same path.
+    The index follows from the numbers, then from the order, since Keras gives some variables the same path.
     """
     sharing: dict[str, list[int]] = defaultdict(list)
     for index, variable in enumerate(variables):
@@ -108,16 +111,16 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
 def arrange(
     there: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
 ) -> list[VariableState]:
-    """Brings the arrays of a group into the order of a model's variables.
+    """Order the arrays of a group as in a model.
 
     Args:
-        there: The group as a checkpoint holds it.
+        there: The group in the checkpoint.
         variables: The same group of the model.
-        group: Its name.
+        group: Name of the group.
         arrays: The checkpoint's arrays, which are changed.
 
     Returns:
-        Descriptions of the variables here, whose values the arrays hold now.
+        Descriptions of the model's variables. The arrays now hold their values.
 
     Raises:
         Different: If the checkpoint holds other variables.
@@ -131,12 +134,12 @@ def arrange(
 def values(
     variables: Sequence[Any], group: str, spare: Mapping[str, Array] = MappingProxyType({})
 ) -> Iterator[tuple[str, Array]]:
-    """Yields copies of the variables' values, under the names that they have in a checkpoint.
+    """Yield copies of the variables' values, by their names in a checkpoint.
 
     Args:
         variables: The variables.
-        group: Their group.
-        spare: Arrays by name that nobody needs any more, to copy into: new memory takes longer than a copy.
+        group: Name of their group.
+        spare: Unused arrays by name, to copy into: allocating memory takes longer than the copy.
     """
     for index, variable in enumerate(variables):
         key, value = name(group, index), backend.current().value(variable)
@@ -148,24 +151,24 @@ def values(
 
 
 def assign(variables: Sequence[Any], group: str, arrays: Mapping[str, Array]) -> None:
-    """Sets variables to what a checkpoint holds."""
+    """Set variables to the values in a checkpoint."""
     for index, variable in enumerate(variables):
         variable.assign(arrays[name(group, index)])
 
 
 def prepare_random(there: Sequence[VariableState]) -> None:
-    """Makes Keras' own seed generator where a checkpoint holds its state."""
+    """Create Keras' global seed generator if a checkpoint holds its state."""
     if there:
         global_seed_generator()
 
 
 def name(group: str, index: int) -> str:
-    """Returns the name of a variable's array."""
+    """Return the name of a variable's array."""
     return f"{group}/{index}"
 
 
 def _of_optimizer(optimizer: Any) -> Iterator[Any]:
-    """Yields an optimizer's variables: Nadam, for one, keeps one of them out of its list."""
+    """Yield an optimizer's variables, also those outside its own list: Nadam, for example, omits one."""
     known = list(optimizer.variables)
     yield from known
     parts = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
@@ -178,12 +181,12 @@ def _of_optimizer(optimizer: Any) -> Iterator[Any]:
 
 
 def is_rate(variable: VariableState) -> bool:
-    """Returns whether a variable of an optimizer is its learning rate."""
+    """Return whether a variable of an optimizer is its learning rate."""
     return variable.path.endswith("/learning_rate") and not variable.shape
 
 
 def _numbers(path: str) -> list[tuple[int, ...]]:
-    """Returns the numbers behind each word of a path."""
+    """Return the numbers after each word of a path."""
     found: list[tuple[int, ...]] = []
     for part in path.split("/"):
         for place, word in enumerate(part.split("_")):

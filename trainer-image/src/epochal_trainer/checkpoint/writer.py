@@ -1,4 +1,4 @@
-"""Writes checkpoints from a thread of its own: the training goes on meanwhile."""
+"""A background thread that writes checkpoints while the training continues."""
 
 import threading
 import time
@@ -12,15 +12,15 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 
 _PAUSE = 1.0
-"""Seconds between tries of who is told to stop."""
+"""Seconds between tries after a request to stop."""
 
 
 class Writer:
-    """Writes the newest checkpoint there is. One that waits gives way to a newer one.
+    """Writes the newest checkpoint in a background thread. A newer checkpoint replaces one that waits.
 
     Args:
-        write: Writes one, durably, and keeps nothing of it: its arrays are used again.
-        costs: Takes what that costs.
+        write: Writes a checkpoint durably, and keeps no reference to its arrays, which are reused.
+        costs: Records the cost of writing.
     """
 
     def __init__(self, write: Callable[[Snapshot], None], costs: Costs) -> None:
@@ -36,16 +36,16 @@ class Writer:
         self._thread.start()
 
     def put(self, snapshot: Snapshot) -> None:
-        """Takes a checkpoint, to be written as soon as the one before it is."""
+        """Queue a checkpoint, to be written after the one in progress."""
         with self._changed:
             self._waiting = snapshot
             self._changed.notify_all()
 
     def make_room(self) -> dict[str, Array]:
-        """Lets go of a checkpoint that waits: a newer one is about to be taken, and memory need not hold three.
+        """Drop a checkpoint that waits, before a newer one is taken: memory then never holds three.
 
         Returns:
-            Arrays by name that nobody needs any more, those of a checkpoint of before: to take the newer one into.
+            Unused arrays by name, from an earlier checkpoint, to copy the newer one into.
         """
         with self._changed:
             spare = self._spare if self._waiting is None else self._waiting.arrays
@@ -54,11 +54,11 @@ class Writer:
         return spare
 
     def check(self) -> None:
-        """Tells what went wrong.
+        """Raise the error that stopped the thread, if there is one.
 
         Raises:
-            Failure: If a checkpoint could not be written. OSError or MemoryError likewise.
-            RuntimeError: Likewise, if that is nobody's fault but the trainer's.
+            Failure: If a checkpoint could not be written. Or OSError or MemoryError.
+            RuntimeError: If a bug of the trainer is the cause.
         """
         if self._error is None:
             return
@@ -67,20 +67,20 @@ class Writer:
         raise RuntimeError("a checkpoint could not be written") from self._error
 
     def flush(self, seconds: float) -> bool:
-        """Waits until all is written.
+        """Wait until all checkpoints are written.
 
         Args:
-            seconds: How long at most.
+            seconds: Longest time to wait.
 
         Returns:
-            Whether it is.
+            Whether all are written without an error.
         """
         end = time.monotonic() + seconds
         with self._changed:
             return self._changed.wait_for(self._idle, end - time.monotonic()) and self._error is None
 
     def close(self) -> None:
-        """Ends the thread, once the checkpoint that it writes is written. One that waits is not."""
+        """End the thread after the write in progress. A checkpoint that waits is dropped."""
         with self._changed:
             self._closed = True
             self._spare = {}
@@ -104,8 +104,8 @@ class Writer:
                 with self._costs.writing(snapshot.size):
                     self._write(snapshot)
             except Terminated:
-                again = snapshot  # a storage is not waited for by who is told to stop, but this is the last chance
-            except BaseException as caught:  # noqa: BLE001 - it is raised where the training can end
+                again = snapshot  # a stopping trainer never waits for the storage, so try again while there is time
+            except BaseException as caught:  # noqa: BLE001 - `check` raises it where the training can end
                 error = caught
             with self._changed:
                 self._writing, self._error = False, error
