@@ -1,1 +1,1 @@
-"""What everything else stands on: failures, signals, memory."""
+"""Modules that all other packages use: failures, signals, memory."""

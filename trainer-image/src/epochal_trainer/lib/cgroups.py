@@ -1,4 +1,4 @@
-"""Memory and cores as the kernel counts them for this process's container: control groups of version 1 or 2."""
+"""Memory and cores of this process's container, from the kernel's control groups (version 1 or 2)."""
 
 import os
 from collections.abc import Iterator
@@ -8,29 +8,29 @@ from pathlib import Path, PurePosixPath
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 UNLIMITED = 1 << 60
-"""Version 1 writes the greatest number there is where there is no limit."""
+"""Smallest value that means no limit: version 1 writes the greatest possible number."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A control group around this process, or its own."""
+    """The memory counters of this process's control group, or of a group around it."""
 
     limit: int | None
-    """Bytes that it may take; None where there is no limit."""
+    """Memory limit in bytes; None if there is no limit."""
     used: int
-    """Bytes that it takes."""
+    """Memory in use, in bytes."""
     files: int
-    """Bytes of them that hold copies of files: the kernel gives them back when memory runs short."""
+    """Part of `used` that is file cache, in bytes: the kernel frees it when memory runs short."""
     peak: int | None
-    """Bytes that it took at its peak; None where the kernel does not say."""
+    """Peak of the memory in use, in bytes; None if the kernel does not report it."""
 
 
 def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
-    """Yields the control groups of memory, this process's own first, as far as they can be seen from here.
+    """Yield the memory control groups visible to this process, its own first.
 
     Args:
-        proc: Where the kernel describes processes.
-        cgroups: Where the kernel describes control groups.
+        proc: Mount point of the kernel's process files.
+        cgroups: Mount point of the kernel's control groups.
     """
     for line in (proc / "self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -51,14 +51,14 @@ def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
 
 
 def limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Returns the bytes of memory that this process's container may take, or None if there is no limit."""
+    """Return the memory limit of this process's container in bytes, or None without a limit."""
     return min((group.limit for group in groups(proc, cgroups) if group.limit is not None), default=None)
 
 
 def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Returns the bytes of memory that this process's container took at its peak, copies of files included.
+    """Return the peak memory of this process's container in bytes, including file cache.
 
-    Where the kernel does not count that, it is what this process alone took at its peak.
+    If the kernel does not report this value, return the peak of this process alone.
     """
     own = next(groups(proc, cgroups), None)
     if own is not None and own.peak is not None:
@@ -68,7 +68,7 @@ def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
 
 
 def cores(cgroups: Path = CGROUPS) -> float:
-    """Returns how many cores this process may use, as far as the kernel says."""
+    """Return the number of cores that this process may use, from its CPU affinity and its CPU quota."""
     most = float(len(os.sched_getaffinity(0)))
     try:
         if (file := cgroups / "cpu.max").exists():
@@ -76,7 +76,7 @@ def cores(cgroups: Path = CGROUPS) -> float:
         else:
             quota, period = ((cgroups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return min(most, int(quota) / int(period)) if int(quota) > 0 else most
-    except (OSError, ValueError):  # none is seen from here, or it is "max"
+    except (OSError, ValueError):  # no quota is visible, or it is "max"
         return most
 
 

@@ -1,4 +1,4 @@
-"""Which names may have been meant by one that is not there."""
+"""Suggestions of existing names for a name that does not exist."""
 
 import difflib
 from collections import defaultdict
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from itertools import chain
 
 MOST = 3
-"""How many names are named."""
+"""Maximum number of suggestions."""
 _CUTOFF = 0.6
-"""How alike two names must be, from 0 to 1, which is difflib's own default."""
+"""Least similarity of a suggestion, from 0 to 1, which is the default of difflib."""
 
 
 def close(name: str, known: Iterable[str]) -> list[str]:
-    """Returns the known names that are most like one, in whichever case, the likest first; MOST at most.
+    """Return the existing names most similar to a name, ignoring case, best first; MOST at most.
 
-    If one differs in case alone, no other one is; if none is like it, those that begin like it are.
+    If some names differ only in case, return these alone. If no name is similar, return those that begin with the name.
 
     Args:
-        name: The name.
-        known: Names that there are.
+        name: The name that does not exist.
+        known: The existing names.
     """
     by_lower: dict[str, list[str]] = defaultdict(list)
     for each in known:

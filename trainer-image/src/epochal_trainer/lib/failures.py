@@ -1,4 +1,4 @@
-"""How a training ends when it can't go on: a reason for machines, a message for people, an exit code for Kubernetes."""
+"""The failure that ends a training, with a reason for programs, a message for users and an exit code for Kubernetes."""
 
 import errno
 import os
@@ -9,19 +9,20 @@ from epochal_api.text import printable
 DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
 SUPERSEDED = "Superseded"
-"""Reason of the failure of an attempt that another one has taken the place of."""
+"""Reason of the failure of an attempt that a later attempt replaces."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_SUCH_PLACE = (errno.EINVAL, errno.EOVERFLOW)
 
 
 class Failure(Exception):
-    """Something that has to be mended: the training ends at once, and mostly is not tried again.
+    """An error that ends the training at once. Most failures need a change by the user, so they are not retried.
 
     Args:
-        reason: Why, in one CamelCase word; it becomes the reason of the TrainingJob's Failed condition.
-        message: What was found, where (field, layer, object), what must hold, and what to do. Control characters in it,
-            which only data or a server can have brought there, are spelled out.
-        exit_code: BAD_SPEC, BAD_DATA or REFUSED: who is to blame. Any other is tried again, and counts as a crash.
+        reason: The cause in one CamelCase word; the reason of the TrainingJob's Failed condition.
+        message: The state that was found, its place (field, layer, object), the expected state, and the action to take.
+            Control characters, which can only come from data or a server, are escaped.
+        exit_code: BAD_SPEC, BAD_DATA or REFUSED, which names the source of the error. Any other code is retried, and
+            counts as a crash.
     """
 
     def __init__(self, reason: str, message: str, exit_code: int) -> None:
@@ -32,61 +33,62 @@ class Failure(Exception):
 
 
 def bad_spec(reason: str, message: str) -> Failure:
-    """Returns the failure of a TrainingJob that cannot be trained as written."""
+    """Return the failure for a TrainingJob that cannot be trained because of its spec."""
     return Failure(reason, message, ExitCode.BAD_SPEC)
 
 
 def bad_data(reason: str, message: str) -> Failure:
-    """Returns the failure of data that is missing, damaged or does not fit the network."""
+    """Return the failure for data that are missing, damaged or do not fit the network."""
     return Failure(reason, message, ExitCode.BAD_DATA)
 
 
 def refused(reason: str, message: str) -> Failure:
-    """Returns the failure of credentials that the storage does not accept, or that allow too little."""
+    """Return the failure for credentials that the storage rejects, or that lack permissions."""
     return Failure(reason, message, ExitCode.REFUSED)
 
 
 def superseded(attempt: str, later: str) -> Failure:
-    """Returns the failure of an attempt that another one has taken the place of: its node was given up meanwhile.
+    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost.
 
     Args:
-        attempt: The attempt.
-        later: The one that has begun since.
+        attempt: Name of this attempt.
+        later: Name of the later attempt.
     """
     message = f"this is {attempt}, and {later} has begun since: that one goes on"
     return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
 
 
 def scratch_full(found: str) -> Failure:
-    """Returns the failure of a local disk without room.
+    """Return the failure for a full local disk.
 
-    It is tried again: the next pod begins with an empty volume, perhaps on a node with more of it, and goes on from the
-    last checkpoint. Where it is in vain, the tries are counted.
+    The attempt is retried: the next pod starts with an empty volume, perhaps on a node with a larger disk, and resumes
+    from the last checkpoint. Each retry counts as a crash, and spec.backoffLimit limits the crashes.
 
     Args:
-        found: What was found.
+        found: Description of the full disk.
     """
     advice = "use a node with more ephemeral storage, or less data"
     return Failure("ScratchFull", f"{found}: {advice}", DISK_FULL)
 
 
 def node_full(found: str) -> Failure:
-    """Returns the failure of a node whose memory others take at the moment.
+    """Return the failure for a node without free memory, because other processes occupy it at the moment.
 
-    It is tried again: they may be gone by then, or the next pod comes to a node with more of it.
+    The attempt is retried: the other processes may have ended by then, or the next pod runs on a node with more memory.
 
     Args:
-        found: What was found.
+        found: Description of the missing memory.
     """
     advice = "others take the memory of this node at the moment: reserve it with spec.resources.requests.memory"
     return Failure("OutOfMemory", f"{found}; {advice}", NODE_FULL)
 
 
 def of_the_machine(error: BaseException) -> bool:
-    """Returns whether reading a file failed by memory or disk, and not by what is in the file.
+    """Return whether memory or disk caused an error of reading a file, and not the file's content.
 
     Args:
-        error: What was raised. Where a file names places in it that cannot be, the system refuses to go there.
+        error: The error. If a file contains impossible offsets, the system refuses the seek: that is an error of the
+            content.
     """
     if isinstance(error, OSError):
         return error.errno is not None and error.errno not in _NO_SUCH_PLACE
@@ -94,7 +96,7 @@ def of_the_machine(error: BaseException) -> bool:
 
 
 def lacks_room(error: BaseException | None) -> bool:
-    """Returns whether an error comes from a local disk without room, whoever says so, and in which words."""
+    """Return whether a full local disk caused an error, by the error number or text of the error or its causes."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return True

@@ -1,4 +1,4 @@
-"""Arrays in numpy's own format, as parts of a zip archive: what they claim is known before any memory is taken."""
+"""Arrays in NumPy's npy format inside a zip archive. The header is checked before any memory is allocated."""
 
 import io
 import warnings
@@ -11,12 +11,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 _MOST_HEADER = 16 * 1024
-"""Bytes of an array's header; numpy itself refuses headers above 10,000."""
+"""Maximum size of an array's header in bytes; NumPy itself rejects headers above 10,000."""
 _CHUNK_BYTES = 1024**2
 
 
 def write(file: IO[bytes], array: NDArray[Any]) -> None:
-    """Writes what numpy.lib.format.write_array does, which copies each part once more, into new memory."""
+    """Write an array as numpy.lib.format.write_array does, but without a second copy of each part in new memory."""
     array = np.asarray(array, order="C")
     npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
     content = array.reshape(-1).view(np.uint8).data
@@ -25,24 +25,24 @@ def write(file: IO[bytes], array: NDArray[Any]) -> None:
 
 
 def read(file: IO[bytes], held: int, accept: Callable[[np.dtype[Any], int], None]) -> NDArray[Any]:
-    """Reads an array to its end, where a zip archive compares checksums.
+    """Read an array to the end of its file, at which the zip archive verifies the checksum.
 
     Args:
-        file: The array, its header included.
-        held: Bytes of the file.
-        accept: Takes the type and the bytes that the array claims; raises what speaks against them.
+        file: The file, positioned at the header of the array.
+        held: Size of the file in bytes.
+        accept: Receives the type and the size in bytes from the header; raises an error to reject them.
 
     Raises:
-        ValueError: If the array is not what its header says.
+        ValueError: If the array does not match its header.
     """
     head = io.BytesIO(file.read(_MOST_HEADER))
     file.seek(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote, which are fine
+        warnings.simplefilter("ignore")  # NumPy warns about headers written by Python 2, which are valid
         try:
             parse = npy.read_array_header_1_0 if npy.read_magic(head) == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = parse(head)
-        except Exception as error:  # of Python's parser a MemoryError, too, which it is not: a header is short
+        except Exception as error:  # even a MemoryError: the parser raises it for deep nesting
             why = str(error) or "it is nested too deep"
             raise ValueError(f"it does not begin with the header of an array: {why}") from error
         size, there = prod(shape) * dtype.itemsize, held - head.tell()

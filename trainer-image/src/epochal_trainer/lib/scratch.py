@@ -1,4 +1,4 @@
-"""The folder for files that go with the pod."""
+"""The folder for temporary files of the pod."""
 
 import os
 
@@ -6,5 +6,5 @@ from epochal_api.pod import SCRATCH
 
 
 def scratch_folder() -> str | None:
-    """Returns the folder that a pod may write to, or None outside of one."""
+    """Return the writable folder of the pod, or None outside a pod."""
     return SCRATCH if os.access(SCRATCH, os.W_OK) else None

@@ -1,4 +1,4 @@
-"""How a training stops when it is told to: SIGTERM from the kubelet, Ctrl-C from a person."""
+"""The stop of a training by SIGTERM from the kubelet, or by Ctrl-C from a user."""
 
 import signal
 import time
@@ -8,11 +8,11 @@ from types import FrameType
 
 
 class Terminated(BaseException):
-    """The trainer was told to stop. Not an Exception, so that nothing takes it for a fault."""
+    """A signal requested a stop. It is not an Exception, so no handler mistakes it for an error."""
 
 
 class Stopping:
-    """Turns SIGTERM and Ctrl-C into Terminated: at once, or where the training can stop cleanly."""
+    """Turns SIGTERM and Ctrl-C into Terminated, at once or at a point where the training can stop cleanly."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -20,22 +20,22 @@ class Stopping:
 
     @property
     def requested(self) -> bool:
-        """Whether it is to stop."""
+        """Whether a signal has requested a stop."""
         return self._since is not None
 
     @property
     def seconds(self) -> float:
-        """Seconds since it was told to stop; 0 if it was not."""
+        """Seconds since the request to stop; 0 without a request."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     def listen(self) -> None:
-        """Takes SIGTERM and Ctrl-C from here on. Only the main thread may call this."""
+        """Install handlers for SIGTERM and Ctrl-C. Only the main thread may call this method."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Leaves it to the code within to call `check` where it can stop."""
+        """Defer Terminated within the context until the code calls `check`."""
         self._deferred = True
         try:
             yield
@@ -43,10 +43,10 @@ class Stopping:
             self._deferred = False
 
     def check(self) -> None:
-        """Stops here if that was asked for.
+        """Raise Terminated if a stop was requested.
 
         Raises:
-            Terminated: If so.
+            Terminated: If a stop was requested.
         """
         if self.requested:
             raise Terminated
@@ -59,4 +59,4 @@ class Stopping:
         if first and not self._deferred:
             raise Terminated
         if not first and number == signal.SIGINT:
-            raise KeyboardInterrupt  # who presses Ctrl-C again does not want to wait
+            raise KeyboardInterrupt  # a second Ctrl-C asks for an immediate stop

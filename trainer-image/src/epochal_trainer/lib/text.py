@@ -1,8 +1,8 @@
-"""Times, figures and sizes as people read them."""
+"""Durations, numbers and sizes as text for users."""
 
 
 def duration(seconds: float) -> str:
-    """Returns seconds for people: `0.4s`, `15s`, `1m45s`, `2h03m`, `3d04h`."""
+    """Return a duration in seconds as text: `0.4s`, `15s`, `1m45s`, `2h03m`, `3d04h`."""
     if seconds < 10:  # noqa: PLR2004
         return f"{seconds:.1f}s"
     whole = round(seconds)
@@ -16,12 +16,12 @@ def duration(seconds: float) -> str:
 
 
 def figure(value: float) -> str:
-    """Returns a figure for people: four significant digits."""
+    """Return a number as text with four significant digits."""
     return f"{value:.4g}"
 
 
 def readable(count: int) -> str:
-    """Returns bytes for people: `317 B`, `23.1 kB`, `4.6 MB`."""
+    """Return a number of bytes as text: `317 B`, `23.1 kB`, `4.6 MB`."""
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:  # noqa: PLR2004
