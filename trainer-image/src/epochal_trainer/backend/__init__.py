@@ -1,10 +1,10 @@
-"""What the framework below Keras can do and Keras does not, behind one interface, with a module for each framework.
+"""The functions of the framework below Keras that Keras does not offer: one interface, and a module for each framework.
 
-Batches are a framework's own kind of pipeline, and what of its errors are no fault of spec or data counts wherever
-Keras is called: so it stands below `data` and `model`. To read and to assign variables, Keras has ways of its own,
-`keras.ops.convert_to_numpy` and `assign`, which do it in any framework.
+Each framework has its own type of batch pipeline. Each also has its own errors that neither spec nor data cause, and
+any call of Keras can raise them. So this package is below `data` and `model`. Keras itself reads and assigns variables
+in any framework, by `keras.ops.convert_to_numpy` and `assign`.
 
-Frameworks take seconds to import: none is before it is asked for.
+Frameworks take seconds to import, so a framework is imported only when it is needed.
 """
 
 import os
@@ -19,21 +19,21 @@ from epochal_trainer.lib.failures import bad_spec
 __all__ = ["OUT_OF_MEMORY", "Backend", "Batches", "check_memory", "choose", "current"]
 
 OUT_OF_MEMORY = frozenset({"ResourceExhaustedError"})
-"""Classes of frameworks' own errors for it, by their names: who tells them apart may not have imported any."""
+"""Class names of the frameworks' errors for exhausted memory: names, because the framework may not be imported."""
 
 _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
-    # It greets with many lines of its own. Errors still come through as exceptions.
+    # TensorFlow logs many lines on import. Errors are still raised as exceptions.
     "tensorflow": {"TF_CPP_MIN_LOG_LEVEL": "3"},
 }
-"""What a framework reads when it is imported."""
+"""Environment variables that a framework reads on import."""
 
 
 def check_memory(framework: str, limit: int | None) -> None:
-    """Makes sure that a framework can be imported: where it cannot, the kernel kills without a word, again and again.
+    """Check that the memory limit suffices to import a framework; else the kernel kills each attempt without a message.
 
     Args:
-        framework: Its name, as spec.framework has it.
-        limit: Bytes of memory that this container may take; None if there is no limit.
+        framework: Name of the framework, as in spec.framework.
+        limit: Memory limit of this container in bytes; None if there is no limit.
 
     Raises:
         Failure: OutOfMemory.
@@ -48,10 +48,10 @@ def check_memory(framework: str, limit: int | None) -> None:
 
 
 def choose(framework: str) -> None:
-    """Has Keras compute with a framework: to be called before it is imported.
+    """Select the framework of Keras. Call this function before Keras is imported.
 
     Args:
-        framework: Its name, as spec.framework has it.
+        framework: Name of the framework, as in spec.framework.
     """
     os.environ["KERAS_BACKEND"] = framework
     for name, value in _ENVIRONMENT[framework].items():
@@ -60,8 +60,8 @@ def choose(framework: str) -> None:
 
 @cache
 def current() -> Backend:
-    """Returns what the framework can do that Keras computes with."""
-    import keras  # noqa: PLC0415 - what only reads data takes less memory without it
+    """Return the backend of the framework that Keras uses."""
+    import keras  # noqa: PLC0415 - a process that only reads data needs less memory without Keras
 
     match keras.config.backend():
         case "tensorflow":

@@ -1,4 +1,4 @@
-"""What a framework must be able to do."""
+"""The interface that the module of a framework implements."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,65 +10,66 @@ if TYPE_CHECKING:
 
 
 class Batches(Protocol):
-    """The batches of a training, one epoch after the other, so that none waits at an epoch's start."""
+    """The batches of consecutive epochs of a training, prefetched across epochs so that no epoch waits at its start."""
 
     def since(self, epoch: int, step: int, *, until: int) -> Any:
-        """Returns all batches from a step of an epoch on: tuples of parts of arrays, in a form that Keras' fit takes.
+        """Return all batches from a step of an epoch on: tuples of array slices, in a form that Keras' fit accepts.
 
         Args:
             epoch: The epoch, counted from 0.
-            step: The step to begin with, counted from 0: what comes before it costs nothing.
-            until: The epoch to end before.
+            step: The first step, counted from 0. Skipped steps are not computed.
+            until: The epoch to end before, counted from 0.
         """
 
 
 class Backend(Protocol):
-    """What a framework can do. A module of this package is one."""
+    """The functions of a framework. A module of this package implements them."""
 
     FAULTS: tuple[type[Exception], ...]
-    """Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
+    """Errors of the machine or its device, which spec and data do not cause: a retry on another node may succeed."""
     INVALID: tuple[type[Exception], ...]
-    """Errors of a step that cannot be computed for what goes into it."""
+    """Errors of a step that cannot be computed from its inputs."""
 
     def shuffled(self, *arrays: NDArray[Any], batch_size: int, seed: int) -> Batches:
-        """Returns arrays in batches to train on, in an order that follows from seed and epoch, whatever came before.
+        """Return arrays in shuffled batches for training. The order depends on seed and epoch only.
 
         Args:
-            arrays: Features, labels and, where there are any, weights, each of shape (samples, ...).
-            batch_size: Samples per batch; the last of an epoch holds the rest.
+            arrays: Features, labels and optional weights, each of shape (samples, ...).
+            batch_size: Samples per batch; the last batch of an epoch holds the rest.
             seed: Seed of the order.
         """
 
     def in_order(self, *arrays: NDArray[Any], batch_size: int) -> Any:
-        """Returns arrays in batches to evaluate on, in their order, in a form that Keras' evaluate takes.
+        """Return arrays in batches for evaluation, in their order, in a form that Keras' evaluate accepts.
 
         Args:
-            arrays: Features, labels and, where there are any, weights, each of shape (samples, ...).
-            batch_size: Samples per batch; the last holds the rest.
+            arrays: Features, labels and optional weights, each of shape (samples, ...).
+            batch_size: Samples per batch; the last batch holds the rest.
         """
 
     def train_step(self, model: "keras.Model", batches: Any) -> Callable[[], Any]:
-        """Returns what trains a model on the next batch, as Keras' fit does, and gives its figures.
+        """Return a function that trains a model on the next batch, as Keras' fit does, and returns the metrics.
 
-        Nobody waits for them. It has no frame of its own in a traceback: what is raised in it, Keras raises.
+        The function does not wait for the metrics. It adds no frame to a traceback, so errors appear to come from
+        Keras.
 
         Args:
-            model: The model, compiled.
-            batches: As `Batches.since` gives them.
+            model: The compiled model.
+            batches: The result of `Batches.since`.
         """
 
     def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: NDArray[Any]) -> None:
-        """Lets a layer learn from features, as they reach it.
+        """Adapt a layer to the features that reach it.
 
         Args:
-            layer: The layer, which has `adapt`.
-            before: What the network does to features until they reach it.
+            layer: A layer with an `adapt` method.
+            before: The part of the network before the layer.
             features: Features of shape (samples, ...).
         """
 
     def value(self, variable: Any) -> NDArray[Any]:
-        """Returns a variable's value; where it is in the host's memory, without a copy of it.
+        """Return the value of a variable, without a copy if the value is in host memory.
 
         Args:
-            variable: A variable of Keras.
+            variable: A Keras variable.
         """

@@ -1,4 +1,4 @@
-"""TensorFlow: batches are tf.data pipelines, which gather them in threads of their own."""
+"""The TensorFlow backend: batches are tf.data pipelines, which collect rows in their own threads."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,15 +21,15 @@ FAULTS: tuple[type[Exception], ...] = (
 INVALID: tuple[type[Exception], ...] = (tf.errors.InvalidArgumentError,)
 
 _THREADS = 2
-"""Threads that gather batches: to copy rows is little work beside a step."""
+"""Number of threads that collect batches: copying rows is little work compared with a step."""
 _AHEAD = 2
-"""Batches that lie ready."""
+"""Number of prefetched batches."""
 _ADAPTED_AT_ONCE = 1024
-"""Samples that a layer learns from at a time."""
+"""Samples per batch for the `adapt` of a layer."""
 
 
 class _Shuffled:
-    """Arrays in the machine's memory, in batches to train on."""
+    """Arrays in host memory, in shuffled batches for training."""
 
     def __init__(self, *arrays: Array, batch_size: int, seed: int) -> None:
         self._arrays = tuple(map(_in_memory, arrays))
@@ -38,7 +38,7 @@ class _Shuffled:
         self._seed = seed
 
     def since(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
-        """See Batches."""
+        """Return the batches as a tf.data pipeline; see `Batches.since`."""
         full, rest = divmod(self._samples, self._batch_size)
 
         def shuffled(epoch: tf.Tensor) -> tf.Tensor:
@@ -57,12 +57,12 @@ class _Shuffled:
 
 
 def shuffled(*arrays: Array, batch_size: int, seed: int) -> _Shuffled:
-    """See Backend."""
+    """Return the arrays in shuffled batches; see `Backend.shuffled`."""
     return _Shuffled(*arrays, batch_size=batch_size, seed=seed)
 
 
 def in_order(*arrays: Array, batch_size: int) -> tf.data.Dataset:
-    """See Backend. Types are those that Keras makes of arrays."""
+    """Return the arrays in ordered batches, with floats in Keras' float type; see `Backend.in_order`."""
 
     def tensor(array: Array) -> tf.Tensor:
         return _in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
@@ -75,21 +75,21 @@ def in_order(*arrays: Array, batch_size: int) -> tf.data.Dataset:
 
 
 def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any]:
-    """See Backend."""
+    """Return the function that trains on the next batch; see `Backend.train_step`."""
     model.make_train_function()
     return partial(model.train_function, iter(batches))
 
 
 def adapt(layer: keras.layers.Layer, before: keras.Model, features: Array) -> None:
-    """See Backend."""
+    """Adapt a layer to features; see `Backend.adapt`."""
     layer.adapt(tf.data.Dataset.from_tensor_slices(_in_memory(features)).batch(_ADAPTED_AT_ONCE).map(before))
 
 
 def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """Returns the order of samples in one epoch: a function of seed and epoch alone, whatever came before.
+    """Return the order of samples in an epoch, which depends on seed and epoch only.
 
     Args:
-        samples: How many samples there are.
+        samples: Number of samples.
         seed: Seed of the training.
         epoch: The epoch, counted from 0; a scalar.
 
@@ -102,7 +102,7 @@ def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 
 
 def _in_memory(array: Array) -> tf.Tensor:
-    """Returns an array as a tensor in the machine's memory: by itself, TensorFlow would put it whole on the GPU."""
+    """Return an array as a tensor in host memory: by default, TensorFlow would copy the whole array to the GPU."""
     with tf.device("CPU:0"):
         return tf.convert_to_tensor(array)
 
@@ -110,7 +110,7 @@ def _in_memory(array: Array) -> tf.Tensor:
 def _taken(
     arrays: tuple[tf.Tensor, ...], places: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
-    """Returns what is taken out of arrays at one place after the other."""
+    """Return a pipeline of the batches that `take` extracts from the arrays at each of the places."""
 
     def batch(place: tf.Tensor, arrays: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         return tuple(take(array, place) for array in arrays)
@@ -118,7 +118,7 @@ def _taken(
     options = tf.data.Options()
     # Optimizing the graph would serialize the arrays into it.
     options.experimental_optimization.apply_default_optimizations = False
-    # What tunes the numbers sleeps by the wall clock: one that jumps back an hour would hold up the training's end.
+    # The autotune thread sleeps by the wall clock: if that jumps back an hour, the end of the training is delayed.
     options.autotune.enabled = False
     data = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(arrays).repeat()))
     data = data.map(batch, num_parallel_calls=_THREADS, deterministic=True)
@@ -126,11 +126,11 @@ def _taken(
 
 
 def value(variable: Any) -> Array:
-    """See Backend."""
+    """Return the value of a variable; see `Backend.value`."""
     with tf.device("CPU"):
         tensor = tf.identity(variable.value)
     try:
         return np.asarray(memoryview(tensor))
-    except ValueError:  # a type that Python's buffers do not know, such as bfloat16
+    except ValueError:  # Python's buffers do not support the type, such as bfloat16
         copied: Array = tensor.numpy()
         return copied
