@@ -1,4 +1,4 @@
-"""Buckets: where data comes from and results go."""
+"""Buckets: the source of the data and the target of the results."""
 
 from epochal_trainer.storage.bucket import Bucket, ObjectInfo
 from epochal_trainer.storage.credentials import Credentials

@@ -1,4 +1,4 @@
-"""What the trainer asks of a bucket."""
+"""The interface of a bucket."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,101 +9,101 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """An object as its bucket describes it."""
+    """The metadata of an object."""
 
     size: int
-    """Bytes."""
+    """Size in bytes."""
     etag: str
-    """Changes whenever the object's content does; empty where a server gives none."""
+    """ETag, which changes with the object's content; empty if the server sends none."""
     md5: str | None = None
-    """MD5 of the content in hex, where the bucket knows it."""
+    """MD5 of the content in hex, if the bucket provides it."""
 
 
 class Bucket(Protocol):
-    """A bucket of objects. Every write is whole or absent; every error is a Failure that says what to do."""
+    """A bucket of objects. A write stores the whole object or nothing; every error is a Failure with advice."""
 
     name: str
     """Name of the bucket."""
 
     def uri(self, key: str) -> str:
-        """Returns where an object lies, for people: such as s3://bucket/key."""
+        """Return the URI of an object for users, such as s3://bucket/key."""
 
     def check(self) -> None:
-        """Makes sure that the bucket exists and the credentials are accepted.
+        """Check that the bucket exists and accepts the credentials.
 
         Raises:
             Failure: EndpointUnreachable, CredentialsRefused or BucketNotFound.
         """
 
     def stat(self, key: str) -> ObjectInfo:
-        """Describes an object.
+        """Return the metadata of an object.
 
         Raises:
-            Failure: ObjectNotFound, with similar keys named, or as `check`.
+            Failure: ObjectNotFound with similar keys in its message, or as in `check`.
         """
 
     def keys(self, prefix: str) -> list[str]:
-        """Returns the keys that begin with a prefix, sorted."""
+        """Return the keys that begin with a prefix, sorted."""
 
     def entries(self, prefix: str) -> list[str]:
-        """Returns some keys that begin with a prefix, and in the place of all that lie deeper their folders.
+        """Return some keys that begin with a prefix. Deeper keys are replaced by their folders.
 
         Args:
-            prefix: What they begin with.
+            prefix: The prefix.
 
         Returns:
-            At most near.MOST, sorted; a folder ends with a slash.
+            At most near.MOST entries, sorted; a folder ends with a slash.
 
         Raises:
-            Failure: As `check`; CredentialsRefused, if it may not be looked at.
+            Failure: As in `check`. CredentialsRefused also if the credentials may not list the bucket.
         """
 
     def get(self, key: str) -> bytes:
-        """Returns the content of a small object.
+        """Return the content of a small object.
 
         Raises:
-            Failure: ObjectNotFound, DamagedData if it is not small, or as `check`.
+            Failure: ObjectNotFound, DamagedData if the object is not small, or as in `check`.
         """
 
     def download(self, key: str, path: Path) -> str:
-        """Writes an object to a file and checks that it came whole.
+        """Download an object to a file and verify its content.
 
         Args:
             key: The object.
-            path: The file; its folder must exist. It is there only if the whole object is in it.
+            path: The file; its folder must exist. It exists afterwards only if it holds the whole object.
 
         Returns:
             The content's SHA-256 in hex.
 
         Raises:
-            Failure: ObjectNotFound, ObjectChanged (meanwhile), DamagedData (not the bytes that the bucket holds),
-                ScratchFull, or as `check`.
+            Failure: ObjectNotFound, ObjectChanged (during the download), DamagedData (other bytes than in the bucket),
+                ScratchFull, or as in `check`.
         """
 
     def put(self, key: str, data: bytes) -> None:
-        """Writes a small object.
+        """Write a small object.
 
         Raises:
-            Failure: ResultsNotWritable, or as `check`.
+            Failure: ResultsNotWritable, or as in `check`.
         """
 
     def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
-        """Writes a file to an object and checks that it arrived whole.
+        """Upload a file to an object and verify the stored content.
 
         Args:
             path: The file.
             key: The object.
-            before: Called before each try, which may come long after the first; what it raises is raised.
+            before: Called before each try, which may be long after the first one. Its errors are passed on.
 
         Raises:
-            Failure: ResultsNotWritable, or as `check`.
+            Failure: ResultsNotWritable, or as in `check`.
         """
 
     def delete(self, key: str) -> None:
-        """Deletes an object; one that is not there is no error."""
+        """Delete an object; a missing object is no error."""
 
 
 def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's content in hex."""
+    """Return the SHA-256 of a file's content in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

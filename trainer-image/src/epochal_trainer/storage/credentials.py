@@ -1,4 +1,4 @@
-"""What requests are signed with, and how it is kept out of all that is written."""
+"""The credentials that sign requests, and the removal of credentials from texts."""
 
 import json
 import logging
@@ -17,16 +17,16 @@ from epochal_trainer.storage.s3_errors import CREDENTIALS
 log = logging.getLogger(__name__)
 
 SHORTEST = 6
-"""Characters of a secret that is taken out of texts: a shorter one is part of ordinary words."""
+"""Minimum length of a secret that is removed from texts: a shorter one also occurs inside ordinary words."""
 KEYS: Mapping[str, str] = {"accessKey": ACCESS_KEY_ENV, "secretKey": SECRET_KEY_ENV, "sessionToken": SESSION_TOKEN_ENV}
-"""The environment's names of what the keys of the Secret hold."""
+"""Environment variables that hold the keys of the Secret."""
 _SIGNATURE = re.compile(r"(?<=Signature=)[0-9A-Fa-f]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What requests are signed with."""
+    """The credentials that sign requests."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -34,10 +34,11 @@ class Credentials:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Credentials":
-        """Reads the credentials that the operator puts into the environment.
+        """Return the credentials that the operator puts into the environment.
 
         Raises:
-            Failure: CredentialsRefused if there are none, or they are such as no request can be signed with.
+            Failure: CredentialsRefused, if there are no credentials, or if they contain characters that break a
+                request.
         """
         found = cls.unchecked(environment)
         if not found.access_key or not found.secret_key:
@@ -53,22 +54,22 @@ class Credentials:
 
     @property
     def advice(self) -> str | None:
-        """What may be the matter where the storage refuses a signature.
+        """The possible cause if the storage rejects a signature: a line break or control character in the secret key.
 
-        A secret key is in no header: with a line break it is right where the server was given it with that, too.
+        The secret key is in no header, so a line break in it is valid if the server's copy has the same line break.
         """
         return _told("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
 
     @classmethod
     def unchecked(cls, environment: Mapping[str, str]) -> "Credentials":
-        """Reads what is there, whatever it is: to keep it out of texts."""
+        """Return the credentials from the environment without a check, to remove them from texts."""
         access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
         return cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
 
     def hidden(self, text: str) -> str:
-        """Returns a text without the credentials that it may hold, as they are or as a part of an address.
+        """Return a text without credentials, either plain or encoded in a URL, XML or JSON.
 
-        What was signed with them goes, too: for some minutes whoever has that may ask the same again.
+        Signatures are removed too: with a signature, a reader could repeat the same request for some minutes.
         """
         return _SIGNATURE.sub("***", self._forms.sub("***", text) if self._forms else text)
 
@@ -82,9 +83,9 @@ class Credentials:
 
 
 def _told(key: str, value: str) -> str:
-    """Says what is wrong with what no header of a request may hold.
+    """Return the message about a key that contains a line break or control character.
 
-    The S3 client would fail, with the request in its message.
+    In a header of a request, such a character makes the S3 client fail with the whole request in its error.
     """
     ends = not _CONTROL.search(value.rstrip("\r\n"))
     found = "ends in a line break, as echo or a file leaves it" if ends else "holds a line break or a control character"
@@ -95,7 +96,7 @@ def _told(key: str, value: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yields a secret as it may stand in a text: in a message, a program's own notation, XML, JSON or an address."""
+    """Yield the forms of a secret in a text: plain, as a Python literal, in XML, in JSON and in a URL."""
     yield secret
     yield repr(secret)[1:-1]
     yield json.dumps(secret)[1:-1]

@@ -1,4 +1,4 @@
-"""What can go wrong with any bucket, and how it is said."""
+"""Failures that any bucket can have, and their messages."""
 
 import os
 import shutil
@@ -9,34 +9,34 @@ from pathlib import Path
 from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_full
 
 SMALL_BYTES = 64 * 1024**2
-"""What an object may hold that is read into memory as a whole."""
+"""Maximum size in bytes of an object that is read into memory as a whole."""
 
 
 def not_found(uri: str, advice: str | None) -> Failure:
-    """Returns the failure of an object that is not there.
+    """Return the failure for a missing object.
 
     Args:
-        uri: Where it should be.
-        advice: What to do about it, if what lies near may be looked at.
+        uri: URI of the missing object.
+        advice: Advice from similar keys; None if the credentials may not list the bucket.
     """
     return bad_data("ObjectNotFound", f"{uri} does not exist" + (f"; {advice}" if advice else ""))
 
 
 def object_changed(uri: str) -> Failure:
-    """Returns the failure of an object that was replaced while it was read."""
+    """Return the failure for an object that was replaced during the read."""
     return bad_data(
         "ObjectChanged", f"{uri} changed while it was read: write data before the job starts, or to new keys"
     )
 
 
 def not_as_stored(uri: str, found: str) -> Failure:
-    """Returns the failure of an object that a storage does not give back as it took it.
+    """Return the failure for a storage that returns other content than it received.
 
-    It is tried again: what was trained is in a checkpoint, and may be stored as it should be the next time.
+    The attempt is retried: the trained state is in a checkpoint, and the next attempt may store it correctly.
 
     Args:
-        uri: The object.
-        found: What was found.
+        uri: URI of the object.
+        found: Description of the content that was read back.
     """
     message = (
         f"{uri} was stored a moment ago, and reading it back gives something else: {found}. Spec, data and training "
@@ -46,10 +46,10 @@ def not_as_stored(uri: str, found: str) -> Failure:
 
 
 def bounded(data: bytes, uri: str) -> bytes:
-    """Returns the content of an object that is meant to be small.
+    """Return the content of a small object, after a check of its size.
 
     Raises:
-        Failure: DamagedData, if it is not.
+        Failure: DamagedData, if the content has more than SMALL_BYTES.
     """
     if len(data) > SMALL_BYTES:
         raise bad_data("DamagedData", f"{uri} holds more than {SMALL_BYTES:,} bytes, and should hold far fewer")
@@ -58,12 +58,12 @@ def bounded(data: bytes, uri: str) -> bytes:
 
 @contextmanager
 def room_for(path: Path, size: int, uri: str) -> Iterator[None]:
-    """Makes sure that a file fits on the local disk, before and while it is written.
+    """Check that a file fits on the local disk, before it is written and during the write.
 
     Args:
         path: The file to write.
-        size: Its bytes.
-        uri: What it is a copy of.
+        size: Size of the file in bytes.
+        uri: The source of the content, for messages.
 
     Raises:
         Failure: ScratchFull.

@@ -1,4 +1,4 @@
-"""A folder that stands for a bucket, to train without one."""
+"""A local folder in place of a bucket, for training without an S3 service."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ from epochal_trainer.storage.bucket import ObjectInfo, sha256
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 
 UNFINISHED = ".unfinished-"
-"""Begins the names of files that are being written."""
+"""Prefix of the names of incomplete files."""
 
 
 class FolderBucket:
-    """A folder as a bucket: an object's key is its path in the folder.
+    """A folder with the interface of a bucket: the key of an object is its path in the folder.
 
     Args:
         root: The folder.
@@ -29,11 +29,11 @@ class FolderBucket:
         self.name = root.name
 
     def uri(self, key: str) -> str:
-        """See Bucket."""
+        """Return the path of an object's file; see `Bucket.uri`."""
         return str(self.root / key)
 
     def check(self) -> None:
-        """See Bucket."""
+        """Check that the folder exists and is readable; see `Bucket.check`."""
         if not self.root.is_dir():
             beside = FolderBucket(self.root.parent).entries("")
             folders = [one.rstrip("/") for one in beside if one.endswith("/")]
@@ -43,7 +43,7 @@ class FolderBucket:
             raise refused("CredentialsRefused", f"{self.root} may not be read: change its permissions")
 
     def stat(self, key: str) -> ObjectInfo:
-        """See Bucket."""
+        """Return the metadata of a file; see `Bucket.stat`."""
         path = self._path(key)
         try:
             found = path.stat()
@@ -56,7 +56,7 @@ class FolderBucket:
         return ObjectInfo(size=found.st_size, etag=f"{found.st_mtime_ns:x}-{found.st_size:x}")
 
     def keys(self, prefix: str) -> list[str]:
-        """See Bucket."""
+        """Return the sorted paths that begin with a prefix; see `Bucket.keys`."""
         self.check()
         found = (
             (Path(folder) / file).relative_to(self.root).as_posix()
@@ -67,7 +67,7 @@ class FolderBucket:
         return sorted(key for key in found if key.startswith(prefix))
 
     def entries(self, prefix: str) -> list[str]:
-        """See Bucket."""
+        """Return some files and folders that begin with a prefix; see `Bucket.entries`."""
         folder = prefix.rpartition("/")[0]
         place = f"{folder}/" if folder else ""
         try:
@@ -81,7 +81,7 @@ class FolderBucket:
             raise _not_readable(self.root / folder) from None
 
     def get(self, key: str) -> bytes:
-        """See Bucket."""
+        """Return the content of a small file; see `Bucket.get`."""
         self.stat(key)
         try:
             with self._path(key).open("rb") as file:
@@ -90,7 +90,7 @@ class FolderBucket:
             raise _not_readable(self._path(key)) from None
 
     def download(self, key: str, path: Path) -> str:
-        """See Bucket."""
+        """Copy a file out of the folder; see `Bucket.download`."""
         before = self.stat(key)
         with room_for(path, before.size, self.uri(key)):
             try:
@@ -103,18 +103,18 @@ class FolderBucket:
         return sha256(path)
 
     def put(self, key: str, data: bytes) -> None:
-        """See Bucket."""
+        """Write a small file; see `Bucket.put`."""
         with self._written(key) as unfinished:
             unfinished.write_bytes(data)
 
     def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
-        """See Bucket."""
+        """Copy a file into the folder; see `Bucket.upload`."""
         before()
         with self._written(key) as unfinished:
             shutil.copyfile(path, unfinished)
 
     def delete(self, key: str) -> None:
-        """See Bucket."""
+        """Delete a file; see `Bucket.delete`."""
         with self._writing(key):
             self._path(key).unlink(missing_ok=True)
 
@@ -126,7 +126,7 @@ class FolderBucket:
     def _not_found(self, key: str) -> Failure:
         try:
             return not_found(self.uri(key), near.advise(key, self.entries))
-        except Failure:  # It may not be looked at.
+        except Failure:  # The folder is not readable.
             return not_found(self.uri(key), None)
 
     @contextmanager

@@ -1,29 +1,28 @@
-"""What is like a name that is not there: some looks at what lies near it, and never at all there is."""
+"""Suggestions of existing keys for a missing key, from a few short listings and never from a full one."""
 
 from collections.abc import Callable, Sequence
 
 from epochal_trainer.lib.close import close
 
 Entries = Callable[[str], Sequence[str]]
-"""Returns keys that begin with a prefix, MOST of them, and in the place of all that lie deeper their folders, which end
-with a slash."""
+"""Returns up to MOST keys that begin with a prefix. Folders, which end with a slash, replace the keys inside them."""
 
 MOST = 200
-"""Entries that one look returns."""
+"""Maximum number of entries in a listing."""
 LOOKS = 12
-"""Looks at one missing key."""
+"""Maximum number of listings for a missing key."""
 NAMED = 3
-"""How many names a message names."""
+"""Maximum number of names in a message."""
 BEGINS = 2
-"""Characters of a name that are likely right, by which it is looked for among many."""
+"""Number of first characters that are probably correct: among many names, only those with this prefix are searched."""
 
 
 def among(name: str, present: Sequence[str]) -> str:
-    """Returns what to say of a name that is not among those that are there.
+    """Return advice for a name that is not in a list of existing names.
 
     Args:
-        name: The name.
-        present: Those that are there; where there are MOST, there may be more.
+        name: The missing name.
+        present: The existing names. If there are MOST names, the list may be incomplete.
     """
     if near := close(name, present):
         return f"did you mean {' or '.join(near)}?"
@@ -33,7 +32,7 @@ def among(name: str, present: Sequence[str]) -> str:
 
 
 def named(present: Sequence[str]) -> str:
-    """Returns the first of some names for people, and how many more there are."""
+    """Return the first few names as text, with the number of further names."""
     first = ", ".join(sorted(present)[:NAMED])
     if len(present) <= NAMED:
         return first
@@ -41,11 +40,11 @@ def named(present: Sequence[str]) -> str:
 
 
 def advise(key: str, entries: Entries) -> str:
-    """Returns what to say of a key that is not there.
+    """Return advice for a missing key.
 
     Args:
-        key: The key.
-        entries: Looks at what is there.
+        key: The missing key.
+        entries: Lists existing keys.
     """
     if inside := within(key, entries):
         return f"it is a folder, which holds {named(inside)}"
@@ -60,22 +59,22 @@ def advise(key: str, entries: Entries) -> str:
 
 
 def within(key: str, entries: Entries) -> list[str]:
-    """Returns what lies in the folder that a key may be taken for, by names of its own.
+    """Return the entries of a folder with the name of this key, relative to the folder.
 
     Args:
         key: The key.
-        entries: Looks at what is there.
+        entries: Lists existing keys.
     """
     folder = f"{key.rstrip('/')}/"
     return [name for one in entries(folder) if (name := one.removeprefix(folder))]
 
 
 def like(key: str, entries: Entries) -> list[str]:
-    """Returns keys like one that is not there: each part of its path is looked for among what lies where it should.
+    """Return existing keys similar to a missing key, found by the closest names for each part of its path.
 
     Args:
-        key: The key.
-        entries: Looks at what is there.
+        key: The missing key.
+        entries: Lists existing keys.
     """
     left = LOOKS
 

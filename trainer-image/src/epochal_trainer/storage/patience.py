@@ -1,4 +1,4 @@
-"""How long a storage that does not answer is waited for: the one place that decides."""
+"""The retries of calls to a storage that does not answer. Only this module decides their number and pauses."""
 
 import random
 import threading
@@ -17,30 +17,31 @@ T = TypeVar("T")
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 15.0
 JITTER = 0.3
-"""Part of a pause by which it may be shorter, so that many trainers do not come back at once."""
+"""Maximum share by which a pause is shortened at random, so that many trainers do not retry at the same time."""
 QUIET_SECONDS = 1.0
-"""What passes sooner is not worth a word."""
+"""Seconds of failures before a wait is reported."""
 SILENT_SECONDS = 3.0
-"""The same of a first request, of which nobody knows yet whether it finds anyone: it may take half a minute to fail."""
+"""Seconds of the first request before a wait is reported: a request to an unreachable server can take half a minute to
+fail."""
 CHECK_SECONDS = 0.5
-"""The longest time between two looks at whether waiting still makes sense."""
+"""Maximum seconds between two checks for a reason to stop waiting."""
 
 
 def _jitter() -> float:
-    # Not the random numbers of the training: those must be the same whether there was a pause or not.
+    # A separate generator: pauses must not change the random numbers of the training.
     return random.SystemRandom().uniform(1 - JITTER, 1)
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Tries again, after longer and longer pauses, for as long as an error may pass by itself.
+    """Retries a call with growing pauses for as long as its errors may be temporary.
 
     Args:
-        seconds: How long after the first error the last try may begin.
-        check: Called again and again while waiting; raises what ends it.
-        waits: Knows all who wait.
-        clock: Seconds on a clock that never jumps.
-        jitter: What a pause is multiplied by.
+        seconds: Time from the first error to the start of the last try.
+        check: Called repeatedly during a wait; raises an error to end the wait.
+        waits: Records all waiting callers.
+        clock: A monotonic clock in seconds.
+        jitter: Returns a random factor for a pause.
     """
 
     seconds: float = 3600.0
@@ -52,19 +53,19 @@ class Patience:
     def persevere(
         self, call: Callable[[], T], passing: Callable[[Exception], Failure | None], silence: Failure | None = None
     ) -> T:
-        """Calls until it succeeds.
+        """Call a function until it succeeds.
 
         Args:
-            call: What to try. It must be safe to do twice.
-            passing: Says what an error means that may pass by itself; None for one that does not.
-            silence: What it means if the first try takes long; None if that means nothing.
+            call: The function to call. A second call must be safe.
+            passing: Returns the failure for a temporary error, or None for a permanent one.
+            silence: The failure to report if the first try takes long; None to report nothing.
 
         Returns:
-            What the call returned.
+            The result of the call.
 
         Raises:
-            Failure: What the last error means, once patience is at its end.
-            Exception: The call's own, as soon as one does not pass by itself; or that of `check`.
+            Failure: The failure of the last error, once the time is over.
+            Exception: The first permanent error of the call, or an error of `check`.
         """
         began = self.clock()
         end = None
@@ -98,7 +99,7 @@ class Patience:
 
     @contextmanager
     def _watched(self, who: object, silence: Failure | None) -> Iterator[None]:
-        """Tells of silence if what is done within takes long."""
+        """Report the failure `silence` if the code in the context takes long."""
         if silence is None:
             yield
             return
@@ -109,7 +110,7 @@ class Patience:
             yield
         finally:
             watch.cancel()
-            watch.join()  # or it would begin to wait after the end
+            watch.join()  # otherwise the timer may call `begin` after `end`
 
     def _pause(self, seconds: float) -> None:
         end = self.clock() + seconds

@@ -1,4 +1,4 @@
-"""A bucket of any S3 service."""
+"""A bucket of an S3 service."""
 
 import hashlib
 import io
@@ -34,10 +34,10 @@ Verb = Literal["find", "read", "list", "write", "delete"]
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 RETRIES = 2
-"""Quick ones of a single request, so that one lost connection does not begin a large upload anew."""
+"""Immediate retries of a single request, so that a lost connection does not restart a large upload."""
 CONNECT_RETRIES = 1
 TRIES = 3
-"""How often a content is sent or fetched that does not arrive as it is."""
+"""Number of tries to send or fetch content whose checksum differs."""
 PART_BYTES = 16 * 1024**2
 CHUNK_BYTES = 1024**2
 CONNECTIONS = 4
@@ -45,15 +45,15 @@ MD5_HEX = 32
 
 
 class Abandoned(Exception):
-    """What is fetched is of no use any more."""
+    """The error that ends the download of a part after another part failed."""
 
 
 class Altered(Failure):
-    """The service does not hold what was written to it.
+    """The service does not hold the content that was written to it.
 
     Args:
-        what: What should hold it, and how much that is.
-        times: How often it was written.
+        what: The start of the message: the place and the size of the content.
+        times: Number of writes so far.
     """
 
     def __init__(self, what: str, times: int) -> None:
@@ -72,14 +72,15 @@ class S3Bucket:
     Args:
         endpoint: http://HOST[:PORT] or https://HOST[:PORT].
         bucket: Name of the bucket.
-        credentials: What requests are signed with.
-        region: Region that requests are signed for.
-        ca_file: PEM certificates to trust beside the system's.
-        patience: How long to wait while the service does not answer. What it allowed once, it is waited for to allow
-            again: work that is done is not lost for a right that was taken away.
+        credentials: The credentials that sign requests.
+        region: Region in the signatures of requests.
+        ca_file: PEM certificates to trust in addition to the system's.
+        patience: Limits the wait for a service that does not answer. A permission that the service granted before and
+            then revoked is waited for too, so that finished work is not lost.
 
     Raises:
-        Failure: InvalidCertificateAuthority, if there are no certificates in `ca_file`.
+        Failure: InvalidCertificateAuthority, if `ca_file` holds no certificates. EndpointUnreachable, if the endpoint
+            is no valid address.
     """
 
     def __init__(
@@ -118,7 +119,8 @@ class S3Bucket:
                         redirect=False,
                         backoff_factor=0.2,
                         status_forcelist=(500, 502, 503, 504),
-                        respect_retry_after_header=False,  # It may name hours, of which nobody would be told.
+                        # Retry-After may ask for hours, and urllib3 would not report that wait.
+                        respect_retry_after_header=False,
                         raise_on_status=False,
                     ),
                     ssl_context=_trust(ca_file) if secure else None,
@@ -128,13 +130,13 @@ class S3Bucket:
             raise bad_spec("EndpointUnreachable", f"spec.storage.endpoint {endpoint} is no address: {error}") from error
 
     def uri(self, key: str) -> str:
-        """See Bucket."""
+        """Return the URI s3://bucket/key; see `Bucket.uri`."""
         return f"s3://{self.name}/{key}"
 
     def check(self) -> None:
-        """See Bucket.
+        """Check that the bucket exists and accepts the credentials; see `Bucket.check`.
 
-        Credentials that may not list, but are known to the service, pass: they may still read.
+        Valid credentials without the permission to list pass the check: they may still read.
         """
         try:
             self._ask("find", "", lambda: next(self._client.list_objects(self.name), None))
@@ -143,7 +145,7 @@ class S3Bucket:
                 raise
 
     def stat(self, key: str) -> ObjectInfo:
-        """See Bucket."""
+        """Return the metadata of an object; see `Bucket.stat`."""
 
         def ask() -> ObjectInfo:
             try:
@@ -151,7 +153,7 @@ class S3Bucket:
             except S3Error as error:
                 if error.code != "AccessDenied":
                     raise
-                # The answer to HEAD has no body that says why: that to GET has.
+                # The response to HEAD has no body with the reason; the response to GET has one.
                 self._client.get_object(self.name, key, length=1).release_conn()
                 raise
             etag = found.etag or ""
@@ -167,7 +169,7 @@ class S3Bucket:
             raise self._not_found(key) from error
 
     def keys(self, prefix: str) -> list[str]:
-        """See Bucket."""
+        """Return the sorted keys that begin with a prefix; see `Bucket.keys`."""
 
         def ask() -> list[str]:
             found = self._client.list_objects(self.name, prefix=prefix, recursive=True)
@@ -176,7 +178,7 @@ class S3Bucket:
         return self._ask("list", prefix, ask)
 
     def entries(self, prefix: str) -> list[str]:
-        """See Bucket."""
+        """Return some keys and folders that begin with a prefix; see `Bucket.entries`."""
 
         def ask() -> list[str]:
             found = self._client.list_objects(self.name, prefix=prefix)
@@ -185,7 +187,7 @@ class S3Bucket:
         return self._ask("list", prefix, ask)
 
     def get(self, key: str) -> bytes:
-        """See Bucket."""
+        """Return the content of a small object; see `Bucket.get`."""
 
         def ask() -> bytes:
             with self._opened(key) as response:
@@ -194,9 +196,9 @@ class S3Bucket:
         return self._ask("read", key, ask)
 
     def download(self, key: str, path: Path) -> str:
-        """See Bucket.
+        """Download an object to a file; see `Bucket.download`.
 
-        A large object comes in parts over several connections, each part only if the object is still the same.
+        A large object is fetched in parts over several connections. Each part is conditional on the unchanged ETag.
         """
         found = self.stat(key)
         unfinished = path.with_name(f"{path.name}.unfinished")
@@ -220,19 +222,19 @@ class S3Bucket:
         return sha256(path)
 
     def put(self, key: str, data: bytes) -> None:
-        """See Bucket."""
+        """Write a small object; see `Bucket.put`."""
         self._store(key, len(data), lambda: io.BytesIO(data))
 
     def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
-        """See Bucket.
+        """Upload a file to an object; see `Bucket.upload`.
 
-        The service's ETag shows what arrived where it is the content's MD5. Where it is something else, as it may be
-        with encryption, the object is read back.
+        If the service's ETag is the MD5 of the content, it verifies the upload. Otherwise, as with some encryption, the
+        object is read back.
         """
         self._store(key, path.stat().st_size, lambda: path.open("rb"), before)
 
     def delete(self, key: str) -> None:
-        """See Bucket."""
+        """Delete an object; see `Bucket.delete`."""
         self._ask("delete", key, lambda: self._client.remove_object(self.name, key))
 
     def _ask(self, verb: Verb, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
@@ -258,7 +260,7 @@ class S3Bucket:
         return result
 
     def _advised(self, found: Failure) -> Failure:
-        """Names what is odd about the secret key where the storage refuses it."""
+        """Return a failure with advice about the secret key if the storage rejected the credentials."""
         advice = self._credentials.advice if found.reason == "CredentialsRefused" else None
         return found if advice is None else refused(found.reason, f"{found.message}; {advice}")
 
@@ -302,9 +304,12 @@ class S3Bucket:
 
     @contextmanager
     def _opened(self, key: str, **how: Any) -> Iterator[Any]:
-        """Opens an object, or what `how` says of it. A connection that was not read to its end serves nobody else."""
+        """Open an object, or the part of the object that `how` selects.
+
+        A connection that was not read to its end is closed, since no other request can use it.
+        """
         response = self._client.get_object(self.name, key, **how)
-        response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
+        response.decode_content = False  # return the stored bytes in spite of their Content-Encoding
         try:
             yield response
         finally:
@@ -362,12 +367,12 @@ class S3Bucket:
             return error if error.reason == "BucketNotFound" else not_found(where, None)
 
     def _named_others(self, found: Failure) -> Failure:
-        """Returns the failure of a bucket that is not there, with those that are, if the credentials may list them."""
+        """Return the failure for a missing bucket, with the existing buckets if the credentials may list them."""
         try:
             names = [bucket.name for bucket in self._client.list_buckets()]
         except (MinioException, HTTPError, ParseError, ValueError):
             return found
-        # Some storages show whose credentials these are nothing but what is theirs.
+        # Some storages list only the buckets that belong to the credentials.
         advice = near.among(self.name, names) if names else "these credentials are shown no bucket at all"
         return Failure(found.reason, f"{found.message}; {advice}", found.exit_code)
 
@@ -392,7 +397,7 @@ def _md5(path: Path) -> str:
 
 
 def _etag(content: BinaryIO, size: int) -> str:
-    """Returns the ETag that a service gives a content which is sent as it is: that of one part, or of several."""
+    """Return the ETag of content that a service stores unencrypted, in a single part or in several."""
     parts = [hashlib.md5(part, usedforsecurity=False) for part in _parts(content, size)]
     if len(parts) == 1:
         return parts[0].hexdigest()
@@ -401,7 +406,7 @@ def _etag(content: BinaryIO, size: int) -> str:
 
 
 def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yields the parts that a content of some size is sent in; what is added to it meanwhile is none of them."""
+    """Yield the upload parts of content of a given size, without bytes that are appended in the meantime."""
     for begin in range(0, max(1, size), PART_BYTES):
         yield content.read(min(PART_BYTES, size - begin))
 

@@ -1,4 +1,4 @@
-"""What an error of the S3 client means: whether it may pass by itself, whose it is, and what to do about it."""
+"""The meaning of errors of the S3 client: whether they are temporary, who can fix them, and the advice to the user."""
 
 import socket
 import ssl
@@ -35,14 +35,15 @@ BUSY = frozenset(
         "XAmzContentSHA256Mismatch",
     }
 )
-"""S3 error codes below HTTP 500 that may pass by themselves: a server that was restarted has forgotten parts of an
-upload, and a clock that is wrong is set in time."""
+"""S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
+clock is corrected soon."""
 REVOCABLE = frozenset(
     {"BucketNotFound", "CredentialsRefused", "EndpointUnreachable", "ResultsNotWritable", "WrongRegion"}
 )
-"""Reasons that may pass where the same was allowed before: someone is at work on the storage or on its permissions."""
+"""Reasons of failures that may be temporary if the same request was allowed before: an administrator may be changing
+the storage or its permissions."""
 SHOWN = 300
-"""Characters of a server's own words that a message repeats."""
+"""Maximum number of characters of a server's message to quote."""
 
 CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"
 READ = f"allow the credentials s3:GetObject and s3:ListBucket there, or {CREDENTIALS}"
@@ -50,7 +51,7 @@ WRITE = f"allow the credentials s3:PutObject, s3:GetObject, s3:DeleteObject and 
 
 
 class Meaning(NamedTuple):
-    """What an S3 error code means to the user."""
+    """The failure that an S3 error code causes: its constructor, reason and advice."""
 
     of: Callable[[str, str], Failure]
     reason: str
@@ -95,7 +96,7 @@ UNKNOWN = Meaning(bad_spec, "StorageError", "look the code up in the service's d
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of the service."""
+    """A request to the service, for messages."""
 
     endpoint: str
     bucket: str
@@ -107,7 +108,7 @@ class Request:
 
 
 def passes(error: Exception) -> bool:
-    """Whether an error may pass by itself."""
+    """Return whether an error may be temporary."""
     match error:
         case S3Error():
             return _server_error(error.response.status) or error.code in BUSY or MEANINGS.get(error.code or "") is FULL
@@ -122,15 +123,15 @@ def passes(error: Exception) -> bool:
 
 
 def failure(error: Exception, request: Request, hide: Callable[[str], str] = str) -> Failure | None:
-    """Says what an error means to the user.
+    """Return the failure that explains an error to the user.
 
     Args:
-        error: What the S3 client raised.
-        request: What it was asked for.
-        hide: Takes credentials out of what others say.
+        error: The error that the S3 client raised.
+        request: The request that failed.
+        hide: Removes credentials from texts of the server and the client.
 
     Returns:
-        The failure, or None if the error is none of the storage's.
+        The failure, or None if the storage did not cause the error.
     """
     match error:
         case S3Error():
@@ -148,7 +149,7 @@ def failure(error: Exception, request: Request, hide: Callable[[str], str] = str
 
 
 def unanswered(request: Request) -> Failure:
-    """Returns what it means that a service has given no answer yet, nor ever before."""
+    """Return the failure for a service that has never answered so far."""
     return _unreachable(request, "no answer so far: check spec.storage.endpoint, the service and any NetworkPolicy")
 
 
@@ -198,7 +199,10 @@ def _network_fault(error: HTTPError, hide: Callable[[str], str]) -> str:
 
 
 def _certificate_fault(error: HTTPError) -> str | None:
-    """Says what is wrong with the TLS of both sides; None if TLS is not the matter or may go well the next time."""
+    """Return the TLS error that only a change of the configuration fixes; None for other errors.
+
+    The other errors are not about TLS, or may be temporary.
+    """
     text = str(_reason(error))
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
         return "it does not speak TLS: write http:// in spec.storage.endpoint"
@@ -217,7 +221,7 @@ def _reason(error: BaseException) -> BaseException:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Returns the operating system's own error below the client's, if there is one."""
+    """Return the operating system's error that caused the client's error, or None."""
     found: BaseException | None = _reason(error)
     while found is not None and not isinstance(found, OSError | ssl.SSLError | socket.gaierror):
         nested = next((argument for argument in found.args if isinstance(argument, BaseException)), None)
@@ -226,12 +230,12 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _unreadable(error: Exception) -> bool:
-    """Returns whether the S3 client did not understand an answer, such as the page of a proxy: XML, but not S3's."""
+    """Return whether the S3 client failed to parse a response, such as a proxy's page that is XML but not S3's XML."""
     return isinstance(error, ParseError) or str(error).startswith("XML element <")
 
 
 def _status(error: InvalidResponseError) -> int:
-    return int(error._code)  # noqa: SLF001 - the client offers no other way to it
+    return int(error._code)  # noqa: SLF001 - the client has no public attribute for the status
 
 
 def _server_error(status: int) -> bool:

@@ -1,4 +1,4 @@
-"""The S3 service that a spec names, and its buckets."""
+"""The S3 service in a spec, and its buckets."""
 
 import os
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from epochal_trainer.storage.s3 import S3Bucket
 
 
 def buckets_of(storage: Storage, patience: Patience) -> Callable[[str], Bucket]:
-    """Returns what opens buckets of an S3 service by their names, once its certificate authority is there.
+    """Return a function that opens a bucket of an S3 service by name, once the certificate authority is available.
 
     Args:
         storage: The service.
-        patience: How long to wait for it.
+        patience: Limits the wait for the certificate authority and the service.
 
     Raises:
-        Failure: If no endpoint is named, or the certificate authority does not come.
+        Failure: If the spec has no endpoint, or the certificate authority does not appear.
     """
     if storage.endpoint is None:
         raise bad_spec("InvalidSpec", "spec.storage.endpoint: must be given outside of a cluster")
@@ -43,7 +43,7 @@ def buckets_of(storage: Storage, patience: Patience) -> Callable[[str], Bucket]:
 
 
 def _authority(reference: ConfigMapKeyRef, patience: Patience) -> Path:
-    """Returns the file with the storage's certificate authority once it is there: it may come after its job."""
+    """Return the file with the storage's certificate authority. Wait for it, since it may be created after its job."""
     path = Path(STORAGE_CA_FILE)
     missing = bad_spec(
         "InvalidCertificateAuthority",

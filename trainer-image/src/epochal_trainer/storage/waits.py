@@ -1,4 +1,4 @@
-"""What a trainer waits for, in all its buckets and threads together."""
+"""The present waits for a storage, across all buckets and threads of a trainer."""
 
 import logging
 import threading
@@ -17,10 +17,10 @@ LONGEST_MESSAGE = 4096
 
 
 class Waits:
-    """Knows who waits for a storage: says so when the first one begins, and when the last one goes on.
+    """The callers that wait for a storage. The start of the first wait and the end of the last are logged and reported.
 
     Args:
-        tell: Takes what is waited for, or None once the storage has answered. Called from any thread.
+        tell: Receives the longest present wait, or None once the storage has answered. Any thread may call it.
     """
 
     def __init__(self, tell: Callable[[Waiting | None], None] = lambda _: None) -> None:
@@ -31,12 +31,12 @@ class Waits:
         self._began = 0.0
 
     def begin(self, who: object, failure: Failure, seconds: float) -> None:
-        """Tells that someone waits, or waits for something else now.
+        """Record that a caller waits, or waits with another failure now.
 
         Args:
-            who: Who waits.
-            failure: What would be the end of it if it were not waited for.
-            seconds: How long it has been waited for.
+            who: The caller.
+            failure: The failure that ends the call if it stops waiting.
+            seconds: Seconds for which the caller has waited.
         """
         with self._answered:
             if not self._waiting:
@@ -49,26 +49,26 @@ class Waits:
             self._publish()
 
     def end(self, who: object, *, answered: bool) -> None:
-        """Tells that someone waits no more.
+        """Record that a caller no longer waits.
 
         Args:
-            who: Who waited.
-            answered: Whether the storage has answered. Then the others try again at once.
+            who: The caller.
+            answered: Whether the storage has answered. Then all other callers retry at once.
         """
         with self._answered:
             if self._waiting.pop(who, None) is not None and answered:
                 self._answered.notify_all()
             if self._told is None or not (answered or self._waiting):
-                return  # Who gives up has no answer: what was told holds until somebody has one.
+                return  # This caller gave up without an answer: the reported wait stays until the storage answers.
             if not self._waiting:
                 log.info("The storage answers again, after %s: it goes on.", duration(time.monotonic() - self._began))
             self._publish()
 
     def pause(self, seconds: float) -> bool:
-        """Waits for some seconds, or until someone has got an answer.
+        """Wait for some seconds, or until the storage answers another caller.
 
         Returns:
-            Whether someone has.
+            Whether the storage has answered another caller.
         """
         with self._answered:
             return self._answered.wait(seconds)
