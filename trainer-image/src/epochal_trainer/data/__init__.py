@@ -1,4 +1,4 @@
-"""Data sets: read from a bucket, whatever wrote them, and checked before anything is trained on them."""
+"""Data sets: read from a bucket in several formats, and checked before the training."""
 
 from epochal_trainer.data.dataset import Dataset, Order, Spec
 from epochal_trainer.data.features import check_features

@@ -1,4 +1,4 @@
-"""Names of the classes, which may lie beside the labels: they say to people what a class index means."""
+"""Optional class names beside the labels, which explain the class indices to users."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 MOST_BYTES = 16 * 2**20
-"""Bytes that an array of names may take, before any is looked at: eight times what those need that are in order."""
+"""Maximum size in bytes of an array of class names, checked before it is read: eight times the size of the largest
+valid array."""
 _NAME: TypeAdapter[str] = TypeAdapter(ClassName, config=ConfigDict(hide_input_in_errors=True))
 _SHOWN = 40
-"""Characters of a name in a message."""
+"""Maximum number of characters of a name in a message."""
 
 
 class ClassNames(NamedTuple):
-    """What lies beside labels as the names of the classes.
+    """Class names that were found beside the labels.
 
     Args:
-        source: Where they came from: an object's key, with the array's name where it holds several.
-        names: The names in the order of the class indices; none if something is the matter with them.
-        fault: What that is, and what must hold; "" if they are in order.
+        source: Their source: an object's key, and the array's name if the object holds several.
+        names: The names in the order of the class indices; empty if they are invalid.
+        fault: The error in the names and the expected form; "" if they are valid.
     """
 
     source: str
@@ -30,11 +31,11 @@ class ClassNames(NamedTuple):
 
 
 def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNames:
-    """Returns names of classes, or what is the matter with them: nobody is refused a training for its names.
+    """Return class names or their error. Invalid names never end a training.
 
     Args:
-        values: Texts, or numbers that stand for them.
-        source: Where they came from.
+        values: Texts, or integers to use as texts.
+        source: Source of the names.
     """
     if isinstance(values, np.ndarray) and values.ndim != 1:
         return ClassNames(source, fault=f"an array of {values.ndim} axes: names must be one after another, in one axis")
@@ -52,11 +53,11 @@ def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNa
 
 
 def unread(dtype: np.dtype[Any], size: int) -> str | None:
-    """Returns why an array is not read that is to hold names of classes; None if it is.
+    """Return the reason why an array of class names cannot be read, or None if it can.
 
     Args:
-        dtype: Its type.
-        size: Bytes that it takes.
+        dtype: Type of its elements.
+        size: Size of the array in bytes.
     """
     if dtype.hasobject:
         return "Python objects, which are not read: save them as text, class_names.astype(str)"

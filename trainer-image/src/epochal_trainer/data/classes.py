@@ -1,4 +1,4 @@
-"""The class of each sample, where labels name one: what is counted, split and weighed by classes goes by it."""
+"""The class of each sample, if the labels name classes: the basis for counts, splits and weights by class."""
 
 from collections.abc import Sequence
 
@@ -8,29 +8,29 @@ from epochal_trainer.data.labels import INDICES, PROBABILITIES, ROWS, VALUES, no
 from epochal_trainer.data.samples import MOST_CLASSES, Array, Samples, shaped
 
 BLOCK = 1024**2
-"""Labels that are counted at a time."""
+"""Number of labels in a block of a count."""
 MOST_SHOWN = 10
 
 
 class NoClasses(ValueError):
-    """Labels that do not name one class for each sample: what they hold."""
+    """The error for labels that do not name one class per sample. The message describes the labels."""
 
 
 def classes(samples: Samples, loss: str) -> Array:
-    """Returns the class of each sample.
+    """Return the class of each sample.
 
-    Labels that name one are class indices, one-hot rows, or 0 and 1. A number that the loss compares with an output is
-    no class, whole as it may be.
+    Labels that name classes are class indices, one-hot rows, or 0 and 1. If the loss compares labels with outputs as
+    numbers, single labels other than 0 and 1 are no classes, even if they are integers.
 
     Args:
         samples: The data set.
-        loss: Name of the loss, as a class or as a function of Keras.
+        loss: Name of the loss, as a Keras class or function.
 
     Returns:
         Class indices of shape (samples,) and type int64.
 
     Raises:
-        NoClasses: If they are something else.
+        NoClasses: If the labels do not name classes.
     """
     name, labels, where = normalized(loss), samples.labels, samples.labels_name
     shape = labels.shape[1:]
@@ -51,15 +51,18 @@ def classes(samples: Samples, loss: str) -> Array:
 
 
 def counts(samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> Array | None:
-    """Returns how many samples there are of each class, or None where the network does not tell one of some classes.
+    """Return the number of samples per class, or None if the network does not predict one of several classes.
 
-    A row that shares a sample out among classes counts as it does.
+    A row that divides a sample among classes counts as these fractions.
 
     Args:
-        samples: The data set. The loss takes its labels, as `check_labels` makes sure.
+        samples: The data set. Its labels have passed `check_labels`.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
-        loss: Name of the loss, as a class or as a function of Keras.
-        ignored: The label that stands for none, where the loss has one (`ignore_class`).
+        loss: Name of the loss, as a Keras class or function.
+        ignored: The label that the loss ignores (`ignore_class`), or None.
+
+    Returns:
+        The counts, of shape (classes,). None also if the labels do not name classes.
     """
     name, labels = normalized(loss), samples.labels
     if len(output_shape) != 1 or (outputs := output_shape[0]) is None or outputs > MOST_CLASSES:
@@ -79,7 +82,7 @@ def counts(samples: Samples, output_shape: Sequence[int | None], loss: str, igno
 
 
 def listed(numbers: Array) -> str:
-    """Returns class indices for people, in their order: `0, 1, 2 and 7 more`."""
+    """Return the first class indices as text, in order: `0, 1, 2 and 7 more`."""
     shown = ", ".join(str(number) for number in numbers[:MOST_SHOWN])
     more = len(numbers) - MOST_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown

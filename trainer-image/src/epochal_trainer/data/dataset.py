@@ -1,4 +1,4 @@
-"""What a training reads, wherever it lies."""
+"""The interface of a data set, for any kind of storage."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from epochal_trainer.backend import Batches
 
 
 class Spec(NamedTuple):
-    """What the features, or the labels, of each sample are.
+    """Shape and type of the features, or of the labels, of a sample.
 
     Args:
-        shape: Their shape.
-        dtype: Their type.
+        shape: The shape.
+        dtype: The type.
     """
 
     shape: tuple[int, ...]
@@ -23,11 +23,11 @@ class Spec(NamedTuple):
 
 @dataclass(frozen=True)
 class Order:
-    """What the batches of each epoch follow from, beside the data: where it is the same, a training can go on.
+    """The values that, with the data, determine the batches of each epoch. A training can resume if they are equal.
 
     Args:
-        samples: Samples of an epoch.
-        batch_size: Samples per step; the last of an epoch takes the rest.
+        samples: Samples per epoch.
+        batch_size: Samples per step; the last step of an epoch takes the rest.
         seed: Seed of the order.
     """
 
@@ -37,48 +37,48 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
+        """Number of steps in an epoch."""
         return -(-self.samples // self.batch_size)
 
 
 class Dataset(ABC):
-    """Samples to train on, or to evaluate on.
+    """Samples for training or evaluation.
 
-    It gives the batches of a training from any step of any epoch on. Which ones follows from its order and from the
-    epoch alone, whatever was read before: so a training that goes on needs nothing but its position.
+    A data set provides the batches from any step of any epoch on. The batches depend on order and epoch only, not on
+    earlier reads. So a training needs only its position to resume.
     """
 
     @abstractmethod
     def __len__(self) -> int:
-        """Returns the number of samples."""
+        """Return the number of samples."""
 
     @property
     @abstractmethod
     def element_spec(self) -> tuple[Spec, Spec]:
-        """What features and labels of a sample are."""
+        """Shape and type of the features, and of the labels, of a sample."""
 
     @abstractmethod
     def describe(self) -> str:
-        """Describes it to people, in a line."""
+        """Return a description of the data set for users, in one line."""
 
     @abstractmethod
     def shuffled(self, order: Order) -> Batches:
-        """Returns its batches to train on.
+        """Return the batches for training.
 
         Args:
-            order: As `order` gives it.
+            order: The result of `order`.
         """
 
     @abstractmethod
     def in_order(self, batch_size: int) -> Any:
-        """Returns its batches to evaluate on, each sample once and always in the same order, as Keras takes them.
+        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order.
 
         Args:
             batch_size: Samples per step.
         """
 
     def order(self, *, batch_size: int, seed: int) -> Order:
-        """Returns what the batches of each epoch follow from.
+        """Return the values that determine the batches of each epoch.
 
         Args:
             batch_size: Samples per step.

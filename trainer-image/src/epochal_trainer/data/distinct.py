@@ -1,4 +1,4 @@
-"""Whether each data set of a job has samples of its own: figures of samples that were trained on are too good."""
+"""Checks that the data sets of a job share no samples: metrics of samples used in training are too good."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -8,14 +8,14 @@ from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.lib.failures import Failure, bad_data
 
 BLOCK = 1024**2
-"""Elements that are compared at a time, so that arrays which differ early cost little."""
+"""Number of elements to compare at a time, so that a comparison of arrays with an early difference is fast."""
 
 
 def check_sources(features: Mapping[Role, str]) -> None:
-    """Makes sure that no two data sets read the same features, before any are read.
+    """Check that no two data sets read the same features, before any data are read.
 
     Args:
-        features: The array that each reads, by its object's key, with the array's name where the object holds several.
+        features: The features of each data set: an object's key, and the array's name if the object holds several.
 
     Raises:
         Failure: DuplicateData.
@@ -26,7 +26,7 @@ def check_sources(features: Mapping[Role, str]) -> None:
 
 
 def check_samples(data_sets: Mapping[Role, Samples]) -> None:
-    """Makes sure that no two data sets hold the same features and labels, wherever these lie.
+    """Check that no two data sets hold the same features and labels, even in different objects.
 
     Args:
         data_sets: The data sets.
@@ -42,7 +42,7 @@ def check_samples(data_sets: Mapping[Role, Samples]) -> None:
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Returns whether two arrays hold the same values, for samples of any shape."""
+    """Return whether two arrays hold the same values, with samples of any shape."""
     one, other = (array.reshape(len(array), -1) for array in (one, other))
     if one.shape != other.shape:
         return False

@@ -1,4 +1,4 @@
-"""Which samples of the training set are set aside to validate on."""
+"""The division of the training set into samples for training and for validation."""
 
 from math import floor
 from typing import Any, TypeAlias
@@ -12,26 +12,27 @@ from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.lib.failures import bad_data
 
 Rows: TypeAlias = slice | Array
-"""Samples by their places in a data set."""
+"""Indices of samples in a data set."""
 
 
 def divide(
     samples: Samples, fraction: float, *, training: Training, shuffle: bool = False, stratify: bool = False
 ) -> tuple[Samples, Samples]:
-    """Divides the training set.
+    """Divide the training set into a training part and a validation part.
 
     Args:
-        samples: The whole.
-        fraction: How much of it to set aside, above 0 and below 1.
-        training: The seed that draws the parts, and the loss, which says whether labels are classes.
-        shuffle: Whether to put it into an order that is drawn, first.
-        stratify: Whether each class is to give its share.
+        samples: The whole training set.
+        fraction: Fraction for validation, above 0 and below 1.
+        training: The seed for the draw, and the loss, which determines whether labels are classes.
+        shuffle: Whether to shuffle the samples first.
+        stratify: Whether to take the fraction from each class.
 
     Returns:
-        What is left, and the part to validate on: views of the whole where that is its end, else copies of all of it.
+        The training part and the validation part. They are views if the validation part is the end of the data set,
+        else copies.
 
     Raises:
-        Failure: EmptyData, if one of them is empty; InvalidLabels, if it is to be divided by classes and has none.
+        Failure: EmptyData, if a part is empty. InvalidLabels, if `stratify` is set and the labels name no classes.
     """
     of_samples = None
     if stratify:
@@ -55,14 +56,14 @@ def divide(
 
 
 def described(data: Data, training: Training) -> dict[str, Any] | None:
-    """Returns how a part of the training set is chosen to validate on: what it follows from, beside data and fraction.
+    """Return the parameters of the draw of validation samples, apart from data and fraction.
 
     Args:
-        data: The data.
-        training: What draws the parts.
+        data: The spec of the data.
+        training: The seed for the draw.
 
     Returns:
-        Empty if it is the end of the training set; None if there is no such part.
+        The parameters; empty if the validation part is the end of the training set; None without such a part.
     """
     validation = data.validation
     if validation is None or validation.split is None:
@@ -74,23 +75,23 @@ def described(data: Data, training: Training) -> dict[str, Any] | None:
 def parts(
     count: int, fraction: float, *, shuffle: bool = False, classes: Array | None = None, seed: int = 0
 ) -> tuple[Rows, Rows]:
-    """Chooses samples to validate on: the last ones, exactly as Keras' validation_split does, unless it is to be drawn.
+    """Choose validation samples: the last ones, exactly as Keras' validation_split, or drawn ones.
 
     Args:
-        count: How many samples there are.
-        fraction: How much of them to choose, above 0 and below 1.
-        shuffle: Whether to put them into an order that is drawn, first.
-        classes: The class of each, each of which is to give its share, drawn; None for the last ones of all. A class of
-            two samples or more is in both parts, one of a single sample is left.
-        seed: What is drawn follows from it alone, in any version of NumPy.
+        count: Number of samples.
+        fraction: Fraction to choose, above 0 and below 1.
+        shuffle: Whether to shuffle the samples first.
+        classes: The class of each sample, to draw the fraction from each class; None to choose from all samples
+            together. A class of at least two samples is in both parts, a class of one sample only in the first.
+        seed: Seed of the draw, with the same result in any version of NumPy.
 
     Returns:
-        Those that are left, and those that are chosen; in the order of the data unless that is drawn.
+        The indices of the training part and of the validation part, in the order of the data unless shuffled.
     """
     at = floor(count * (1.0 - fraction))
     if not shuffle and classes is None:
         return slice(0, at), slice(at, count)
-    # Its streams never change, those of numpy.random.Generator may: https://numpy.org/neps/nep-0019-rng-policy.html
+    # RandomState is stable, numpy.random.Generator may change: https://numpy.org/neps/nep-0019-rng-policy.html
     rows = np.random.RandomState(seed).permutation(count)
     if classes is None:
         return rows[:at], rows[at:]

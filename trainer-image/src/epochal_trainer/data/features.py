@@ -1,4 +1,4 @@
-"""Whether features fit the network's input."""
+"""Checks that features fit the network's input."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from epochal_trainer.lib.failures import bad_data
 
 
 def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
-    """Makes features fit the network, if only a trailing axis of 1 is missing.
+    """Check that features fit the network's input. If only a trailing axis of 1 is missing, add that axis.
 
     Args:
         samples: The data set.
-        input_shape: Shape of one sample, as spec.network.input has it.
+        input_shape: Shape of one sample, as in spec.network.input.
 
     Returns:
-        The data set, its features of shape (samples, *input_shape).
+        The data set, with features of shape (samples, *input_shape).
 
     Raises:
         Failure: ShapeMismatch.
@@ -37,7 +37,7 @@ def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
 
 
 def _advice(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Returns what to write where samples have another shape than the network takes."""
+    """Return advice about samples with another shape than the network's input."""
     takes = f"write spec.network.input.shape: {[*shape]}"
     if (*wanted, 1) == shape:
         return f"{takes}, since layers such as Conv2D need the axis of the channels"

@@ -1,4 +1,4 @@
-"""How photographs have to look to be like the images that a network was trained on."""
+"""The properties that make photographs similar to the images that a network was trained on."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -14,27 +14,31 @@ _GRAY: Literal[1] = 1
 _COLOURS: Literal[3] = 3
 _BRIGHTEST = 255.0
 _FOUR_BITS = 16
-"""The greatest in bytes of few levels, such as scikit-learn's digits: it stands for white. Bytes that go beyond it are
-pixels of whatever light: who trains on dark pictures sends dark ones, too."""
+"""Maximum of byte images with few levels, such as scikit-learn's digits, for which it means white. Images with greater
+bytes are normal images, even dark ones: a model trained on dark images also receives dark ones."""
 BLOCK = 1024
-"""Samples that are looked through at a time."""
+"""Number of samples in a block of the search for extremes."""
 _UNIT = (0.0, 1.0)
 _ALIKE = 0.01
-"""Difference between channels up to which they have one range, as a part of it: of [-1, 1], not all channels may reach
-both ends."""
+"""Maximum difference between channels that share one range, as a fraction of the range: within [-1, 1], some channels
+may not reach both ends."""
 _RARE = 0.001
-"""Part of the values that are outliers, at each end."""
+"""Fraction of the values that are outliers, at each end."""
 _FAR = 2.0
-"""Times by which outliers extend the range at least: white then is at most middle gray in the training data."""
+"""Minimum factor by which outliers extend the range for a warning: white is then at most middle gray in the training
+data."""
 _LOOKED_AT = 2**22
-"""Values of which the outliers are told, about: they take 32 MiB for a moment."""
+"""Approximate number of values in the sample for the outliers, which takes 32 MiB for a moment."""
 
 
 def image_of(features: NDArray[Any]) -> ImageSpec | None:
-    """Returns how photographs have to look, if features are images: of height, width, and one channel or three.
+    """Return the expected form of photographs if features are images: height, width, and one or three channels.
 
     Args:
-        features: Those of the training set, of shape (samples, …).
+        features: Features of the training set, of shape (samples, …).
+
+    Returns:
+        The form, or None if the features are no images.
     """
     if len(shape := features.shape[1:]) != 3 or shape[2] not in (_GRAY, _COLOURS):  # noqa: PLR2004
         return None
@@ -51,10 +55,10 @@ def image_of(features: NDArray[Any]) -> ImageSpec | None:
 
 
 def check_images(features: NDArray[Any]) -> Iterator[Warned]:
-    """Yields a warning if outliers of the features shift black or white.
+    """Yield a warning if outliers in the features shift black or white.
 
     Args:
-        features: Those of the training set, of shape (samples, …).
+        features: Features of the training set, of shape (samples, …).
     """
     image = image_of(features)
     if image is None or features.dtype == np.uint8 or (image.lowest, image.highest) == _UNIT:
@@ -75,10 +79,10 @@ def check_images(features: NDArray[Any]) -> Iterator[Warned]:
 
 
 def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
-    """Returns black and white: one range for all channels, or one for each where they differ.
+    """Return the values of black and white: one range for all channels, or one per channel if the channels differ.
 
-    They are the values that such numbers mostly have, or else the extremes of the data. Only floats may differ:
-    they are standardized by channel.
+    The range is the usual range of the type, or else the extremes of the data. Only float channels may have different
+    ranges, since floats may be standardized by channel.
     """
     blocks = [features[begin : begin + BLOCK] for begin in range(0, len(features), BLOCK)]
     lows = np.min([block.min((0, 1, 2)) for block in blocks], 0).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Whether labels fit the network's last layer and its loss."""
+"""Checks that labels fit the network's last layer and its loss."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -35,26 +35,27 @@ VALUES = frozenset(
 )
 """Losses that compare labels and outputs element by element."""
 _TOLERANCE = 0.01
-"""How far the sum of a row of shares may be from 1: float16 rounds each of them."""
+"""Maximum distance from 1 of the sum of a row of fractions: float16 rounds each of them."""
 _POOLED = range(1, 4)
-"""Axes of what Keras has a layer GlobalAveragePooling for."""
+"""Numbers of axes for which Keras has a GlobalAveragePooling layer."""
 
 
 def check_labels(
     samples: Samples, output_shape: Sequence[int | None], loss: str, ignored: int | None = None
 ) -> Samples:
-    """Makes sure that labels are what the loss compares with the network's output.
+    """Check that the loss can compare the labels with the network's output.
 
-    Losses that are not known here are left to Keras.
+    For losses that this module does not list, Keras checks the labels.
 
     Args:
         samples: The data set.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
-        loss: Name of the loss, as a class or as a function of Keras.
-        ignored: The label that stands for none, where the loss has one (`ignore_class`).
+        loss: Name of the loss, as a Keras class or function.
+        ignored: The label that the loss ignores (`ignore_class`), or None.
 
     Returns:
-        The data set. Its labels have the shape of the output where only a trailing axis of 1 differs.
+        The data set. If the shapes of labels and output differ only by a trailing axis of 1, the labels have the
+        output's shape.
 
     Raises:
         Failure: InvalidLabels.
@@ -70,11 +71,11 @@ def check_labels(
 
 
 def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
-    """Yields a warning if rows of labels do not sum to 1 beside a loss over exclusive classes.
+    """Yield a warning if rows of labels do not sum to 1 with a loss for exclusive classes.
 
     Args:
-        samples: The data set. The loss takes its labels, as `check_labels` makes sure.
-        loss: Name of the loss, as a class or as a function of Keras.
+        samples: The data set. Its labels have passed `check_labels`.
+        loss: Name of the loss, as a Keras class or function.
     """
     if normalized(loss) not in ROWS:
         return
@@ -92,12 +93,12 @@ def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
 
 
 def normalized(loss: str) -> str:
-    """Returns the name of a loss as the sets here have it, whether it is that of a class or of a function."""
+    """Return the name of a loss, as a Keras class or function, in the form of this module's sets."""
     return loss.lower().replace("_", "")
 
 
 def _shaped_as(samples: Samples, output: tuple[int | None, ...]) -> Samples:
-    """Returns the samples, their labels in the shape of the output if only a trailing axis of 1 differs.
+    """Return samples with labels in the shape of the output, if only a trailing axis of 1 differs.
 
     Metrics such as Hinge, KLDivergence and Poisson broadcast labels (n,) and outputs (n, 1) to (n, n), without an
     error. Losses do not.
@@ -155,7 +156,7 @@ def _shaped(shape: tuple[int | None, ...]) -> str:
 
 
 def _flatten(shape: tuple[int, ...], output: tuple[int | None, ...]) -> str:
-    """Returns what a network may lack that gives each place of a sample something, where a sample has one label."""
+    """Return advice about a missing Flatten or pooling layer, if only the output has positions and not the labels."""
     places = len(output) - 1
     if places not in _POOLED or len(shape) > 1:
         return ""

@@ -1,4 +1,4 @@
-"""Brings the data sets of a TrainingJob into memory."""
+"""The download of a TrainingJob's data sets into memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.storage import Bucket
 
 BLOCK = 1024**2
-"""Elements that are looked through at a time."""
+"""Number of elements to check at a time."""
 
 
 def load(
@@ -30,23 +30,24 @@ def load(
     training: Training,
     fit: Callable[[Samples], Samples] = lambda samples: samples,
 ) -> DataSets:
-    """Downloads the data sets, reads them and checks that they are whole.
+    """Download, read and check the data sets.
 
     Args:
-        data: Which objects, in which format.
-        bucket: Where they lie.
-        folder: Where copies may be written; they are gone when this returns.
-        memory: What all arrays together may take. Default: see Memory.
-        training: What they are for: it draws what is drawn.
-        fit: Makes sure that a data set, as it lies in its object, fits the network, and returns it as that takes it.
+        data: The objects and their format.
+        bucket: The data bucket.
+        folder: Folder for temporary copies, which are deleted before this function returns.
+        memory: Memory budget of all arrays. Default: see Memory.
+        training: The training that reads the data; its seed determines all draws.
+        fit: Checks that a data set, before a split, fits the network, and returns it in the form that the network
+            accepts.
 
     Returns:
-        The data sets, the validation set split off if it is a part of the training set.
+        The data sets, with the validation set split off if it is a part of the training set.
 
     Raises:
-        Failure: The bucket's; those of `fit`; DuplicateData, EmptyData, LengthMismatch, NonFiniteData, InvalidLabels;
-            or those of the formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType,
-            TruncatedData, DamagedData, DataTooLarge.
+        Failure: A failure of the bucket or of `fit`. DuplicateData, EmptyData, LengthMismatch, NonFiniteData or
+            InvalidLabels. From the formats: UnknownFormat, MissingArrays, UnreadArrays, UnsafePickle, UnsupportedType,
+            TruncatedData, DamagedData or DataTooLarge.
     """
     memory = memory or Memory()
     wanted: dict[Role, DataSet] = {"train": data.train}
@@ -84,7 +85,7 @@ def load(
 def _read(
     data: Data, sources: dict[str, Source], role: Role, wanted: dict[Role, DataSet], memory: Memory
 ) -> dict[Role, Samples]:
-    """Reads a data set, and what else lies in the same object."""
+    """Read a data set, and the other data sets in the same object."""
     data_set = wanted[role]
     if data_set.object is not None:
         source = sources[data_set.object]

@@ -1,4 +1,4 @@
-"""How much memory data may take: what its container has left, not what a file claims."""
+"""The memory budget for data, from the free memory of the container and not from the size in a file."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ from epochal_trainer.lib import cgroups
 from epochal_trainer.lib.failures import bad_data, node_full
 
 SHARE = 0.3
-"""Part of the memory left that data may fill: TensorFlow keeps two further copies, and training takes the rest.
+"""Fraction of the free memory for data: TensorFlow keeps two further copies, and training takes the rest.
 
-Dividing the training set may take a copy of it in another order, which is let go before those come, and takes no more
-than they will.
+A division of the training set may need a reordered copy. It is released before TensorFlow makes its copies, and is no
+larger than they are.
 """
 
 
 class Memory:
-    """A budget of bytes that arrays take from.
+    """A budget of bytes for arrays.
 
     Args:
-        limit: Bytes in all. Default: SHARE of the memory that is left to this process.
-        held: Bytes that it holds now and lets go before it trains: they count as left.
+        limit: Total bytes. Default: SHARE of this process's free memory.
+        held: Bytes in use that are released before the training: they count as free.
     """
 
     def __init__(self, limit: int | None = None, *, held: int = 0) -> None:
@@ -27,18 +27,19 @@ class Memory:
 
     @property
     def most(self) -> int:
-        """Bytes that are left if nothing else runs on the machine."""
+        """Bytes that would be left if nothing else ran on the machine."""
         return self.left + self._others
 
     def reserve(self, size: int, name: str) -> None:
-        """Takes bytes out of the budget, before anything is allocated.
+        """Subtract bytes from the budget, before an allocation.
 
         Args:
-            size: Bytes.
-            name: What needs them.
+            size: Number of bytes.
+            name: The array or file that needs them.
 
         Raises:
-            Failure: DataTooLarge, if there are fewer left; OutOfMemory, if there are only at the moment.
+            Failure: DataTooLarge, if the budget is too small. OutOfMemory, if it is too small only because of other
+                processes.
         """
         if size > self.left:
             found = f"{name} takes {size:,} bytes in memory, and only {self.left:,} are left for data"
@@ -49,21 +50,21 @@ class Memory:
 
 
 def available(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) -> int:
-    """Returns the bytes of memory left to this process: to its machine, or to its container if that is less.
+    """Return the free memory of this process in bytes: the minimum of its machine and its container.
 
     Args:
-        proc: Where the kernel describes processes.
-        groups: Where the kernel describes control groups, of version 1 or 2.
+        proc: Mount point of the kernel's process files.
+        groups: Mount point of the control groups, of version 1 or 2.
     """
     return _least("MemAvailable:", proc, groups)
 
 
 def capacity(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) -> int:
-    """Returns the bytes of memory that would be left to this process if nothing else ran on its machine.
+    """Return the memory in bytes that would be free for this process if nothing else ran on its machine.
 
     Args:
-        proc: Where the kernel describes processes.
-        groups: Where the kernel describes control groups, of version 1 or 2.
+        proc: Mount point of the kernel's process files.
+        groups: Mount point of the control groups, of version 1 or 2.
     """
     return _least("MemTotal:", proc, groups)
 

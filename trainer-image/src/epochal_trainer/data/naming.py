@@ -1,4 +1,4 @@
-"""Whether the names that lie beside the data are those of the classes that the network tells apart."""
+"""Checks that the class names beside the data match the classes of the network."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,24 +11,24 @@ from epochal_trainer.lib.warned import warned
 
 
 def names_of(data: DataSets, output_shape: Sequence[int | None], loss: str) -> tuple[str, ...]:
-    """Returns the names of the classes, in the order of the last axis of the output; none where they do not fit.
+    """Return the class names in the order of the output's last axis; empty if they do not fit.
 
     Args:
         data: The data sets.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
-        loss: Name of the loss, as a class or as a function of Keras.
+        loss: Name of the loss, as a Keras class or function.
     """
     given = data.train.class_names
     return () if given is None or _fault(given, output_shape, loss) else given.names
 
 
 def check_names(data: DataSets, output_shape: Sequence[int | None], loss: str) -> Iterator[Warned]:
-    """Yields what is amiss with the names of the classes, without which the model is served all the same.
+    """Yield warnings about class names that do not fit. The model is served without them.
 
     Args:
         data: The data sets.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
-        loss: Name of the loss, as a class or as a function of Keras.
+        loss: Name of the loss, as a Keras class or function.
     """
     given = data.train.class_names
     if given is None:
@@ -58,7 +58,7 @@ def check_names(data: DataSets, output_shape: Sequence[int | None], loss: str) -
 
 
 def _fault(given: ClassNames, output_shape: Sequence[int | None], loss: str) -> str | None:
-    """Returns what names hold that do not fit, and what must hold."""
+    """Return a description of names that do not fit, and of the expected names; None if they fit."""
     if given.fault:
         return given.fault
     found = _counted(given)
@@ -67,7 +67,7 @@ def _fault(given: ClassNames, output_shape: Sequence[int | None], loss: str) -> 
     outputs = output_shape[-1] if output_shape else None
     if outputs is None:
         return f"{found}, and how many classes the network tells apart is not known from its output"
-    told = 2 if outputs == 1 else outputs  # one unit tells two classes apart
+    told = 2 if outputs == 1 else outputs  # one output unit separates two classes
     if len(given.names) != told:
         s = "s" if outputs != 1 else ""
         return f"{found}, and the network, whose output has {outputs:,} unit{s}, tells {told:,} classes apart"

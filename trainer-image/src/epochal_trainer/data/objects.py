@@ -1,4 +1,4 @@
-"""Whether the objects that a TrainingJob names are there, and what to do where it names something else."""
+"""Checks that the objects in a TrainingJob's spec exist, with advice if they do not."""
 
 from pathlib import PurePosixPath
 
@@ -12,15 +12,15 @@ _IMAGES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", "
 
 
 def check_object(bucket: Bucket, data: Data, key: str) -> None:
-    """Makes sure that an object of the data is there.
+    """Check that an object of the data exists.
 
     Args:
         bucket: The data bucket.
-        data: What the TrainingJob says of the data.
-        key: The object, below data.prefix.
+        data: The spec of the data.
+        key: Key of the object, relative to data.prefix.
 
     Raises:
-        Failure: ObjectNotFound, with what lies near and what to do; or as `Bucket.check`.
+        Failure: ObjectNotFound, with similar keys and advice; or as in `Bucket.check`.
     """
     whole = data.prefix + key
     try:
@@ -29,19 +29,19 @@ def check_object(bucket: Bucket, data: Data, key: str) -> None:
         if failure.reason != "ObjectNotFound" or not (advice := _advice(bucket, data, whole)):
             raise
         raise Failure(failure.reason, f"{failure.message}. {advice}", failure.exit_code) from failure
-    if whole.endswith("/") and not found.size:  # Some programs make an empty object for a folder.
+    if whole.endswith("/") and not found.size:  # Some programs create an empty object for a folder.
         advice = _advice(bucket, data, whole) or _must()
         raise bad_data("ObjectNotFound", f"{bucket.uri(whole)} is a folder. {advice}")
 
 
 def _advice(bucket: Bucket, data: Data, key: str) -> str | None:
-    """Returns what to do about a key that is a folder, or that a prefix without its slash has spoilt."""
+    """Return advice for a key that is a folder, or for a prefix without its final slash; None for other keys."""
     try:
         if inside := near.within(key, bucket.entries):
             return _of_folder(bucket, key, inside)
         if data.prefix and not data.prefix.endswith("/") and bucket.entries(f"{data.prefix}/"):
             return f"spec.data.prefix is put before each key as it is: write {data.prefix}/ if it is a folder"
-    except Failure:  # It may not be looked at.
+    except Failure:  # The credentials may not list the bucket.
         pass
     return None
 

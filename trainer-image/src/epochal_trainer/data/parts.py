@@ -1,4 +1,4 @@
-"""Which classes the parts of the data hold: a part that lacks some trains, or measures, less than it seems to."""
+"""The classes in each part of the data: a part without some classes trains or measures less than it seems to."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -11,16 +11,16 @@ from epochal_trainer.data.samples import Array, DataSets
 from epochal_trainer.lib.warned import warned
 
 NAMED = 5
-"""How many classes, or runs of them, a message names."""
+"""Maximum number of classes, or of ranges of classes, in a message."""
 
 
 class Part(NamedTuple):
     """A part of the data.
 
     Args:
-        name: What people call it.
-        source: Where its labels came from.
-        counts: How many samples it has of each class; None where a sample has another label than one class.
+        name: Name of the part, for messages.
+        source: Source of its labels.
+        counts: Number of samples per class; None if some labels do not name one class.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Part(NamedTuple):
 
 
 def parts(data: DataSets, output_shape: Sequence[int | None], loss: str, ignored: int | None = None) -> list[Part]:
-    """Returns the parts of the data, that to train on first.
+    """Return the parts of the data, the training part first.
 
     Args:
-        data: The data sets. The loss takes their labels, as `check_labels` makes sure.
+        data: The data sets. Their labels have passed `check_labels`.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
-        loss: Name of the loss, as a class or as a function of Keras.
-        ignored: The label that stands for none, where the loss has one (`ignore_class`).
+        loss: Name of the loss, as a Keras class or function.
+        ignored: The label that the loss ignores (`ignore_class`), or None.
     """
     named = {"training": data.train, "validation": data.validation, "test": data.test}
     return [
@@ -46,12 +46,12 @@ def parts(data: DataSets, output_shape: Sequence[int | None], loss: str, ignored
 
 
 def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> Iterator[Warned]:
-    """Yields what is amiss with the classes that the parts of the data hold.
+    """Yield warnings about classes that are missing in parts of the data.
 
     Args:
-        parts: The parts, that to train on first.
-        split: Fraction of the training set that the validation part is, if it is one.
-        mixed: Whether that was drawn from all over the training set.
+        parts: The parts, the training part first.
+        split: Fraction of the training set in the validation part, or None if it is a separate data set.
+        mixed: Whether the validation part was drawn from the whole training set.
     """
     held = [(part, part.counts > 0) for part in parts if part.counts is not None]
     if not held or held[0][0] is not parts[0]:
@@ -81,7 +81,7 @@ def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> I
 
 
 def _named(classes: Iterable[int]) -> str:
-    """Returns classes for people, those that follow one another as a run: `classes 0 to 7 and 9`."""
+    """Return classes as text, with ranges for consecutive ones: `classes 0 to 7 and 9`."""
     runs: list[list[int]] = []
     for one in map(int, classes):
         if runs and one == runs[-1][-1] + 1:

@@ -15,7 +15,7 @@ from epochal_trainer.data.dataset import Dataset, Order, Spec
 Array: TypeAlias = NDArray[Any]
 
 MOST_CLASSES = 100_000
-"""Integer labels beyond it are taken for numbers, not for classes."""
+"""Number of classes up to which integer labels are class indices. Greater labels are numbers."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Samples(Dataset):
     """A data set in memory.
 
     Args:
-        features: What goes into the network, shape (samples, …).
-        labels: What should come out: class indices, one-hot rows or values, shape (samples, …).
-        features_name: Where the features came from: an object's key, with the array's name where it holds several.
-        labels_name: Where the labels came from.
-        weights: What each sample counts in the loss, shape (samples, …); None if all count the same.
-        weights_name: Where the weights came from.
-        class_names: What the classes are called, if that lies beside them.
+        features: Inputs of the network, shape (samples, …).
+        labels: Expected outputs: class indices, one-hot rows or values, shape (samples, …).
+        features_name: Source of the features: an object's key, and the array's name if the object holds several.
+        labels_name: Source of the labels.
+        weights: Weight of each sample in the loss, shape (samples, …); None for equal weights.
+        weights_name: Source of the weights.
+        class_names: Class names from beside the labels, if there are any.
     """
 
     features: Array
@@ -45,56 +45,57 @@ class Samples(Dataset):
 
     @property
     def element_spec(self) -> tuple[Spec, Spec]:
-        """See Dataset."""
+        """Shape and type of the features, and of the labels, of a sample."""
         return _spec(self.features), _spec(self.labels)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes."""
+        """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self._arrays)
 
     @property
     def _arrays(self) -> tuple[Array, ...]:
-        """What goes into a batch, as Keras takes it."""
+        """The arrays of a batch, in the order of Keras."""
         return (self.features, self.labels) if self.weights is None else (self.features, self.labels, self.weights)
 
     def taken(self, rows: slice | Array) -> "Samples":
-        """Returns some of the samples: views of them for a slice, else copies.
+        """Return a subset of the samples: views for a slice, else copies.
 
         Args:
-            rows: Which, as NumPy takes it.
+            rows: Index of the samples, as in NumPy.
         """
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, features=self.features[rows], labels=self.labels[rows], weights=weights)
 
     def describe(self) -> str:
-        """Describes it in a line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
+        """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
         spec, _ = self.element_spec
         shape = " × ".join(part for part in (f"{len(self):,}", shaped(spec.shape)) if part)
         weights = "" if self.weights is None else f", weights from {self.weights.min():g} to {self.weights.max():g}"
         return f"{self.features_name}: {shape} {spec.dtype}, {_labels(self.labels)}{weights}"
 
     def shuffled(self, order: Order) -> Batches:
-        """See Dataset."""
+        """Return the batches for training; see `Dataset.shuffled`."""
         return backend.current().shuffled(*self._arrays, batch_size=order.batch_size, seed=order.seed)
 
     def in_order(self, batch_size: int) -> Any:
-        """See Dataset."""
+        """Return the batches for evaluation; see `Dataset.in_order`."""
         return backend.current().in_order(*self._arrays, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
 class DataSets:
-    """All that a training reads.
+    """The data sets of a training.
 
     Args:
-        train: What to train on.
-        validation: What to validate on after each epoch, if anything.
-        test: What to evaluate on at the end, if anything.
-        digests: SHA-256 in hex by key of every object that was read.
-        division: How the validation part was drawn, see division.described; None if it is no part of the training set.
-        class_weights: What a sample of each class counts in the loss of training, if that was asked for.
-        class_names: What the classes are called that the network tells apart; empty if that is not known.
+        train: Samples for training.
+        validation: Samples for validation after each epoch, or None.
+        test: Samples for evaluation at the end, or None.
+        digests: SHA-256 in hex of every object that was read, by key.
+        division: Parameters of the draw of the validation part, see division.described; None if it is not a part of the
+            training set.
+        class_weights: Weight of each class in the training loss; empty if the spec sets none.
+        class_names: Names of the network's classes; empty if unknown.
     """
 
     train: Samples
@@ -106,7 +107,7 @@ class DataSets:
     class_names: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
-        """Returns for summary.json what was trained on, as JSON-ready values."""
+        """Return the description of the data sets for summary.json, as JSON-ready values."""
         sets = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
             **{name: len(samples) if samples is not None else None for name, samples in sets.items()},
@@ -121,7 +122,7 @@ class DataSets:
 
 
 def shaped(shape: tuple[int, ...]) -> str:
-    """Writes a shape as people do: `28×28×1`."""
+    """Return a shape as text: `28×28×1`."""
     return "×".join(str(size) for size in shape)
 
 

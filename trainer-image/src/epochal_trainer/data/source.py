@@ -1,4 +1,4 @@
-"""A local file with data, plain or gzipped, read within bounds."""
+"""A local file with data, plain or gzipped, with limits on its size in memory."""
 
 import gzip
 import tempfile
@@ -17,48 +17,48 @@ from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_
 
 GZIP = b"\x1f\x8b"
 DENSEST = 1032
-"""Bytes that one byte of a deflate stream expands to at most, see https://zlib.net/zlib_tech.html."""
+"""Maximum number of bytes that a byte of a deflate stream expands to, see https://zlib.net/zlib_tech.html."""
 CHUNK = 1024**2
 SHOWN = 300
-"""Characters of what was found that a message repeats: others write of data at any length."""
+"""Maximum number of characters of foreign text in a message, since data can contain texts of any length."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that a data set is read from.
+    """A file with one or more data sets.
 
     Args:
-        name: Its object's key, for messages.
-        path: The local copy.
+        name: Key of its object, for messages.
+        path: Path of the local copy.
     """
 
     name: str
     path: Path
 
     def truncated(self, found: str, wanted: str) -> Failure:
-        """Returns the failure of a file that ends too early."""
+        """Return the failure for a file that ends too early."""
         return bad_data("TruncatedData", f"{self.name} is cut off: {found}, but {wanted}; upload it again")
 
     def damaged(self, found: str) -> Failure:
-        """Returns the failure of a file that is not what it should be."""
+        """Return the failure for a file with invalid content."""
         return bad_data("DamagedData", f"{self.name} is damaged: {found:.{SHOWN}}; upload it again")
 
     def gzipped(self) -> bool:
-        """Whether the file is compressed as a whole."""
+        """Return whether the whole file is compressed by gzip."""
         with self.path.open("rb") as file:
             return file.read(len(GZIP)) == GZIP
 
     def most(self) -> int:
-        """Returns how many bytes of content the file can hold at most."""
+        """Return the maximum size of the file's uncompressed content in bytes."""
         size = self.path.stat().st_size
         return size * DENSEST if self.gzipped() else size
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Opens the content, without its compression.
+        """Open the uncompressed content.
 
         Raises:
-            Failure: TruncatedData or DamagedData, if reading in the context finds the compression broken.
+            Failure: TruncatedData or DamagedData, if a read in the context finds invalid compression.
         """
         if not self.gzipped():
             with self.path.open("rb") as file:
@@ -74,10 +74,10 @@ class Source:
 
     @contextmanager
     def seekable(self, memory: Memory) -> Iterator[BinaryIO]:
-        """Opens the content to be read in any order: if gzipped, expanded on disk, as far as memory would hold it.
+        """Open the content for random access: a gzipped file is expanded on disk, up to the size of the memory budget.
 
         Raises:
-            Failure: DataTooLarge or ScratchFull; or as `opened`.
+            Failure: DataTooLarge or ScratchFull; or as in `opened`.
         """
         if not self.gzipped():
             with self.path.open("rb") as file:
@@ -103,14 +103,14 @@ class Source:
         target.seek(0)
 
     def fill(self, array: Array, stream: BinaryIO) -> None:
-        """Reads an array's bytes as they lie in memory.
+        """Read the bytes of an array in their order in memory.
 
         Args:
-            array: To be filled, contiguous.
-            stream: Where the bytes come from.
+            array: The contiguous array to fill.
+            stream: Source of the bytes.
 
         Raises:
-            Failure: TruncatedData, if there are too few.
+            Failure: TruncatedData, if the stream has too few bytes.
         """
         if array.size == 0:
             return
@@ -124,17 +124,17 @@ class Source:
 
 
 def supported(dtype: np.dtype[np.generic], name: str) -> np.dtype[np.generic]:
-    """Makes sure that a network can take a type.
+    """Check that a network can process a type.
 
     Args:
         dtype: Type of an array's elements.
         name: The array, for messages.
 
     Returns:
-        The same type in this machine's byte order.
+        The type in this machine's byte order.
 
     Raises:
-        Failure: UnsupportedType, for anything but booleans, integers and floats of at most 64 bits.
+        Failure: UnsupportedType, for all types except booleans, integers and floats of at most 64 bits.
     """
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or dtype.subdtype is not None:  # noqa: PLR2004 - bytes
         what = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
@@ -143,12 +143,12 @@ def supported(dtype: np.dtype[np.generic], name: str) -> np.dtype[np.generic]:
 
 
 def unsupported(name: str, what: str, *, words: bool = False) -> Failure:
-    """Returns the failure of an array of something else than numbers.
+    """Return the failure for an array that does not hold numbers.
 
     Args:
-        name: The array.
-        what: What it holds.
-        words: Whether that may be names of classes.
+        name: Name of the array.
+        what: Description of its elements.
+        words: Whether the elements may be class names.
     """
     must = "it must hold booleans, integers or floats of at most 64 bits"
     indices = "names, y = numpy.unique(y, return_inverse=True)"

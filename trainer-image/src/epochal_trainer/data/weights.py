@@ -1,4 +1,4 @@
-"""What samples count in the loss: weights that lie beside the data, and weights of classes."""
+"""The weight of each sample in the loss, from weights beside the data and from class weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,30 +12,30 @@ from epochal_trainer.data.samples import Array, Samples, shaped
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 
 DTYPE = np.dtype(np.float32)
-"""Type of weights, whatever they were stored as: Keras computes with it."""
+"""Type of weights, whatever their stored type: Keras computes with it."""
 _FIELD = "spec.training.classWeight"
 
 
 def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Samples:
-    """Makes sure that weights, if there are any, are what Keras multiplies losses with.
+    """Check that weights, if there are any, can be multiplied with the losses by Keras.
 
     Args:
         samples: The data set.
         output_shape: Shape of the network's output for one sample; None for an axis of any size.
 
     Returns:
-        The data set, its weights of type DTYPE and with as many axes as there are losses.
+        The data set, with weights of type DTYPE and with as many axes as the losses.
 
     Raises:
-        Failure: ShapeMismatch, if they are not one for each sample, or one for each place of the output; InvalidData,
-            if one is below 0 or too large, or all are 0.
+        Failure: ShapeMismatch, if there is not one weight for each sample, or for each position of the output.
+            InvalidData, if a weight is below 0 or too large, or all are 0.
     """
     weights, name = samples.weights, samples.weights_name
     if weights is None:
         return samples
     axes, each, places = weights.ndim, weights.shape[1:], tuple(output_shape)[:-1]
     if each in ((), (1,)):
-        # Keras would lay them along the last axis of the losses.
+        # Keras would broadcast them along the last axis of the losses.
         weights = weights.reshape(-1, *(1 for _ in places))
     elif len(each) != len(places) or any(size not in (None, one) for size, one in zip(places, each, strict=True)):
         of_each = f", or {'×'.join('?' if size is None else str(size) for size in places)}" if places else ""
@@ -54,11 +54,11 @@ def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Sampl
 
 
 def check_part(samples: Samples | None, part: str) -> None:
-    """Makes sure that some sample counts in a part of a data set whose weights are checked.
+    """Check that a part of a data set has a weight above 0. The weights of the whole set are already checked.
 
     Args:
-        samples: The part, if there is one.
-        part: What people call it.
+        samples: The part, or None.
+        part: Name of the part, for messages.
 
     Raises:
         Failure: InvalidData.
@@ -74,18 +74,18 @@ def check_part(samples: Samples | None, part: str) -> None:
 def weighted_by_class(
     samples: Samples, wanted: str | Mapping[str, str], loss: Named
 ) -> tuple[Samples, dict[int, float]]:
-    """Weights samples by their classes, as Keras' class_weight does; they keep what they counted before as a factor.
+    """Multiply sample weights by class weights, as Keras' class_weight does.
 
     Args:
-        samples: The training set, its weights checked.
-        wanted: What classes are to count, as spec.training.classWeight has it.
-        loss: The loss, which says whether labels are classes.
+        samples: The training set, with checked weights.
+        wanted: The class weights, as in spec.training.classWeight.
+        loss: The loss, which determines whether labels are classes.
 
     Returns:
-        The data set, and the weight of each class in it.
+        The data set, and the weight of each of its classes.
 
     Raises:
-        Failure: InvalidTraining, if labels do not name classes, or the weights a class that is not there.
+        Failure: InvalidTraining, if labels do not name classes, or `wanted` contains a class that the data lack.
     """
     try:
         of_samples = classes(samples, loss.name)
@@ -110,7 +110,7 @@ def weighted_by_class(
 
 
 def _balanced(counts: Array) -> Array:
-    """Returns weights by which all classes count the same, and all samples together as many as they are."""
+    """Return class weights that give all classes the same total weight and keep the sum over all samples."""
     found = counts > 0
     return np.where(found, counts.sum() / (np.count_nonzero(found) * np.maximum(counts, 1)), 1.0)
 

@@ -1,1 +1,1 @@
-"""The formats of data files, one a module."""
+"""The formats of data files, with one module per format."""

@@ -1,7 +1,7 @@
-"""The idx format of the MNIST files: one array, plain or gzipped.
+"""The idx format of the MNIST files: a single array, plain or gzipped.
 
-Two zero bytes, a byte for the type, a byte for the number of axes, their sizes as big-endian 32-bit integers, the data
-big-endian. See http://yann.lecun.com/exdb/mnist/.
+An idx file begins with two zero bytes, a byte for the type and a byte for the number of axes. The sizes of the axes
+follow as big-endian 32-bit integers, then the data, also big-endian. See http://yann.lecun.com/exdb/mnist/.
 """
 
 import struct
@@ -18,16 +18,16 @@ MOST_AXES = 8
 
 
 def is_idx(head: bytes) -> bool:
-    """Whether a file that begins so may be idx."""
+    """Return whether a file with this beginning may be idx."""
     return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= MOST_AXES  # noqa: PLR2004
 
 
 def read(source: Source, memory: Memory) -> Array:
-    """Reads an idx file.
+    """Read an idx file.
 
     Args:
         source: The file.
-        memory: What the array may take.
+        memory: Memory budget of the array.
 
     Returns:
         The array, in this machine's byte order.
@@ -51,7 +51,7 @@ def read(source: Source, memory: Memory) -> Array:
         memory.reserve(size, source.name)
         try:
             array = np.empty(shape, dtype)
-        except ValueError as error:  # sizes beyond all bounds, and a 0 among them
+        except ValueError as error:  # sizes that are too large, with a 0 among them
             raise source.damaged(f"its header announces {shaped(shape)} {dtype.name}, and {error}") from error
         source.fill(array, stream)
         if stream.read(1):

@@ -1,4 +1,4 @@
-"""The npz format of numpy: a zip archive of arrays, as numpy.savez writes it."""
+"""NumPy's npz format: a zip archive of arrays, as numpy.savez writes it."""
 
 import logging
 import struct
@@ -23,35 +23,36 @@ log = logging.getLogger(__name__)
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_DIRECTORY = 1024**2
-"""Bytes of the archive's directory, enough for thousands of arrays: a directory takes ten times as much in memory."""
+"""Maximum size in bytes of the archive's directory, enough for thousands of arrays: in memory, a directory takes ten
+times as much."""
 end_of: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
-"""What the standard library itself goes by: it reads as much of a directory as is said here."""
+"""The standard library's reader of the end record. zipfile reads as many directory bytes as this record declares."""
 DIRECTORY_SIZE = 5
 NAMED = 20
 RENAMED = 3
-"""Arrays that a message says other names for."""
+"""Maximum number of arrays for which a message suggests other names."""
 SHOWN = 100
-"""Characters of an array's name in a message."""
+"""Maximum number of characters of an array's name in a message."""
 
 
 def is_npz(head: bytes) -> bool:
-    """Whether a file that begins so may be npz."""
+    """Return whether a file with this beginning may be npz."""
     return head.startswith(ZIP)
 
 
 def read(
     source: Source, roles: Sequence[Role], memory: Memory, elsewhere: Collection[Role] = ()
 ) -> dict[Role, Samples]:
-    """Reads data sets out of an npz file.
+    """Read data sets from an npz file.
 
     Args:
         source: The file.
-        roles: What is read from it, which decides between x_train, x_val and x_test where these are there.
-        memory: What the arrays may take.
-        elsewhere: What is read from other objects: the file may hold arrays for it, which are left.
+        roles: The data sets to read, which select x_train, x_val or x_test if these exist.
+        memory: Memory budget of the arrays.
+        elsewhere: The data sets that other objects hold: arrays for them in this file are ignored.
 
     Returns:
-        Features, labels and, where there are any, weights and names of classes, in this machine's byte order.
+        Features and labels, with weights and class names if there are any, in this machine's byte order.
 
     Raises:
         Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, TruncatedData, DamagedData or
@@ -85,15 +86,15 @@ def read(
 
 
 def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
-    """Chooses the arrays of a data set by their names.
+    """Choose the arrays of a data set by their names.
 
     Args:
-        names: Of all arrays in the file.
-        role: What the data set is for.
+        names: Names of all arrays in the file.
+        role: Role of the data set.
         source_name: The file, for messages.
 
     Returns:
-        The names of features and labels, and that of weights, which may be there.
+        The names of features, labels and weights. An array of weights may be missing.
 
     Raises:
         Failure: MissingArrays.
@@ -116,16 +117,16 @@ def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
 def check_unread(
     names: Iterable[str], chosen: Mapping[Role, Names], source_name: str, elsewhere: Collection[Role] = ()
 ) -> None:
-    """Refuses arrays that no part of a job reads: whoever stored them may believe that they count.
+    """Reject arrays that no part of a job reads, since the user may expect that they are used.
 
     Args:
-        names: Of all arrays in the file.
-        chosen: The names of what is read, by what it is for.
+        names: Names of all arrays in the file.
+        chosen: Names of the arrays to read, by role.
         source_name: The file, for messages.
-        elsewhere: What is read from other objects: that arrays for it are left here is what the job says.
+        elsewhere: The data sets that other objects hold: the spec excludes arrays for them in this file.
 
     Raises:
-        Failure: UnreadArrays, naming them, those that are read, and what to do.
+        Failure: UnreadArrays, with the names of unread and read arrays, and advice.
     """
     read, there = {name for each in chosen.values() for name in each}, set(names)
     unread = there - read - {*CLASSES}
@@ -179,13 +180,13 @@ def _numbers(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, 
 
 
 class _Unread(Exception):
-    """An array that is to hold names of classes, and is not read: why."""
+    """The error for an array of class names that is not read. The message is the reason."""
 
 
 def _class_names(
     source: Source, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], memory: Memory
 ) -> ClassNames | None:
-    """Returns the names of the classes, or what is the matter with them; None if there are none."""
+    """Return the class names or their error; None if there are none."""
     member = next((members[name] for name in CLASSES if name in members), None)
     if member is None:
         return None

@@ -1,4 +1,4 @@
-"""What the arrays of an npz file are called, and which name is meant by one that is nearly it."""
+"""The names of arrays in an npz file, and corrections of similar names."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ OWN: dict[Role, Names] = {
 }
 COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
 CLASSES = ("class_names", "classes", "label_names", "target_names")
-"""Names of the array that names the classes, whichever there is: those of Keras, CIFAR and scikit-learn among them."""
+"""Possible names of the array of class names, including those of Keras, CIFAR and scikit-learn."""
 _ARRAYS: Mapping[str, Sequence[str]] = {
     "sample_weight": ("sample_weights", "sample_weight", "weights"),
     "x": ("features", "images", "inputs", "data", "x"),
@@ -44,10 +44,10 @@ _UNNAMED = re.compile(r"arr_[0-9]+")
 
 
 def meant(name: str) -> str | None:
-    """Returns the name that may have been meant by another one: `x_val` by `X_valid` or `valid_images`; None if none.
+    """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`; else None.
 
     Args:
-        name: What an array is called.
+        name: Name of an array.
     """
     found = _NEARLY.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
     if found is None or (found[1] and found[3]):
@@ -59,11 +59,11 @@ def meant(name: str) -> str | None:
 
 
 def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
-    """Returns what to call arrays whose names are nearly those that are wanted, by what they are called.
+    """Return new names for arrays, by old name: the wanted names that the old names resemble.
 
     Args:
-        names: Of all arrays in a file.
-        wanted: Those that are looked for.
+        names: Names of all arrays in a file.
+        wanted: The wanted names.
     """
     there = set(names)
     found: dict[str, str] = {}
@@ -75,10 +75,10 @@ def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
 
 
 def unnamed(names: Iterable[str]) -> bool:
-    """Whether there are arrays that nobody has named: numpy.savez numbers them."""
+    """Return whether some arrays have no name from the user: numpy.savez numbers them."""
     return any(_UNNAMED.fullmatch(name) for name in names)
 
 
 def told(renames: Mapping[str, str]) -> str:
-    """Returns what to rename for people: `rename x_valid to x_val and y_valid to y_val`."""
+    """Return the advice to rename arrays: `rename x_valid to x_val and y_valid to y_val`."""
     return "rename " + " and ".join(f"{name} to {right}" for name, right in renames.items())

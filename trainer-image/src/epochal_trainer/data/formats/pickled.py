@@ -1,10 +1,12 @@
-"""Pickles of `(features, labels)`, or of `(features, labels, class_names)`, read without running what they say.
+"""Pickles of `(features, labels)` or `(features, labels, class_names)`, read without execution of their code.
 
-A pickle is a program that may call anything. This reader follows it step by step, as pickletools describes the steps,
-but knows a handful of names only and puts its own harmless parts in the place of numpy's: a hostile pickle finds
-nothing to call, and cannot lie to numpy about an array. The standard library's own unpickler takes the memory that a
-pickle claims before it looks for data, and numpy believes what a pickle says of a type, addresses of objects included.
-A few bytes of it can build a tuple that holds 2^100 others: nothing looks into what it holds, not even for a message.
+A pickle is a program that may call any function. This reader interprets its opcodes, as pickletools describes them. It
+accepts only a few names and replaces NumPy's by its own harmless classes. So a hostile pickle finds no function to
+call, and cannot deceive NumPy about an array.
+
+The standard library's unpickler allocates the memory that a pickle declares before it reads the data. NumPy trusts a
+pickle's description of a type, even with addresses of objects. A pickle of a few bytes can build a tuple that holds
+2^100 others. So this reader never inspects nested content, not even for a message.
 """
 
 import codecs
@@ -26,9 +28,9 @@ from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MOST_STEPS = 100_000
-"""Steps of a pickle's program: a tuple of arrays takes less than a hundred, whatever its size."""
+"""Maximum number of opcodes: a tuple of arrays takes fewer than a hundred, whatever its size."""
 MOST_AXES = 64
-"""Axes of an array, as many as numpy has."""
+"""Maximum number of axes of an array, as in NumPy."""
 UTF_8 = re.compile(rb"[\xc4-\xff]")
 WIDE = {
     "unicodestring1": UTF_8,
@@ -36,32 +38,33 @@ WIDE = {
     "unicodestring8": UTF_8,
     "unicodestringnl": re.compile(rb"\\u(?!00)|\\U"),
 }
-"""Begins a character beyond U+00FF, which no array has that was written as text, by the kind of text."""
+"""Pattern of the start of a character above U+00FF, by kind of text. Array data stored as text contain no such
+character."""
 WIDEST = 4
-"""Bytes that each character of a text takes if one of them is wide."""
+"""Bytes per character of a text that contains such a character."""
 BYTE_ORDERS = ("<", ">", "=", "|")
 TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 WORDS = {"O": "Python objects", "S": "strings", "U": "strings"}
-"""What an array may hold in place of class indices, by the first letter of its type."""
+"""Names for elements of an array that are not numbers, by the first letter of the type."""
 SHOWN = 100
 
 
 def is_pickle(head: bytes) -> bool:
-    """Whether a file that begins so may be a pickle of a tuple or a list."""
+    """Return whether a file with this beginning may be a pickle of a tuple or a list."""
     if head[:1] == pickle.PROTO:
         return len(head) > 1 and head[1] in BINARY_PROTOCOLS
     return head[:1] in (pickle.MARK, pickle.EMPTY_LIST)
 
 
 def read(source: Source, memory: Memory) -> Samples:
-    """Reads a pickle of features and labels, and of the names of the classes as a list of texts, if they are there.
+    """Read a pickle of features and labels, with optional class names as a list of texts.
 
     Args:
         source: The file.
-        memory: What the arrays may take.
+        memory: Memory budget of the arrays.
 
     Returns:
-        Features and labels, in this machine's byte order.
+        Features and labels in this machine's byte order, with class names if there are any.
 
     Raises:
         Failure: UnsafePickle, UnsupportedType, MissingArrays, TruncatedData, DamagedData or DataTooLarge.
@@ -106,7 +109,7 @@ def _failure(source: Source, error: Exception) -> Failure:
 
 
 class Program:
-    """The steps in a stream: never more than it can hold and memory has room for, whatever is asked of it."""
+    """The opcodes in a stream. Reads never exceed the size of the file or the memory budget."""
 
     def __init__(self, stream: BinaryIO, source: Source, memory: Memory) -> None:
         self._stream = stream
@@ -115,10 +118,10 @@ class Program:
         self._most = source.most()
         self._wide: re.Pattern[bytes] | None = None
         self.ended = False
-        """Whether more was asked for than there is."""
+        """Whether a read went past the end of the stream."""
 
     def step(self) -> tuple[pickletools.OpcodeInfo, Any]:
-        """Reads a step and its argument, None if it has none."""
+        """Read an opcode and its argument, which is None for an opcode without an argument."""
         self._wide = None
         code = self.read(1)
         if code not in OPCODES:
@@ -132,14 +135,14 @@ class Program:
         return opcode, argument
 
     def read(self, size: int) -> bytes:
-        """Reads bytes, fewer only at the end."""
+        """Read bytes, with fewer bytes only at the end of the stream."""
         possible = min(size, self._most)
         self._memory.reserve(possible, self._name)
         data = self._stream.read(possible)
         return self._taken(data, whole=len(data) == size)
 
     def readline(self) -> bytes:
-        """Reads a line with its end; without it only where the stream ends."""
+        """Read a line with its newline, which is missing only at the end of the stream."""
         line = self._stream.readline(self._memory.left + 1)
         self._memory.reserve(len(line), self._name)
         return self._taken(line, whole=line.endswith(b"\n"))
@@ -147,21 +150,21 @@ class Program:
     def _taken(self, data: bytes, *, whole: bool) -> bytes:
         self._most -= len(data)
         self.ended = self.ended or not whole
-        if self._wide is not None and self._wide.search(data):  # one wide character makes all of a text wide
+        if self._wide is not None and self._wide.search(data):  # a single wide character makes the whole text wide
             self._memory.reserve(WIDEST * len(data), self._name)
         return data
 
 
 class Unsafe(Exception):
-    """A pickle names what no array needs."""
+    """The error for a pickle with a name that no array needs."""
 
 
 class NotNumbers(Exception):
-    """A pickle holds an array of something else than numbers."""
+    """The error for a pickle with an array that does not hold numbers."""
 
 
 def _followed(program: Program) -> object:
-    """Follows a pickle's program to its end, and returns what it leaves."""
+    """Interpret a pickle's opcodes to the end, and return the resulting object."""
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
@@ -183,7 +186,7 @@ def _followed(program: Program) -> object:
 
 
 def _begin(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
-    """Returns where in a stack of some size begins what a step takes from it."""
+    """Return the stack index of the first value that an opcode takes."""
     takes = opcode.stack_before
     of_marked = pickletools.markobject in takes
     begin = marks.pop() - takes.index(pickletools.markobject) if of_marked else size - len(takes)
@@ -193,7 +196,7 @@ def _begin(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
 
 
 def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> list[Any]:
-    """Returns what a step leaves on the stack in place of what it takes."""
+    """Return the values that replace an opcode's operands on the stack."""
     match opcode.name:
         case "PROTO" | "FRAME" | "POP" | "POP_MARK":
             return []
@@ -206,12 +209,12 @@ def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> li
         case name if name in MADE:
             return [MADE[name](*taken)]
         case _ if argument is not None and opcode.stack_after[0] is not pickletools.anyobject:
-            return [argument]  # a number, a text or bytes
+            return [argument]  # an integer, a float, a text or bytes
     raise ValueError(f"an array needs no {opcode.name}")
 
 
 class PickledType:
-    """Stands for numpy.dtype while a pickle is read."""
+    """Replaces numpy.dtype during the read of a pickle."""
 
     def __init__(self, code: object, *_: object) -> None:
         self._code = _text(code)
@@ -220,28 +223,29 @@ class PickledType:
         self.dtype = np.dtype(self._code)
 
     def set_state(self, state: object) -> None:
-        """Takes what follows the type in the pickle."""
+        """Apply the state that the pickle provides for the type."""
         _, order, subarray, fields, *_ = _tuple(state)
         order = _text(order)
-        if subarray is not None or fields is not None or order not in BYTE_ORDERS:  # numpy reads more out of a text
+        # np.dtype would parse a longer text as several fields.
+        if subarray is not None or fields is not None or order not in BYTE_ORDERS:
             raise NotNumbers("records")
         self.dtype = np.dtype(f"{order}{self._code}")
 
 
 class PickledArray:
-    """Stands for numpy.ndarray while a pickle is read."""
+    """Replaces numpy.ndarray during the read of a pickle."""
 
     def __init__(self, *_: object) -> None:
         self._set(b"", PickledType("u1"))
 
     def set_state(self, state: object) -> None:
-        """Takes what follows the array in the pickle."""
+        """Apply the state that the pickle provides for the array."""
         _, shape, kind, fortran, data = _tuple(state)
         self._set(data, kind, shape, "F" if fortran else "C")
 
     @classmethod
     def from_buffer(cls, *arguments: Any) -> "PickledArray":
-        """Stands for numpy's function of this name, and for that of a single number."""
+        """Return an array from its bytes: replaces NumPy's functions `_frombuffer` and `scalar`."""
         made = cls()
         made._set(*arguments)
         return made
@@ -253,7 +257,7 @@ class PickledArray:
             raise ValueError(f"an array's shape is up to {MOST_AXES} sizes from 0 on")
         if axes is None and order not in ("C", "F"):
             raise ValueError("an array's order is C or F")
-        # The bytes of a transposed array lie as those of another shape, whose axes are put into this order.
+        # A transposed array is stored as an array of another shape, with the order in which to transpose its axes.
         numbers = isinstance(axes, tuple) and all(type(axis) is int for axis in axes)
         if axes is not None and not (order == "K" and numbers and sorted(axes) == list(range(len(shape)))):
             raise ValueError(f"an array of {len(shape)} axes is given an order of other axes")
@@ -261,7 +265,7 @@ class PickledArray:
         self._order: Any = "F" if order == "F" else "C"
 
     def array(self, source: Source) -> Array:
-        """Returns the array, without a copy where its bytes are in this machine's order."""
+        """Return the array, without a copy if its bytes are in this machine's byte order."""
         size = prod(self._shape) * self._dtype.itemsize
         if size != len(self._data):
             found = f"an array of {shaped(self._shape)} {self._dtype} takes {size:,} bytes"
@@ -276,10 +280,10 @@ class PickledArray:
 
 
 def _named(module: object, name: object) -> Callable[..., object]:
-    """Returns what stands in the place of a name.
+    """Return the replacement for a name in the pickle.
 
     Raises:
-        Unsafe: If no array needs that name.
+        Unsafe: If no array needs the name.
     """
     if not isinstance(module, str) or not isinstance(name, str):
         raise TypeError("a name must be a text")
@@ -312,7 +316,7 @@ def _items(*items: object) -> tuple[object, ...]:
 
 
 def _tuple(value: object) -> tuple[Any, ...]:
-    # Text or bytes would come apart into as many objects as they are long.
+    # tuple() would split text or bytes into an object per element.
     if not isinstance(value, tuple):
         raise TypeError(f"a tuple must be there, found {type(value).__name__}")
     return value
@@ -330,7 +334,7 @@ def _printable(text: str) -> str:
 
 def _what(content: object) -> str:
     if isinstance(content, tuple | list):
-        # Never what is in the parts: a list may hold itself, or another one a million times.
+        # Do not format the elements: a list may contain itself, or another list a million times.
         return f"a {type(content).__name__} of {len(content)}: {', '.join(map(_kind, content[:4]))}"
     return _kind(content)
 
@@ -345,10 +349,10 @@ KNOWN: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy.core.multiarray", "_reconstruct"): PickledArray,
     ("numpy.core.multiarray", "scalar"): PickledArray.from_buffer,
     ("numpy.core.numeric", "_frombuffer"): PickledArray.from_buffer,
-    ("_codecs", "encode"): _first,  # an array turns its text into bytes once, however often a pickle asks for it
+    ("_codecs", "encode"): _first,  # PickledArray encodes its text only once, however many times the pickle encodes it
     ("builtins", "bytes"): lambda: b"",
 }
-"""Names that a pickle of arrays may use, as of numpy 1 and Python 3, and what stands in their place."""
+"""Replacements for the names that a pickle of arrays may use, as of NumPy 1 and Python 3."""
 MADE: dict[str, Callable[..., object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -362,7 +366,7 @@ MADE: dict[str, Callable[..., object]] = {
     "LIST": lambda *items: list(items),
     "APPEND": _extended,
     "APPENDS": _extended,
-    # What goes into a dict or a set is looked into, for its hash, and no array is in one: these stay empty.
+    # Items of a dict or a set would be hashed, which reads nested content. No array needs them, so these stay empty.
     "EMPTY_DICT": dict,
     "DICT": lambda *_: {},
     "SETITEM": _first,
@@ -374,7 +378,7 @@ MADE: dict[str, Callable[..., object]] = {
     "REDUCE": lambda known, arguments: known(*_tuple(arguments)),
     "BUILD": _built,
 }
-"""Steps that leave one value, which is made of what they take from the stack."""
+"""Functions for the opcodes that replace their operands on the stack by a single value."""
 OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 READERS: dict[str, Callable[[Any], Any]] = {
     "bytearray8": pickletools.read_bytes8,
@@ -382,4 +386,4 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "string4": pickletools.read_bytes4,
     "stringnl": lambda file: codecs.escape_decode(pickletools.read_stringnl(file, decode=False))[0],
 }
-"""Arguments that pickletools reads into something else than bytes: a copy more, and none of Python 2's bytes."""
+"""Readers of arguments that pickletools would not read as bytes: this avoids a copy, and supports bytes of Python 2."""

@@ -1,4 +1,4 @@
-"""The formats there are, and which one a file has, by its first bytes."""
+"""The supported formats, and the detection of a file's format from its first bytes."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,13 +18,13 @@ HEAD = 8
 
 @dataclass(frozen=True)
 class Format:
-    """A format. A file of it holds whole data sets or a single array.
+    """A format of data files. A file holds either whole data sets or a single array.
 
     Args:
-        begins: Returns whether a file of it may begin with these bytes, HEAD at most.
-        data_sets: Reads what a file is named for, features and labels of each; the last argument is what other files
-            are named for.
-        array: Reads a file that holds either.
+        begins: Returns whether a file of this format may begin with these bytes, at most HEAD.
+        data_sets: Reads the data sets with the given roles from a file; the last argument is the roles that other files
+            hold.
+        array: Reads a file that holds either features or labels.
     """
 
     begins: Callable[[bytes], bool]
@@ -33,7 +33,7 @@ class Format:
 
 
 def _pickled(source: Source, roles: Sequence[Role], memory: Memory, _: Collection[Role]) -> dict[Role, Samples]:
-    """Reads a pickle, which holds one data set, whatever it is for."""
+    """Read a pickle, which holds a single data set for any role."""
     check_sources(dict.fromkeys(roles, f"{source.name}[0]"))
     return {role: pickled.read(source, memory) for role in roles}
 
@@ -43,10 +43,10 @@ FORMATS = {
     "npz": Format(npz.is_npz, data_sets=npz.read),
     "pickle": Format(pickled.is_pickle, data_sets=_pickled),
 }
-"""The formats by their names in spec.data.format, in the order in which a file is tried."""
+"""The formats by their names in spec.data.format, in the order of detection."""
 TABLES = frozenset({".csv", ".tsv", ".txt"})
 NUMBERS = re.compile(rb"(\xef\xbb\xbf)?[-+.0-9]+[,;\t]")
-"""How a table of numbers begins that has no heading."""
+"""Pattern of the start of a table of numbers without a header."""
 OTHERS = {
     b"\x93NUMPY": "a single npy array; save features and labels together with numpy.savez",
     b"\x89HDF": "HDF5",
@@ -58,17 +58,17 @@ OTHERS = {
 
 
 def format_of(source: Source, wanted: str) -> str:
-    """Tells the format of a file.
+    """Return the name of a file's format.
 
     Args:
         source: The file, plain or gzipped.
-        wanted: The format that it should have; "auto" for any of them.
+        wanted: The format in the spec; "auto" for any format.
 
     Returns:
-        The name of its format.
+        The name of the format.
 
     Raises:
-        Failure: UnknownFormat, if it has none of them or another one than wanted; TruncatedData, if it is empty.
+        Failure: UnknownFormat, if the file has no known format or not the wanted one. TruncatedData, if it is empty.
     """
     with source.opened() as stream:
         head = stream.read(HEAD)
@@ -87,13 +87,13 @@ def format_of(source: Source, wanted: str) -> str:
 
 
 def _is_table(name: str, head: bytes) -> bool:
-    """Whether a file is a table as text, one row a line."""
+    """Return whether a file is a text table with one row per line."""
     text = all(byte >= ord(" ") or byte in b"\t\r\n" for byte in head)
     return text and (PurePosixPath(name.removesuffix(".gz")).suffix.lower() in TABLES or bool(NUMBERS.match(head)))
 
 
 def _of_table(name: str, head: bytes) -> str:
-    """Returns how to make a file of arrays of a table whose last column is the label."""
+    """Return instructions to convert a table with the label in its last column into an npz file."""
     path = PurePosixPath(name)
     header = "" if NUMBERS.match(head) else ", skiprows=1"
     tabs = b"\t" in head or ".tsv" in path.suffixes
@@ -105,6 +105,6 @@ def _of_table(name: str, head: bytes) -> str:
 
 
 def either(names: Iterable[str]) -> str:
-    """Returns names for people: `idx, npz or pickle`."""
+    """Return names as text: `idx, npz or pickle`."""
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
