@@ -1,1 +1,1 @@
-"""Makes of a photograph what a network takes: resized, or a digit as MNIST has them."""
+"""Converts a photograph to the input of a network: resized, or as a digit in the form of MNIST."""

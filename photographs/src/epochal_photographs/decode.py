@@ -1,4 +1,4 @@
-"""From the bytes of a photograph to its pixels, upright, and never more of them than allowed."""
+"""Decodes the bytes of a photograph to upright pixels, up to a limit of their number."""
 
 import io
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from epochal_photographs.errors import NotAPicture, TooManyPixels
 from epochal_photographs.parts import MOST_SCANS, check_parts, scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-"""The formats that are read, as Pillow calls them. Each format more is a reader more that hostile bytes reach."""
+"""The accepted formats, by Pillow's names. Each further format would expose another decoder to hostile bytes."""
 
 LARGE = 2**22
-"""Pixels from which on a picture takes much memory while it is decoded, about 16 bytes for each."""
+"""Minimum number of pixels of a large picture. Decoding takes about 16 bytes of memory for each pixel."""
 
-# Of texts in a PNG, Pillow unpacks up to 64 MiB, which 64 KiB hold, and keeps them with the picture.
+# Pillow unpacks up to 64 MiB of texts in a PNG from 64 KiB of data, and keeps them with the picture.
 PngImagePlugin.MAX_TEXT_MEMORY = 2**22
 
 _UPRIGHT = {
@@ -33,18 +33,18 @@ _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
-    """Returns a photograph as a picture of 8 bits a channel: grayscale or colours, with transparency if it has any.
+    """Return a photograph with 8 bits a channel: grayscale or colour, with transparency if it has any.
 
-    It stands upright, as the orientation in its EXIF data says. Of an animation, it is the first picture.
+    It is rotated upright by the orientation in its EXIF data. For an animation, it is the first picture.
 
     Args:
         data: A JPEG, PNG or WebP.
-        most_pixels: Most pixels that it may have, as it is stored; more of them are not decoded.
-        at_least: How long its shorter side has to be. A JPEG that is much larger is decoded at a half, a quarter or an
-            eighth of its size, as long as that is enough, in a fraction of the time. 0 for its full size.
+        most_pixels: Maximum number of stored pixels. A larger picture is not decoded.
+        at_least: Minimum length of its shorter side; 0 for its full size. A much larger JPEG is decoded at a half, a
+            quarter or an eighth of its size, if that is still enough. This takes a fraction of the time.
 
     Raises:
-        NotAPicture: If it is none, or damaged.
+        NotAPicture: If the data are not a picture, or are damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
     picture = _opened(data)
@@ -67,31 +67,31 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
 
 
 def is_large(data: bytes, *, at_least: int = 0) -> bool:
-    """Returns whether a picture takes much memory while it is decoded: less if a JPEG is decoded at a part of its size.
+    """Return whether decoding a picture takes much memory. A JPEG decoded at a part of its size takes less.
 
     Args:
         data: A JPEG, PNG or WebP.
         at_least: See decode.
 
     Raises:
-        NotAPicture: If it is none.
+        NotAPicture: If the data are not a picture.
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
-    if at_least and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept until its end
+    if at_least and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept in memory
         with _readable():
             picture.draft(None, (at_least, at_least))
     return picture.width * picture.height > LARGE
 
 
 def pixels(data: bytes | memoryview) -> int:
-    """Returns how many pixels a picture has, as it is stored.
+    """Return the number of a picture's stored pixels.
 
     Args:
         data: A JPEG, PNG or WebP.
 
     Raises:
-        NotAPicture: If it is none.
+        NotAPicture: If the data are not a picture.
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
@@ -99,20 +99,20 @@ def pixels(data: bytes | memoryview) -> int:
 
 
 def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
-    """Returns a picture whose size is known, and nothing of which is decoded yet."""
+    """Return an opened picture. Its size is read, and its pixels are not decoded yet."""
     check_parts(data)
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _scans(picture: Image.Image, data: bytes) -> int:
-    """Returns the number of a picture's scans: one if it is no JPEG. MPO is a JPEG with others after it."""
+    """Return the number of a picture's scans, or 1 if it is not a JPEG. An MPO is a JPEG followed by others."""
     return scans(data) if picture.format in {"JPEG", "MPO"} else 1
 
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Says of whatever Pillow raises on bytes that are damaged that they are no picture."""
+    """Raise NotAPicture or TooManyPixels for any exception of Pillow within the context."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -129,20 +129,20 @@ def _readable() -> Iterator[None]:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Turns a picture as its EXIF data say; damaged ones say nothing."""
+    """Return a picture rotated by its EXIF orientation, or unchanged if its EXIF data are damaged."""
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - a photograph is one without its EXIF data, too, and their reader raises anything
+    except Exception:  # noqa: BLE001 - EXIF data are optional, and their reader raises any exception
         return picture
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return picture if turn is None else picture.transpose(turn)
 
 
 def _scale_transparency(picture: ImageFile.ImageFile) -> None:
-    """Scales the transparent shade or colour of a PNG as Pillow scales its pixels, which it does not do itself.
+    """Scale the transparent shade or colour of a PNG as Pillow scales its pixels, because Pillow leaves it unscaled.
 
-    Grey of 16 bits keeps its shades until _eight_bits. Of colours of 16 bits, Pillow reads the upper 8 alone, so all
-    colours are transparent that share them with the transparent one.
+    16-bit grayscale keeps its shades until _eight_bits. Of 16-bit colours, Pillow reads the upper 8 bits only. So all
+    colours that share these bits with the transparent colour become transparent.
     """
     stored = picture.tile[0].args if picture.tile else None
     match stored, picture.info.get("transparency"):
@@ -153,9 +153,9 @@ def _scale_transparency(picture: ImageFile.ImageFile) -> None:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Returns a picture in mode L, LA, RGB or RGBA."""
+    """Return a picture in mode L, LA, RGB or RGBA."""
     if picture.mode in _SIXTEEN_BITS:
-        # Of 65,536 shades, not of 256 with all others white, as the conversion to L would take them.
+        # Scale 65,536 shades to 256. Pillow's conversion to L would keep 256 shades, and make all others white.
         grey = picture.convert("I").point(lambda shade: shade / 256).convert("L")
         if (transparent := picture.info.get("transparency")) is None:
             return grey

@@ -1,21 +1,21 @@
-"""What is wrong with a photograph. Each message says what was found, what must hold, and what to do."""
+"""Errors in a photograph. Each message has the value found, the requirement, and the remedy."""
 
 
 class PhotographError(ValueError):
-    """Something is wrong with a photograph."""
+    """The base class of errors in a photograph."""
 
 
 class NotAPicture(PhotographError):
-    """It is no picture of a format that is read, or it is damaged or cut off."""
+    """The data are not a picture in an accepted format, or are damaged or truncated."""
 
 
 class TooManyPixels(PhotographError):
-    """It has more pixels than are decoded."""
+    """The picture has more pixels than the limit."""
 
 
 class TooMany(PhotographError):
-    """More digits are found on it than are read."""
+    """The picture shows more digits or strokes than the limit."""
 
 
 class NothingFound(PhotographError):
-    """No digit is found on it."""
+    """The picture shows no digit that can be found."""

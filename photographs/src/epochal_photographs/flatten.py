@@ -1,4 +1,4 @@
-"""A picture without transparency: what is seen of it on paper."""
+"""Puts a picture with transparency on a white or black page."""
 
 from PIL import Image, ImageChops, ImageStat
 
@@ -7,7 +7,7 @@ _MIDDLE = 127.5
 
 
 def on_white(picture: Image.Image, mode: str) -> Image.Image:
-    """Returns a picture as it looks on white paper.
+    """Return a picture on a white page.
 
     Args:
         picture: The picture.
@@ -18,7 +18,7 @@ def on_white(picture: Image.Image, mode: str) -> Image.Image:
 
 
 def so_that_it_is_seen(picture: Image.Image) -> Image.Image:
-    """Returns a picture in colours, on white, or on black if what is drawn on a transparent page is light."""
+    """Return a picture in RGB on a white page, or on a black page if the drawing on a transparent page is light."""
     if not picture.mode.endswith("A"):
         return on_white(picture, "RGB")
     alpha = picture.getchannel("A")
@@ -32,7 +32,7 @@ def _on(picture: Image.Image, shade: int) -> Image.Image:
     if not picture.mode.endswith("A"):
         return picture
     page = Image.new("RGB", picture.size, (shade, shade, shade))
-    # Of grey with transparency, Pillow would take the grey for red.
+    # Pillow would paste grey with transparency into the red channel only.
     page.paste(picture if picture.mode == "RGBA" else picture.convert("RGB"), mask=picture.getchannel("A"))
     return page
 

@@ -1,4 +1,4 @@
-"""Counts of a picture's segments, chunks and scans: each costs a decoder time and memory."""
+"""Counts of a picture's segments, chunks and scans, because each costs a decoder time and memory."""
 
 import re
 from collections.abc import Iterator
@@ -6,27 +6,30 @@ from collections.abc import Iterator
 from epochal_photographs.errors import NotAPicture
 
 MOST_PARTS = 2**16
-"""Segments of a JPEG's head, or chunks of a PNG. Usual are ten, and a thousand in a PNG of 8 MiB: so many take Pillow a
-tenth of a second. Bytes between segments count, too: Pillow reads them one by one."""
+"""Maximum number of segments in a JPEG's head, or of chunks in a PNG.
+
+Ten are usual, and a thousand in a PNG of 8 MiB. Pillow takes a tenth of a second for this maximum. Bytes between
+segments count, too, because Pillow reads them one by one.
+"""
 MOST_SCANS = 200
-"""Scans of a JPEG. Usual is one, and ten if it is progressive. Each goes over all of the picture."""
+"""Maximum number of scans of a JPEG, each over the whole picture. Usual are 1, and 10 if it is progressive."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _NO_RESTART = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-"""A marker other than those within a scan."""
+"""A marker other than the markers within a scan."""
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _ALONE = {0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
-"""Markers that no length follows, for Pillow."""
+"""Markers that Pillow reads without a length."""
 _LENGTH, _CHUNK = 4, 12
-"""Bytes of a chunk's length, and of all that is in it beside its content."""
+"""Bytes of a chunk's length field, and of all fields of a chunk without its content."""
 
 
 def check_parts(data: bytes | memoryview) -> None:
-    """Makes sure that a picture has no more segments or chunks than are read in a short time.
+    """Check that a picture has few enough segments or chunks to be read in a short time.
 
     Args:
-        data: A JPEG or PNG; other formats have no bound of their own.
+        data: A JPEG or PNG. Other formats need no limit here.
 
     Raises:
         NotAPicture: If it has more.
@@ -45,13 +48,13 @@ def check_parts(data: bytes | memoryview) -> None:
 
 
 def scans(data: bytes) -> int:
-    """Returns the number of a JPEG's scans up to its end: what follows it, such as a film, has none.
+    """Return the number of a JPEG's scans up to its end marker. Data after it, such as a film, are not counted.
 
     Args:
         data: The JPEG.
 
     Raises:
-        NotAPicture: If it has more segments than are read in a short time.
+        NotAPicture: If it has more segments than can be read in a short time.
     """
     count, at, parts = 0, 2, 0
     while found := _NO_RESTART.search(data, at):
@@ -72,7 +75,7 @@ def _check(count: int, kind: str) -> None:
 
 
 def _segments(data: bytes | memoryview) -> Iterator[int]:
-    """Yields how often Pillow reads for each segment of a JPEG's head: once, and for each byte before it."""
+    """Yield the number of Pillow's reads for each segment of a JPEG's head: 1, and 1 for each byte before it."""
     at = 2
     while found := _MARKER.search(data, at):
         yield 1 + found.start() - at
@@ -85,7 +88,7 @@ def _segments(data: bytes | memoryview) -> Iterator[int]:
 
 
 def _chunks(data: bytes | memoryview) -> Iterator[int]:
-    """Yields 1 for each chunk of a PNG, up to its end: Pillow passes over an end before the pixels."""
+    """Yield 1 for each chunk of a PNG up to its end. Pillow ignores an end chunk before the pixels."""
     at, seen = len(_PNG), False
     while at < len(data):
         yield 1

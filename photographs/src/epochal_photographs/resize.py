@@ -1,7 +1,7 @@
-"""A photograph in the size that a network takes.
+"""Resizes a photograph to the size of a network's input.
 
-A trainer that reads images and a server that answers for them both call `resized`, so that a network sees in the same
-photograph the same pixels, to the last bit. (As long as both have the same version of Pillow.)
+A trainer that reads images and a server that receives them both call `resized`. So a network gets exactly the same
+pixels from the same photograph, if both have the same version of Pillow.
 """
 
 from typing import Any, Literal
@@ -13,28 +13,27 @@ from epochal_photographs.decode import decode
 from epochal_photographs.flatten import on_white
 
 Fit = Literal["crop", "pad"]
-"""What becomes of a picture of other proportions: `crop` cuts off what is too much of it on both sides, `pad` keeps all
-of it and adds black."""
+"""How to handle a picture of other proportions: `crop` cuts off the excess on both sides, `pad` adds black."""
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 _FINER = 2
-"""How much finer than its result a JPEG is decoded at least: what its decoder leaves out is nothing that is seen."""
+"""Minimum ratio of a decoded JPEG's size to the result's. The details that its decoder leaves out are not visible."""
 
 
 def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, most_pixels: int) -> Pixels:
-    """Returns a photograph in a size, as `resize` does, from its bytes.
+    """Decode a photograph and return it in a size, as `resize` does.
 
     Args:
         data: A JPEG, PNG or WebP.
         height: Height of the result.
         width: Width of the result.
         channels: 1 for grayscale, 3 for red, green and blue.
-        fit: What becomes of a picture of other proportions.
-        most_pixels: Most pixels that it may have, as it is stored.
+        fit: How to handle a picture of other proportions.
+        most_pixels: Maximum number of stored pixels.
 
     Raises:
-        NotAPicture: If it is none, or damaged.
+        NotAPicture: If the data are not a picture, or are damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
     picture = decode(data, most_pixels=most_pixels, at_least=enough(height, width))
@@ -42,19 +41,19 @@ def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fi
 
 
 def enough(height: int, width: int) -> int:
-    """Returns how long the shorter side of a picture has to be for a size."""
+    """Return the minimum length of a picture's shorter side for a result of a size."""
     return _FINER * max(height, width)
 
 
 def resize(picture: Image.Image, *, height: int, width: int, channels: Literal[1, 3], fit: Fit) -> Pixels:
-    """Returns a picture in a size, antialiased; transparent parts are white.
+    """Return a picture in a size, antialiased, with white in place of transparent parts.
 
     Args:
         picture: The picture.
         height: Height of the result.
         width: Width of the result.
         channels: 1 for grayscale, 3 for red, green and blue.
-        fit: What becomes of a picture of other proportions.
+        fit: How to handle a picture of other proportions.
 
     Returns:
         Bytes of shape (height, width, channels).

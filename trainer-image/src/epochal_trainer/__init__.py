@@ -1,1 +1,1 @@
-"""Trains the Keras network that a TrainingJob describes."""
+"""Trains the Keras network of a TrainingJob."""

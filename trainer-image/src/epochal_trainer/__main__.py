@@ -1,4 +1,4 @@
-"""The command line: `epochal-trainer run JOB.yaml`, and what else the image does."""
+"""The command line: `epochal-trainer run JOB.yaml`, and the other commands of the image."""
 
 import os
 import shutil
@@ -23,19 +23,21 @@ app = typer.Typer(
 )
 
 FONTS = Path(sys.prefix) / "share" / "matplotlib"
-"""What the image was built with of matplotlib's cache: the list of fonts, if it is the image."""
+"""Folder in the image with the prebuilt font list of matplotlib's cache. It exists in the image only."""
 
 
 def take_fonts(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> None:
-    """Puts the image's list of fonts where matplotlib looks for it, which takes it from no folder it may not write to.
+    """Copy the image's font list to matplotlib's cache folder.
+
+    Matplotlib ignores a list in a folder without write access, so it cannot read the image's list itself.
 
     Args:
-        environ: The environment: MPLCONFIGDIR, which is in a pod's own volume, and so empty at first.
+        environ: The environment: MPLCONFIGDIR is in a volume of the pod, which is empty at first.
         fonts: The folder with the list.
     """
     folder = environ.get("MPLCONFIGDIR")
     if folder and fonts.is_dir():
-        with suppress(OSError):  # without it, matplotlib makes the list anew
+        with suppress(OSError):  # without the copy, matplotlib builds the list again
             shutil.copytree(fonts, folder, dirs_exist_ok=True)
 
 
@@ -48,7 +50,7 @@ def run(
     """Train a network, from bucket to bucket, or from folder to folder."""
     if (data is None) != (results is None):
         raise typer.BadParameter("--data and --results go together")
-    from epochal_trainer.run import Folders, run  # noqa: PLC0415 - who asks for the version waits for none of it
+    from epochal_trainer.run import Folders, run  # noqa: PLC0415 - imported late, so that `version` is fast
 
     take_fonts()
     sys.exit(run(job, Folders(data, results) if data and results else None))
@@ -61,9 +63,9 @@ def report(
     ] = Path(REPORT_FILE),
     results: Annotated[Path | None, typer.Option(help="Folder that stands for the results bucket.")] = None,
 ) -> None:
-    """Write what an Experiment has found, from bucket to bucket."""
+    """Write an Experiment's report, from bucket to bucket."""
     take_fonts()
-    from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which looks for its fonts
+    from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which reads the fonts
 
     sys.exit(run(content, results))
 
@@ -74,21 +76,22 @@ def convert(
     folder: Annotated[Path, typer.Option(help="Where to leave the model.")] = Path(MODEL_FOLDER),
 ) -> None:
     """Convert the model of a ModelServer to ONNX, before it is served."""
-    from epochal_trainer.convert import run  # noqa: PLC0415 - who asks for the version waits for none of it
+    from epochal_trainer.convert import run  # noqa: PLC0415 - imported late, so that `version` is fast
 
     sys.exit(run(config, folder))
 
 
 @app.command()
 def version() -> None:
-    """Show the version."""
+    """Show the version of the trainer."""
     typer.echo(version_of("epochal-trainer"))
 
 
 def main() -> None:
-    """Runs the command line."""
-    # Until the run itself takes it. The first process of a container has no default for it, and would not end. Nor
-    # would one by SystemExit: imports run Python in callbacks of weak references, where what is raised is passed over.
+    """Run the command line."""
+    # Until the run sets its own handler. The first process of a container has no default action for SIGTERM, and would
+    # not end. SystemExit would not end it either: imports run Python in callbacks of weak references, where exceptions
+    # are ignored.
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     app()
 

@@ -1,4 +1,4 @@
-"""One attempt to train what a TrainingJob describes: its stages, in the order that finds mistakes soonest."""
+"""An attempt to train a TrainingJob: its stages, in the order that finds mistakes soonest."""
 
 import logging
 import platform
@@ -64,11 +64,11 @@ _NO_GPU = """
 
 
 class Outcome(NamedTuple):
-    """How a training has ended.
+    """The result of a training for its termination message.
 
     Args:
         reason: In one word, as the reason of the TrainingJob's condition Complete.
-        message: What came out, in a sentence.
+        message: The result, in a sentence.
     """
 
     reason: str
@@ -91,16 +91,16 @@ class Buckets:
 
 
 class Attempt:
-    """An attempt to train.
+    """An attempt to train a TrainingJob.
 
     Args:
-        job: What to train.
+        job: The TrainingJob.
         scratch: Folder for files of this attempt.
-        stopping: Says when to stop.
-        stages: Measures where the time goes.
-        reporter: Takes what is to be reported. It knows no attempt yet.
-        watchdog: Takes each step.
-        finish: Says whether to finish early.
+        stopping: Holds the request to stop, and its time.
+        stages: Measures the duration of each stage.
+        reporter: Sends the state to the operator. Its state has no attempt yet.
+        watchdog: Called at each step.
+        finish: Holds the request to finish early.
         pod: The uid of its pod.
     """
 
@@ -132,17 +132,18 @@ class Attempt:
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> Outcome:
-        """Trains the network and stores the results.
+        """Train the network, and store the results.
 
         Args:
-            buckets: Opens the buckets. Not done before the network is known to be sound.
+            buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
+                first.
 
         Returns:
-            What came out.
+            The outcome of the training.
 
         Raises:
-            Failure: If anything must be mended first, naming it.
-            Terminated: If it was told to stop.
+            Failure: If the training cannot continue. The message has the cause and the remedy.
+            Terminated: If the process received a signal to stop.
         """
         job, spec, stages = self._job, self._job.spec, self._stages
         recipe = jobs.recipe(job)
@@ -213,7 +214,7 @@ class Attempt:
             trained = fitting.run(
                 model, data, user_callbacks, start=start, store=store, attempt=attempt, on_epoch=on_epoch
             )
-            self._checks.epochs(trained.epochs)  # None may have been left to train.
+            self._checks.epochs(trained.epochs)  # The resumed training may have had no epochs left.
 
         def evaluate(name: str) -> Mapping[str, float] | None:
             return self._test(model, data.test, name, epoch=len(trained.epochs))
@@ -227,7 +228,7 @@ class Attempt:
         return outcome
 
     def store_log(self) -> None:
-        """Stores the log of an attempt that failed, if the bucket for results can be written."""
+        """Store the log of a failed attempt, if the results bucket accepts it."""
         if self._results is not None:
             with suppress(Failure):
                 self._results.store(self._scratch / LOG, LOG)
@@ -253,7 +254,7 @@ class Attempt:
         return model
 
     def _check_figures(self, model: keras.Model, data: DataSets, training: Training) -> Monitor:
-        """Checks loss, metrics and what is monitored beside the data, and returns what tells the best epoch."""
+        """Check loss, metrics and monitors against the data, and return the monitored metric."""
         figures = compile.check_labels(model, training, data.train.labels)
 
         def validated(names: Iterable[str]) -> list[str]:
@@ -269,13 +270,13 @@ class Attempt:
         return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
 
     def _place(self, uri: str, buckets: Buckets) -> tuple[Bucket, str]:
-        """Returns the bucket and the folder of the results of another training, which lie at a URI."""
+        """Return the bucket and the folder of another training's results at a URI."""
         name, _, folder = uri.removeprefix("s3://").partition("/")
         bucket = buckets.results if name == self._job.spec.results.bucket else buckets.named(name)
         return bucket, folder.strip("/")
 
     def _test(self, model: keras.Model, test: Samples | None, name: str, *, epoch: int) -> dict[str, float] | None:
-        """Returns the figures of a model on the test set, if there is one."""
+        """Return the metric values of a model on the test set, or None without a test set."""
         if test is None:
             return None
         training = self._job.spec.training
@@ -355,7 +356,7 @@ class Attempt:
     def _export(
         self, left: Sequence[models.Model], data: DataSets, results: Results, *, attempt: int, more_to_come: bool
     ) -> Export | None:
-        """Exports what is stored, unless that is not wanted, or goes on to be trained: returns what became of it."""
+        """Export the stored models, and return the outcome; None without formats, or if training continues later."""
         formats = self._job.spec.results.exports
         if not formats or more_to_come:
             return None
@@ -379,6 +380,6 @@ def _reason(trained: Trained) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of what a result depends on."""
+    """Return the versions of the packages that a result depends on."""
     packages = {"epochal": "epochal-trainer"} | {name: name for name in ("keras", keras.config.backend(), "numpy")}
     return {"python": platform.python_version()} | {name: version(package) for name, package in packages.items()}

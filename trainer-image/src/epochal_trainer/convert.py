@@ -1,4 +1,4 @@
-"""Converts the model of a ModelServer, before it is served: a .keras that lies in a bucket without its ONNX."""
+"""Converts the model of a ModelServer to ONNX before it is served, if its bucket has only a .keras file."""
 
 import logging
 import shutil
@@ -28,13 +28,13 @@ ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
 
 
 def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, seconds: float = WAIT_SECONDS) -> int:
-    """Converts a model, or leaves last words that say why not.
+    """Convert a model, or write a termination message with the reason of the failure.
 
     Args:
-        config: What the server is told, JSON.
-        folder: Where to leave the model, its signature and its check.
-        words: Takes the last words.
-        seconds: How long to wait for a storage that gives no answer.
+        config: The server's configuration, JSON.
+        folder: Folder for the model, its signature and its check.
+        words: The file for the termination message.
+        seconds: Timeout for a storage that does not answer.
 
     Returns:
         The exit code.
@@ -59,17 +59,18 @@ def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, sec
 
 
 def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
-    """Fetches a model, and leaves it as ONNX, with its signature and its check.
+    """Download a model, and write it as ONNX, with its signature and its check.
 
-    The conversion is another process', as the export of a training is: one that dies leaves it to Keras to serve.
+    A separate process converts the model, as in the export of a training. If that process dies, Keras may serve the
+    model.
 
     Args:
-        told: What the server is told.
-        folder: Where to leave them.
-        seconds: How long to wait for a storage that gives no answer.
+        told: The server's configuration.
+        folder: Folder for the files.
+        seconds: Timeout for a storage that does not answer.
 
     Raises:
-        Ended: If it cannot be had, is not what was meant, Keras cannot load it, or it has no ONNX.
+        Ended: If the model cannot be downloaded, is another model, cannot be loaded by Keras, or has no ONNX.
     """
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
@@ -93,7 +94,7 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
             raise Ended(
                 "ModelRefused", f"{told.source.uri}: {outcome.message}: use the image of the trainer that stored it"
             )
-        if outcome.reason != EXPORTED:  # Keras may serve it all the same, even where the process has died
+        if outcome.reason != EXPORTED:  # Keras may serve the model even so, also if the process died
             raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
         try:
             _compare(found, out)
@@ -106,11 +107,11 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
 
 
 def _compare(found: files.Files, folder: Path) -> None:
-    """Makes sure that Keras answers the samples of a training as it did then, and carries their check on.
+    """Check that Keras' outputs are those stored by the training, and keep the training's check.
 
     Args:
         found: The model as it was stored.
-        folder: What has come of it: the check there holds what Keras answers now.
+        folder: The converted files. The check there has Keras' current outputs.
 
     Raises:
         Ended: CheckDiffers, or ModelDamaged if the check cannot be read.

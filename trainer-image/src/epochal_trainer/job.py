@@ -1,4 +1,4 @@
-"""Reads the TrainingJob that is to be trained."""
+"""Reads the TrainingJob of a run, and computes its digests."""
 
 import hashlib
 import json
@@ -14,22 +14,22 @@ from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
 
 _LATER = ("class_weight", "monitor", "precision", "stop_after_epoch")
-"""Fields of spec.training that came later: a run of before one of them trained the very same as one without it."""
+"""Fields of spec.training from later versions. Unset, they are left out of the digest, as in earlier versions."""
 
 
 def read(path: Path, results: Path | None = None) -> TrainingJob:
-    """Reads a TrainingJob.
+    """Read a TrainingJob from a file.
 
     Args:
         path: A file, JSON or YAML.
-        results: Folder that stands for the results bucket, if one does.
+        results: Folder in place of the results bucket, if there is one.
 
     Returns:
-        The TrainingJob. One that no API server has taken gets an identity of its own: that of its last run, if that was
-        stopped and can be gone on from, else the time.
+        The TrainingJob. Without a uid from an API server, it gets the uid of its last run, if that run can be resumed.
+        Otherwise the uid is the current time.
 
     Raises:
-        Failure: InvalidSpec, naming each field that is wrong, what was found and what must hold.
+        Failure: InvalidSpec, with each wrong field, the value found and the requirement.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -49,13 +49,13 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
 
 
 def _has_identity(document: Any) -> bool:
-    """Returns whether an operator has made the pod, which has checked the spec, too, by the rules that it began by."""
+    """Return whether the TrainingJob has a uid: then an operator made the pod, and has checked the spec already."""
     metadata = document.get("metadata") if isinstance(document, dict) else None
     return isinstance(metadata, dict) and bool(metadata.get("uid"))
 
 
 def digest(job: TrainingJob) -> str:
-    """Returns the SHA-256 in hex of what is trained: network, data and training."""
+    """Return the SHA-256 in hex of the trained parts of the spec: network, data and training."""
     spec = job.spec
     training = _unset(spec.training, *_LATER)
     if spec.training.continue_from is not None:
@@ -69,30 +69,30 @@ def digest(job: TrainingJob) -> str:
 
 
 def recipe(job: TrainingJob) -> str:
-    """Returns the SHA-256 in hex of all that the epochs of a training follow from: trained by parts, it is the same."""
+    """Return the SHA-256 in hex of all fields that determine the epochs, whether trained at once or in parts."""
     by_part = {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}
     content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=by_part, exclude_defaults=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _unset(model: Model, *names: str) -> dict[str, Any]:
-    """Returns which of the fields that came later are not set: a run of before them trained the very same."""
+    """Return the given fields that are not set. Earlier versions without these fields trained the same network."""
     return {name: True for name in names if name not in model.model_fields_set}
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:
-    """Looks for a run of a TrainingJob that was stopped.
+    """Return the uid of a TrainingJob's last run, if it was stopped and can be resumed.
 
     Args:
         job: The TrainingJob.
-        results: Folder that stands for the results bucket.
+        results: Folder in place of the results bucket.
 
     Returns:
-        The identity of its last run, if that has a checkpoint, but no end, and trained the very same; else None.
+        The uid, if the run has a checkpoint, has no summary, and trained the same spec; else None.
     """
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
-    # Each is also there without the uid behind the number, and of before only so.
+    # Current versions also write the key without the uid after the number. Earlier versions write that key only.
     last = max(runs.glob(f"*/{ATTEMPTS}/1[-.]*"), key=lambda path: path.stat().st_mtime, default=None)
     if last is None:
         return None

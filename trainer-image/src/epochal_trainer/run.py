@@ -1,4 +1,4 @@
-"""A run of the trainer: it reads the TrainingJob, has it trained, and says how that ended."""
+"""A run of the trainer: it reads the TrainingJob, trains it, and writes the termination message."""
 
 import logging
 import os
@@ -50,7 +50,7 @@ _TERMINATED = "Terminated", "the trainer was told to stop"
 
 @dataclass(frozen=True)
 class Folders:
-    """Folders that stand for buckets, to train without a cluster.
+    """Folders in place of buckets, to train without a cluster.
 
     Args:
         data: Holds the data.
@@ -62,11 +62,11 @@ class Folders:
 
 
 def run(path: Path, folders: Folders | None) -> int:
-    """Trains what a TrainingJob describes.
+    """Train a TrainingJob, and return the exit code.
 
     Args:
         path: The TrainingJob, JSON or YAML.
-        folders: Folders to use for the buckets; None to use the buckets and to report to the operator.
+        folders: Folders in place of the buckets; None to use the buckets and to report to the operator.
 
     Returns:
         The exit code, see epochal_api.pod.ExitCode.
@@ -94,7 +94,7 @@ def run(path: Path, folders: Folders | None) -> int:
 
 
 class _Run:
-    """A run, from the file that says what to train to the words that say how it ended."""
+    """A run, from the TrainingJob's file to the termination message."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Run:
         self._reporter: Reporter | None = None
 
     def end(self) -> int:
-        """Returns the exit code, once the last words are left."""
+        """Train, write the termination message, and return the exit code."""
         code: int = ExitCode.DONE
         try:
             reason, message = self._train()
@@ -138,7 +138,7 @@ class _Run:
                     self._attempt.store_log()
             report = self._reporter.close() if self._reporter is not None else None
             self._words.leave(reason, self._hide(message), report)
-            # It ends by itself, and as it was said.
+            # The process now ends with its own exit code, so a late SIGTERM must not change it.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
@@ -181,14 +181,14 @@ class _Run:
         return self._attempt.train(lambda: _buckets(job, self._folders, patience))
 
     def _check(self) -> None:
-        """Ends waiting for a storage: nothing is worth it any more, or no time is left for it."""
+        """End the wait for a storage if the run is ending or a stop was requested."""
         if self._ending:
             raise Terminated
         self._stopping.check()
 
 
 def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
-    """Returns exit code, reason and message of what nobody foresaw."""
+    """Return the exit code, reason and message of an unexpected error."""
     said = f"{type(error).__name__}: {error}"
     if lacks_room(error):
         full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
@@ -204,7 +204,7 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
 
 
 def _pod() -> str:
-    """Returns the uid of this pod; one of its own making outside of a cluster, or if an earlier operator gave none."""
+    """Return the uid of this pod, or a random uid outside of a cluster or with an earlier operator."""
     try:
         return Path(POD_UID_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -212,13 +212,13 @@ def _pod() -> str:
 
 
 def _endpoint() -> Endpoint | None:
-    """Returns where the operator takes reports, if the environment says so."""
+    """Return the operator's endpoint for reports, or None if the environment has none."""
     url = os.environ.get(PROGRESS_URL_ENV)
     return Endpoint(url, ca_file=Path(PROGRESS_CA_FILE), token_file=Path(TOKEN_FILE)) if url else None
 
 
 def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "attempts.Buckets":
-    """Opens the buckets, or the folders that stand for them."""
+    """Return the buckets, or the folders in place of buckets."""
     from epochal_trainer.attempt import Buckets  # noqa: PLC0415 - it is there by now
 
     if folders is not None:

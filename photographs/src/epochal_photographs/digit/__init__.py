@@ -1,10 +1,10 @@
-"""Digits on photographs, as MNIST has them.
+"""Finds digits on photographs, and returns them in the form of MNIST.
 
-A picture is looked at in several ways (`layers`): for ink that is darker than what is around it and for ink that is
-lighter, in thin strokes and in thick ones, strong and faint. What hangs together in one of them is a part
-(`components`), and each part is judged by how it looks (`looks`): contrast, sharp edges, strokes that are thin beside
-what they draw. The best thing that is neither a frame, nor paper, nor a hole (`choose`) is the digit, with what belongs
-to it (`together`). It is looked at more closely (`finer`) and made to look as MNIST's digits do (`normal`).
+A picture is searched in several ways (`layers`): for dark or light ink, in thin or thick strokes, strong or faint. Each
+connected region of ink is a part (`components`). Each part gets a score for its features (`looks`): contrast, sharp
+edges, and thin strokes beside its size. The digit (`choose`) is the best candidate that is not a frame, paper, or a
+hole, together with its other parts (`together`). It is searched again at a higher resolution (`finer`) and converted to
+the form of MNIST (`normal`).
 """
 
 from epochal_photographs.digit.find import ENOUGH, Found, Place, digit, digits

@@ -1,4 +1,4 @@
-"""Images that already are as MNIST has them: whatever would be done to them, would take them further away."""
+"""Recognizes images that already have the form of MNIST: any further conversion would make them worse."""
 
 import numpy as np
 from PIL import Image
@@ -6,19 +6,19 @@ from PIL import Image
 from epochal_photographs.digit.arrays import Bytes
 
 _EMPTY = 32
-"""What ink is at most where there is none."""
+"""Maximum value of a pixel without ink."""
 _FULL = 128
-"""What ink is at least somewhere in a stroke."""
+"""Minimum value of the strongest ink."""
 _OFF = 1.25
-"""How far the centre of mass may be from the middle, in pixels."""
+"""Maximum distance of the centre of mass from the middle, in pixels."""
 _BOX = (19, 21)
-"""How long the digit's longer side may be, in pixels."""
+"""Minimum and maximum length of the digit's longer side, in pixels."""
 _RIM = 2
-"""Width in pixels of the rim that tells whether ink is light or dark."""
+"""Width in pixels of the rim that shows whether ink is light or dark."""
 
 
 def already(picture: Image.Image, *, height: int, width: int) -> Bytes | None:
-    """Returns a picture's image, light on black, if it is as MNIST has them, else None.
+    """Return a picture as an image, light on black, if it already has the form of MNIST, else None.
 
     Args:
         picture: The picture, without transparency.

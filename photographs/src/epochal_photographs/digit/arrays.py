@@ -8,6 +8,6 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Ints = np.ndarray[Any, np.dtype[np.intp]]
 HALF = 127
-"""Halfway between nothing and all of a byte: where the edge of a mask is that was resized as bytes."""
+"""Threshold for a mask that was resized as bytes: halfway between 0 and 255."""
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

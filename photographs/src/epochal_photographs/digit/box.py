@@ -1,10 +1,10 @@
-"""A part of a picture: a rectangle of its pixels."""
+"""A rectangle of a picture's pixels."""
 
 from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """A rectangle.
+    """A rectangle of pixels.
 
     Args:
         left: First column.
@@ -20,12 +20,12 @@ class Box(NamedTuple):
 
     @property
     def longer(self) -> int:
-        """Its longer side."""
+        """Length of its longer side in pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
     @property
     def area(self) -> int:
-        """How many pixels it has."""
+        """Number of pixels in the rectangle."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     @property
@@ -34,26 +34,26 @@ class Box(NamedTuple):
         return (self.top + self.bottom) // 2, (self.left + self.right) // 2
 
     def holds(self, other: "Box") -> bool:
-        """Returns whether another one is within it, touching no side."""
+        """Return whether another box is within this box, and touches no side."""
         return (
             self.left < other.left and self.top < other.top and self.right > other.right and self.bottom > other.bottom
         )
 
     def shared(self, other: "Box") -> float:
-        """Returns how much of what two cover both do, from 0 to 1."""
+        """Return the overlap of two boxes, from 0 to 1: the area of their intersection by the area of their union."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         both = max(wide, 0) * max(high, 0)
         return both / (self.area + other.area - both)
 
     def gap(self, other: "Box") -> int:
-        """Returns how many pixels are between two, across or down, whichever is more."""
+        """Return the number of pixels between two boxes, horizontally or vertically, whichever is more."""
         across = max(self.left - other.right, other.left - self.right)
         down = max(self.top - other.bottom, other.top - self.bottom)
         return max(across, down, 0)
 
     def with_other(self, other: "Box") -> "Box":
-        """Returns the smallest one that has all of two."""
+        """Return the smallest box that contains both boxes."""
         return Box(
             min(self.left, other.left),
             min(self.top, other.top),

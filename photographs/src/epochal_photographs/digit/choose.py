@@ -1,4 +1,4 @@
-"""Which part of what may be ink is the digit, or most of it."""
+"""Chooses the digit, or its largest part, among the candidates on a picture."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,46 +14,46 @@ from epochal_photographs.digit.layers import Layer
 from epochal_photographs.digit.morphology import greatest, least
 
 BEST = 8
-"""How many parts of each layer are looked at more closely."""
+"""Maximum number of parts of each layer that become candidates."""
 
 _SAME = 0.7
-"""How much of their boxes parts of two layers share that are the same thing, seen in two ways."""
+"""Minimum overlap of the boxes of two parts in different layers that belong to the same candidate."""
 _WORTH = 0.3
-"""How much as good as a thing is what shows, by being inside of it or around it, that it is no digit."""
+"""Minimum worth of another candidate, relative to a candidate, to reduce the worth of the latter."""
 _SMALL = 0.2
-"""Longer side of what is too small beside a thing to show anything by being inside of it."""
+"""Minimum longer side of another candidate, relative to the candidate around it, to reduce the latter's worth."""
 
 _DRAWN = 0.8
-"""How much what is drawn fills at most of what it extends over."""
+"""Maximum fill of a drawn part, as a fraction of an ellipse of the same spread."""
 _FRAME, _PAPER, _HOLE = 0.1, 0.3, 0.25
-"""What is left of the worth of what seems to be a frame around a digit, the paper that it is on, or a hole in it."""
+"""Factors for the worth of a candidate that looks like a frame around a digit, paper under it, or a hole in it."""
 _FOUR_CORNERS = 0.85
-"""How much a thing with four corners and what is between these share at least; of what is round, it is two thirds."""
+"""Minimum overlap of a part with four corners and the quadrilateral of these. A round part has two thirds."""
 _THINNER = 0.8
-"""How wide strokes are at most on what is paper, as a part of how wide that itself seems to be drawn."""
+"""Maximum width of strokes on paper, relative to the stroke width of the paper itself."""
 _MUCH_THINNER = 0.3
-"""How wide strokes are at most on what is paper, be it cut up by shadows: nothing between a digit's is so thin."""
+"""The same limit for paper that shadows cut into pieces. The background between a digit's strokes is never so thin."""
 _EVEN = 0.9
-"""How even they are at least: streaks within those of a marker are not."""
+"""Minimum evenness of such strokes. Streaks within the strokes of a marker are less even."""
 _RIM = 2
-"""Pixels from the rim of the picture within which a thing touches it."""
+"""Maximum distance in pixels between the picture's rim and a part that touches it."""
 _WIDE = 0.5
-"""How wide a hole is at least that looks as if it were drawn, as a part of the strokes around it."""
+"""Minimum width of a hole that looks like a drawn part, relative to the strokes around it."""
 _GAP = 3
-"""Pixels across gaps in what goes around a hole."""
+"""Maximum gap, in pixels, in the strokes around a hole."""
 _TWICE = 2.0
-"""How many times as wide as in the mean strokes are nearly nowhere."""
+"""Multiple of the mean stroke width that is nearly nowhere reached in a digit."""
 _UNEVEN, _LEAST_EVEN = 10, 0.4
-"""How much faster than what is so wide grows, worth is lost; and what is left of it at least."""
+"""Loss of evenness for each fraction of the part that is so wide, and the minimum of the evenness."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a layer.
+    """A part of a layer: a connected region of possible ink.
 
     Args:
         layer: The layer.
-        at: Which of its parts.
+        at: The index of the part in the layer.
     """
 
     layer: Layer
@@ -61,28 +61,28 @@ class Part:
 
     @property
     def score(self) -> float:
-        """How much it looks like a digit, in its layer."""
+        """Score of its resemblance to a digit, in its layer."""
         return float(self.layer.looks.scores[self.at])
 
     @property
     def stroke(self) -> float:
-        """How wide its strokes are, in pixels."""
+        """Mean width of its strokes, in pixels."""
         return float(self.layer.looks.strokes[self.at])
 
     @cached_property
     def box(self) -> Box:
-        """Where it is."""
+        """The box around the part."""
         parts, at = self.layer.parts, self.at
         return Box(int(parts.lefts[at]), int(parts.tops[at]), int(parts.rights[at]), int(parts.bottoms[at]))
 
     @property
     def is_drawn(self) -> bool:
-        """Whether it is made of strokes: a digit, but for a one, or a frame."""
+        """Whether the part consists of strokes: a digit other than a one, or a frame."""
         return float(self.layer.looks.filled[self.at]) < _DRAWN
 
     @cached_property
     def even(self) -> float:
-        """How much its strokes are of one width, from 0 to 1. A pen's are; paper between lines of print is not."""
+        """Evenness of its stroke width, from 0 to 1: high for a pen, and low for the paper between lines of print."""
         box, window = self.box, int(_TWICE * self.stroke) | 1
         mask = np.pad(self.mask[box.top : box.bottom, box.left : box.right], window)
         wide = float(least(mask, window).sum()) / int(mask.sum())
@@ -90,14 +90,17 @@ class Part:
 
     @cached_property
     def corners(self) -> list[tuple[int, int]]:
-        """Row and column of its corners within its box, if it has four of them: from the upper left one clockwise."""
+        """Row and column of its four extreme points within its box, clockwise from the upper left corner.
+
+        If the part has four corners, these are the points.
+        """
         rows, columns = np.nonzero(self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right])
         down, up = rows + columns, columns - rows
         return [(int(rows[at]), int(columns[at])) for at in (down.argmin(), up.argmax(), down.argmax(), up.argmin())]
 
     @cached_property
     def is_sheet(self) -> bool:
-        """Whether its outline has four corners and straight sides, as that of paper or of a frame."""
+        """Whether its outline has four corners and straight sides, as the outline of paper or of a frame."""
         mask = self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right] | self.holes
         page = Image.new("1", mask.shape[::-1])
         ImageDraw.Draw(page).polygon([(column, row) for row, column in self.corners], fill=1)
@@ -106,12 +109,12 @@ class Part:
 
     @property
     def is_cut(self) -> bool:
-        """Whether it goes on beyond the picture, as a sheet that is too large for it."""
+        """Whether it touches the rim of the picture, as a sheet that is larger than the picture."""
         box, (high, wide) = self.box, self.layer.mask.shape
         return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
     def goes_around(self, box: Box) -> bool:
-        """Returns whether it is on all four sides of a box that is not small beside it."""
+        """Return whether the part is on all four sides of a box that is not much smaller."""
         around = self.box
         if not around.holds(box) or box.longer < _SMALL * around.longer:
             return False
@@ -126,7 +129,7 @@ class Part:
 
     @cached_property
     def _reach(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Its bounds in each row of its box (first column, column after the last one), and in each column alike."""
+        """Bounds in each row of its box (first column, column after the last one), and likewise in each column."""
         box, (rows, starts, ends) = self.box, self.layer.parts.runs(self.at)
         lefts, tops = np.full(box.bottom - box.top, box.right), np.full(box.right - box.left, box.bottom)
         rights, bottoms = np.zeros_like(lefts), np.zeros_like(tops)
@@ -139,7 +142,7 @@ class Part:
         return lefts, rights, tops, bottoms
 
     def has_inside(self, other: "Part") -> bool:
-        """Returns whether another part is in one of its holes."""
+        """Return whether another part is in the holes of this part."""
         box = self.box
         if not box.holds(other.box):
             return False
@@ -148,12 +151,12 @@ class Part:
 
     @cached_property
     def mask(self) -> Mask:
-        """Its pixels on the picture."""
+        """Its pixels, as a mask of the picture."""
         return self.layer.parts.mask(np.array([self.at]))
 
     @cached_property
     def holes(self) -> Mask:
-        """What it goes all around, within its box."""
+        """The areas that it encloses, as a mask of its box."""
         box = self.box
         tight = greatest(self.mask[box.top : box.bottom, box.left : box.right], _GAP)
         outside = components(np.pad(~tight, 1, constant_values=True))
@@ -162,11 +165,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing on the picture, as it is seen in one layer or in several.
+    """A candidate for the digit, found in a layer or in several layers.
 
     Args:
-        worth: How much it looks like a digit. One that is seen however it is looked for is worth more.
-        part: The part that shows it best.
+        worth: The mean score over the stroke widths that could show it. A candidate found at all of them is worth more.
+        part: Its part with the best score.
     """
 
     worth: float
@@ -174,7 +177,7 @@ class Thing:
 
 
 def things(layers: Sequence[Layer]) -> list[Thing]:
-    """Returns what may be a digit, the best first."""
+    """Return the candidates for a digit, with the best first."""
     parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.looks.scores)[:BEST]]
     same: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: -part.score):
@@ -190,11 +193,11 @@ def things(layers: Sequence[Layer]) -> list[Thing]:
 
 
 def choose(things: Sequence[Thing]) -> Thing | None:
-    """Returns the thing that is the digit, or most of it, with what it is worth beside the others."""
+    """Return the candidate that is the digit or most of the digit, with its worth beside the other candidates."""
     best: Thing | None = None
     for thing in sorted(things, key=lambda thing: -thing.worth):
         if best is not None and thing.worth <= best.worth:
-            break  # doubts only take away from what it is worth
+            break  # the following steps only reduce the worth
         worth = _doubted(thing, things) * thing.part.even
         if best is None or worth > best.worth:
             best = Thing(worth, thing.part)
@@ -202,7 +205,7 @@ def choose(things: Sequence[Thing]) -> Thing | None:
 
 
 def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
-    """Returns what a thing is worth, seen with what is inside of it and around it."""
+    """Return the worth of a candidate, reduced if other candidates inside or around it show that it is not a digit."""
     part, worth = thing.part, thing.worth
     others = [other.part for other in things if other is not thing and other.worth >= _WORTH * thing.worth]
     alike = [other for other in others if other.layer.dark == part.layer.dark]
@@ -217,7 +220,7 @@ def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
 
 
 def _is_on(part: Part, paper: Part) -> bool:
-    """Returns whether a part is on another one that looks like paper."""
+    """Return whether a part is on another part that looks like paper."""
     if part.box.longer < _SMALL * paper.box.longer or not paper.box.holds(part.box):
         return False
     if part.is_drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN:
@@ -228,14 +231,14 @@ def _is_on(part: Part, paper: Part) -> bool:
 
 
 def _is_hole(part: Part, other: Part) -> bool:
-    """Returns whether a part is what another one goes around, which is drawn, be it as thickly as with a marker."""
+    """Return whether a part is a hole in another part, which is drawn, even with thick strokes such as a marker's."""
     thinner = other.is_drawn and other.stroke < part.stroke
     wide = other.is_drawn and _WIDE * other.stroke <= part.stroke
     return (thinner or ((wide or not part.is_drawn) and not other.is_sheet)) and other.has_inside(part)
 
 
 def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:
-    """Returns the mean of a thing's scores, by the widths of strokes at which it could be seen."""
+    """Return the mean score of a candidate over the stroke widths at which it could be seen."""
     could = {layer.widest for layer in layers if layer.widest > 1.5 * seen[0].stroke}
     best: dict[int, float] = {}
     for part in seen:

@@ -1,4 +1,4 @@
-"""Which pixels of a mask hang together: their components, found by the runs of pixels in each row."""
+"""Connected components of a mask, found by the runs of pixels in each row."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +10,10 @@ from epochal_photographs.digit.arrays import Bytes, Floats, Ints, Mask
 
 @dataclass(frozen=True)
 class Components:
-    """The components of a mask; pixels that touch at a corner hang together.
+    """The connected components of a mask. Pixels that touch at a corner are connected.
 
     Args:
-        shape: Of the mask.
+        shape: Shape of the mask.
         rows: Row of each run of pixels.
         starts: Column where each run begins.
         ends: Column after each run.
@@ -41,17 +41,17 @@ class Components:
 
     @cached_property
     def _by_component(self) -> tuple[Ints, Ints]:
-        """The runs in the order of their components, and where each component's runs begin in it."""
+        """The indices of the runs sorted by component, and the position of each component's first run in them."""
         return np.argsort(self.of, kind="stable"), np.searchsorted(np.sort(self.of), np.arange(len(self) + 1))
 
     def runs(self, at: int) -> tuple[Ints, Ints, Ints]:
-        """Returns row, first column and column after the last one of each run of a component."""
+        """Return row, first column and column after the last one of each run of a component."""
         order, begins = self._by_component
         own = order[begins[at] : begins[at + 1]]
         return self.rows[own], self.starts[own], self.ends[own]
 
     def mask(self, which: Ints) -> Mask:
-        """Returns the mask of some components alone."""
+        """Return a mask of the given components only."""
         chosen = np.zeros(len(self), bool)
         chosen[which] = True
         runs = chosen[self.of]
@@ -61,7 +61,7 @@ class Components:
         return np.cumsum(edges[:, :-1], 1, dtype=np.int8).astype(bool)
 
     def moments(self) -> tuple[Floats, Floats, Floats]:
-        """Returns how far the pixels of each component are spread: variance of rows, of columns, and covariance."""
+        """Return the spread of each component's pixels: variance of rows, variance of columns, and covariance."""
         lengths = (self.ends - self.starts).astype(np.float64)
         first, last = self.starts.astype(np.float64), self.ends - 1.0
         middles, rows = (first + last) / 2, self.rows.astype(np.float64)
@@ -71,11 +71,11 @@ class Components:
 
         row, column = mean(rows), mean(middles)
         down, across = rows - row[self.of], middles - column[self.of]
-        # A pixel is a square of side 1, whose own variance is 1/12; so is that of a run of pixels n²/12.
+        # A pixel is a square of side 1, with a variance of 1/12. The variance of a run of n pixels is n²/12.
         return mean(down * down) + 1 / 12, mean(across * across + lengths * lengths / 12), mean(down * across)
 
     def sums(self, values: Bytes | Mask) -> Ints:
-        """Returns the sum of values in each component."""
+        """Return the sum of values in each component."""
         running = np.zeros(values.size + 1, np.intp)
         np.cumsum(values, out=running[1:])
         at = self.rows * self.shape[1]
@@ -83,9 +83,9 @@ class Components:
 
 
 def components(mask: Mask) -> Components:
-    """Returns the components of a mask."""
+    """Return the connected components of a mask."""
     high, wide = mask.shape
-    # Two columns of nothing after each row: no run reaches around to the next row, not even by a corner.
+    # Two empty columns after each row: no run touches a run of the next row across the edge, not even at a corner.
     apart = wide + 2
     flat = np.zeros(high * apart + 1, np.int8)
     flat[:-1].reshape(high, apart)[:, :wide] = mask
@@ -107,7 +107,7 @@ def components(mask: Mask) -> Components:
 
 
 def _joined(starts: Ints, ends: Ints, apart: int) -> Ints:
-    """Returns the component of each run, from 0: runs of rows beside each other that touch are joined."""
+    """Return the component of each run, counted from 0. Runs of neighbouring rows that touch are joined."""
     first = np.searchsorted(ends, starts + apart, side="left")
     after = np.searchsorted(starts, ends + apart, side="right")
     count = np.maximum(after - first, 0)
@@ -121,7 +121,7 @@ def _joined(starts: Ints, ends: Ints, apart: int) -> Ints:
             break
         a, b = a[apart_still], b[apart_still]
         upper, lower = upper[apart_still], lower[apart_still]
-        # The least of all neighbours, not the last one that is assigned: so half of the roots disappear in two rounds.
+        # The least of all neighbours, and not the last assigned: so half of the roots disappear in two rounds.
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while ((nearer := root[root]) != root).any():
             root = nearer

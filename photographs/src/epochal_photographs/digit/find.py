@@ -1,4 +1,4 @@
-"""The digits on a photograph, each as an image as MNIST has them."""
+"""Finds the digits on a photograph, and returns each as an image in the form of MNIST."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,24 +22,24 @@ from epochal_photographs.errors import NothingFound
 from epochal_photographs.flatten import so_that_it_is_seen
 
 SIDE = 28
-"""Pixels of a side of MNIST's images."""
+"""Length in pixels of a side of MNIST's images."""
 ENOUGH = 700
-"""How long the shorter side of a photograph has to be: more of it shows nothing more of a digit."""
+"""Sufficient length of a photograph's shorter side: more pixels show no more details of a digit."""
 
 _LONGEST, _SHORTEST = 480, 280
-"""Between which a picture's longer side is made to be, in pixels, when digits are looked for."""
+"""Limits in pixels for the longer side of the picture in the search for digits."""
 _LONGEST_IN_COLOUR = 320
-"""The longer side when they are looked for in colours: a JPEG has these at half its size."""
+"""The longer side in a search by colour, because a JPEG stores colours at half the resolution."""
 _CLEAR = 12.0
-"""What a digit is worth from which on it is not looked for in colours."""
+"""Minimum worth of a digit that ends the search, so that colours are not searched."""
 _BESIDE = 0.3
-"""What is left of the worth of what is beside the paper on a picture: the grain of a table, a pen that lies on it."""
+"""Factor for the worth of a candidate beside the paper, such as the grain of a table, or a pen."""
 _IN_BOX = 0.25
-"""Longer side of a digit that touches the frame around it at least, as a part of the frame's."""
+"""Minimum longer side of a digit that touches the frame around it, relative to the frame's longer side."""
 
 
 class Place(NamedTuple):
-    """Where something is on a picture, as parts of its width and its height, from 0 to 1."""
+    """A place on a picture, as fractions of its width and its height, from 0 to 1."""
 
     left: float
     top: float
@@ -53,7 +53,7 @@ class Found:
 
     Args:
         image: The digit, light on black.
-        place: Where it is.
+        place: Its place on the photograph.
     """
 
     image: Bytes
@@ -61,12 +61,12 @@ class Found:
 
 
 class _View(NamedTuple):
-    """A picture as it is looked at.
+    """A variant of the picture for the search.
 
     Args:
-        grey: The picture, or a part of it, in grays.
-        longest: How many pixels its longer side is made to have at most.
-        sheet: The sheet on the picture that the view shows, if not all of it.
+        grey: The picture, or a part of it, in grayscale.
+        longest: Maximum length of its longer side after resizing.
+        sheet: The sheet of paper that the view is limited to, if it is.
     """
 
     grey: Image.Image
@@ -75,7 +75,7 @@ class _View(NamedTuple):
 
 
 def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
-    """Returns the digit on a picture as MNIST's makers made theirs: light on black, its centre of mass in the middle.
+    """Return the digit on a picture in the form of MNIST: light on black, with its centre of mass in the middle.
 
     Args:
         picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
@@ -83,7 +83,7 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
         width: Width of the image.
 
     Raises:
-        NothingFound: If there is none.
+        NothingFound: If the picture has no digit.
     """
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
@@ -93,7 +93,7 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
 
 
 def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
-    """Returns all digits on a picture, as one reads: left to right, and line by line if there are several.
+    """Return all digits on a picture in reading order: by line, and from left to right.
 
     Args:
         picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
@@ -101,8 +101,8 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
         width: Width of the images.
 
     Raises:
-        NothingFound: If there is none.
-        TooMany: If there are more than are read, or more strokes than are compared with each other.
+        NothingFound: If the picture has no digit.
+        TooMany: If the picture has more digits or strokes than allowed.
     """
     flat = so_that_it_is_seen(picture)
     if (image := already(flat, height=height, width=width)) is not None:
@@ -117,7 +117,7 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
 
 
 def _main(picture: Image.Image) -> tuple[_View, Part]:
-    """Returns the digit that is seen best, or most of it, and the view that shows it."""
+    """Return the clearest digit, or most of this digit, and the view that shows it."""
     best: tuple[_View, Thing] | None = None
     grey = picture.convert("L")
     paper = sheet(grey)
@@ -138,7 +138,7 @@ def _main(picture: Image.Image) -> tuple[_View, Part]:
 
 
 def _views(picture: Image.Image, grey: Image.Image, paper: Sheet | None) -> Iterator[_View]:
-    """Yields a picture as people see it; the paper on it alone, if there is more in view; and its colours."""
+    """Yield the picture in grayscale, then the paper on it only, if it does not fill the picture, then its colours."""
     yield _View(grey)
     if paper is not None:
         yield _View(paper.seen(grey), sheet=paper)
@@ -147,7 +147,7 @@ def _views(picture: Image.Image, grey: Image.Image, paper: Sheet | None) -> Iter
 
 
 def _best(view: _View) -> Thing | None:
-    """Returns what on a picture is a digit, or most of one."""
+    """Return the best candidate for a digit in a view, or None."""
     grey, longer = view.grey, max(view.grey.size)
     scale = view.longest / longer if longer > view.longest else max(_SHORTEST / longer, 1.0)
     size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
@@ -158,7 +158,7 @@ def _best(view: _View) -> Thing | None:
 
 
 def _without_frame(part: Part) -> list[Thing]:
-    """Returns what was found together with a frame that it touches, without that."""
+    """Return the candidates inside a part after the removal of a frame that they touch."""
     mask = unframed(part)
     if mask is None:
         return []

@@ -1,4 +1,4 @@
-"""A digit seen more closely than it was found: its edges where they are halfway between ink and paper."""
+"""Searches a found digit again at a higher resolution, with its edges halfway between ink and paper."""
 
 import numpy as np
 from PIL import Image
@@ -11,21 +11,21 @@ from epochal_photographs.digit.morphology import greatest
 from epochal_photographs.digit.shade import dark_ink, light_ink, shades
 
 LONGER = 160
-"""Pixels that the longer side of a digit that is seen closely has at least."""
+"""Minimum length in pixels of the digit's longer side at this resolution."""
 
 _SPACE = 0.15
 _WIDEST = 3
-"""How many times as wide as its strokes are in the mean nothing of a digit is."""
+"""Maximum width of any part of a digit, as a multiple of its mean stroke width."""
 _NEAR = 1.5
-"""Up to how far from where ink was found it is looked for, in widths of a stroke."""
+"""Maximum distance of ink from the ink found before, in stroke widths."""
 
 
 def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
-    """Returns the mask of a digit, its longer side of LONGER pixels at least.
+    """Return the mask of a digit, with a longer side of at least LONGER pixels.
 
     Args:
-        picture: The picture, in grays.
-        mask: Where the digit was found, on a smaller or larger picture.
+        picture: The picture, in grayscale.
+        mask: The digit as it was found, on a smaller or larger picture.
         dark: Whether it is darker than the paper.
         stroke: Width of the digit's strokes, in the mask's pixels.
     """

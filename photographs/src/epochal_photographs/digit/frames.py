@@ -1,4 +1,4 @@
-"""A digit that touches the box that a form has for it: the box is taken away, and strokes across it stay."""
+"""Removes the box of a form from a digit that touches it. Strokes across the box are kept."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from epochal_photographs.digit.arrays import Floats, Ints, Mask
 from epochal_photographs.digit.choose import Part
 
 _THIN = 0.12
-"""How thick a box and what touches it are at most, in the mean, as a part of the box's longer side."""
+"""Maximum mean thickness of a box with the strokes that touch it, relative to the box's longer side."""
 _ACROSS = 2
-"""How many times as thick as the box is what lies across it."""
+"""Minimum thickness of a stroke across the box, as a multiple of the thickness of the box."""
 
 
 def unframed(part: Part) -> Mask | None:
-    """Returns what is left of a part without the box that it has for an outline; None if it has none."""
+    """Return the mask of a part without the box that is its outline, or None if its outline is not a box."""
     box = part.box
     if part.stroke > _THIN * box.longer or not part.is_sheet:
         return None
@@ -21,7 +21,7 @@ def unframed(part: Part) -> Mask | None:
     left = mask.copy()
     rows, columns = np.nonzero(mask)
     for at in range(4):
-        level = at % 2 == 0  # the first side is the upper one, the third one the lower one
+        level = at % 2 == 0  # the first side is the upper side, the third is the lower side
         thick = (_runs(mask.T).T if level else _runs(mask))[rows, columns]
         away = _distances(rows, columns, corners[at], corners[(at + 1) % 4])
         usual = float(np.median(thick[away <= 1])) if (away <= 1).any() else 0.0
@@ -33,14 +33,14 @@ def unframed(part: Part) -> Mask | None:
 
 
 def _distances(rows: Ints, columns: Ints, start: tuple[int, int], end: tuple[int, int]) -> Floats:
-    """Returns how far pixels are from the line through two points, given as row and column."""
+    """Return the distances of pixels from the line through two points, given as row and column."""
     down, across = end[0] - start[0], end[1] - start[1]
     away: Floats = np.abs((rows - start[0]) * across - (columns - start[1]) * down) / max(np.hypot(down, across), 1)
     return away
 
 
 def _runs(mask: Mask) -> Ints:
-    """Returns of each pixel how long the run of pixels is that it is in, in its row."""
+    """Return for each pixel the length of the run of pixels in its row that contains it."""
     flat = np.pad(mask, ((0, 0), (1, 1))).ravel().astype(np.int8)
     edges = np.flatnonzero(np.diff(flat))
     lengths = np.zeros(mask.shape, np.intp)

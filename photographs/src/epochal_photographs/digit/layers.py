@@ -1,4 +1,4 @@
-"""What may be ink on a picture: dark or light, in thin strokes or thick ones, strong or faint."""
+"""Finds possible ink on a picture in several layers: dark or light, in thin or thick strokes, strong or faint."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from epochal_photographs.digit.morphology import greatest, least
 from epochal_photographs.digit.shade import dark_ink, light_ink
 
 WIDTHS = (0.05, 0.12, 0.3)
-"""How wide strokes are at most that are looked for, as parts of the picture's longer side."""
+"""Maximum widths of the strokes that are searched, as fractions of the picture's longer side."""
 LEAST_INK = 12.0
-"""Difference of shades from which on something may be ink."""
+"""Minimum difference of shades between ink and its surroundings."""
 
 _NOISE = 4
 _FAINTER = 0.8
@@ -23,15 +23,15 @@ _FAINTER = 0.8
 
 @dataclass(frozen=True)
 class Layer:
-    """What may be ink on a picture, when it is looked for in one way.
+    """The possible ink on a picture, for one kind of ink.
 
     Args:
-        dark: Whether it is ink that is darker than the paper.
-        widest: Width in pixels that no stroke has.
-        level: From what difference of shades on it is ink.
-        ink: How much each pixel differs from what is around it.
-        steep: How much shades change near each pixel.
-        mask: What is ink.
+        dark: Whether the ink is darker than the paper.
+        widest: Window in pixels that is wider than every stroke.
+        level: Minimum difference of shades of ink.
+        ink: Difference of each pixel from its surroundings.
+        steep: Range of the shades near each pixel.
+        mask: The pixels of ink.
     """
 
     dark: bool
@@ -43,21 +43,21 @@ class Layer:
 
     @cached_property
     def parts(self) -> Components:
-        """Components of what is ink."""
+        """The connected components of the ink."""
         return components(self.mask)
 
     @cached_property
     def looks(self) -> Looks:
-        """How they look."""
+        """The features of the parts."""
         return looks(self.parts, self.ink, self.mask, self.steep, self.level)
 
 
 def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
-    """Yields what may be ink on a picture, looked for in each way.
+    """Yield the layers of a picture, with the possible ink of each kind.
 
     Args:
         shade: The picture's shades.
-        blur: Over how many pixels edges may extend.
+        blur: Width of edges in pixels.
     """
     window = 2 * blur + 3
     steep = greatest(shade, window) - least(shade, window)
@@ -70,7 +70,7 @@ def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
 
 
 def thresholds(ink: Bytes) -> list[float]:
-    """Returns the differences that are halfway at the edges of strokes: of all of them, and of those that are faint."""
+    """Return the thresholds halfway up the edges of strokes: of all strokes, and of faint strokes if they differ."""
     steep = slopes(ink)
     weights = np.square(np.maximum(steep - _NOISE * float(np.median(steep)), 0))
     every = halfway(ink, weights)
@@ -79,13 +79,13 @@ def thresholds(ink: Bytes) -> list[float]:
 
 
 def halfway(ink: Bytes, weights: Floats) -> float:
-    """Returns the difference at edges: the mean, by how much each pixel is at an edge."""
+    """Return the mean difference of the pixels, weighted by the steepness of the edge at each pixel."""
     total = float(weights.sum())
     return float((weights * ink).sum()) / total if total else 0.0
 
 
 def slopes(ink: Bytes) -> Floats:
-    """Returns how steeply differences change at each pixel."""
+    """Return the steepness of the differences at each pixel."""
     signed = ink.astype(np.float32)
     steep = np.zeros_like(signed)
     steep[:, 1:-1] += np.abs(signed[:, 2:] - signed[:, :-2])

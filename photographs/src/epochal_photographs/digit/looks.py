@@ -1,4 +1,4 @@
-"""How much each part of what may be ink looks like a digit, or like most of one."""
+"""Features of the parts of a layer, and their scores as a digit, or as most of a digit."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,31 @@ from epochal_photographs.digit.components import Components
 from epochal_photographs.digit.morphology import least
 
 ENOUGH = 60.0
-"""Difference of shades from which on ink is dark enough: a frame printed in black is no better than a pencil."""
+"""Difference of shades of sufficient contrast: a frame printed in black scores no better than a pencil."""
 LARGE = 0.5
-"""Longer side of a digit that is as large as one could wish, as a part of the picture's longer side."""
+"""Longer side of a digit with the full score for its size, as a fraction of the picture's longer side."""
 SMALLEST = 0.025
-"""Longer side of the smallest part of a digit, as a part of the picture's longer side."""
+"""Longer side of the smallest part of a digit, as a fraction of the picture's longer side."""
 
 _EDGE = 0.6
-"""How steep an edge is at least, as a part of the difference that the ink has to make."""
+"""Minimum steepness of an edge, as a fraction of the threshold of ink."""
 _BAR = 2.5
-"""How many times as long as wide the strokes are that may be all of a digit: a one."""
+"""Minimum ratio of length to width of a stroke that may be a whole digit: a one."""
 _RIM = 2
 
 
 @dataclass(frozen=True)
 class Looks:
-    """How the parts of a layer look.
+    """The features of a layer's parts.
 
     Args:
-        strokes: How wide their strokes are, in pixels.
+        strokes: Mean width of their strokes, in pixels.
         contrast: Mean difference of shades.
-        filled: From 0 to 1: how much of what they extend over they fill. Digits are drawn, so that is little.
-        real: From 0 to 1: how much of their outline is an edge of the picture, and not its rim.
-        scores: How much they look like a digit.
+        filled: Fill from 0 to 1, as a fraction of an ellipse of the same spread. It is low for digits, because they are
+            drawn.
+        real: From 0 to 1: the sharp fraction of their outline to the power of 4, reduced for an outline on the
+            picture's rim.
+        scores: Scores of their resemblance to a digit.
     """
 
     strokes: Floats
@@ -42,14 +44,14 @@ class Looks:
 
 
 def looks(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float) -> Looks:
-    """Returns how parts look.
+    """Return the features of parts.
 
     Args:
-        parts: The components of what may be ink.
-        ink: How much each pixel differs from what is around it.
-        mask: What may be ink.
-        steep: How much shades change near each pixel.
-        level: From what difference on it may be ink.
+        parts: The components of the possible ink.
+        ink: Difference of each pixel from its surroundings.
+        mask: The possible ink.
+        steep: Range of the shades near each pixel.
+        level: Minimum difference of possible ink.
     """
     high, wide = parts.shape
     longer = max(high, wide)
@@ -62,7 +64,7 @@ def looks(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float)
     real = sharp**4 * np.clip(1.1 - 3 * _on_rim(parts, mask) / outlines, 0.05, 1)
     far = np.maximum(np.abs((parts.tops + parts.bottoms) / high - 1), np.abs((parts.lefts + parts.rights) / wide - 1))
     filled, slender = _filled(parts)
-    # The inside of a zero is ink to who looks wrongly, but filled. So is a one, but that is much longer than wide.
+    # The inside of a zero may look like ink, but it is filled. A one is filled too, but it is much longer than wide.
     drawn = np.where(slender < _BAR, np.clip(3 * (1 - filled), 0.1, 1), 1)
     scores = (
         np.minimum(contrast, ENOUGH)
@@ -77,14 +79,14 @@ def looks(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float)
 
 
 def _on_rim(parts: Components, mask: Mask) -> Floats:
-    """Returns how many pixels of each part are on the rim of the picture, where the table is that the paper lies on."""
+    """Return the number of each part's pixels on the rim of the picture, where the table is beside the paper."""
     rim = np.zeros_like(mask)
     rim[:_RIM] = rim[-_RIM:] = rim[:, :_RIM] = rim[:, -_RIM:] = True
     return parts.sums(rim & mask) / _RIM
 
 
 def _filled(parts: Components) -> tuple[Floats, Floats]:
-    """Returns how much of an ellipse that is spread as widely parts fill, and how much longer than wide they are."""
+    """Return the fill of each part, relative to an ellipse of the same spread, and its ratio of length to width."""
     down, across, both = parts.moments()
     middle, apart = (down + across) / 2, np.hypot((down - across) / 2, both)
     long, short = middle + apart, np.maximum(middle - apart, 1e-3)

@@ -1,4 +1,4 @@
-"""The greatest and the least around each pixel. In numpy alone, at a cost that grows with the logarithm of the size."""
+"""Greatest and least values around each pixel, in NumPy only. The cost grows with the logarithm of the size."""
 
 from typing import TypeVar
 
@@ -9,41 +9,41 @@ from epochal_photographs.digit.arrays import Bytes, Mask
 Values = TypeVar("Values", Bytes, Mask)
 
 _CUT = 0.2929
-"""How much of each corner of a square an octagon lacks, as a part of the square's side."""
+"""The part of each corner of a square that an octagon lacks, as a fraction of the square's side."""
 
 
 def greatest(values: Values, size: int) -> Values:
-    """Returns the greatest value in the square around each pixel; beyond an edge, values are as at the edge.
+    """Return the greatest value in the square around each pixel. Beyond an edge, the values of the edge continue.
 
     Args:
         values: Bytes, or a mask, which grows.
-        size: Pixels of a side of the square, odd.
+        size: Length of a side of the square in pixels, odd.
     """
     return _in_square(values, size // 2, np.maximum)
 
 
 def least(values: Values, size: int) -> Values:
-    """Returns the least value in the square around each pixel; beyond an edge, values are as at the edge.
+    """Return the least value in the square around each pixel. Beyond an edge, the values of the edge continue.
 
     Args:
         values: Bytes, or a mask, which shrinks.
-        size: Pixels of a side of the square, odd.
+        size: Length of a side of the square in pixels, odd.
     """
     return _in_square(values, size // 2, np.minimum)
 
 
 def closed(values: Bytes, size: int) -> Bytes:
-    """Returns values with what is dark and narrower than `size` filled with what is around it."""
+    """Return values in which dark areas narrower than `size` are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.maximum), size, np.minimum)
 
 
 def opened(values: Bytes, size: int) -> Bytes:
-    """Returns values with what is light and narrower than `size` filled with what is around it."""
+    """Return values in which light areas narrower than `size` are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.minimum), size, np.maximum)
 
 
 def _in_octagon(values: Bytes, size: int, pick: np.ufunc) -> Bytes:
-    """Returns the extreme in the octagon around each pixel: of squares, what is at a slant has artefacts."""
+    """Return the extreme in the octagon around each pixel. A square would cause artefacts at slanted edges."""
     cut = int(_CUT * size) // 2
     high, wide = values.shape
     apart = np.pad(values, 2 * cut, mode="edge")
@@ -61,11 +61,11 @@ def _in_square(values: Values, reach: int, pick: np.ufunc) -> Values:
 
 
 def _along(values: Values, size: int, pick: np.ufunc, slant: int) -> Values:
-    """Returns the extreme of `size` rows below each other, each `slant` columns to the right of the one before it.
+    """Return the extreme of `size` successive rows, each shifted by `slant` columns against the row before.
 
-    It has so many rows, and columns, less.
+    The result has size - 1 fewer rows, and as many fewer columns for each column of slant.
     """
-    have = 1  # each value is the extreme of so many
+    have = 1  # each value is the extreme of this number of rows
     while have < size:
         step = min(have, size - have)
         aside = step * slant

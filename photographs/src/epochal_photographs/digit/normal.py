@@ -1,4 +1,4 @@
-"""A digit as MNIST's makers made theirs: 20 pixels at its longer side, its centre of mass in the middle of 28."""
+"""Converts a digit to the form of MNIST: 20 pixels at its longer side, its centre of mass in the middle of 28."""
 
 import numpy as np
 from PIL import Image
@@ -7,20 +7,20 @@ from epochal_photographs.digit.arrays import HALF, Bytes, Mask
 from epochal_photographs.digit.morphology import greatest
 
 BOX = 20 / 28
-"""Longer side of the digit, as a part of the shorter side of the image."""
+"""Longer side of the digit, as a fraction of the shorter side of the image."""
 
 THIN, THICK = 0.1, 0.2
-"""How wide strokes may be, as parts of the digit's longer side: so wide are nearly all of MNIST's."""
+"""Limits of the stroke width, as fractions of the digit's longer side: nearly all digits of MNIST are within."""
 
 _FINE = 160
-"""Pixels that the longer side of a digit has at least when its strokes are made thicker or thinner."""
+"""Minimum length in pixels of a digit's longer side while its strokes are thickened or thinned."""
 
 
 def normal(mask: Mask, *, height: int, width: int) -> Bytes:
-    """Returns an image of a digit, light on black.
+    """Return an image of a digit in the form of MNIST, light on black.
 
     Args:
-        mask: Where its ink is.
+        mask: The digit's ink.
         height: Height of the image.
         width: Width of the image.
     """
@@ -39,7 +39,7 @@ def _tight(mask: Mask) -> Mask:
 
 
 def _fine(mask: Mask) -> Mask:
-    """Returns a mask that is fine enough to make its strokes thicker or thinner, with space around it for that."""
+    """Return a mask with enough pixels to thicken or thin its strokes, and with space around it."""
     scale = _FINE / max(mask.shape)
     if scale > 1:
         high, wide = (round(side * scale) for side in mask.shape)
@@ -49,7 +49,7 @@ def _fine(mask: Mask) -> Mask:
 
 
 def _stroked(mask: Mask, longer: int) -> Mask:
-    """Returns a mask whose strokes are about as wide as those of MNIST.
+    """Return a mask with strokes about as wide as those of MNIST.
 
     Args:
         mask: The mask, with space around it.
@@ -60,22 +60,23 @@ def _stroked(mask: Mask, longer: int) -> Mask:
         return _tight(_grown(mask, more))
     if (less := round((wide - THICK * longer) / 2)) > 0:
         thinner = ~_grown(~mask, less)
-        if 2 * thinner.sum() * wide > mask.sum() * THICK * longer:  # nothing of it is lost
+        if 2 * thinner.sum() * wide > mask.sum() * THICK * longer:  # no part of the digit is lost
             return _tight(thinner)
     return _tight(mask)
 
 
 def stroke_width(mask: Mask) -> float:
-    """Returns how wide the strokes of a mask are, in pixels: a stroke has two edges.
+    """Return the mean width of a mask's strokes in pixels, computed from its area and the length of its edges.
 
-    Of an edge at a slant, there are too few pixels beside it, and too many if those at its corners are counted.
+    At a slanted edge, the pixels beside it are too few, and with those at its corners they are too many. So the mean of
+    both is used.
     """
     edges = (mask & _crossed(~mask)).sum() + (mask & greatest(~mask, 3)).sum()
     return 4 * float(mask.sum()) / max(float(edges), 1.0)
 
 
 def _grown(mask: Mask, by: int) -> Mask:
-    """Makes a mask grow by some pixels, in turns by a cross and by a square, so that what is round stays so."""
+    """Return a mask grown by a number of pixels, alternately by a cross and a square, so that circles stay round."""
     for turn in range(by):
         mask = greatest(mask, 3) if turn % 2 else _crossed(mask)
     return mask

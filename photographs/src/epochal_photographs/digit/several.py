@@ -1,4 +1,4 @@
-"""Which digits there are on a sheet with several, in the order in which one reads them."""
+"""Finds all digits on a sheet, in reading order."""
 
 from dataclasses import dataclass
 
@@ -10,60 +10,62 @@ from epochal_photographs.digit.choose import Part
 from epochal_photographs.errors import TooMany
 
 MOST = 100
-"""Digits on a sheet at most: each takes some hundredths of a second."""
+"""Maximum number of digits on a sheet: each takes some hundredths of a second."""
 MOST_PIECES = 5 * MOST
-"""Strokes on a sheet that may be pieces of digits, at most. Each is compared with each: so many take a third of a
-second."""
+"""Maximum number of strokes on a sheet that may be pieces of digits.
+
+Each is compared with each, which takes a third of a second for this number.
+"""
 
 _LEAST, _MOST = 0.35, 2.5
-"""How long a digit may be, as parts of the longer side of the one that is seen best."""
+"""Limits of a digit's longer side, relative to that of the clearest digit."""
 _PIECE = 0.12
-"""How long a piece of one is at least."""
+"""Minimum longer side of a piece of a digit."""
 _REAL = 0.3
 _CONTRAST = 0.5
-"""How much of the contrast of the one that is seen best the others have."""
+"""Minimum contrast, relative to the contrast of the clearest digit."""
 _THINNER = 0.4
-"""How wide strokes are at least, as a part of those of the one that is seen best; and the other way around."""
+"""Minimum ratio of the stroke widths of a piece and the clearest digit, in both directions."""
 _ABOVE = 0.25
-"""How far pieces of one digit are above each other at most, as a part of a digit's longer side."""
+"""Maximum vertical gap between pieces of a digit, relative to a digit's longer side."""
 _ASTRIDE = 0.4
-"""How much of their widths pieces of one digit are above each other at least."""
+"""Minimum horizontal overlap of pieces above each other, relative to the narrower piece."""
 _BESIDE = 0.06
-"""How far a piece is beside the rest of its digit at most, as a part of a digit's longer side."""
+"""Maximum gap between a digit and a piece beside it, relative to a digit's longer side."""
 _WHOLE = 0.7
-"""How long is at least what is beside a digit and another one, not a piece of it."""
+"""Minimum longer side of a region beside a digit that counts as another digit."""
 _LONGEST = 1.4
-"""How long a digit is at most that is made of pieces."""
+"""Maximum longer side of a digit that is made of pieces."""
 _ON_LINE = 0.3
-"""How much of their heights digits on one line are beside each other at least."""
+"""Minimum vertical overlap of digits on the same line, relative to the lower digit."""
 
 
 @dataclass
 class _Group:
-    """Pieces of one digit.
+    """Pieces of the same digit.
 
     Args:
         pieces: The pieces.
-        box: The box around all of them.
+        box: The box around all pieces.
     """
 
     pieces: list[Part]
     box: Box
 
     def add(self, piece: Part) -> None:
-        """Grows the box by the piece."""
+        """Add a piece, and extend the box by it."""
         self.pieces.append(piece)
         self.box = self.box.with_other(piece.box)
 
 
 def several(main: Part) -> list[Ints]:
-    """Returns the parts of each digit of a layer.
+    """Return the parts of each digit in a layer, in reading order.
 
     Args:
-        main: The digit that is seen best, or most of it.
+        main: The clearest digit, or most of it.
 
     Raises:
-        TooMany: If there are more than MOST digits, or more than MOST_PIECES strokes that may be pieces of one.
+        TooMany: If the layer has more than MOST digits, or more than MOST_PIECES strokes that may be pieces of a digit.
     """
     layer, side = main.layer, main.box.longer
     looks, parts = layer.looks, layer.parts
@@ -91,13 +93,13 @@ def several(main: Part) -> list[Ints]:
 
 
 def _usual(pieces: list[Part], side: int) -> float:
-    """Returns how long digits are: as the one that is seen best, or more, if that is but a piece of one."""
+    """Return the usual longer side of the digits: that of the clearest digit, or the median if that is larger."""
     large = [piece.box.longer for piece in pieces if piece.box.longer >= _LEAST * side]
     return max(side, float(np.median(large))) if large else side
 
 
 def _joined(pieces: list[Part], side: float) -> list[_Group]:
-    """Returns pieces in groups of those that are of one digit.
+    """Return pieces grouped by digit.
 
     Args:
         pieces: The pieces.
@@ -114,7 +116,7 @@ def _joined(pieces: list[Part], side: float) -> list[_Group]:
 
 
 def _is_of(piece: Box, box: Box, side: float) -> bool:
-    """Returns whether a piece is of the digit that is in a box: above or below it, or as good as touching it."""
+    """Return whether a piece belongs to the digit in a box: it is above or below the digit, or almost touches it."""
     if piece.with_other(box).longer > _LONGEST * side:
         return False
     shared = min(piece.right, box.right) - max(piece.left, box.left)
@@ -125,7 +127,7 @@ def _is_of(piece: Box, box: Box, side: float) -> bool:
 
 
 def _as_read(groups: list[_Group]) -> list[_Group]:
-    """Returns digits line by line. On one line are those that are beside each other, or beside one of the line."""
+    """Return digits line by line. A digit is on a line if it is beside the line's last digit."""
     lines: list[list[_Group]] = []
     for group in sorted(groups, key=lambda group: group.box.left):
         for line in lines:

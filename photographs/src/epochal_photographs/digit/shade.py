@@ -1,4 +1,4 @@
-"""How light a picture is, such that ink stands out alike in the light and in a shadow."""
+"""Shades of a picture on a logarithmic scale, in which ink has the same contrast in light and in shadow."""
 
 from collections.abc import Iterator
 
@@ -9,24 +9,24 @@ from epochal_photographs.digit.arrays import Bytes
 from epochal_photographs.digit.morphology import closed, opened
 
 _DARKEST = 20
-"""Shades that are as good as black: differences among them are noise of the camera."""
+"""Shades that count as black: differences between them are noise of the camera."""
 _SMOOTH = 0.8
 _RED_BESIDE_GREEN, _BLUE_BESIDE_BOTH = (1.0, -1.0, 0.0, 128.0), (-0.5, -0.5, 1.0, 128.0)
-"""How much of red, green and blue there is in a gray, and what is added to them."""
+"""Weights of red, green and blue in the grayscale picture, and an offset."""
 _SMALL = 240
-"""Longer side of a picture that shows whether there are colours on it."""
+"""Longer side of the reduced picture that is checked for colours."""
 _COLOUR = 40
-"""How much colours differ at least, from 0 to 255."""
+"""Minimum range of a colour difference, from 0 to 255."""
 
 _LOG = np.log(np.arange(256) + _DARKEST)
 _SHADES = np.rint((_LOG - _LOG[0]) / (_LOG[-1] - _LOG[0]) * 255).astype(np.uint8)
 
 
 def colours(picture: Image.Image) -> Iterator[Image.Image]:
-    """Yields what is seen of a picture's colours as grays, if there is something: ink may be as light as its paper.
+    """Yield a picture's colour differences as grayscale pictures, if there are any: ink may be as light as its paper.
 
-    Red ink differs from green paper in how much red there is beside green, and yellow ink from white paper in how much
-    blue there is beside both.
+    Red ink differs from green paper in the difference of red and green. Yellow ink differs from white paper in the
+    difference of blue and the mean of both.
     """
     small = picture.reduce(max(max(picture.size) // _SMALL, 1))
     for beside in (_BLUE_BESIDE_BOTH, _RED_BESIDE_GREEN):
@@ -35,21 +35,21 @@ def colours(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def shades(grey: Image.Image) -> Bytes:
-    """Returns the logarithm of how light each pixel is: a shadow takes away as much everywhere, of paper and of ink."""
+    """Return the logarithm of each pixel's lightness: a shadow subtracts the same value from paper and from ink."""
     shade: Bytes = _SHADES[np.asarray(grey.filter(ImageFilter.GaussianBlur(_SMOOTH)))]
     return shade
 
 
 def dark_ink(shade: Bytes, widest: int) -> Bytes:
-    """Returns how much darker each pixel is than the paper around it.
+    """Return the difference by which each pixel is darker than the paper around it.
 
     Args:
         shade: The picture's shades.
-        widest: Width in pixels that no stroke has; what is wider is paper, or shadow, or what the paper lies on. Odd.
+        widest: Window in pixels that is wider than every stroke. Wider dark areas are paper, shadow, or the table. Odd.
     """
     return closed(shade, widest) - shade
 
 
 def light_ink(shade: Bytes, widest: int) -> Bytes:
-    """Returns how much lighter each pixel is than the board around it, as `dark_ink` does."""
+    """Return the difference by which each pixel is lighter than the board around it, as `dark_ink` does."""
     return shade - opened(shade, widest)

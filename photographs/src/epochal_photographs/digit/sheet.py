@@ -1,4 +1,4 @@
-"""The sheet of paper on a picture that shows also what it lies on: what is beside it is no digit."""
+"""Finds the sheet of paper on a picture that also shows the table around it, which has no digits."""
 
 from dataclasses import dataclass
 
@@ -10,41 +10,41 @@ from epochal_photographs.digit.choose import Part
 from epochal_photographs.digit.layers import Layer
 
 _SIDE = 160
-"""Longer side of a picture on which a sheet is looked for, in pixels."""
+"""Longer side in pixels of the reduced picture in which a sheet is searched."""
 _LEAST, _MOST = 0.2, 0.93
-"""How much of a picture a sheet covers, between which it is worth to look at it alone."""
+"""Limits of the fraction of the picture that a sheet covers, for a separate view of the sheet."""
 _DARKER = 0.15
-"""How much beside a sheet is as light as it is at most."""
+"""Maximum fraction of the area beside a sheet that is as light as the sheet."""
 _RIM = 2.0
-"""Pixels at the rim of a picture. What has its corners there is light between shadows, as like as not."""
+"""Width in pixels of the picture's rim. An area with corners there is probably light between shadows."""
 _TURNED = 20.0
-"""Degrees by which a sheet is turned at most: of one that is turned more, one does not know which side is up."""
+"""Maximum rotation of a sheet in degrees. After a larger rotation, the upper side is unknown."""
 _INSET = 0.02
-"""How far within its edges a sheet is looked at, as a part of its sides."""
+"""Margin that is cut from the sheet's edges, as a fraction of its sides."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet.
+    """A sheet of paper on a picture.
 
     Args:
-        corners: Column and row of its corners, as parts of the picture's width and height: clockwise from the upper
-            left one.
+        corners: Column and row of its corners, as fractions of the picture's width and height: clockwise from the
+            upper left corner.
     """
 
     corners: Floats
 
     def seen(self, picture: Image.Image) -> Image.Image:
-        """Returns the sheet of a picture alone, straight."""
+        """Return a rectified picture of the sheet only."""
         corners = self.corners * picture.size
         upper, right, lower, left = (float(np.hypot(*side)) for side in np.roll(corners, -1, 0) - corners)
         size = max(round(max(upper, lower)), 1), max(round(max(left, right)), 1)
-        # Pillow takes them from the upper left one against the clock.
+        # Pillow takes the corners counterclockwise from the upper left corner.
         quad = tuple(float(at) for at in corners[[0, 3, 2, 1]].ravel())
         return picture.transform(size, Image.Transform.QUAD, quad, Image.Resampling.BILINEAR)
 
     def on_picture(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-        """Returns what is around a rectangle of the sheet on the picture, both as parts of widths and of heights."""
+        """Return the box on the picture around a rectangle of the sheet, both as fractions of width and height."""
         across, down = np.array([left, right, right, left]), np.array([top, top, bottom, bottom])
         weights = np.stack([(1 - across) * (1 - down), across * (1 - down), across * down, (1 - across) * down], 1)
         points = np.clip(weights @ self.corners, 0, 1)
@@ -52,16 +52,16 @@ class Sheet:
         return float(least[0]), float(least[1]), float(most[0]), float(most[1])
 
     def holds(self, left: float, top: float, right: float, bottom: float) -> bool:
-        """Returns whether a rectangle of the picture is within what is around the sheet."""
+        """Return whether a rectangle of the picture is within the box around the sheet."""
         least, most = self.corners.min(0), self.corners.max(0)
         return bool(((left, top) >= least).all() and ((right, bottom) <= most).all())
 
 
 def sheet(grey: Image.Image) -> Sheet | None:
-    """Returns the sheet on a picture that is lighter than all beside it; None if there is none, or nothing beside it.
+    """Return the sheet on a picture that is lighter than its surroundings, or None if no sheet is found.
 
     Args:
-        grey: The picture, in grays.
+        grey: The picture, in grayscale.
     """
     small: Bytes = np.asarray(grey.reduce(max(max(grey.size) // _SIDE, 1)))
     level = _between(small)
@@ -88,7 +88,7 @@ def sheet(grey: Image.Image) -> Sheet | None:
 
 
 def _between(values: Bytes) -> float:
-    """Returns the shade that parts light from dark best: that of Otsu."""
+    """Return the threshold between light and dark by Otsu's method."""
     counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
     below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
     above = below[-1] - below
@@ -103,7 +103,7 @@ def _area(corners: Floats) -> float:
 
 
 def _turned(corners: Floats) -> float:
-    """Returns by how many degrees the sides are turned at most."""
+    """Return the largest rotation of the sides in degrees."""
     upper, right, lower, left = np.roll(corners, -1, 0) - corners
     level = [np.degrees(np.arctan2(side[1], side[0])) for side in (upper, -lower)]
     upright = [np.degrees(np.arctan2(-side[0], side[1])) for side in (right, -left)]

@@ -1,4 +1,4 @@
-"""Which parts are of one digit: the bar of a five, the two strokes of a four, a stroke that the pen left gaps in."""
+"""Finds the parts of a digit: the bar of a five, the two strokes of a four, a stroke with gaps."""
 
 import numpy as np
 
@@ -7,31 +7,31 @@ from epochal_photographs.digit.choose import Part
 from epochal_photographs.digit.components import Components
 
 _NEAR, _ABOVE = 0.2, 0.35
-"""How far from the main part another one may be, as a part of its longer side; and if it is above or below it."""
+"""Maximum distance of another part, relative to the main part's longer side: beside it, and above or below it."""
 _LEAST, _MOST = 0.15, 1.2
-"""How long another part may be, as parts of the main one's longer side."""
+"""Limits of another part's longer side, relative to the main part's."""
 _THINNER = 0.4
-"""How wide strokes are at least, as a part of those of the main part; and the other way around."""
+"""Minimum ratio of the stroke widths of another part and the main part, in both directions."""
 _REAL = 0.3
 _CONTRAST = 0.5
-"""How much of the main part's contrast another one has to have."""
+"""Minimum contrast of another part, relative to the main part's."""
 
 _LETTER = 0.03
-"""How high what stands on a line of print is at least, as a part of the digit's longer side."""
+"""Minimum height of a letter on a line of print, relative to the digit's longer side."""
 _FAINTER = 0.6
-"""How strong and how wide their strokes are at least, as a part of the least that could be of the digit."""
+"""Minimum contrast and stroke width of letters, relative to the minimum for a part of the digit."""
 _SPACE = 1.5
-"""How far apart things on a line of print are at most, as a part of how high they are."""
+"""Maximum gap between letters on a line of print, relative to their height."""
 _ON_LINE = 0.5
-"""How much of the lower one's height they have beside each other at least."""
+"""Minimum vertical overlap of letters on a line, relative to the lower letter."""
 _HIGHER = 3
-"""How many times as high as another one a thing on the same line is at most."""
+"""Maximum ratio of the heights of two letters on a line."""
 _LETTERS = 400
-"""How many things are looked at whether they are on lines: the longest ones. It takes as many times as many steps."""
+"""Maximum number of possible letters, the longest first. The cost grows with the square of this number."""
 
 
 def together(main: Part) -> Ints:
-    """Returns the parts of a layer that are of one digit with the main one."""
+    """Return the parts of a layer that belong to the same digit as the main part."""
     parts, looks, box = main.layer.parts, main.layer.looks, main.box
     sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts) / box.longer
     across = np.maximum(box.left - parts.rights, parts.lefts - box.right)
@@ -49,12 +49,12 @@ def together(main: Part) -> Ints:
 
 
 def _on_lines(parts: Components, among: Mask, far: Mask) -> Mask:
-    """Returns which parts are on a line of print, or of writing, that goes on where no part of the digit is.
+    """Return the parts on a line of print or of writing that continues away from the digit.
 
     Args:
         parts: The parts.
-        among: Those that may be letters or words.
-        far: Those of them that are not near the digit.
+        among: The parts that may be letters or words.
+        far: Those of these parts that are not near the digit.
     """
     at = np.flatnonzero(among)
     sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts)[at]

@@ -1,1 +1,1 @@
-"""What an Experiment has found, in its bucket."""
+"""The report of an Experiment in its bucket: table, best trial, figures."""

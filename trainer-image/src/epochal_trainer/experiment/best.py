@@ -8,12 +8,12 @@ from epochal_api.experiment_report import ExperimentReport
 
 BEST = "best.yaml"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_./-]+")
-"""What no reader of YAML takes for anything but text, unless it is one of its own words, which PyYAML knows."""
+"""Texts that every YAML parser reads as a string, except YAML's own words such as `yes`, which PyYAML quotes itself."""
 _WIDTH = 120
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes all text that any reader of YAML may take for something else: 1e-3 is a number to Kubernetes alone."""
+    """Quotes all texts that a YAML parser may read as another type: 1e-3 is a number to Kubernetes, not to PyYAML."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -24,7 +24,7 @@ _Dumper.add_representer(str, _text)
 
 
 def best(report: ExperimentReport) -> str | None:
-    """Returns the best trial as YAML, or None as long as there is none.
+    """Return the best trial as a YAML document, or None while no trial is the best.
 
     Args:
         report: The Experiment.

@@ -1,4 +1,4 @@
-"""Deletes checkpoints that nobody needs any more: of trials that did not win."""
+"""Deletes the checkpoints of trials that are no longer needed, because another trial is better."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -13,11 +13,11 @@ CONNECTIONS = 8
 
 
 class Freed(NamedTuple):
-    """What was deleted.
+    """The result of a deletion.
 
     Args:
-        objects: How many objects.
-        refusal: What was in the way of the rest, if anything.
+        objects: Number of deleted objects.
+        refusal: The error that ended the deletion, if there was one.
     """
 
     objects: int
@@ -25,13 +25,13 @@ class Freed(NamedTuple):
 
 
 def free(report: ExperimentReport, bucket: Bucket) -> Freed:
-    """Deletes the checkpoints that a report gives up, and nothing else.
+    """Delete the checkpoints that a report lists as freed, and no other objects.
 
-    Most are gone since a report before: of 1,000 trials as many folders are looked into. Where they cannot be deleted,
-    they stay: that costs room, and no more.
+    Earlier reports have deleted most of them already: with 1,000 trials, 1,000 folders are listed. Checkpoints that
+    cannot be deleted stay. They only take space.
 
     Args:
-        report: The Experiment. It names none but TrainingJobs of its own trials.
+        report: The Experiment. It lists only TrainingJobs of its own trials.
         bucket: Holds their results.
     """
     objects = 0
@@ -46,7 +46,7 @@ def free(report: ExperimentReport, bucket: Bucket) -> Freed:
 
 
 def prefixes(report: ExperimentReport) -> list[str]:
-    """Returns what the keys of the checkpoints begin with that a report gives up, each with a slash at its end.
+    """Return the key prefixes of the checkpoints that a report lists as freed, each with a slash at its end.
 
     Args:
         report: The Experiment.

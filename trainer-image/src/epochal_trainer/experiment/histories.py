@@ -1,4 +1,4 @@
-"""How trials went, epoch by epoch: their histories lie in the bucket."""
+"""The histories of trials by epoch, read from the bucket."""
 
 import csv
 import io
@@ -15,25 +15,27 @@ from epochal_trainer.reporting.results import HISTORY
 from epochal_trainer.storage import Bucket
 
 MOST = 300
-"""Trials whose histories are read: more lines than that nobody tells apart."""
+"""Maximum number of trials whose histories are read: more lines in a figure are indistinguishable."""
 MOST_POINTS = 500
-"""Points of each that are kept: a picture has not many more columns, and thousands of epochs would fill the memory."""
+"""Maximum number of points of each history.
+
+A figure has few more columns of pixels, and thousands of epochs would fill the memory."""
 CONNECTIONS = 8
 _ABSENT = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""What may be the matter with a history in a bucket that is in order."""
+"""Failures of a history itself, in a bucket that works."""
 
 Points = tuple[tuple[int, float], ...]
-"""Epochs, and the value of each that has one."""
+"""Pairs of epoch and value, for the epochs that have a value."""
 
 
 @dataclass(frozen=True)
 class Histories:
-    """How trials went.
+    """The histories of an Experiment's trials.
 
     Args:
-        points: Of each trial by its number.
-        missing: Why some have none, a line for each.
-        left_out: Trials whose histories were not read, since there are so many.
+        points: The points of each trial, by its number.
+        missing: Why other trials have no points, with a line for each.
+        left_out: Number of trials whose histories were not read because of the limit.
     """
 
     points: dict[int, Points]
@@ -42,15 +44,15 @@ class Histories:
 
 
 def read(report: ExperimentReport, bucket: Bucket, most: int = MOST) -> Histories:
-    """Returns how the trials went that came furthest, of those the best.
+    """Return the histories of the trials with the most epochs, and of these the best.
 
     Args:
         report: The Experiment.
         bucket: Holds the results of its trials.
-        most: How many there are at most.
+        most: Maximum number of histories.
 
     Raises:
-        Failure: If the bucket does not answer, or may not be read.
+        Failure: If the bucket does not answer, or denies access.
     """
     trials = furthest(report)
     chosen = sorted(trials[:most], key=lambda trial: trial.number)
@@ -78,7 +80,7 @@ def read(report: ExperimentReport, bucket: Bucket, most: int = MOST) -> Historie
 
 
 def furthest(report: ExperimentReport) -> list[ReportedTrial]:
-    """Returns the trials that have finished a rung: those that came furthest first, and of those the best.
+    """Return the trials that have finished a rung, with the most epochs first, and of equal ones the best first.
 
     Args:
         report: The Experiment.
@@ -93,14 +95,14 @@ def furthest(report: ExperimentReport) -> list[ReportedTrial]:
 
 
 def parse(content: bytes, metric: str) -> Points:
-    """Returns a figure of each epoch of a history, or of some of very many: evenly, and of the last.
+    """Return the values of a metric in a history, thinned evenly to at most MOST_POINTS, with the last epoch.
 
     Args:
         content: The history as CSV.
-        metric: The figure, as a status calls it.
+        metric: The metric, by its name in the status.
 
     Raises:
-        ValueError: If it is no history, or has no such figure.
+        ValueError: If the content is not a history, or lacks the metric.
     """
     rows = csv.reader(io.StringIO(content.decode()))
     names = next(rows, [])

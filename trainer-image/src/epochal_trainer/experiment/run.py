@@ -1,4 +1,4 @@
-"""A run that writes an Experiment's report: it reads what the operator has written down, and says how it ended."""
+"""A run that writes an Experiment's report: it reads the operator's file, and writes a termination message."""
 
 import logging
 import os
@@ -26,11 +26,11 @@ CRASHED = 1
 
 
 def run(path: Path, folder: Path | None) -> int:
-    """Writes the report of an Experiment.
+    """Write the report of an Experiment, and return the exit code.
 
     Args:
-        path: What is reported, see epochal_api.experiment_report.
-        folder: Folder that stands for the results bucket; None to use the bucket.
+        path: The operator's file, see epochal_api.experiment_report.
+        folder: Folder in place of the results bucket; None to use the bucket.
 
     Returns:
         The exit code, see epochal_api.pod.ExitCode.

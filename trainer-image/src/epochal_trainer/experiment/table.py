@@ -1,4 +1,4 @@
-"""The trials of an Experiment as a table."""
+"""The trials of an Experiment as a CSV table."""
 
 import csv
 import io
@@ -12,13 +12,13 @@ _LAST = ("rungs", "epochs", "seconds", "value", "uri")
 
 
 def table(report: ExperimentReport, uri: Callable[[ReportedTrial, Folder], str]) -> str:
-    """Returns the trials as CSV: a row for each, with a column for each parameter.
+    """Return the trials as CSV, with a row for each trial and a column for each parameter.
 
-    A parameter that is called as another column is has `parameter_` before its name.
+    A parameter with the name of another column gets the prefix `parameter_`.
 
     Args:
         report: The Experiment.
-        uri: Says where the results of a TrainingJob lie.
+        uri: Returns the URI of a TrainingJob's results.
     """
     names = [axis.name for axis in report.axes]
     taken = {*_FIRST, *_LAST}

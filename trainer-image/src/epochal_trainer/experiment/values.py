@@ -1,19 +1,19 @@
-"""The values of trials, as far as they can be drawn."""
+"""The values of trials, limited to a range that can be drawn."""
 
 import math
 from collections.abc import Iterable, Sequence
 
 MOST = 1e30
-"""What is larger is drawn as this: a training that has as good as diverged."""
+"""Largest absolute value that is drawn. A training with larger values has practically diverged."""
 _TYPICAL = 0.75
-"""Share of the values that are seen in any case."""
+"""Fraction of the values that are always inside the drawn range."""
 _REACH = 2.5
-"""How much further than those others are seen."""
+"""Multiple of the range of these values up to which other values are inside the drawn range."""
 _MARGIN = 0.05
 
 
 def number(text: str | None) -> float | None:
-    """Returns the number that a text is, or None if it is none, or not a finite one.
+    """Return a text as a number, or None if it is not a finite number.
 
     Args:
         text: The text.
@@ -26,7 +26,7 @@ def number(text: str | None) -> float | None:
 
 
 def view(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
-    """Returns the range that is worth seeing: all from the best on, but not as far as a few that are far worse.
+    """Return the range to draw: from the best value to the worst, without a few values that are far worse.
 
     Args:
         values: The values, at least one.
@@ -43,12 +43,12 @@ def view(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
 
 
 def clipped(value: float, limits: tuple[float, float]) -> float:
-    """Returns a value, or the end of a range that it lies beyond."""
+    """Return a value, limited to a range."""
     return min(max(value, limits[0]), limits[1])
 
 
 def best_so_far(values: Iterable[float], *, maximize: bool) -> list[float]:
-    """Returns for each value the best one up to it.
+    """Return the best value up to and including each value.
 
     Args:
         values: The values, in order.

@@ -1,4 +1,4 @@
-"""Writes what an Experiment has found into its bucket: what counts first; then it tidies up, and pictures come last."""
+"""Writes an Experiment's report into its bucket: the table and the best trial, then deletions, then the figures."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from epochal_trainer.storage import Bucket
 log = logging.getLogger(__name__)
 
 _SAID = 10
-"""Histories that are missing of which each is told."""
+"""Maximum number of missing histories with a log line each."""
 
 Draw = Callable[[ExperimentReport, Path], None]
 FIGURES: dict[str, Draw] = {
@@ -32,19 +32,19 @@ RUNGS = "rungs.png"
 
 
 def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callable[[], None]) -> str:
-    """Writes an Experiment's report, and deletes the checkpoints that it gives up.
+    """Write an Experiment's report, and delete the checkpoints that it lists as freed.
 
     Args:
         report: The Experiment.
-        bucket: Holds the results of its trials, and takes its own.
-        scratch: Folder for files on their way.
-        check: Called before each write; raises if it is to end.
+        bucket: Holds the results of its trials, and takes the report.
+        scratch: Folder for files before their upload.
+        check: Called before each write; raises if the run must end.
 
     Returns:
-        What was done, in a sentence.
+        A summary sentence.
 
     Raises:
-        Failure: If the bucket does not answer, or takes nothing.
+        Failure: If the bucket does not answer, or denies a write.
     """
     files = _Files(Results(bucket, report.folder, check), scratch)
     files.store(TABLE, table(report, lambda trial, folder: bucket.uri(f"{report.trial_folder(trial, folder)}/")))
@@ -52,7 +52,7 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
         files.store(BEST, text)
     elif report.best is not None:
         log.warning("%s is left out: the template is so long that there is no room for it", BEST)
-    # Before the pictures: whatever becomes of those, what is given up goes.
+    # Before the figures, so that an error in a figure does not prevent the deletion.
     freed = free(report, bucket)
     if freed.refusal is not None:
         log.warning("Checkpoints that nobody needs stay: %s", freed.refusal)
@@ -72,7 +72,7 @@ def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callab
 
 @dataclass(frozen=True)
 class _Files:
-    """What is written, on its way to the bucket."""
+    """Writes files of the report to the scratch folder and to the bucket."""
 
     results: Results
     scratch: Path
@@ -82,7 +82,7 @@ class _Files:
         self.results.store(self.scratch / name, name)
 
     def store_drawn(self, name: str, draw: Callable[[Path], None]) -> None:
-        """Stores a picture; one that cannot be drawn is said, and the rest goes on."""
+        """Draw and store a figure. An error in drawing is logged, and the report continues."""
         try:
             draw(self.scratch / name)
         except Exception as error:

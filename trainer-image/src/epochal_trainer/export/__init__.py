@@ -1,5 +1,5 @@
-"""The models of a training in forms for programs that have no Keras, and what says what they take and give.
+"""Exports of a training's models to formats that need no Keras, with a signature of their inputs and outputs.
 
-All of it is done by a process of its own (`python -m epochal_trainer.export`), once the models are stored: whatever
-becomes of that one, the training is complete.
+A separate process (`python -m epochal_trainer.export`) exports the models after they are stored. Whatever happens to
+that process, the training is complete.
 """

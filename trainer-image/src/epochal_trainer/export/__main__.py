@@ -1,4 +1,4 @@
-"""The process that exports: reads a Request, and leaves what became of it."""
+"""The export process: reads a Request, exports its models, and writes the outcome."""
 
 import ctypes
 import os
@@ -14,20 +14,20 @@ from epochal_trainer.export.request import NOT_LOADED, OUTCOME, Request
 
 _FIRST_TO_GO = "1000"
 _PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal that a process gets when its parent ends."""
+"""Option of prctl(2) for the signal that a process gets when its parent ends."""
 
 
 def main(path: Path, parent: int) -> None:
-    """Exports.
+    """Export the models of a request, and write the outcome.
 
     Args:
         path: The Request, JSON.
-        parent: The process that waits for what becomes of it: it ends with that one.
+        parent: The id of the process that waits for the outcome. This process ends when the parent ends.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended before
+    if os.getppid() != parent:  # the parent has already ended
         return
-    with suppress(OSError):  # where memory runs short, it is this process that the kernel ends
+    with suppress(OSError):  # if memory is short, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     request = Request.model_validate_json(path.read_bytes())
     from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow

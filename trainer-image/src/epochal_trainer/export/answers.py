@@ -1,4 +1,4 @@
-"""Whether an exported model answers as Keras does."""
+"""Comparison of an exported model's outputs with those of Keras."""
 
 from pathlib import Path
 
@@ -8,37 +8,37 @@ import onnxruntime
 from epochal_trainer.export.tensors import Arrays
 
 TOLERANCE = 1e-4
-"""Most that answers may differ, relative to the greatest absolute value of Keras' own, or to 1 if that is greater."""
+"""Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""
 _OF_TYPES = {"float16": 1e-2, "bfloat16": 5e-2}
-"""The same for networks that were trained to compute in types as coarse as that, and are served in float32."""
+"""The same for networks that were trained in such a coarse type and are served in float32."""
 
 
 class Differs(Exception):
-    """Answers that are not those of Keras: how far, and where."""
+    """The outputs differ from those of Keras. The message has the output and the difference."""
 
 
 def tolerance_of(precision: str) -> float:
-    """Returns how far answers may be from those of a model as it was trained.
+    """Return the maximum difference between outputs in float32 and those of the model as it was trained.
 
     Args:
-        precision: What it was trained in.
+        precision: The precision of the training.
     """
     return _OF_TYPES.get(precision, TOLERANCE)
 
 
 def difference(expected: Arrays, found: Arrays, tolerance: float) -> float:
-    """Compares answers.
+    """Compare two sets of outputs, and return their largest difference.
 
     Args:
-        expected: What Keras answers, by output.
-        found: What is to be the same.
-        tolerance: Most that they may differ, as TOLERANCE.
+        expected: Keras' outputs, by name.
+        found: The outputs of the exported model.
+        tolerance: Maximum difference, as TOLERANCE.
 
     Returns:
         The largest absolute difference.
 
     Raises:
-        Differs: If it is too large, or answers are of another shape or type.
+        Differs: If the difference is too large, or an output has another shape or type.
     """
     largest = 0.0
     for name, wanted in expected.items():
@@ -50,7 +50,7 @@ def difference(expected: Arrays, found: Arrays, tolerance: float) -> float:
             if (got.astype(str) != wanted.astype(str)).any():
                 raise Differs(f"the output {name!r} gives other words than Keras")
             continue
-        # Where both are the same they may be infinite, or no number.
+        # Equal values may be infinite or NaN.
         one, other = wanted.astype(np.float64), got.astype(np.float64)
         same = (one == other) | (np.isnan(one) & np.isnan(other))
         gap = np.where(same, 0.0, np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other)))
@@ -64,23 +64,23 @@ def difference(expected: Arrays, found: Arrays, tolerance: float) -> float:
 
 
 class Session:
-    """A model of ONNX, ready to answer.
+    """An ONNX model in ONNX Runtime.
 
     Args:
         path: The file.
 
     Raises:
-        Exception: Whatever ONNX Runtime raises of a file that it cannot load.
+        Exception: Any exception of ONNX Runtime for a file that it cannot load.
     """
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what it refuses, it raises
+        options.log_severity_level = 4  # errors are raised, so they need no log
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.inputs = [one.name for one in self._session.get_inputs()]
         self.outputs = [one.name for one in self._session.get_outputs()]
 
     def answer(self, inputs: Arrays) -> Arrays:
-        """Returns what it answers, by output."""
+        """Return the model's outputs for some inputs, by name."""
         given = self._session.run(self.outputs, {name: inputs[name] for name in self.inputs})
         return dict(zip(self.outputs, given, strict=True))

@@ -1,4 +1,4 @@
-"""Finds the layer that a model cannot be exported for, or from which on it answers otherwise than Keras."""
+"""Finds the layer that cannot be exported, or the first layer with outputs that differ from Keras."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +12,18 @@ from epochal_trainer.export.to_onnx import to_onnx
 
 
 def first_that_fails(model: keras.Model, path: Path) -> str | None:
-    """Returns the first layer with which a model cannot become ONNX, or None if that cannot be told.
+    """Return the first layer with which the model cannot be converted to ONNX, or None if it is not found.
 
     Args:
-        model: The model, which cannot.
-        path: A file to try with.
+        model: The model, which cannot be converted.
+        path: A temporary file for the attempts.
     """
 
     def fails(tensors: list[Any]) -> bool:
         try:
             to_onnx(keras.Model(model.inputs, tensors[-1]), path)
             Session(path)
-        except Exception:  # noqa: BLE001 - whatever is raised, that is what is looked for
+        except Exception:  # noqa: BLE001 - any exception is the failure that is searched
             return True
         return False
 
@@ -31,12 +31,12 @@ def first_that_fails(model: keras.Model, path: Path) -> str | None:
 
 
 def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
-    """Returns the first layer whose answers differ, or None if that cannot be told.
+    """Return the first layer with outputs that differ between ONNX and Keras, or None if it is not found.
 
     Args:
-        model: The model, which can become ONNX.
+        model: The model, which can be converted to ONNX.
         inputs: Samples.
-        path: A file to try with.
+        path: A temporary file for the attempts.
     """
     tensors = _tensors(model)
     if not tensors:
@@ -45,7 +45,7 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
     try:
         to_onnx(whole, path)
         found = Session(path).answer(inputs)
-    except Exception:  # noqa: BLE001 - what is between the layers need not be what can be told
+    except Exception:  # noqa: BLE001 - the outputs between layers may have types that cannot be exported
         return None
     expected = answer(whole, inputs)
     for spec, tensor in zip(outputs_of(whole), tensors, strict=True):
@@ -57,7 +57,7 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
 
 
 def _first(tensors: list[Any], fails: Callable[[list[Any]], bool]) -> str | None:
-    """Returns the layer of the first tensor with which what leads to it fails, as all that lead to it do."""
+    """Return the layer of the first tensor for which `fails` is true, by bisection: all later tensors fail, too."""
     low, high = 0, len(tensors)
     while low < high:
         middle = (low + high) // 2
@@ -69,7 +69,7 @@ def _first(tensors: list[Any], fails: Callable[[list[Any]], bool]) -> str | None
 
 
 def _tensors(model: keras.Model) -> list[Any]:
-    """Returns what the layers of a model give, each after those that it follows from."""
+    """Return the output tensors of a model's layers, in topological order."""
     graph = getattr(model, "_functional", model)
     by_depth = getattr(graph, "_nodes_by_depth", {})
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]

@@ -1,7 +1,7 @@
-"""Runs the process that exports, once a training has ended, or to convert: what becomes of it is told, and no more.
+"""Runs the export process, after a training or for a conversion, and returns its outcome.
 
-It gets none of the credentials, and is the first to go where memory runs short: an end of the whole container would be
-one of a training that is all but complete.
+The process gets no credentials. If memory is short, the kernel kills it first: a kill of the whole container would end
+a training that is almost complete.
 """
 
 import logging
@@ -24,19 +24,21 @@ from epochal_trainer.lib.text import duration, readable
 log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 600.0
-"""Time that it has. ResNet50 took a twelfth of it on two cores that ten others wanted, too."""
+"""Time limit of the export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
 STOPPING_SECONDS = 40.0
-"""Time that it still has once the trainer is told to stop: a third of epochal_api.pod.GRACE_SECONDS."""
+"""Time that the export still gets after the trainer was asked to stop: a third of epochal_api.pod.GRACE_SECONDS."""
 SPARE_MEMORY = 48 * 2**20
-"""Bytes that have to be left meanwhile, or the kernel might end the whole container."""
+"""Minimum bytes of free memory during the export. With less, the kernel might kill the whole container."""
 LEAST_MEMORY = 320 * 2**20 + SPARE_MEMORY
-"""Bytes of memory to begin with: what it takes with TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small
-network."""
+"""Minimum bytes of free memory at the start.
+
+This is the need of TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small network.
+"""
 _TICK = 0.02
 _KEPT = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
-"""What of the trainer's environment it gets."""
+"""Environment variables of the trainer that the process gets."""
 _OWN = {
-    "CUDA_VISIBLE_DEVICES": "-1",  # a GPU may have no memory left, and answers are compared as they are served
+    "CUDA_VISIBLE_DEVICES": "-1",  # a GPU may have no memory left, and models are served on a CPU
     "KERAS_BACKEND": "tensorflow",
     "PYTHONDONTWRITEBYTECODE": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -44,9 +46,9 @@ _OWN = {
 _REQUEST = "request.json"
 _LOG = "log"
 _LINES = 20
-"""Lines of its log that the trainer's log repeats where it ends without a word."""
+"""Lines of the process' log that are copied to the trainer's log if it ends without an outcome."""
 _SHOWN = 200
-"""Characters of its last line that are told."""
+"""Maximum characters of its last log line in the message."""
 
 
 def run(
@@ -56,16 +58,16 @@ def run(
     left: Callable[[], int] = available,
     program: Sequence[str] = ("-m", "epochal_trainer.export"),
 ) -> Export:
-    """Exports in a process of its own.
+    """Export models in a separate process, and return the outcome.
 
     Args:
-        request: What to export. Its folder is this process' own.
-        stopping: Says whether the trainer was told to stop.
-        left: Gives the bytes of memory that are left.
-        program: What Python is to run, with the request and this process' id.
+        request: The models and formats. Its folder belongs to this process.
+        stopping: Holds the request to stop the trainer.
+        left: Returns the bytes of free memory.
+        program: Arguments of Python, followed by the request and this process' id.
 
     Returns:
-        What became of it.
+        The outcome of the export.
     """
     if (free := left()) < LEAST_MEMORY:
         return failed(
@@ -82,7 +84,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the trainer, which tells it
+            start_new_session=True,  # Ctrl-C is for the trainer, which ends this process
         )
         try:
             why = _awaited(process, stopping, left)
@@ -93,25 +95,25 @@ def run(
 
 
 def failed(message: str) -> Export:
-    """Returns what is told of an export that has failed.
+    """Return the outcome of a failed export.
 
     Args:
-        message: Why.
+        message: Why it failed.
     """
     return Export(reason=FAILED, message=message[:MAX_EXPORT])
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment of the process.
+    """Return the environment variables of the export process.
 
     Args:
-        environ: The trainer's.
+        environ: The trainer's environment.
     """
     return {name: environ[name] for name in _KEPT if name in environ} | _OWN
 
 
 def _awaited(process: "subprocess.Popen[bytes]", stopping: Stopping, left: Callable[[], int]) -> str:
-    """Waits for the end of the process, and returns why it has to go before that, or nothing."""
+    """Wait until the process ends; return why it must be killed before that, or ""."""
     end = time.monotonic() + LONGEST_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:

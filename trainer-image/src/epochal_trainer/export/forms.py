@@ -1,4 +1,4 @@
-"""Makes each form of a model, and makes sure that it answers as Keras does."""
+"""Writes each export format of a model, and compares its outputs with those of Keras."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,11 +17,11 @@ from epochal_trainer.model.keras_objects import explain
 
 
 class Fault(Exception):
-    """A form that cannot be made of a model.
+    """An export format that cannot be made of a model.
 
     Args:
         reason: Why, in one word.
-        message: What was found, for people, with the layer's name.
+        message: The error for users, with the layer's name.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -30,21 +30,21 @@ class Fault(Exception):
 
 
 def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answers: Arrays, scratch: Path) -> float:
-    """Writes a form of a model.
+    """Write a model in an export format, and compare its outputs with those of Keras.
 
     Args:
-        form: The form.
+        form: The format.
         loaded: The model.
-        path: The file. It is there only if it is in order.
+        path: The file. After an error it does not exist.
         inputs: Samples.
-        answers: What Keras answers to them, as the model was trained.
-        scratch: Folder for files on the way.
+        answers: Keras' outputs for the samples, of the model as it was trained.
+        scratch: Folder for temporary files.
 
     Returns:
-        The largest absolute difference of its answers.
+        The largest absolute difference of the outputs.
 
     Raises:
-        Fault: If there is no such form of it, or it answers otherwise.
+        Fault: If the model cannot be exported in this format, or its outputs differ.
     """
     try:
         found = _MAKERS[form](loaded, path, inputs, scratch)
@@ -58,7 +58,7 @@ def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answ
 
 
 def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
-    """Makes ONNX of a model, and returns what that answers."""
+    """Write a model as ONNX, and return the outputs of ONNX Runtime for the samples."""
     model, trial = loaded.served, scratch / "trial.onnx"
     try:
         to_onnx(model, path)
@@ -73,7 +73,7 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
     try:
         expected, found = answer(model, inputs), session.answer(inputs)
         difference(expected, found, TOLERANCE)
-        # One at a time, too: a graph may hold the number of samples that it was made with.
+        # Also a single sample: a graph may have the number of samples from its conversion fixed in it.
         difference(_first(expected), session.answer(_first(inputs)), TOLERANCE)
     except Differs as error:
         first = first_that_differs(model, inputs, trial)
@@ -85,7 +85,7 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
 
 
 def _saved_model(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
-    """Makes a SavedModel of a model, and returns what that answers."""
+    """Write a model as a SavedModel, and return its outputs for the samples."""
     try:
         to_saved_model(loaded.served, path, scratch)
         found = answers_of(path, loaded.served, inputs, scratch)
@@ -106,5 +106,5 @@ _MAKERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]] =
 
 
 def _first(arrays: Arrays) -> Arrays:
-    """Returns the first of some samples, or of the answers to them."""
+    """Return the first sample, or the outputs for it, by name."""
     return {name: array[:1] for name, array in arrays.items()}

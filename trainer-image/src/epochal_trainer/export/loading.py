@@ -1,7 +1,7 @@
-"""Loads a model as it is served: it computes in float32, whatever it was trained in.
+"""Loads a model for serving: it computes in float32, for any precision of the training.
 
-Few programs compute in float16 or bfloat16 on a CPU, and none of those that serve needs to: the weights of a network
-trained in mixed precision are float32 as they are.
+Few programs compute in float16 or bfloat16 on a CPU, and a served model does not need these types: the weights of a
+network trained in mixed precision are float32 already.
 """
 
 import json
@@ -13,17 +13,17 @@ import keras
 
 _CONFIG = "config.json"
 _OTHERS = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
-"""Types, and policies of types, in the place of which a model that is served has float32."""
+"""Types, and policies of types, that are replaced with float32 in a served model."""
 _FULL = "float32"
 
 
 class Loaded(NamedTuple):
-    """A model.
+    """A model loaded in float32, and as it was trained.
 
     Args:
         served: The model, computing in float32.
-        trained: The same as it was trained.
-        precision: What it was trained in: float32, or one of the others.
+        trained: The same model as it was trained.
+        precision: The precision of the training: float32, or the coarsest other type.
     """
 
     served: keras.Model
@@ -32,14 +32,14 @@ class Loaded(NamedTuple):
 
 
 def load(path: Path, scratch: Path) -> Loaded:
-    """Loads a model.
+    """Load a model in float32, and as it was trained.
 
     Args:
-        path: A .keras.
-        scratch: Folder for a file on the way.
+        path: A .keras file.
+        scratch: Folder for a temporary file.
 
     Raises:
-        Exception: Whatever Keras raises of a file that it cannot load.
+        Exception: Any exception of Keras for a file that it cannot load.
     """
     trained = keras.saving.load_model(path, compile=False)
     with zipfile.ZipFile(path) as archive:
@@ -59,7 +59,7 @@ def load(path: Path, scratch: Path) -> Loaded:
 
 
 def _in_full(config: Any, found: set[str]) -> Any:
-    """Returns a configuration with float32 in the place of other types of floating point, which it adds to `found`."""
+    """Return a configuration with float32 in place of other floating-point types, and add these types to `found`."""
     if isinstance(config, list):
         return [_in_full(one, found) for one in config]
     if not isinstance(config, dict):
@@ -74,7 +74,7 @@ def _in_full(config: Any, found: set[str]) -> Any:
 
 
 def _coarsest(found: set[str]) -> str:
-    """Returns what tells how far answers may be from those in float32."""
+    """Return the coarsest of the types, which determines the tolerance."""
     for name in ("bfloat16", "float16"):
         if found & {name, f"mixed_{name}"}:
             return name

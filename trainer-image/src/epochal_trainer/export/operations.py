@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that tf2onnx knows no ONNX for, or none that ONNX Runtime computes."""
+"""Conversions of TensorFlow operations that tf2onnx lacks, or for which ONNX Runtime has no kernel."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ from epochal_trainer.export.tracing import Tables
 
 Array = NDArray[Any]
 Handler = Callable[[Any, Any, str, list[Any]], None]
-"""Takes the graph, the node to replace, its name, and no arguments."""
+"""Converts an operation in place. Arguments: the graph, the node, its name, and an empty list."""
 
 
 def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
-    """Returns what replaces each operation, as tf2onnx takes it.
+    """Return the handlers by operation, as tf2onnx takes them.
 
     Args:
         tables: The lookup tables of the graph.
@@ -35,7 +35,7 @@ def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
 
 
 def _erfc(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """1 - erf(x), as the exact gelu has it."""
+    """Convert Erfc to 1 - erf(x), for the exact gelu."""
     (taken,), dtype = node.input, graph.get_dtype(node.output[0])
     outputs, shape = _removed(graph, node)
     erf = graph.make_node("Erf", [taken], dtypes=[dtype], shapes=[shape]).output[0]
@@ -43,7 +43,7 @@ def _erfc(graph: Any, node: Any, name: str, _: list[Any]) -> None:
 
 
 def _expm1(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """exp(x) - 1, as celu has it."""
+    """Convert Expm1 to exp(x) - 1, for celu."""
     (taken,), dtype = node.input, graph.get_dtype(node.output[0])
     outputs, shape = _removed(graph, node)
     power = graph.make_node("Exp", [taken], dtypes=[dtype], shapes=[shape]).output[0]
@@ -51,7 +51,7 @@ def _expm1(graph: Any, node: Any, name: str, _: list[Any]) -> None:
 
 
 def _bucketize(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """How many boundaries are not greater, as Discretization has it."""
+    """Convert Bucketize to the number of boundaries that are not greater than the value, for Discretization."""
     (taken,), boundaries = node.input, np.array(node.get_attr_value("boundaries"), np.float32)
     outputs, shape = _removed(graph, node)
     number = graph.make_node("Cast", [taken], attr={"to": TensorProto.FLOAT}).output[0]
@@ -75,7 +75,7 @@ _ENCODED = {TensorProto.INT64: "int64s", TensorProto.STRING: "strings", TensorPr
 
 
 def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
-    """The place of a word, or of a number, in a vocabulary."""
+    """Convert a table lookup to LabelEncoder, which maps a word or number to its index in a vocabulary."""
     table, taken, _ = node.input
     (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
     of_keys, of_values = graph.get_dtype(taken), graph.get_dtype(node.output[0])
@@ -98,7 +98,7 @@ def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
 
 
 def _scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) -> None:
-    """Resizing with antialias, or by lanczos."""
+    """Convert ScaleAndTranslate, which resizes with antialias, or by lanczos."""
     kernel, antialias = node.get_attr_str("kernel_type"), bool(node.get_attr_int("antialias"))
 
     def resized(images: Any, size: Array) -> Any:
@@ -124,11 +124,11 @@ def _resize_bicubic(graph: Any, node: Any, name: str, _: list[Any]) -> None:
 
 
 def _resize(graph: Any, node: Any, name: str, resized: Callable[[Any, Array], Any]) -> None:
-    """Replaces what resizes images by two products of matrices, one for each axis: so it is the very same.
+    """Replace an operation that resizes images with two exact matrix products, one for each axis.
 
     Args:
         graph: The graph.
-        node: The node, which takes images with their channels last, and their new size.
+        node: The node, with images with channels last and their new size as inputs.
         name: Its name.
         resized: Resizes images to a height and a width.
     """
@@ -136,7 +136,7 @@ def _resize(graph: Any, node: Any, name: str, resized: Callable[[Any, Array], An
     if min(height, width) < 1:
         raise ValueError(f"{name} resizes images of any size, and here it takes those of one size only")
     new_height, new_width = node.inputs[1].get_tensor_value()
-    # A product of matrices takes what is linear to be what it makes of the unit vectors.
+    # Resizing is linear, so its results for the unit vectors are the matrices.
     of_height, of_width = np.eye(height, dtype=np.float32), np.eye(width, dtype=np.float32)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         high = resized(tf.constant(of_height[np.newaxis, :, np.newaxis, :]), np.array([new_height, 1], np.int32))
@@ -154,7 +154,7 @@ def _resize(graph: Any, node: Any, name: str, resized: Callable[[Any, Array], An
 
 
 def _removed(graph: Any, node: Any) -> tuple[list[str], Any]:
-    """Takes a node out of the graph, and returns the names of its outputs and the shape of the first."""
+    """Remove a node from the graph, and return the names of its outputs and the shape of the first output."""
     outputs, shape = list(node.output), graph.get_shape(node.output[0])
     graph.remove_node(node.name)
     return outputs, shape

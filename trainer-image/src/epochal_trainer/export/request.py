@@ -1,4 +1,4 @@
-"""What a process that exports is asked for, and where it leaves what it makes."""
+"""The request to the export process, and the file with its outcome."""
 
 from pathlib import Path
 
@@ -7,38 +7,38 @@ from epochal_api.signature import ImageSpec, Which
 from epochal_api.storage import ExportFormat
 
 OUTCOME = "outcome.json"
-"""What became of it: an epochal_api.report.Export. It is written last."""
+"""The outcome: an epochal_api.report.Export. It is written last."""
 EXPORTED = "Exported"
 NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"
 FAILED = "ExportFailed"
-"""Reasons of it."""
+"""Reasons of an outcome."""
 NOT_LOADED = "NotLoaded"
-"""Another one: Keras cannot load the file of a model."""
+"""A further reason: Keras cannot load the file of a model."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel.zip"}
 
 
 class Source(Model):
-    """A model that is stored."""
+    """A stored model to export."""
 
     which: Which
-    """Which one it is."""
+    """The model's kind: Best or Last."""
     path: Path
-    """A copy of its file, named as it is stored."""
+    """A copy of its file, under the same name as in the bucket."""
 
 
 class Request(Model):
-    """What to export."""
+    """The models, formats and samples of an export."""
 
     models: list[Source]
-    """The models, all of one network."""
+    """The models, all of the same network."""
     formats: list[ExportFormat]
-    """The forms to make of each."""
+    """The formats to export each model in."""
     samples: Path | None
-    """An .npz of samples to compare answers by, as samples.write leaves it; None to make some up."""
+    """An .npz of samples from samples.write, to compare outputs; None to generate samples."""
     image: ImageSpec | None
-    """How photographs have to look, if the features are images."""
+    """The required form of photographs, if the features are images."""
     classes: list[str] | None = None
-    """Names of the classes, if they have any."""
+    """Names of the classes, if they have names."""
     folder: Path
-    """Where to leave the files, SIGNATURE and CHECK among them, and OUTCOME."""
+    """Folder for the exported files, SIGNATURE, CHECK and OUTCOME."""

@@ -1,4 +1,4 @@
-"""Samples that answers are compared by, and kept with: real ones where there are any."""
+"""Samples for the comparison of outputs, and for the stored check: real samples if they exist."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from epochal_trainer.export.tensors import TEXT, Arrays
 
 MOST = 16
-"""Samples at most."""
+"""Maximum number of samples."""
 LENGTHS = (32, 64, 128, 256)
-"""What is tried for an axis of any length: a network may need some for its convolutions."""
+"""Lengths that are tried for an axis of any length: convolutions may require a minimum."""
 _SEED = 13
 _INPUT = "input:"
-"""Begins the names of samples in a file, as in epochal_api.signature.CHECK."""
+"""Prefix of the names of samples in a file, as in epochal_api.signature.CHECK."""
 
 
 def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
-    """Returns some of many samples, from the first to the last: data may be sorted by class.
+    """Return evenly spaced samples from the first to the last, because data may be sorted by class.
 
     Args:
         features: The samples.
-        count: How many at most.
+        count: Maximum number of samples.
     """
     places = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
     chosen: NDArray[Any] = features[places]
@@ -32,10 +32,10 @@ def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
 
 
 def write(path: Path, inputs: Arrays) -> None:
-    """Writes samples for `read`.
+    """Write samples to a file that `read` reads.
 
     Args:
-        path: An .npz.
+        path: An .npz file.
         inputs: The samples, by input.
     """
     arrays: dict[str, Any] = {f"{_INPUT}{name}": array for name, array in inputs.items()}
@@ -43,23 +43,23 @@ def write(path: Path, inputs: Arrays) -> None:
 
 
 def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Returns samples of the types that a network takes.
+    """Return samples from a file, in the types of the network's inputs.
 
     Args:
-        path: An .npz as `write` leaves it, or CHECK.
-        specs: What the network takes.
+        path: An .npz file from `write`, or CHECK.
+        specs: The network's inputs.
     """
     with np.load(path) as stored:
         return {spec.name: stored[f"{_INPUT}{spec.name}"].astype(_numpy(spec)) for spec in specs}
 
 
 def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
-    """Returns samples where there are none: numbers within what images are of, else from 0 to 1, words, and indices.
+    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices.
 
     Args:
-        specs: What the network takes.
-        image: How photographs have to look, if it takes any.
-        length: What to take for an axis of any length.
+        specs: The network's inputs.
+        image: The required form of photographs, if an input is an image.
+        length: The length for an axis of any length.
     """
     random = np.random.default_rng(_SEED)
     low, high = (image.lowest, image.highest) if image is not None else (0.0, 1.0)
@@ -71,19 +71,19 @@ def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = 
         elif spec.dtype.startswith("float"):
             found[spec.name] = random.uniform(low, high, shape).astype(spec.dtype)
         else:
-            # No vocabulary is smaller than that, unless it is pixels that are counted.
+            # Every vocabulary has at least this size. Integer inputs of an image are pixels.
             most = int(high) if image is not None else 1
             found[spec.name] = random.integers(0, most + 1, shape).astype(spec.dtype)
     return found
 
 
 def fitting(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
-    """Returns how many samples may be kept, with the answers to them.
+    """Return the maximum number of samples that fit into a size limit together with their outputs.
 
     Args:
         inputs: The samples.
-        answers: What each model answers.
-        most: Bytes that they may take.
+        answers: The outputs of each model.
+        most: The limit in bytes.
     """
     arrays = [array for of in (inputs, *answers) for array in of.values()]
     count = len(arrays[0])

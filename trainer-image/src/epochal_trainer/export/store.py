@@ -1,4 +1,4 @@
-"""Exports the models of a training that are stored, and stores what comes of it. Nothing of that fails the training."""
+"""Exports the stored models of a training, and stores the exported files. An error does not fail the training."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _DIED = (
     "tried again, so that the training does not fail by it; if it was memory, raise spec.resources.limits.memory"
 )
 _MOST_TRIES = 2
-"""How often an export is begun. A node is rarely lost twice in a minute."""
+"""Maximum number of attempts that begin an export. A node is rarely lost twice in a minute."""
 
 
 def export_models(
@@ -45,23 +45,23 @@ def export_models(
     stopping: Stopping,
     may_end: bool,
 ) -> Export:
-    """Exports models, and stores what comes of it, the signature last.
+    """Export models, and store the exported files, the signature last.
 
     Args:
         names: Files of the models, which are stored.
-        formats: The forms to make of each.
-        data: What they were trained on.
+        formats: The formats to export each model in.
+        data: The data sets that they were trained on.
         results: Takes the files.
-        folder: Holds the models, and takes files on the way.
-        stopping: Says whether the trainer was told to stop.
-        may_end: Whether another attempt would follow if this one ended by it: else it is not tried where an earlier
-            attempt did.
+        folder: Holds the models and temporary files.
+        stopping: Holds the request to stop the trainer.
+        may_end: Whether another attempt would follow if the export killed this one. If not, the export is skipped after
+            an earlier attempt that ended during it.
 
     Returns:
-        What became of it.
+        The outcome of the export.
 
     Raises:
-        Failure: Superseded, if these results are another attempt's by now.
+        Failure: Superseded, if a newer attempt owns these results.
     """
     try:
         outcome = _exported(
@@ -81,20 +81,20 @@ def export_models(
 def store_signature(
     model: keras.Model, names: Sequence[str], *, data: DataSets, results: Results, folder: Path
 ) -> str | None:
-    """Stores what is known of models that nothing is exported of: without a check, which takes an export to answer.
+    """Store the signature of models that are not exported. It has no check, which needs the outputs from an export.
 
     Args:
-        model: One of them.
+        model: One of the models.
         names: Their files, which are stored.
-        data: What they were trained on.
-        results: Takes it.
-        folder: Holds the models, and takes a file on the way.
+        data: The data sets that they were trained on.
+        results: Takes the signature.
+        folder: Holds the models and a temporary file.
 
     Returns:
-        The SHA-256 of the signature, or None where there is none.
+        The SHA-256 of the signature, or None without a signature.
 
     Raises:
-        Failure: Superseded, if these results are another attempt's by now.
+        Failure: Superseded, if a newer attempt owns these results.
     """
     path = folder / SIGNATURE
     try:
@@ -155,16 +155,16 @@ def _exported(
 
 
 def _tries(results: Results) -> int:
-    """Returns how many attempts have ended while they exported."""
+    """Return the number of attempts that ended during an export."""
     if not results.holds(EXPORTING):
         return 0
-    # An earlier version of Epochal leaves it empty.
+    # An earlier version of Epochal writes an empty file.
     return int(results.get(EXPORTING) or 1)
 
 
 @contextmanager
 def _marked(results: Results, tries: int) -> Iterator[None]:
-    """Leaves a mark while something is done that may be the end of the container, and takes it away if it is not."""
+    """Store the EXPORTING key during the context, which may end the container, and delete it afterwards."""
     results.put(EXPORTING, str(tries).encode())
     try:
         yield
@@ -175,10 +175,10 @@ def _marked(results: Results, tries: int) -> Iterator[None]:
 
 
 def _which(name: str) -> Which:
-    """Returns which model a file holds."""
+    """Return the kind of the model in a file: Best or Last."""
     return "Best" if name == BEST_MODEL else "Last"
 
 
 def _real(data: DataSets) -> NDArray[Any]:
-    """Returns samples that a model was validated on, or else trained on."""
+    """Return samples from the validation set, or from the training set if there is none."""
     return spread((data.validation or data.train).features)

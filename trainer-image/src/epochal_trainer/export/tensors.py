@@ -1,4 +1,4 @@
-"""What a model takes and gives, and what it answers."""
+"""The inputs and outputs of a model, as specs and as arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -16,20 +16,20 @@ TEXT = "str"
 
 
 class Unserved(Exception):
-    """A model that cannot be told of by a signature: what was found, and what must hold."""
+    """A model that a signature cannot describe. The message has the value found and the requirement."""
 
 
 def inputs_of(model: keras.Model) -> list[TensorSpec]:
-    """Returns what a model takes, each by the name of its input layer.
+    """Return the specs of a model's inputs, named by their input layers.
 
     Raises:
-        Unserved: If it is no graph of layers whose first axis is the batch.
+        Unserved: If the model is not a graph of layers with the batch as first axis.
     """
     return [_spec(tensor.name, tensor) for tensor in _graph(model).inputs]
 
 
 def outputs_of(model: keras.Model) -> list[TensorSpec]:
-    """Returns what a model gives, each by the name of the layer that it comes from.
+    """Return the specs of a model's outputs, named by their layers.
 
     Raises:
         Unserved: As `inputs_of`.
@@ -37,7 +37,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     names: list[str] = []
     for tensor in _graph(model).outputs:
         name, number = tensor._keras_history.operation.name, 1  # noqa: SLF001 - Keras offers no other way to it
-        while name in names:  # a layer may give several, or be shared
+        while name in names:  # a layer may have several outputs, or be shared
             number += 1
             name = f"{tensor._keras_history.operation.name}_{number}"  # noqa: SLF001
         names.append(name)
@@ -45,18 +45,18 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
 
 
 def gives_probabilities(model: keras.Model) -> bool:
-    """Returns whether the first output gives each class its probability: by softmax, or by sigmoid of one unit."""
+    """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
     last = last_of(keras.Model(model.inputs, model.outputs[0]))
     return last is not None and (last.activation in SHARES or (last.activation in SINGLE and last.outputs == 1))
 
 
 def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
-    """Returns what a signature says of the network of a model.
+    """Return the fields of a signature that describe the network of a model.
 
     Args:
         model: The model.
-        classes: Names of the classes, if they have any.
-        image: How photographs have to look, if the features are images.
+        classes: Names of the classes, if they have names.
+        image: The required form of photographs, if the features are images.
 
     Raises:
         Unserved: As `inputs_of`.
@@ -71,22 +71,23 @@ def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSp
 
 
 def answer(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-    """Returns what Keras itself answers, floating-point numbers in float32.
+    """Return Keras' outputs for some inputs, with floating-point numbers in float32.
 
     Args:
         model: The model.
-        inputs: What goes in, by name, of the model's own types.
+        inputs: The inputs by name, in the model's own types.
     """
     flat = [_tensor(inputs[spec.name]) for spec in inputs_of(model)]
-    model.jit_compile = False  # XLA would take its time to compile, and rounds in another way
-    # As a graph, which lets each layer's output go: called by itself, a model holds them all until its end.
+    model.jit_compile = False  # XLA takes long to compile, and rounds differently
+    # predict_on_batch runs a graph, which frees each layer's output. A direct call would hold all outputs until its
+    # end.
     given = keras.tree.flatten(model.predict_on_batch(packed(model, flat)))
     return {spec.name: _full(np.asarray(array)) for spec, array in zip(outputs_of(model), given, strict=True)}
 
 
 def packed(model: keras.Model, flat: list[Any]) -> Any:
-    """Returns tensors in the structure that a model takes them in."""
-    structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
+    """Return tensors in the structure of a model's inputs."""
+    structure = getattr(model, "_inputs_struct", None)  # None for a Sequential model, which takes a single tensor
     return flat[0] if structure is None else keras.tree.pack_sequence_as(structure, flat)
 
 
@@ -110,10 +111,10 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 
 def _tensor(array: NDArray[Any]) -> Any:
-    # Keras makes no tensor of numpy's text.
+    # Keras cannot convert NumPy strings to a tensor.
     return keras.ops.convert_to_tensor(array.tolist(), "string") if array.dtype.kind in "UO" else array
 
 
 def _full(array: NDArray[Any]) -> NDArray[Any]:
-    floating = array.dtype.kind == "f" or array.dtype.name == "bfloat16"  # which numpy knows by its name alone
+    floating = array.dtype.kind == "f" or array.dtype.name == "bfloat16"  # NumPy has no kind for bfloat16
     return array.astype(np.float32, copy=False) if floating else array

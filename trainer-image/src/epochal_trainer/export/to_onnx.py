@@ -1,4 +1,4 @@
-"""Makes ONNX of a model."""
+"""Converts a model to ONNX."""
 
 import logging
 from collections.abc import Iterator
@@ -20,19 +20,19 @@ from epochal_trainer.model.keras_objects import explain
 
 OPSET = 15
 _MOST = 2**31 - 2**24
-"""Bytes of weights for which a file of protobuf has room, beside the graph."""
+"""Maximum bytes of weights in a protobuf file, with room for the graph."""
 _BYTES = 4
-"""Of a weight."""
+"""Bytes of a weight."""
 _WEIGHT = "weights|"
-"""Begins the names of inputs of the graph that are weights."""
+"""Prefix of the names of graph inputs that are weights."""
 
 
 class NotExportable(Exception):
-    """A model that cannot become ONNX.
+    """A model that cannot be converted to ONNX.
 
     Args:
-        message: What about it cannot.
-        layer: The layer that it is about, if that is known.
+        message: The cause.
+        layer: The layer that causes it, if it is known.
     """
 
     def __init__(self, message: str, layer: str | None = None) -> None:
@@ -41,7 +41,7 @@ class NotExportable(Exception):
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Writes a model as ONNX, its inputs and outputs named as its signature has them.
+    """Write a model as ONNX, with the input and output names of its signature.
 
     Args:
         model: The model, computing in float32.
@@ -68,12 +68,12 @@ def to_onnx(model: keras.Model, path: Path) -> None:
 
 
 def _proto(model: keras.Model, whole: Traced) -> Any:
-    """Returns a model as ONNX, with its large weights among its inputs."""
+    """Return a model as an ONNX proto that has the large weights as inputs."""
     named = [
         *(spec.name for spec in inputs_of(model)),
         *(f"{_WEIGHT}{index}" for index in range(len(whole.weights))),
     ]
-    # What is captured follows them, and is constant.
+    # Captured tensors follow the weights, and are constants.
     inputs = [tensor.name for tensor in whole.function.inputs[: len(named)]]
     outputs = [tensor.name for tensor in whole.function.outputs]
     named += [spec.name for spec in outputs_of(model)]
@@ -88,14 +88,14 @@ def _proto(model: keras.Model, whole: Traced) -> Any:
             output_names=outputs,
             tensors_to_rename=dict(zip([*inputs, *outputs], named, strict=True)),
         )
-    graph.update_proto = lambda *_: None  # of each of the passes below, it would keep a copy of all constants
+    graph.update_proto = lambda *_: None  # each optimizer pass would otherwise keep a copy of all constants
     graph = optimizer.optimize_graph(graph, catch_errors=False)
     del graph.update_proto
     return graph.make_model(model.name)
 
 
 def _fill_in(graph: Any, whole: Traced) -> None:
-    """Makes constants of the inputs of a graph that are weights."""
+    """Replace the graph inputs that are weights with constants."""
     taken = {one.name for one in graph.input}
     for index in reversed(range(len(graph.input))):
         if graph.input[index].name.startswith(_WEIGHT):
@@ -108,7 +108,7 @@ def _fill_in(graph: Any, whole: Traced) -> None:
 
 @contextmanager
 def _unsupported() -> Iterator[list[tuple[str, str]]]:
-    """Gives the operations that tf2onnx knows nothing for, which it tells its log alone: their names and types."""
+    """Collect the names and types of operations that tf2onnx does not support, which it only logs."""
     found: list[tuple[str, str]] = []
 
     class Told(logging.Handler):

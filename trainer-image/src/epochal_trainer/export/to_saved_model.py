@@ -1,7 +1,7 @@
-"""Makes a SavedModel of a model, TensorFlow's own form, as a zip.
+"""Writes a model as a zip of a SavedModel, TensorFlow's own format.
 
-Its signature takes and gives what the model does, by the same names. Keras' own export would leave it to each layer
-whether it trains, and what is random would be so when it serves, too.
+Its signature has the inputs and outputs of the model, by the same names. Keras' own export would not set
+training=False, so random layers could stay random in serving.
 """
 
 import shutil
@@ -18,12 +18,12 @@ _SERVE = "serve"
 
 
 def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
-    """Writes a model as a zip of a SavedModel.
+    """Write a model as a zip of a SavedModel.
 
     Args:
         model: The model.
         path: The zip.
-        scratch: Folder for files on the way.
+        scratch: Folder for temporary files.
     """
     names = [spec.name for spec in outputs_of(model)]
 
@@ -47,18 +47,18 @@ def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
 
 
 def answers_of(path: Path, model: keras.Model, inputs: Arrays, scratch: Path) -> Arrays:
-    """Returns what a SavedModel answers.
+    """Return the outputs of a SavedModel for some inputs.
 
     Args:
         path: The zip.
-        model: What it was made of.
-        inputs: What goes in, by name.
-        scratch: Folder for files on the way.
+        model: The model that it was made of.
+        inputs: The inputs by name.
+        scratch: Folder for temporary files.
     """
     folder = scratch / "unpacked"
     try:
         shutil.unpack_archive(path, folder, "zip")
-        served = tf.saved_model.load(str(folder))  # which goes with the last name that it has
+        served = tf.saved_model.load(str(folder))  # freed with its last reference
         given = served.serve(*(tf.constant(inputs[spec.name]) for spec in inputs_of(model)))
         return {name: np.asarray(tensor) for name, tensor in given.items()}
     finally:

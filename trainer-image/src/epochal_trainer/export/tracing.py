@@ -1,7 +1,7 @@
-"""The graph of operations that a model is when it serves.
+"""The TensorFlow graph of a model in inference.
 
-What is random in training is left as it is then, so augmentation is no part of the graph: it is traced with
-training=False, and what nothing depends on is left out later.
+The model is traced with training=False, so random augmentation has no effect. Operations without consumers are removed
+later.
 """
 
 import re
@@ -18,22 +18,25 @@ from numpy.typing import NDArray
 from epochal_trainer.export.tensors import TEXT, inputs_of, packed
 
 Tables: TypeAlias = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
-"""Keys and values of lookup tables, by the names of the placeholders that stand for them."""
+"""Keys and values of lookup tables, by the names of their placeholders."""
 
 LARGE_BYTES = 2**20
-"""Bytes of a weight that is an input of the graph, and no constant in it: TensorFlow and tf2onnx copy all constants
-dozens of times, and never let go of most copies."""
+"""Minimum bytes of a weight that becomes an input of the graph instead of a constant.
+
+TensorFlow and tf2onnx copy all constants dozens of times, and never free most copies.
+"""
 _SCOPE = re.compile(r"layer\.(\d+)\.")
-"""Marks in the names of operations which layer they are a part of: Keras' own names are changed where two are alike."""
+"""Marks the layer in the names of its operations. Keras' own names are not enough, because duplicates are renamed."""
 
 
 class Traced(NamedTuple):
-    """A model as a function of TensorFlow.
+    """A model as a TensorFlow function.
 
     Args:
-        function: The function. It takes the model's inputs and then the weights, and gives the model's outputs.
-        weights: The weights that it takes.
-        tables: The lookup tables that it looks things up in.
+        function: The function. Its arguments are the model's inputs and then the weights; it returns the model's
+            outputs.
+        weights: The weights that are arguments.
+        tables: The lookup tables of the function.
     """
 
     function: Any
@@ -42,7 +45,7 @@ class Traced(NamedTuple):
 
 
 def traced(model: keras.Model) -> Traced:
-    """Returns a model as a function of TensorFlow.
+    """Return a model as a TensorFlow function.
 
     Args:
         model: The model.
@@ -66,7 +69,7 @@ def traced(model: keras.Model) -> Traced:
 
 
 def blamed(text: str, model: keras.Model) -> str | None:
-    """Returns the layer that a name of an operation, or a message with one, is about.
+    """Return the layer of the operation that a message names, or None.
 
     Args:
         text: The message.
@@ -81,12 +84,12 @@ def blamed(text: str, model: keras.Model) -> str | None:
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns all layers of a model, and those within them."""
+    """Return all layers of a model, with those within layers."""
     return list(model._flatten_layers(include_self=False))  # noqa: SLF001 - Keras offers no other way to them
 
 
 def _large(model: keras.Model) -> list[keras.Variable]:
-    """Returns the weights that are large, but for those of what repeats itself, which ONNX wants to be constant."""
+    """Return the large weights, without those of recurrent layers, which ONNX requires as constants."""
     repeating = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
     repeated = {id(weight) for layer in repeating for weight in layer.weights}
     return [
@@ -108,7 +111,7 @@ def _tables(function: Any, layers: Sequence[keras.layers.Layer]) -> Tables:
 
 @contextmanager
 def _marked(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
-    """Marks the operations of each layer by their names, in what is traced meanwhile."""
+    """Put each layer's mark into the names of its operations that are traced within the context."""
 
     def within(index: int, call: Any) -> Any:
         @wraps(call)

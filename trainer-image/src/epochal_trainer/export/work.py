@@ -1,4 +1,4 @@
-"""Exports models: writes each form, and leaves beside them what says what they take, give and answer."""
+"""Exports models: writes each format, and next to them the signature and the check."""
 
 import tempfile
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ from epochal_trainer.model.keras_objects import explain
 from epochal_trainer.storage.bucket import sha256
 
 _WITHIN = "Exception encountered: "
-"""Comes before what went wrong within, where Keras tells of an object within another, each with its whole config."""
+"""Text before the inner error, if Keras reports an error of a nested object with the config of each outer object."""
 
 
 class NotLoaded(Exception):
-    """A file that Keras cannot load: what it says."""
+    """A file that Keras cannot load, with Keras' error."""
 
 
 class _Exported(NamedTuple):
-    """What became of one model.
+    """The result of the export of a model.
 
     Args:
         source: The model.
-        answers: What Keras answers to the samples.
-        forms: Its forms that are in order.
-        faults: What is the matter with the others, by file.
+        answers: Keras' outputs for the samples.
+        forms: The formats that were written.
+        faults: The errors of the other formats, by file.
     """
 
     source: Source
@@ -46,23 +46,23 @@ class _Exported(NamedTuple):
 
 
 def export(request: Request) -> Export:
-    """Makes the forms of models that are asked for.
+    """Export the models of a request.
 
     Args:
-        request: Which, of what, and where to.
+        request: The models, formats and samples, and the folder.
 
     Returns:
-        What is there now, and whether that is all.
+        The files that were written, and whether all formats succeeded.
 
     Raises:
-        NotLoaded: If Keras cannot load one of them.
+        NotLoaded: If Keras cannot load a model.
     """
     done: list[_Exported] = []
     with tempfile.TemporaryDirectory(dir=request.folder) as folder:
         for source in request.models:
             loaded = _loaded(source.path, Path(folder))
             try:
-                if not done:  # They are of one network.
+                if not done:  # All models are of the same network.
                     network = network_of(loaded.served, request.classes, request.image)
                     inputs, tolerance = _inputs(request, loaded.served), tolerance_of(loaded.precision)
                 done.append(_exported(request, source, loaded, inputs, Path(folder)))
@@ -92,7 +92,7 @@ def _loaded(path: Path, scratch: Path) -> Loaded:
 
 
 def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
-    """Returns the samples, real ones if there are any."""
+    """Return the samples of the request, or generated samples that the model accepts."""
     specs = inputs_of(model)
     if request.samples is not None:
         return samples.read(request.samples, specs)
@@ -101,7 +101,7 @@ def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
         inputs = samples.made_up(specs, request.image, length)
         try:
             answer(model, inputs)
-        except Exception as error:  # noqa: BLE001 - it may need a longer one
+        except Exception as error:  # noqa: BLE001 - the network may need a longer axis
             said = explain(error)
         else:
             return inputs
@@ -124,7 +124,7 @@ def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, 
 
 
 def _answers(loaded: Loaded, inputs: Arrays) -> Arrays:
-    """Returns what Keras answers: as the model was trained, if a CPU can compute that."""
+    """Return Keras' outputs of the model as it was trained, or in float32 if a CPU cannot compute that."""
     for model in (loaded.trained, loaded.served):
         try:
             return answer(model, inputs)
@@ -144,14 +144,14 @@ def _files(one: _Exported) -> ModelFiles:
 
 
 def _write_check(path: Path, inputs: Arrays, done: Sequence[_Exported]) -> ExportedFile | None:
-    """Writes samples and what each model answers; returns None where there is no room for one of them."""
+    """Write samples and each model's outputs; return None if not even a single sample fits into the limit."""
     count = samples.fitting(inputs, [one.answers for one in done], MAX_CHECK_BYTES)
     if not count:
         return None
     arrays = {f"input:{name}": array for name, array in inputs.items()}
     for one in done:
         arrays |= {f"{one.source.which.lower()}:{name}": array for name, array in one.answers.items()}
-    # Text as numpy's own: whoever reads Python's objects from a file runs what is in it.
+    # Text as NumPy's own type: Python objects in a file are pickled, and loading a pickle runs code.
     plain: dict[str, Any] = {
         name: array[:count].astype(str) if array.dtype.kind == "O" else array[:count] for name, array in arrays.items()
     }

@@ -1,1 +1,1 @@
-"""The network: built, adapted to data and compiled as a TrainingJob describes it."""
+"""The network of a TrainingJob: built, adapted to the data, and compiled."""

@@ -1,4 +1,4 @@
-"""Fits layers that learn from data before training starts, as `adapt` does in a script."""
+"""Adapts preprocessing layers to the training data before training starts, as `adapt` does in a script."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from epochal_trainer.model.network import Node
 
 
 def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str]:
-    """Adapts layers that have not been given what they would learn.
+    """Adapt the layers for which the spec does not give the learned argument.
 
     Args:
         model: The model, built.
@@ -20,7 +20,7 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
         train: The training set.
 
     Returns:
-        The names of the layers that were adapted.
+        The names of the adapted layers.
 
     Raises:
         Failure: InvalidData, if a layer cannot learn from these features.

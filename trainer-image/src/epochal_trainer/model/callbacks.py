@@ -1,7 +1,7 @@
-"""The callbacks that a TrainingJob names.
+"""The callbacks of a TrainingJob.
 
-Every callback of Keras that needs no code works. Files that one writes (ModelCheckpoint, CSVLogger, TensorBoard,
-BackupAndRestore) go below one folder, whatever path is named, and are stored with the results.
+Every Keras callback that needs no code works. Some callbacks write files: ModelCheckpoint, CSVLogger, TensorBoard,
+BackupAndRestore. Their files go into one folder, whatever path the spec gives, and are stored with the results.
 """
 
 import re
@@ -25,15 +25,15 @@ _PATHS: Mapping[str, str] = {
     "TensorBoard": "log_dir",
 }
 _FORMATTED = "ModelCheckpoint"
-"""The callback whose path Keras fills in with an epoch's figures."""
+"""The callback whose path is a format string that Keras fills with the metric values of an epoch."""
 _FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[deEfFgG%]?")
-"""How a figure may be written in a path: not so wide that it fills the memory."""
+"""Allowed format of a metric value in a path. The width is limited, because a huge width would fill the memory."""
 _MOST_BYTES = 150
-"""Bytes of a file's name, which figures make longer: file systems take 255."""
+"""Maximum bytes of a file's name before it is filled with values, which make it longer: file systems allow 255."""
 _SHOWN = 100
-"""Characters of an argument that a message repeats."""
+"""Maximum characters of an argument in a message."""
 _ALWAYS = frozenset({"History", "ProgbarLogger"})
-"""What the trainer does anyway: it keeps the history, and its log shows the progress."""
+"""Callbacks that are skipped, because the trainer does their work: it keeps the history, and logs the progress."""
 _REFUSED: Mapping[str, str] = {
     "LambdaCallback": "it runs code, and a TrainingJob brings none",
     "LearningRateScheduler": "it runs code, and a TrainingJob brings none; give the optimizer a schedule instead: "
@@ -46,17 +46,17 @@ _REFUSED: Mapping[str, str] = {
 
 
 def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
-    """Builds callbacks.
+    """Build the callbacks of a TrainingJob.
 
     Args:
         specs: Their classes and arguments.
-        folder: Folder that takes the files they write.
+        folder: Folder for the files that they write.
 
     Returns:
-        Objects of keras.callbacks, and after them one that they need at an end before the last epoch.
+        Objects of keras.callbacks, then a KeepAverages for each SwapEMAWeights, for an end before the last epoch.
 
     Raises:
-        Failure: InvalidTraining, naming the field, what was found and what must hold.
+        Failure: InvalidTraining, with the field, the value found and the requirement.
     """
     callbacks: list[Any] = []
     for index, spec in enumerate(specs):
@@ -76,15 +76,16 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
 
 
 def _load_nothing(logs: Any = None) -> None:
-    """Stands for what BackupAndRestore does first: the trainer goes on from its own checkpoint, and trusts no file."""
+    """Replace BackupAndRestore's restore: the trainer resumes from its own checkpoint, and trusts no file."""
     del logs
 
 
 class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
-    """Leaves averaged weights in a model whose training is stopped, as at its last epoch.
+    """Leaves the averaged weights in the model when the training is stopped early, as after its last epoch.
 
-    The optimizer puts its averages into the model when training ends. While they are swapped it holds the others, and
-    SwapEMAWeights sees to that after the last epoch alone.
+    The optimizer assigns its averages to the model when training ends. After a swap, the model holds the averages, and
+    the optimizer holds the plain weights in their place. SwapEMAWeights restores the optimizer's averages after the
+    last planned epoch only.
 
     Args:
         swap: The callback that swaps.
@@ -95,20 +96,20 @@ class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
         self._swap = swap
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Copy the averages from the model to the optimizer if the training stops after this epoch."""
         del epoch, logs
         if self.model.stop_training and self._swap._ema_weights_in_model:  # noqa: SLF001
             self._swap._finalize_ema_values()  # noqa: SLF001
 
 
 def restored_epoch(callbacks: Sequence[Any]) -> int | None:
-    """Returns the epoch whose weights callbacks have put back into a model as its training ended, if they have.
+    """Return the epoch that EarlyStopping has restored at the end of a training, or None.
 
     Args:
-        callbacks: The callbacks of a training that is over.
+        callbacks: The callbacks of a finished training.
 
     Returns:
-        The epoch, counted from 1: of several, that of the last one.
+        The epoch, counted from 1. Of several callbacks, the last counts.
     """
     found = [
         callback.best_epoch + 1
@@ -120,7 +121,7 @@ def restored_epoch(callbacks: Sequence[Any]) -> int | None:
 
 
 def leaves_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
-    """Whether a training leaves averaged weights, which no epoch was validated with.
+    """Return whether a training ends with averaged weights that no epoch was validated with.
 
     Args:
         optimizer: The keras.optimizers.Optimizer.
@@ -131,14 +132,14 @@ def leaves_averages(optimizer: Any, callbacks: Sequence[Any]) -> bool:
 
 
 def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
-    """Checks that callbacks can do with an optimizer what they are for: Keras finds out where they first do it.
+    """Check that the optimizer supports the callbacks. Keras itself would fail only at their first use.
 
     Args:
         specs: The callbacks.
         optimizer: The keras.optimizers.Optimizer.
 
     Raises:
-        Failure: InvalidTraining, naming the field and what must hold.
+        Failure: InvalidTraining, with the field and the requirement.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = constant_rate(optimizer) is None
@@ -150,19 +151,19 @@ def check_optimizer(specs: Sequence[Callback], optimizer: Any) -> None:
 
 
 def described(specs: Sequence[Callback]) -> list[dict[str, Any]]:
-    """Returns the descriptions of the callbacks that `build` makes, in its order."""
+    """Return the specs of the callbacks that `build` makes, as dicts in the same order."""
     return [spec.dump() for spec in specs if spec.callback not in _ALWAYS]
 
 
 def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
-    """Checks that the figures that callbacks use will be there: Keras would only warn, or fail after an epoch.
+    """Check that the metrics that callbacks use exist. Keras itself would only warn, or fail after an epoch.
 
     Args:
         specs: The callbacks.
-        figures: Names of an epoch's figures.
+        figures: Names of an epoch's metrics.
 
     Raises:
-        Failure: InvalidTraining, naming the field and the figures there are.
+        Failure: InvalidTraining, with the field and the available metrics.
     """
     for index, spec in enumerate(specs):
         if spec.callback == "ModelCheckpoint":
@@ -177,10 +178,10 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
 
 
 def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
-    """Checks that the name of a ModelCheckpoint's files can be made of the figures, as Keras does it."""
+    """Check that the file name of a ModelCheckpoint can be filled with metric values, as Keras does it."""
     if isinstance(spec.arguments.get("save_freq", "epoch"), int):
         figures = ["batch", *(name for name in figures if not name.startswith("val_") and name != "learning_rate")]
-    # The batch is counted, as the epoch is; all others are measured.
+    # The batch is an integer, as the epoch is. All other values are floats.
     filled = {name: 1 if name == "batch" else 1.0 for name in figures}
     try:
         str(spec.arguments["filepath"]).format(epoch=1, **filled)
@@ -190,7 +191,7 @@ def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
 
 
 def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
-    """Returns the arguments of a callback with its path below `folder`."""
+    """Return the arguments of a callback with its path below `folder`."""
     argument = _PATHS.get(spec.callback)
     if argument is None:
         return spec.arguments
@@ -214,7 +215,7 @@ def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
 
 
 def _check_fields(argument: str, path: str) -> None:
-    """Lets a path be filled in with figures alone: what is looked up in them would come to more than a number."""
+    """Check that the fields of a path are plain metric names: an attribute in a field could read other objects."""
     try:
         fields = [(name, layout or "", kind) for _, name, layout, kind in Formatter().parse(path) if name is not None]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Compiles a network: the optimizer, loss and metrics that a TrainingJob names."""
+"""Compiles a network with the optimizer, loss and metrics of a TrainingJob."""
 
 import inspect
 import itertools
@@ -19,25 +19,25 @@ from epochal_trainer.model.metrics import what_suits
 log = logging.getLogger(__name__)
 
 _BY_SHAPE = frozenset({"accuracy", "acc", "crossentropy", "ce"})
-"""Metrics for which Keras picks a class once it knows the shapes of labels and outputs."""
+"""Metric names for which Keras chooses a class by the shapes of labels and outputs."""
 
 _SCALED = keras.optimizers.LossScaleOptimizer.__name__
 
 
 def compile_model(model: keras.Model, training: Training) -> None:
-    """Compiles a model.
+    """Compile a model with the optimizer, loss and metrics of a TrainingJob.
 
     Args:
         model: The model, built.
-        training: What it is trained with.
+        training: The optimizer, loss and metrics.
 
     Raises:
-        Failure: InvalidTraining, naming the field, what was found and what must hold.
+        Failure: InvalidTraining, with the field, the value found and the requirement.
     """
     optimizer = _optimizer(training, model.trainable_variables)
     _check_scaling(model, training, optimizer)
     loss, metrics = _loss(training.loss), _metrics(training.metrics)
-    # Keras itself looks at the type of the whole model alone, and leaves what it adds out of the model that is saved.
+    # Keras' auto_scale_loss checks the dtype of the whole model only, and the saved model would lack the scaling.
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, auto_scale_loss=False)
     if constant_rate(optimizer) == 0:
         log.warning(
@@ -47,44 +47,45 @@ def compile_model(model: keras.Model, training: Training) -> None:
 
 
 def described_optimizer(training: Training) -> dict[str, Any]:
-    """Returns the optimizer as a TrainingJob would describe it, with the scaling of the loss that precision adds."""
+    """Return the optimizer in the form of a TrainingJob, with the loss scaling that the precision adds."""
     described = training.optimizer.dump()
     return {"name": _SCALED, "inner_optimizer": described} if _scales(training) else described
 
 
 def described_loss(training: Training) -> dict[str, Any]:
-    """Returns the loss as a TrainingJob would describe it, with the weights of classes, which are a part of it."""
+    """Return the loss in the form of a TrainingJob, with the class weights, which are a part of the loss."""
     described = training.loss.dump()
     return described if training.class_weight is None else described | {"class_weight": training.class_weight}
 
 
 def optimizer_slots(training: Training) -> int:
-    """Returns how many variables the optimizer keeps for each weight, such as the two moments of Adam.
+    """Return the number of variables that the optimizer keeps for each weight, such as the two moments of Adam.
 
     Raises:
-        Failure: InvalidTraining, naming the field, what was found and what must hold.
+        Failure: InvalidTraining, with the field, the value found and the requirement.
     """
     weight = keras.Variable(np.zeros((2, 3), "float32"))
     return sum(tuple(variable.shape) == (2, 3) for variable in _optimizer(training, [weight]).variables)
 
 
 def constant_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
-    """Returns the learning rate of an optimizer, unless it follows a schedule."""
+    """Return the learning rate of an optimizer, or None if it follows a schedule."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
     return None if scheduled else float(inner.learning_rate)
 
 
 def metric_names(training: Training) -> list[tuple[str, str]]:
-    """Returns the name of each metric, and the one that it had while its class alone gave it.
+    """Return pairs of the name of each metric, and its name in earlier versions, which derived it from the class.
 
     Raises:
-        Failure: InvalidTraining, naming the field, what was found and what must hold.
+        Failure: InvalidTraining, with the field, the value found and the requirement.
     """
     names: list[tuple[str, str]] = []
     for spec, metric in zip(training.metrics, _metrics(training.metrics), strict=True):
         if isinstance(metric, keras.metrics.Metric):
-            # Of most classes it is a default. Others make it of the class and a number: no short text names these.
+            # Most classes have the name as a default argument. Others derive it from the class and a number, but have
+            # no short name.
             by_class = inspect.signature(type(metric)).parameters["name"].default if _by_text(spec) else None
             before = _free(by_class or metric.name, {name for _, name in names})
             names.append((metric.name, before))
@@ -92,21 +93,21 @@ def metric_names(training: Training) -> list[tuple[str, str]]:
 
 
 def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Checks that loss and metrics take the labels beside what the network gives.
+    """Check that loss and metrics accept the labels together with the network's output.
 
     Args:
         model: The model, built.
-        training: What it is trained with.
+        training: The loss and the metrics.
         labels: Labels of shape (samples, ...), at least one.
 
     Returns:
-        Figures such as an epoch will have, by the names that Keras gives them.
+        Metric values such as an epoch will have, by Keras' names.
 
     Raises:
-        Failure: InvalidTraining, naming the field and both shapes.
+        Failure: InvalidTraining, with the field and both shapes.
     """
     sizes = [size or 1 for size in model.output.shape[1:]]
-    # As many as no axis of the outputs has, or labels might be laid along that.
+    # A number of samples that no axis of the outputs has, so that labels cannot be broadcast along such an axis.
     few = next(count for count in itertools.count(2) if count not in sizes)
     labels = np.resize(labels[:few], (few, *labels.shape[1:]))
     outputs = keras.ops.zeros((few, *sizes), dtype=model.output.dtype)
@@ -140,7 +141,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
 
 
 def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
-    """Returns the optimizer, built for weights."""
+    """Return the optimizer, built for the given weights."""
     spec = training.optimizer
     try:
         optimizer = keras_objects.named(keras.optimizers, spec)
@@ -160,17 +161,17 @@ def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.O
 
 
 def _scales(training: Training) -> bool:
-    """Whether precision asks for a scaled loss, and the optimizer does not scale it by itself."""
+    """Return whether the precision requires a scaled loss and the optimizer does not scale the loss itself."""
     spec = training.optimizer
     scales_itself = spec.name.lower() == _SCALED.lower() or spec.arguments.get("loss_scale_factor") is not None
     return training.precision == "mixed_float16" and not scales_itself
 
 
 def _check_scaling(model: keras.Model, training: Training, optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuses layers whose gradients vanish, since nothing scales the loss for them."""
+    """Refuse float16 layers if the loss is not scaled, because their small gradients become zero."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None:
         return
-    for layer in model._flatten_layers(include_self=False):  # noqa: SLF001 - the layers within layers too
+    for layer in model._flatten_layers(include_self=False):  # noqa: SLF001 - also the layers within layers
         if layer.compute_dtype == "float16" and not isinstance(layer, keras.layers.InputLayer):
             raise bad_spec(
                 "InvalidTraining",
@@ -190,15 +191,15 @@ def _loss(spec: Named) -> Callable[..., Any]:
 
 
 def _said(error: Exception) -> str:
-    """Returns what is wrong where labels cannot be compared: the device's own words tell of operations within Keras."""
+    """Return why labels cannot be compared. A device error is replaced, because it names operations within Keras."""
     return "it cannot compare them" if isinstance(error, backend.current().INVALID) else keras_objects.explain(error)
 
 
 def _metrics(specs: list[Named]) -> list[Any]:
-    """Returns metrics with names that differ, since the name is what the figures go by.
+    """Return metrics with unique names, because values are reported by name.
 
-    A metric that is named by a text, such as mae, is called so, as Keras does it; one that is named by its class has
-    the name that the class gives it.
+    A metric given by a short name, such as mae, gets that name, as in Keras. A metric given by its class gets the name
+    of the class.
     """
     metrics: list[Any] = []
     names: set[str] = set()
@@ -224,7 +225,7 @@ def _by_text(spec: Named) -> bool:
 
 
 def _free(name: str, taken: Container[str]) -> str:
-    """Returns a name, with a number behind it if it is taken."""
+    """Return the name, with a number appended if it is taken."""
     numbered = (f"{name}_{count}" for count in itertools.count(2))
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
 

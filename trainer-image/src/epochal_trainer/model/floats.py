@@ -1,6 +1,7 @@
-"""Which arguments of Keras are floats: the API server writes 0.0 as 0, and Keras computes with integers then, or fails.
+"""Finds the float arguments of Keras classes, so that integers in a spec can be converted.
 
-Keras' annotations say next to nothing; its defaults and docstrings do.
+The API server writes 0.0 as 0, and Keras then computes with integers or fails. Keras has few type annotations, so its
+defaults and docstrings are read instead.
 """
 
 import inspect
@@ -13,15 +14,15 @@ _ENTRY = re.compile(r" *(?P<name>[a-z]\w*): ?(?P<text>.*)")
 _FLOAT = re.compile(r"\bfloat(s|ing)?\b", re.IGNORECASE)
 _UNSAID: Mapping[str, frozenset[str]] = {
     "FBetaScore": frozenset({"threshold"}),
-    # "A list of Python numbers", of which all should have the type of the first.
+    # Its docstring has "A list of Python numbers", which should all have the type of the first number.
     "PiecewiseConstantDecay": frozenset({"values"}),
 }
-"""Arguments by class of which neither default nor docstring says it."""
+"""Float arguments by class that neither the default nor the docstring reveals."""
 
 
 @cache
 def floats(kind: type) -> frozenset[str]:
-    """Returns the names of the arguments of a class that take floats, or lists of them.
+    """Return the names of a class's arguments that take floats, or lists of floats.
 
     Args:
         kind: A class of Keras.
@@ -38,13 +39,13 @@ def floats(kind: type) -> frozenset[str]:
 
 
 def as_float(value: Any) -> Any:
-    """Returns a value with its integers as floats, also those in lists; all else, truth values too, as it is."""
+    """Return a value with integers converted to floats, also in lists. Booleans and all other values are unchanged."""
     if isinstance(value, list):
         return [as_float(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
-        except OverflowError:  # a number that is too large for a float is for Keras to refuse
+        except OverflowError:  # Keras rejects a number that is too large for a float
             return value
     return value
 
@@ -54,7 +55,7 @@ def _holds_float(default: Any) -> bool:
 
 
 def _entries(docstring: str) -> dict[str, str]:
-    """Returns what a docstring says of each argument: a line `name: text`, and those below it that stand further in."""
+    """Return each argument's text in a docstring: a line `name: text`, and the lines below with deeper indentation."""
     found: dict[str, str] = {}
     name, depth = "", 0
     for line in inspect.cleandoc(docstring).splitlines():

@@ -1,4 +1,4 @@
-"""What a training surely takes of the memory beside its data, counted before anything is allocated."""
+"""The minimum memory of a training without its data, computed before anything is allocated."""
 
 import math
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ import numpy as np
 from epochal_api.training import Training
 
 _MOST_GPU_MEMORY = 1 << 40
-"""More than any GPU holds: what a network on one is bounded by, since the host's memory says nothing of it."""
+"""More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that a training takes.
+    """The bytes of memory that a training needs.
 
     Args:
         weights: Weights, trainable or not.
-        gradients: Their gradients, of the same types, whatever a layer computes in; none of an Embedding's, which has
-            one for each row that is looked up.
-        optimizer: What the optimizer keeps.
-        checkpoint: A copy of weights and optimizer on the host, on its way to the bucket.
+        gradients: Their gradients, of the same types, whatever the compute dtype of a layer. Gradients of an Embedding
+            are not counted: it has a gradient only for each row that is looked up.
+        optimizer: Variables of the optimizer.
+        checkpoint: A copy of weights and optimizer on the host, for the upload to the bucket.
         callbacks: Weights that callbacks keep on the host, and their copy in a checkpoint.
         best: The weights of the best epoch, kept on the host.
     """
@@ -38,17 +38,17 @@ class Footprint:
     def of(
         cls, model: keras.Model, training: Training | None, *, slots: int = 0, keeps_best: bool = False
     ) -> "Footprint":
-        """Counts what a training takes.
+        """Return the memory that a training needs.
 
         Args:
-            model: The model; its variables need no values.
-            training: How it is trained; None to count weights and gradients alone.
-            slots: Variables that the optimizer keeps for each weight.
+            model: The model. Its variables need no values.
+            training: How it is trained; None to count weights and gradients only.
+            slots: Number of variables that the optimizer keeps for each weight.
             keeps_best: Whether the weights of the best epoch are kept.
         """
         trained = count_bytes(model.trainable_variables)
         weights = trained + count_bytes(model.non_trainable_variables)
-        layers = model._flatten_layers()  # noqa: SLF001 - those within others, too
+        layers = model._flatten_layers()  # noqa: SLF001 - also the layers within others
         gradients = trained - sum(
             count_bytes(layer.trainable_variables) for layer in layers if isinstance(layer, keras.layers.Embedding)
         )
@@ -66,11 +66,11 @@ class Footprint:
         )
 
     def fits(self, memory: int, gpus: int) -> bool:
-        """Whether it may fit.
+        """Return whether the training may fit into memory.
 
         Args:
             memory: Bytes of the host's memory.
-            gpus: GPUs to train on; 0 to train on the host.
+            gpus: Number of GPUs to train on; 0 to train on the host.
         """
         training = self.weights + self.gradients + self.optimizer
         copies = self.checkpoint + self.callbacks + self.best
@@ -91,7 +91,7 @@ class Footprint:
 
 
 def count_bytes(variables: Iterable[Any]) -> int:
-    """Returns the bytes that variables take."""
+    """Return the bytes of the given variables."""
     return sum(
         math.prod(int(size) for size in variable.shape) * np.dtype(variable.dtype).itemsize for variable in variables
     )

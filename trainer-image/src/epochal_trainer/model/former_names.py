@@ -1,6 +1,6 @@
-"""Names of figures in earlier versions, which called a metric that is named by a text, such as mae, as its class does.
+"""Maps metric names of earlier versions, which named a short metric such as mae by its class, to current names.
 
-Specs and checkpoints of then go by them: they are taken as what they are called now.
+Specs and checkpoints of those versions use the old names. These are accepted as the current names.
 """
 
 import logging
@@ -16,14 +16,14 @@ from epochal_trainer.model.compile import metric_names
 log = logging.getLogger(__name__)
 
 _FIELD = re.compile(r"(?<=\{)\w+(?=[:}])")
-"""A figure in the path of a ModelCheckpoint."""
+"""The name of a metric in the path of a ModelCheckpoint."""
 
 
 def former_names(training: Training) -> dict[str, str]:
-    """Returns the names of figures now by those that they had before, where these are no other figure's now.
+    """Return the current metric names by their former names, without former names that another metric has now.
 
     Args:
-        training: How the network is trained; its metrics are in order.
+        training: How the network is trained; its metrics are valid.
     """
     pairs = metric_names(training)
     now = {name for name, _ in pairs}
@@ -32,11 +32,11 @@ def former_names(training: Training) -> dict[str, str]:
 
 
 def renamed(training: Training, former: Mapping[str, str]) -> Training:
-    """Returns a training whose monitors and paths name figures as they are called now. The log tells of each.
+    """Return a training with current metric names in its monitor and callbacks, and log each replaced name.
 
     Args:
         training: How the network is trained.
-        former: The names of now by those of before.
+        former: Current names by former names.
     """
     for name in sorted(set(_named(training)) & former.keys()):
         log.info("spec.training: %s is called %s now, and taken as that.", name, former[name])
@@ -48,7 +48,7 @@ def renamed(training: Training, former: Mapping[str, str]) -> Training:
 
 
 def _named(training: Training) -> Iterator[str]:
-    """Yields the figures that a training names."""
+    """Yield the metric names in the monitor and the callbacks of a training."""
     if training.monitor is not None:
         yield training.monitor.metric
     for callback in training.callbacks:
@@ -57,7 +57,7 @@ def _named(training: Training) -> Iterator[str]:
 
 
 def _changed(callback: Callback, former: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the arguments of a callback that name figures as they were called before."""
+    """Return the arguments of a callback that contain former metric names, with the current names instead."""
     changed: dict[str, Any] = {}
     monitor, path = callback.arguments.get("monitor"), _path(callback)
     if isinstance(monitor, str) and monitor in former:

@@ -1,6 +1,6 @@
-"""Whether features are indices that the layers have which look them up.
+"""Checks that features are valid indices for the layers that look them up.
 
-Keras leaves it to the device: TensorFlow fails on a CPU, and on a GPU takes zeros for what is not there.
+Keras leaves this to the device: TensorFlow fails on a CPU, and on a GPU returns zeros for a missing index.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from epochal_trainer.model.lookups import LOOK_UP, MOVE, steps
 from epochal_trainer.model.network import Node
 
 _FROM_THE_END = frozenset({"Embedding", "ReversibleEmbedding"})
-"""Layers that count indices below 0 from the end, as Python does."""
+"""Layers that count negative indices from the end, as Python does."""
 
 
 class _LookUp(NamedTuple):
@@ -25,18 +25,18 @@ class _LookUp(NamedTuple):
 
 
 def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
-    """Makes sure that indices are within what layers have for them, where these take the features as they are.
+    """Check that features are within the index range of the layers that look them up unchanged.
 
     Args:
         samples: The data set.
         nodes: The network's layers, in order; each can be built.
 
     Raises:
-        Failure: InvalidData, naming the layer, its argument, what was found and what must hold.
+        Failure: InvalidData, with the layer, its argument, the value found and the requirement.
     """
     features = samples.features
     for node, layer, argument, size in _look_ups(nodes):
-        # Keras cuts off what follows the point.
+        # Keras truncates the fraction.
         lowest = -size if layer in _FROM_THE_END else 0
         place = int(features.argmax())
         if features.flat[place] < size:
@@ -52,7 +52,7 @@ def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
 
 
 def _look_ups(nodes: Sequence[Node]) -> Iterator[_LookUp]:
-    """Yields the layers that look the network's input up, as it is."""
+    """Yield the layers that look up the unchanged input of the network."""
     as_it_is = {-1}
     for node in nodes:
         if not as_it_is.issuperset(node.takes):

@@ -1,15 +1,15 @@
-"""From names in a TrainingJob to objects of Keras.
+"""Builds Keras objects from the names in a TrainingJob.
 
-A class is looked up by its name in one module of Keras, and built with the arguments as written. Where an argument is
-itself an object of Keras, a mapping says so:
+A class is looked up by its name in one module of Keras, and built with the given arguments. An argument that is itself
+an object of Keras is written as a mapping:
 
-- `{layer: NAME, ...}` is a layer of keras.layers, wherever it stands. Since `layer` names the class, the argument of
+- `{layer: NAME, ...}` is a layer of keras.layers, in any argument. Since `layer` names the class, the argument of
   Bidirectional, TimeDistributed and SpectralNormalization that Keras calls `layer` too is written `wrapped`:
   `{layer: Bidirectional, wrapped: {layer: LSTM, units: 8}}`.
 - `{name: NAME, ...}` is an object of the module that belongs to the argument: keras.initializers for
   `kernel_initializer`, keras.regularizers for `bias_regularizer`, keras.optimizers.schedules for `learning_rate`, ...
 
-Names are all that is looked up: nothing here imports a module, opens a file, or runs code that the TrainingJob brings.
+Only names are looked up: nothing here imports a module, opens a file, or runs code from the TrainingJob.
 """
 
 import inspect
@@ -26,9 +26,9 @@ from epochal_trainer.lib.close import close
 from epochal_trainer.model.floats import as_float, floats
 
 ACCURACY = "accuracy"
-"""The metric that Keras makes one of its classes of, whichever suits loss and labels."""
+"""The metric that Keras replaces with the class that suits loss and labels."""
 WRAPPED = "wrapped"
-"""Stands for the argument of wrapper layers that Keras calls `layer`."""
+"""Name in a TrainingJob for the argument of wrapper layers that Keras calls `layer`."""
 
 _MODULES: Mapping[str, ModuleType] = {
     "initializer": keras.initializers,
@@ -52,64 +52,64 @@ _REFUSED: Mapping[str, str] = {
     ),
 }
 _FILES: Mapping[str, str] = {"vocabulary": "a list of terms"}
-"""Arguments that Keras takes for the path of a file if they are text, and what to give instead."""
+"""Arguments whose text Keras reads as the path of a file, and the value to give instead."""
 LEARNED: Mapping[str, str] = {
     "Discretization": "bin_boundaries",
     "IntegerLookup": "vocabulary",
     "Normalization": "mean",
 }
-"""Layers that learn from data before training, and the argument that spares it."""
+"""Layers that learn from data before training, and the argument that replaces the learning."""
 
 
 NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().FAULTS)
-"""Errors of the machine or its device, which say nothing about spec or data: the same may do on another node."""
+"""Errors of the machine or its device, independent of spec and data: a retry on another node may succeed."""
 _IDENTIFIED: Mapping[str, ModuleType] = {
     "activation": keras.activations,
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
-"""Where Keras looks for what it calls so in "Could not interpret activation function identifier: sofmax"."""
+"""Modules by the kind in Keras' message, such as "Could not interpret activation function identifier: sofmax"."""
 _UNKNOWN = re.compile(rf"Could not interpret ({'|'.join(_IDENTIFIED)})(?: function)? identifier: ([\w.]{{1,100}})")
 _SHOWN = 100
-"""Characters of an argument or of its name that a message repeats."""
+"""Maximum characters of an argument or of its name in a message."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
-"""Where in a program of TensorFlow's own something happened."""
+"""The place of an error in a TensorFlow function."""
 
 
 class InvalidObject(ValueError):
-    """An object of Keras that cannot be built as written: what was found and what must hold."""
+    """A Keras object that cannot be built as written. The message has the value found and the requirement."""
 
 
 def layer(spec: Layer, *, name: str) -> Any:
-    """Builds a layer.
+    """Build a layer from its class and arguments.
 
     Args:
         spec: Its class and arguments.
-        name: The name it gets in the network.
+        name: Its name in the network.
 
     Returns:
         The keras.layers.Layer, not yet built for a shape.
 
     Raises:
-        InvalidObject: If there is no such class, or an argument is wrong.
+        InvalidObject: If the class does not exist, or an argument is wrong.
     """
     return build(keras.layers, spec.layer, {**spec.arguments, "name": name})
 
 
 def named(module: ModuleType, spec: Named) -> Any:
-    """Builds an optimizer, a loss or a metric.
+    """Build an optimizer, a loss or a metric.
 
     Args:
         module: keras.optimizers, keras.losses or keras.metrics.
-        spec: Class name, or a short name that Keras knows (`adam`, `mse`), and arguments.
+        spec: Class name, or a short name of Keras (`adam`, `mse`), and arguments.
 
     Returns:
-        The object; for a short name of a loss or a metric, the function that Keras has for it.
+        The object; for a short name of a loss or a metric, Keras' function.
 
     Raises:
-        InvalidObject: If there is no such class, or an argument is wrong.
+        InvalidObject: If the class does not exist, or an argument is wrong.
     """
     if has_class(module, spec.name):
         return build(module, spec.name, spec.arguments)
@@ -126,10 +126,10 @@ def named(module: ModuleType, spec: Named) -> Any:
 
 
 def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Builds an object of a class of Keras.
+    """Build an object of a class of Keras.
 
     Args:
-        module: The module to look for the class in.
+        module: The module of the class.
         name: Name of the class.
         arguments: The arguments of its constructor, as JSON values.
 
@@ -137,7 +137,7 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
         The object.
 
     Raises:
-        InvalidObject: If there is no such class, or an argument is wrong.
+        InvalidObject: If the class does not exist, or an argument is wrong.
     """
     if reason := _REFUSED.get(name):
         raise InvalidObject(f"{name} cannot be used here: {reason}")
@@ -158,14 +158,14 @@ def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
         return kind(**converted)
     except NOT_THE_JOB:
         raise
-    except Exception as error:  # Keras raises all kinds for arguments that it does not like
+    except Exception as error:  # Keras raises exceptions of many types for invalid arguments
         given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
         said = explain(error)
         raise InvalidObject(f"{kind.__name__}({given}): {said}{_meant(said)}") from error
 
 
 def explain(error: Exception) -> str:
-    """Returns what an exception of Keras or TensorFlow says, without its dumps of arguments and nodes."""
+    """Return the message of a Keras or TensorFlow exception, without its dumps of arguments and nodes."""
     text = _NODE.sub("", _COLOURS.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
@@ -173,13 +173,13 @@ def explain(error: Exception) -> str:
 
 
 def _meant(said: str) -> str:
-    """Returns which name of Keras may have been meant by one that it says it does not know."""
+    """Return a suggestion of similar Keras names for the unknown name in an error message, or ""."""
     unknown = _UNKNOWN.search(said)
     return did_you_mean(unknown[2], _names(_IDENTIFIED[unknown[1]])) if unknown else ""
 
 
 def _names(module: ModuleType) -> list[str]:
-    """Returns what Keras looks up by name in a module: functions have names of their own, beside classes."""
+    """Return the names that Keras looks up in a module, both of classes and of functions."""
     return [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
 
 
@@ -189,7 +189,7 @@ def _argument(kind: type, key: str) -> str:
 
 
 def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
-    """Refuses arguments that neither the class nor its bases have: Keras' own message does not name what it has."""
+    """Refuse arguments that neither the class nor its bases have: Keras' own message lacks the valid arguments."""
     known = {
         name: None
         for base in kind.__mro__[:-1]
@@ -235,7 +235,7 @@ def _classes(module: ModuleType) -> dict[str, type]:
 
 
 def has_class(module: ModuleType, name: str) -> bool:
-    """Whether a name is that of a class of a module; else it is one of the short names that Keras knows, if any."""
+    """Return whether a module has a class of that name. Other names may be short names of Keras."""
     return _find(module, name) is not None
 
 
@@ -244,7 +244,7 @@ def _find(module: ModuleType, name: str) -> type | None:
 
 
 def _unknown(module: ModuleType, name: str) -> str:
-    # Which of its accuracies suits, Keras finds out by itself.
+    # Keras itself chooses the accuracy that suits.
     suits = [ACCURACY] if module is keras.metrics else []
     known = [*suits, *sorted(set(_classes(module)) - set(_REFUSED))]
     return f"{module.__name__} has no {name!r}{_alternatives(name, known)}"
@@ -255,6 +255,6 @@ def _alternatives(name: str, known: Sequence[str]) -> str:
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Returns which of the known names may have been meant, as the end of a sentence; nothing if none is like it."""
+    """Return a suggestion of similar names, as the end of a sentence, or "" if no name is similar."""
     near = close(name, known)
     return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -1,6 +1,6 @@
-"""Whether the network gives what the loss takes, probabilities or logits: Keras computes figures of either.
+"""Checks that the network's output suits the loss, probabilities or logits: Keras computes a loss in either case.
 
-It looks at the model, and not at what describes it, so that it holds of a model from anywhere, as far as Keras tells.
+The check reads the Keras model, not its spec, so it works for a model from any source, if Keras records its layers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,19 +20,19 @@ CATEGORICAL: Mapping[str, str] = {
     "categoricalfocalcrossentropy": "CategoricalFocalCrossentropy",
     "sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy",
 }
-"""Losses over classes that exclude each other, and their classes in keras.losses: only those take from_logits."""
+"""Losses over mutually exclusive classes, with their classes in keras.losses: only the classes take from_logits."""
 BINARY: Mapping[str, str] = {
     "bce": "BinaryCrossentropy",
     "binarycrossentropy": "BinaryCrossentropy",
     "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
 }
-"""Losses over outputs that are each true or false."""
+"""Losses over outputs of which each is true or false."""
 SHARES = frozenset({"softmax", "sparsemax"})
 SINGLE = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
 _POSITIVE = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
-"""Activations whose outputs are probabilities once they are divided by their sum, as losses over classes do it."""
+"""Activations with positive outputs. Losses over classes divide these by their sum, which makes probabilities."""
 _LEAVE = MOVE | {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
-"""Layers that leave it as it is whether what they give are probabilities."""
+"""Layers that do not change whether their values are probabilities."""
 _ACTIVATIONS = {
     "ELU": "elu",
     "LeakyReLU": "leaky_relu",
@@ -42,18 +42,18 @@ _ACTIVATIONS = {
     "Sigmoid": "sigmoid",
     "Softmax": "softmax",
 }
-"""Layers, and operations of keras.ops, that are an activation of their own."""
+"""Activations by the name of a layer class, or of an operation of keras.ops."""
 _MOST = 100
-"""Layers that are looked through for the one that decides."""
+"""Maximum number of layers that are searched for the deciding activation."""
 
 
 class Last(NamedTuple):
-    """The last layer that decides what a network gives.
+    """The last layer of a network with an activation that decides the kind of its output.
 
     Args:
         layer: Its name.
-        activation: Its activation, as keras.activations names it.
-        outputs: How many values it gives side by side; None if that is not known.
+        activation: The name of its activation in keras.activations.
+        outputs: Number of values in the last axis; None if it is unknown.
     """
 
     layer: str
@@ -62,11 +62,11 @@ class Last(NamedTuple):
 
 
 def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[Warned]:
-    """Yields what is amiss between the network's last layer and the loss.
+    """Yield a warning if the network's last layer does not suit the loss.
 
     Args:
         model: The model, built.
-        nodes: Its layers as the TrainingJob describes them, as far as it does.
+        nodes: Its layers in the TrainingJob, if they are described there.
         loss: The loss.
     """
     last = last_of(model)
@@ -77,7 +77,7 @@ def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> 
 
 
 def last_of(model: keras.Model) -> Last | None:
-    """Returns the last layer that decides what a model gives, or None if Keras does not tell."""
+    """Return the last layer with a deciding activation, or None if Keras does not record it."""
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) != 1:
         return None
@@ -99,17 +99,17 @@ def last_of(model: keras.Model) -> Last | None:
 
 
 def takes_logits(loss: Named) -> bool:
-    """Returns whether a loss takes logits. Keras accepts any true value of `from_logits`."""
+    """Return whether a loss takes logits. Keras accepts any true value of `from_logits`."""
     name = normalized(loss.name)
     return (name in CATEGORICAL or name in BINARY) and bool(loss.arguments.get("from_logits"))
 
 
 def mismatch(last: Last, loss: Named) -> str | None:
-    """Returns what is amiss between a last layer and a loss, and what to do about it, or None.
+    """Return the mismatch between a last layer and a loss, with advice, or None if they suit each other.
 
     Args:
         last: The last layer.
-        loss: The loss. Of one that is not known here nothing is said.
+        loss: The loss. A loss without a rule in this module has no mismatch but that of a single output.
     """
     name, activation = normalized(loss.name), last.activation
     if activation in SHARES and last.outputs == 1:
@@ -138,7 +138,7 @@ def mismatch(last: Last, loss: Named) -> str | None:
 
 
 def _activation(operation: Any) -> str | None:
-    """Returns the activation of a layer or operation, if it decides; a linear layer Activation does not."""
+    """Return the deciding activation of a layer or operation, or None. A linear Activation layer decides nothing."""
     kind = type(operation).__name__
     if kind in _ACTIVATIONS:
         return _ACTIVATIONS[kind]

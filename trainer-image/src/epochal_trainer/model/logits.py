@@ -1,7 +1,7 @@
-"""Metrics that read logits as probabilities, beside a loss with `from_logits: true`: Keras reports no error.
+"""Finds metrics that read logits as probabilities beside a loss with `from_logits: true`: Keras reports no error.
 
-Metrics that measure a distance, such as mae, compare numbers, and metrics that look for the greatest output find the
-same with logits.
+Other metrics are not affected: those that measure a distance, such as mae, compare numbers, and those that use the
+greatest output find the same output with logits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +31,15 @@ _OF_SIGMOID: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "truenegatives": ("TrueNegatives", _THRESHOLDS),
     "truepositives": ("TruePositives", _THRESHOLDS),
 }
-"""Metrics of outputs that are each true or false, with their class and its argument for logits: a logit of 0 is a
-probability of 0.5."""
+"""Metrics of outputs that are each true or false, with their class and its argument for logits.
+
+A logit of 0 is a probability of 0.5.
+"""
 _OF_SOFTMAX: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "categoricalcrossentropy": ("CategoricalCrossentropy", _FROM_LOGITS),
     "sparsecategoricalcrossentropy": ("SparseCategoricalCrossentropy", _FROM_LOGITS),
 }
-"""Metrics of classes that exclude each other, likewise."""
+"""Metrics of mutually exclusive classes, with their class and its argument for logits."""
 _WITHOUT = frozenset(
     [
         "f1score",
@@ -52,9 +54,9 @@ _WITHOUT = frozenset(
 )
 """Metrics of probabilities that have no argument for logits."""
 _BY_TEXT = frozenset({"acc", "accuracy"})
-"""Texts for which Keras takes BinaryAccuracy where there is a single output."""
+"""Short names for which Keras uses BinaryAccuracy with a single output."""
 _UNLESS: Mapping[str, str] = {"precision": "top_k", "recall": "top_k"}
-"""Arguments with which a metric looks for the greatest outputs, unless it has thresholds, too."""
+"""Arguments with which a metric uses the greatest outputs, unless it also has thresholds."""
 
 
 class ForLogits(NamedTuple):
@@ -79,7 +81,7 @@ class ForLogits(NamedTuple):
 
 
 def check_logits(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[Warned]:
-    """Yields the metrics that take logits for probabilities.
+    """Yield a warning with the metrics that read logits as probabilities.
 
     Args:
         model: The model, built.
@@ -87,7 +89,7 @@ def check_logits(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> I
         metrics: The metrics.
     """
     last = last_of(model)
-    # Where both are wrong, ActivationMismatch tells: the outputs are probabilities.
+    # If the last layer gives probabilities, ActivationMismatch warns instead.
     if not takes_logits(loss) or (last is not None and last.activation in SHARES | SINGLE):
         return
     outputs = model.output.shape[-1] if len(model.output.shape) > 1 else 1
@@ -105,12 +107,12 @@ def check_logits(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> I
 
 
 def argument_for_logits(metric: Named, loss: str, *, outputs: int | None) -> ForLogits | None:
-    """Returns the class and arguments of a metric that read logits as logits; None if the metric does already.
+    """Return the class and arguments of a metric that read logits as logits; None if the metric does so already.
 
     Args:
         metric: The metric.
         loss: Name of the loss, which takes logits.
-        outputs: Number of outputs side by side; None if that is not known.
+        outputs: Number of outputs in the last axis; None if it is unknown.
     """
     name, kind = normalized(metric.name), normalized(loss)
     if kind not in BINARY and kind not in CATEGORICAL:
@@ -134,6 +136,6 @@ def argument_for_logits(metric: Named, loss: str, *, outputs: int | None) -> For
 
 
 def _is(given: Any, wanted: Any) -> bool:
-    """Returns whether an argument, or each value of a list of thresholds, is the wanted value."""
+    """Return whether an argument, or each value of a list of thresholds, is the wanted value."""
     values = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     return bool(values) and all(value is not None and value == wanted for value in values)

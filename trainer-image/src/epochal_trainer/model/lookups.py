@@ -1,4 +1,4 @@
-"""Layers that look up what they take, and layers that leave it as it is on its way there."""
+"""Layers that look up indices, and layers that pass them on unchanged."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 from epochal_api.network import Layer
 
 MOVE = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
-"""Layers that give the values that they take."""
+"""Layers whose output has the values of their input."""
 LOOK_UP: Mapping[str, str] = {
     "CategoryEncoding": "num_tokens",
     "Embedding": "input_dim",
     "ReversibleEmbedding": "input_dim",
 }
-"""Layers that take indices, and the argument that says how many there are."""
+"""Layers that take indices, and the argument that gives the number of valid indices."""
 
 
 def leaves_as_it_is(layer: Layer) -> bool:
-    """Returns whether a layer only moves what it takes, or wraps others that do so until they look it up.
+    """Return whether a layer only moves its input's values, alone or before a layer that looks them up.
 
-    Keras would round it to the precision that the layer computes in, and another index would be looked up.
+    In the layer's precision, Keras would round an index, and so look up another row.
 
     Args:
         layer: The layer.
     """
     if layer.layer in LOOK_UP:
-        return False  # These take it as it is in any precision, and compute in the one that is asked for.
+        return False  # These take exact indices in any precision, and compute in the configured precision.
     for kind, _ in steps(layer.layer, layer.arguments):
         if kind in LOOK_UP:
             return True
@@ -34,7 +34,7 @@ def leaves_as_it_is(layer: Layer) -> bool:
 
 
 def steps(layer: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields what a layer does to its input, one after the other: a class of Keras and its arguments."""
+    """Yield the operations of a layer on its input in order, each as a Keras class and its arguments."""
     match layer, arguments:
         case ("TimeDistributed", {"wrapped": dict(inner)}):
             yield from steps(inner["layer"], inner)

@@ -1,4 +1,4 @@
-"""Whether metrics take labels of the kind that there are: of others, Keras fails, or computes what means nothing."""
+"""Checks that metrics suit the kind of labels. With other labels, Keras fails or computes meaningless values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _OF_INDICES: Mapping[str, str] = {
     "categoricalcrossentropy": "SparseCategoricalCrossentropy",
     "topkcategoricalaccuracy": "SparseTopKCategoricalAccuracy",
 }
-"""Metrics that take no class indices, and the ones that do."""
+"""Metrics that do not take class indices, and the metrics to use instead."""
 _OF_ROWS_ALONE = frozenset(
     [
         "auc",
@@ -37,13 +37,13 @@ _OF_ROWS_ALONE = frozenset(
         "truepositives",
     ]
 )
-"""Metrics that take no class indices, and have none beside them that do."""
+"""Metrics that do not take class indices, without a counterpart that does."""
 _OF_ROWS: Mapping[str, str] = {
     "sparsecategoricalaccuracy": "CategoricalAccuracy",
     "sparsecategoricalcrossentropy": "CategoricalCrossentropy",
     "sparsetopkcategoricalaccuracy": "TopKCategoricalAccuracy",
 }
-"""Metrics that take no one-hot rows, and the ones that do."""
+"""Metrics that do not take one-hot rows, and the metrics to use instead."""
 _OF_ONE: Mapping[str, str] = {
     "categoricalaccuracy": "BinaryAccuracy",
     "categoricalcrossentropy": "BinaryCrossentropy",
@@ -56,24 +56,24 @@ _OF_ONE: Mapping[str, str] = {
     "sparsetopkcategoricalaccuracy": "BinaryAccuracy",
     "topkcategoricalaccuracy": "BinaryAccuracy",
 }
-"""Metrics that look for the greatest of several outputs, and the ones that take one."""
+"""Metrics that use the greatest of several outputs, and the metrics for a single output."""
 _OF_CLASSES = frozenset({"acc", "accuracy", *_OF_INDICES, *_OF_ROWS_ALONE, *_OF_ROWS, *_OF_ONE})
 _OF_THRESHOLD = frozenset({"f1score", "fbetascore"})
-"""Metrics that take the greatest output for the class, unless they have a threshold."""
+"""Metrics that use the greatest output as the class, unless they have a threshold."""
 _SPARSE: Mapping[str, str] = {"iou": "OneHotIoU", "meaniou": "OneHotMeanIoU"}
-"""Metrics that take a class for what the network gives, and the ones that take one-hot rows."""
+"""Metrics that expect a class as the network's output, and the metrics that expect one-hot rows."""
 
 
 def what_suits(
     metric: Named, labels: Sequence[int], output: Sequence[int | None], *, numbers: bool = False
 ) -> str | None:
-    """Returns what a metric takes instead of these labels, and which one suits them; None if it may suit.
+    """Return why a metric does not suit these labels, and which metric does; None if it may suit.
 
     Args:
         metric: The metric.
         labels: Shape of the labels of one sample.
         output: Shape of the network's output for one sample; None for an axis of any size.
-        numbers: Whether labels are numbers that are no classes, see `are_numbers`.
+        numbers: Whether labels are numbers that are not classes, see `are_numbers`.
     """
     if not output:
         return None
@@ -93,7 +93,10 @@ def what_suits(
 
 
 def are_numbers(labels: np.ndarray[Any, Any], output: Sequence[int | None]) -> bool:
-    """Whether labels are numbers that are no classes: no 0 and 1 beside one output, no shares beside several.
+    """Return whether labels are numbers that are not classes.
+
+    Beside one output, these are labels other than 0 and 1. Beside several outputs, these are rows with values outside
+    of 0 to 1.
 
     Args:
         labels: Labels of shape (samples, ...), which the loss compares with the output.
@@ -110,10 +113,10 @@ def are_numbers(labels: np.ndarray[Any, Any], output: Sequence[int | None]) -> b
 def check_metrics(
     metrics: Sequence[Named], labels: np.ndarray[Any, Any], output: Sequence[int | None]
 ) -> Iterator[Warned]:
-    """Yields the metrics of which Keras computes what means nothing.
+    """Yield a warning with the metrics that compute meaningless values for these labels.
 
     Args:
-        metrics: The metrics. Those that fail for such labels are refused before, by `compile.check_labels`.
+        metrics: The metrics. `compile.check_labels` has refused those that fail for such labels.
         labels: Labels of shape (samples, ...).
         output: Shape of the network's output for one sample; None for an axis of any size.
     """
@@ -127,7 +130,7 @@ def check_metrics(
 
 
 def _for_one(metric: Named, name: str) -> str | None:
-    """Returns the metric or argument that suits a network with a single output."""
+    """Return advice for a metric beside a single output, or None if it may suit."""
     if suits := _OF_ONE.get(name):
         return f"it takes several outputs, and the network gives one: use {suits}"
     if name in _OF_THRESHOLD and metric.arguments.get("threshold") is None:
@@ -136,7 +139,7 @@ def _for_one(metric: Named, name: str) -> str | None:
 
 
 def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequence[int | None]) -> str | None:
-    """Returns what suits class indices beside several outputs."""
+    """Return advice for a metric of class indices beside several outputs, or None if it may suit."""
     if suits := _OF_INDICES.get(name):
         return f"it takes a value for each output, and the labels are class indices: use {suits}"
     if name in _SPARSE and metric.arguments.get("sparse_y_pred") is not False:
@@ -152,6 +155,6 @@ def _for_indices(metric: Named, name: str, labels: Sequence[int], output: Sequen
 
 
 def _for_rows(metric: Named, name: str) -> str | None:
-    """Returns what suits one-hot rows."""
+    """Return advice for a metric of one-hot rows, or None if it may suit."""
     suits = _OF_ROWS.get(name) or (None if "sparse_y_true" in metric.arguments else _SPARSE.get(name))
     return suits and f"it takes class indices, and the labels are one-hot rows: use {suits}"

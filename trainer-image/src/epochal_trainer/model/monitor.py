@@ -1,4 +1,4 @@
-"""The figure that tells which epoch is the best: what a TrainingJob says, or what its callbacks go by."""
+"""The monitored metric: that of spec.training.monitor, or that of the callbacks."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +16,25 @@ from epochal_trainer.reporting.best import Monitor
 
 _FIELD = "spec.training.monitor"
 _WATCHING = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
-"""Callbacks that go by a figure. What the first of them monitors is what the others are likely to be for."""
+"""Callbacks that monitor a metric. The first of them in this order determines the monitored metric."""
 _MODES: Mapping[str, Mode] = {"min": "Min", "max": "Max"}
-"""By what the callbacks of Keras call them."""
+"""Modes by their names in Keras' callbacks."""
 _NUMBER = re.compile(r"_\d+$")
-"""Ends the name of a figure of one class."""
+"""The end of the name of a metric's value for a single class."""
 _DIRECTIONS: Mapping[str | None, Mode] = {"down": "Min", "up": "Max"}
-"""By what the metrics of Keras call them."""
+"""Modes by their names in Keras' metrics."""
 
 
 def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -> Monitor:
-    """Returns what tells the best epoch.
+    """Return the monitored metric, which ranks the epochs.
 
     Args:
-        training: How the network is trained; what its callbacks monitor is there, see `callbacks.check_figures`.
+        training: How the network is trained. `callbacks.check_figures` has checked that its callbacks' metrics exist.
         model: The model, compiled, its metrics built.
-        figures: Names of an epoch's figures, each a number.
+        figures: Names of an epoch's metrics that are numbers.
 
     Raises:
-        Failure: InvalidTraining, naming the field, what was found and what must hold.
+        Failure: InvalidTraining, with the field, the value found and the requirement.
     """
     if (given := training.monitor) is not None:
         if given.metric not in figures:
@@ -49,13 +49,13 @@ def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -
     for callback in sorted(filter(_watches, training.callbacks), key=lambda one: _WATCHING.index(one.callback)):
         metric = callback.arguments.get("monitor", "val_loss")
         mode = _MODES.get(str(callback.arguments.get("mode"))) or _direction(model, metric)
-        if metric in figures and mode is not None:  # else Keras says what it lacks as it trains
+        if metric in figures and mode is not None:  # else Keras itself reports the problem during training
             return Monitor(metric, mode)
     return Monitor("val_loss" if "val_loss" in figures else "loss")
 
 
 def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
-    """Yields that the best epoch is told by what Keras takes for the worst.
+    """Yield a warning if spec.training.monitor.mode is the opposite of Keras' own direction for the metric.
 
     Args:
         training: How the network is trained.
@@ -73,11 +73,11 @@ def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
 
 
 def instead(figure: str, figures: Sequence[str]) -> str:
-    """Returns what to do about a figure that is not measured, as the end of a sentence.
+    """Return advice for the name of a missing metric, as the end of a sentence.
 
     Args:
         figure: Its name.
-        figures: Names of an epoch's figures.
+        figures: Names of an epoch's metrics.
     """
     if figure.startswith("val_") and not any(name.startswith("val_") for name in figures):
         return "; val_ figures need spec.data.validation"
@@ -85,13 +85,13 @@ def instead(figure: str, figures: Sequence[str]) -> str:
 
 
 def _watches(callback: Callback) -> bool:
-    """Whether a callback goes by the figure that it monitors."""
+    """Return whether a callback decides by the metric that it monitors."""
     every = callback.callback == "ModelCheckpoint" and not callback.arguments.get("save_best_only", False)
     return callback.callback in _WATCHING and not every
 
 
 def _direction(model: keras.Model, figure: str) -> Mode | None:
-    """Returns which values of a figure are better, if that is known: as Keras' own callbacks find out."""
+    """Return which values of a metric are better, found as in Keras' own callbacks; None if it is unknown."""
     name = figure.removeprefix("val_")
     if name == "loss":
         return "Min"

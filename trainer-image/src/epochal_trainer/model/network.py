@@ -1,6 +1,6 @@
-"""Builds the network that a TrainingJob describes.
+"""Builds the network of a TrainingJob.
 
-Every fault is found before data is read, and names the layer: its index in the list, its class, its name.
+Every error is found before data is read. Its message has the layer's index in the list, its class and its name.
 """
 
 import inspect
@@ -24,8 +24,9 @@ from epochal_trainer.model.lookups import leaves_as_it_is
 log = logging.getLogger(__name__)
 
 _MOST_IN_A_ROW = 900
-"""Layers of which each takes what the one before it gives. Keras goes through them one within the other, when it builds
-a model and when somebody loads it, and Python admits 1,000 calls within each other."""
+"""Maximum number of layers in a row.
+
+Keras traverses them recursively when it builds or loads a model, and Python's recursion limit is 1,000 calls."""
 
 _FULL = "float32"
 _HALF = frozenset({"bfloat16", "float16"})
@@ -34,13 +35,13 @@ _BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True)
 class Node:
-    """A layer in the graph.
+    """A layer in the graph of the network.
 
     Args:
-        index: Its place in spec.network.layers.
-        layer: Its description.
+        index: Its index in spec.network.layers.
+        layer: Its spec.
         name: Its name, unique in the network.
-        takes: The nodes it takes, by index; -1 is the network's input.
+        takes: Indices of the nodes that are its inputs; -1 is the network's input.
     """
 
     index: int
@@ -53,10 +54,10 @@ class Node:
 
 
 def graph(network: Network) -> list[Node]:
-    """Returns the layers with names and edges, in the order of the list.
+    """Return the layers with names and edges, in the order of the list.
 
     Raises:
-        Failure: InvalidNetwork, if a layer leads nowhere, or too many follow one another.
+        Failure: InvalidNetwork, if no layer takes the output of a layer, or if too many layers follow one another.
     """
     taken = {layer.name for layer in network.layers} | {INPUT}
     places = {INPUT: -1}
@@ -93,30 +94,31 @@ def build(
     training: Training | None = None,
     keeps_best: bool = False,
 ) -> keras.Model:
-    """Builds the network.
+    """Build the network of a TrainingJob as a Keras model.
 
     Args:
-        network: Its description.
-        seed: Seed of its weights, and of all that is random from here on.
-        memory: Bytes of the host's memory that its training may take. A network that surely takes more is refused
-            before anything is allocated.
-        others: Bytes more that it might take if nothing else ran on this machine.
-        gpus: GPUs to train it on; 0 to train it on the host.
-        training: How it is to be trained: in which precision, and with what beside it in memory. None to compute in
-            float32 and to count weights and gradients alone.
-        keeps_best: Whether the weights of the best epoch are kept beside it.
+        network: Its spec.
+        seed: Seed of its weights, and of all later random numbers.
+        memory: Bytes of the host's memory available for its training. A network that needs more is refused before
+            anything is allocated.
+        others: Additional bytes that would be available if nothing else ran on this machine.
+        gpus: Number of GPUs to train it on; 0 to train it on the host.
+        training: How it is trained: its precision, and its further needs of memory. None to compute in float32 and to
+            count weights and gradients only.
+        keeps_best: Whether the weights of the best epoch are kept in memory.
 
     Returns:
         The model, built, with one input of shape (batch, *network.input.shape) and one output.
 
     Raises:
-        Failure: InvalidNetwork, naming the layer, the shapes it got and what must hold; InvalidTraining, if there is no
-            such optimizer; OutOfMemory, if memory is too short only because of others.
+        Failure: InvalidNetwork, with the layer, its input shapes and the requirement; InvalidTraining, if the optimizer
+            does not exist; OutOfMemory, if memory is short only because of other processes.
     """
     nodes = graph(network)
     precision = training.precision if training else _FULL
     slots = optimizer_slots(training) if training else 0
-    # Built twice: in a stateless scope variables have shapes but no values, which costs milliseconds at any size.
+    # Built twice: in a stateless scope, variables have shapes but no values, so the first build takes milliseconds at
+    # any size.
     with keras.StatelessScope(initialize_variables=False):
         sketch = _connect(network, nodes, precision)
     footprint = Footprint.of(sketch, training, slots=slots, keeps_best=keeps_best)
@@ -151,7 +153,7 @@ def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.M
     for node in nodes:
         inputs = [start if place < 0 else outputs[place] for place in node.takes]
         as_it_is = leaves_as_it_is(node.layer) and not _HALF.intersection(str(tensor.dtype) for tensor in inputs)
-        # What a network gives should be float32: https://keras.io/api/mixed_precision/
+        # The output of a network should be float32: https://keras.io/api/mixed_precision/
         with _policy(_FULL if as_it_is or node is nodes[-1] else precision):
             outputs.append(_call(node, inputs))
     with _policy(precision):
@@ -160,7 +162,7 @@ def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.M
 
 @contextmanager
 def _policy(name: str) -> Iterator[None]:
-    """Makes a dtype policy that of all layers that are built meanwhile and have none of their own."""
+    """Set the dtype policy of the layers that are built within the context and have no policy of their own."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -179,7 +181,7 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
         output = _apply(layer, inputs)
     except keras_objects.NOT_THE_JOB:
         raise
-    except Exception as error:  # Keras and TensorFlow raise all kinds for shapes that do not fit
+    except Exception as error:  # Keras and TensorFlow raise exceptions of many types for wrong shapes
         message = _missing_axis(layer, node, inputs) or keras_objects.explain(error)
         raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}") from error
     if not isinstance(output, keras.KerasTensor):
@@ -193,9 +195,9 @@ def _call(node: Node, inputs: Sequence[Any]) -> Any:
 
 
 def _missing_axis(layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) -> str | None:
-    """Returns what to do about an input that lacks one axis, as images without their channels do; None if it does not.
+    """Return advice for an input that lacks one axis, such as images without channels; None if the input is complete.
 
-    Keras says as much in words of its own: which numbers of axes it counted.
+    Keras' own message only compares the number of axes.
     """
     wanted = keras.tree.flatten(layer.input_spec)
     if len(inputs) != 1 or len(wanted) != 1 or wanted[0] is None:
@@ -215,7 +217,7 @@ def _missing_axis(layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) 
 
 
 def _apply(layer: keras.layers.Layer, inputs: Sequence[Any]) -> Any:
-    """Calls a layer with what it takes: each of several arguments by its place, several tensors of one as a list."""
+    """Call a layer with its inputs: positional for several required arguments, as a list for a single argument."""
     parameters = inspect.signature(layer.call).parameters.values()
     required = [
         parameter.name

@@ -1,4 +1,4 @@
-"""The network as a table for people."""
+"""The network as a table for the log."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ WIDTH = 100
 
 
 def table(model: keras.Model, nodes: Sequence[Node]) -> str:
-    """Returns the network's layers: name, class, shape of what they give, parameters, and what they take in a graph.
+    """Return a table of the network's layers with name, class, output shape, parameters, and inputs if they branch.
 
     Args:
         model: The model.

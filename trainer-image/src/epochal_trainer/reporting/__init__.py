@@ -1,1 +1,1 @@
-"""What a training tells and leaves: reports, last words, the log, and the results."""
+"""Reports to the operator, the termination message, the log, and the files in the results bucket."""

@@ -1,4 +1,4 @@
-"""What the operator says to a report, and how long to wait until the next one."""
+"""The operator's answers to reports, and the delays between reports."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from pydantic import ValidationError
 
 INTERVAL = INTERVAL_SECONDS
 LONGEST_INTERVAL = 900.0
-"""No operator asks for more: that were to ask for silence."""
+"""Seconds. Longest interval that an operator can request: without this limit, an answer could end all reports."""
 LONGEST_DELAY = 15.0
-"""Seconds between tries to reach an operator that does not answer."""
+"""Longest delay in seconds between retries while the operator does not answer."""
 _REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class Pause(NamedTuple):
-    """How long to wait until the next report.
+    """Delays until the next report.
 
     Args:
-        steps: Seconds until one that tells of steps.
-        news: Seconds until one that tells of more, such as an epoch's end.
+        steps: Seconds until a report with nothing new but steps.
+        news: Seconds until a report with other news, such as the end of an epoch.
     """
 
     steps: float
@@ -28,7 +28,7 @@ class Pause(NamedTuple):
 
 
 def read_answer(text: str) -> Answer | None:
-    """Returns what an operator says, or None if it is none that speaks: a proxy in its place."""
+    """Return the operator's answer, or None if the text is not an answer, such as a proxy's response."""
     try:
         return Answer.model_validate_json(text)
     except ValidationError:
@@ -36,7 +36,7 @@ def read_answer(text: str) -> Answer | None:
 
 
 def asked_for(text: str) -> Pause | None:
-    """Returns how long the operator asks to wait, or None if it does not: an older one, or a proxy in its place."""
+    """Return the delays that the operator requests; None if an older version, or a proxy, requests no delays."""
     answer = read_answer(text)
     if answer is None or answer.report_after_seconds is None:
         return None
@@ -45,20 +45,20 @@ def asked_for(text: str) -> Pause | None:
 
 
 def back_off(delay: float) -> float:
-    """Returns for how many seconds to wait after one more failure in a row.
+    """Return the delay in seconds after another failure in a row.
 
     Args:
-        delay: How long it was after the failure before; 0 if there was none.
+        delay: Delay after the previous failure; 0 if there was none.
     """
     return min(2 * delay or 1.0, LONGEST_DELAY)
 
 
 class Undelivered(Exception):
-    """A report that the operator did not take.
+    """A report that the operator did not accept.
 
     Args:
         status: HTTP status.
-        text: What the operator said.
+        text: Body of the response.
         retry_after: Its Retry-After header.
     """
 
@@ -68,5 +68,6 @@ class Undelivered(Exception):
         self.pause = None
         if retry_after and retry_after.isdecimal():
             seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)
-            # What the operator says itself tells an epoch's end from steps; the header, for older trainers, does not.
+            # The operator's answer distinguishes the end of an epoch from steps. The header, for older trainers, does
+            # not.
             self.pause = asked_for(text) or Pause(seconds, seconds)

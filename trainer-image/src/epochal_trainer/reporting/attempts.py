@@ -1,4 +1,4 @@
-"""The attempts to train what one TrainingJob describes. Only the last that has begun goes on."""
+"""The attempts of one TrainingJob. Only the newest attempt continues."""
 
 import re
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ _KEY = re.compile(r"/(\d+)(?:-([^/]+))?\.json$")
 
 
 class Begun(NamedTuple):
-    """An attempt that has begun. The highest goes on; any other may run on a node that was given up.
+    """An attempt that has begun. The highest attempt continues; any other may still run on an abandoned node.
 
     Args:
-        number: 1 + the attempts before it.
-        pod: The uid of its pod, which tells it from another that took the same number; "" where the number is all
-            that is written, as an earlier version of Epochal does, and reads.
+        number: 1 + the number of earlier attempts.
+        pod: The uid of its pod, which distinguishes attempts with the same number. It is "" if the key holds the number
+            only, as earlier versions of Epochal write and read it.
     """
 
     number: int
@@ -28,11 +28,11 @@ class Begun(NamedTuple):
 
 
 class Attempts:
-    """The attempts of one TrainingJob, as its results bucket holds them; one of them is this process'.
+    """The attempts of one TrainingJob in its results bucket, including the attempt of this process.
 
     Args:
         bucket: The bucket for results.
-        folder: The folder of the TrainingJob in it, without a slash at its end.
+        folder: The folder of the TrainingJob in the bucket, without a slash at its end.
         pod: The uid of this pod.
     """
 
@@ -42,19 +42,20 @@ class Attempts:
         self._own = Begun(0, pod)
 
     def begin(self, spec: str) -> int:
-        """Counts this attempt, durably: it also shows that results can be written, before anything is trained.
+        """Record this attempt in the bucket. This also shows, before training, that results can be written.
 
-        Not every storage can refuse to write what is there already, so two pods may take the same number. Each sees
-        the other afterwards, or is seen: the higher one takes the next number, which is its own, and the lower ends.
+        Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
+        lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next
+        number, and the lower attempt ends.
 
         Args:
-            spec: Digest of what is to be trained.
+            spec: Digest of the spec to be trained.
 
         Returns:
-            The number of this attempt, which is no other one's.
+            The number of this attempt, which no other attempt has.
 
         Raises:
-            Failure: If the bucket is missing, or refuses; Superseded.
+            Failure: If the bucket is missing or refuses access; Superseded.
         """
         self._bucket.check()
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -68,21 +69,21 @@ class Attempts:
             if (last := max(begun, default=own)) > own:
                 raise superseded(str(own), str(last))
             if all(other == own or other.number < number for other in begun):
-                # What an earlier version of Epochal looks for, in a pod that was given up, or after a rollback.
+                # Earlier versions of Epochal look for this key: in a pod that was given up, or after a rollback.
                 self._bucket.put(f"{self._folder}{number}.json", content)
                 return number
 
     def check(self) -> None:
-        """Checks that no other attempt has taken this one's place.
+        """Check that no newer attempt exists.
 
         Raises:
-            Failure: Superseded, if one has.
+            Failure: Superseded, if a newer attempt exists.
         """
         if (failure := self.superseded()) is not None:
             raise failure
 
     def superseded(self) -> Failure | None:
-        """Returns the failure of this attempt if another one has taken its place."""
+        """Return the Superseded failure if a newer attempt exists, else None."""
         last = max(self._begun(), default=self._own)
         return superseded(str(self._own), str(last)) if last > self._own else None
 

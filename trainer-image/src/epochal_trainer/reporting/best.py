@@ -1,4 +1,4 @@
-"""Which epoch is the best."""
+"""Choice of the best epoch by the monitored metric."""
 
 import math
 from collections.abc import Sequence
@@ -12,30 +12,30 @@ from epochal_trainer.reporting.history import Epoch, reported_name
 
 @dataclass(frozen=True)
 class Monitor:
-    """The figure that tells which epoch is the best.
+    """The monitored metric, which ranks the epochs.
 
     Args:
-        metric: Its name among an epoch's figures.
-        mode: Whether the lowest is the best, or the highest.
+        metric: Its name among the metrics of an epoch.
+        mode: Whether the lowest value is the best (Min), or the highest (Max).
     """
 
     metric: str
     mode: Mode = "Min"
 
     def better(self, one: float, other: float) -> bool:
-        """Whether one value is better than another."""
+        """Return whether one value is better than another."""
         return one < other if self.mode == "Min" else one > other
 
 
 def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
-    """Returns the best epoch, of several alike the first.
+    """Return the best epoch, or the first of several equally good epochs.
 
-    Only a training's own epochs count, none of another loss, and none from before the best weights were lost: of all
-    others there are no weights, or no measure.
+    Only comparable epochs count: those of this training, with the current loss, since the best weights were last lost.
+    The other epochs have no weights, or no comparable value.
 
     Args:
         epochs: The epochs.
-        monitor: What tells the best.
+        monitor: The monitored metric.
     """
     sign = 1.0 if monitor.mode == "Min" else -1.0
     own = (epoch for epoch in epochs if epoch.comparable)

@@ -1,4 +1,4 @@
-"""Draws how the figures went, epoch by epoch."""
+"""Draws the metric values by epoch as a PNG file."""
 
 import math
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _VALIDATION = "#d9601a"
 
 
 def draw(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
-    """Draws a panel per figure, with training and validation in each.
+    """Draw a panel for each metric, with a line for training and a line for validation.
 
     Args:
         epochs: The epochs, at least one.
         path: PNG file to write.
-        title: Heading of the whole.
-        monitor: What tells the best epoch, which is marked in its panel.
+        title: Heading of the figure.
+        monitor: The monitored metric, in whose panel the best epoch is marked.
     """
     top = best(epochs, monitor)
     names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MOST_PANELS]

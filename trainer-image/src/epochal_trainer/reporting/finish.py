@@ -1,4 +1,4 @@
-"""Whether a training is to be finished early, as its operator has said last."""
+"""The operator's latest request to finish a training early (spec.finish)."""
 
 import logging
 
@@ -8,17 +8,17 @@ log = logging.getLogger(__name__)
 
 
 class Finish:
-    """What spec.finish says. It is told from the reporter's thread, and asked from the training's.
+    """The current value of spec.finish. The reporter's thread sets it, and the training's thread reads it.
 
     Args:
-        asked: What it says as long as no operator tells of it.
+        asked: The value until an operator's answer contains one.
     """
 
     def __init__(self, *, asked: bool = False) -> None:
         self._told = asked, 0
 
     def tell(self, answer: Answer) -> None:
-        """Takes what an operator says. One of an earlier version says nothing of it, and changes nothing."""
+        """Update the request from an operator's answer. An earlier version's answer, without the field, is ignored."""
         if answer.finish is None:
             return
         (before, _), self._told = self._told, (answer.finish, answer.finish_after_epoch or 0)
@@ -28,10 +28,11 @@ class Finish:
             log.info("Not asked to finish early any more (spec.finish): the training goes on.")
 
     def after(self, epoch: int) -> int | None:
-        """Returns the epoch to end after; None to train on.
+        """Return the epoch to end after, or None to train all epochs.
 
         Args:
-            epoch: The first that may be. It is a later one where an earlier attempt had come further.
+            epoch: The first epoch that may be the last. The result is later if an earlier attempt had reached a later
+                epoch.
         """
         asked, reached = self._told
         return max(epoch, reached) if asked else None

@@ -1,4 +1,4 @@
-"""The epochs so far, and what follows from them: the time left, the line in the log, the table."""
+"""Finished epochs, and their metric values, remaining time, log lines and CSV table."""
 
 import csv
 import io
@@ -12,20 +12,20 @@ from epochal_api.text import printable
 from epochal_trainer.lib.text import duration, figure
 
 MOST_FIGURES = 64
-"""As many as a report holds."""
+"""Maximum number of metrics in a report."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """A finished epoch.
+    """A finished epoch with its metric values.
 
     Args:
         number: Counted from 1.
-        seconds: How long it took, with its validation.
-        learning_rate: The optimizer's at its end, where it has one.
-        metrics: Its figures by name, those of validation with `val_` before theirs.
-        comparable: Whether it may be the best: it is of this training, its loss the one that is trained with now, and
-            its weights were not lost.
+        seconds: Its duration, including validation.
+        learning_rate: The optimizer's learning rate at the end of the epoch, if it has one.
+        metrics: Its metric values by name; names of validation metrics start with `val_`.
+        comparable: Whether it may be the best epoch: it is of this training, with the current loss, and its weights
+            were not lost.
     """
 
     number: int
@@ -36,14 +36,14 @@ class Epoch:
 
 
 def figures(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the figures that Keras gives at an epoch's end as numbers.
+    """Return the metric values that Keras passes at the end of an epoch, as numbers.
 
     Args:
-        logs: Scalars by name; a metric with a value per class gives an array.
+        logs: Scalars by name; a metric with a value per class has an array.
 
     Returns:
-        Numbers by name, losses first, those of validation last. Those of an array are numbered: `f1_score_0`,
-        `f1_score_1`, ... The learning rate, which some callbacks add, is left out.
+        Numbers by name: losses first, validation metrics last. The values of an array are numbered: `f1_score_0`,
+            `f1_score_1`, ... The learning rate, which some callbacks add, is left out.
     """
     result: dict[str, float] = {}
     for name, value in logs.items():
@@ -58,11 +58,11 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
-    """Returns as many figures as a report holds: losses first, those of validation before those of training.
+    """Return the metric values for a report, at most MOST_FIGURES: losses first, then validation, then training.
 
     Args:
-        figures: Figures by name, see `reported_name`.
-        first: One that is there in any case: what is monitored.
+        figures: Values by name, see `reported_name`.
+        first: The monitored metric, which is always included.
     """
     named = ((reported_name(name), value) for name, value in figures.items())
     figures = {name: value for name, value in named if name}
@@ -73,24 +73,24 @@ def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, flo
 
 
 def reported_name(name: str) -> str:
-    """Returns the name of a figure, which a spec may give as it likes, such that the operator takes it: MetricName."""
+    """Return a metric's name in the form that the operator accepts (MetricName). A spec may contain any name."""
     return " ".join(printable(name, instead=" ").split())[:MAX_NAME]
 
 
 def seconds_left(
     *, epochs: int, finished: int, fraction: float, elapsed: float, last_epoch: float | None
 ) -> float | None:
-    """Returns how long training will still take.
+    """Return the remaining seconds of the training.
 
     Args:
-        epochs: Epochs in all.
-        finished: Finished epochs.
+        epochs: Total number of epochs.
+        finished: Number of finished epochs.
         fraction: Finished part of the running epoch, from 0 to 1.
         elapsed: Seconds since the running epoch began.
         last_epoch: Seconds that the last finished epoch took.
 
     Returns:
-        Seconds, or None while there is nothing to go by.
+        Seconds, or None while there is no measurement.
     """
     if last_epoch is not None:
         return max(0.0, last_epoch * (epochs - finished - fraction))
@@ -100,13 +100,13 @@ def seconds_left(
 
 
 def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
-    """Returns the line of an epoch in the log.
+    """Return the log line of an epoch.
 
     Args:
         epoch: The epoch.
-        epochs: Epochs in all.
-        left: Seconds that training will still take.
-        best: What to call it, if it is the best so far.
+        epochs: Total number of epochs.
+        left: Remaining seconds of the training.
+        best: The label, if this is the best epoch so far.
     """
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
     parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
@@ -119,7 +119,7 @@ def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = No
 
 
 def table(epochs: Sequence[Epoch]) -> str:
-    """Returns the epochs as CSV: a row per epoch, a column per figure."""
+    """Return the epochs as CSV, with a row per epoch and a column per metric."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

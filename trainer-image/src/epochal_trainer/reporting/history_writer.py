@@ -1,4 +1,4 @@
-"""Stores the history while it grows, from a thread of its own: the training never waits for a storage."""
+"""Stores the history of a running training from its own thread, so that the training never waits for a storage."""
 
 import logging
 import threading
@@ -19,25 +19,25 @@ from epochal_trainer.reporting.results import CURVES, HISTORY, Results
 log = logging.getLogger(__name__)
 
 INTERVAL = 10.0
-"""Seconds from one time that it is stored to the next, at least."""
+"""Minimum number of seconds between two uploads of the history."""
 FIRST_CURVES = 30.0
-"""Seconds until curves are drawn for the first time. Who trains no longer than that has them in the end."""
+"""Seconds until the curves are drawn for the first time. A shorter training gets its curves at the end only."""
 MOST_DRAWING = 0.01
-"""Part of the time that drawing may take."""
+"""Maximum part of the time that drawing may take."""
 
 
 class HistoryWriter:
-    """Stores the newest history there is, as a table and as curves. What goes wrong with it is logged, once.
+    """Stores the newest history as a table and as curves. The first error is logged; further errors are not.
 
-    What is stored in the end, when the training is over, is what counts: to leave waits until nothing is on its way
-    that could come after that.
+    The history that is stored after the training counts. So the exit from the context waits for running uploads, which
+    would otherwise replace it.
 
     Args:
         results: Takes the files.
-        folder: Folder for them on their way.
+        folder: Folder for the files before their upload.
         title: Heading of the curves.
-        monitor: What tells the best epoch.
-        clock: Seconds on a clock that never jumps.
+        monitor: The monitored metric.
+        clock: Returns seconds on a monotonic clock.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class HistoryWriter:
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begins."""
+        """Start the thread that stores the history."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends, at once after an error, else when nothing is on its way any more. What waits is not stored."""
+        """Stop the thread, and wait for a running upload unless there was an error. A waiting history is not stored."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -78,13 +78,13 @@ class HistoryWriter:
             self._thread.join()
 
     def put(self, epochs: Sequence[Epoch]) -> None:
-        """Takes the history so far, to be stored as soon as it is time."""
+        """Take the history so far, to be stored when the interval has passed."""
         with self._changed:
             self._waiting = tuple(epochs)
             self._changed.notify()
 
     def store_last(self, epochs: Sequence[Epoch]) -> None:
-        """Stores the history of a training that is over: this is what counts.
+        """Store the final history of a finished training.
 
         Raises:
             Failure: As Results.store.
@@ -99,13 +99,13 @@ class HistoryWriter:
                 self._store(epochs)
             except Terminated:
                 return
-            except Exception as error:  # noqa: BLE001 - nothing that is only shown meanwhile ends a training
+            except Exception as error:  # noqa: BLE001 - an early upload is optional, and must not end the training
                 if isinstance(error, Failure) and error.reason == SUPERSEDED:
-                    return  # the next checkpoint ends the training, and says so
+                    return  # the next checkpoint ends the training, with this reason
                 self._complain(error)
 
     def _due(self) -> Sequence[Epoch]:
-        """Waits until there is a history to be stored, and it is time; returns none if that is over."""
+        """Wait until a history is due, and return it; return an empty sequence after the context has ended."""
         with self._changed:
             while not self._closed:
                 left = self._next - self._clock()

@@ -1,4 +1,4 @@
-"""The trainer's last words, which the kubelet puts into the pod's status."""
+"""The termination message of the trainer, which the kubelet copies into the pod's status."""
 
 import logging
 import os
@@ -11,24 +11,24 @@ from epochal_api.report import UNFINISHED, Position, Report, Termination
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 1.0
-"""How long the very last words wait for a write that hangs."""
+"""Seconds that the final message waits for the lock, because another thread's write may hang."""
 _IN_ADVANCE = "the trainer was killed before it could say why"
 _WIDEST = Position(epoch=10**10 - 1, step=10**13 - 1)
 _POSITION = b'"position":{"epoch":%10d,"step":%13d}'
-"""As wide as _WIDEST, whatever the numbers: JSON lets spaces stand before them."""
+"""The position as JSON, always as wide as that of _WIDEST: JSON allows spaces before a number."""
 
 
 class LastWords:
-    """The file that the kubelet reads when the trainer has ended, however that came.
+    """The file that the kubelet reads after the trainer has ended, for any cause.
 
-    Some words are left in advance, for the case that the trainer is killed, and then replaced by others that know why
-    it ended. Each write is one call for less than a page, so that a kill leaves JSON behind at any moment. Outside of a
-    pod there is no such file, and no need: then nothing is done.
+    A message is written in advance, for the case that the trainer is killed. A final message with the actual reason
+    replaces it. Each write is one system call for less than a page, so the file is valid JSON after a kill at any
+    moment. Outside of a pod the file does not exist, and nothing is written.
 
     All methods may be called from any thread.
 
     Args:
-        path: The file. What makes it is the kubelet, so it is never created here.
+        path: The file. The kubelet creates it, so the trainer never does.
     """
 
     def __init__(self, path: Path = Path(TERMINATION_FILE)) -> None:
@@ -45,12 +45,12 @@ class LastWords:
 
     @property
     def position(self) -> Position | None:
-        """Where the training is; None before its first step."""
+        """The position of the training; None before its first step."""
         place = self._place
         return place and Position(epoch=place[0], step=place[1])
 
     def prepare(self, report: Report | None = None) -> None:
-        """Leaves words in advance, with the reason UNFINISHED.
+        """Write the message in advance, with the reason UNFINISHED.
 
         Args:
             report: The latest state.
@@ -60,7 +60,7 @@ class LastWords:
             self._prepare()
 
     def place(self, epoch: int, step: int) -> None:
-        """Keeps the position in the words left in advance. It takes about a microsecond.
+        """Update the position in the message written in advance. A call takes about a microsecond.
 
         Args:
             epoch: Finished epochs.
@@ -79,17 +79,17 @@ class LastWords:
                     self._give_up(error)
 
     def leave(self, reason: str, message: str, report: Report | None = None) -> None:
-        """Leaves the last words. Nothing replaces them.
+        """Write the final message, which no later call replaces.
 
         Args:
-            reason: Why the trainer ends, in one CamelCase word.
-            message: Why, for people.
-            report: The last state. Default: the one that the words in advance held.
+            reason: Why the trainer ends, as one CamelCase word.
+            message: Why the trainer ends, for users.
+            report: The last state. Default: the state in the message written in advance.
         """
         words = Termination.model_construct(
             reason=reason, message=message, position=self.position, report=report or self._report
         )
-        # Where a write of another thread hangs, these words are still worth a try.
+        # Try to write even if the lock is not free, because another thread's write may hang.
         locked = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
             self._write(words.encode().encode())
@@ -119,7 +119,7 @@ class LastWords:
             self._give_up(error)
 
     def _write(self, text: bytes) -> None:
-        """Writes all of the file; what was longer before is overwritten with spaces, which JSON lets follow."""
+        """Write the whole file, padded with spaces to the length of the last message: JSON allows them at the end."""
         if self._file is not None:
             os.pwrite(self._file, text.ljust(self._length), 0)
             self._length = max(self._length, len(text))

@@ -1,4 +1,4 @@
-"""What the trainer tells a person: on standard output at once, and in a file for the results."""
+"""The log of the trainer: on standard output, and in a file for the results."""
 
 import faulthandler
 import logging
@@ -13,15 +13,15 @@ from epochal_api.text import printable
 
 PACKAGE = "epochal_trainer"
 _KERAS = "absl"
-"""Logger of what Keras' callbacks say, and of TensorFlow's."""
+"""Logger of Keras' callbacks and of TensorFlow."""
 _NOISY = "urllib3"
-"""Logger that tells of each single try; what is waited for is said once, elsewhere."""
+"""Logger that logs each retry. The storage module logs one line for the whole wait."""
 _FORMAT = "%(asctime)s  %(message)s"
 _GREETINGS = ("I0000", "W0000", "WARNING: All log messages before absl")
 
 
 class _Printable(logging.Formatter):
-    """Lets nothing that is logged, a traceback included, command the terminal it is read on, or tell a secret."""
+    """A formatter that removes terminal control characters and secrets from all records, also from tracebacks."""
 
     def __init__(self, hide: Callable[[str], str]) -> None:
         super().__init__(_FORMAT, datefmt="%H:%M:%S")
@@ -32,7 +32,7 @@ class _Printable(logging.Formatter):
 
 
 class _File(logging.FileHandler):
-    """A log file that may run out of room: that is said once, and ends nothing."""
+    """A log file. The first write error, such as a full disk, is logged, and no write error ends the training."""
 
     _said = False
 
@@ -44,11 +44,11 @@ class _File(logging.FileHandler):
 
 
 def start(path: Path, hide: Callable[[str], str] = str) -> None:
-    """Starts the log. Nothing that goes wrong with it ends the training.
+    """Start the log. Errors of the log do not end the training.
 
     Args:
-        path: File that takes all that is logged.
-        hide: Takes out of a text what must not be written.
+        path: File for all log records.
+        hide: Removes secrets from a text.
     """
     logging.raiseExceptions = False
     logging.getLogger(_NOISY).setLevel(logging.ERROR)
@@ -61,7 +61,8 @@ def start(path: Path, hide: Callable[[str], str] = str) -> None:
         logger.setLevel(logging.INFO)
         logger.propagate = False
     if not (others := logging.getLogger()).handlers:
-        # What others warn of went to standard error: TensorFlow adds no handler of its own where there is one.
+        # Warnings of other packages went to standard error. TensorFlow adds no handler of its own if the root logger
+        # has one.
         others.handlers = list(handlers)
 
     def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
@@ -73,10 +74,10 @@ def start(path: Path, hide: Callable[[str], str] = str) -> None:
 
 @contextmanager
 def without_greetings(path: Path) -> Iterator[None]:
-    """Keeps the greetings of TensorFlow's libraries, which write to standard error themselves, from people's eyes.
+    """Hide the startup messages that TensorFlow's libraries write directly to standard error.
 
     Args:
-        path: File that takes standard error meanwhile. All in it but greetings is shown in the end.
+        path: File that receives standard error meanwhile. All other lines in it are logged at the end.
     """
     original = os.dup(2)
     faulthandler.enable(original)  # so that a crash of a library still shows where it happened

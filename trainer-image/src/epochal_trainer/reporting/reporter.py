@@ -1,4 +1,4 @@
-"""Reports to the operator, from a thread of its own: the training never waits for one."""
+"""Reports to the operator from their own thread, so that the training never waits for the operator."""
 
 import http.client
 import logging
@@ -21,23 +21,23 @@ from epochal_trainer.reporting.finish import Finish
 log = logging.getLogger(__name__)
 
 TIMEOUT = 3.0
-"""Seconds that an operator has to take a report."""
+"""Timeout in seconds for the operator to accept a report."""
 REFUSED_DELAY = 60.0
-"""Seconds between tries where the operator refuses reports: it may be replaced by one that takes them."""
+"""Seconds between retries while the operator refuses reports. An upgrade may replace it with one that accepts them."""
 ASK_AGAIN = 60.0
-"""Seconds after which a state that has not changed is sent again: the answer says whether to finish."""
+"""Seconds after which an unchanged state is sent again, because the answer may request an early finish."""
 LAST_CHANCE = 10.0
-"""Seconds at the trainer's end for its last report."""
+"""Seconds for the last report when the trainer ends."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where reports go.
+    """The operator's HTTPS endpoint for reports.
 
     Args:
         url: The address, https.
-        ca_file: Certificates that vouch for the operator, PEM.
-        token_file: The pod's token. The kubelet renews it, so it is read each time.
+        ca_file: CA certificates to verify the operator with, PEM.
+        token_file: The pod's token. The kubelet renews it, so it is read for each report.
     """
 
     url: str
@@ -45,14 +45,14 @@ class Endpoint:
     token_file: Path
 
     def post(self, body: str) -> str:
-        """Sends a report.
+        """Send a report to the operator.
 
         Returns:
-            What the operator says.
+            The body of the operator's response.
 
         Raises:
-            Undelivered: If it did not.
-            OSError: If it could not be reached.
+            Undelivered: If the operator did not accept the report.
+            OSError: If the operator is unreachable.
         """
         address = urlsplit(self.url)
         context = ssl.create_default_context(cafile=str(self.ca_file))
@@ -73,16 +73,16 @@ class Endpoint:
 
 
 class Reporter:
-    """Holds the latest state and sends it: at once when something happened, else every few seconds if it changed.
+    """Holds the latest state and sends it: at once after an update, and every few seconds if only steps changed.
 
-    As long as its attempt is not known, a state is sent only if it says what is waited for.
+    Until the attempt has a number, a state is sent only if it names the cause of a wait.
 
     Args:
-        first: The state to begin with.
-        endpoint: Where reports go; None where there is no operator.
-        keep: Takes each state before it is sent. Called from the reporter's thread.
-        memory: Gives the bytes of memory taken at the peak, if that is known. Called from the reporter's thread.
-        finish: Takes whether to finish early, as each answer says.
+        first: The initial state.
+        endpoint: The operator's endpoint; None without an operator.
+        keep: Called with each state before it is sent, from the reporter's thread.
+        memory: Returns the peak memory in bytes, or None if it is unknown. Called from the reporter's thread.
+        finish: Updated with the request to finish early in each answer.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Reporter:
         finish: Finish | None = None,
     ) -> None:
         self.position: Callable[[], dict[str, Any]] = dict
-        """Gives what changes from step to step, as fields of Report. Called from the reporter's thread."""
+        """Returns the fields of Report that change with each step. Called from the reporter's thread."""
         self._state = first
         self._endpoint = endpoint
         self._keep = keep
@@ -113,12 +113,12 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
-        """Begins to report."""
+        """Start the thread, if there is an endpoint."""
         if self._endpoint is not None:
             self._thread.start()
 
     def update(self, **changes: Any) -> None:
-        """Takes news, to be sent at once.
+        """Update the state, to be sent at once.
 
         Args:
             **changes: Fields of Report.
@@ -130,10 +130,10 @@ class Reporter:
             self._changed.notify_all()
 
     def settle(self, seconds: float) -> None:
-        """Waits until the operator has answered the state as it is now, and so has said what it asks for.
+        """Wait until the operator has answered the current state, so that its request to finish early has arrived.
 
         Args:
-            seconds: How long at most: no training waits for an operator that is away.
+            seconds: Longest wait: a training must not wait for an operator that is unreachable.
         """
         if not self._thread.is_alive():
             return
@@ -142,10 +142,10 @@ class Reporter:
             self._changed.wait_for(lambda: self._answered >= updates, seconds)
 
     def close(self, seconds: float = LAST_CHANCE) -> Report:
-        """Sends the last state, or gives up after some seconds.
+        """Send the last state, with retries for a limited time.
 
         Args:
-            seconds: How long to try.
+            seconds: How long to retry.
 
         Returns:
             The last state.
@@ -158,7 +158,7 @@ class Reporter:
         return self._next()
 
     def _next(self) -> Report:
-        """Returns the state as it is now, with a number of its own if it is not the one delivered last."""
+        """Return the current state, with a new sequence number unless it equals the last delivered report."""
         with self._changed:
             self._urgent = False
             now = {**self.position(), "peak_memory": self._memory(), "sequence": self._sequence}
@@ -205,7 +205,7 @@ class Reporter:
         return bool(report.attempt) and not self._closing and time.monotonic() >= self._asked_at + ASK_AGAIN
 
     def _take(self, said: str, updates: int) -> None:
-        """Takes what the operator has said to a state that so many updates had been made to."""
+        """Process the operator's answer to the state after the given number of updates."""
         if (answer := read_answer(said)) is not None:
             self._finish.tell(answer)
         with self._changed:
@@ -213,15 +213,15 @@ class Reporter:
             self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
-        """Waits for the next report: no news are sent before their time, and steps only at theirs."""
+        """Wait for the next report: for `news` seconds in any case, then until an update or until `steps` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._closing, pause.news):
                 self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, pause.steps - pause.news))
 
     def _put_off(self, report: Report, error: Undelivered, delay: float, *, urgent: bool) -> tuple[float, Pause]:
-        """Returns for how long an answer that is none delays the next report, and at least, if it is the last one."""
+        """Return the delays after a report that failed: for a retry of the last report, and for the next report."""
         if error.refused:
-            # An older operator refuses those without an attempt, and takes the others.
+            # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:
                 self._complain("The operator refuses progress reports (%s). Training goes on without.", error)
                 return REFUSED_DELAY, Pause(REFUSED_DELAY, REFUSED_DELAY)
@@ -232,7 +232,7 @@ class Reporter:
             if not urgent:
                 return delay, error.pause
             with self._changed:
-                self._urgent = True  # They are news still, and do not wait until steps are told.
+                self._urgent = True  # Still an update: send it after `news` seconds, and not after `steps`.
             return delay, error.pause._replace(news=delay)
         delay = self._failed(error, delay)
         return delay, Pause(delay, delay)

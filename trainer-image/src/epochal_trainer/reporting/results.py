@@ -1,4 +1,4 @@
-"""What a training leaves in the results bucket."""
+"""The files of a training in the results bucket."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 MODEL = "model.keras"
 BEST_MODEL = "best.keras"
-"""The model of the best epoch, where MODEL holds another one."""
+"""The model of the best epoch, if MODEL holds another epoch."""
 HISTORY = "history.csv"
 CURVES = "curves.png"
 LOG = "training.log"
@@ -26,12 +26,14 @@ TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
 ATTEMPTS = "attempts"
 EXPORTING = f"{ATTEMPTS}/exporting"
-"""Is there while models are exported, and holds how many attempts have begun to: who finds it knows that an attempt
-has ended meanwhile."""
+"""Key that exists while models are exported, with the number of attempts that have begun the export.
+
+An attempt that finds the key knows that an earlier attempt ended during the export.
+"""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 _ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""What may be the matter with an object of a bucket that is in order."""
+"""Failures of an object itself, in a bucket that works."""
 
 
 class Results:
@@ -40,7 +42,7 @@ class Results:
     Args:
         bucket: The bucket.
         folder: The folder, without a slash at its end.
-        check: Called before each try to write; raises if these results are another attempt's by now.
+        check: Called before each try to write; raises if a newer attempt owns these results.
     """
 
     def __init__(self, bucket: Bucket, folder: str, check: Callable[[], None]) -> None:
@@ -49,18 +51,18 @@ class Results:
         self._check = check
 
     def uri(self, name: str = "") -> str:
-        """Returns where a result lies; without a name, where all do."""
+        """Return the URI of a result, or of the folder without a name."""
         return self._bucket.uri(f"{self._folder}/{name}")
 
     def store(self, path: Path, name: str) -> str:
-        """Stores a file.
+        """Store a file, and log its URI and size.
 
         Args:
             path: The file.
             name: Its name in the folder.
 
         Returns:
-            Where it lies.
+            Its URI.
 
         Raises:
             Failure: As `check`, or as the bucket.
@@ -70,12 +72,12 @@ class Results:
         return self.uri(name)
 
     def upload(self, path: Path, name: str, check: Callable[[], None] = lambda: None) -> None:
-        """Stores a file without a word in the log; else as `store`.
+        """Store a file without a log line; otherwise as `store`.
 
         Args:
             path: The file.
             name: Its name in the folder.
-            check: Called before each try, too; raises if the file is not wanted any more.
+            check: Also called before each try; raises if the upload is no longer needed.
         """
 
         def before() -> None:
@@ -85,7 +87,7 @@ class Results:
         self._bucket.upload(path, f"{self._folder}/{name}", before=before)
 
     def put(self, name: str, data: bytes) -> None:
-        """Stores a small file without a word in the log; else as `store`.
+        """Store a small file without a log line; otherwise as `store`.
 
         Args:
             name: Its name in the folder.
@@ -95,7 +97,7 @@ class Results:
         self._bucket.put(f"{self._folder}/{name}", data)
 
     def holds(self, name: str) -> bool:
-        """Returns whether there is a file.
+        """Return whether a file exists.
 
         Args:
             name: Its name in the folder.
@@ -104,7 +106,7 @@ class Results:
         return key in self._bucket.keys(key)
 
     def get(self, name: str) -> bytes:
-        """Returns the content of a small file.
+        """Return the content of a small file.
 
         Args:
             name: Its name in the folder.
@@ -112,7 +114,7 @@ class Results:
         return self._bucket.get(f"{self._folder}/{name}")
 
     def delete(self, name: str) -> None:
-        """Deletes a file; one that is not there is no error.
+        """Delete a file. A missing file is not an error.
 
         Args:
             name: Its name in the folder.
@@ -120,20 +122,20 @@ class Results:
         self._bucket.delete(f"{self._folder}/{name}")
 
     def read_back(self, name: str, path: Path) -> str:
-        """Reads what was stored a moment ago, in the place of the file that it was stored from.
+        """Read back a stored file, and replace the local file with its content.
 
         Args:
             name: Its name in the folder.
-            path: The file.
+            path: The local file that was stored.
 
         Returns:
             The content's SHA-256 in hex.
 
         Raises:
-            Failure: StorageError, if it is something else; as `check`, or as the bucket.
+            Failure: StorageError, if the stored content differs from the file; as `check`, or as the bucket.
         """
         written = sha256(path)
-        path.unlink()  # the local disk need not hold it twice
+        path.unlink()  # so that the local disk does not hold two copies
         found = ""
         try:
             if (there := self._bucket.download(f"{self._folder}/{name}", path)) == written:
@@ -147,7 +149,7 @@ class Results:
         raise not_as_stored(self.uri(name), found)
 
     def store_folder(self, path: Path, name: str) -> None:
-        """Stores all files of a folder, if there is one.
+        """Store all files of a folder, if it exists.
 
         Args:
             path: The folder.
@@ -159,7 +161,7 @@ class Results:
 
 
 def to_json(content: Any) -> bytes:
-    """Returns JSON for people and programs: indented, and with null for what is no finite number."""
+    """Return content as indented JSON, with null in place of NaN and infinite numbers."""
     return (json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

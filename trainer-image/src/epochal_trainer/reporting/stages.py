@@ -1,4 +1,4 @@
-"""Where the time goes."""
+"""The time that each stage of a run takes."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from epochal_trainer.lib.text import duration
 
 
 class Stages:
-    """Measures the stages of a run."""
+    """Measures the duration of each stage of a run."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -16,7 +16,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measures what is done within."""
+        """Add the duration of the context to a stage."""
         began = time.monotonic()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Writes the figures for TensorBoard."""
+"""Writes the metric values as TensorBoard event files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +9,10 @@ from epochal_trainer.reporting.history import Epoch
 
 
 class Scalars:
-    """Writes a scalar per figure and epoch, those of validation apart, under the names that Keras uses.
+    """Writes a scalar per metric and epoch, in a run for training and a run for validation, under Keras' names.
 
     Args:
-        folder: Folder that takes `train` and `validation`.
+        folder: Folder for the runs `train` and `validation`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -20,7 +20,7 @@ class Scalars:
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def write(self, epoch: Epoch) -> None:
-        """Writes the figures of an epoch."""
+        """Write the metric values of an epoch."""
         train = {name: value for name, value in epoch.metrics.items() if not name.startswith("val_")}
         if epoch.learning_rate is not None:
             train["learning_rate"] = epoch.learning_rate
@@ -30,7 +30,7 @@ class Scalars:
                 self._write(run, epoch.number, values)
 
     def close(self) -> None:
-        """Writes what is still held back."""
+        """Flush and close the event files."""
         for writer in self._writers.values():
             writer.close()
 

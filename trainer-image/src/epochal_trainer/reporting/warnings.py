@@ -1,4 +1,4 @@
-"""The warnings of an attempt: in the log, in each report from then on, in the summary."""
+"""The warnings of an attempt: in the log, in all later reports, and in the summary."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class Warnings:
-    """Takes warnings, one of each reason.
+    """Collects warnings, one for each reason.
 
     Args:
-        report: Takes all of them so far, whenever there is a new one.
+        report: Called with all warnings so far, whenever there is a new warning.
     """
 
     def __init__(self, report: Callable[[Sequence[Warned]], None]) -> None:
@@ -21,10 +21,10 @@ class Warnings:
         self._found: dict[str, Warned] = {}
 
     def take(self, decide: Callable[[], Iterable[Warned]]) -> None:
-        """Warns of what is found, unless that was done before.
+        """Run a check, and log and report its warnings. A reason that was reported before is skipped.
 
         Args:
-            decide: Returns what is to be warned of. Nothing that goes wrong in it ends the training.
+            decide: Returns the warnings. An exception in it is logged and does not end the training.
         """
         try:
             found = list(decide())
@@ -39,5 +39,5 @@ class Warnings:
             self._report(list(self._found.values()))
 
     def dump(self) -> list[dict[str, Any]]:
-        """Returns them for the summary."""
+        """Return the warnings as dicts for the summary."""
         return [one.dump() for one in self._found.values()]

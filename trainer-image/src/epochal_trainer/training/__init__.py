@@ -1,1 +1,1 @@
-"""The training itself: its loop, where it is, and that it goes on."""
+"""The training loop, its progress, its checks, and its watchdog."""

@@ -1,4 +1,4 @@
-"""The callbacks of a training, called as Keras calls them, but waiting for no figures that nobody reads."""
+"""A list of Keras callbacks that does not wait for metric values that no callback reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from keras.src.utils.python_utils import is_default
 
 
 class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
-    """Callbacks of a training that begins once, even if the first epoch is finished before Keras' fit is called.
+    """Callbacks of a training. `on_train_begin` runs once, even if the first epoch ends before Keras' fit is called.
 
-    With TensorFlow, Keras makes Python numbers of each step's figures, whether or not a callback reads them: the host
-    waits for the device at every step, and the device for the host after it.
+    With TensorFlow, Keras converts the metric values of each step to Python numbers, even if no callback reads them.
+    Then the host waits for the device at every step, and the device waits for the host afterwards.
 
     Args:
         callbacks: The callbacks, in the order in which they are called.
@@ -25,22 +25,22 @@ class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
         self._test_figures = any(_reads(callback, "on_test_batch_end") for callback in self.callbacks)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Call `on_train_begin` of the callbacks, unless that was done before."""
         if not self._begun:
             self._begun = True
             super().on_train_begin(logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Call the callbacks at the end of a training step, with metric values only if a callback reads them."""
         super().on_train_batch_end(batch, logs if self._train_figures else None)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Call the callbacks at the end of a validation step, with metric values only if a callback reads them."""
         super().on_test_batch_end(batch, logs if self._test_figures else None)
 
 
 def _reads(callback: Any, *methods: str) -> bool:
-    """Whether a callback looks at the figures of single steps in one of its methods."""
+    """Return whether a callback reads the metric values of single steps in one of the given methods."""
     if "epoch" in {getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)}:
-        return False  # ModelCheckpoint, BackupAndRestore and TensorBoard have the method all the same
+        return False  # ModelCheckpoint, BackupAndRestore and TensorBoard override the method even so
     return not all(is_default(getattr(callback, method)) for method in methods)

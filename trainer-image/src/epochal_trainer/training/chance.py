@@ -1,4 +1,4 @@
-"""Whether a training is where guessing gets it when its first epochs are over."""
+"""A check for a loss that stays at the level of random guessing in the first epochs."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,25 +13,29 @@ from epochal_trainer.lib.warned import warned
 from epochal_trainer.reporting.history import Epoch
 
 EPOCHS = 3
-"""The first epochs, or all if there are fewer."""
+"""Number of first epochs that are checked. A training with fewer epochs is checked over all of them."""
 STEPS = 100
-"""Steps that they must have in all: before, a network may well have learned next to nothing."""
+"""Minimum number of steps in these epochs. With fewer steps, a network may have learned almost nothing."""
 LAST = 2
-"""How many of them must be where guessing gets. The very first one may begin far away, with large weights."""
+"""How many of these epochs must have the loss of guessing. The first epoch may be far off, because of large weights."""
 TOLERANCE = 0.01
-"""How far the loss may be from it, as a part of it. What learns anything leaves that within a few dozen steps, since
-the mean of a whole epoch is looked at; the noise of that mean, over 100 steps or more, is well below."""
+"""Largest distance between the loss and the loss of guessing, as a fraction of the latter.
+
+A network that learns leaves this range within a few dozen steps, because the check uses the mean of a whole epoch. The
+noise of that mean, over 100 steps or more, is well below it.
+"""
 LOSSES = frozenset({"bce", "binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"})
-"""Losses that are known for a guess: the logarithm of how many classes there are, or their entropy."""
+"""Losses with a known value for guessing: the logarithm of the number of classes, or the entropy of the classes."""
 
 
 @dataclass(frozen=True)
 class Chance:
-    """What guessing gets in a training.
+    """The losses that random guessing reaches in a training.
 
     Args:
-        classes: How many classes there are.
-        levels: The losses of who takes all classes for equally likely, and of who goes by how often each comes.
+        classes: Number of classes.
+        levels: The loss when all classes get the same probability, and the loss when each class gets its share of the
+            training samples as its probability.
         epochs: Epochs to train.
         steps: Steps of an epoch.
     """
@@ -43,10 +47,10 @@ class Chance:
 
     @classmethod
     def of(cls, counts: Array | None, loss: str, *, epochs: int, steps: int) -> "Chance | None":
-        """Returns what guessing gets, or None where that is not known.
+        """Return the losses of guessing, or None if they are unknown for this loss or these labels.
 
         Args:
-            counts: How many samples of each class are trained on; None where labels are no classes.
+            counts: Number of training samples of each class; None if the labels are not classes.
             loss: Name of the loss, as a class or as a function of Keras.
             epochs: Epochs to train.
             steps: Steps of an epoch.
@@ -57,10 +61,12 @@ class Chance:
         return cls(counts.size, (math.log(counts.size), -float(shares @ np.log(shares))), epochs, steps)
 
     def check(self, history: Sequence[Epoch]) -> Iterator[Warned]:
-        """Yields that nothing is learned, if so when the first epochs were over: what came later changes nothing of it.
+        """Yield a warning if the network had learned nothing at the end of the first epochs.
+
+        Later epochs do not change the result.
 
         Args:
-            history: The epochs so far, from the first one on.
+            history: The epochs so far, from the first epoch on.
         """
         first = max(min(EPOCHS, self.epochs), -(-STEPS // self.steps))
         if len(history) < first or not all(map(self._is_guessing, history[max(0, first - LAST) : first])):

@@ -1,4 +1,4 @@
-"""What a training is looked at for of which nothing fails: quiet mistakes are warned of."""
+"""Checks that warn of mistakes that do not fail a training."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -27,11 +27,11 @@ from epochal_trainer.training.chance import Chance
 
 
 class Checks:
-    """Looks at each part of a training once it is there.
+    """Runs the checks of each part of a training as soon as the part is available.
 
     Args:
-        spec: What is trained.
-        report: Takes all warnings so far, whenever there is a new one.
+        spec: The spec of the TrainingJob.
+        report: Called with all warnings so far, whenever there is a new warning.
     """
 
     def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[Warned]], None]) -> None:
@@ -40,7 +40,7 @@ class Checks:
         self._chance: Chance | None = None
 
     def network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
-        """Looks at the network.
+        """Check the last layer, the loss and the metrics of the network.
 
         Args:
             model: The model, built.
@@ -51,16 +51,16 @@ class Checks:
         self._warnings.take(lambda: check_logits(model, training.loss, training.metrics))
 
     def monitor(self, training: Training, model: keras.Model) -> None:
-        """Looks at what tells the best epoch.
+        """Check the mode (Min or Max) of the monitored metric.
 
         Args:
-            training: How the network is trained, with the names that figures have now.
+            training: How the network is trained, with the current names of the metrics.
             model: The model, its metrics built.
         """
         self._warnings.take(lambda: check_mode(training, model))
 
     def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
-        """Looks at the data.
+        """Check the data sets against the metrics, the loss and the output of the network.
 
         Args:
             data: The data sets, which fit network and loss.
@@ -74,36 +74,41 @@ class Checks:
         self._warnings.take(lambda: check_images(data.train.features))
 
     def facts(self, facts: Facts) -> None:
-        """Looks at what is trained, and from where on.
+        """Check for validation samples that were trained on before, and for data that changed during the training.
 
         Args:
-            facts: What a checkpoint will say of it.
+            facts: The description of the training that its checkpoints will store.
         """
         self._warnings.take(lambda: _check_seen(facts))
         self._warnings.take(lambda: _check_changed(facts.data_changed))
 
     def start(self, lost: int | None) -> None:
-        """Looks at what is gone on from.
+        """Check that the weights of the best epoch are still there after a resume.
 
         Args:
-            lost: The epoch that was the best one, if its weights are lost.
+            lost: The number of the best epoch, if its weights are lost.
         """
         self._warnings.take(lambda: _check_lost(lost))
 
     def epochs(self, epochs: Sequence[Epoch]) -> None:
-        """Looks at the epochs so far, from the first one on."""
+        """Check whether the training learns anything.
+
+        Args:
+            epochs: The epochs so far, from the first epoch on.
+        """
         if self._chance is not None:
             self._warnings.take(partial(self._chance.check, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
-        """Returns all warnings for the summary."""
+        """Return all warnings as dicts for the summary."""
         return self._warnings.dump()
 
     def _classes(self, data: DataSets, output_shape: Sequence[int | None]) -> Iterator[Warned]:
         spec, training = self._spec.data, self._spec.training
         found = parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
         steps = data.train.order(batch_size=training.batch_size, seed=training.seed).steps
-        # First epochs of another training were told of there; what guessing gets where samples weigh is not known.
+        # The training that this training continues has already warned of its own first epochs. With sample weights, the
+        # loss of guessing is unknown.
         if training.continue_from is None and data.train.weights is None:
             self._chance = Chance.of(found[0].counts, training.loss.name, epochs=training.epochs, steps=steps)
         split = spec.validation.split if spec.validation else None

@@ -1,4 +1,4 @@
-"""The stage of training: from a checkpoint or from the beginning, watched, reported, stored step by step."""
+"""The training stage of an attempt: resume, train under the watchdog, report, and store checkpoints."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -31,31 +31,31 @@ from epochal_trainer.training.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 STAGING = "checkpoint"
-"""Folder for what is on its way to a checkpoint, or from one."""
+"""Folder for the files of a checkpoint that is being stored or restored."""
 _LAST_WORDS_SECONDS = 30.0
-"""What is left of the grace once a checkpoint is stored, for the log and the last report."""
+"""Seconds of the grace period that remain after the last checkpoint, for the log and the last report."""
 _OLD_CHECKPOINT_SECONDS = 20.0
-"""How long a training that failed waits for a checkpoint that was taken before."""
+"""Seconds that a failed training waits until an earlier checkpoint is stored."""
 _LOOK_EVERY = 0.5
-"""Seconds between two looks at whether to stop, while the last checkpoint is stored."""
+"""Seconds between two checks for a stop request, while the last checkpoint is stored."""
 _ASK_SECONDS = 5.0
-"""How long a training that begins waits for its operator to say whether it is to go on at all."""
+"""Seconds that a new training waits for the operator's answer, which may ask it to finish early."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training has come to, beside the model.
+    """The result of a training, apart from the model.
 
     Args:
-        epochs: The epochs, those before this attempt too.
-        finished_early: Whether it was finished early, as it was asked to.
-        stopped: Whether it has stopped where it was to stop, with more epochs to come.
+        epochs: All epochs, with those of earlier attempts.
+        finished_early: Whether the training finished early on request (spec.finish).
+        stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
         holds: The epoch whose weights the model holds.
-        as_good: Whether that is another one than the best epoch, and as good.
+        as_good: Whether `holds` is an epoch other than the best epoch, with the same value of the monitored metric.
         best: The best epoch.
-        before: The best epoch of the trainings that this one went on from, if it was better.
+        before: The best epoch of the trainings that this training continues, if that epoch was better.
         kept: The weights of the best epoch, if they were kept.
-        lost: The epoch that was better, if its weights were lost.
+        lost: The better epoch whose weights were lost, if there is one.
     """
 
     epochs: Sequence[Epoch]
@@ -71,21 +71,21 @@ class Trained:
 
 @dataclass(frozen=True)
 class Fitting:
-    """Trains a model, and keeps checkpoints of it.
+    """Trains a model and stores its checkpoints.
 
     Args:
         training: How to train.
         scratch: Folder for files of this attempt.
-        stopping: Says when to stop.
-        reporter: Takes what is to be reported.
-        watchdog: Takes each step.
-        versions: Versions of what the result depends on.
-        costs: Takes what checkpoints cost.
-        finish: Says whether to finish early.
-        monitor: What tells the best epoch.
+        stopping: Holds the request to stop, and its time.
+        reporter: Sends the state of the training to the operator.
+        watchdog: Called at each step.
+        versions: Versions of the software that the result depends on.
+        costs: Collects the time and size of checkpoints.
+        finish: Holds the request to finish early.
+        monitor: The monitored metric, which ranks the epochs.
         keeps_best: Whether the weights of the best epoch are kept.
-        checks: Takes what is trained.
-        recipe: Digest of all that the epochs follow from.
+        checks: Checks the training, and warns.
+        recipe: Digest of all inputs that determine the epochs.
     """
 
     training: Training
@@ -112,23 +112,23 @@ class Fitting:
         attempt: int,
         on_epoch: Callable[[Sequence[Epoch]], None],
     ) -> Trained:
-        """Trains, and returns once the last checkpoint is stored.
+        """Train the model, and return after the last checkpoint is stored.
 
         Args:
             model: The model, compiled, its metrics built.
-            data: What to train on and to validate on.
+            data: The data sets for training and validation.
             callbacks: The user's callbacks.
-            start: What was found to go on from, if anything.
-            store: Takes checkpoints.
-            attempt: The attempt.
-            on_epoch: Takes the epochs so far when one has ended. It waits for nothing.
+            start: The checkpoint to resume from, if there is one.
+            store: Stores checkpoints.
+            attempt: The number of the attempt.
+            on_epoch: Called with the epochs so far at the end of each epoch. It must not block.
 
         Returns:
-            What it has come to.
+            The result of the training.
 
         Raises:
-            Failure: If the training, or storing it, has come to an end.
-            Terminated: If it was told to stop.
+            Failure: If the training fails, or storing it fails.
+            Terminated: If the process received a signal to stop.
         """
         training = self.training
         order = data.train.order(batch_size=training.batch_size, seed=training.seed)
@@ -165,7 +165,7 @@ class Fitting:
             ),
             ends_on_nan=training.terminate_on_nan,
             finish=self.finish,
-            # Of another training's epochs alone no results are made.
+            # No results are made from the epochs of another training alone.
             least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
             stop_after=training.stop_after_epoch,
             before=facts.before,
@@ -212,7 +212,7 @@ class Fitting:
         return self._trained(model, progress, callbacks, weights.kept if weights else None, facts)
 
     def _facts(self, data: DataSets, order: Order, start: checkpoint.Start | None) -> checkpoint.Facts:
-        """Returns what checkpoints will say of what is trained."""
+        """Return the description of the training that its checkpoints will store."""
         training = self.training
         facts = checkpoint.Facts(
             loss=described_loss(training),
@@ -241,7 +241,7 @@ class Fitting:
         kept: checkpoint.Kept | None,
         facts: checkpoint.Facts,
     ) -> Trained:
-        """Reports and returns what the training has come to."""
+        """Report and return the result of the training."""
         epochs, early, ended = progress.history, progress.finished_early, len(progress.history)
         self.reporter.update(
             step=0,
@@ -272,36 +272,36 @@ class Fitting:
         )
 
     def _value(self, epoch: Epoch) -> float | None:
-        """Returns the value of what tells the best epoch in one that may be it."""
+        """Return an epoch's value of the monitored metric, or None if the epoch cannot be the best epoch."""
         return epoch.metrics.get(self.monitor.metric) if epoch.comparable else None
 
     def _value_of(self, number: int | None, epochs: Sequence[Epoch]) -> float | None:
-        """Returns the value of what tells the best epoch in one of several, each in its place."""
+        """Return the monitored metric's value in the epoch with a number, counted from 1; None without a number."""
         return epochs[number - 1].metrics.get(self.monitor.metric) if number is not None else None
 
     def _put_back(self, start: checkpoint.Start, files: checkpoint.Files, scalars: Scalars) -> None:
-        """Puts back what was written until a checkpoint was taken. The log is that of one training only."""
+        """Restore the files and the TensorBoard scalars of a checkpoint. A log of another training is not restored."""
         copies = start.snapshot.files
         files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
         for epoch in start.snapshot.history:
             scalars.write(epoch)
 
     def _flush(self, writer: checkpoint.Writer) -> None:
-        """Waits until the last checkpoint is stored: another training may go on from there."""
+        """Wait until the last checkpoint is stored, because another training may continue from it."""
         while not writer.flush(_LOOK_EVERY):
             writer.check()
             self.stopping.check()
-        self.stopping.check()  # Nobody has looked since the last step: another attempt stores what is trained.
+        self.stopping.check()  # Not checked since the last step: a newer attempt may be storing the results.
 
 
 def reached_before(start: checkpoint.Start | None, monitor: Monitor | None = None) -> dict[str, Any]:
-    """Returns what was reached before this attempt, as fields of a report: no status runs backwards.
+    """Return the progress of earlier attempts as fields of a report, so that the status never shows less progress.
 
-    Which epoch is the best is told once it is known what tells it: with the data.
+    The best epoch is missing until the monitored metric is known, which depends on the data.
 
     Args:
-        start: What is gone on from, if anything.
-        monitor: What tells the best epoch; None while that is not known.
+        start: The checkpoint to resume from, if there is one.
+        monitor: The monitored metric; None while it is unknown.
     """
     if start is None:
         return {}

@@ -1,4 +1,4 @@
-"""The data of a training: read, and found to fit its network and its loss."""
+"""Loading of a training's data sets, and the checks that they fit the network and the loss."""
 
 import logging
 import time
@@ -31,26 +31,27 @@ from epochal_trainer.storage import Bucket
 log = logging.getLogger(__name__)
 
 _SHOWN = 10
-"""Classes whose weights, or names, the log shows."""
+"""Maximum number of classes whose weights or names the log shows."""
 
 
 def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: Memory) -> DataSets:
-    """Returns the data sets of a training.
+    """Return the data sets of a training.
 
     Args:
-        spec: What is trained.
+        spec: The spec of the TrainingJob.
         bucket: Holds the data.
-        model: The model, which they must fit.
-        scratch: Folder for files on the way.
-        memory: What they may take.
+        model: The model that the data sets must fit.
+        scratch: Folder for temporary files.
+        memory: The limit for the memory of the data sets.
 
     Raises:
-        Failure: If they cannot be read, or do not fit, naming what was found and what must hold.
+        Failure: If they cannot be read or do not fit. The message names the value found and the requirement.
     """
     began = time.monotonic()
     added: dict[str, str] = {}
 
-    # Of whole sets: where something does not fit, its place in the object is told, and no way to divide it is blamed.
+    # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
+    # split.
     def fit(samples: Samples) -> Samples:
         given, samples = samples, check_features(samples, spec.network.input.shape)
         if given.features.ndim != samples.features.ndim:

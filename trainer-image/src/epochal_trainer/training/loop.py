@@ -1,4 +1,4 @@
-"""The training itself: Keras' fit, followed, from its beginning or from a checkpoint."""
+"""Keras' fit and evaluate, with progress, readable errors, and a start from a checkpoint."""
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from epochal_trainer.training.callback_list import CallbackList
 from epochal_trainer.training.progress import Progress
 
 _CALL_KERAS = frozenset({__name__, f"{__package__}.callback_list"})
-"""Modules of ours below which lies Keras."""
+"""Modules of this package that call Keras directly."""
 
 
 def fit(
@@ -33,21 +33,21 @@ def fit(
     progress: Progress,
     start: Snapshot | None = None,
 ) -> None:
-    """Trains a model.
+    """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
     Args:
-        model: The model, compiled; to begin with a checkpoint, its metrics built.
+        model: The model, compiled. For a start from a checkpoint, its metrics are built.
         training: How to train it.
-        train: What to train on.
-        validation: What to validate on after each epoch.
-        callbacks: The user's callbacks. They come after `progress`, which sees an epoch as it was.
+        train: The training set.
+        validation: The validation set, evaluated after each epoch.
+        callbacks: The user's callbacks. They run after `progress`, which sees each epoch unchanged.
         progress: Follows the training.
-        start: The checkpoint to go on from, which fits the model; None to begin anew.
+        start: The checkpoint to resume from, which fits the model; None to start from the first epoch.
 
     Raises:
-        Failure: NonFiniteLoss, if the loss is no number any more; InvalidData, if the network cannot be computed for
-            these data; InvalidTraining, if Keras refuses to train.
-        Terminated: If it was told to stop.
+        Failure: NonFiniteLoss, if the loss is NaN or infinite; InvalidData, if the network cannot be computed for these
+            data; InvalidTraining, if Keras refuses to train.
+        Terminated: If the process received a signal to stop.
     """
     order = train.order(batch_size=training.batch_size, seed=training.seed)
     batches = train.shuffled(order)
@@ -79,12 +79,12 @@ def fit(
                 for callback in callbacks:
                     if isinstance(callback, KeepAverages):
                         callback.on_epoch_end(finished - 1)
-                progress.last.on_epoch_end(finished - 1)  # which takes a checkpoint
+                progress.last.on_epoch_end(finished - 1)  # takes a checkpoint
             if model.stop_training or progress.stops_here():
                 finished = training.epochs
         model.fit(
             batches.since(finished, 0, until=training.epochs),
-            shuffle=False,  # it is done already
+            shuffle=False,  # the batches are shuffled already
             epochs=training.epochs,
             initial_epoch=finished,
             steps_per_epoch=order.steps,
@@ -95,7 +95,7 @@ def fit(
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
-    """Returns the figures of a model on a data set.
+    """Return the metric values of a model on a data set.
 
     Args:
         model: The model, trained.
@@ -104,7 +104,7 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
         on_step: Called at each step.
 
     Returns:
-        Figures by name.
+        Values by metric name.
 
     Raises:
         Failure: InvalidData, if the network cannot be computed for these data.
@@ -120,14 +120,14 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
 
 
 class _Step(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells that an evaluation goes on."""
+    """Calls a function at each step of an evaluation, for the watchdog."""
 
     def __init__(self, on_step: Callable[[], None]) -> None:
         super().__init__()
         self._on_step = on_step
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Report a step of the evaluation."""
         del batch, logs
         self._on_step()
 
@@ -141,7 +141,7 @@ def _finish_epoch(
     batches: Batches,
     validation: Any | None,
 ) -> None:
-    """Does what Keras' fit does in an epoch, from a position in it: fit itself can begin only with a whole epoch."""
+    """Train the rest of an epoch from a step on, as Keras' fit would: fit itself can start only at a whole epoch."""
     train_step = backend.current().train_step(
         model, batches.since(position.epoch, position.step, until=position.epoch + 1)
     )
@@ -158,7 +158,7 @@ def _finish_epoch(
 
 
 def _append_to_logs(callbacks: Sequence[Any]) -> None:
-    """Makes loggers go on with the files that they have, which were put back."""
+    """Make CSVLogger callbacks append to their files, which were restored from the checkpoint."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True
@@ -166,15 +166,15 @@ def _append_to_logs(callbacks: Sequence[Any]) -> None:
 
 @contextmanager
 def _faults_named(where: Callable[[], str]) -> Iterator[None]:
-    """Tells what is wrong with data or spec from what is wrong with the trainer: only the latter is worth a retry."""
+    """Raise errors in data or spec as a Failure without retry; errors of the trainer pass through, for a retry."""
     try:
         yield
     except backend.current().INVALID as error:
         message = f"the network cannot be computed for what is in {where()}: {keras_objects.explain(error)}"
         raise bad_data("InvalidData", message) from error
     except (TypeError, ValueError) as error:
-        # Keras raises these while it traces a step, and its callbacks where what they are to do cannot be done: another
-        # try would not help.
+        # Keras raises these while it traces a step. Its callbacks raise them if they cannot do their work. A retry
+        # would not help.
         if _is_ours(error):
             raise
         raise bad_spec(
@@ -183,9 +183,10 @@ def _faults_named(where: Callable[[], str]) -> Iterator[None]:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error was raised in our own code, or below it, rather than in a call from here into Keras.
+    """Return whether an error was raised in or below this package's code, rather than in Keras when called from here.
 
-    Keras takes its own frames out of tracebacks, and leaves ours, those of what it called back too.
+    Keras removes its own frames from tracebacks. It keeps frames of this package, also those of functions that Keras
+    calls back.
     """
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [module for module in modules if module.startswith("epochal_trainer.")]
@@ -194,7 +195,7 @@ def _is_ours(error: Exception) -> bool:
 
 @contextmanager
 def _precision_named(precision: str) -> Iterator[None]:
-    """Names precision where something cannot be computed: not all that Keras computes in float32 it can in less."""
+    """Add a hint about spec.training.precision to failures: Keras computes some operations in float32 only."""
     try:
         yield
     except Failure as failure:

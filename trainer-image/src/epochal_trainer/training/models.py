@@ -1,4 +1,4 @@
-"""The models that a training leaves: which epoch each holds, what it is worth, and that it is what is stored."""
+"""The models of a finished training: evaluated, stored, and verified against their stored files."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -19,19 +19,19 @@ from epochal_trainer.training.fitting import Trained
 log = logging.getLogger(__name__)
 
 _MOST_FIGURES = 8
-"""Figures of a test that a sentence tells."""
+"""Maximum number of test metrics in the summary sentence."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a training leaves.
+    """A model that results from a training.
 
     Args:
-        name: Its file.
+        name: The name of its file.
         epoch: The epoch whose weights it holds.
-        weights: The digest of these.
-        metrics: The figures of that epoch.
-        test: Its figures on the test set, if there is one.
+        weights: The digest of these weights.
+        metrics: The metric values of that epoch.
+        test: Its metric values on the test set, if there is one.
     """
 
     name: str
@@ -49,17 +49,18 @@ def evaluated(
     stages: Stages,
     evaluate: Callable[[str], Mapping[str, float] | None],
 ) -> list[Model]:
-    """Evaluates what a training leaves, and saves each as a file.
+    """Evaluate the models of a training, and save each as a file.
 
     Args:
-        model: What was trained. In the end it holds the weights of the last one.
-        trained: What the training has come to.
-        folder: Takes the files.
-        stages: Measures where the time goes.
-        evaluate: Returns the figures of the model on the test set, if there is one; takes the name of its file.
+        model: The trained model. Afterwards it holds the weights of the last returned model.
+        trained: The result of the training.
+        folder: Folder for the files.
+        stages: Measures the time of each stage.
+        evaluate: Returns the metric values of the model on the test set, if there is one. Its argument is the file's
+            name.
 
     Returns:
-        model.keras, as Keras' fit has left it; then best.keras, if the best epoch has other weights, and was better.
+        model.keras, as Keras' fit has left it. Then best.keras, if the best epoch has other weights and was better.
     """
 
     def saved(name: str, epoch: int, weights: str) -> Model:
@@ -80,20 +81,20 @@ def evaluated(
 
 
 def store(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
-    """Stores models, and makes sure of each that what is stored is what was evaluated.
+    """Store models, and verify that each stored file holds the evaluated weights.
 
     Args:
-        models: The models, whose files are there.
-        model: The model that they were saved from, to read them back into.
-        results: Takes them.
+        models: The models, whose files exist.
+        model: The model that they were saved from. The files are read back into it.
+        results: The folder in the results bucket.
         folder: Holds the files.
 
     Returns:
-        What is stored.
+        The stored models.
 
     Raises:
-        Failure: StorageError, if the storage gives back something else; or whatever is the matter with it.
-        RuntimeError: If the file does not hold the weights, which is nobody's fault but the trainer's, or Keras'.
+        Failure: StorageError, if the storage returns other content, or another failure of the storage.
+        RuntimeError: If the file does not hold the weights, which is a bug of the trainer or of Keras.
     """
     stored = []
     for one in models:
@@ -113,13 +114,13 @@ def store(models: Sequence[Model], model: keras.Model, results: Results, folder:
 
 
 def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epochs: int, keeps_best: bool) -> str:
-    """Returns what a training has left, for people.
+    """Return a sentence for users that describes the models of a training.
 
     Args:
         models: The models.
-        trained: What the training has come to.
-        monitor: What tells the best epoch.
-        epochs: How many epochs there were to be.
+        trained: The result of the training.
+        monitor: The monitored metric.
+        epochs: The planned number of epochs.
         keeps_best: Whether the weights of the best epoch are kept.
     """
     count, best, before = len(trained.epochs), trained.best, trained.before
@@ -153,7 +154,7 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
 
 
 def _title(trained: Trained) -> str:
-    """Returns what to call the best epoch of a training, where it is one of several."""
+    """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
     own = [epoch.number for epoch in trained.epochs if epoch.comparable]
     if trained.before is None and trained.lost is None:
         return ", the best" if len(trained.epochs) > 1 else ""
@@ -161,13 +162,13 @@ def _title(trained: Trained) -> str:
 
 
 def digest_of(path: Path, model: keras.Model) -> str:
-    """Returns the digest of the weights in a file.
+    """Return the digest of the weights in a file.
 
     Args:
         path: The file.
-        model: The model that it was saved from, which holds its weights from then on.
+        model: The model that the file was saved from. Afterwards it holds the file's weights.
     """
     for weight in model.weights:
-        weight.assign(keras.ops.zeros_like(weight))  # or what the file lacks would pass for what it holds
+        weight.assign(keras.ops.zeros_like(weight))  # so that a weight missing from the file changes the digest
     model.load_weights(path)
     return checkpoint.digest(model)

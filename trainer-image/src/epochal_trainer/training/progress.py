@@ -1,4 +1,4 @@
-"""The progress of a training: where it is, what came out, whether it has to end, and when a checkpoint is due."""
+"""The progress of a training: its position, its epochs, its early end, and its checkpoints."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from epochal_trainer.reporting.history import Epoch
 log = logging.getLogger(__name__)
 
 LINE_EVERY = 30.0
-"""Seconds between lines in the log within an epoch."""
+"""Seconds between log lines within an epoch."""
 
 _RANGE = (
     "so does spec.training.precision: mixed_bfloat16, since what layers compute in float16 must stay below 65,504; "
@@ -29,30 +29,31 @@ _RANGE = (
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Follows a training: counts steps, keeps the epochs, stops it where it was told to.
+    """A callback that follows a training: it counts steps, collects epochs, and stops the training when requested.
 
-    Its work per step is a few instructions: Keras calls `on_train_batch_begin` with no figures, so nothing waits for
-    the device. It comes before the user's callbacks, and sees an epoch as it was; `last` comes after them.
+    Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so nothing waits
+    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback `last` runs after
+    them.
 
     Args:
-        epochs: Epochs in all.
+        epochs: Total number of epochs.
         steps: Steps of an epoch.
-        stopping: Says whether to stop.
-        monitor: What tells the best epoch.
-        on_epoch: Called with the epochs so far when one has ended.
-        on_step: Called with the finished epochs and the finished steps of the running one, at each step, of validation
-            too.
-        checkpointer: Takes checkpoints; None to take none.
-        ends_on_nan: Whether a loss that is no number ends the training.
-        finish: Says whether to finish early.
-        least: Epochs that it is not finished before.
-        stop_after: The epoch after which it stops, as if it were killed right then; None to stop nowhere.
-        before: What was best in the trainings that this one goes on from, none of whose epochs is its own.
+        stopping: Holds the request to stop.
+        monitor: The monitored metric, which ranks the epochs.
+        on_epoch: Called with the epochs so far at the end of each epoch.
+        on_step: Called at each step, also of validation, with the number of finished epochs and of finished steps in
+            the running epoch.
+        checkpointer: Takes checkpoints; None to take no checkpoints.
+        ends_on_nan: Whether a loss that is NaN or infinite ends the training.
+        finish: Holds the request to finish early.
+        least: Minimum number of epochs before an early finish.
+        stop_after: The epoch after which the training stops as if it were killed; None to train all epochs.
+        before: The best epoch of the trainings that this training continues. It is not in this training's history.
         lost: The value of the best epoch so far, if its weights were lost.
 
     Attributes:
-        finished_early: Whether it has been finished early, as it was asked to.
-        stopped: Whether it has stopped where it was to stop, with more epochs to come.
+        finished_early: Whether the training was finished early on request.
+        stopped: Whether the training stopped after `stop_after`, before its last epoch.
     """
 
     def __init__(
@@ -97,45 +98,48 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._validation_began = self._began
 
     def position(self) -> dict[str, Any]:
-        """Returns how far the running epoch has come, as fields of a report. Safe to call from any thread."""
+        """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
         after = self._ends_after(len(self.history) + 1)
         return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": after}
 
     def at(self) -> str:
-        """Returns where the training is, for people."""
+        """Return the current step and epoch as text for users."""
         return f"step {min(self._step + 1, self._steps)} of {self._steps} of epoch {len(self.history) + 1}"
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Takes over from a checkpoint, once the training has begun and so has the epoch that was running."""
+        """Take over history, step and elapsed time from a checkpoint.
+
+        Call it after the training and its running epoch have begun.
+        """
         self.history[:] = snapshot.history
         self.finished_early = snapshot.state.finished_early
         self._step = snapshot.state.position.step
         self._began = time.monotonic() - snapshot.state.seconds
 
     def ends_here(self) -> bool:
-        """Ends the training at the end of the epoch that it goes on from, if it is to be finished by then."""
+        """End the training at the end of the epoch that it resumes from, if an early finish was requested."""
         self._end_if_asked()
         return self.finished_early
 
     def stops_here(self) -> bool:
-        """Stops the training at the end of the epoch that it goes on from, if it was to stop by then."""
+        """Stop the training at the end of the epoch that it resumes from, if `stop_after` is reached."""
         self._stop_if_due()
         return self.stopped
 
     def restored(self, snapshot: Snapshot) -> None:
-        """Takes over from a checkpoint that was given back to the model and the callbacks just now."""
+        """Take over from a checkpoint that was just restored into the model and the callbacks."""
         self.resume(snapshot)
         if self._checkpointer is not None:
             self._checkpointer.resume(snapshot)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Start the clock of the epoch."""
         del epoch, logs
         self._began = time.monotonic()
         self._next_line = self._began + LINE_EVERY
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Record the step, take a checkpoint if it is due, end the training on request, and log progress."""
         del logs
         self._step = batch
         self._on_step(len(self.history), batch)
@@ -154,7 +158,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, rest)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Take a checkpoint before the validation if it is due, else copy the state for a checkpoint during it."""
         del logs
         self._step = self._steps
         self._before_validation = None
@@ -168,20 +172,20 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             self._before_validation = self._checkpointer.before_validation()
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Record the validation step. If a stop is requested, store the state from before the validation."""
         del batch, logs
         self._on_step(len(self.history), self._steps)
         if self._checkpointer is not None:
             self._checkpointer.check()
             if self._stopping.requested and self._before_validation is not None:
                 self._before_validation.put_back()
-                self._before_validation = None  # or there would be two copies of what may be as large as the network
+                self._before_validation = None  # frees a copy that may be as large as the network
                 self._store(self._checkpointer, self._steps, self._validation_began)
         self._stopping.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
-        self._before_validation = None  # which may be as large as the network
+        """Add the epoch to the history, check its loss, and log and report the epoch."""
+        self._before_validation = None  # frees a copy that may be as large as the network
         metrics = history.figures(logs or {})
         seconds = time.monotonic() - self._began
         self.history.append(Epoch(epoch + 1, seconds, _learning_rate(self.model.optimizer), metrics))
@@ -197,16 +201,16 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch(self.history)
 
     def _called(self, found: BestEpoch) -> str:
-        """Returns what to call the best epoch of this training: one whose weights are not here may be better."""
+        """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
         if not any(self._monitor.better(value, found.value) for value in self._without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
     def _on_epoch_over(self) -> None:
-        """Keeps weights and takes a checkpoint, now that the user's callbacks have seen the epoch."""
+        """Keep the best weights and take a checkpoint, after the user's callbacks have seen the epoch."""
         if self._checkpointer is not None:
             self._take_checkpoint(self._checkpointer, len(self.history))
-        self._stop_if_due()  # The checkpoint knows nothing of it: who goes on from there was never stopped.
+        self._stop_if_due()  # The checkpoint does not store the stop: a training that resumes from it continues.
 
     def _take_checkpoint(self, checkpointer: Checkpointer, epoch: int) -> None:
         if self._is_best:
@@ -216,24 +220,24 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             checkpointer.store(taken.changed(finished_early=self.finished_early))
 
     def _stop_if_due(self) -> None:
-        """Stops after the epoch that has just ended, if that is due, and no callback has ended the training with it."""
+        """Stop after the epoch that just ended, if `stop_after` is reached and no callback has ended the training."""
         if self._stop_after <= len(self.history) < self._epochs and not self.model.stop_training:
             self.stopped = True
             self.model.stop_training = True
 
     def _ends_after(self, epoch: int) -> int | None:
-        """Returns the epoch that is to be the last one, early, if that is asked for.
+        """Return the last epoch of an early finish, or None if no early finish is requested.
 
         Args:
-            epoch: The first that may be.
+            epoch: The first epoch that may be the last.
         """
         after = self._finish.after(max(epoch, self._least))
         return None if after is None else min(after, self._stop_after)
 
     def _end_if_asked(self) -> None:
-        """Ends the training after the epoch that has just ended, if that is asked for, and there were more to come.
+        """End the training after the epoch that just ended, if that is requested and more epochs would follow.
 
-        The user's callbacks see it as they see that one of them has ended it.
+        For the user's callbacks, this looks as if one of them had ended the training.
         """
         epoch = len(self.history)
         after = self._ends_after(epoch)
@@ -242,7 +246,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
-        """Takes a checkpoint within the running epoch."""
+        """Take a checkpoint within the running epoch."""
         position = Position(epoch=len(self.history), step=step, begun=True)
         checkpointer.store(checkpointer.capture(position, self.history, seconds=now - self._began))
 
@@ -273,14 +277,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class _Last(keras.callbacks.Callback):  # type: ignore[misc]
-    """Comes after all other callbacks."""
+    """A callback that runs after all other callbacks, and reports the end of the epoch."""
 
     def __init__(self, on_epoch_over: Callable[[], None]) -> None:
         super().__init__()
         self._on_epoch_over = on_epoch_over
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """See keras.callbacks.Callback."""
+        """Report that all callbacks have seen the epoch."""
         del epoch, logs
         self._on_epoch_over()
 

@@ -1,4 +1,4 @@
-"""The watchdog of a training: it sees where it is, and that it goes on at all."""
+"""The watchdog of a training: it records the position, and ends the process if the training hangs."""
 
 import faulthandler
 import logging
@@ -16,25 +16,25 @@ from epochal_trainer.reporting.last_words import LastWords
 log = logging.getLogger(__name__)
 
 HANGING = "Hanging"
-"""Reason of the last words of a training that hangs."""
+"""Reason in the termination message of a training that hangs."""
 EXIT_CODE = os.EX_TEMPFAIL
-"""How a training that hangs ends: it is tried again, and that counts as a crash."""
+"""Exit code of a training that hangs. The training is retried, and the hang counts as a crash."""
 LONGEST_TICK = 1.0
 STANDARD_ERROR = 2
 LAST_RESORT = 60.0
-"""Seconds beyond the patience with a training after which the whole of Python counts as hanging."""
+"""Seconds beyond `stall_seconds` after which the whole Python process counts as hanging."""
 WORDS_SECONDS = 10.0
-"""How long a training that hangs may take to say so: what it says it with may hang, too."""
+"""Seconds that a hanging training may take to log and write its termination message: this may hang, too."""
 
 
 class Watchdog:
-    """Takes the position of a training at every step; ends the process when there are no more steps.
+    """Records the position of a training at every step, and ends the process when no step follows in time.
 
-    The training calls `at` at each step, of validation too, within `watched`. Whatever it does beside takes less time
-    than it may go without a step: it does not wait for a storage.
+    The training calls `at` at each step, also of validation, within `watched`. Any other work in between takes less
+    time than `stall_seconds`, because it does not wait for a storage.
 
     Args:
-        words: Takes the position, and says why the process ends.
+        words: Takes the position, and writes the termination message.
     """
 
     def __init__(self, words: LastWords) -> None:
@@ -42,7 +42,7 @@ class Watchdog:
         self._beat: object = None
 
     def at(self, epoch: int, step: int) -> None:
-        """Tells where the training is, and that it goes on. It takes about two microseconds.
+        """Record the position of the training, as a sign of life. A call takes about two microseconds.
 
         Args:
             epoch: Finished epochs.
@@ -53,9 +53,9 @@ class Watchdog:
 
     @contextmanager
     def watched(self, stall_seconds: int) -> Iterator[None]:
-        """Ends the process, with EXIT_CODE, if `at` is not called in time by what runs within.
+        """End the process with EXIT_CODE if the code within the context does not call `at` in time.
 
-        Time in which the process does not run counts for nothing: it may be stopped, or its machine paused.
+        Time in which the process does not run is not counted, such as a stopped process or a paused machine.
 
         Args:
             stall_seconds: The longest time from one call of `at` to the next.
@@ -76,7 +76,8 @@ class Watchdog:
         idle, beat, before = 0.0, self._beat, time.monotonic()
         try:
             while True:
-                # A hang that keeps Python's lock stops this thread, too. What ends that knows nothing of Python.
+                # A hang that holds the GIL stops this thread too. faulthandler's timer needs no GIL, and ends such a
+                # process.
                 faulthandler.dump_traceback_later(patience + LAST_RESORT, exit=True, file=STANDARD_ERROR)
                 if ended.wait(tick):
                     return
@@ -84,7 +85,7 @@ class Watchdog:
                 if self._beat is not beat:
                     idle, beat = 0.0, self._beat
                 else:
-                    # Where this thread was not run either, nothing was: that is no hang of the training.
+                    # If this thread did not run either, the whole process was paused: that is no hang of the training.
                     idle += min(now - before, 2 * tick)
                 before = now
                 if idle >= patience:
@@ -93,7 +94,7 @@ class Watchdog:
             faulthandler.cancel_dump_traceback_later()
 
     def _end(self, patience: int, thread: int) -> None:
-        """Ends the process: cleaning up would wait for what hangs."""
+        """End the process without cleanup, because cleanup would wait for the code that hangs."""
         try:
             saying = threading.Thread(target=self._say, args=(patience, thread), daemon=True)
             saying.start()
@@ -102,7 +103,7 @@ class Watchdog:
             os._exit(EXIT_CODE)
 
     def _say(self, patience: int, thread: int) -> None:
-        frames = sys._current_frames()  # noqa: SLF001 - what there is for it
+        frames = sys._current_frames()  # noqa: SLF001 - Python has no public function for it
         position = self._words.position
         where = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (

@@ -1,1 +1,1 @@
-"""The pictures of an Experiment."""
+"""The figures of an Experiment, as PNG files."""

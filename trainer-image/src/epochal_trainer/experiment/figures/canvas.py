@@ -1,4 +1,4 @@
-"""What the pictures of an Experiment are drawn on. Without pyplot, which keeps state for a person at a screen."""
+"""The canvas of an Experiment's figures. It does not use pyplot, which keeps global state for interactive use."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ _LONGEST = 28
 def canvas(
     report: ExperimentReport, title: str, *, width: float = WIDTH, height: float = HEIGHT
 ) -> tuple[Figure, Axes]:
-    """Returns a figure, and the axes to draw on.
+    """Return a figure, and the axes to draw on.
 
     Args:
         report: The Experiment.
-        title: What is drawn.
+        title: The title after the Experiment's name.
         width: Inches.
         height: Inches.
     """
@@ -39,29 +39,29 @@ def canvas(
 
 
 def left_out(report: ExperimentReport) -> str:
-    """Returns how many trials are drawn of how many, for a title; nothing if these are all."""
+    """Return the number of drawn trials and of all trials, for a title, or "" if all are drawn."""
     shown = len(report.trials)
     return f", the best {shown:,} of {shown + report.omitted:,}" if report.omitted else ""
 
 
 def say(axes: Axes, text: str) -> None:
-    """Says in the middle of a picture why there is none."""
+    """Write the reason for an empty figure in its middle."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", fontsize=12)
 
 
 def legend(figure: Figure) -> None:
-    """Puts the legend below the picture, where it covers nothing."""
+    """Put the legend below the axes, so that it covers no data."""
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG."""
+    """Write a figure as a PNG file."""
     figure.savefig(path, dpi=_DPI)
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """Returns a text that is drawn as it is, without the middle of a long one: a dollar sign begins no formula."""
+    """Return a text that matplotlib draws literally, with escaped dollar signs, and shortened in its middle."""
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[len(text) - (longest - longest // 2 - 1) :]}"
     return text.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""How much of the differences between trials each parameter explains."""
+"""A figure of each parameter's importance for the differences between trials."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from epochal_trainer.experiment.values import number
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draws a bar for each parameter, the one that matters most on top.
+    """Draw a bar for each parameter, with the most important parameter on top.
 
     Args:
         report: The Experiment.

@@ -1,4 +1,4 @@
-"""The objective over trials, with the best so far."""
+"""A figure of the objective by trial, with the best value so far."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ _STATES = {
     "Diverged": ("diverged later", RED, "+"),
 }
 _FEW = 100
-"""Trials up to which each has a large mark."""
+"""Maximum number of trials that are drawn with a large mark."""
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draws the value of each trial, and the best so far.
+    """Draw the value of each trial, and the best value so far.
 
     Args:
         report: The Experiment.

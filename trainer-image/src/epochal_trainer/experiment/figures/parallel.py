@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line for each trial, through its parameters to what it is worth."""
+"""A parallel coordinates figure: each trial is a line through the values of its parameters to its objective."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +12,14 @@ from epochal_trainer.experiment.figures.scales import Numbers, Scale, scale
 from epochal_trainer.experiment.values import clipped, number, view
 
 _INCHES = 1.9
-"""Width of what lies between two scales."""
+"""Distance between two scales in inches."""
 _WIDEST = 26.0
 _FEW = 50
-"""Trials up to which each has a full line."""
+"""Maximum number of trials that are drawn with a thick line."""
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draws a line for each trial. Where a parameter did not count, its line has a gap.
+    """Draw a line for each trial. The line has a gap at a parameter that the trial does not have.
 
     Args:
         report: The Experiment.
@@ -77,18 +77,18 @@ def draw(report: ExperimentReport, path: Path) -> None:
 
 
 def _tried(report: ExperimentReport, name: str) -> list[str]:
-    """Returns the values of a parameter that trials had."""
+    """Return the values of a parameter in all trials that have it."""
     return [one.parameters[name] for one in report.trials if name in one.parameters]
 
 
 def _places(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
-    """Returns where a trial's line crosses each scale."""
+    """Return the height of a trial's line at each scale, from 0 to 1; None for a gap."""
     texts = [*(trial.parameters.get(axis.name) for axis in report.axes), trial.value]
     return [one.place(text, trial.number) for one, text in zip(scales, texts, strict=True)]
 
 
 def _segments(places: list[float | None]) -> list[list[tuple[int, float]]]:
-    """Returns the parts of a line, between gaps."""
+    """Return the segments of a line between neighbouring scales, without gaps."""
     return [
         [(index, left), (index + 1, right)]
         for index, (left, right) in enumerate(pairwise(places))

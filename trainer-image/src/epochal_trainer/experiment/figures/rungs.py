@@ -1,4 +1,4 @@
-"""Learning curves of trials, by the rung that each has come to."""
+"""A figure of the trials' learning curves, coloured by the last rung of each trial."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from epochal_trainer.experiment.histories import Histories
 from epochal_trainer.experiment.values import clipped, view
 
 _FEW = 50
-"""Curves up to which each has a full line."""
+"""Maximum number of curves that are drawn with a thick line."""
 _MOST_MARKS = 12
-"""Ends of rungs up to which each is marked."""
+"""Maximum number of rungs whose last epoch is marked."""
 
 
 def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
-    """Draws a curve for each trial whose history is known.
+    """Draw a curve for each trial with a history.
 
     Args:
         report: The Experiment.
-        histories: How trials went.
+        histories: The histories of the trials.
         path: PNG file to write.
     """
     metric = plain(report.metric)

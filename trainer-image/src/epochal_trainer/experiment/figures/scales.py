@@ -1,4 +1,4 @@
-"""The upright scales of parallel coordinates: each value has its place from 0 to 1."""
+"""The vertical scales of parallel coordinates, which map each value to a height from 0 to 1."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from epochal_trainer.experiment.values import clipped, number
 
 _TICKS = 5
 _MOST_NAMES = 16
-"""Names on a scale; of more, some are left out."""
+"""Maximum number of names on a scale. Of more names, some are left out."""
 _DECADES = 2
 _GOLDEN = 0.6180339887
-"""Multiples of it, without what stands before the point, lie far from each other."""
+"""The golden ratio. The fractional parts of its multiples are far from each other."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Numbers:
     """A scale of numbers.
 
     Args:
-        low: The lowest.
-        high: The highest.
-        log: Whether their logarithms are spread evenly; then both are above 0.
+        low: The lowest number.
+        high: The highest number.
+        log: Whether the scale is logarithmic; then both are above 0.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Numbers:
     log: bool = False
 
     def place(self, text: str | None, trial: int) -> float | None:
-        """Returns where a value lies; None if it lies nowhere."""
+        """Return the height of a value, or None if it is not a number on the scale."""
         del trial
         value = number(text)
         if value is None or (self.log and value <= 0):
@@ -41,7 +41,7 @@ class Numbers:
         return self._place(clipped(value, (self.low, self.high)))
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Returns places, and what is written there."""
+        """Return the ticks as pairs of height and label."""
         if self.low == self.high:
             return [(0.5, f"{self.low:.4g}")]
         return [(self._place(value), f"{value:.4g}") for value in self._values()]
@@ -70,20 +70,20 @@ class Names:
     """A scale of names.
 
     Args:
-        names: They, from below.
+        names: The names, from bottom to top.
     """
 
     names: tuple[str, ...]
 
     def place(self, text: str | None, trial: int) -> float | None:
-        """Returns where a value lies: trials of the same value lie beside each other, or one would hide the others."""
+        """Return the height of a name, shifted for each trial, so that no line hides another."""
         if text not in self.names:
             return None
         aside = (trial * _GOLDEN % 1 - 0.5) * 0.6
         return (self.names.index(text) + 0.5 + aside) / len(self.names)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Returns places, and what is written there."""
+        """Return the ticks as pairs of height and label."""
         step = math.ceil(len(self.names) / _MOST_NAMES)
         return [
             ((index + 0.5) / len(self.names), plain(name, 18))
@@ -96,11 +96,11 @@ Scale = Numbers | Names
 
 
 def scale(axis: Axis, values: Sequence[str]) -> Scale:
-    """Returns the scale of a parameter.
+    """Return the scale of a parameter.
 
     Args:
         axis: The parameter.
-        values: What trials had.
+        values: Its values in the trials.
     """
     if axis.values is not None:
         return Names(tuple(dict.fromkeys((*axis.values, *values))))
