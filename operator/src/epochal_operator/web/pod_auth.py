@@ -12,8 +12,7 @@ ENTRIES = 50_000
 """Limit of cached identities, far more than pods that send requests at a time.
 
 Only the leader knows the number of these pods. The cache does not need it: an identity is cached for a minute, so the
-cache holds the senders of one minute.
-"""
+cache holds the senders of one minute."""
 REVIEWS = 8
 """Maximum number of concurrent token reviews."""
 KNOWN_SECONDS = 60.0
