@@ -1,1 +1,1 @@
-"""The TrainingJob: its models, its progress reports and its CustomResourceDefinition."""
+"""The API: the models of all kinds, the progress reports, and the CustomResourceDefinitions."""

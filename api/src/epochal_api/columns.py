@@ -1,4 +1,4 @@
-"""Rows as columns: what is of one kind stands together, and names its fields once, which a compressor makes use of."""
+"""Columnar form of JSON rows. Equal fields are adjacent and each name occurs once, which compresses well."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -8,10 +8,10 @@ _FIELDS, _COUNTS, _ITEMS = "fields", "counts", "items"
 
 
 def columns(values: Sequence[Any]) -> Any:
-    """Returns values of JSON by their fields, or by their items: a column of each.
+    """Return JSON values as columns: one column for each field, or for the items of lists.
 
     Args:
-        values: The values. Of those that have fields, what is empty is the same as what is not there.
+        values: The values. In objects, an empty field is equivalent to an absent one.
     """
     if _are(values, dict):
         names = dict.fromkeys(name for one in values if one for name in one)
@@ -25,13 +25,13 @@ def columns(values: Sequence[Any]) -> Any:
 
 
 def rows(packed: Any) -> list[Any]:
-    """Returns the values that columns were made of.
+    """Return the values from their columns.
 
     Args:
-        packed: What `columns` has returned; it may be damaged.
+        packed: The result of `columns`, which may be damaged.
 
     Raises:
-        ValueError: If that does not fit together.
+        ValueError: If the columns do not match each other.
     """
     match packed:
         case list():
@@ -49,7 +49,7 @@ def rows(packed: Any) -> list[Any]:
 
 
 def _are(values: Sequence[Any], kind: type) -> bool:
-    """Returns whether values are of a kind, of which some have something in them, and others may be absent."""
+    """Return whether all values are of a type or None, and at least one is not empty."""
     return any(isinstance(one, kind) and one for one in values) and all(
         one is None or isinstance(one, kind) for one in values
     )

@@ -1,4 +1,4 @@
-"""A condition as in every Kubernetes API, and how times and texts stand in a status."""
+"""The Condition of Kubernetes APIs, and the formats of times and texts in a status."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -10,27 +10,27 @@ from epochal_api.text import printable
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
-"""Words of others, which a terminal may show whatever was in them."""
+"""Text from another source, without characters that control a terminal."""
 
 
 class Condition(StatusModel):
-    """A condition as in every Kubernetes API."""
+    """A condition as in all Kubernetes APIs."""
 
     type: Annotated[str, Field(max_length=64)]
-    """What it tells of: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable,
+    """Type of the condition: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable,
     SpecApplied or Exported; for a ModelServer Ready, Progressing, Reconciling or Stalled."""
     status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
+    """Whether the condition holds."""
     reason: Annotated[str, Field(max_length=128)]
-    """Why, in one word for machines."""
+    """Machine-readable reason for the status."""
     message: Annotated[Text, Field(max_length=32768)] = ""
-    """Why, for people."""
+    """Explanation of the status for users."""
     last_transition_time: Time
     """When status last changed."""
     observed_generation: int = 0
-    """Generation of the spec that it was computed from."""
+    """Generation of the spec for which the condition was computed."""
 
 
 def timestamp(moment: datetime) -> str:
-    """Returns a moment as a status has it: RFC 3339, UTC, whole seconds."""
+    """Return a time in the format of a status: RFC 3339, UTC, whole seconds."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

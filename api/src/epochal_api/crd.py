@@ -1,6 +1,6 @@
 """Generates the CustomResourceDefinitions from the models.
 
-Run `python -m epochal_api.crd FOLDER` to write them there as YAML. What a structural schema may hold:
+Run `python -m epochal_api.crd FOLDER` to write them to a folder as YAML. For the rules of structural schemas see
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """
 
@@ -23,11 +23,11 @@ class Column(NamedTuple):
     """A column of `kubectl get`.
 
     Args:
-        name: Its heading.
-        type: Its type: string, integer or date.
-        path: Where its value stands in the object.
-        description: What it tells.
-        wide: Whether only `-o wide` shows it.
+        name: Heading of the column.
+        type: Type of the values: string, integer or date.
+        path: JSON path of the value in the object.
+        description: Description of the value.
+        wide: Whether only `-o wide` shows the column.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Column(NamedTuple):
     wide: bool = False
 
     def dump(self) -> dict[str, Any]:
-        """Returns the column as the definition has it."""
+        """Return the column as JSON values for the CustomResourceDefinition."""
         priority = {"priority": 1} if self.wide else {}
         column = {"name": self.name, "type": self.type, "jsonPath": self.path}
         return {**column, **priority, "description": self.description}
@@ -47,12 +47,12 @@ class Kind(NamedTuple):
     """A kind of the API.
 
     Args:
-        model: Its model, of the same name.
-        plural: What URLs call it.
-        short: What `kubectl` also calls it.
-        columns: What `kubectl get` shows of it.
-        scales: Whether `kubectl scale` sets its spec.replicas.
-        content: The field that every object has: `spec`, or for a kind that users do not write, its own.
+        model: Model of the kind, with the same name.
+        plural: Plural name in URLs.
+        short: Short name in `kubectl`.
+        columns: Columns of `kubectl get`.
+        scales: Whether `kubectl scale` sets spec.replicas.
+        content: The required field of each object: `spec`, or another field for a kind that users do not write.
     """
 
     model: type[Model]
@@ -64,7 +64,7 @@ class Kind(NamedTuple):
 
     @property
     def for_users(self) -> bool:
-        """Whether users create its objects: then it has a spec, a status, a short name and a category."""
+        """Whether users create objects of the kind. Such a kind has a spec, a status, a short name and a category."""
         return self.content == "spec"
 
 
@@ -133,18 +133,18 @@ EXPERIMENT_LEDGERS = Kind(ExperimentLedger, experiment_ledger.PLURAL, "", (_AGE,
 KINDS = (EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS)
 """The kinds that users create."""
 ALL_KINDS = (EXPERIMENT_LEDGERS, *KINDS)
-"""The kinds that have a CustomResourceDefinition."""
+"""The kinds with a CustomResourceDefinition."""
 
 _SCALE = {
     "specReplicasPath": ".spec.replicas",
     "statusReplicasPath": ".status.replicas",
     "labelSelectorPath": ".status.selector",
 }
-"""What is scaled, and by what a HorizontalPodAutoscaler finds the pods."""
+"""Paths for the scale subresource. A HorizontalPodAutoscaler finds the pods by the selector."""
 
 
 def _merged(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Returns the node with its reference looked up and "or null" left out: an absent field is Kubernetes' null."""
+    """Return a schema node with its reference resolved and without "or null": in Kubernetes, null fields are absent."""
     if "$ref" in node:
         target = definitions[node["$ref"].rsplit("/", 1)[-1]]
         return _merged({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
@@ -155,7 +155,7 @@ def _merged(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
 
 
 def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Returns a schema node as Kubernetes takes it: references inlined, no null, no titles."""
+    """Return a schema node in the structural form of Kubernetes: references inlined, no null, no titles."""
     result: dict[str, Any] = {}
     for key, value in _merged(node, definitions).items():
         match key:
@@ -181,11 +181,11 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
 
 
 def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
-    """Returns the structural OpenAPI schema of a kind.
+    """Return the structural OpenAPI schema of a kind.
 
     Args:
-        model: Its model.
-        content: The field that every object has.
+        model: Model of the kind.
+        content: The required field of each object.
     """
     raw = model.model_json_schema(mode="validation")
     root = _structural(raw, raw.get("$defs", {}))
@@ -198,12 +198,12 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
 
 
 def definition_name(kind: Kind) -> str:
-    """Returns what the CustomResourceDefinition of a kind is called; its file is, too."""
+    """Return the name of a kind's CustomResourceDefinition, which is also its file name."""
     return f"{kind.plural}.{GROUP}"
 
 
 def custom_resource_definition(kind: Kind) -> dict[str, Any]:
-    """Returns the CustomResourceDefinition of a kind as JSON values."""
+    """Return the CustomResourceDefinition of a kind as JSON values."""
     name = kind.model.__name__
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -240,14 +240,14 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes a value that occurs twice as it is, twice: anchors are hard to read and to diff."""
+    """Writes repeated values in full: anchors are hard to read and to compare."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
 
 
 def main(folder: str) -> None:
-    """Writes the CustomResourceDefinitions of all kinds into a folder, a file each.
+    """Write the CustomResourceDefinitions of all kinds into a folder, one file each.
 
     Args:
         folder: Path of the folder.

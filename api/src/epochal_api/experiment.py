@@ -1,4 +1,4 @@
-"""The Experiment: a search of hyper-parameters whose trials are TrainingJobs."""
+"""The Experiment: a search of hyper-parameters with TrainingJobs as its trials."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -18,7 +18,7 @@ from epochal_api.trainingjob import TrainingJobSpec
 KIND = "Experiment"
 PLURAL = "experiments"
 MAX_NAME = 48
-"""Characters of an Experiment's name: those of its trials have number and rung behind it."""
+"""Maximum characters of an Experiment's name: the names of its trials append the number and the rung."""
 MAX_TRIALS = 1000
 MAX_PARAMETERS = 32
 
@@ -35,7 +35,7 @@ MUTABLE = (
 
 
 def trial_name(experiment: str, trial: int, rung: int) -> str:
-    """Returns the name of the TrainingJob of a rung of a trial.
+    """Return the name of the TrainingJob of a rung of a trial.
 
     Args:
         experiment: Name of the Experiment.
@@ -46,51 +46,48 @@ def trial_name(experiment: str, trial: int, rung: int) -> str:
 
 
 class Objective(Model):
-    """What the search looks for."""
+    """The objective of the search."""
 
     metric: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
-    """The figure to judge trials by, as in status.metrics of a TrainingJob: such as val_loss, or val_accuracy where
+    """Metric by which trials are compared, as in status.metrics of a TrainingJob: such as val_loss, or val_accuracy if
     accuracy is a metric."""
     goal: Literal["Maximize", "Minimize"]
     """Whether the highest value is the best (Maximize), or the lowest (Minimize)."""
     target: Number | None = None
-    """The value at which the search is over, as text such as "0.995": what is trained then ends its rung. Default:
-    none."""
+    """Value at which the search ends, as text such as "0.995". Running trials then end their rung. Default: none."""
     strategy: Literal["Best", "Last"] = "Best"
-    """Which epoch's value counts. Best: that of a trial's best epoch so far. Last: that of its last one. Default:
-    Best."""
+    """The epoch whose value counts. Best: the best epoch of a trial so far. Last: its last epoch. Default: Best."""
 
     @property
     def mode(self) -> Mode:
-        """What training.monitor calls the goal."""
+        """The goal in the form of training.monitor."""
         return "Max" if self.goal == "Maximize" else "Min"
 
 
 class Search(Model):
-    """How parameters are chosen."""
+    """How parameters are selected."""
 
     method: Literal["None", "Random", "Grid", "TPE"] = "TPE"
-    """None: nothing is chosen, and the template alone is trained. Random: at random. Grid: every combination, in order.
-    TPE: by Optuna's tree-structured Parzen estimator, which learns from the trials so far. No combination is tried
-    twice. Default: TPE."""
+    """None: only the template is trained. Random: at random. Grid: every combination, in order. TPE: by Optuna's
+    tree-structured Parzen estimator, which learns from previous trials. No combination is tried twice. Default: TPE."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Where chance begins: with the same seed and the same known trials, the same is chosen. Default: 0."""
+    """Random seed: the same seed and the same known trials give the same parameters. Default: 0."""
     startup_trials: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Trials that TPE chooses at random before it begins to learn. Default: 10."""
+    """Random trials of TPE before it starts to learn. Default: 10."""
 
 
 class Schedule(Model):
-    """Which trials are trained on, and which are stopped early."""
+    """Which trials continue, and which are stopped early."""
 
     method: Literal["None", "ASHA", "Hyperband"] = "None"
-    """None: each trial is trained to its end. ASHA (asynchronous successive halving): each ends its first rung, and the
-    best of those are trained on from where they stopped, without waiting for the others. Hyperband: several of these
-    side by side, each beginning a rung later. Default: None."""
+    """None: each trial is trained for all epochs. ASHA (asynchronous successive halving): each trial ends its first
+    rung, and the best ones continue from their checkpoints without waiting for others. Hyperband: several ASHA brackets
+    side by side, each of which starts one rung later. Default: None."""
     min_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Epochs of the first rung. Default: 1."""
     factor: Annotated[int, Field(ge=2, le=100)] = 3
-    """One of this many trials of a rung is trained on, and the next rung ends after this many times the epochs: with 3,
-    rungs end after 1, 3, 9, … epochs. Default: 3."""
+    """Reduction factor: one of this many trials of a rung continues, and the next rung ends after this many times the
+    epochs. With 3, rungs end after 1, 3, 9, … epochs. Default: 3."""
 
 
 _LABEL_KEY = r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
@@ -114,14 +111,14 @@ def _checked_labels(labels: dict[str, str]) -> dict[str, str]:
 
 
 class TemplateMetadata(Model):
-    """Metadata of each trial."""
+    """Metadata of each trial's TrainingJob."""
 
     labels: Annotated[
         dict[LabelKey, LabelText],
         Field(max_length=32, json_schema_extra=cel([_LABELS_ARE_VALID, _LABELS_ARE_FREE])),
         AfterValidator(_checked_labels),
     ] = {}
-    """Labels that each trial's TrainingJob bears, beside epochal.dev/experiment, …/trial and …/rung."""
+    """Labels of each trial's TrainingJob, in addition to epochal.dev/experiment, …/trial and …/rung."""
 
 
 _OWN: tuple[tuple[str, Rule], ...] = (
@@ -166,14 +163,14 @@ _OWN_OF_TRAINING: tuple[tuple[str, Rule], ...] = (
 
 
 class Template(Model):
-    """The TrainingJob that all trials are made of; trial 0 is trained as it is written."""
+    """The TrainingJob from which all trials are created. Trial 0 is trained without changes."""
 
     model_config = ConfigDict(json_schema_extra=cel([rule for _, rule in (*_OWN, *_OWN_OF_TRAINING)]))
 
     metadata: TemplateMetadata = TemplateMetadata()
-    """What each trial's TrainingJob has in its metadata."""
+    """Metadata of each trial's TrainingJob."""
     spec: TrainingJobSpec
-    """What to train, as in a TrainingJob that is valid by itself. Its training.epochs is the most that a trial gets."""
+    """What to train, as in a valid TrainingJob. Its training.epochs is the maximum for a trial."""
 
     @model_validator(mode="after")
     def _leaves_its_own_to_the_experiment(self) -> Self:
@@ -184,10 +181,10 @@ class Template(Model):
 
 
 class WarmStart(Model):
-    """An Experiment whose trials are known from the beginning."""
+    """An earlier Experiment that provides trials from the start."""
 
     name: ObjectName
-    """Another Experiment of this namespace, by its name."""
+    """Name of another Experiment in this namespace."""
 
 
 _HAS_PARAMETERS = Rule(
@@ -221,7 +218,7 @@ _MONITORS_THE_OBJECTIVE = Rule(
 
 
 class ExperimentSpec(Model):
-    """What to search, how, and for how long."""
+    """The search space, the search method, the trials and their limits."""
 
     model_config = ConfigDict(
         json_schema_extra=cel(
@@ -237,38 +234,39 @@ class ExperimentSpec(Model):
     )
 
     objective: Objective
-    """What the search looks for."""
+    """The objective of the search."""
     search: Search = Search()
-    """How parameters are chosen."""
+    """How parameters are selected."""
     schedule: Schedule = Schedule()
-    """Which trials are trained on, and which are stopped early."""
+    """Which trials continue, and which are stopped early."""
     parallelism: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Trials that are trained at the same time. Default: 1."""
+    """Trials that are trained concurrently. Default: 1."""
     max_trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20
-    """Trials in all, the template's own too. Raised after the end, the search goes on. Default: 20."""
+    """Total number of trials, including the template's own. If raised after the end, the search continues. Default:
+    20."""
     max_failed_trials: Annotated[int, Field(ge=0, le=MAX_TRIALS)] = 3
-    """Failed trials that the search bears with; one more ends it. Evictions never count, and trials that diverge only
-    where all do. Default: 3."""
+    """Failed trials that the search tolerates; one more ends it. Evictions never count. Diverged trials count only if
+    all trials diverge. Default: 3."""
     suspend: bool = False
-    """Whether the search waits: true suspends its trials, which free their pods and resources; false goes on."""
+    """Whether the search is suspended: true suspends its trials and frees their resources; false resumes it."""
     finish: bool = False
-    """Whether to finish early: true makes no new trials; what is trained now ends its rung, and the search is Complete
+    """Whether to finish early: true creates no more trials. Running trials end their rung, and the search is Complete
     with the reason FinishedEarly. Default: false."""
     initial_trials: Annotated[
         list[Annotated[dict[str, Value], Field(max_length=MAX_PARAMETERS)]], Field(max_length=64)
     ] = []
-    """Parameters to try first, after the template itself: such as [{learningRate: "0.01", filters: 32}]. What one of
-    them leaves out is as in the template."""
+    """Parameters to try first, after the template: such as [{learningRate: "0.01", filters: 32}]. Omitted parameters
+    keep the template's values."""
     active_deadline_seconds: Seconds | None = None
-    """Seconds from its start after which it fails, and its trials are suspended. Raised, it goes on. The clock starts
-    anew when it is resumed, or goes on after its end. Default: no limit."""
+    """Seconds from the start after which the Experiment fails and its trials are suspended. If raised, it continues.
+    The count restarts when it is resumed or continues after its end. Default: no limit."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
-    """Seconds after its end that it is deleted, its trials too, their results not. Default: never."""
+    """Seconds after the end until it is deleted with its trials. Their results stay. Default: never."""
     warm_start_from: Annotated[list[WarmStart], Field(max_length=8)] = []
-    """Experiments whose trials the sampler learns from, as far as their parameters fit."""
+    """Experiments from whose trials the sampler learns, as far as their parameters match."""
     retain: Literal["Best", "All"] = "Best"
-    """Whose checkpoints stay in the bucket once the search needs them no more: those of the best trial (Best), or of
-    every trial (All). Models, figures and logs stay either way. Default: Best."""
+    """The trials whose checkpoints stay in the bucket once the search does not need them: only the best one (Best), or
+    every trial (All). Models, metrics and logs always stay. Default: Best."""
     parameters: Annotated[
         list[Parameter],
         Field(
@@ -276,9 +274,9 @@ class ExperimentSpec(Model):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = []
-    """What is searched."""
+    """The parameters to search."""
     template: Template
-    """The TrainingJob that all trials are made of."""
+    """The TrainingJob from which all trials are created."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -310,10 +308,10 @@ _WITHOUT_TRIALS = (
 
 
 def immutable(field: str) -> str:
-    """Returns what is said to whoever changes a field of the spec too late.
+    """Return the message for a change of an immutable field of the spec.
 
     Args:
-        field: Its name, as on the wire.
+        field: Name of the field in JSON.
     """
     return (
         f"spec.{field} cannot change once a trial exists. What still can: {_STILL}. To search otherwise, create a new "
@@ -322,7 +320,7 @@ def immutable(field: str) -> str:
 
 
 class Experiment(Model):
-    """Searches the hyper-parameters of a TrainingJob by training it with others."""
+    """Searches the hyper-parameters of a TrainingJob by training variants of this job."""
 
     model_config = ConfigDict(
         extra="ignore",
@@ -345,25 +343,26 @@ class Experiment(Model):
     metadata: Metadata
     """Name, namespace and identity."""
     spec: ExperimentSpec
-    """What to search, how, and for how long."""
+    """The search space, the search method, the trials and their limits."""
     status: Annotated[ExperimentStatus | None, reading(ExperimentStatus)] = None
-    """How far it has come, as Epochal saw it last."""
+    """Status of the search, as last observed by Epochal."""
 
 
 class InvalidExperiment(InvalidObject):
-    """An Experiment that breaks the API's rules; the message has a line per field, and can be shown as it is."""
+    """An Experiment that violates the API's rules. The message has one line per field, and is safe to print."""
 
 
 def parse(document: Any) -> Experiment:
-    """Reads an Experiment.
+    """Parse and validate an Experiment.
 
     Args:
         document: The object as plain JSON or YAML values.
 
     Returns:
-        The Experiment with all defaults filled in.
+        The Experiment with all defaults.
 
     Raises:
-        InvalidExperiment: If it breaks a rule; the message names each field, what was found and what must hold.
+        InvalidExperiment: If it violates a rule. The message contains each field, the value found and the value
+            expected.
     """
     return read(Experiment, document, InvalidExperiment)

@@ -1,4 +1,4 @@
-"""The ExperimentLedger: all that the operator has observed of the trials of an Experiment."""
+"""The ExperimentLedger: all trial events of an Experiment that the operator has observed."""
 
 from typing import Annotated, Literal
 
@@ -10,11 +10,11 @@ from epochal_api.model import Model
 KIND = "ExperimentLedger"
 PLURAL = "experimentledgers"
 MAX_DATA = 200 * 1024
-"""Bytes of the packed events: a report of them must fit in an annotation of 128 KiB."""
+"""Maximum bytes of the packed events: a report about them must fit in an annotation of 128 KiB."""
 
 
 class ExperimentLedger(Model):
-    """The observed trials of the Experiment of the same name. Only the operator writes it."""
+    """The observed trials of the Experiment with the same name. Only the operator writes it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -25,4 +25,4 @@ class ExperimentLedger(Model):
     metadata: Metadata
     """Name, namespace and identity; the Experiment is its controller."""
     data: Annotated[str, Field(max_length=MAX_DATA, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-    """The events in order, a JSON array a line, gzipped, as base64."""
+    """The events in order: one JSON array per line, compressed with gzip, as base64."""

@@ -1,4 +1,4 @@
-"""What is reported of an Experiment: the operator writes it into an annotation, and a Job from there into a bucket."""
+"""The report of an Experiment, which the operator writes into an annotation, and a Job into the results bucket."""
 
 import base64
 import binascii
@@ -16,13 +16,13 @@ from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
 MAX_TEXT = 128 * 1024
-"""Bytes of a report as text, more than the longest ledger makes it: an object's annotations hold 256 KiB in all."""
+"""Maximum bytes of a report's text, enough for the longest ledger. All annotations of an object hold 256 KiB."""
 _MAX_JSON = 64 * 1024**2
-"""Bytes of its JSON, many more than fit in such a text unless somebody means harm."""
+"""Maximum bytes of the decompressed JSON, far more than any genuine report needs."""
 _MAX_MEMORY = 16 * 1024**2
-"""Bytes that it takes to decompress it, and more."""
+"""Memory limit of the decompressor in bytes, more than it needs."""
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 2**20}]
-"""A report is no longer than this, and a dictionary takes eleven times as much memory, and 64 MiB if none is given."""
+"""No report is larger than the dictionary, which takes eleven times its size in memory, and has 64 MiB by default."""
 
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]
@@ -34,75 +34,75 @@ _TRIALS = "trials"
 
 
 class ReportModel(Model):
-    """A part of a report. What a newer operator adds is passed over: a template may name an image of any version."""
+    """A part of a report. Unknown fields of a newer operator are ignored: a template may name any image version."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Folder(ReportModel):
-    """A TrainingJob of a trial, whose results lie in a folder of their own."""
+    """A TrainingJob of a trial, with its own results folder."""
 
     rung: _Count
-    """Its rung, counted from 0."""
+    """Rung of the TrainingJob, counted from 0."""
     uid: _Uid
-    """Its uid."""
+    """UID of the TrainingJob."""
 
 
 class ReportedRung(ReportModel):
     """A rung that a trial has finished."""
 
     uid: _Uid | None = None
-    """Uid of its TrainingJob; None if that was gone before it was known."""
+    """UID of its TrainingJob; None if that was deleted before it was observed."""
     epoch: _Count
-    """Its last epoch."""
+    """Last epoch of the rung."""
     value: _Line | None = None
-    """What the trial was worth by then."""
+    """Value of the objective at the end of the rung."""
     seconds: _Count = 0
-    """How long it took."""
+    """Duration in seconds."""
 
 
 class ReportedTrial(ReportModel):
-    """A trial."""
+    """A trial of the Experiment."""
 
     number: _Count
-    """Its number. Trial 0 is the template as it is written."""
+    """Number of the trial. Trial 0 is the template without changes."""
     state: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]*$", max_length=63)]
-    """What becomes of it: Running, Paused, Complete, Failed or Diverged."""
+    """State of the trial: Running, Paused, Complete, Failed or Diverged."""
     parameters: dict[_Line, _Line] = {}
-    """What was tried."""
+    """Parameters of the trial."""
     rungs: list[ReportedRung] = []
-    """The rungs that it has finished."""
+    """The finished rungs."""
     failed: Folder | None = None
-    """Where it has failed."""
+    """The TrainingJob that failed, if any."""
     freed: list[Folder] = []
-    """Whose checkpoints nobody needs any more."""
+    """TrainingJobs whose checkpoints are no longer needed."""
 
     @property
     def value(self) -> str | None:
-        """What it is worth."""
+        """Value of the objective after the last finished rung, if any."""
         return self.rungs[-1].value if self.rungs else None
 
     @property
     def finished(self) -> Folder | None:
-        """Where the results of the last rung lie that it has finished, if that is known."""
+        """The TrainingJob of the last finished rung; None if its UID is missing."""
         uid = self.rungs[-1].uid if self.rungs else None
         return Folder(rung=len(self.rungs) - 1, uid=uid) if uid is not None else None
 
     @property
     def last(self) -> Folder | None:
-        """Where its latest results lie."""
+        """The TrainingJob with the latest results, if any."""
         return self.failed or self.finished
 
 
 class Axis(ReportModel):
-    """A parameter, as far as it matters to who draws it."""
+    """A parameter, with the data for the plots."""
 
     name: _Line
-    """Its name."""
+    """Name of the parameter."""
     log: bool = False
-    """Whether it is its logarithm that is spread evenly."""
+    """Whether its scale is logarithmic."""
     values: list[_Line] | None = None
-    """What it may be; None if it is a number."""
+    """Its possible values; None for a number."""
 
 
 class ExperimentReport(ReportModel):
@@ -111,38 +111,38 @@ class ExperimentReport(ReportModel):
     namespace: _Label
     """Namespace of the Experiment."""
     name: Annotated[_Label, Field(max_length=MAX_NAME)]
-    """Its name."""
+    """Name of the Experiment."""
     uid: _Uid
-    """Its uid."""
+    """UID of the Experiment."""
     storage: Storage
-    """Where its buckets are."""
+    """The S3 service of its buckets."""
     results: Results
-    """Where its results go, and those of its trials."""
+    """Location of its results and of those of its trials."""
     metric: _Line
-    """What trials are judged by."""
+    """Metric of the objective."""
     goal: Literal["Maximize", "Minimize"]
-    """Whether the highest value is the best, or the lowest."""
+    """Whether the highest or the lowest value is the best."""
     axes: list[Axis] = []
-    """Its parameters."""
+    """The parameters of the search."""
     trials: list[ReportedTrial] = []
-    """Its trials by their numbers."""
+    """The trials in the order of their numbers."""
     omitted: _Count = 0
-    """Trials that are not told of: the worst, where there is no room for all."""
+    """Number of omitted trials: the worst ones, if the report is too large for all."""
     importance: dict[_Line, _Line] = {}
-    """How much each parameter matters, of 1 in all, as far as that is known."""
+    """Importance of each parameter, with a sum of 1, as far as known."""
     best: _Count | None = None
-    """The trial with the best value."""
+    """Number of the trial with the best value."""
     job: dict[str, Any] | None = None
     """A TrainingJob with the best parameters."""
 
     def trial_folder(self, trial: ReportedTrial, folder: Folder) -> str:
-        """Returns the folder of the results of a trial's TrainingJob in the bucket, without a slash at its end.
+        """Return the results folder of a trial's TrainingJob in the bucket, without a slash at its end.
 
-        Nothing else is named than what is the Experiment's own.
+        The path can only lie in a folder of the Experiment itself.
 
         Args:
             trial: The trial.
-            folder: Its TrainingJob.
+            folder: The TrainingJob of the trial.
         """
         job = trial_name(self.name, trial.number, folder.rung)
         return self.results.folder(namespace=self.namespace, name=job, uid=folder.uid)
@@ -159,29 +159,29 @@ class ExperimentReport(ReportModel):
 
 
 class InvalidReport(InvalidObject):
-    """A report that cannot be read; the message says why, and can be shown as it is."""
+    """A report that cannot be parsed. The message gives the cause, and is safe to print."""
 
 
 def encode(report: ExperimentReport) -> str:
-    """Returns a report as text: JSON with its trials in columns, in xz and base64.
+    """Return a report as text: JSON with its trials in columns, as xz and base64.
 
     Args:
         report: The report.
     """
-    # Without what nobody set: an earlier trainer refuses fields of the storage that it does not know.
+    # Omit unset fields: an earlier trainer refuses fields of the storage that are unknown to it.
     content = report.model_dump(mode="json", exclude_unset=True)
     text = json.dumps(content | {_TRIALS: columns(content.get(_TRIALS, []))}, separators=(",", ":"))
     return base64.b64encode(lzma.compress(text.encode(), filters=_FILTERS)).decode()
 
 
 def decode(text: str) -> ExperimentReport:
-    """Returns the report that a text holds.
+    """Return the report from its text.
 
     Args:
-        text: The report as text.
+        text: The text from `encode`.
 
     Raises:
-        InvalidReport: If it holds none, or one that is about more than its own Experiment.
+        InvalidReport: If the text contains no valid report, or one about paths outside the Experiment.
     """
     try:
         reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)

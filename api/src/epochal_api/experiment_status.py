@@ -1,4 +1,4 @@
-"""The status of an Experiment: what a user watches. It is bounded, however many trials there are."""
+"""The status of an Experiment. Its size is bounded for any number of trials."""
 
 from typing import Annotated, Literal
 
@@ -10,11 +10,11 @@ from epochal_api.model import StatusModel
 ExperimentState = Literal["Queued", "Running", "Suspended", "Complete", "Failed"]
 EXPERIMENT_STATES: tuple[ExperimentState, ...] = ("Queued", "Running", "Suspended", "Complete", "Failed")
 EXPERIMENT_CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished")
-"""The conditions that are Epochal's; others may add their own."""
+"""The condition types of Epochal. Other controllers may add their own."""
 MAX_STATUS_BYTES = 32 * 1024
-"""Bytes that the whole status has at most, as JSON; top and importance are cut for it."""
+"""Maximum bytes of the whole status as JSON; top and importance are cut to fit."""
 MAX_TOP = 10
-"""Trials that status.top lists."""
+"""Maximum number of trials in status.top."""
 
 _Name = Annotated[str, Field(max_length=63)]
 _Figure = Annotated[str, Field(max_length=64)]
@@ -22,92 +22,92 @@ _Uri = Annotated[str, Field(max_length=2048)]
 
 
 class TrialCounts(StatusModel):
-    """How many trials there are, by what becomes of them."""
+    """Number of trials by state."""
 
     created: int = 0
-    """All so far, the template's own too: from the first one on, what is searched cannot change."""
+    """All trials so far, including the template's own. From the first one on, the search space is immutable."""
     queued: int = 0
-    """Those that wait for a node, a queue or their storage."""
+    """Trials that wait for a node, a queue or their storage."""
     running: int = 0
-    """Those that are trained now."""
+    """Trials that are being trained."""
     paused: int = 0
-    """Those that have ended a rung and are not promoted, or not yet: they take nothing."""
+    """Trials that have ended a rung and are not (yet) promoted: they use no resources."""
     complete: int = 0
-    """Those that will not be trained on: all their epochs are done, or EarlyStopping has ended them."""
+    """Trials that will not continue: all their epochs are finished, or EarlyStopping has ended them."""
     failed: int = 0
-    """Those that have failed, which maxFailedTrials bounds."""
+    """Failed trials, which maxFailedTrials limits."""
     diverged: int = 0
-    """Those whose loss was no finite number: the sampler learns from them as from the worst."""
+    """Trials with a loss that was not finite: the sampler treats them as the worst."""
 
 
 class RankedTrial(StatusModel):
-    """A trial and what it has reached."""
+    """A trial and its result."""
 
     trial: int
-    """Which one, counted from 0, the template as it is written."""
+    """Number of the trial, counted from 0, which is the template without changes."""
     job_name: Annotated[str, Field(max_length=63)]
-    """The TrainingJob that reached it."""
+    """The TrainingJob with this result."""
     value: _Figure
-    """The objective's metric, by objective.strategy."""
+    """Value of the objective's metric, by objective.strategy."""
     epoch: int | None = None
-    """Epochs that it has been trained for."""
+    """Epochs for which the trial was trained."""
     parameters: Annotated[dict[_Name, Annotated[str, Field(max_length=256)]], Field(max_length=32)] = {}
-    """What was tried. A parameter that was of no use is left out."""
+    """Parameters of the trial. Parameters without an effect are omitted."""
     uri: _Uri | None = None
-    """Folder of its results."""
+    """Folder of the trial's results."""
 
 
 class EpochCounts(StatusModel):
     """Epochs of all trials together."""
 
     trained: int = 0
-    """Those that were trained and count."""
+    """Epochs that were trained and count."""
     saved: int = 0
-    """Those that trials which were stopped early would have taken to their end."""
+    """Epochs that were not trained because trials were stopped early."""
     repeated: int = 0
-    """Those that were trained twice, which should be none."""
+    """Epochs that were trained twice, which should be none."""
 
 
 class ExperimentResults(StatusModel):
-    """Where the results lie."""
+    """Location of the results."""
 
     uri: _Uri
-    """Folder of trials.csv, best.yaml and the pictures. Each trial has its own beside it."""
+    """Folder of trials.csv, best.yaml and the plots. The folders of the trials are next to it."""
 
 
 class ExperimentDisplay(StatusModel):
-    """What `kubectl get` shows, ready to read."""
+    """Values for `kubectl get`, formatted for users."""
 
     trials: _Figure | None = None
-    """Trials so far of all that there may be, such as 23/60."""
+    """Trials so far and in total, such as 23/60."""
     best: Annotated[str, Field(max_length=256)] | None = None
-    """The best value so far, such as val_accuracy 0.9921."""
+    """Best value so far, such as val_accuracy 0.9921."""
 
 
 class ExperimentStatus(StatusModel):
-    """How far an Experiment has come."""
+    """Observed state of an Experiment."""
 
     observed_generation: int | None = None
-    """Generation of the spec that the status was computed from."""
+    """Generation of the spec for which the status was computed."""
     state: ExperimentState | None = None
-    """The whole in one word: Queued, Running, Suspended, Complete or Failed."""
+    """State of the Experiment: Queued, Running, Suspended, Complete or Failed."""
     trials: TrialCounts | None = None
-    """How many trials there are, by what becomes of them."""
+    """Number of trials by state."""
     best: RankedTrial | None = None
     """The trial with the best value so far."""
     top: Annotated[list[RankedTrial], Field(max_length=MAX_TOP)] | None = None
     """The best trials, best first."""
     importance: Annotated[dict[_Name, _Figure], Field(max_length=32)] | None = None
-    """How much of the differences between trials each parameter explains, of 1 in all."""
+    """Share of the differences between trials that each parameter explains, with a sum of 1."""
     epochs: EpochCounts | None = None
     """Epochs of all trials together."""
     results: ExperimentResults | None = None
-    """Where the results lie."""
+    """Location of the results."""
     start_time: Time | None = None
-    """When its first trial was created, or when it was last resumed, or went on after its end; none while it is
-    suspended."""
+    """When the first trial was created, or when the search was last resumed or continued after its end; none while it
+    is suspended."""
     completion_time: Time | None = None
-    """When it completed or failed."""
+    """When the Experiment completed or failed."""
     conditions: (
         Annotated[
             list[Condition],
@@ -118,7 +118,7 @@ class ExperimentStatus(StatusModel):
         ]
         | None
     ) = None
-    """For machines: Ready, False while something other than time must change; Stalled, Suspended, Complete, Failed;
-    Finished, once it is Complete or Failed."""
+    """Machine-readable state: Ready, False while a user or the cluster must change something; Stalled, Suspended,
+    Complete, Failed; Finished, once it is Complete or Failed."""
     display: ExperimentDisplay | None = None
-    """What `kubectl get` shows."""
+    """Values for `kubectl get`."""

@@ -1,4 +1,4 @@
-"""What every kind of the API has: its group, its metadata, how it is read, and what of it may not change."""
+"""Common parts of all kinds: the API group, the metadata, parsing, and rules for immutable fields."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -17,7 +17,7 @@ Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
 
 
 class Metadata(Model):
-    """The part of an object's metadata that matters to Epochal."""
+    """The metadata fields that Epochal uses."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -28,30 +28,30 @@ class Metadata(Model):
     labels: Annotated[dict[str, str], BeforeValidator(lambda labels: labels or {})] = {}
     """Labels of the object."""
     uid: str = ""
-    """Identity of the object; empty for a file that no API server has taken."""
+    """UID of the object; empty for a file that was not sent to an API server."""
     generation: int = 0
-    """Counts changes of the spec."""
+    """Generation of the spec."""
     resource_version: str = ""
-    """Version of the object as read."""
+    """resourceVersion of the object as read."""
     creation_timestamp: str = ""
-    """When the API server took it, RFC 3339."""
+    """When the object was created, RFC 3339."""
     deletion_timestamp: str | None = None
-    """When its deletion began, RFC 3339."""
+    """When the deletion of the object was requested, RFC 3339."""
 
 
 class InvalidObject(ValueError):
-    """An object that breaks the API's rules; the message has a line per field, and can be shown as it is."""
+    """An object that violates the API's rules. The message has one line per field, and is safe to print."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 def named(most: int, named_after: str) -> Rule:
-    """Returns the rule that an object's name is one that others can be named after.
+    """Return the rule that an object's name is valid and short enough for the names of its owned objects.
 
     Args:
-        most: Characters that it may have.
-        named_after: What is named after it.
+        most: Maximum characters.
+        named_after: The explanation at the end of the message.
     """
     return Rule(
         f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {most}",
@@ -60,13 +60,13 @@ def named(most: int, named_after: str) -> Rule:
 
 
 def frozen(spec: type[Model], name: str, free: str, message: str) -> Rule:
-    """Returns the rule that a field of the spec stays as it is.
+    """Return the rule that a field of the spec is immutable.
 
     Args:
         spec: Model of the spec.
-        name: Name of the field in it.
-        free: Expression that is true as long as the field may still change.
-        message: What is said to whoever changes it later.
+        name: Name of the field in the model.
+        free: CEL expression that is true while the field is mutable.
+        message: Message for a change while the field is immutable.
     """
     field = to_camel(name)
     same = f"self.spec.{field} == oldSelf.spec.{field}"
@@ -79,19 +79,19 @@ AnyKind = TypeVar("AnyKind", bound=Model)
 
 
 def read(model: type[AnyKind], document: Any, refused: type[InvalidObject], *, begun: bool = False) -> AnyKind:
-    """Reads an object.
+    """Parse and validate an object.
 
     Args:
-        model: Its kind.
+        model: Model of the kind.
         document: The object as plain JSON or YAML values.
-        refused: The error to raise.
-        begun: Whether it has begun, so that rules that came later are none for it.
+        refused: Type of the error to raise.
+        begun: Whether the object has started, so that rules that were added later do not apply.
 
     Returns:
-        The object with all defaults filled in.
+        The object with all defaults.
 
     Raises:
-        InvalidObject: If it breaks a rule; the message names each field, what was found and what must hold.
+        InvalidObject: If it violates a rule. The message contains each field, the value found and the value expected.
     """
     name = model.__name__
     if not isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""The base of every model of the API, and how a model says what only Kubernetes reads."""
+"""The base class of all API models, and helpers for schema keywords that only Kubernetes evaluates."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
 
 class Model(BaseModel):
-    """A typed part of the API: camelCase on the wire, unknown fields refused, never changed once read."""
+    """A typed part of the API: camelCase in JSON, unknown fields are refused, instances are immutable."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -38,23 +38,23 @@ class Model(BaseModel):
     )
 
     def dump(self) -> dict[str, Any]:
-        """Returns the model as JSON-ready values, without what nobody set."""
+        """Return the model as JSON values, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class StatusModel(Model):
-    """A part of a status. Fields that another version of Epochal added are passed over; see also read_status."""
+    """A part of a status. Unknown fields of another version of Epochal are ignored; see also read_status."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def field_errors(error: ValidationError, *, show_found: bool = False) -> list[str]:
-    """Returns a line for each field that breaks a rule: its path, and the value that is expected.
+    """Return a line for each invalid field: its path, and the expected value.
 
     Args:
-        error: The error of the whole document.
-        show_found: Whether a line also has the value found. Never for a file: it may hold a secret in place of the
-            document that is expected there.
+        error: The validation error of the whole document.
+        show_found: Whether a line also contains the value found. Never for a file, which may contain a secret instead
+            of the expected document.
     """
     lines = []
     for fault in error.errors(include_url=False):
@@ -73,39 +73,39 @@ class Rule(NamedTuple):
     """A CEL validation rule of the API server.
 
     Args:
-        rule: The expression; `self` is the value the rule stands at.
-        message: What must hold, shown to whoever broke the rule.
+        rule: The CEL expression. `self` is the value to which the rule applies.
+        message: The expected value, shown to users who violate the rule.
     """
 
     rule: str
     message: str
 
     def require(self, *, holds: bool, found: str = "") -> None:
-        """Checks the rule where it is read, as the API server does where it is applied.
+        """Check the rule when an object is parsed, as the API server does when it is applied.
 
         Args:
-            holds: Whether it holds.
-            found: What breaks it, if the message is to tell.
+            holds: Whether the rule holds.
+            found: The invalid value for the message; empty to omit it.
 
         Raises:
-            ValueError: If it does not hold.
+            ValueError: If the rule does not hold.
         """
         if not holds:
             raise ValueError(f"{self.message}, found {found}" if found else self.message)
 
 
 def cel(rules: Sequence[Rule], **extra: Any) -> dict[str, Any]:
-    """Returns the schema keywords that make the API server check `rules`, along with any `extra` keywords."""
+    """Return the schema keywords of CEL `rules`, along with any `extra` keywords."""
     return {CEL: [rule._asdict() for rule in rules], **extra}
 
 
 def as_text(value: Any) -> Any:
-    """Returns a number as text, for fields that hold text which YAML may give as a number; all else as it is."""
+    """Return a number as text, for text fields that YAML may give as a number; other values unchanged."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
-    """Returns the schema of text that may be written as a whole number."""
+    """Return the schema of text that may be written as an integer."""
     return {
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "x-kubernetes-int-or-string": True,
@@ -115,18 +115,18 @@ def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
 
 
 LATER: Any = Field(json_schema_extra={"default": None})
-"""Marks a field that came later and has a default, which the API server does not fill in: an operator or a trainer of
-before it, which would refuse the field, takes what does not name it."""
+"""Marks a field that was added later, with a default that the API server does not store: an earlier operator or trainer
+would refuse the field, and accepts objects without it."""
 
 BEGUN = "begun"
-"""Name in the context of a validation: whether what is read has begun."""
+"""Key in the validation context: whether the object has started."""
 
 
 def later_rule(check: Callable[[Any], Any]) -> AfterValidator:
-    """Returns the validator of a rule that came later: what began without it goes on, since its fields cannot change.
+    """Return the validator of a rule that was added later: a started object is exempt, as its fields are immutable.
 
     Args:
-        check: Returns a value as it is, or raises ValueError.
+        check: Returns the value unchanged, or raises ValueError.
     """
 
     def unless_begun(value: Any, info: ValidationInfo) -> Any:
@@ -143,16 +143,16 @@ Quantity = Annotated[
     StringConstraints(pattern=QUANTITY_PATTERN, max_length=32),
     WithJsonSchema(text_or_number(pattern=QUANTITY_PATTERN, max_length=32)),
 ]
-"""A Kubernetes resource quantity such as `500m` or `2Gi`; YAML may give it as a number."""
+"""A Kubernetes resource quantity such as `500m` or `2Gi`. YAML may give it as a number."""
 
 _SUFFIXED = re.compile(r"(?P<number>.+?)(?P<suffix>[KMGTPE]i|[numkKMGTPE]?)")
 _POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 
 
 def number_of(quantity: str) -> Decimal:
-    """Returns the number that a Quantity stands for, as Kubernetes reads it."""
+    """Return the number in a Quantity, as Kubernetes parses it."""
     found = _SUFFIXED.fullmatch(quantity)
-    assert found is not None  # noqa: S101 - the model has refused all else
+    assert found is not None  # noqa: S101 - the model has refused other values
     suffix = found["suffix"]
     return Decimal(found["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
 

@@ -1,4 +1,4 @@
-"""The ModelServer: a trained model behind an address."""
+"""The ModelServer: serves a trained model at an address."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -31,21 +31,22 @@ class NamedSecret(Model):
 
 
 class TrainingJobRef(Model):
-    """A TrainingJob whose model is served."""
+    """A TrainingJob that provides the served model."""
 
     name: ObjectName
-    """A TrainingJob of this namespace, by its name. It is waited for; and where it is trained anew under this name, its
-    new model is rolled out."""
+    """Name of a TrainingJob in this namespace. The server waits for it. If it is trained again under this name, the new
+    model is rolled out."""
     model: Which = "Best"
-    """Which of its models. Best: that of its best epoch. Last: that of its last one. Default: Best."""
+    """Which of its models is served. Best: the model of the best epoch. Last: the model of the last epoch. Default:
+    Best."""
 
 
 class ExperimentRef(Model):
-    """An Experiment whose best model is served."""
+    """An Experiment that provides the served model: its best one."""
 
     name: ObjectName
-    """An Experiment of this namespace, by its name. It is waited for; and where it goes on and finds a better one, that
-    is rolled out."""
+    """Name of an Experiment in this namespace. The server waits for it. If it continues and finds a better model, that
+    model is rolled out."""
 
 
 _ONE_SOURCE = Rule(
@@ -73,14 +74,14 @@ _Digest = Annotated[
 
 
 class ModelSource(Model):
-    """Where the model comes from."""
+    """The source of the model."""
 
     model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE, _DIGEST_OF_URI, _SIGNATURE_OF_URI]))
 
     training_job_ref: TrainingJobRef | None = None
-    """A TrainingJob that trains it."""
+    """A TrainingJob that trains the model."""
     experiment_ref: ExperimentRef | None = None
-    """An Experiment that finds it: its best, once it is Complete."""
+    """An Experiment that finds the model: the best one, once it is Complete."""
     uri: (
         Annotated[
             str,
@@ -89,13 +90,12 @@ class ModelSource(Model):
         ]
         | None
     ) = None
-    """A model in a bucket, such as s3://models/digits/model.onnx: .onnx, or .keras, which is converted as a pod
-    starts."""
+    """URI of a model, such as s3://models/digits/model.onnx: .onnx, or .keras, which is converted when a pod starts."""
     sha256: _Digest | None = None
-    """SHA-256 of the file at uri, in hex: no other file is served."""
+    """SHA-256 of the file at uri, in hex. No other file is served."""
     signature_sha256: _Digest | None = None
-    """SHA-256 of the signature.json beside uri, in hex: that must be there, and no other counts. Default: whichever
-    is there as a pod starts counts, if it tells of the file at uri."""
+    """SHA-256 of the signature.json next to uri, in hex. This file must then exist, and no other is accepted. Default:
+    a signature.json found when a pod starts is used if it describes the file at uri."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -107,40 +107,41 @@ class ModelSource(Model):
 
 
 class ServerStorage(StorageService):
-    """The S3 service that holds the model. A pod asks it once, as it starts."""
+    """The S3 service of the model. A pod reads from it once, when it starts."""
 
 
 class Images(Model):
-    """What becomes of photographs that are sent."""
+    """How images in requests are preprocessed."""
 
     mode: ImageMode = "None"
-    """None: photographs are refused. Resize: they are brought to the size and the colours that the network takes.
-    Digit: a handwritten digit is found on them and brought into the form of MNIST's. Default: None."""
+    """None: images are refused. Resize: they are converted to the size and channels of the network's input. Digit: a
+    handwritten digit is located and converted to the format of MNIST. Default: None."""
 
 
 class ServerBatching(Model):
-    """How requests are put together."""
+    """How requests are combined into batches."""
 
     max_size: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Most samples in one call of the model. Default: 32."""
+    """Maximum samples in one call of the model. Default: 32."""
     max_delay_microseconds: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """How long a request may wait for others. 0: what waits already is put together, and nothing waits for it.
+    """Time that a request may wait for others. 0: requests that already wait are combined, without further delay.
     Default: 0."""
 
 
 class ServerLimits(Model):
-    """What is refused before it is read or decoded."""
+    """Limits for requests, checked before a request is read or decoded."""
 
     request_bytes: Annotated[int, Field(ge=1, le=2**30)] = 8 * 2**20
-    """Most bytes of a request's body. Default: 8388608."""
+    """Maximum bytes of a request's body. Default: 8388608."""
     image_pixels: Annotated[int, Field(ge=1, le=2**28)] = 16 * 2**20
-    """Most pixels of a photograph. Default: 16777216."""
+    """Maximum pixels of an image. Default: 16777216."""
     queued_requests: Annotated[int, Field(ge=1, le=65536)] = 256
-    """Requests of a pod that may wait for the model; more are told to come again. Default: 256."""
+    """Maximum requests of a pod that wait for the model. Further requests are refused with a retry delay. Default:
+    256."""
 
 
 MAX_REPLICAS = 1000
-"""Most pods that serve."""
+"""Maximum number of pods."""
 
 _IN_ORDER = Rule(
     "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas", "minReplicas must be at most maxReplicas"
@@ -153,11 +154,11 @@ class Autoscaling(Model):
     model_config = ConfigDict(json_schema_extra=cel([_IN_ORDER]))
 
     min_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
-    """Fewest pods. Default: 1."""
+    """Minimum number of pods. Default: 1."""
     max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
-    """Most pods."""
+    """Maximum number of pods."""
     target_cpu_utilization_percentage: Annotated[int, Field(ge=1, le=1000, alias="targetCPUUtilizationPercentage")] = 80
-    """How much of the CPU that they ask for pods should use on average. Default: 80."""
+    """Target for the average CPU use of the pods, in percent of their CPU requests. Default: 80."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -166,58 +167,58 @@ class Autoscaling(Model):
 
 
 class ServerAuth(Model):
-    """Who may ask."""
+    """Authentication of the server's clients."""
 
     secret_ref: NamedSecret
-    """Secret whose values, whatever their names, are the bearer keys: whoever sends one of them is answered. A value of
-    fewer than 16 characters is no key."""
+    """Secret whose values, under any names, are bearer keys. A request with one of them is accepted. Values of fewer
+    than 16 characters are ignored."""
 
 
 class ServerTLS(Model):
-    """HTTPS."""
+    """TLS settings of the server."""
 
     secret_ref: NamedSecret
-    """Secret of the type kubernetes.io/tls. A certificate that is renewed there is served without a restart."""
+    """Secret of the type kubernetes.io/tls. A renewed certificate is used without a restart."""
 
 
 class ServerResources(Model):
-    """What each pod takes, as in a container's resources."""
+    """Resources of each pod, as in a container's resources."""
 
     requests: ResourceList = {}
-    """What the scheduler sets aside for a pod. Default of cpu, and of memory, where limits does not name it either:
-    {cpu: "1", memory: 256Mi}; with Keras {cpu: "1", memory: 1Gi}."""
+    """Requests for the scheduler. Default for cpu and for memory, if limits does not name it either: {cpu: "1", memory:
+    256Mi}; with Keras {cpu: "1", memory: 1Gi}."""
     limits: ResourceList = {}
-    """What a pod may not exceed; it computes with as many threads as it has CPUs. Default of cpu, and of memory,
-    where requests does not name it either: {cpu: "1", memory: 512Mi}; with Keras {cpu: "1", memory: 2Gi}."""
+    """Limits of a pod, which computes with as many threads as its CPUs. Default for cpu and for memory, if requests
+    does not name it either: {cpu: "1", memory: 512Mi}; with Keras {cpu: "1", memory: 2Gi}."""
 
 
 class ModelServerSpec(Model):
-    """Which model is served, and how."""
+    """The source of the model, and the settings of the server."""
 
     source: ModelSource
-    """Where the model comes from: exactly one of trainingJobRef, experimentRef, and uri with sha256."""
+    """The source of the model: exactly one of trainingJobRef, experimentRef, and uri with sha256."""
     storage: ServerStorage
-    """The S3 service that holds the model."""
+    """The S3 service of the model."""
     images: Images = Images()
-    """What becomes of photographs that are sent."""
+    """How images in requests are preprocessed."""
     classes: Annotated[list[ClassName], Field(max_length=MAX_CLASSES)] = []
     """Names of the classes, in the order of the model's output. Default: those of the training data."""
     batching: ServerBatching = ServerBatching()
-    """How requests are put together."""
+    """How requests are combined into batches."""
     limits: ServerLimits = ServerLimits()
-    """What is refused before it is read or decoded."""
+    """Limits for requests, checked before a request is read or decoded."""
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 1
-    """Pods that serve. `kubectl scale` sets it, and autoscaling does. Default: 1."""
+    """Number of pods. `kubectl scale` and autoscaling set it. Default: 1."""
     autoscaling: Autoscaling | None = None
-    """How replicas follows the load. Default: it stays as it is."""
+    """How replicas follows the load. Default: no autoscaling."""
     paused: bool = False
-    """Whether changes wait: true rolls nothing out until it is false. Default: false."""
+    """Whether changes are held back: true rolls out no changes. Default: false."""
     auth: ServerAuth | None = None
-    """Who may ask. Default: whoever reaches the server."""
+    """Authentication of clients. Default: none, so any client that reaches the server is accepted."""
     tls: ServerTLS | None = None
     """HTTPS in place of HTTP. Default: HTTP."""
     resources: ServerResources = ServerResources()
-    """What each pod takes."""
+    """Resources of each pod."""
     scheduling: Placement = Placement()
     """Where the pods may run."""
     service_account_name: ObjectName = "default"
@@ -234,7 +235,7 @@ _NAMED_AS_A_SERVICE = Rule(
 
 
 class ModelServer(Model):
-    """Serves a trained model at an address, and rolls out new ones without a dropped request."""
+    """Serves a trained model at an address, and rolls out new models without a dropped request."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra=cel([_NAMED_AS_A_SERVICE]))
 
@@ -245,25 +246,26 @@ class ModelServer(Model):
     metadata: Metadata
     """Name, namespace and identity."""
     spec: ModelServerSpec
-    """Which model is served, and how."""
+    """The source of the model, and the settings of the server."""
     status: Annotated[ModelServerStatus | None, reading(ModelServerStatus)] = None
-    """How far it has come, as Epochal saw it last."""
+    """Status of the server, as last observed by Epochal."""
 
 
 class InvalidModelServer(InvalidObject):
-    """A ModelServer that breaks the API's rules; the message has a line per field, and can be shown as it is."""
+    """A ModelServer that violates the API's rules. The message has one line per field, and is safe to print."""
 
 
 def parse(document: Any) -> ModelServer:
-    """Reads a ModelServer.
+    """Parse and validate a ModelServer.
 
     Args:
         document: The object as plain JSON or YAML values.
 
     Returns:
-        The ModelServer with all defaults filled in.
+        The ModelServer with all defaults.
 
     Raises:
-        InvalidModelServer: If it breaks a rule; the message names each field, what was found and what must hold.
+        InvalidModelServer: If it violates a rule. The message contains each field, the value found and the value
+            expected.
     """
     return read(ModelServer, document, InvalidModelServer)

@@ -1,4 +1,4 @@
-"""The status of a ModelServer: what a user watches."""
+"""The status of a ModelServer."""
 
 from typing import Annotated, Literal
 
@@ -20,83 +20,83 @@ SERVER_STATES: tuple[ServerState, ...] = (
     "Failed",
 )
 SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled")
-"""The conditions that are Epochal's; others may add their own."""
+"""The condition types of Epochal. Other controllers may add their own."""
 MAX_TENSORS = 64
-"""Inputs, and outputs, that a status tells of."""
+"""Maximum number of inputs, and of outputs, in a status."""
 
 _Uri = Annotated[str, Field(max_length=2048)]
 _Name = Annotated[str, Field(max_length=253)]
 
 
 class Tensor(StatusModel):
-    """What a model takes, or gives, by one name."""
+    """An input or output of a model."""
 
     name: Annotated[str, Field(max_length=256)]
-    """Its name, for requests."""
+    """Name of the tensor, for requests."""
     shape: Annotated[list[int], Field(max_length=16)] = []
-    """Its shape without the batch; -1 for an axis of any length."""
+    """Shape without the batch axis; -1 for an axis of any length."""
     dtype: Annotated[str, Field(max_length=16)]
-    """Its type, as numpy calls it."""
+    """Data type, as named by numpy."""
 
 
 class ServedModel(StatusModel):
-    """The model that the pods are made for. What becomes of the training that made it does not matter to them."""
+    """The model of the pods. It does not change with the state of its training."""
 
     uri: _Uri
-    """Where it lies."""
+    """URI of the model."""
     sha256: Sha256
     """SHA-256 of the file, in hex."""
     runtime: Runtime = "ONNX"
-    """What computes: ONNX Runtime, or Keras where the model cannot be converted to ONNX."""
+    """Inference runtime: ONNX Runtime, or Keras if the model cannot be converted to ONNX."""
     model: Which | None = None
-    """Which model of the training it is."""
+    """Which model of the training is served."""
     surpassed: bool | None = None
-    """True of the last model where the training has stored that of its best epoch, too."""
+    """True for the last model if the training has also stored a model of its best epoch."""
     signature: _Uri | None = None
-    """Where its signature lies, if the training has stored one."""
+    """URI of the signature, if the training has stored one."""
     signature_sha256: Sha256 | None = None
-    """SHA-256 of its signature, in hex, if no other may tell of it."""
+    """SHA-256 of the signature, in hex, if no other signature is accepted."""
     training_job_name: _Name | None = None
-    """The TrainingJob that made it, which may be gone by now."""
+    """The TrainingJob that trained the model. It may no longer exist."""
     training_job_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="trainingJobUID")
-    """Uid of that TrainingJob."""
+    """UID of this TrainingJob."""
     experiment_name: _Name | None = None
-    """The Experiment whose best it is."""
+    """The Experiment that found the model."""
     inputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)] | None = None
-    """What it takes, once a pod has loaded it."""
+    """Inputs of the model, once a pod has loaded it."""
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)] | None = None
-    """What it gives, once a pod has loaded it."""
+    """Outputs of the model, once a pod has loaded it."""
 
 
 class ServerDisplay(StatusModel):
-    """What `kubectl get` shows, ready to read."""
+    """Values for `kubectl get`, formatted for users."""
 
     model: Annotated[str, Field(max_length=256)] | None = None
-    """The model, by the training that made it, or by its file."""
+    """The model, named by its training or its file."""
     ready: Annotated[str, Field(max_length=64)] | None = None
-    """Pods that are ready, of all that there should be, such as 2/2."""
+    """Ready and desired pods, such as 2/2."""
 
 
 class ModelServerStatus(StatusModel):
-    """How far a ModelServer has come."""
+    """Observed state of a ModelServer."""
 
     observed_generation: int | None = None
-    """Generation of the spec that the status was computed from."""
+    """Generation of the spec for which the status was computed."""
     state: ServerState | None = None
-    """The whole in one word: Waiting (for its model), Starting, Ready, Updating, Degraded (it serves, but not as it
-    should: by pods of before, or by too few), Stopped (no replicas) or Failed."""
+    """State of the server: Waiting (for its model), Starting, Ready, Updating, Degraded (it serves, but with earlier
+    pods or too few pods), Stopped (no replicas) or Failed."""
     url: Annotated[str, Field(max_length=512)] | None = None
     """Address of the server within the cluster."""
     model: ServedModel | None = None
-    """The model that the pods are made for."""
+    """The model of the pods."""
     replicas: int | None = None
-    """Pods that there are."""
+    """Number of pods."""
     ready_replicas: int | None = None
-    """Pods that are ready to answer."""
+    """Number of ready pods."""
     selector: Annotated[str, Field(max_length=512)] | None = None
-    """Label selector of the pods, for whatever scales them."""
+    """Label selector of the pods, for autoscalers."""
     ready_time: Time | None = None
-    """When it was first ready."""
+    """When the server was first ready."""
     conditions: (
         Annotated[
             list[Condition],
@@ -107,8 +107,8 @@ class ModelServerStatus(StatusModel):
         ]
         | None
     ) = None
-    """For machines: Ready, whether any pod answers; Progressing, False once a rollout does not go on, whose reason the
-    pods tell; Reconciling, True until all pods serve the model that the spec asks for; Stalled, True where somebody
-    must act."""
+    """Machine-readable state: Ready, whether any pod answers; Progressing, False if a rollout does not continue, with
+    the reason from its pods; Reconciling, True until all pods serve the model in the spec; Stalled, True if a user must
+    act."""
     display: ServerDisplay | None = None
-    """What `kubectl get` shows."""
+    """Values for `kubectl get`."""

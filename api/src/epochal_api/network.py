@@ -1,6 +1,6 @@
-"""The network, layer by layer, and how any object of Keras is written.
+"""The network as a list of layers, and the notation of Keras objects.
 
-A layer is a Keras layer: `layer` is its class name in `keras.layers` and every other key an argument of that class.
+A layer is a Keras layer: `layer` is its class name in `keras.layers`, and every other key is an argument of that class.
 Optimizers, losses, metrics (`name`) and callbacks (`callback`) follow the same rule. See https://keras.io/api/.
 """
 
@@ -14,7 +14,7 @@ ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, patte
 LayerName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.\\/>-]+$")]
 INPUT = "input"
 MAX_NAMES = 20
-"""Names that a message lists."""
+"""Maximum number of names in a message."""
 
 
 class KerasObject(Model):
@@ -29,25 +29,25 @@ class KerasObject(Model):
 
 
 class Layer(KerasObject):
-    """A layer: its class in keras.layers and that class's own arguments."""
+    """A layer: its class in keras.layers and the arguments of this class."""
 
     layer: ClassName
     """Class name in keras.layers, such as Conv2D. Every other key is an argument of that class."""
     name: LayerName | None = None
-    """Name of the layer, which inputs of later layers may refer to."""
+    """Name of the layer, to which inputs of later layers may refer."""
     inputs: Annotated[list[LayerName], Field(min_length=1, max_length=64)] | None = None
-    """Names of the layers it takes; "input" is the network's input. Default: the layer above."""
+    """Names of the layers whose outputs it takes; "input" is the network's input. Default: the layer above."""
 
 
 class Named(KerasObject):
-    """An optimizer, a loss or a metric: its class name and that class's own arguments."""
+    """An optimizer, a loss or a metric: its class name and the arguments of this class."""
 
     name: ClassName
-    """Class name, or one of the short names that Keras knows."""
+    """Class name, or a short name of Keras."""
 
 
 class Callback(KerasObject):
-    """A callback: its class in keras.callbacks and that class's own arguments."""
+    """A callback: its class in keras.callbacks and the arguments of this class."""
 
     callback: ClassName
     """Class name in keras.callbacks, such as EarlyStopping. Every other key is an argument of that class."""
@@ -58,26 +58,26 @@ def _named(value: Any) -> Any:
 
 
 NameOrObject = Annotated[Named, BeforeValidator(_named), WithJsonSchema({PRESERVE: True})]
-"""A name alone, or a mapping of `name` and arguments. A schema of the API server has no type for either-or."""
+"""A name alone, or a mapping of `name` and arguments. A structural schema has no type for such alternatives."""
 
 
 class Input(Model):
-    """What one sample looks like."""
+    """Shape and type of a sample."""
 
     shape: Annotated[list[Annotated[int, Field(ge=1, le=2**31 - 1)]], Field(min_length=1, max_length=8)]
     """Shape of one sample, without the batch axis, such as [28, 28, 1]."""
     dtype: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[a-z0-9]+$")] = "float32"
-    """Type that the network takes: float32 for most, an integer type for tokens that go into an Embedding.
-    Default: float32."""
+    """Type of the network's input: usually float32, or an integer type for tokens that enter an Embedding. Default:
+    float32."""
 
 
 class Network(Model):
-    """A network as a list of layers, each taking the one above it, or as a graph by `name` and `inputs`."""
+    """A network as a list of layers, each taking the layer above, or as a graph by `name` and `inputs`."""
 
     input: Input
-    """What goes in."""
+    """Input of the network."""
     layers: Annotated[list[Layer], Field(min_length=1, max_length=1000)]
-    """The layers, in an order in which each comes after those it takes. The last one is the network's output."""
+    """The layers, each after the layers whose outputs it takes. The last one is the network's output."""
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Self:

@@ -1,4 +1,4 @@
-"""A hyper-parameter of an Experiment: where it stands in the template, and what it may be."""
+"""A hyper-parameter of an Experiment: its paths in the template, and its possible values."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -23,23 +23,23 @@ Number = Annotated[
     StringConstraints(max_length=32, pattern=NUMBER_PATTERN),
     WithJsonSchema(text_or_number(pattern=NUMBER_PATTERN, max_length=32)),
 ]
-"""A number as text, since the API has no floats; YAML may give a whole one as a number. It is finite."""
+"""A finite number as text, because the API has no floats. YAML may give an integer as a number."""
 Value = Annotated[
     str,
     BeforeValidator(as_text),
     StringConstraints(max_length=256, pattern=PRINTABLE_PATTERN),
     WithJsonSchema(text_or_number(pattern=PRINTABLE_PATTERN, max_length=256)),
 ]
-"""A parameter's value as text, as JSON would write it but for the quotes of a text: 0.01, 32, Adam, true."""
+"""A parameter's value as text, in JSON notation but without the quotes of a text: 0.01, 32, Adam, true."""
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9_]*$", max_length=63)]
 Scale = Literal["Linear", "Log"]
 _MOST = 2**53
-"""Whole numbers up to here are floats, too."""
+"""Integers up to this value are exact as floats."""
 _Whole = Annotated[int, Field(ge=-_MOST, le=_MOST)]
 
 
 def _numbers(*names: str) -> str:
-    """Returns the expression that fields are numbers, without which comparing them would be an error of its own."""
+    """Return the CEL expression that fields are numbers, without which a comparison would raise an error."""
     fields = ", ".join(f"self.{name}" for name in names)
     return f"[{fields}].all(number, string(number).matches(r'{NUMBER_PATTERN}'))"
 
@@ -63,19 +63,19 @@ _INT_STEP_IS_LINEAR = Rule("self.scale != 'Log' || self.step == 1", _STEP_IS_LIN
 
 
 class FloatRange(Model):
-    """A range of numbers, written as text: "1e-4"."""
+    """A range of numbers, written as text such as "1e-4"."""
 
     model_config = ConfigDict(json_schema_extra=cel([_ORDERED, _LOG_OF_POSITIVE, _STEP_IS_POSITIVE, _STEP_IS_LINEAR]))
 
     min: Number
-    """The least value."""
+    """Lower bound."""
     max: Number
-    """The largest value."""
+    """Upper bound."""
     scale: Scale = "Linear"
-    """How values are spread. Linear: evenly. Log: their logarithms evenly, so that 0.001 to 0.01 is as likely as 0.01
+    """Distribution of the values. Linear: uniform. Log: uniform logarithms, so that 0.001 to 0.01 is as likely as 0.01
     to 0.1. Default: Linear."""
     step: Number | None = None
-    """Distance of the values from each other, counted from min. Default: any value; a Grid needs it."""
+    """Step between the values, from min on. Default: any value; a Grid requires a step."""
 
     @model_validator(mode="after")
     def _can_be_searched(self) -> Self:
@@ -88,18 +88,18 @@ class FloatRange(Model):
 
 
 class IntRange(Model):
-    """A range of whole numbers."""
+    """A range of integers."""
 
     model_config = ConfigDict(json_schema_extra=cel([_INT_ORDERED, _INT_LOG_OF_POSITIVE, _INT_STEP_IS_LINEAR]))
 
     min: _Whole
-    """The least value."""
+    """Lower bound."""
     max: _Whole
-    """The largest value."""
+    """Upper bound."""
     scale: Scale = "Linear"
-    """How values are spread. Linear: evenly. Log: their logarithms evenly. Default: Linear."""
+    """Distribution of the values. Linear: uniform. Log: uniform logarithms. Default: Linear."""
     step: Annotated[int, Field(ge=1, le=_MOST)] = 1
-    """Distance of the values from each other, counted from min. Default: 1."""
+    """Step between the values, from min on. Default: 1."""
 
     @model_validator(mode="after")
     def _can_be_searched(self) -> Self:
@@ -111,16 +111,16 @@ class IntRange(Model):
 
 
 class When(Model):
-    """What another parameter must be for this one to be of any use."""
+    """The condition on another parameter under which a parameter has an effect."""
 
     parameter: ParameterName
-    """The other parameter, by its name."""
+    """Name of the other parameter."""
     values: Annotated[list[Value], Field(min_length=1, max_length=64)]
-    """What it must be: any of these."""
+    """Values of the other parameter, any of which fulfils the condition."""
 
 
 RESERVED = ("continueFrom", "epochs", "monitor", "stopAfterEpoch")
-"""Fields of spec.training that are the Experiment's own matter."""
+"""Fields of spec.training that the Experiment controls."""
 PATH_PATTERN = r"^(data|network|training)(\.[A-Za-z_][A-Za-z0-9_]*|\[[^\[\]\p{C}\p{Zl}\p{Zp}]+\])+$"
 _LEADS_SOMEWHERE = Rule(
     f"self.matches(r'{PATH_PATTERN}')",
@@ -155,25 +155,25 @@ _ONE_DOMAIN = Rule(
 
 
 class Parameter(Model):
-    """A hyper-parameter: where it stands in the template, and what it may be."""
+    """A hyper-parameter: its paths in the template, and its possible values."""
 
     model_config = ConfigDict(json_schema_extra=cel([_ONE_DOMAIN]))
 
     name: ParameterName
-    """What the status, the results and other fields call it."""
+    """Name of the parameter in the status, the results and other fields."""
     paths: Annotated[list[Path], Field(min_length=1, max_length=16)]
-    """Where its value goes within the template's spec: such as training.optimizer.learning_rate,
+    """Paths of its value in the template's spec: such as training.optimizer.learning_rate,
     network.layers[conv1].filters (a layer by its name) or network.layers[2].filters (by its index, from 0)."""
     float_: Annotated[FloatRange | None, Field(alias="float")] = None
-    """Any number of a range."""
+    """A range of numbers."""
     int_: Annotated[IntRange | None, Field(alias="int")] = None
-    """Any whole number of a range."""
+    """A range of integers."""
     values: Annotated[list[Value], Field(min_length=1, max_length=256)] | None = None
-    """One of these, such as [Adam, SGD], ["0.1", "0.5"] or ["true", "false"]. The place it goes to tells what type it
-    has there."""
+    """A list of values, such as [Adam, SGD], ["0.1", "0.5"] or ["true", "false"]. The type of the field at the path
+    decides the type of the value."""
     when: When | None = None
-    """When it is of any use. Otherwise the template's own value stays, if it has one, but for an argument of another
-    class than the trial has there, such as an optimizer's. Default: always."""
+    """Condition under which the parameter has an effect. Otherwise the template's value stays, if any, except for an
+    argument of a class that the trial replaces, such as an optimizer's. Default: always."""
 
     @model_validator(mode="after")
     def _one_domain(self) -> Self:

@@ -1,35 +1,35 @@
-"""What the operator puts into a trainer's pod and the trainer finds there."""
+"""The interface between the operator and a trainer's pod: annotations, files and environment variables."""
 
 from enum import IntEnum
 
 JOB_ANNOTATION = "epochal.dev/job"
-"""Annotation of the pod with the TrainingJob, resolved: JSON, mounted as JOB_FILE."""
+"""Annotation of the pod with the resolved TrainingJob: JSON, mounted as JOB_FILE."""
 CA_ANNOTATION = "epochal.dev/progress-ca"
-"""Annotation of the pod with the certificate authority of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
+"""Annotation of the pod with the certificate authorities of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
 REPORT_ANNOTATION = "epochal.dev/report"
-"""Annotation of a pod that writes what an Experiment has found: see experiment_report, mounted as REPORT_FILE."""
+"""Annotation of a pod that writes an Experiment's report: see experiment_report, mounted as REPORT_FILE."""
 
 JOB_FILE = "/etc/epochal/job.json"
 REPORT_FILE = "/etc/epochal/report"
 PROGRESS_CA_FILE = "/etc/epochal/progress-ca.crt"
 POD_UID_FILE = "/etc/epochal/pod-uid"
-"""The pod's own uid: tells its attempt from that of another pod which began at the same time."""
+"""The pod's UID: distinguishes its attempt from that of another pod that started at the same time."""
 TOKEN_FILE = "/var/run/secrets/epochal.dev/token"  # noqa: S105
 STORAGE_CA_FILE = "/etc/epochal-storage/ca.crt"
 TERMINATION_FILE = "/dev/termination-log"
 SCRATCH = "/scratch"
-"""Folder that may be written: an emptyDir. Nothing else in the pod is writable but /tmp."""
+"""Writable folder: an emptyDir. Only this folder and /tmp are writable in the pod."""
 
 LEAST_MEMORY = 282 * 2**20
-"""Bytes of memory that a trainer takes before it reads any data.
+"""Bytes of memory that a trainer needs before it reads any data.
 
-In a cgroup of 274 MiB, importing Keras 3.15 with TensorFlow 2.21 for CPUs was killed, and in one of 282 MiB it was not.
-What comes before it takes less than 39 MiB, and the whole of manifests/examples/digits.yaml 310 MiB: whatever may do
-between the first two, no training does.
+In a cgroup of 274 MiB, the import of Keras 3.15 with TensorFlow 2.21 for CPUs was killed; in a cgroup of 282 MiB it
+succeeded. The steps before the import need less than 39 MiB, and all of manifests/examples/digits.yaml needs 310 MiB. A
+limit between 274 and 282 MiB may allow the import, but no training.
 """
 
 GRACE_SECONDS = 120
-"""Time that a trainer has to store a checkpoint and end, once it is told to."""
+"""Seconds for a trainer to store a checkpoint and end after it was asked to terminate."""
 
 TOKEN_AUDIENCE = "epochal.dev"  # noqa: S105
 
@@ -40,10 +40,10 @@ SESSION_TOKEN_ENV = "EPOCHAL_SESSION_TOKEN"  # noqa: S105
 
 
 class ExitCode(IntEnum):
-    """How a trainer ends.
+    """Exit codes of a trainer.
 
-    Wrong input is never retried. One that was told to stop is, and that does not count. Anything not listed here is a
-    crash, which is retried and counts.
+    Invalid input is never retried. A trainer that was asked to terminate is retried without being counted. Any other
+    code is a crash, which is retried and counted.
     """
 
     DONE = 0
@@ -57,5 +57,5 @@ NOT_RETRIED = (ExitCode.BAD_SPEC, ExitCode.BAD_DATA, ExitCode.REFUSED)
 
 
 def progress_path(namespace: str, name: str) -> str:
-    """Returns the path of the progress endpoint of one TrainingJob."""
+    """Return the URL path of a TrainingJob's progress endpoint."""
     return f"/v1alpha1/namespaces/{namespace}/trainingjobs/{name}/progress"

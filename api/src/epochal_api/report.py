@@ -1,4 +1,4 @@
-"""What a trainer tells of itself: reports while it runs, and last words in its pod's termination message."""
+"""A trainer's messages: progress reports while it runs, and the termination message of its pod."""
 
 from typing import Annotated, Any
 
@@ -19,22 +19,22 @@ from epochal_api.storage import ExportFormat
 from epochal_api.text import PRINTABLE_PATTERN
 
 UNFINISHED = "Unfinished"
-"""Reason of last words that were left in advance."""
+"""Reason of a termination message that was written in advance."""
 COMPLETED = "Completed"
-"""Reason of last words of a training that is complete."""
+"""Reason in the termination message of a complete training."""
 FINISHED_EARLY = "FinishedEarly"
-"""Reason of last words of a training that was asked to finish, and has."""
+"""Reason in the termination message of a training that finished early as requested."""
 STOPPED_AFTER_EPOCH = "StoppedAfterEpoch"
-"""Reason of last words of a training that has stopped after the epoch that its spec names, with more to come."""
+"""Reason in the termination message of a training that stopped after the epoch in its spec, before its last epoch."""
 
 MAX_REPORT_BYTES = 64 * 1024
 INTERVAL_SECONDS = 5.0
-"""Time between reports within an epoch, unless the operator asks for more."""
+"""Seconds between reports within an epoch, unless the operator requests more."""
 MAX_TERMINATION_BYTES = 4096
-"""What the kubelet keeps: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
+"""Limit of the kubelet: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
 MAX_NAME = 128
-"""Characters of a figure's name."""
+"""Maximum characters of a metric's name."""
 MetricName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE_PATTERN)]
 Values = Annotated[dict[MetricName, float], Field(max_length=MAX_NAMES)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -51,7 +51,7 @@ def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 
 
 class ProgressModel(Model):
-    """A part of a report. What a newer trainer adds is passed over: operator and trainer are upgraded apart."""
+    """A part of a report. Unknown fields of a newer trainer are ignored: operator and trainer are upgraded apart."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -62,169 +62,169 @@ class BestEpoch(ProgressModel):
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
     metric: MetricName
-    """What it was best in."""
+    """Metric that decides the best epoch."""
     mode: Mode | None = None
-    """Whether the lowest value is the best, or the highest. A trainer of before this field knows losses only."""
+    """Whether the lowest or the highest value is the best. Trainers before this field report losses only."""
     value: float
-    """The value it reached."""
+    """Value of the metric in this epoch."""
 
 
 class Size(ProgressModel):
-    """How large the network is."""
+    """Size of the network."""
 
     parameters: Count
-    """Weights in all."""
+    """Total number of weights."""
     layers: Count
-    """Layers, the input not counted."""
+    """Number of layers without the input."""
 
 
 class Artifacts(ProgressModel):
-    """Where the results lie."""
+    """Locations of the results."""
 
     uri: Uri
-    """Folder of all results."""
+    """URI of the folder of all results."""
     model: Uri | None = None
-    """The trained model, once it is stored."""
+    """URI of the trained model, once it is stored."""
     log: Uri | None = None
-    """The log, once it is stored."""
+    """URI of the log, once it is stored."""
 
 
 class StoredModel(ProgressModel):
-    """A model among the results: stored, read back, and found to hold the weights that were evaluated."""
+    """A stored model, read back and verified to contain the evaluated weights."""
 
     name: FileName
-    """Its file in the folder of all results."""
+    """File name in the results folder."""
     epoch: Annotated[int, Field(ge=1, le=2**53)]
-    """The epoch whose weights it holds, counted from 1."""
+    """The epoch of its weights, counted from 1."""
     sha256: Sha256
-    """The file's SHA-256."""
+    """SHA-256 of the file."""
     test: Values | None = None
-    """Figures on the test set of a model beside the one that `Report.test` tells of."""
+    """Metrics on the test set, for a model other than the one of `Report.test`."""
 
 
 class ExportedModel(ProgressModel):
-    """A model among the results, in a form for programs that have no Keras."""
+    """A stored model in a format for programs without Keras."""
 
     name: FileName
-    """Its file in the folder of all results."""
+    """File name in the results folder."""
     model: Which
-    """Which model it is."""
+    """Which model was exported."""
     format: ExportFormat
-    """The form."""
+    """Format of the file."""
     sha256: Sha256
-    """The file's SHA-256."""
+    """SHA-256 of the file."""
     difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """The largest absolute difference of its answers to samples of the data from those of Keras; None if there were no
+    """Largest absolute difference between its outputs and those of Keras for samples of the data; None without
     samples."""
 
 
 class Export(ProgressModel):
-    """What became of the models' other forms."""
+    """Result of the model exports."""
 
     reason: Reason
-    """Exported, or why not all of them are there: NotExportable, ExportDiffers, ExportFailed."""
+    """Exported, or the reason for a missing export: NotExportable, ExportDiffers, ExportFailed."""
     message: Annotated[str, StringConstraints(max_length=MAX_EXPORT)] = ""
-    """What was found, for people, with the layer's name."""
+    """Explanation for users, with the layer's name."""
     exports: Annotated[list[ExportedModel], Field(max_length=MAX_EXPORTS)] = []
-    """Those that are stored."""
+    """The stored exports."""
     signature: Sha256 | None = None
     """SHA-256 of signature.json, if it is stored."""
 
 
 class Waiting(ProgressModel):
-    """What the trainer waits for."""
+    """The cause for which the trainer waits."""
 
     reason: Reason
-    """What it waits for, in one word, such as EndpointUnreachable."""
+    """Machine-readable cause, such as EndpointUnreachable."""
     message: Annotated[str, StringConstraints(max_length=4096)] = ""
-    """What it waits for, for people."""
+    """Explanation of the cause for users."""
     since: AwareDatetime
-    """When it began to wait."""
+    """When the trainer started to wait."""
 
 
 class Warned(ProgressModel):
-    """What the trainer warns of: a training that goes on, though it may not do what was meant."""
+    """A warning of the trainer. The training continues, but perhaps not as the user intended."""
 
     reason: Reason
-    """What is the matter, in one word, such as MissingClasses."""
+    """Machine-readable reason, such as MissingClasses."""
     message: Annotated[str, StringConstraints(max_length=MAX_WARNING)]
-    """What was found and what to do, for people."""
+    """Explanation and advice for users."""
 
 
 class Report(ProgressModel):
-    """A trainer's whole latest state: a later report holds all that an earlier one held."""
+    """The complete latest state of a trainer: a later report includes the data of all earlier ones."""
 
     attempt: Annotated[int, Field(ge=0, le=2**31 - 1)]
-    """1 + the number of restarts before this pod. 0 while that is not known, for the storage that counts attempts gives
-    no answer yet: then `waiting` is all that the report adds to what an earlier attempt told."""
+    """1 + the number of restarts before this pod. 0 while this is unknown, because the storage that counts attempts
+    does not answer: then `waiting` is the only new part of the report."""
     sequence: Count
     """Number of the report within its attempt."""
     stage: Stage
-    """What the trainer is doing."""
+    """Stage of the trainer."""
     epoch: Count = 0
     """Finished epochs."""
     epochs: Count
-    """Epochs in all."""
+    """Total number of epochs."""
     step: Count = 0
     """Finished steps of the running epoch."""
     steps_per_epoch: Count = 0
-    """Steps of an epoch; 0 while it is not known."""
+    """Steps of an epoch; 0 while unknown."""
     seconds_per_epoch: Duration | None = None
-    """Seconds that the last finished epoch took with its validation."""
+    """Seconds of the last finished epoch, including its validation."""
     seconds_left: Duration | None = None
-    """Seconds until training is expected to end."""
+    """Expected seconds until the training ends."""
     metrics: Values | None = None
-    """Figures of the last finished epoch."""
+    """Metrics of the last finished epoch."""
     best: BestEpoch | None = None
     """The best epoch so far."""
     test: Values | None = None
-    """Figures of the trained network on the test set."""
+    """Metrics of the trained network on the test set."""
     network: Size | None = None
-    """How large the network is."""
+    """Size of the network."""
     artifacts: Artifacts | None = None
-    """Where the results lie."""
+    """Locations of the results."""
     models: Annotated[list[StoredModel], Field(max_length=MAX_NAMES)] | None = None
     """The trained models, once they are stored."""
     export: Annotated[Export | None, WrapValidator(_or_none)] = None
-    """What became of their other forms, once that was tried."""
+    """Result of the model exports, once they were tried."""
     signature: Sha256 | None = None
-    """SHA-256 of signature.json, if it is stored, whatever became of these."""
+    """SHA-256 of signature.json, if it is stored, independent of the exports."""
     waiting: Waiting | None = None
-    """What it waits for, if it cannot go on or cannot store what it has."""
+    """The cause for which the trainer waits, if it cannot continue or cannot store its results."""
     finish_after_epoch: Count | None = None
-    """The epoch that it ends after, early, since it was asked to finish."""
+    """The epoch after which the training ends early, because it was asked to finish."""
     stopped_after_epoch: Count | None = None
-    """The epoch that it has stopped after, with more to come, since its spec says so."""
+    """The epoch after which the training stopped, before its last one, because of its spec."""
     peak_memory: Count | None = None
-    """Bytes of memory that the container took at its peak."""
+    """Peak memory of the container in bytes."""
     warnings: Annotated[Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)] = None
-    """What it warns of, one of each reason. Warnings of another version that do not suit this one take nothing else of
-    the report with them."""
+    """Warnings, one for each reason. Invalid warnings, as from another version, do not invalidate the rest of the
+    report."""
 
     @property
     def order(self) -> tuple[int, int]:
-        """Sorts reports: a later one is greater."""
+        """Sort key of reports: a later report has a greater key."""
         return self.attempt, self.sequence
 
 
 class Answer(ProgressModel):
-    """What the operator says to a report. One that is older than a field leaves it out."""
+    """The operator's response to a report. An operator before a field omits it."""
 
     message: str
-    """What became of the report."""
+    """Result of the report."""
     report_after_seconds: Duration | None = None
-    """Time until the next report within an epoch: the more trainings there are, the longer."""
+    """Seconds until the next report within an epoch, which grow with the number of trainings."""
     epoch_after_seconds: Duration | None = None
-    """Time until the next report of an epoch's end, or of whatever else is new."""
+    """Seconds until the next report of an epoch's end or other news."""
     finish: bool | None = None
-    """Whether to finish early, as spec.finish says; None where that was not looked at."""
+    """Value of spec.finish: whether to finish early; None if it was not read."""
     finish_after_epoch: Count | None = None
-    """The epoch that was running, or has ended, as far as is known: it does not finish before the end of that, even
-    where a later attempt has to train it again."""
+    """The epoch that was running or had ended, as far as known. The training does not finish before the end of this
+    epoch, even if a later attempt must repeat it."""
 
 
 class Position(ProgressModel):
-    """Where a training is."""
+    """Position in a training."""
 
     epoch: Count
     """Finished epochs."""
@@ -233,27 +233,27 @@ class Position(ProgressModel):
 
 
 class Termination(ProgressModel):
-    """A trainer's last words.
+    """A trainer's termination message.
 
-    It leaves some while it is still running, with the reason UNFINISHED, for the case that it is killed: then they tell
-    where that was, but not why.
+    A running trainer writes one with the reason UNFINISHED in case it is killed. This message then has the position,
+    but not the cause.
     """
 
     reason: Reason
-    """Why it ended, in one word: Completed, what went wrong, or UNFINISHED."""
+    """Machine-readable reason for the end: Completed, the error, or UNFINISHED."""
     message: Annotated[str, StringConstraints(max_length=MAX_TERMINATION_BYTES)]
-    """Why, for people: what was found and what must hold."""
+    """Explanation for users: the value found and the value expected."""
     position: Annotated[Position | None, WrapValidator(_or_none)] = None
-    """Where the training was."""
+    """Position of the training at the end."""
     report: Annotated[Report | None, WrapValidator(_or_none)] = None
-    """Its last report, in case none could be delivered. One that another version left, and that does not suit this one,
-    takes neither the reason nor the message with it."""
+    """The last report, in case it could not be delivered. An invalid report, as from another version, does not
+    invalidate the reason and the message."""
 
     def encode(self) -> str:
-        """Returns JSON within the bytes that the kubelet keeps.
+        """Return the message as JSON within the kubelet's limit of bytes.
 
-        What is too long is cut: the report's warnings go first, then the message's end, then what the report says of an
-        export, then the report.
+        A message that is too long is cut: first the report's warnings, then the end of the message, then the message
+        about the export, then the report.
         """
         figures = self.report and self.report.model_copy(update={"warnings": None})
         export = figures and figures.export and figures.export.model_copy(update={"message": ""})
@@ -268,13 +268,13 @@ class Termination(ProgressModel):
 
 
 def decode_termination(text: str) -> Termination | None:
-    """Reads last words.
+    """Return the termination message of a trainer, or None for another text.
 
     Args:
-        text: A container's termination message: JSON from a trainer, or anything from a program that crashed.
+        text: A container's termination message: JSON from a trainer, or any text of a program that crashed.
 
     Returns:
-        What the trainer left, or None if these are not a trainer's words.
+        The parsed message, or None if a trainer did not write the text.
     """
     try:
         return Termination.model_validate_json(text)

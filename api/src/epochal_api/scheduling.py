@@ -1,4 +1,4 @@
-"""What the job's pods take and where they may run."""
+"""Resources of a job's pods, and where they may run."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -27,17 +27,17 @@ def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
 
 
 class Resources(Model):
-    """What the worker takes, as in a container's resources."""
+    """Resources of the worker, as in a container's resources."""
 
     requests: ResourceList = {}
-    """What the scheduler sets aside for the worker, such as {cpu: "1", memory: 2Gi}."""
+    """Requests for the scheduler, such as {cpu: "1", memory: 2Gi}."""
     limits: Annotated[ResourceList, later_rule(_enough_memory)] = {}
-    """What the worker may not exceed, such as {memory: 4Gi}; of memory at least 282Mi, which Keras takes before it
-    reads any data, or 0 for no limit. GPUs are asked for here: {nvidia.com/gpu: 1}."""
+    """Limits of the worker, such as {memory: 4Gi}. The memory must be at least 282Mi, which Keras needs before it reads
+    any data, or 0 for no limit. GPUs are requested here: {nvidia.com/gpu: 1}."""
 
     @property
     def gpus(self) -> int:
-        """How many GPUs (or slices of one) the worker asks for; no more than an integer of the API can say."""
+        """Number of GPUs (or GPU slices) that the worker requests, at most the largest integer of the API."""
         asked = sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
         return min(asked, 2**63 - 1)
 
@@ -46,19 +46,19 @@ class Toleration(Model):
     """A taint that the pods tolerate."""
 
     key: LabelKey | None = None
-    """Key of the taint. Default: all keys, which takes operator Exists."""
+    """Key of the taint. Default: all keys, which requires operator Exists."""
     operator: Literal["Exists", "Equal"] | None = None
-    """How the value compares. Default: Equal."""
+    """Operator of the comparison. Default: Equal."""
     value: LabelText | None = None
     """Value of the taint."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Effect of the taint. Default: all effects."""
     toleration_seconds: int | None = None
-    """Seconds that a NoExecute taint is tolerated. Default: for ever."""
+    """Seconds for which a NoExecute taint is tolerated. Default: forever."""
 
 
 class Placement(Model):
-    """Where pods may run: the fields of a pod of the same names."""
+    """Where pods may run: the pod fields with the same names."""
 
     priority_class_name: ObjectName | None = None
     """PriorityClass of the pods."""
@@ -75,7 +75,7 @@ class Placement(Model):
 
 
 class Scheduling(Placement):
-    """When and where the pods may run: but for queueName, the fields of a pod of the same names."""
+    """When and where the pods may run: except for queueName, the pod fields with the same names."""
 
     queue_name: Annotated[str, StringConstraints(max_length=63, pattern=NAME_PATTERN)] | None = None
-    """Kueue's LocalQueue that admits the job, which Kueue then starts and stops. Default: it starts at once."""
+    """LocalQueue of Kueue that admits the job. Kueue then starts and stops it. Default: the job starts at once."""

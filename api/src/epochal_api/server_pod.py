@@ -1,29 +1,30 @@
-"""Where in the pod of a ModelServer its server finds what the operator puts there, and where it is found itself.
+"""Files and ports in the pod of a ModelServer.
 
-Nothing is imported for it: a server listens before it has read anything else.
+This module imports nothing, because a server starts to listen before it loads other modules.
 """
 
 SERVER_ANNOTATION = "epochal.dev/server"
 """Annotation of the pod with its server_config.ServerConfig: JSON, mounted as SERVER_FILE."""
 SERVER_FILE = "/etc/epochal/server.json"
 MODEL_FOLDER = "/model"
-"""An emptyDir: where the init container leaves the model that it converted, and the server what it fetched."""
+"""An emptyDir for the model that the init container converts, and for files that the server downloads."""
 AUTH_FOLDER = "/etc/epochal-auth"
-"""The Secret of spec.auth: each of its values of at least 16 characters is a bearer key."""
+"""Volume with the Secret of spec.auth: each value of at least 16 characters is a bearer key."""
 TLS_FOLDER = "/etc/epochal-tls"
-"""The Secret of spec.tls: tls.crt and tls.key."""
+"""Volume with the Secret of spec.tls: tls.crt and tls.key."""
 
 HTTP_PORT = 8080
-"""All protocols, and health."""
+"""Port of all protocols and of the health checks."""
 METRICS_PORT = 9090
-"""/metrics and MODEL_PATH, which ask for no key."""
+"""Port of /metrics and MODEL_PATH, which require no key."""
 MODEL_PATH = "/model"
-"""What the model takes and gives, for the operator: JSON with inputs and outputs, each with name, shape and dtype, and
+"""Path of the model's metadata for the operator: JSON with inputs and outputs, each with name, shape and dtype, and
 with the digest of its signature, see signature.Signature.digest."""
 
 GRACE_SECONDS = 30
-"""Time that a server has to answer what it has accepted, once it is told to end."""
+"""Seconds for a server to answer accepted requests after it was asked to terminate."""
 STAY_SECONDS = 5.0
-"""How long a server that is told to end goes on accepting: until all who send requests know that it is to get none."""
+"""Seconds for which a terminating server still accepts requests, until all clients have removed it from their
+endpoints."""
 WAIT_SECONDS = 120
-"""How long a server waits for its storage before it ends and says so in its last words."""
+"""Seconds for which a server waits for its storage before it exits with a termination message."""

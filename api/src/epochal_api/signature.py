@@ -1,4 +1,4 @@
-"""What a trained model takes and gives: signature.json, which stands beside the models that it tells of."""
+"""The inputs and outputs of a trained model: signature.json, next to the models that it describes."""
 
 import hashlib
 from typing import Annotated, Literal, Self
@@ -10,40 +10,40 @@ from epochal_api.text import PRINTABLE_PATTERN
 
 SIGNATURE = "signature.json"
 CHECK = "check.npz"
-"""Samples, and what each model answers to them: `input:NAME`, and `best:NAME` or `last:NAME` of each output."""
+"""Samples and the expected outputs of each model: `input:NAME`, and `best:NAME` or `last:NAME` of each output."""
 
 MAX_CHECK_BYTES = 4 * 2**20
-"""Most that the samples of a check hold, their answers included."""
+"""Maximum bytes of a check's samples, including their outputs."""
 
 MAX_CLASSES = 4096
-"""Most classes that have names."""
+"""Maximum number of named classes."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
 Which = Literal["Best", "Last"]
-"""Which model of a training: of its best epoch, or of its last."""
+"""Which model of a training: the model of its best epoch, or of its last epoch."""
 
 
 class SignatureModel(Model):
-    """A part of a signature. What a newer trainer adds is passed over: models outlive trainers."""
+    """A part of a signature. Unknown fields of a newer trainer are ignored: models outlive trainers."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class TensorSpec(SignatureModel):
-    """A tensor that a model takes or gives."""
+    """An input or output tensor of a model."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Its name, for requests: that of the Keras input or output layer."""
+    """Name for requests: the name of the Keras input or output layer."""
     shape: list[int]
-    """Its shape without the batch, which is the first axis; -1 for an axis of any length."""
+    """Shape without the batch axis, which is the first axis; -1 for an axis of any length."""
     dtype: Annotated[str, StringConstraints(max_length=16)]
-    """Its type, as numpy calls it, such as float32; str for text."""
+    """Data type, as named by numpy, such as float32; str for text."""
 
 
 class ChannelRange(SignatureModel):
-    """Black and white of one channel."""
+    """Black and white values of a channel."""
 
     lowest: float
     """Value for black."""
@@ -52,7 +52,7 @@ class ChannelRange(SignatureModel):
 
 
 class ImageSpec(SignatureModel):
-    """How photographs have to look to be like the images that the model was trained on."""
+    """Format of the images on which the model was trained."""
 
     height: Annotated[int, Field(ge=1)]
     """Height in pixels."""
@@ -61,12 +61,12 @@ class ImageSpec(SignatureModel):
     channels: Literal[1, 3]
     """1 for grayscale, 3 for red, green and blue."""
     lowest: float
-    """What stands for black."""
+    """Value for black."""
     highest: float
-    """What stands for white, such as 255 or 1: the greatest that the features of the training data may have."""
+    """Value for white, such as 255 or 1: the maximum of the training features."""
     ranges: Annotated[list[ChannelRange] | None, Field(exclude_if=lambda ranges: ranges is None)] = None
-    """Black and white of each channel where channels differ, as after standardization. Servers of before this field
-    take `lowest` and `highest` for all channels."""
+    """Black and white values of each channel if channels differ, as after standardization. Servers before this field
+    use `lowest` and `highest` for all channels."""
 
     @model_validator(mode="after")
     def _one_for_each_channel(self) -> Self:
@@ -79,58 +79,58 @@ class ImageSpec(SignatureModel):
 
     @property
     def channel_ranges(self) -> list[ChannelRange]:
-        """Black and white of each channel."""
+        """Black and white values of each channel."""
         return self.ranges or [ChannelRange(lowest=self.lowest, highest=self.highest)] * self.channels
 
 
 class ExportedFile(SignatureModel):
-    """A file that holds a model."""
+    """A file with a model."""
 
     name: FileName
-    """Its name, beside the signature."""
+    """File name, next to the signature."""
     sha256: Sha256
-    """Its SHA-256, in hex."""
+    """SHA-256 of the file, in hex."""
     difference: float | None = None
-    """The largest absolute difference of its answers to the samples of the check from those of Keras; None for Keras'
-    own file."""
+    """Largest absolute difference between its outputs and those of Keras for the check's samples; None for the Keras
+    file."""
 
 
 class ModelFiles(SignatureModel):
-    """The files of one model."""
+    """The files of a model."""
 
     model: Which
-    """Which model. A training whose best epoch is its last has Last alone, which then is the best, too."""
+    """Which model. If the best epoch is the last one, only Last exists, which is also the best."""
     keras: ExportedFile
-    """Keras' own file."""
+    """The Keras file."""
     onnx: ExportedFile | None = None
-    """As ONNX, unless it cannot be told in it."""
+    """The ONNX file, unless the model cannot be exported to ONNX."""
 
 
 class Signature(SignatureModel):
-    """What a trained model takes and gives."""
+    """The inputs and outputs of a trained model."""
 
     version: Literal[1] = 1
     """Version of this format."""
     inputs: Annotated[list[TensorSpec], Field(min_length=1)]
-    """What it takes."""
+    """Inputs of the model."""
     outputs: Annotated[list[TensorSpec], Field(min_length=1)]
-    """What it gives."""
+    """Outputs of the model."""
     classes: list[str] | None = None
     """Names of the classes in the order of the last axis of the first output, if the labels of the training data have
     names."""
     probabilities: bool = False
-    """Whether the first output gives each class its probability: softmax, or sigmoid of one unit, at its end."""
+    """Whether the first output contains class probabilities: it ends with softmax, or with sigmoid of one unit."""
     image: ImageSpec | None = None
-    """How photographs have to look, if what it takes are images."""
+    """Format of images, if the model's input is an image."""
     models: Annotated[list[ModelFiles], Field(min_length=1)]
-    """The models that it tells of."""
+    """The models that the signature describes."""
     check: ExportedFile | None = None
-    """Samples of the training's own data and the models' answers to them: CHECK."""
+    """Samples of the training data and the models' outputs for them: CHECK."""
     tolerance: float = 1e-4
-    """Most that an answer to a sample of the check may differ from the one that is stored, relative to the greatest
-    absolute value of the answer, or to 1 if that is greater."""
+    """Maximum difference between an output for a check sample and the stored output, relative to the largest absolute
+    value of the output, or to 1 if that is greater."""
 
     def digest(self) -> str:
-        """Returns a digest of what it says of requests and answers, whichever files it tells of."""
+        """Return a digest of the request and response format, independent of the model files."""
         said = self.model_dump_json(include={"inputs", "outputs", "classes", "probabilities", "image"})
         return hashlib.sha256(said.encode()).hexdigest()

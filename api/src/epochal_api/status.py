@@ -1,6 +1,6 @@
-"""The status of a TrainingJob: what a user watches.
+"""The status of a TrainingJob.
 
-Numbers that are not whole are strings, as the Kubernetes API conventions ask:
+Numbers that are not integers are strings, as the Kubernetes API conventions require:
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 """
 
@@ -22,75 +22,75 @@ State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspende
 Stage = Literal["Loading", "Training", "Storing", "Done"]
 STATES: tuple[State, ...] = ("Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed")
 Mode = Literal["Min", "Max"]
-"""Whether the lowest value of a figure is the best, or the highest."""
+"""Whether the lowest or the highest value of a metric is the best."""
 MAX_NAMES = 64
-"""Names that the figures of a training may have, as many as a report holds."""
+"""Maximum number of metric names in a training, as in a report."""
 MAX_MODELS = 4
-"""Models that a status tells of."""
+"""Maximum number of models in a status."""
 MAX_EXPORTS = 4
-"""Other forms of them that a status tells of."""
+"""Maximum number of exports in a status."""
 MAX_EXPORT = 512
-"""Characters of what became of the export."""
+"""Maximum characters of the message about the exports."""
 MAX_WARNINGS = 16
-"""Warnings of a training, one of each reason."""
+"""Maximum number of warnings of a training, one for each reason."""
 MAX_UNSTARTED = 64
-"""Pods that a status tells of that ended without having run a container."""
+"""Maximum number of pods in a status that ended without a container that ran."""
 MAX_WARNING = 512
-"""Characters of a warning."""
+"""Maximum characters of a warning."""
 STORAGE = "StorageAvailable"
-"""The condition that says whether the storage is waited for."""
+"""Type of the condition that shows whether the trainer can use its storage."""
 SPEC_APPLIED = "SpecApplied"
-"""The condition that says whether the job is trained as its spec is now."""
+"""Type of the condition that shows whether the job is trained with its current spec."""
 EXPORTED = "Exported"
-"""The condition that says whether the models are there in all forms that spec.results.exports names."""
+"""Type of the condition that shows whether all exports of spec.results.exports are stored."""
 CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished", STORAGE, SPEC_APPLIED, EXPORTED)
-"""The conditions that are Epochal's; others may add their own."""
+"""The condition types of Epochal. Other controllers may add their own."""
 
 
 class Waiting(StatusModel):
-    """What the trainer waits for."""
+    """The cause for which the trainer waits."""
 
     reason: Annotated[str, Field(max_length=128)]
-    """What it waits for, in one word."""
+    """Machine-readable cause."""
     message: Annotated[Text, Field(max_length=4096)] = ""
-    """What it waits for, for people."""
+    """Explanation of the cause for users."""
     since: Time
-    """When it began to wait."""
+    """When the trainer started to wait."""
 
 
 class Progress(StatusModel):
-    """How far the training has come, from the trainer's last report."""
+    """Progress of the training, from the trainer's last report."""
 
     attempt: int = 1
-    """The attempt that reported."""
+    """The attempt that sent the report."""
     sequence: int = 0
     """Number of the report within its attempt."""
     stage: Stage = "Loading"
-    """What the trainer is doing: Loading, Training, Storing or Done."""
+    """Stage of the trainer: Loading, Training, Storing or Done."""
     epoch: int = 0
     """Finished epochs."""
     epochs: int = 0
-    """Epochs in all."""
+    """Total number of epochs."""
     step: int = 0
     """Finished steps of the running epoch."""
     steps_per_epoch: int = 0
     """Steps of an epoch."""
     percent: int = 0
-    """Finished part of all steps."""
+    """Finished percentage of all steps."""
     seconds_per_epoch: str | None = None
-    """Seconds that an epoch takes with its validation, from the last finished one."""
+    """Seconds of the last finished epoch, including its validation."""
     estimated_completion_time: Time | None = None
-    """When training is expected to end."""
+    """When the training is expected to end."""
     last_report_time: Time | None = None
-    """When the last report came."""
+    """When the last report arrived."""
     metric_names: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_NAMES)] | None = None
-    """What its figures are called, since it began: names are added, up to 64, and never replaced."""
+    """Names of all metrics since the start. Up to 64 names are added; none is replaced."""
     waiting: Waiting | None = None
-    """What the trainer waits for: a storage that gives no answer, or has no room."""
+    """The cause for which the trainer waits: a storage that does not answer, or is full."""
     finish_after_epoch: int | None = None
-    """The epoch that the training ends after, early, since spec.finish asks for it; none where it does not."""
+    """The epoch after which the training ends early because of spec.finish; none without this request."""
     stopped_after_epoch: int | None = None
-    """The epoch that the training has stopped after, with more to come, as spec.training.stopAfterEpoch says."""
+    """The epoch after which the training stopped, before its last one, because of spec.training.stopAfterEpoch."""
 
 
 class Best(StatusModel):
@@ -99,93 +99,93 @@ class Best(StatusModel):
     epoch: int
     """The epoch, counted from 1."""
     metric: Annotated[str, Field(max_length=128)]
-    """What it was best in, as spec.training.monitor says."""
+    """Metric that decides the best epoch, by spec.training.monitor."""
     mode: Mode | None = None
     """Whether the lowest value is the best (Min), or the highest (Max)."""
     value: str
-    """The value it reached."""
+    """Value of the metric in this epoch."""
 
 
 class Warned(StatusModel):
-    """What the trainer warns of: a training that goes on, though it may not do what was meant."""
+    """A warning of the trainer. The training continues, but perhaps not as the user intended."""
 
     reason: Annotated[str, Field(max_length=128)]
-    """What is the matter, in one word, such as MissingClasses."""
+    """Machine-readable reason, such as MissingClasses."""
     message: Annotated[Text, Field(max_length=MAX_WARNING)] = ""
-    """What was found and what to do, for people."""
+    """Explanation and advice for users."""
 
 
 class NetworkSize(StatusModel):
-    """How large the network is."""
+    """Size of the network."""
 
     parameters: int
-    """Weights in all, trainable or not."""
+    """Total number of weights, trainable or not."""
     layers: int
-    """Layers, the input not counted."""
+    """Number of layers without the input."""
 
 
 Figures = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=128)]
 
 
 class StoredModel(StatusModel):
-    """A model among the results."""
+    """A stored model of the training."""
 
     name: Annotated[str, Field(max_length=63)]
-    """Its file: model.keras, which Keras' fit has left, or best.keras, of the best epoch."""
+    """File name: model.keras with the final weights of Keras' fit, or best.keras of the best epoch."""
     uri: Annotated[str, Field(max_length=2048)]
-    """Where the file lies."""
+    """URI of the file."""
     epoch: int
-    """The epoch whose weights it holds, counted from 1."""
+    """The epoch of its weights, counted from 1."""
     sha256: Annotated[str, Field(max_length=64)]
     """SHA-256 of the file, in hex."""
     test: Figures | None = None
-    """Figures on the test set of a model beside model.keras, whose are status.test."""
+    """Metrics on the test set, for a model other than model.keras. Those of model.keras are in status.test."""
 
 
 class ExportedModel(StatusModel):
-    """A model among the results, in a form for programs that have no Keras."""
+    """A stored model in a format for programs without Keras."""
 
     name: Annotated[str, Field(max_length=63)]
-    """Its file, such as model.onnx."""
+    """File name, such as model.onnx."""
     model: Which
-    """Which model it is: of the last epoch, or of the best one, where that is another."""
+    """Which model was exported: of the last epoch, or of the best epoch if that is different."""
     format: ExportFormat
-    """The form."""
+    """Format of the file."""
     uri: Annotated[str, Field(max_length=2048)]
-    """Where the file lies."""
+    """URI of the file."""
     sha256: Annotated[str, Field(max_length=64)]
     """SHA-256 of the file, in hex."""
     difference: Annotated[str, Field(max_length=64)] | None = None
-    """The largest absolute difference of its answers to samples of the data from those of Keras."""
+    """Largest absolute difference between its outputs and those of Keras for samples of the data."""
 
 
 class StoredSignature(StatusModel):
-    """What says what the models take and give."""
+    """The stored signature with the inputs and outputs of the models."""
 
     uri: Annotated[str, Field(max_length=2048)]
-    """Where the file lies."""
+    """URI of the file."""
     sha256: Annotated[str, Field(max_length=64)]
     """SHA-256 of the file, in hex."""
 
 
 class Export(StatusModel):
-    """What became of the models' other forms, as the condition Exported says it."""
+    """Result of the model exports, as in the condition Exported."""
 
     reason: Annotated[str, Field(max_length=128)]
-    """What became of them, in one word: Exported, NotExportable, ExportDiffers or ExportFailed."""
+    """Machine-readable result: Exported, NotExportable, ExportDiffers or ExportFailed."""
     message: Annotated[Text, Field(max_length=MAX_EXPORT)] = ""
-    """What was found, for people."""
+    """Explanation for users."""
 
 
 class Stored(StatusModel):
-    """Where the results lie."""
+    """Locations of the results."""
 
     uri: Annotated[str, Field(max_length=2048)]
-    """Folder of all results."""
+    """URI of the folder of all results."""
     model: Annotated[str, Field(max_length=2048)] | None = None
-    """The trained model."""
+    """URI of the trained model."""
     log: Annotated[str, Field(max_length=2048)] | None = None
-    """The training's log."""
+    """URI of the training's log."""
     models: (
         Annotated[
             list[StoredModel],
@@ -196,7 +196,7 @@ class Stored(StatusModel):
         ]
         | None
     ) = None
-    """The trained models and the epochs whose weights they hold, once they are stored and were read back."""
+    """The trained models and the epochs of their weights, once they are stored and verified."""
     exports: (
         Annotated[
             list[ExportedModel],
@@ -207,70 +207,70 @@ class Stored(StatusModel):
         ]
         | None
     ) = None
-    """The same models in the forms that spec.results.exports names."""
+    """The same models in the formats of spec.results.exports."""
     signature: StoredSignature | None = None
-    """What they take and give: signature.json."""
+    """Signature of the models with their inputs and outputs: signature.json."""
     export: Export | None = None
-    """What became of these forms."""
+    """Result of the model exports."""
 
 
 class Display(StatusModel):
-    """What `kubectl get` shows, ready to read."""
+    """Values for `kubectl get`, formatted for users."""
 
     epoch: str | None = None
-    """Finished epochs of all, such as 3/10."""
+    """Finished and total epochs, such as 3/10."""
     metric: str | None = None
-    """The figure to watch, such as val_loss 0.0436."""
+    """The main metric, such as val_loss 0.0436."""
     eta: str | None = None
-    """Time until training is expected to end, as of the last report."""
+    """Expected time until the training ends, as of the last report."""
 
 
 class ReportedStatus(StatusModel):
-    """The part of the status that comes from the trainer's reports: it has a field manager of its own."""
+    """The status fields from the trainer's reports, which have their own field manager."""
 
     progress: Progress | None = None
-    """How far the training has come."""
+    """Progress of the training."""
     metrics: Figures | None = None
-    """Figures of the last finished epoch."""
+    """Metrics of the last finished epoch."""
     best: Best | None = None
     """The best epoch so far."""
     test: Figures | None = None
-    """Figures of model.keras on the test set."""
+    """Metrics of model.keras on the test set."""
     network: NetworkSize | None = None
-    """How large the network is."""
+    """Size of the network."""
     results: Stored | None = None
-    """Where the results lie."""
+    """Locations of the results."""
     warnings: Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None = None
-    """What the trainer warns of, one of each reason. The training goes on, though it may not do what was meant."""
+    """Warnings of the trainer, one for each reason. The training continues, but perhaps not as the user intended."""
     display: Display | None = None
-    """What `kubectl get` shows."""
+    """Values for `kubectl get`."""
 
 
 class ContinuedFrom(StatusModel):
-    """What a TrainingJob goes on from that names another one."""
+    """The results from which a TrainingJob continues, if its spec names another TrainingJob."""
 
     name: Annotated[str, Field(max_length=253)]
-    """The TrainingJob that it names, which may be gone by now."""
+    """The other TrainingJob. It may no longer exist."""
     uri: Annotated[str, Field(max_length=2048)]
-    """Folder of that one's results."""
+    """URI of the other TrainingJob's results folder."""
 
 
 class Unstarted(StatusModel):
-    """Pods that ended without having run a container."""
+    """Pods that ended without a container that ran."""
 
     job_uid: Annotated[str, Field(max_length=64)]
-    """Uid of the batch/v1 Job whose they were."""
+    """UID of the batch/v1 Job of the pods."""
     pods: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MAX_UNSTARTED)]
-    """Their uids."""
+    """UIDs of the pods."""
 
 
 class Status(ReportedStatus):
-    """How far a TrainingJob has come."""
+    """Observed state of a TrainingJob."""
 
     observed_generation: int | None = None
-    """Generation of the spec that the status was computed from."""
+    """Generation of the spec for which the status was computed."""
     state: State | None = None
-    """The whole in one word: Queued, Starting, Waiting (for its storage), Running, Storing, Suspended, Complete or
+    """State of the job: Queued, Starting, Waiting (for its storage), Running, Storing, Suspended, Complete or
     Failed."""
     conditions: (
         Annotated[
@@ -282,46 +282,47 @@ class Status(ReportedStatus):
         ]
         | None
     ) = None
-    """For machines: Ready, False while something other than time must change; Stalled, Suspended, Complete, Failed;
-    Finished, once it is Complete or Failed; StorageAvailable once the storage was waited for; SpecApplied once a change
-    of the spec has come too late; Exported once the models' other forms were tried."""
+    """Machine-readable state: Ready, False while a user or the cluster must change something; Stalled, Suspended,
+    Complete, Failed; Finished, once it is Complete or Failed; StorageAvailable, once the trainer has waited for its
+    storage; SpecApplied, once a change of the spec came too late; Exported, once the exports were tried."""
     start_time: Time | None = None
-    """When a container of it first ran: from then on its spec stays as it is."""
+    """When a container of the job first ran. From then on its spec is immutable."""
     completion_time: Time | None = None
-    """When it completed or failed."""
+    """When the job completed or failed."""
     attempt: int | None = None
     """1 + the number of restarts so far."""
     gpus: int | None = None
-    """GPUs that the job asks for."""
+    """GPUs that the job requests."""
     job_name: str | None = None
     """The batch/v1 Job that runs it."""
     continued_from: ContinuedFrom | None = None
-    """What it goes on from, where spec.training.continueFrom names a TrainingJob: found once, when that had ended."""
+    """The results from which the job continues, if spec.training.continueFrom names a TrainingJob: set once, after its
+    end."""
     unstarted: Unstarted | None = None
-    """Pods that ended without having run a container, until one has: its Job counts them as it does all that failed."""
+    """Pods that ended without a container that ran, until one has run. Their Job counts them like other failed pods."""
     warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
-    """Reasons of the warnings that Events have told."""
+    """Reasons of the warnings for which Events were emitted."""
 
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
 
 
 _INSTEAD: Mapping[Any, str] = {"reason": "Unknown", "lastTransitionTime": "1970-01-01T00:00:00Z"}
-"""What a condition may lack: whether it holds is worth more."""
+"""Values for missing fields of a condition: its status is more important than these."""
 _ROUNDS = 16
-"""More than a status is deep: what lacks a part is left out, then what that was a part of."""
+"""Greater than the depth of a status: each round removes invalid parts, and then the objects that lack them."""
 
 
 def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
-    """Reads a status, whichever version of Epochal wrote it: what this one does not understand is left out.
+    """Return a status written by any version of Epochal, without the parts that this version cannot read.
 
     Args:
         model: Status, or a part of it.
-        document: The status as JSON; None if there is none yet.
+        document: The status as JSON; None if there is none.
 
     Returns:
-        All of it that can be read. What is too long is cut; what lacks a part that it must have is left out, unless
-        that is a condition's reason or time.
+        All readable parts. Texts and lists that are too long are cut. Objects without a required field are omitted,
+        except conditions without a reason or time.
     """
     left = {} if document is None else document
     for _ in range(_ROUNDS):
@@ -330,17 +331,17 @@ def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
         except ValidationError as error:
             faults = {_place(fault): fault for fault in error.errors(include_url=False)}
             left = copy.deepcopy(left)
-            # The last ones first, so that those of a list keep their places meanwhile.
+            # In reverse order, so that list items keep their index.
             for loc in sorted(faults, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
                 left = _mended(left, loc, faults[loc])
     return model()
 
 
 def reading(model: type[StatusModel]) -> BeforeValidator:
-    """Returns what has the field of a kind's status read as `read_status` does.
+    """Return the validator that parses the status field of a kind with `read_status`.
 
     Args:
-        model: The status.
+        model: Model of the status.
     """
     return BeforeValidator(
         lambda value: value if value is None or isinstance(value, model) else read_status(model, value)
@@ -348,14 +349,14 @@ def reading(model: type[StatusModel]) -> BeforeValidator:
 
 
 def _place(fault: ErrorDetails) -> tuple[int | str, ...]:
-    """Returns where to mend a fault: what lacks a part goes as a whole, and so does what has a wrong name."""
+    """Return the path to correct for an error: objects that lack a field, or have an invalid key, are removed."""
     *whole, last = fault["loc"] or ("",)
     lacks = fault["type"] == "missing" and last not in _INSTEAD
     return tuple(whole) if lacks or last == "[key]" else fault["loc"]
 
 
 def _mended(document: Any, loc: tuple[int | str, ...], fault: ErrorDetails) -> Any:
-    """Returns a document without a fault: mended in place, or {} in place of the whole."""
+    """Return a document with an error corrected in place, or {} if the whole document is invalid."""
     if not loc:
         return {}
     *path, last = loc
@@ -369,7 +370,7 @@ def _mended(document: Any, loc: tuple[int | str, ...], fault: ErrorDetails) -> A
             case _:
                 del parent[last]
     except (KeyError, IndexError, TypeError):
-        pass  # It is gone with what it was a part of.
+        pass  # An outer part was already removed.
     return document
 
 

@@ -1,4 +1,4 @@
-"""Where the buckets are, and what lies in them."""
+"""The S3 service, and the objects in its buckets."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +10,7 @@ from epochal_api.text import PRINTABLE_PATTERN
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 SPLIT_PATTERN = r"^0?\.[0-9]*[1-9][0-9]*$"
 ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
-"""Without a user and a password: those belong into a Secret."""
+"""Without a user and password, which belong in a Secret."""
 
 
 _SCHEME = "s3://"
@@ -23,7 +23,7 @@ def _relative(prefix: str) -> str:
 
 
 def _within(key: str) -> str:
-    """Refuses a URI where what lies within the bucket must stand."""
+    """Return a key within a bucket; raise ValueError if it is a URI."""
     if key.startswith(_SCHEME):
         bucket, _, rest = key.removeprefix(_SCHEME).partition("/")
         todo = f"write {rest}, and bucket: {bucket}" if rest else f"leave it out, and write bucket: {bucket}"
@@ -32,7 +32,7 @@ def _within(key: str) -> str:
 
 
 def _name(bucket: Any) -> Any:
-    """Refuses a URI where the name of a bucket must stand."""
+    """Return the name of a bucket; raise ValueError if it is a URI."""
     if isinstance(bucket, str) and bucket.startswith(_SCHEME):
         name, _, rest = bucket.removeprefix(_SCHEME).partition("/")
         below = f", and prefix: {rest.rstrip('/')}/ for what lies below it" if rest.strip("/") else ""
@@ -108,16 +108,16 @@ class ConfigMapKeyRef(Model):
 
 
 class StorageService(Model):
-    """An S3 service."""
+    """An S3 service for buckets."""
 
     endpoint: Endpoint | None = None
-    """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one Epochal was installed with."""
+    """Address of the S3 service, such as https://minio.minio.svc:9000. Default: the one of Epochal's installation."""
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
-    """Region that requests are signed for. Default: us-east-1."""
+    """Region for which requests are signed. Default: us-east-1."""
     secret_ref: SecretRef
     """Secret with the credentials."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
-    """ConfigMap with the certificate authority of an https endpoint that public authorities do not vouch for."""
+    """ConfigMap with the certificate authority of an https endpoint without a publicly trusted certificate."""
 
 
 class Storage(StorageService):
@@ -126,15 +126,14 @@ class Storage(StorageService):
     secret_ref: SecretRef
     """Secret with the credentials of both buckets."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
-    """Seconds to wait, and try again, while the service gives no answer or has no room; then the job fails. Default:
-    3600."""
+    """Seconds to wait and retry while the service does not answer or is full; then the job fails. Default: 3600."""
 
 
 _TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")
 
 
 class _Objects(Model):
-    """Objects of the data bucket: one with features and labels, or one for each."""
+    """Objects in the data bucket: one with features and labels, or one for each."""
 
     object: Key | None = None
     """Object with features and labels in one (npz, pickle), below data.prefix."""
@@ -167,7 +166,7 @@ class DataSet(_Objects):
         return self
 
     def keys(self) -> list[str]:
-        """Returns the keys of the data set's objects, relative to `data.prefix`: features before labels."""
+        """Return the keys of the data set's objects, relative to `data.prefix`: features before labels."""
         return [key for key in (self.object, self.features, self.labels) if key is not None]
 
 
@@ -182,7 +181,7 @@ _OF_A_SPLIT = Rule(
 
 
 class Validation(_Objects):
-    """What the network is validated on after each epoch: the last part of the training set, or a set of its own."""
+    """The data for validation after each epoch: the last part of the training set, or its own data set."""
 
     model_config = ConfigDict(json_schema_extra=cel([_ONE_WAY, _TOGETHER, _OF_A_SPLIT]))
 
@@ -204,11 +203,11 @@ class Validation(_Objects):
         ]
         | None
     ) = None
-    """Fraction of the training set to validate on, as a string such as "0.166": its last part, in the order of the
-    data, unless stratify or data.shuffle say otherwise."""
+    """Fraction of the training set for validation, as a string such as "0.166": its last part, in the order of the
+    data, unless stratify or data.shuffle is set."""
     stratify: Annotated[bool, LATER] = False
-    """Whether each class gives its share to a split, drawn by training.seed. It needs labels that name a class for each
-    sample: class indices, one-hot rows, or 0 and 1. Default: false."""
+    """Whether each class contributes its share to a split, drawn by training.seed. It needs labels with one class for
+    each sample: class indices, one-hot rows, or 0 and 1. Default: false."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -220,10 +219,10 @@ class Validation(_Objects):
 
     @property
     def data_set(self) -> DataSet | None:
-        """The validation set, or None where it is a split of the training set."""
+        """The validation set, or None for a split of the training set."""
         if self.split is not None:
             return None
-        # As it was read: what has begun may break rules that came later.
+        # Skip validation: a started object may violate rules that were added later.
         return DataSet.model_construct(object=self.object, features=self.features, labels=self.labels)
 
 
@@ -233,24 +232,24 @@ class Data(Model):
     bucket: Bucket
     """Bucket that holds the data."""
     prefix: Prefix = ""
-    """Put before the key of every object, as it is: end it with a slash for a folder. Default: nothing."""
+    """Prefix of every object's key, without an added slash: end it with a slash for a folder. Default: none."""
     format: Literal["auto", "idx", "npz", "pickle"] = "auto"
-    """Format of the objects. auto tells idx, npz and pickle apart by their first bytes; each may be gzipped.
+    """Format of the objects. auto detects idx, npz and pickle by their first bytes; each may be compressed with gzip.
     Default: auto."""
     train: DataSet
     """Data set to train on."""
     validation: Validation | None = None
-    """What to validate on after each epoch. Default: nothing."""
+    """Data for validation after each epoch. Default: none."""
     shuffle: Annotated[bool, LATER] = False
-    """Whether the samples of the training set are put into an order drawn by training.seed before validation.split
-    takes the last part of them: for data sorted by class. Without a split it changes nothing. In each epoch the batches
-    are drawn in a new order either way. Default: false."""
+    """Whether the samples of the training set are shuffled by training.seed before validation.split takes the last part
+    of them: for data sorted by class. Without a split it has no effect. In each epoch the batches are drawn in a new
+    order in any case. Default: false."""
     test: DataSet | None = None
-    """Data set that the trained network is evaluated on once, at the end."""
+    """Data set for one evaluation of the trained network at the end."""
 
 
 ExportFormat = Literal["onnx", "savedmodel"]
-"""A form of a model for programs that have no Keras."""
+"""Format of an exported model for programs without Keras."""
 _ONCE = Rule("self.all(one, self.exists_one(other, other == one))", "must name each format once")
 
 
@@ -260,25 +259,25 @@ def _once(formats: list[ExportFormat]) -> list[ExportFormat]:
 
 
 class Results(Model):
-    """Where the trained model, its history and its log go."""
+    """Location of the trained model, its history and its log."""
 
     bucket: Bucket
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
-    """Folder in the bucket below which the job writes to NAMESPACE/NAME/UID/. Default: none."""
+    """Folder in the bucket in which the job writes to NAMESPACE/NAME/UID/. Default: none."""
     best: Annotated[bool, LATER] = True
-    """Whether best.keras, the model of the best epoch, is stored beside model.keras wherever that holds another one.
-    training.monitor says what is best. A copy of the weights is kept in memory for it. Default: true."""
+    """Whether the model of the best epoch is stored as best.keras, if model.keras contains another epoch.
+    training.monitor defines the best epoch. A copy of the weights is kept in memory for it. Default: true."""
     exports: Annotated[
         list[ExportFormat],
         AfterValidator(_once),
         Field(max_length=2, json_schema_extra=cel([_ONCE], default=None)),
     ] = ["onnx"]
-    """Forms for programs that have no Keras, in which each model is stored beside its .keras: onnx, which a ModelServer
-    serves, and savedmodel, TensorFlow's own as a zip. An empty list saves the seconds that it takes. What has no such
-    form is told by the condition Exported, and fails no training. A training that stops after stopAfterEpoch, with more
-    to come, stores none. Default: onnx."""
+    """Export formats for programs without Keras, stored next to each .keras file: onnx, which a ModelServer serves, and
+    savedmodel, TensorFlow's own format as a zip file. An empty list saves the seconds of the export. If a model cannot
+    be exported, the condition Exported gives the reason, and the training does not fail. A training that stops after
+    stopAfterEpoch, before its last epoch, stores no exports. Default: onnx."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
-        """Returns the folder of one job's results, without a slash at its end."""
+        """Return the folder of a job's results in the bucket, without a slash at its end."""
         return "/".join(part for part in (self.prefix.strip("/"), namespace, name, uid) if part)

@@ -1,17 +1,17 @@
-"""Text that others wrote, made safe to show."""
+"""Sanitizing of text from other sources."""
 
 PRINTABLE_PATTERN = r"^[^\p{C}\p{Zl}\p{Zp}]*$"
-"""Text of one line without what does as it likes to the terminal of whoever reads it: control characters, and those
-that turn round the order of others (U+202E), hide, or mean something to one program only. To Kubernetes as to pydantic
-\\p{C} is Unicode's category of such: https://github.com/google/re2/wiki/Syntax."""
+"""One line of text without characters that could affect the terminal of a reader: control characters, and characters
+that reverse the order of others (U+202E), are invisible, or have a private meaning. In Kubernetes and pydantic, \\p{C}
+is Unicode's category for them: https://github.com/google/re2/wiki/Syntax."""
 
 
 def printable(text: str, *, instead: str | None = None) -> str:
-    r"""Returns a text without what PRINTABLE_PATTERN refuses, but for line feeds and tabs, which stay.
+    r"""Return a text without the characters that PRINTABLE_PATTERN refuses, except line feeds and tabs.
 
     Args:
-        text: The text, which may come from anywhere.
-        instead: What stands in the place of each such character; None to spell it out, such as \u202e.
+        text: The text, from any source.
+        instead: The replacement of each such character; None for its escape sequence, such as \u202e.
     """
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""How a network is trained, how far it may be thrown back, and what it goes on from."""
+"""Training settings, checkpoints, and the training to continue from."""
 
 import re
 from collections.abc import Mapping
@@ -15,26 +15,26 @@ URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
 
 
 class Checkpoint(Model):
-    """When the state of the training is stored, to go on from there after whatever may happen."""
+    """When checkpoints are stored, from which the training continues after an interruption."""
 
     every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Epochs between checkpoints. Default: 1."""
     every_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] | None = None
-    """Seconds between checkpoints within an epoch. Default: none but at an epoch's end, and when told to stop."""
+    """Seconds between checkpoints within an epoch. Default: only at the end of an epoch, and on termination."""
     keep: Annotated[int, Field(ge=1, le=100)] = 2
-    """How many checkpoints to keep: the last ones. Default: 2."""
+    """Number of checkpoints to keep: the latest ones. Default: 2."""
 
 
 _ONE_SOURCE = Rule("has(self.name) != has(self.uri)", "name either name or uri")
 
 
 class ContinueFrom(Model):
-    """The training to go on from: its last checkpoint is what this one begins with."""
+    """The training to continue from: the new training starts from its last checkpoint."""
 
     model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE]))
 
     name: ObjectName | None = None
-    """Name of another TrainingJob of this namespace. This one waits until that one is Complete or Failed."""
+    """Name of another TrainingJob in this namespace. This job waits until the other one is Complete or Failed."""
     uri: (
         Annotated[
             str,
@@ -48,13 +48,14 @@ class ContinueFrom(Model):
         ]
         | None
     ) = None
-    """Folder of another TrainingJob's results, as its status.results.uri says, such as s3://results/vision/mnist/UID/.
-    It must lie at this job's storage.endpoint, and its credentials must be allowed to read it."""
+    """Results folder of another TrainingJob, from its status.results.uri, such as s3://results/vision/mnist/UID/. It
+    must be on this job's storage.endpoint, and the credentials must be allowed to read it."""
     from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
-    """Which weights to go on from. Last: those of its last epoch, with the state of the optimizer and of the callbacks,
-    as if it had gone on; but an EarlyStopping that has ended it waits for its whole patience anew. Best: those of its
-    best epoch, from its results; epochs count from that one, and optimizer and callbacks begin anew, since their state
-    belongs to other weights. Where its last epoch is its best, or as good, Best is Last. Default: Last."""
+    """The weights to continue from. Last: the weights of its last epoch, with the state of the optimizer and the
+    callbacks, as if the training had continued; but an EarlyStopping that has ended it waits for its whole patience
+    anew. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
+    callbacks start without state, because their state belongs to other weights. If its last epoch is the best, or as
+    good, Best is the same as Last. Default: Last."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -64,19 +65,20 @@ class ContinueFrom(Model):
 
 
 class Monitor(Model):
-    """The figure that tells which epoch is the best."""
+    """The metric that decides the best epoch."""
 
     metric: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
-    """Name of a figure, as in status.metrics: such as val_loss, or val_accuracy where accuracy is a metric."""
+    """Name of a metric, as in status.metrics: such as val_loss, or val_accuracy if accuracy is a metric."""
     mode: Mode | None = None
-    """Whether the lowest is the best (Min), or the highest (Max). Default: what Keras says of the metric."""
+    """Whether the lowest (Min) or the highest (Max) value is the best. Default: the direction of the metric in
+    Keras."""
 
 
 BALANCED = "Balanced"
 MAX_CLASSES = 10_000
-"""Classes that weights can be given to."""
+"""Maximum number of classes with weights."""
 MAX_WEIGHT = 1e9
-"""The largest weight of a class or of a sample: sums of the largest are still numbers in float32."""
+"""Maximum weight of a class or sample: sums of such weights are still finite in float32."""
 _CLASS = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _WEIGHT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
 _MAX_DIGITS = 32
@@ -84,7 +86,7 @@ _SHOWN = 40
 
 
 def _class_weights(value: Any) -> Any:
-    """Returns weights of classes with classes and weights as text, however YAML or JSON wrote the numbers."""
+    """Return class weights with classes and weights as text, for numbers in any notation of YAML or JSON."""
     if value is None or value == BALANCED:
         return value
     if not isinstance(value, Mapping) or not 1 <= len(value) <= MAX_CLASSES:
@@ -102,7 +104,7 @@ def _class_weights(value: Any) -> Any:
 ClassWeight = Annotated[
     Literal["Balanced"] | dict[str, str], BeforeValidator(_class_weights), WithJsonSchema({PRESERVE: True})
 ]
-"""Balanced, or a map. A schema of the API server has no type for either-or."""
+"""Balanced, or a map. A structural schema has no type for such alternatives."""
 
 
 _STOPS_WITHIN = Rule(
@@ -116,47 +118,48 @@ class Training(Model):
     model_config = ConfigDict(json_schema_extra=cel([_STOPS_WITHIN]))
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """How many times to go through the training set. Default: 1."""
+    """Number of passes through the training set. Default: 1."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     """Samples per step. Default: 32."""
     optimizer: NameOrObject = Named(name="RMSprop")
     """Optimizer: a class of keras.optimizers and its arguments, such as {name: Adam, learning_rate: 0.001}. Default:
-    RMSprop, with Keras' own arguments."""
+    RMSprop, with the default arguments of Keras."""
     loss: NameOrObject
     """Loss: a class of keras.losses and its arguments, or a name such as SparseCategoricalCrossentropy."""
     metrics: Annotated[list[NameOrObject], Field(max_length=32)] = []
-    """Metrics to report beside the loss: names such as accuracy, or classes of keras.metrics with arguments."""
+    """Metrics to report in addition to the loss: names such as accuracy, or classes of keras.metrics with arguments."""
     class_weight: ClassWeight | None = None
-    """What a sample of each class counts in the loss of training, as Keras' class_weight: a map of class indices to
-    weights, such as {"0": 1, "7": "2.5"}, in which a class that is not named counts 1; or Balanced, by which all
-    classes count the same: SAMPLES / (CLASSES * SAMPLES OF THE CLASS). It multiplies the weights of samples that an npz
-    holds as sample_weight. Validation and test do not use it. Default: all samples count 1."""
+    """Weight of each class in the training loss, as Keras' class_weight: a map of class indices to weights, such as
+    {"0": 1, "7": "2.5"}, in which unnamed classes have the weight 1; or Balanced, which gives all classes the same
+    total weight: SAMPLES / (CLASSES * SAMPLES OF THE CLASS). It multiplies the sample weights of an npz
+    (sample_weight). Validation and test do not use it. Default: all samples have the weight 1."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of the weights, of the order of samples, of a validation part that is drawn, and of every random layer: same
-    seed, same image, same result. Default: 0."""
+    """Seed of the weights, the order of samples, a randomly drawn validation part, and every random layer: same seed,
+    same image, same result. Default: 0."""
     precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], LATER] = "float32"
-    """Types to compute with, Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
-    mixed_float16 are faster on GPUs that have them; with mixed_float16 the loss is scaled, as Keras' LossScaleOptimizer
-    does it. The last layer computes in float32, unless it has a dtype of its own."""
+    """Data types for computation, as Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
+    mixed_float16 are faster on GPUs that support them. With mixed_float16 the loss is scaled, as by Keras'
+    LossScaleOptimizer. The last layer computes in float32, unless it has its own dtype."""
     callbacks: Annotated[list[Callback], Field(max_length=32)] = []
     """Callbacks of keras.callbacks that need no code, such as {callback: EarlyStopping, monitor: val_loss}."""
     monitor: Monitor | None = None
-    """What tells the best epoch, in the status, the series, the log, the curves and for best.keras. Default: what
-    EarlyStopping monitors, else ReduceLROnPlateau, else a ModelCheckpoint with save_best_only, else val_loss, else
-    loss. These callbacks go by their own monitor all the same."""
+    """The metric that decides the best epoch for the status, the Prometheus series, the log, the curves and best.keras.
+    Default: the monitor of EarlyStopping, else of ReduceLROnPlateau, else of a ModelCheckpoint with save_best_only,
+    else val_loss, else loss. These callbacks still use their own monitor."""
     terminate_on_nan: Annotated[bool, Field(alias="terminateOnNaN")] = True
-    """Whether a loss that is no finite number ends the job, with the reason NonFiniteLoss. Default: true."""
+    """Whether a loss that is not finite fails the job, with the reason NonFiniteLoss. Default: true."""
     stall_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = 600
-    """Seconds without a step after which the trainer counts as hanging and is started again. Default: 600."""
+    """Seconds without a step after which the trainer counts as hanging and is restarted. Default: 600."""
     checkpoint: Checkpoint = Checkpoint()
-    """When the state of the training is stored."""
+    """When checkpoints are stored."""
     stop_after_epoch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Epoch to stop after, of epochs in all: checkpoint and models are stored, and the job is Complete with the reason
-    StoppedAfterEpoch. Learning rates and callbacks see epochs in full, so one that names its results in continueFrom,
-    and is the same otherwise, goes on as if the training had never stopped. Default: none."""
+    """Epoch after which to stop, before the last one: checkpoint and models are stored, and the job is Complete with
+    the reason StoppedAfterEpoch. Learning rates and callbacks use the full number of epochs. So an otherwise equal job
+    with its results in continueFrom continues as if the training had never stopped. Default: none."""
     continue_from: ContinueFrom | None = None
-    """Another training to go on from. Its epochs count: with epochs: 30, one of 20 epochs is trained for 10 more.
-    Layers may be frozen or set free (trainable): the optimizer keeps its state of what is trained in both."""
+    """Another training to continue from. Its epochs count: with epochs: 30, a training of 20 epochs is trained for 10
+    more. Layers may be frozen or unfrozen (trainable): the optimizer keeps its state for weights that are trained in
+    both."""
 
     @model_validator(mode="after")
     def _stops_within(self) -> Self:

@@ -1,4 +1,4 @@
-"""The TrainingJob: what a user writes, and how it is read."""
+"""The TrainingJob: its model, and how it is parsed."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,9 +17,10 @@ KIND = "TrainingJob"
 PLURAL = "trainingjobs"
 
 MAX_SPEC_BYTES = 128 * 1024
-"""The spec travels in an annotation of the pod, and all annotations of an object hold 256 KiB together."""
+"""Limit of the spec: it is stored in an annotation of the pod, and all annotations of an object hold 256 KiB
+together."""
 MAX_SPEC_DEPTH = 100
-"""Levels of lists and objects within each other: what reads and writes them recurses."""
+"""Maximum nesting of lists and objects, because parsers and writers recurse."""
 
 MUTABLE = ("finish", "suspend", "active_deadline_seconds", "ttl_seconds_after_finished")
 """Fields of the spec that may change once a container of the job has run."""
@@ -33,12 +34,12 @@ class ImagePullSecret(Model):
 
 
 class TrainingJobSpec(Model):
-    """What to train, on which data, for how long, and with what."""
+    """The network, the data and the training of a job, with its resources."""
 
     framework: Literal["tensorflow"] = "tensorflow"
     """Keras backend to train with. Default: tensorflow."""
     image: Annotated[str, StringConstraints(max_length=512, pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._:/@]*$")] | None = None
-    """Trainer image. Default: the one set when Epochal was installed."""
+    """Trainer image. Default: the image of Epochal's installation."""
     storage: Storage
     """The S3 service of both buckets."""
     data: Data
@@ -48,7 +49,7 @@ class TrainingJobSpec(Model):
     training: Training
     """How to train it."""
     resources: Resources = Resources()
-    """What the worker takes: CPU, memory, GPUs."""
+    """Resources of the worker: CPU, memory, GPUs."""
     scheduling: Scheduling = Scheduling()
     """Where the worker may run."""
     service_account_name: ObjectName = "default"
@@ -56,32 +57,33 @@ class TrainingJobSpec(Model):
     image_pull_secrets: Annotated[list[ImagePullSecret], Field(max_length=16)] = []
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
-    """Whether the job waits: true frees its pods and resources, false starts it (again). Default: false."""
+    """Whether the job is suspended: true frees its pods and resources, false (re)starts it. Default: false."""
     finish: Annotated[bool, LATER] = False
-    """Whether to finish early: true ends the training after the epoch that runs, or the first one if none has been
-    finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer learns it
-    from the answer to its next report. It may be taken back until the trainer has acted on it. A job that waits, for a
-    node, a queue or since it is suspended, goes on waiting, and is finished once it runs. On one that has ended it does
-    nothing. Default: false."""
+    """Whether to finish early: true ends the training after the running epoch, or after the first one if none is
+    finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer receives
+    the request with the response to its next report. It may be reverted until the trainer has acted on it. A job that
+    waits for a node or a queue, or is suspended, continues to wait, and finishes once it runs. On one that has ended it
+    does nothing. Default: false."""
     active_deadline_seconds: Seconds | None = None
-    """Seconds from start after which the job fails. A suspension starts the count anew. Default: no limit."""
+    """Seconds from the start after which the job fails. A suspension restarts the count. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
-    """Crashes to try again after. Evictions, drains, preemptions do not count; wrong input fails at once. Default:
-    3."""
+    """Crashes after which the job is retried. Evictions, drains and preemptions do not count; invalid input fails at
+    once. Default: 3."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
-    """Seconds after the end of its training that it is deleted, its pods too, its results not. Default: never."""
+    """Seconds after the end of the training until the job is deleted with its pods. Its results stay. Default:
+    never."""
     results: Results
-    """Where the model and its history go."""
+    """Location of the model and its history."""
 
 
 _STILL = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
 
 
 def immutable(field: str) -> str:
-    """Returns what is said to whoever changes a field of the spec too late.
+    """Return the message for a change of an immutable field of the spec.
 
     Args:
-        field: Its name, as on the wire.
+        field: Name of the field in JSON.
     """
     return (
         f"spec.{field} cannot change once a container of the job has run, or it has ended. What still can: {_STILL}. "
@@ -94,7 +96,7 @@ _NOT_STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
 
 
 class TrainingJob(Model):
-    """Trains a Keras network on data in a bucket and puts the model into another."""
+    """Trains a Keras network on data in a bucket and stores the model in another bucket."""
 
     model_config = ConfigDict(
         extra="ignore",
@@ -117,28 +119,29 @@ class TrainingJob(Model):
     metadata: Metadata
     """Name, namespace and identity."""
     spec: TrainingJobSpec
-    """What to train, on which data, for how long, and with what."""
+    """The network, the data and the training of the job, with its resources."""
     status: Annotated[Status | None, reading(Status)] = None
-    """How far it has come, as Epochal saw it last."""
+    """Status of the job, as last observed by Epochal."""
 
 
 class InvalidTrainingJob(InvalidObject):
-    """A TrainingJob that breaks the API's rules; the message has a line per field, and can be shown as it is."""
+    """A TrainingJob that violates the API's rules. The message has one line per field, and is safe to print."""
 
 
 def parse(document: Any, *, begun: bool = False) -> TrainingJob:
-    """Reads a TrainingJob.
+    """Parse and validate a TrainingJob.
 
     Args:
         document: The object as plain JSON or YAML values.
-        begun: Whether it may have begun, so that rules that came later are none for it, as when its status.startTime
-            tells so.
+        begun: Whether it may have started, so that rules that were added later do not apply, as for one with a
+            status.startTime.
 
     Returns:
-        The TrainingJob with all defaults filled in.
+        The TrainingJob with all defaults.
 
     Raises:
-        InvalidTrainingJob: If it breaks a rule; the message names each field, what was found and what must hold.
+        InvalidTrainingJob: If it violates a rule. The message contains each field, the value found and the value
+            expected.
     """
     return read(TrainingJob, document, InvalidTrainingJob, begun=begun or _has_begun(document))
 

@@ -1,1 +1,1 @@
-"""Reconciles TrainingJobs: schedules their pods and keeps their status and metrics."""
+"""The operator: reconciles Epochal's objects, schedules their pods and maintains their status and metrics."""

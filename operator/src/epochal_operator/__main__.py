@@ -1,4 +1,4 @@
-"""The operator: every replica takes progress reports, one of them reconciles."""
+"""The operator's process: every replica receives progress reports, and the leader reconciles."""
 
 import asyncio
 import gc
@@ -30,16 +30,16 @@ from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
-"""Longer than a request of a reconcile, or a question of a search, may take. A reconcile may take many of them."""
+"""Longer than a request of a reconcile, or a question of a search, may take. A reconcile may make many requests."""
 
 _log = logging.getLogger("epochal_operator")
 
 
 class Operator:
-    """The whole process.
+    """The process of the operator.
 
     Args:
-        config: What it was told.
+        config: The configuration.
         kube: The API server.
     """
 
@@ -63,7 +63,7 @@ class Operator:
         self._metrics.workqueue_depth.set_function(lambda: self._controller.depth() if self._controller else 0)
 
     async def run(self) -> None:
-        """Serves and, while it leads, reconciles, until it is cancelled."""
+        """Serve HTTP, and reconcile while this process leads, until cancelled."""
         http = listen(self._config.http_port)
         progress = listen(self._config.progress_port)
         async with asyncio.TaskGroup() as group:
@@ -81,7 +81,7 @@ class Operator:
                 await self._lead()
 
     async def _lead(self) -> None:
-        """Reconciles as long as this process leads."""
+        """Reconcile until this process loses the leadership."""
         kube = self._kube.fenced(self._leadership.seconds_left)
         self._controller = Controller(
             self._kinds, kube, self._metrics, namespaces=self._config.namespaces, workers=self._config.workers
@@ -97,7 +97,7 @@ class Operator:
             await self._leadership.release()
 
     def _objects(self, kind: Kind) -> Iterable[Object]:
-        controller = self._controller  # asked by the thread that encodes the metrics, while leadership may be lost
+        controller = self._controller  # read by the metrics thread, while the leadership may end
         return controller.store.objects(kind.resource) if controller else ()
 
     def _installation(self) -> Installation:
@@ -121,13 +121,13 @@ class Operator:
 
 
 async def run(config: Config) -> None:
-    """Runs the operator until it is told to end.
+    """Run the operator until SIGINT or SIGTERM.
 
     Args:
-        config: What it was told.
+        config: The configuration.
 
     Raises:
-        Exception: If it cannot go on: start it anew.
+        Exception: If it cannot continue, so that the process must be restarted.
     """
     kube = await Kube.connect()
     task = asyncio.ensure_future(Operator(config, kube).run())
@@ -142,12 +142,12 @@ async def run(config: Config) -> None:
 
 
 def main() -> None:
-    """Runs the operator as the command line says; `replay` in front of it runs that in its place."""
-    if sys.argv[1:2] == ["replay"]:  # it computes as searches do, which the operator leaves to other processes
+    """Run the operator with the options of the command line, or run the subcommand `replay`."""
+    if sys.argv[1:2] == ["replay"]:  # it computes like a search, which the operator runs in other processes
         os.execv(sys.executable, [sys.executable, "-m", "epochal_operator.experiment.replay", *sys.argv[2:]])  # noqa: S606
     config = read_config(sys.argv[1:])
     logs.configure(config.log_level)
-    gc.freeze()  # what is imported stays: looking through it again and again is a third of the time of a start
+    gc.freeze()  # keep imported objects out of collections, which take a third of the start time
     asyncio.run(run(config))
 
 

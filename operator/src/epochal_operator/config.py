@@ -1,4 +1,4 @@
-"""What the operator is told when it starts."""
+"""The configuration of the operator, from the command line and the environment."""
 
 import argparse
 import json
@@ -14,34 +14,34 @@ from epochal_operator.runtime.metrics import label_name
 
 LEVELS = ("debug", "info", "warning", "error")
 MAX_METRIC_LABELS = 8
-"""Each series of each TrainingJob has all of them."""
+"""Maximum number of metric labels: each series of each object has all of them."""
 _LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 _RESERVED = re.compile(r"^([^/]*\.)?(kubernetes\.io|k8s\.io|epochal\.dev)/|^(controller-uid|job-name)$")
-"""Labels by which others find pods."""
+"""Labels by which controllers select pods."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the operator is told when it starts.
+    """The configuration of the operator.
 
     Args:
-        namespaces: Namespaces that it serves; none stands for all.
-        trainer_image: Image of trainers that name none.
-        server_image: Image of servers.
-        storage_endpoint: S3 service of jobs that name none.
-        scratch_limit: Most that /scratch of a trainer's pod may hold, a quantity.
-        tmp_limit: Most that its /tmp may hold, a quantity.
-        service: Its own Service, NAME.NAMESPACE.svc, which trainers report to.
-        tls_secret: Secret of its own namespace with the certificate of the progress endpoint.
-        lease: Lease of its own namespace by which the replicas choose a leader.
-        metric_labels: Labels of objects that their series have, too, and what runs for them.
-        server_network: What servers are reached by and reach, as in the spec of a NetworkPolicy; None for no policy.
-        workers: How many TrainingJobs of one namespace are reconciled at once.
-        status_writes_per_second: How many progress reports this replica may write per second.
-        log_level: Least level that is logged.
-        namespace: Its own namespace.
-        instance: Its own name, which no other replica has.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
+        trainer_image: Image of trainers whose spec names none.
+        server_image: Image of model servers.
+        storage_endpoint: S3 service of jobs whose spec names none; None for no default.
+        scratch_limit: Size limit of /scratch in a trainer's pod, a quantity.
+        tmp_limit: Size limit of /tmp in a trainer's pod, a quantity.
+        service: The operator's Service as NAME.NAMESPACE.svc, to which trainers report.
+        tls_secret: Secret in the operator's namespace with the certificate of the progress endpoint.
+        lease: Lease in the operator's namespace for the leader election.
+        metric_labels: Object labels that become labels of their series, Jobs and pods.
+        server_network: Ingress and egress of model servers, as in the spec of a NetworkPolicy; None for no policy.
+        workers: Objects of one kind in one namespace that are reconciled concurrently.
+        status_writes_per_second: Progress reports that this replica may write per second.
+        log_level: Minimum level of the logs.
+        namespace: Namespace of the operator.
+        instance: Unique name of this replica.
         http_port: Port of /metrics, /healthz and /readyz.
         progress_port: Port of the progress endpoint.
     """
@@ -67,11 +67,11 @@ class Config:
 
 
 def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Config:
-    """Reads the command line; a wrong one ends the process with a message.
+    """Return the configuration from the command line; exit with a message if the command line is invalid.
 
     Args:
-        arguments: The command line without the program.
-        environ: The environment: POD_NAMESPACE and POD_NAME.
+        arguments: The command line without the program name.
+        environ: The environment, with POD_NAMESPACE and POD_NAME.
     """
     parser = argparse.ArgumentParser(prog="epochal-operator", description="Reconciles TrainingJobs.")
     add = parser.add_argument

@@ -1,1 +1,1 @@
-"""What every kind needs: events in, a queue, requests to the API server. It knows no kind."""
+"""The runtime that all kinds share: informers, work queues and API server requests. It depends on no kind."""

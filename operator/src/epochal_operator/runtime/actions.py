@@ -1,4 +1,4 @@
-"""What can be done about an object of any kind: plans, and the steps that all of them may have."""
+"""Plans for objects of any kind, and the actions that all kinds share."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,38 +13,38 @@ AnyAction = TypeVar("AnyAction")
 
 @dataclass(frozen=True)
 class EmitEvent:
-    """Tell what happened."""
+    """Action that creates an Event."""
 
     event: Event
 
 
 @dataclass(frozen=True)
 class ApplyStatus(Generic[AnyStatus]):
-    """Apply the leader's part of the status."""
+    """Action that applies the status fields that the leader owns."""
 
     status: AnyStatus
 
 
 @dataclass(frozen=True)
 class Plan(Generic[AnyAction]):
-    """What to do, in this order.
+    """Actions of one reconcile, in their order.
 
     Args:
-        actions: The steps. What follows depends on what comes of them.
-        requeue_after: Seconds after which to look again, if nothing else gives reason to.
+        actions: The actions. The result of one action can change the next ones.
+        requeue_after: Seconds until the next reconcile if no change triggers one earlier; None for no such reconcile.
     """
 
     actions: tuple[AnyAction, ...] = ()
     requeue_after: float | None = None
 
     def look_again(self, failure: Exception | None) -> float | None:
-        """Returns after how many seconds to look again, once nothing is left to do now.
+        """Return the seconds until the next reconcile, once the plan has no actions left.
 
         Args:
-            failure: What has failed meanwhile, and is told by now; None if nothing has.
+            failure: An error of an earlier action, which is already reported in the status; None if no action failed.
 
         Raises:
-            Exception: What has failed: the queue tries it later and later.
+            Exception: The failure, so that the queue retries the object with backoff.
         """
         if failure is not None:
             raise failure

@@ -1,7 +1,8 @@
-"""The API server's answers that kopf reads: bounded lines of a watch, and no objects of a list.
+"""Responses of the API server for kopf: watch lines of bounded size, and lists without objects.
 
-Kopf lists, then watches from the version of its list. The operator lists by itself: its pages have bounded bytes, and a
-list tells by what it lacks, too, which no event does. Kopf gets the version of that list, and no objects.
+Kopf lists, then watches from the resourceVersion of its list. The operator makes its own lists. Their pages have a
+bounded number of bytes, and an object that a list lacks was deleted. Kopf receives the resourceVersion of that list,
+and no objects.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -19,12 +20,12 @@ OK = 200
 def answers(
     listed: Callable[[Resource, str | None], Awaitable[str]], resources: Iterable[Resource], reader: Reader
 ) -> type[aiohttp.ClientResponse]:
-    """Returns the class of the answers of an aiohttp session for kopf.
+    """Return the response class of an aiohttp session for kopf.
 
     Args:
-        listed: Lists a resource in a namespace, or in all for None, and returns the resourceVersion of the list.
+        listed: Lists a resource in a namespace (None for all namespaces) and returns the resourceVersion of the list.
         resources: The resources that kopf watches.
-        reader: Reads the lines of watches, and all other answers.
+        reader: Parses watch lines and all other responses.
     """
 
     class Answer(aiohttp.ClientResponse):
@@ -39,18 +40,18 @@ def answers(
             resource = next((one for one in resources if self.url.path.endswith(one.path(namespace))), None)
             if resource is None or self.status != OK:
                 return reader.read(await self.read())
-            self.close()  # Its objects are not read: a single object may be large.
+            self.close()  # Skip the objects of the body: a single object may be large.
             return {"metadata": {"resourceVersion": await listed(resource, namespace)}, "items": []}
 
     return Answer
 
 
 class _Lines:
-    """The body of a watch, a line at a time.
+    """The body of a watch response, split into lines.
 
     Args:
-        content: The body.
-        reader: Reads the lines that are large.
+        content: The body of the response.
+        reader: Folds large lines.
     """
 
     def __init__(self, content: aiohttp.StreamReader, reader: Reader) -> None:
@@ -61,12 +62,12 @@ class _Lines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yields whole lines."""
+        """Yield complete lines of the watch, each folded if it is large."""
         async for line in lines(self._content.iter_chunked(size)):
             yield self._reader.folded(line) + b"\n"
 
 
 def _namespace(path: str) -> str | None:
-    """Returns the namespace in the path of a list, if it is of one; the API server's own path may come before."""
+    """Return the namespace in a list's URL path, or None. The path may start with a prefix of the API server."""
     parts = path.split("/")
     return parts[-2] if parts[-3:-2] == ["namespaces"] else None

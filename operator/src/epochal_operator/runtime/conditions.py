@@ -1,4 +1,4 @@
-"""Conditions of objects of any kind: https://pkg.go.dev/k8s.io/apimachinery/pkg/api/meta has the same for Go."""
+"""Condition helpers for all kinds, like https://pkg.go.dev/k8s.io/apimachinery/pkg/api/meta for Go."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,34 +6,34 @@ from typing import Any
 from epochal_api.condition import Condition
 
 MAX_MESSAGE = 7168
-"""Bytes of a condition's message."""
+"""Limit of a condition's message in bytes."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")
-"""The conditions of which one is True once an object of a kind that ends has ended."""
+"""Condition types that mark the end of an object: exactly one is True once the object has ended."""
 
 
 def condition_of(thing: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
-    """Returns a condition of an object as the API server has it, if the condition has this status."""
+    """Return the condition of a type in an object's JSON if it has the given status, or None."""
     found = thing.get("status", {}).get("conditions") or []
     return next((one for one in found if one["type"] == kind and one["status"] == status), None)
 
 
 def get_condition(conditions: Iterable[Condition] | None, kind: str) -> Condition | None:
-    """Returns the condition of a type, whatever it says."""
+    """Return the condition of a type with any status, or None."""
     return next((one for one in conditions or () if one.type == kind), None)
 
 
 def is_true(conditions: Iterable[Condition] | None, kind: str) -> bool:
-    """Returns whether the condition of a type is there, and True."""
+    """Return whether the condition of a type exists and is True."""
     found = get_condition(conditions, kind)
     return found is not None and found.status == "True"
 
 
 def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
-    """Returns conditions with one that says whether the object has ended, however: `kubectl wait` waits for one alone.
+    """Return conditions with a `Finished` condition, so that `kubectl wait` can wait for success or failure at once.
 
     Args:
-        conditions: The conditions of an object of a kind that ends, which has those that ENDS names.
+        conditions: The conditions of an object, including those of the types in ENDS.
     """
     others = [one for one in conditions if one.type != FINISHED]
     known = [one for kind in ENDS if (one := get_condition(others, kind))]
@@ -48,16 +48,16 @@ def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
 
 
 def bounded(message: str) -> str:
-    """Returns as much of a message as a condition holds."""
+    """Return a message cut to the size limit of a condition."""
     return message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
 
 
 def keep_times(before: Iterable[Condition] | None, now: Iterable[Condition]) -> list[Condition]:
-    """Returns conditions, each with the time since when it has its status.
+    """Return conditions that keep the previous transition time where their status did not change.
 
     Args:
-        before: The conditions so far.
-        now: The conditions from now on, each as if it had changed now.
+        before: The previous conditions.
+        now: The new conditions, each with the current time as its transition time.
     """
     known = list(before or ())
 

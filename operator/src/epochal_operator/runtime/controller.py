@@ -1,4 +1,4 @@
-"""The controller: all that a leader runs, for as long as it leads. What it knows begins and ends with it."""
+"""The controller: the watches, queues and reconcilers of the leader. All their state ends with the leadership."""
 
 import asyncio
 import logging
@@ -19,29 +19,29 @@ from epochal_operator.runtime.resync import resync
 from epochal_operator.runtime.watch import watch
 
 RESYNC_SECONDS = 300.0
-"""How often all is read anew, and looked at: whatever a watch has failed to tell, it is found."""
+"""Seconds between resyncs, which list and reconcile all objects again and so find changes that a watch missed."""
 NAMESPACES = 4
-"""Namespaces that may keep all their workers busy, as one does whose requests hang in a webhook, before others wait."""
+"""Namespaces that may use all their workers at once, as with requests that hang in a webhook, before others wait."""
 RETRY_SECONDS = 2.0
 CRD_SECONDS = 30.0
-"""How often to look whether a kind is served by now whose CRD was not installed: the others go on without it."""
+"""Seconds between checks for a kind whose CRD was not installed at the start. The other kinds run without it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Controller:
-    """Watches and reconciles, each kind with a queue of its own.
+    """Watches and reconciles the objects of all kinds. Each kind has its own queue.
 
     Args:
         kinds: The kinds.
-        kube: The API server; its writes end with the leadership.
-        metrics: What measures the work.
-        namespaces: Namespaces that are served; none stands for all.
-        workers: How many objects of a kind and a namespace are reconciled at once.
+        kube: Client of the API server. Its writes stop when the leadership ends.
+        metrics: Metrics of the queues and reconciles.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
+        workers: Objects of one kind in one namespace that are reconciled concurrently.
 
     Attributes:
-        store: What is known of all objects.
-        queues: The objects to reconcile, of each kind.
+        store: The cache of all objects.
+        queues: The work queue of each kind.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Controller:
         }
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
+        """Run the controller until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             for queue in self.queues.values():
                 group.create_task(queue.run(NAMESPACES * self._workers, share=self._workers))
@@ -92,21 +92,21 @@ class Controller:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def depth(self) -> int:
-        """Returns how many objects wait for a worker now."""
+        """Return the number of objects that wait for a worker."""
         return sum(queue.depth for queue in self.queues.values())
 
     def stalled(self) -> tuple[float, Kind]:
-        """Returns for how long no object was reconciled although some wait, and of which kind they are."""
+        """Return the longest time in seconds without progress while objects wait, and the kind of these objects."""
         return max(((queue.stalled(), kind) for kind, queue in self.queues.items()), key=lambda one: one[0])
 
     async def _served(self) -> set[Kind]:
-        """Returns the kinds that the API server knows: kopf would pass over what it does not find."""
+        """Return the kinds that the API server serves. Kopf would silently ignore the others."""
         found = {kind: await self._is_served(kind) for kind in self.queues}
         self._informer.set_absent(kind.resource for kind, served in found.items() if served is False)
         return {kind for kind, served in found.items() if served}
 
     async def _is_served(self, kind: Kind) -> bool | None:
-        """Return whether the API server serves a kind, or None if an error leaves this unknown."""
+        """Return whether the API server serves a kind, or None if an error prevents an answer."""
         name, failed = kind.resource.kind, False
         for namespace in self._namespaces or (None,):
             try:
@@ -119,7 +119,7 @@ class Controller:
         return None if failed else False
 
     async def _watch(self, served: set[Kind]) -> None:
-        """Watches until the watches end, or until another kind is served, too."""
+        """Watch until the watches end or the API server serves another kind."""
         watching = asyncio.create_task(watch(self._kube, self._informer, self._namespaces, self._reader))
         waiting = asyncio.create_task(self._wait_for_more(served))
         try:
@@ -144,7 +144,7 @@ class Controller:
             self._informer.wake_all()
             try:
                 await resync(self._kube, self._informer, self._namespaces)
-            except Exception as error:  # noqa: BLE001 - whatever it was, it is read again later
+            except Exception as error:  # noqa: BLE001 - any error: the next resync lists again
                 _log.warning("the objects cannot be read: %s", str(error) or type(error).__name__)
 
     def _queue(self, kind: Kind) -> Queue[Key]:
@@ -166,5 +166,5 @@ class Controller:
 
 
 def _add(queue: Queue[Key], kind: Kind) -> Callable[[Key], None]:
-    """Returns what has an object of a kind reconciled: soon, or with what else there is news of meanwhile."""
+    """Return the function that enqueues an object of a kind, at once or after the kind's batch interval."""
     return partial(queue.add_after, seconds=kind.batch_seconds) if kind.batch_seconds else queue.add

@@ -1,4 +1,4 @@
-"""How often what is owned was put right, and when again: whoever else holds its fields would undo it without end."""
+"""Backoff of drift corrections: without it, the operator and another writer would overwrite the same fields forever."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,25 +11,25 @@ from epochal_operator.runtime.resource import Key, Resource
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
 FORGET_SECONDS = 900.0
-"""Longer than any wait: what was put right so long ago was not undone."""
+"""Longer than the maximum backoff: a correction of this age was not undone."""
 TOLERATED = 2
-"""How often somebody may change a field before that is told."""
+"""Corrections of a field before the status reports the other writer."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """That something owned was put right, or that the API server refused it.
+    """A correction of drift in an owned object, or the API server's refusal of this correction.
 
     Args:
-        uid: Its uid.
-        generation: Generation of its owner that it was put right by: another one begins anew.
-        times: How often in a row.
-        at: When last.
-        fields: What was changed, as people call it.
-        writers: Who had set it otherwise; none if that was not looked at.
-        refusal: What the API server said if it refused.
-        kind: Its kind.
-        spec: What the fields were set to.
+        uid: UID of the owned object.
+        generation: Generation of the owner at the correction. A new generation resets the backoff.
+        times: Corrections in a row.
+        at: Time of the last correction.
+        fields: Names of the corrected fields, as shown to users.
+        writers: Field managers that set the other values; empty if they were not determined.
+        refusal: The API server's message if it refused the correction.
+        kind: Kind of the owned object.
+        spec: Values that the correction set in the spec, by field.
     """
 
     uid: str
@@ -44,27 +44,27 @@ class Correction:
 
     @property
     def due(self) -> datetime:
-        """When to put it right again if that is still to be done."""
+        """The earliest time of the next correction."""
         doublings = min(self.times - 1, 16)  # A float overflows at 1,024 doublings: three days of drift.
         return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
     def concerns(self, uid: str, generation: int, now: datetime) -> bool:
-        """Returns whether it still says anything of an object."""
+        """Return whether the correction is recent and applies to this UID and generation."""
         fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
         return fresh and (self.uid, self.generation) == (uid, generation)
 
     def stands(self, child: Mapping[str, Any]) -> bool:
-        """Returns whether it was done, and nobody has undone it: what is to be done next need not wait."""
+        """Return whether the correction succeeded and its values are still set, so that the next one need not wait."""
         return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
     def blocks(self, now: datetime, *, refused: OwnReason, fought: OwnReason, owner: str) -> StatusCause | None:
-        """Returns what is to be told of it, if anything is.
+        """Return the reason and message that report a correction in backoff, or None if there is none to report.
 
         Args:
             now: The time, with a time zone.
-            refused: The reason if the API server refused it.
-            fought: The reason if somebody undoes it.
-            owner: Kind of the owner, by which people change what is owned.
+            refused: The reason if the API server refused the correction.
+            fought: The reason if another writer undoes the correction.
+            owner: Kind of the owner, in which users change the owned object.
         """
         if now >= self.due:
             return None
@@ -98,18 +98,18 @@ class Overruled(NamedTuple):
 
 
 class Corrections:
-    """What was put right a while ago, by the owner."""
+    """The latest corrections of owned objects, by owner."""
 
     def __init__(self) -> None:
         self._latest: dict[Key, dict[Resource, Correction]] = {}
         self._overruled: dict[Key, dict[Resource, tuple[str, dict[str, Overruled]]]] = {}
 
     def note(self, resource: Resource, key: Key, correction: Correction) -> None:
-        """Notes a correction: it is the latest one of that resource."""
+        """Store a correction as the latest one of its resource."""
         self._latest.setdefault(key, {})[resource] = correction
 
     def of(self, resource: Resource, key: Key, uid: str, generation: int, now: datetime) -> Correction | None:
-        """Returns the latest correction of what is owned, if that still says anything of it."""
+        """Return the latest correction of an owned object if it still applies, or None."""
         found = self._latest.get(key, {}).get(resource)
         return found if found and found.concerns(uid, generation, now) else None
 
@@ -124,18 +124,18 @@ class Corrections:
         return fields if known == uid else {}
 
     def forget(self, key: Key) -> None:
-        """Forgets those of what an object owns."""
+        """Forget all corrections of the objects of an owner."""
         self._latest.pop(key, None)
         self._overruled.pop(key, None)
 
 
 def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:
-    """Returns who set fields of an object's spec last, as the API server has noted.
+    """Return the field managers that last set fields of an object's spec, from its managedFields.
 
     Args:
         child: The object with its metadata.managedFields.
         fields: Names of fields of its spec.
-        ours: The field manager that is not meant.
+        ours: The operator's own field manager, which is left out.
     """
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}
@@ -147,6 +147,6 @@ def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple
     if others := found - {ours}:
         return tuple(sorted(others))
     if not names <= set(child["spec"]):
-        return ("Somebody whom the API server does not name",)  # Of a field that is gone, nobody is noted.
-    # What a webhook changes in a request is noted as the change of whoever sent that.
+        return ("Somebody whom the API server does not name",)  # The API server records no manager for a removed field.
+    # A webhook's change of a request is recorded under the manager of that request.
     return ("An admission webhook",)

@@ -1,4 +1,4 @@
-"""What becomes of a request to the API server if it is not done: each kind of error is a type."""
+"""Errors of requests to the API server, with a type for each cause."""
 
 import re
 from collections.abc import Mapping
@@ -7,17 +7,17 @@ from typing import Any
 _DENIED = re.compile(r"admission webhook .* denied|AdmissionPolicy .* denied", re.DOTALL)
 _NOT_CALLED = "failed calling webhook"
 ALREADY_EXISTS = "AlreadyExists"
-"""Reason of a Conflict: an object of that name is there."""
+"""Reason of a Conflict: an object of that name already exists."""
 
 
 class ApiError(Exception):
-    """The API server did not do what was asked.
+    """The API server did not fulfil a request.
 
     Args:
-        status: HTTP status, or 0 where no answer came.
-        reason: The server's reason in one word, such as AlreadyExists.
-        message: The server's message.
-        retry_after: Seconds that the server wants to be left alone.
+        status: HTTP status, or 0 without a response.
+        reason: The `reason` of the API server's Status, such as AlreadyExists.
+        message: The `message` of the API server's Status.
+        retry_after: Seconds of the Retry-After header; 0 without it.
     """
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float = 0) -> None:
@@ -29,32 +29,32 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """There is no such object (404)."""
+    """The object, or its version, does not exist (404, 410)."""
 
 
 class Conflict(ApiError):
-    """The object exists already, is another one than expected, or has changed meanwhile (409)."""
+    """The object already exists, has another UID than expected, or has changed since it was read (409)."""
 
 
 class Refused(ApiError):
-    """It is not to be done as it was asked: by the API's own rules, or by those of an admission webhook or policy."""
+    """The API server, an admission webhook or an admission policy refuses the request."""
 
     @property
     def by_policy(self) -> bool:
-        """Whether an admission webhook or policy has denied it, which may change its mind: only its words tell."""
+        """Whether an admission webhook or policy denied the request, and may allow it later. The message shows it."""
         return _DENIED.search(self.message) is not None
 
 
 class Forbidden(Refused):
-    """Access rules, a quota or an admission policy forbid it (403)."""
+    """RBAC, a quota or an admission policy forbids the request (403)."""
 
 
 class Invalid(Refused):
-    """The object breaks the API's rules (400, 413, 422), or those of an admission policy that answers so, too."""
+    """The object is invalid (400, 413, 422) for the API, or for an admission policy that uses these codes."""
 
 
 class Unavailable(ApiError):
-    """No answer in time, too much to do (429, 5xx), or it cannot tell yet who asks (401): later it may work."""
+    """A timeout, an overload (429, 5xx) or a failed authentication (401). A retry may succeed."""
 
 
 class PageTooLarge(ApiError):
@@ -62,11 +62,11 @@ class PageTooLarge(ApiError):
 
 
 class AdmissionFailed(Unavailable):
-    """An admission webhook cannot be called, or denies with a code of its own trouble: only its users can mend that."""
+    """An admission webhook cannot be called, or denies with a 5xx status. Only the cluster's users can fix it."""
 
 
 REFUSALS = (Invalid, Forbidden, AdmissionFailed)
-"""What is wrong with what was to be written, or in its way: the user is to be told the API server's words."""
+"""Errors of a write that the user must fix. The status shows the API server's message to the user."""
 
 _ERRORS: dict[int, type[ApiError]] = {
     400: Invalid,
@@ -82,15 +82,15 @@ _ERRORS: dict[int, type[ApiError]] = {
 
 
 def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
-    """Returns the error that an answer tells of.
+    """Return the error for a response of the API server.
 
-    Whoever denies chooses the code, too: it is a denial even where the code says that there is no such object, or that
-    it has changed.
+    An admission webhook or policy chooses the HTTP status of its denial. A denial stays a denial even if the status is
+    that of a missing object or of a conflict.
 
     Args:
-        status: Its HTTP status.
-        answer: Its body as JSON: a Status.
-        headers: Its headers.
+        status: HTTP status of the response.
+        answer: Body of the response as JSON: a Status.
+        headers: Headers of the response.
     """
     kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
     message = answer.get("message") or f"HTTP {status}"
@@ -103,5 +103,5 @@ def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str])
 
 
 def _seconds(header: str | None) -> float:
-    """Returns the seconds in a Retry-After, or 0 where there is none, or a date, which the API server never gives."""
+    """Return the seconds of a Retry-After header; 0 without it, or for a date, which the API server never sends."""
     return float(header) if header and header.isdecimal() else 0

@@ -1,7 +1,7 @@
-"""Events of any kind: what happened to an object, and what it looks like to the API server.
+"""Events of any kind, and their JSON for the API server.
 
-An Event's name is a digest of what it tells, so that telling it twice makes no second Event: whoever was interrupted
-before the status was written may tell it again.
+An Event's name is a digest of its content, so the same Event is created only once. A process that was interrupted
+before it wrote the status may create the Event again.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from epochal_operator.runtime.resource import Object, Resource
 
 REPORTER = "epochal"
 MAX_NOTE = 1024
-"""Bytes of an Event's note that the API server takes."""
+"""Limit of the API server for an Event's note, in bytes."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a person would care about.
+    """A change that is reported to users.
 
     Args:
         type: Normal or Warning.
-        reason: One word for machines.
-        note: What happened, for people.
-        key: What tells it from others of the same object and reason.
+        reason: The machine-readable reason.
+        note: The message for users.
+        key: Distinguishes Events of the same object and reason.
     """
 
     type: EventType
@@ -38,13 +38,13 @@ class Event:
 
 
 def event_object(event: Event, resource: Resource, about: Object, *, instance: str, now: datetime) -> dict[str, Any]:
-    """Returns the events.k8s.io/v1 Event of something that happened to an object.
+    """Return the JSON of an events.k8s.io/v1 Event about an object.
 
     Args:
-        event: What happened.
+        event: The Event.
         resource: The object's resource.
         about: The object's metadata.
-        instance: The process that tells it: its pod's name.
+        instance: Name of the reporting pod.
         now: The time, with a time zone.
     """
     told = f"{about['uid']}/{event.reason}/{event.key}"

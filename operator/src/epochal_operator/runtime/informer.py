@@ -1,4 +1,4 @@
-"""The informer: what the watches and lists tell goes into the store, and has those reconciled whom it concerns."""
+"""The informer: it stores the objects of watches and lists, and enqueues the objects that a change affects."""
 
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -13,11 +13,11 @@ _log = logging.getLogger(__name__)
 
 
 class Informer:
-    """Tells kinds what is new. An object is not reconciled until all is known that its kind has to do with.
+    """Enqueues the objects that a change affects. A kind starts only after the lists of all its sources are complete.
 
     Args:
-        store: What is known.
-        queues: Takes the keys of the objects to reconcile, for each kind.
+        store: The cache of objects.
+        queues: The function that enqueues a key, by kind.
     """
 
     def __init__(self, store: Store, queues: Mapping[Kind, Callable[[Key], None]]) -> None:
@@ -29,19 +29,20 @@ class Informer:
         self._absent: frozenset[Resource] = frozenset()
 
     def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> None:
-        """Takes an object as a watch or a list tells of it."""
+        """Store an object that a watch or a list returned."""
         self._take(resource, thing, lambda: self.store.put(resource, thing, listed_at=listed_at))
 
     def remove(self, source: Source, thing: Object) -> None:
-        """Takes the end of an object, as the watch of a source tells of it."""
+        """Remove an object that the watch of a source reported as deleted."""
         self._take(source.resource, thing, lambda: self.store.remove(source.resource, thing, by=source))
 
     def tell(self, change: Change | None, *, by: Kind | None = None) -> None:
-        """Has those reconciled to whom something is new.
+        """Enqueue the objects that a change affects.
 
         Args:
-            change: What is new, if anything is.
-            by: The kind whose reconciler did it, or found out: to its own objects it is not new.
+            change: The change; None if there is none.
+            by: The kind whose reconciler made or detected the change. Its objects are not enqueued for their own
+                change.
         """
         if change is None:
             return
@@ -49,25 +50,25 @@ class Informer:
             keys = kind.concerned(change) if kind is not by else set()
             try:
                 keys |= kind.woken(change, self.store)
-            except Exception:  # noqa: BLE001 - whatever a kind makes of it, it is no matter of the others
+            except Exception:  # noqa: BLE001 - an error of one kind must not stop the others
                 name = name_of(change.after or change.before)
                 _log.exception("%ss are not woken by the %s %s", kind.resource.kind, change.resource.kind, name)
             for key in keys:
                 self.wake(kind, key)
 
     def wake(self, kind: Kind, key: Key) -> None:
-        """Has an object reconciled, of which something is new, or once all is known."""
+        """Enqueue an object if all sources of its kind are synced. Otherwise the end of the sync enqueues it."""
         if self._is_synced(kind, None) or self._is_synced(kind, key.namespace):
             self._queues[kind](key)
 
     def wake_all(self) -> None:
-        """Has all objects reconciled."""
+        """Enqueue the objects of all kinds."""
         for kind in self._queues:
             for key in self.store.keys(kind.resource):
                 self.wake(kind, key)
 
     def synced(self, source: Source, namespace: str | None) -> None:
-        """Learns that all objects of a source are known, of a namespace or of all."""
+        """Mark a source as synced in a namespace, or in all namespaces for None."""
         before = self._synced_kinds(namespace)
         self._synced.setdefault(namespace, set()).add(source)
         self._wake_synced(namespace, before)
@@ -86,7 +87,7 @@ class Informer:
     def _take(self, resource: Resource, thing: Object, take: Callable[[], Change | None]) -> None:
         try:
             self.tell(take())
-        except Exception:  # noqa: BLE001 - whatever is wrong with one object, it is no matter of the others
+        except Exception:  # noqa: BLE001 - an object that cannot be read must not stop the others
             _log.exception("a %s cannot be read: %s", resource.kind, name_of(thing))
 
     def _wake_synced(self, namespace: str | None, before: Container[Kind]) -> None:
@@ -106,17 +107,17 @@ class Informer:
         return all(source.resource in self._absent & kind.optional for source in missing)
 
     def _of(self, source: Source) -> Source:
-        """Returns the watched source that holds all of another one."""
+        """Return the watched source that includes another source."""
         return source if source in self.sources else Source(source.resource)
 
 
 class Listing:
-    """A list of all objects of a source, which comes in pages. By what it lacks it tells of what is gone, too.
+    """A paged list of all objects of a source. Objects that the complete list lacks are removed from the store.
 
     Args:
-        informer: Takes what it tells.
+        informer: Receives the objects.
         source: The source.
-        namespace: The namespace that they are all objects of; None for all namespaces.
+        namespace: The namespace of the list; None for all namespaces.
     """
 
     def __init__(self, informer: Informer, source: Source, namespace: str | None) -> None:
@@ -126,14 +127,14 @@ class Listing:
         self._uids: set[str] = set()
 
     def take(self, page: Page) -> None:
-        """Takes a page. What is new counts even if no other page follows: later it is no news."""
+        """Store the objects of a page at once: their changes count even if the next pages fail."""
         for thing in page.items:
             with suppress(LookupError, TypeError):
                 self._uids.add(thing["metadata"]["uid"])
             self._informer.put(self._source.resource, thing, listed_at=page.resource_version)
 
     def end(self, resource_version: str) -> None:
-        """Takes what the list lacks as gone."""
+        """Remove the objects that the list lacks, and mark the source as synced."""
         for change in self._informer.store.keep(self._source, self._uids, resource_version, self._namespace):
             self._informer.tell(change)
         self._informer.synced(self._source, self._namespace)

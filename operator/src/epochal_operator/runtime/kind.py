@@ -1,4 +1,4 @@
-"""A kind: all that the runtime has to know of one, in one description."""
+"""A kind: the description from which the runtime watches and reconciles its objects."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,31 +15,31 @@ from epochal_operator.runtime.store import Change, Index, Source, Store, Trim, b
 
 @dataclass(frozen=True)
 class Owned:
-    """Objects that belong to an object of a kind, and bear its name in a label.
+    """Objects that an object of a kind owns. A label holds the owner's name.
 
-    A label is anybody's to write: whether they are its own, their owner references say.
+    Any user can write a label, so the owner references decide the ownership.
 
     Args:
-        resource: Their resource.
-        label: The label. Only objects that bear it are watched.
+        resource: The resource of the owned objects.
+        label: The label. Only objects with this label are watched.
     """
 
     resource: Resource
     label: str
 
     def key(self, thing: Object) -> Key | None:
-        """Returns the key of the object that one of them belongs to."""
+        """Return the key of the owner that the label names, or None without the label."""
         name = (thing["metadata"].get("labels") or {}).get(self.label)
         return Key(thing["metadata"]["namespace"], name) if name else None
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Objects of a kind by another object that they name in their spec.
+    """An index of objects by another object that their spec references.
 
     Args:
-        resource: Their resource.
-        key: Returns the key of the object that one of them names, if it names one.
+        resource: The resource of the objects.
+        key: Returns the key of the referenced object, or None.
     """
 
     resource: Resource
@@ -47,36 +47,37 @@ class Reference:
 
 
 class Reconciler(Protocol):
-    """What works on the objects of a kind, for as long as this process leads."""
+    """Reconciles the objects of a kind while this process leads."""
 
     async def reconcile(self, key: Key) -> float | None:
-        """Brings an object and what it owns to what they should be.
+        """Bring an object and its owned objects to their desired state.
 
         Args:
-            key: Its key; it may be gone.
+            key: Key of the object, which may no longer exist.
 
         Returns:
-            Seconds after which to do it again, or None.
+            Seconds until the next reconcile, or None.
 
         Raises:
-            Exception: If it is to be tried again, later and later.
+            Exception: If the queue must retry the object with backoff.
         """
 
     async def run(self) -> None:
-        """Does what else the kind has to do beside, until it is cancelled."""
+        """Run the background work of the kind until it is cancelled."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """What a reconciler works with, for as long as this process leads.
+    """The context of a reconciler while this process leads.
 
     Args:
-        kube: The API server; writes end with the leadership.
-        store: What is known.
-        recorder: Tells Events.
-        namespaces: Namespaces that are served; none stands for all.
-        wake: Has an object of the kind reconciled.
-        wrote: Takes what is new of an object by what the reconciler wrote, or read, itself: news to others.
+        kube: Client of the API server. Its writes stop when the leadership ends.
+        store: The cache of objects.
+        recorder: Creates Events.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
+        wake: Enqueues an object of the kind.
+        wrote: Receives the changes that the reconciler itself wrote or read, and enqueues the other objects that they
+            affect.
     """
 
     kube: Kube
@@ -88,25 +89,26 @@ class Term:
 
 
 Wake = Callable[[Change, Store], Iterable[Key]]
-"""Returns the keys of the objects of a kind to which a change of another object matters."""
+"""Returns the keys of the objects of a kind that a change of another object affects."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind.
+    """A kind that the operator reconciles.
 
     Args:
-        resource: Its own resource.
-        reconciler: Returns what works on its objects.
-        collect: Returns the series of its objects, which are none in a process that does not lead.
-        owns: What its objects own. What is new of those has their owner reconciled.
-        references: By what else its objects are found.
-        woken_by: What else has its objects reconciled, by the resource that changes; it is watched as a whole.
-        optional: Resources of `woken_by` that it starts without if the API server does not serve them.
-        keeps: What is kept of objects, by their resource; of one that is not named, its metadata alone.
-        bounds: What is read of its objects, however much there is of them.
-        batch_seconds: For how long news of an object are gathered before it is reconciled. As Kubernetes' own Job
-            controller does it: an object that owns very many would be reconciled for each of them, beside all others.
+        resource: The resource of the kind.
+        reconciler: Returns the reconciler of the kind.
+        collect: Returns the metrics of the objects, of which a standby process has none.
+        owns: The owned objects. A change of an owned object enqueues its owner.
+        references: Further indexes of the objects.
+        woken_by: Functions that map a change of another resource to keys, by that resource. All its objects are
+            watched.
+        optional: Resources of `woken_by` without which the kind starts if the API server does not serve them.
+        keeps: Trim functions by resource. Without one, only the metadata is kept.
+        bounds: Limits for reading the objects of the kind.
+        batch_seconds: Seconds for which changes are collected before a reconcile, as in Kubernetes' Job controller.
+            Otherwise each change of a child would reconcile an owner of many children.
     """
 
     resource: Resource
@@ -122,36 +124,36 @@ class Kind:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What it has to know as a whole before any of its objects is reconciled."""
+        """The sources that must be synced before an object of the kind is reconciled."""
         whole = (Source(resource) for resource in (self.resource, *self.woken_by))
         return tuple(dict.fromkeys([*whole, *(Source(one.resource, one.label) for one in self.owns)]))
 
     def concerned(self, change: Change) -> set[Key]:
-        """Returns the keys of its objects that an object is, or belongs to, or belonged to before."""
+        """Return the keys of the changed object of the kind and of its owners, before and after the change."""
         things = [thing for thing in (change.before, change.after) if thing is not None]
         owners = {one.key(thing) for one in self.owns if one.resource == change.resource for thing in things}
         itself = {key_of(thing) for thing in things} if change.resource == self.resource else set()
         return itself | {key for key in owners if key is not None}
 
     def woken(self, change: Change, store: Store) -> set[Key]:
-        """Returns the keys of its objects to which a change of another object matters."""
+        """Return the keys of the objects that a change of another resource affects."""
         wake = self.woken_by.get(change.resource)
         return set(wake(change, store)) if wake else set()
 
 
 def watched(kinds: Iterable[Kind]) -> tuple[Source, ...]:
-    """Returns what is to be watched for some kinds: what is watched as a whole is not watched in parts, too."""
+    """Return the sources to watch for some kinds. A source without a label replaces those with one."""
     sources = dict.fromkeys(source for kind in kinds for source in kind.sources)
     return tuple(one for one in sources if one.label is None or Source(one.resource) not in sources)
 
 
 def reader_for(kinds: Iterable[Kind]) -> Reader:
-    """Returns what reads the objects of some kinds."""
+    """Return a reader with the widest bounds of some kinds."""
     return Reader(widest(kind.bounds for kind in kinds))
 
 
 def store_for(kinds: Iterable[Kind]) -> Store:
-    """Returns a store of all that some kinds have to do with."""
+    """Return an empty store for the sources and indexes of some kinds."""
     kinds = tuple(kinds)
     sources = [(source, kind.keeps.get(source.resource, bare)) for kind in kinds for source in kind.sources]
     indexes: list[Index] = []

@@ -1,6 +1,6 @@
-"""The API server: what is read and written of any resource.
+"""The client of the API server for all resources.
 
-Objects are the JSON of the API as plain dictionaries.
+Objects are plain dictionaries of the API's JSON.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from epochal_operator.runtime.undeclared import declared
 Object = dict[str, Any]
 
 LEADER_MANAGER = "epochal"
-"""Field manager of what the leader writes."""
+"""Field manager of the leader."""
 WATCH_SECONDS = 240
-"""Less than etcd keeps old versions for, by which a watch goes on where another one ended."""
+"""Shorter than etcd keeps old versions, so that a watch can resume where the previous one ended."""
 UNDECLARED = 16
-"""How often fields of a status are left out that the CRD does not declare: of each object, one is told at a time."""
+"""Retries of a status without fields that the CRD does not declare: the API server reports one field per object."""
 
-# With the charset, the client sends a text as it is.
+# With the charset, the client sends the text unchanged.
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
 _MERGE = "application/merge-patch+json"
 _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
@@ -40,9 +40,9 @@ class Kube:
 
     Args:
         transport: Makes the requests.
-        one_page: Held while a page of a list is read: that of the largest objects there can be takes a good part of the
-            memory. Whoever lists has to take each at once and leave it, before the next is asked for.
-        warned: Fields of which it was told that the installed CRD does not declare them.
+        one_page: Lock that is held while a page of a list is read, because a page of the largest objects takes much of
+            the memory. A caller of `list` must process and release each page before it requests the next.
+        warned: Undeclared fields that were already logged.
         sizes: The sizes of the pages of lists.
     """
 
@@ -59,36 +59,36 @@ class Kube:
         self._sizes = sizes or PageSizes()
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
-        """Returns the same client, whose writes are bound to a time.
+        """Return a copy of the client with a time limit for writes.
 
         Args:
-            seconds_left: Returns for how many seconds a write that begins now may be under way; raises if none may.
+            seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
         """
         return Kube(self._transport.fenced(seconds_left), self._one_page, self._warned, self._sizes)
 
     def once(self) -> "Kube":
-        """Returns the same client, which makes each request once: for work that a queue does again later and later."""
+        """Return a copy of the client that makes each request once, for work that a queue retries."""
         return Kube(self._transport.once(), self._one_page, self._warned, self._sizes)
 
     def reading(self, reader: Reader) -> "Kube":
-        """Returns the same client, whose answers are read like this."""
+        """Return a copy of the client that parses responses with another reader."""
         return Kube(self._transport.reading(reader), self._one_page, self._warned, self._sizes)
 
     def observed(self, ended: Callable[[], None]) -> "Kube":
-        """Return the same client, which calls a function whenever a request has ended."""
+        """Return a copy of the client that calls a function after each request."""
         return Kube(self._transport.observed(ended), self._one_page, self._warned)
 
     @classmethod
     async def connect(cls) -> Self:
-        """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""
+        """Connect with the pod's service account, or outside a cluster with KUBECONFIG (or ~/.kube/config)."""
         return cls(await Transport.connect())
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections to the API server."""
         await self._transport.close()
 
     async def serves(self, resource: Resource, namespace: str | None = None) -> bool:
-        """Returns whether the API server serves a resource at all: of one of ours, whether its CRD is installed."""
+        """Return whether the API server serves a resource, which for a custom resource needs its CRD."""
         try:
             await self._transport.request("GET", resource.path(namespace), query={"limit": "1"})
         except NotFound:
@@ -96,19 +96,19 @@ class Kube:
         return True
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """Returns an object; the data of a Secret is base64."""
+        """Return an object. The data of a Secret is base64."""
         return await self._transport.request("GET", resource.path(namespace, name))
 
     async def list(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> AsyncIterator[Page]:
-        """Yields the objects of a namespace, or of all, a page at a time.
+        """Yield the pages of a list, in one namespace or in all.
 
         Args:
-            resource: Their resource.
-            namespace: Their namespace; None for all.
-            labels: Label selector; empty for all.
-            fields: Field selector; empty for all.
+            resource: The resource of the objects.
+            namespace: The namespace; None for all namespaces.
+            labels: Label selector; empty for all objects.
+            fields: Field selector; empty for all objects.
         """
         query = {name: value for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
         while True:
@@ -116,16 +116,16 @@ class Kube:
                 page = await self._page(resource, namespace, query)
             following = page.following
             yield page
-            del page  # before the next one is read
+            del page  # free its memory before the next page is read
             if not following:
                 return
             query["continue"] = following
 
     async def _page(self, resource: Resource, namespace: str | None, query: dict[str, str]) -> Page:
-        """Returns the next page of a list, with as many objects as fit in a page of that resource."""
+        """Return the next page of a list, with as many objects as fit into the byte limit of a page."""
         while True:
             limit = self._sizes.of(resource)
-            max_bytes = MAX_PAGE_BYTES if limit > 1 else None  # The API server bounds a single object.
+            max_bytes = MAX_PAGE_BYTES if limit > 1 else None  # The API server limits the size of a single object.
             try:
                 answer, size = await self._transport.page(
                     resource.path(namespace), query | {"limit": str(limit)}, max_bytes
@@ -138,9 +138,10 @@ class Kube:
             return page
 
     async def watch(self, resource: Resource, namespace: str | None = None, *, fields: str) -> AsyncIterator[Object]:
-        """Yields the objects that a field selector names: those that there are, then every later one and every change.
+        """Yield the objects that match a field selector, then each later version.
 
-        It ends when the API server has forgotten where it was; then it is to be begun anew.
+        The iteration ends when the API server no longer has the resourceVersion. The caller must then start a new
+        watch.
         """
         version = ""
         async for page in self.list(resource, namespace, fields=fields):
@@ -160,13 +161,13 @@ class Kube:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def create(self, resource: Resource, thing: Object, *, manager: str | None = None) -> Object:
-        """Creates an object; raises Conflict if one of that name exists, whoever it belongs to."""
+        """Create an object; raise Conflict if an object of that name exists, with any owner."""
         query = {"fieldManager": manager} if manager else {}
         path = resource.path(thing["metadata"].get("namespace"))
         return await self._transport.request("POST", path, query=query, body=thing)
 
     async def replace(self, resource: Resource, thing: Object, *, manager: str | None = None) -> Object:
-        """Replaces an object as read and changed; raises Conflict if its resourceVersion is another one by now."""
+        """Replace an object; raise Conflict if its resourceVersion has changed since it was read."""
         query = {"fieldManager": manager} if manager else {}
         path = resource.path(thing["metadata"]["namespace"], thing["metadata"]["name"])
         return await self._transport.request("PUT", path, query=query, body=thing)
@@ -182,9 +183,9 @@ class Kube:
         resource_version: str,
         manager: str,
     ) -> Object:
-        """Changes fields of an object as read (None removes one); raises Conflict if it has changed since.
+        """Change fields of an object (None removes a field); raise Conflict if it has changed since it was read.
 
-        A process that was paused may send a patch after it has lost its lease: by then, the version is another one.
+        A paused process may send a patch after it lost its lease. The resourceVersion has changed by then.
         """
         seen = {"uid": uid, "resourceVersion": resource_version}
         body = patch | {"metadata": patch.get("metadata", {}) | seen}
@@ -201,26 +202,27 @@ class Kube:
         resource_version: str,
         propagation: Literal["Background", "Foreground"] = "Background",
     ) -> None:
-        """Deletes an object as read; raises Conflict if it has changed since.
+        """Delete an object; raise Conflict if it has changed since it was read.
 
-        All that it owns goes with it: in the background, or in the foreground, where it stays until that is gone.
+        With Background propagation, its dependents are deleted afterwards. With Foreground propagation, the object
+        stays until its dependents are deleted.
         """
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         body = {"propagationPolicy": propagation, "preconditions": preconditions}
         await self._transport.request("DELETE", resource.path(namespace, name), body=body)
 
     async def apply(self, resource: Resource, thing: Object, *, manager: str) -> Object:
-        """Applies one manager's part of an object, server-side, and creates the object if there is none.
+        """Apply the fields of one manager server-side, and create the object if it does not exist.
 
-        Fields that the manager applied before and now leaves out are removed; those of other managers stay.
+        The API server removes fields that the manager applied before and now omits. Fields of other managers stay.
 
         Args:
-            resource: Its resource.
-            thing: All fields of this manager. With a uid, another object of that name is left alone (Conflict).
+            resource: The resource of the object.
+            thing: All fields of this manager. With a UID, an object of that name with another UID causes a Conflict.
             manager: The field manager.
 
         Returns:
-            The object after it.
+            The object after the apply.
         """
         return await self._apply(resource, thing, manager, None)
 
@@ -235,21 +237,21 @@ class Kube:
         status: Object,
         resource_version: str | None = None,
     ) -> Object:
-        """Applies one manager's part of an object's status, as `apply` does.
+        """Apply the status fields of one manager, as `apply` does.
 
-        What the installed CRD does not declare is left out: it may be of an earlier version.
+        Fields that the installed CRD does not declare are omitted: the CRD may be of an earlier version.
 
         Args:
-            resource: Its resource.
-            namespace: Its namespace.
-            name: Its name.
-            uid: Its uid; another object of that name is left alone (Conflict).
+            resource: The resource of the object.
+            namespace: Namespace of the object.
+            name: Name of the object.
+            uid: UID of the object. An object of that name with another UID causes a Conflict.
             manager: The field manager.
-            status: All fields of this manager.
-            resource_version: Version that the object must still have, if given (Conflict).
+            status: All status fields of this manager.
+            resource_version: Version that the object must still have (otherwise Conflict); None for any version.
 
         Returns:
-            The object after it.
+            The object after the apply.
         """
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         if resource_version is not None:
@@ -265,7 +267,7 @@ class Kube:
         raise AssertionError("unreachable")
 
     async def review_token(self, token: str, audience: str) -> Identity | None:
-        """Returns whom a token speaks for, or None if it is not valid for this audience."""
+        """Return the identity of a token, or None if the token is not valid for this audience."""
         review = await self._transport.request("POST", TOKEN_REVIEWS.path(), body=token_review(token, audience))
         return identity(review, audience)
 
@@ -276,7 +278,7 @@ class Kube:
         return await self._transport.request("PATCH", path, query=query, body=_yaml(body), content_type=_APPLY)
 
     def _warn_of(self, resource: Resource, undeclared: Iterable[str]) -> None:
-        """Warns once of each field that the installed CRD does not declare."""
+        """Log each field that the installed CRD does not declare, once."""
         for field in undeclared:
             if (named := f"{resource.kind} {field}") not in self._warned:
                 self._warned.add(named)
@@ -289,5 +291,5 @@ class Kube:
 
 
 def _yaml(document: Object) -> str:
-    """Returns a document as JSON that is YAML, too: what JSON writes as two escapes stands there as it is."""
+    """Return a document as JSON that is also YAML: surrogate pairs of escapes become the characters themselves."""
     return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))

@@ -1,7 +1,7 @@
 """Leader election by a Lease: one process reconciles, the others wait.
 
-The election of the kubernetes package is not used: it measures with the wall clock, which may jump; one request that
-hangs or one connection that breaks leaves a leader behind that has lost its lease and does not know.
+The kubernetes package's election measures with the wall clock, which may jump. After a request that hangs or a broken
+connection, its leader does not notice that it lost the lease. So it is not used here.
 """
 
 import asyncio
@@ -15,34 +15,34 @@ from epochal_operator.runtime.kube import Kube, Object
 from epochal_operator.runtime.resource import LEASES
 
 LEASE_SECONDS = 15
-"""Others take over when the leader has not renewed for so long."""
+"""Seconds without a renewal after which another process takes over."""
 GIVE_UP_SECONDS = 10.0
-"""A leader that could not renew for so long leads no more: before others take over."""
+"""Seconds without a renewal after which the leader stops, before another process takes over."""
 RENEW_SECONDS = 2.0
 WAIT_SECONDS = 1.0
-"""How often one that waits looks whether the lease is free."""
+"""Seconds between attempts of a standby process to acquire the lease."""
 TRY_SECONDS = 3.0
-"""A request that hangs leaves time for others."""
+"""Timeout of one attempt in seconds, short enough for further attempts before the lease expires."""
 
 _log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
-    """This process leads no longer."""
+    """This process is no longer the leader."""
 
 
 class Leadership:
-    """This process' part in the election.
+    """This process in the leader election.
 
-    A container that is started again in the same pod has the same identity and leads on at once: the one before it
-    has ended.
+    A container that restarts in the same pod has the same identity and leads at once, because its predecessor has
+    ended.
 
     Args:
         kube: The API server.
         namespace: Namespace of the Lease.
         name: Name of the Lease.
-        identity: Name of this process: its pod's.
-        clock: Returns the time in seconds, of any origin; it never jumps.
+        identity: Name of this process's pod.
+        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Leadership:
         self._renewed = float("-inf")
 
     async def acquire(self) -> None:
-        """Waits until this process leads."""
+        """Wait until this process is the leader."""
         while True:
             try:
                 if await self._renew():
@@ -70,10 +70,10 @@ class Leadership:
             await asyncio.sleep(WAIT_SECONDS)
 
     async def hold(self) -> None:
-        """Renews the lease for ever.
+        """Renew the lease until it is lost.
 
         Raises:
-            LeaseLost: If another process has it, or it could not be renewed in time.
+            LeaseLost: If another process holds the lease, or the renewal failed for GIVE_UP_SECONDS.
         """
         while True:
             await asyncio.sleep(RENEW_SECONDS)
@@ -88,10 +88,10 @@ class Leadership:
                 raise LeaseLost("another process has taken the lease")
 
     def seconds_left(self) -> float:
-        """Returns for how many seconds no other process can lead, whatever becomes of this one.
+        """Return the seconds for which no other process can become the leader.
 
         Raises:
-            LeaseLost: If that is over: this process was stopped for a while, or its clock ran without it.
+            LeaseLost: If the lease has expired, for example because this process was paused.
         """
         left = self._renewed + LEASE_SECONDS - self._clock()
         if left <= 0:
@@ -99,7 +99,7 @@ class Leadership:
         return left
 
     async def release(self) -> None:
-        """Gives the lease back, if this process has it, so that another one leads at once."""
+        """Release the lease if this process holds it, so that another process can lead at once."""
         self._renewed = float("-inf")
         try:
             async with asyncio.timeout(TRY_SECONDS):
@@ -112,7 +112,7 @@ class Leadership:
             _log.warning("the lease was not given back: %s", str(error) or "no answer in time")
 
     async def _renew(self) -> bool:
-        """Takes or renews the lease if it may; returns whether this process has it now."""
+        """Acquire or renew the lease if possible; return whether this process holds it."""
         asked = self._clock()
         async with asyncio.timeout(TRY_SECONDS):
             held = await self._try()
@@ -135,7 +135,7 @@ class Leadership:
         return True
 
     def _expired(self, lease: Object, spec: Object) -> bool:
-        """Returns whether the holder has not touched the lease for its whole time, by this process' own clock."""
+        """Return whether the lease did not change for its whole duration, measured with this process's clock."""
         version = lease["metadata"]["resourceVersion"]
         if version != self._seen[0]:
             self._seen = version, self._clock()

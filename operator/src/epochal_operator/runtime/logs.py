@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, with the object that a line is about."""
+"""Logs: one JSON object per line, with the namespace and name of the object that the line concerns."""
 
 import json
 import logging
@@ -20,18 +20,18 @@ _SECRET = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Tokens and keys that an error of a library might quote: an HTTP parser shows the header that it does not like."""
+"""Tokens and keys that an error message of a library might contain: an HTTP parser quotes an invalid header."""
 
 _subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=None)
 
 
 @contextmanager
 def about(namespace: str, name: str) -> Iterator[None]:
-    """Marks all that is logged within, also by tasks started within, as about one object of Epochal's.
+    """Add the namespace and name of an Epochal object to all log lines of this context and of tasks started in it.
 
     Args:
-        namespace: Its namespace.
-        name: Its name.
+        namespace: Namespace of the object.
+        name: Name of the object.
     """
     token = _subject.set((namespace, name))
     try:
@@ -41,15 +41,15 @@ def about(namespace: str, name: str) -> Iterator[None]:
 
 
 def redact(text: str) -> str:
-    """Returns the text without bearer tokens, JSON web tokens, private keys, and what commands a terminal."""
+    """Return the text without bearer tokens, JSON web tokens, private keys and terminal control characters."""
     return printable(_SECRET.sub(lambda found: f"{found['kept'] or ''}[redacted]", text))
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as a JSON object on one line: all but plain ASCII is escaped, so no text can break the line."""
+    """Formats a record as one line of JSON. It escapes non-ASCII characters, so no text can break the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns a record as JSON: ts, level, logger, message, the object's namespace and name, exception."""
+        """Return a record as JSON: ts, level, logger, message, the object's namespace and name, exception, stack."""
         line = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -67,7 +67,7 @@ class JsonFormatter(logging.Formatter):
 def _subject_of(record: logging.LogRecord) -> dict[str, str]:
     if subject := _subject.get():
         return {"namespace": subject[0], "name": subject[1]}
-    # kopf puts the object that it handles into each of its records: one of Epochal's, or a Job or Pod of one.
+    # kopf adds the object that it handles to each record: an Epochal object, or a Job or Pod of one.
     reference = getattr(record, "k8s_ref", None)
     if not isinstance(reference, dict):
         return {}
@@ -79,14 +79,14 @@ def _subject_of(record: logging.LogRecord) -> dict[str, str]:
 
 
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
-    """Sends the logs of the whole process to a stream as JSON, Python's warnings and a last, fatal error too.
+    """Send the logs of the whole process to a stream as JSON, including Python's warnings and uncaught exceptions.
 
     Args:
-        level: Least level that is shown: debug, info, warning or error.
-        stream: Where the lines go.
+        level: Minimum level: debug, info, warning or error.
+        stream: Stream for the log lines.
 
     Raises:
-        ValueError: If there is no such level.
+        ValueError: If the level does not exist.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())

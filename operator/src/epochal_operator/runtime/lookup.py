@@ -1,4 +1,4 @@
-"""Questions to the API server whose answers are remembered for a time: a yes and a no apart, and bounded."""
+"""A cache for lookups at the API server, with separate bounds and lifetimes for found and missing keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -12,18 +12,18 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 REFUSALS = 1024
-"""Keys of which it is remembered that the answer was no: whoever asks for nonsense pushes out nothing but nonsense."""
+"""Limit of cached missing keys. They have their own cache, so invalid requests evict only other missing keys."""
 
 
 class Lookup(Generic[K, V]):
-    """Asks once for what several want to know at a time, and remembers the answer.
+    """Runs one lookup for concurrent callers of the same key, and caches the result.
 
     Args:
-        most: Keys of which the answer is remembered. Of any beyond, it is not: to exchange one for another, round and
-            round, would leave none of them to be found.
-        yes_seconds: How long an answer is remembered.
-        no_seconds: How long it is remembered that there is none.
-        at_once: Questions that may be under way; others wait.
+        most: Limit of cached found keys. Keys beyond the limit are not cached: eviction in rotation would leave no key
+            in the cache.
+        yes_seconds: Lifetime of a found key in seconds.
+        no_seconds: Lifetime of a missing key in seconds.
+        at_once: Limit of concurrent lookups. Further lookups wait.
         clock: Returns the time in seconds.
     """
 
@@ -37,18 +37,18 @@ class Lookup(Generic[K, V]):
         self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
 
     def known(self, key: K) -> V | None:
-        """Returns what is remembered of a key, or None if that is nothing, or no."""
+        """Return the cached value of a key, or None if the key is missing or not cached."""
         try:
             return self._yes[key]
         except KeyError:
             return None
 
     async def get(self, key: K, question: Callable[[], Awaitable[V | None]]) -> V | None:
-        """Returns the answer of a key, or None if there is none.
+        """Return the value of a key from the cache or a lookup, or None if there is no value.
 
         Args:
-            key: What is asked about.
-            question: Asks; what it raises is raised, and not remembered.
+            key: Key of the lookup.
+            question: The lookup. Its exceptions are raised and not cached.
         """
         async with self._locks.setdefault(key, asyncio.Lock()):
             if (known := self.known(key)) is not None or key in self._no:

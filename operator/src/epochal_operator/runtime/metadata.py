@@ -1,4 +1,4 @@
-"""What is kept of an object's metadata: not who wrote which field, and nothing without a bound."""
+"""The part of an object's metadata that the cache keeps: without managedFields, and with bounded sizes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from epochal_operator.runtime.resource import Object
 
 FIELDS = ("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
-"""Fields that are kept as they are: the API server bounds them."""
+"""Fields that are kept unchanged, because the API server limits their size."""
 MAX_LABELS = 64
-"""Labels of an object that are kept; of more, only those that are asked for are."""
+"""Limit of kept labels. If an object has more, only the requested labels are kept."""
 MAX_OWNERS = 8
 MAX_NAME = 253
-"""Characters of a name, or of a digest: the API server does not bound those in references and annotations."""
+"""Limit of a name or digest in characters. The API server does not limit them in references and annotations."""
 
 _OWNER = ("apiVersion", "kind", "name", "uid", "controller")
 
@@ -19,13 +19,13 @@ _OWNER = ("apiVersion", "kind", "name", "uid", "controller")
 def kept(
     metadata: Object, *, labels: Iterable[str] = (), annotations: Iterable[str] = (), owner: str = ""
 ) -> dict[str, Any]:
-    """Returns what is kept of an object's metadata.
+    """Return the part of an object's metadata that the cache keeps.
 
     Args:
         metadata: The metadata.
-        labels: Labels that are kept however many there are.
-        annotations: Annotations that are kept; no others are.
-        owner: Kind of the owners that are kept beside the one that controls the object.
+        labels: Labels that are kept even if the object has more than MAX_LABELS.
+        annotations: Annotations that are kept. All others are dropped.
+        owner: Kind of the owner references that are kept in addition to the controller's.
     """
     found = metadata.get("labels") or {}
     owners = metadata.get("ownerReferences") or []
@@ -43,5 +43,5 @@ def kept(
 
 
 def some(fields: Object, names: Iterable[str]) -> dict[str, Any]:
-    """Returns the fields of these names that there are."""
+    """Return the fields with these names that exist."""
     return {name: fields[name] for name in names if name in fields}

@@ -1,4 +1,4 @@
-"""Metrics: what the operator's own process counts and measures, and the series of the objects of each kind."""
+"""Prometheus metrics of the operator's process, and helpers for the metrics of each kind."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,35 +23,35 @@ from epochal_operator.runtime.conditions import FINISHED
 from epochal_operator.runtime.resource import Object
 
 OTHER = "Other"
-"""Stands for all reasons that are not Epochal's."""
+"""Label value for all reasons that are not Epochal's own."""
 MAX_LABEL_VALUE = 63
 """Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
 
 _SHOWN: Mapping[str, Sequence[str]] = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
-"""Statuses of conditions that are worth a series; of all others, that they are True. Finished is Complete or Failed."""
+"""Condition statuses that become a series, by default only True. Finished has none: it repeats Complete or Failed."""
 _NO_NAME = re.compile("[^a-zA-Z0-9_]")
 _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 def label_name(label: str) -> str:
-    """Returns what an object's label is called in Prometheus, as kube-state-metrics calls it: label_ comes first."""
+    """Return the Prometheus name of an object's label, with the prefix `label_` as in kube-state-metrics."""
     return "label_" + _NO_NAME.sub("_", label)
 
 
 def conditions(status: Object) -> dict[str, Object]:
-    """Returns the conditions of a status by their types."""
+    """Return the conditions of a status by type."""
     entries = status.get("conditions")
     found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
     return {str(entry.get("type")): entry for entry in found}
 
 
 def shown(found: Object, kinds: Iterable[str], statuses: Mapping[str, Sequence[str]] = {}) -> Iterator[tuple[str, str]]:
-    """Yields the conditions that are worth a series, with their statuses.
+    """Yield the types and statuses of the conditions that become a series.
 
     Args:
-        found: Conditions by their types.
-        kinds: The types that there may be.
-        statuses: Statuses that are worth one, of conditions of which it is not that they are True.
+        found: Conditions by type.
+        kinds: The possible types.
+        statuses: Statuses that become a series, by condition type, for types whose default (True) is not enough.
     """
     worth = {**_SHOWN, **statuses}
     for kind in kinds:
@@ -61,11 +61,11 @@ def shown(found: Object, kinds: Iterable[str], statuses: Mapping[str, Sequence[s
 
 
 def series_key(metadata: Object, labels: Iterable[str]) -> list[str]:
-    """Returns the values of the labels that all series of an object have.
+    """Return the values of the labels that all series of an object share.
 
     Args:
-        metadata: Its metadata.
-        labels: Labels of objects that their series have, beside namespace and name.
+        metadata: Metadata of the object.
+        labels: Object labels that become labels of the series, in addition to namespace and name.
     """
     theirs = part(metadata, "labels")
     key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
@@ -73,19 +73,19 @@ def series_key(metadata: Object, labels: Iterable[str]) -> list[str]:
 
 
 def add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:
-    """Adds a sample, if there is a value."""
+    """Add a sample to a metric family, unless the value is None."""
     if value is not None:
         family.add_metric(labels, value)
 
 
 def part(node: Object, name: str) -> Object:
-    """Returns a part of an object; empty where there is none, or where another version wrote something else there."""
+    """Return a field of an object as a mapping; empty if the field is missing or has another type."""
     found = node.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
 def number(value: Any) -> float | None:
-    """Returns a value as a number, or None if it is none."""
+    """Return a value as a number, or None if it is not a number."""
     try:
         return None if value is None else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -93,7 +93,7 @@ def number(value: Any) -> float | None:
 
 
 def time(value: Any) -> float | None:
-    """Returns a time as seconds since 1970, or None if it is none."""
+    """Return an ISO 8601 time as seconds since 1970, or None if it is not a time."""
     try:
         return datetime.fromisoformat(value).timestamp()
     except (TypeError, ValueError, OverflowError):
@@ -101,14 +101,14 @@ def time(value: Any) -> float | None:
 
 
 class ObjectCollector(Collector):
-    """The series of all objects of a kind, made at each scrape.
+    """The metrics of all objects of a kind, computed at each scrape.
 
-    Nothing is counted up for an object, so a restart loses nothing and a series goes with its object.
+    They contain no counters, so a restart loses no data, and a series ends with its object.
 
     Args:
-        collect: Returns the series of some objects.
+        collect: Returns the metrics of some objects.
         objects: Returns the objects as JSON: all of them in the leader, none in a standby. It is called from another
-            thread, so what it returns must not change.
+            thread, so its result must not change.
     """
 
     def __init__(
@@ -118,26 +118,26 @@ class ObjectCollector(Collector):
         self._objects = objects
 
     def collect(self) -> Iterator[Metric]:
-        """Yields the metric families that have a value for any object."""
+        """Yield the metric families that have a sample for at least one object."""
         return self._collect(self._objects())
 
 
 class OperatorMetrics:
-    """What the operator's own process counts and measures, beside Python's and the process' own figures.
+    """Metrics of the operator's process, in addition to the standard Python and process metrics.
 
     Args:
-        registry: Where the series are registered.
+        registry: Registry of the metrics.
 
     Attributes:
-        queue_wait: Seconds from an event to the start of the reconcile that it led to.
-        reconcile_duration: Seconds of each reconcile.
-        reconcile: Reconciles by `result`.
+        queue_wait: Seconds from the enqueueing of an object to the start of its reconcile.
+        reconcile_duration: Seconds of a reconcile.
+        reconcile: Number of reconciles by `result`.
         workqueue_depth: Objects that wait for a reconcile.
-        leader: 1 in the process that reconciles, 0 in a standby.
+        leader: 1 in the leader, 0 in a standby.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # Else each counter has a gauge beside it that says no more than when the process started.
+        # Each counter would otherwise have a `_created` gauge that only repeats the start time of the process.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.queue_wait = Histogram(
             "epochal_queue_wait_seconds",

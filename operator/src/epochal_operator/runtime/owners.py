@@ -1,15 +1,15 @@
-"""Which object controls another one, by its metadata.ownerReferences."""
+"""The controller of an object, from its metadata.ownerReferences."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Owner(NamedTuple):
-    """An object that another one belongs to.
+    """The owner of an object.
 
     Args:
-        name: Its name.
-        uid: Its uid.
+        name: Name of the owner.
+        uid: UID of the owner.
     """
 
     name: str
@@ -17,7 +17,7 @@ class Owner(NamedTuple):
 
 
 def controller(child: Mapping[str, Any], *, group: str, kind: str) -> Owner | None:
-    """Returns the object that controls another one, or None if none of that kind does."""
+    """Return the controller of an object, or None if it has no controller of this kind."""
     for reference in child["metadata"].get("ownerReferences") or []:
         of_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
         if of_kind and reference.get("controller"):
@@ -26,7 +26,7 @@ def controller(child: Mapping[str, Any], *, group: str, kind: str) -> Owner | No
 
 
 def controller_uid(child: Mapping[str, Any]) -> str | None:
-    """Returns the uid of the object that controls another one, of whatever kind, if any does."""
+    """Return the UID of an object's controller of any kind, or None."""
     for reference in child["metadata"].get("ownerReferences") or []:
         if reference.get("controller"):
             return str(reference["uid"])

@@ -1,28 +1,28 @@
-"""Pages of a list: their size follows the objects of each resource, so that each page has a bounded number of bytes."""
+"""Pages of a list. Their size adapts to the objects of each resource, so that a page has a bounded size in bytes."""
 
 from typing import Any, NamedTuple
 
 from epochal_operator.runtime.resource import Resource
 
 FIRST_OBJECTS = 8
-"""Objects in the first page of a resource of which no page was read yet."""
+"""Objects in the first page of a resource."""
 MAX_OBJECTS = 500
-"""Objects in a page, at most: kubectl asks for as many."""
+"""Maximum number of objects in a page, as in kubectl."""
 PAGE_BYTES = 512 * 1024
-"""Bytes of JSON that a page should have."""
+"""Target size of a page in bytes of JSON."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Bytes of a page with several objects, at most. As Python objects, JSON can take 28 times its bytes."""
+"""Maximum bytes of a page with several objects. JSON can take 28 times its bytes as Python objects."""
 GROWTH = 4
-"""Factor between the sizes of two pages, at most."""
+"""Maximum factor between the sizes of two successive pages."""
 
 
 class Page(NamedTuple):
-    """Objects of a resource at one resourceVersion, which is the same for all pages of a list.
+    """A page of a list. All pages of a list have the same resourceVersion.
 
     Args:
         items: The objects.
-        resource_version: The version.
-        following: Token of the next page, or an empty string at the end.
+        resource_version: The resourceVersion of the list.
+        following: The `continue` token of the next page; empty on the last page.
     """
 
     items: list[dict[str, Any]]
@@ -31,43 +31,43 @@ class Page(NamedTuple):
 
 
 class PageSizes:
-    """The number of objects to ask for in the next page of each resource."""
+    """The page size of each resource, in objects."""
 
     def __init__(self) -> None:
         self._sizes: dict[Resource, int] = {}
 
     def of(self, resource: Resource) -> int:
-        """Returns the `limit` of the next page.
+        """Return the `limit` parameter for the next page of a resource.
 
         Args:
-            resource: The resource that is listed.
+            resource: The listed resource.
         """
         return self._sizes.get(resource, FIRST_OBJECTS)
 
     def read(self, resource: Resource, limit: int, count: int, size: int) -> None:
-        """Adapts the size to a page that was read.
+        """Adapt the page size of a resource to a page that was read.
 
         Args:
-            resource: The resource that is listed.
-            limit: The page's `limit`.
-            count: Objects in the page.
-            size: Bytes of the page.
+            resource: The listed resource.
+            limit: The `limit` parameter of the page.
+            count: Number of objects in the page.
+            size: Size of the page in bytes.
         """
         if count:
             fitting = PAGE_BYTES * count // max(1, size)
             self._sizes[resource] = max(1, min(fitting, GROWTH * limit, MAX_OBJECTS))
 
     def dropped(self, resource: Resource, limit: int) -> None:
-        """Adapts the size to a page that exceeded MAX_PAGE_BYTES.
+        """Reduce the page size of a resource after a page exceeded MAX_PAGE_BYTES.
 
         Args:
-            resource: The resource that is listed.
-            limit: The page's `limit`.
+            resource: The listed resource.
+            limit: The `limit` parameter of the page.
         """
         self._sizes[resource] = max(1, limit // GROWTH)
 
 
 def page_of(answer: dict[str, Any]) -> Page:
-    """Returns the objects of the answer to a list, and removes them from the answer, so that they can be freed."""
+    """Return the page of a list response, and remove the objects from the response so that they can be freed."""
     metadata = answer["metadata"]
     return Page(answer.pop("items", None) or [], metadata["resourceVersion"], metadata.get("continue") or "")

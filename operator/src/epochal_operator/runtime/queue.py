@@ -1,7 +1,7 @@
-"""A queue of keys: each at most once, never worked on twice at a time, tried again later and later while it fails.
+"""A work queue of unique keys: no key is processed twice at a time, and failed keys are retried with backoff.
 
-Keys fall into groups, and no group has more than its share of the workers: where the requests of one namespace hang,
-the others go on.
+Keys belong to groups, such as namespaces. A group uses only its share of the workers, so requests that hang in one
+namespace do not block the others.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Queue(Generic[K]):
-    """A queue that is worked off by a number of workers at once.
+    """A work queue with a number of concurrent workers.
 
-    A key that is added while it waits stays where it is; one that is added while it is worked on is worked on again.
+    A key that is added while it waits keeps its position. A key that is added while it is processed is processed again.
 
     Args:
-        work: Handles a key; returns the seconds after which to handle it again, or None. If it raises, the key is
-            tried again after a back-off, and not before its `retry_after` seconds, if it has such; telling why is up
-            to it.
-        group: Returns what a key belongs to.
-        waited: Is told the seconds that a key waited, each time one is taken.
-        clock: Returns the time in seconds, of any origin.
+        work: Processes a key; returns the seconds until it processes the key again, or None. If it raises, the key is
+            retried with backoff, and not before the error's `retry_after` seconds if it has them. `work` logs its
+            errors itself.
+        group: Returns the group of a key.
+        waited: Called with the waiting time of a key in seconds when a worker takes the key.
+        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Queue(Generic[K]):
         self._waited = waited
         self._clock = clock or asyncio.get_running_loop().time
         self._ready: deque[K] = deque()
-        self._freed: deque[K] = deque()  # held until now, so their turn is first
+        self._freed: deque[K] = deque()  # keys that waited for their group's share, which are next
         self._held: defaultdict[Hashable, deque[K]] = defaultdict(deque)
         self._at_work: Counter[Hashable] = Counter()
         self._share = 1
@@ -56,25 +56,25 @@ class Queue(Generic[K]):
         self._due: dict[K, float] = {}
         self._count = 0
         self._wake = asyncio.Event()
-        self._worked = float("inf")  # nobody works yet
+        self._worked = float("inf")  # no worker has started
 
     @property
     def depth(self) -> int:
-        """Keys that wait for a worker now."""
+        """Number of keys that wait for a worker."""
         return len(self._since)
 
     def stalled(self) -> float:
-        """Returns the seconds since the last progress while there was work to do; 0 while there is none to be done."""
+        """Return the seconds since the last progress while keys are pending; 0 if none are pending."""
         pending = [*self._since.values(), *self._busy.values()]
         return max(0.0, self._clock() - max(self._worked, min(pending))) if pending else 0.0
 
     def progressed(self) -> None:
-        """Count a step of the work on a key as progress: a key may take many steps that are slow."""
+        """Record progress of a key that is being processed: one key may take many slow requests."""
         if self._busy:
             self._worked = self._clock()
 
     def add(self, key: K) -> None:
-        """Wants a key handled as soon as possible."""
+        """Enqueue a key for processing as soon as possible."""
         if key in self._since:
             return
         if key in self._busy:
@@ -85,7 +85,7 @@ class Queue(Generic[K]):
         self._wake.set()
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Wants a key handled after some time; the earliest of several wishes counts."""
+        """Enqueue a key after a delay in seconds. The earliest of several delays applies."""
         due = self._clock() + seconds
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
@@ -94,11 +94,11 @@ class Queue(Generic[K]):
             self._wake.set()
 
     async def run(self, workers: int, share: int | None = None) -> None:
-        """Works until it is cancelled.
+        """Process keys until cancelled.
 
         Args:
-            workers: How many keys are handled at once.
-            share: How many of them of one group; all, if not given.
+            workers: Number of concurrent workers.
+            share: Workers that one group may use at once; None for all of them.
         """
         self._share = share or workers
         self._worked = self._clock()
@@ -136,7 +136,7 @@ class Queue(Generic[K]):
     async def _handle(self, key: K, slots: asyncio.Semaphore) -> None:
         try:
             after = await self._work(key)
-        except Exception as error:  # noqa: BLE001 - whatever it was: try again later
+        except Exception as error:  # noqa: BLE001 - any error: retry with backoff
             times = self._failures[key] = self._failures.get(key, 0) + 1
             after = min(BACKOFF_SECONDS * 2 ** min(times - 1, 16), MAX_BACKOFF_SECONDS)
             after *= random.uniform(0.5, 1)  # noqa: S311 - jitter
@@ -155,7 +155,7 @@ class Queue(Generic[K]):
             self.add_after(key, after)
 
     def _leave(self, group: Hashable) -> None:
-        """Has one worker less at work on a group, and its next key worked on."""
+        """Release a worker of a group, and schedule the group's next held key."""
         self._at_work[group] -= 1
         if not self._at_work[group]:
             del self._at_work[group]

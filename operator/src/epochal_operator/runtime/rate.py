@@ -1,4 +1,4 @@
-"""How often each client may do something: a token bucket for each."""
+"""Rate limits: a token bucket for each client."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -8,26 +8,26 @@ from cachetools import TTLCache
 
 
 class Bucket(NamedTuple):
-    """A bucket of tokens that fills up with time.
+    """A token bucket that refills over time.
 
     Args:
-        tokens: Tokens in it at that moment.
-        at: The moment, in seconds.
+        tokens: Tokens in the bucket at the time `at`.
+        at: Time of the last update in seconds.
     """
 
     tokens: float
     at: float
 
     def take(self, now: float, *, burst: float, per_second: float) -> tuple["Bucket", float]:
-        """Takes one token if there is one.
+        """Take one token if available.
 
         Args:
-            now: The time in seconds.
-            burst: Tokens that it holds when full.
-            per_second: Tokens that it gets in a second.
+            now: The current time in seconds.
+            burst: Capacity of the bucket.
+            per_second: Tokens added per second.
 
         Returns:
-            The bucket after it, and the seconds to wait for a token: 0 if one was taken.
+            The updated bucket, and the seconds until a token is available: 0 if a token was taken.
         """
         tokens = min(burst, self.tokens + max(0.0, now - self.at) * per_second)
         if tokens >= 1:
@@ -36,12 +36,13 @@ class Bucket(NamedTuple):
 
 
 class RateLimit:
-    """Limits how often each client may do something, in bounded memory.
+    """Limits the request rate of each client in bounded memory.
 
     Args:
-        burst: How often at once.
-        per_second: How often per second in the long run.
-        clients: Most clients that are told apart; the one seen longest ago is forgotten, and may start anew.
+        burst: Requests that a client may make at once.
+        per_second: Sustained requests per second of a client.
+        clients: Maximum number of tracked clients. The client used longest ago is dropped, and starts with a full
+            bucket.
         clock: Returns the time in seconds.
     """
 
@@ -54,19 +55,19 @@ class RateLimit:
         self._buckets: TTLCache[str, Bucket, float] = TTLCache(clients, burst / per_second, clock)
 
     def wait(self, client: str) -> float:
-        """Returns how many seconds a client must wait, or 0 if it may go on now, which is then counted."""
+        """Return the seconds that a client must wait; if 0, the request is counted."""
         now = self._clock()
         bucket, seconds = self._bucket(client).take(now, burst=self._burst, per_second=self._per_second)
         self._buckets[client] = bucket
         return seconds
 
     def give_back(self, client: str) -> None:
-        """Takes back that a client went on: it does not count."""
+        """Return a token to a client, so that its last request does not count."""
         bucket = self._bucket(client)
         self._buckets[client] = bucket._replace(tokens=min(self._burst, bucket.tokens + 1))
 
     def left(self, client: str) -> float:
-        """Returns how often a client may still go on at once."""
+        """Return the tokens that a client has left."""
         bucket = self._bucket(client)
         return min(self._burst, bucket.tokens + (self._clock() - bucket.at) * self._per_second)
 

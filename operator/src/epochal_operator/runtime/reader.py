@@ -1,7 +1,7 @@
-"""Reads the API server's JSON within bounds: what is nested too deep or too long for a spec is never expanded.
+"""Parses the API server's JSON within bounds: a spec that is too deep or too large is never parsed.
 
-Whoever may write an object decides what is in it, and neither a schema nor CEL bounds the depth of fields that a schema
-does not know. A thousand lists within each other end a recursive reader; a mebibyte of `[],[],` becomes 28 of objects.
+A user who writes an object chooses its content, and neither a schema nor CEL limits the depth of fields unknown to the
+schema. A thousand nested lists overflow a recursive parser. A mebibyte of `[],[],` becomes 28 MiB of objects.
 """
 
 import json
@@ -15,31 +15,31 @@ from epochal_operator.runtime.spans import Nesting, Span, Text
 Object = dict[str, Any]
 
 UNREAD = "unread"
-"""Field of an object whose spec was left out: says what must hold and what was found. No API has it."""
+"""Field of an object whose spec was left out, with the expected and the found value. No API has this field."""
 
 FOLDED = "folded"
-"""Field of an object that holds all of it as a text. No API has it."""
+"""Field of an object that contains the whole object as text. No API has this field."""
 FOLDED_BYTES = 16 * 1024
-"""Size of a line of a watch from which on it is folded."""
+"""Minimum size in bytes of a watch line that is folded."""
 
 MAX_METADATA_BYTES = 16 * 1024
-"""Size of a field of the metadata, and of a text in a spec, that is kept of an object that is too large as a whole."""
+"""Size limit in bytes of a metadata field, and of a text in a spec, that is kept of an object beyond the bounds."""
 
 _LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
-"""What the API server writes in place of <, > and &."""
+"""Escapes that the API server writes for <, > and &."""
 
 _METADATA = frozenset({*FIELDS, "labels", "annotations", "ownerReferences", "managedFields", "continue"})
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is read of an object, however much there is of it.
+    """Limits for parsing an object.
 
     Args:
-        part_bytes: Bytes of JSON that its spec, or another part of it, may have.
-        part_levels: Levels of lists and objects that such a part may have.
-        conditions: Its conditions that are read of a status that is over the bounds: others write their own.
-        domains: Of labels and annotations that are over the bounds those are read that begin like this.
+        part_bytes: Maximum bytes of JSON in the spec or another part of the object.
+        part_levels: Maximum nesting of lists and objects in such a part.
+        conditions: Condition types that are read from a status beyond the bounds, to which other writers add their own.
+        domains: Prefixes of the labels and annotations that are read if the labels or annotations exceed the bounds.
     """
 
     part_bytes: int = 128 * 1024
@@ -49,7 +49,7 @@ class Bounds:
 
 
 def widest(bounds: Iterable[Bounds]) -> Bounds:
-    """Returns the bounds within which all objects can be read that are within one of some bounds."""
+    """Return bounds that include all the given bounds."""
     given = list(bounds) or [Bounds()]
     return Bounds(
         part_bytes=max(one.part_bytes for one in given),
@@ -60,10 +60,10 @@ def widest(bounds: Iterable[Bounds]) -> Bounds:
 
 
 class Reader:
-    """Reads what the API server says.
+    """Parses responses of the API server within bounds.
 
     Args:
-        bounds: What is read of an object.
+        bounds: The limits for an object.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -71,18 +71,18 @@ class Reader:
         self._nesting = Nesting(bounds.part_levels)
 
     def read(self, data: bytes) -> Any:
-        """Reads an answer of the API server: an object, a list of objects, or a line of a watch.
+        """Parse a response of the API server: an object, a list of objects, or a line of a watch.
 
         Args:
             data: The JSON.
 
         Returns:
-            The values. An object too deep or too large has the fields of its metadata that are of use, and only plain
-            fields of its spec, if that is why: its field UNREAD says what must hold and what was found. Of a status
-            that is why there is what Epochal itself writes.
+            The parsed JSON. An object beyond the bounds contains only the useful metadata. If its spec is the cause, it
+            contains only the spec's plain fields, and the field UNREAD with the expected and the found value. If its
+            status is the cause, it contains only the status fields that Epochal itself writes.
 
         Raises:
-            ValueError: If it is no JSON.
+            ValueError: If the response is not valid JSON.
         """
         if self._within_bounds(data):
             return json.loads(data)
@@ -94,7 +94,7 @@ class Reader:
         fields: dict[str, int] = {}
         items: list[Object] | None = None
         for name, at in text.fields(start):
-            if name == "items":  # One after the other: to find its end first would be to look at all of them twice.
+            if name == "items":  # Parse the items in sequence: a search for their end would scan them twice.
                 items = [self._object(text, element) for element in text.elements(at)]
             else:
                 fields[name] = at
@@ -103,12 +103,12 @@ class Reader:
             return _plain_fields(text, start) | {"metadata": metadata, "items": items}
         if "object" in fields:
             return _plain_fields(text, start) | {"object": self._object(text, fields["object"])}
-        return self._object(text, start) if "metadata" in fields else _value(text, start)  # else what there is of APIs
+        return self._object(text, start) if "metadata" in fields else _value(text, start)  # else API discovery
 
     def folded(self, line: bytes) -> bytes:
-        """Returns a line of a watch with what it tells of as a text, if that is large; see `unfolded`.
+        """Return a watch line with its object replaced by JSON text if the line is large; see `unfolded`.
 
-        Whoever reads the line may keep it for a while, and what was written in a second would be too much as values.
+        Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
         """
         if len(line) <= FOLDED_BYTES and self._within_bounds(line):
             return line
@@ -122,7 +122,7 @@ class Reader:
         return len(data) <= self._bounds.part_bytes and self._nesting.end(data) is not None
 
     def _object(self, text: Text, start: int) -> Object:
-        """Reads an object of the API."""
+        """Parse an object of the API within the bounds."""
         span = text.span(start)
         if span.size <= self._bounds.part_bytes and not text.is_too_deep(span):
             return dict(_value(text, start))
@@ -132,7 +132,7 @@ class Reader:
             if name == "metadata":
                 result[name] = self._metadata(text, at)
             elif fault := self._fault(name, text, at):
-                if name == "status":  # Others write to it, too, so it is no fault of the spec.
+                if name == "status":  # Other writers may add to the status, so the object's spec is still valid.
                     result[name] = self._own_status(text, at)
                     continue
                 faults.append(fault)
@@ -142,7 +142,7 @@ class Reader:
         return result | ({UNREAD: "\n".join(faults)} if faults else {})
 
     def _fault(self, name: str, text: Text, start: int) -> str | None:
-        """Returns how a part of an object breaks the bounds, if it does."""
+        """Return the reason why a part of an object exceeds the bounds, or None."""
         span = text.span(start)
         if text.is_too_deep(span):
             where, levels = _deepest(name, text, start), self._bounds.part_levels
@@ -154,7 +154,7 @@ class Reader:
         return None
 
     def _metadata(self, text: Text, start: int) -> Object:
-        """Reads what is of use of an object's metadata: managedFields are as deep as the spec, and seldom."""
+        """Parse the useful metadata fields. managedFields are as deep as the spec, and seldom useful."""
         result: Object = {}
         for name, at in text.fields(start):
             span = text.span(at)
@@ -168,7 +168,7 @@ class Reader:
         return result
 
     def _own_status(self, text: Text, start: int) -> Object:
-        """Reads what Epochal itself may have written of a status: short fields, and conditions of short messages."""
+        """Parse the status fields that Epochal may have written: short fields, and its own conditions."""
         result: Object = {}
         for name, at in text.fields(start) if text.is_object(start) else ():
             span = text.span(at)
@@ -181,15 +181,15 @@ class Reader:
 
 
 def unfolded(thing: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the object that a line of a watch tells of."""
-    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # which is within bounds already
+    """Return the object of a watch event, parsed from its text if it was folded."""
+    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # within the bounds, as `folded` made it
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the lines of a watch, however long they are; empty ones are none.
+    """Yield the lines of a watch with any length, except empty lines.
 
     Args:
-        chunks: The body of the answer.
+        chunks: The body of the response.
     """
     rest = bytearray()
     async for chunk in chunks:
@@ -205,7 +205,7 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _deepest(name: str, text: Text, start: int) -> str:
-    """Returns the field that makes a part of an object as deep as it is."""
+    """Return the path of the most deeply nested field in a part of an object."""
     if not text.is_object(start):
         return name
     return max(((text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)), default=(0, name))[1]
@@ -216,7 +216,7 @@ def _size(text: bytes) -> int:
 
 
 def _plain_fields(text: Text, start: int) -> Object:
-    """Reads the fields of an object that are numbers, words and short texts."""
+    """Parse the fields of an object that are numbers, booleans, nulls or short texts."""
     if not text.is_object(start):
         return {}
     spans = ((name, text.span(at)) for name, at in text.fields(start))

@@ -1,6 +1,6 @@
-"""Why something is as it is, as conditions and Events of any kind say it: a reason for machines, a message for people.
+"""Reasons of conditions and Events of all kinds: a CamelCase word for machines and a message for people.
 
-Each kind has a table of its own reasons, which says what follows from each.
+Each kind has its own table of reasons, with the effects of each reason.
 """
 
 from enum import StrEnum
@@ -10,28 +10,28 @@ from epochal_api.text import printable
 
 EventType = Literal["Normal", "Warning"]
 Fault = Literal["User", "Crash", "Cluster"]
-"""What must be mended where something went wrong: what the user wrote or named, what runs, or the cluster."""
+"""Where an error must be fixed: in the user's object, in the user's code that runs, or in the cluster."""
 
 Foreign = NewType("Foreign", str)
-"""A reason that is in no table of ours: a word of Kubernetes, or of another version."""
+"""A reason outside Epochal's tables, from Kubernetes or from another version of Epochal."""
 
 MAX_MESSAGE = 4096
-"""Bytes of a message that come from elsewhere: a log's end, another component's error."""
+"""Limit in bytes of a message from another source, such as the end of a log or another component's error."""
 
 
 class Effect(NamedTuple):
-    """What follows from a reason.
+    """The effects of a reason.
 
     Args:
-        event: Type of the Event that tells of it; None if none does.
-        ready: Whether an object is Ready with it: whether nothing but time has to change.
-        fault: Whose fault it mostly is, by which alerts go; None if nothing went wrong.
-        on_arrival: Whether that Event is told when the condition Ready comes to it. If not, whoever sees it come about
-            tells it.
-        stalls: Whether it holds an object up until somebody acts. All others go by themselves, or by what may be on its
-            way already.
-        look_again_seconds: How soon to look again at what nobody tells the end of; None if somebody does.
-        pod_runs: Whether Ready has it while a pod runs, and its message names that.
+        event: Type of the Event for this reason; None for no Event.
+        ready: Whether an object with this reason is Ready, so that it only has to wait.
+        fault: The usual origin of the error, which alerts use; None if there is no error.
+        on_arrival: Whether the Event is emitted when the condition Ready takes this reason. If False, the code that
+            detects the cause emits the Event.
+        stalls: Whether the object needs a user's action to continue. Other reasons end by themselves or by changes that
+            may be on their way.
+        look_again_seconds: Seconds until the next reconcile if no watch reports the end of the cause; None if one does.
+        pod_runs: Whether Ready has this reason while a pod runs, with the pod's name in its message.
     """
 
     event: EventType | None = "Warning"
@@ -44,16 +44,16 @@ class Effect(NamedTuple):
 
 
 FOREIGN = Effect(fault="Cluster")
-"""What follows from a reason that is not Epochal's: no more than that it is told of."""
+"""Effects of a reason outside Epochal's tables: a Warning Event and the fault of the cluster."""
 
 
 class OwnReason(StrEnum):
-    """A table of reasons that are Epochal's own, each with its effect."""
+    """Base class for tables of Epochal's own reasons, each with its effects."""
 
     effect: Effect
 
-    def __new__(cls, word: str, effect: Effect = Effect()) -> Self:  # noqa: B008 - it never changes
-        """Returns the member of this word."""
+    def __new__(cls, word: str, effect: Effect = Effect()) -> Self:  # noqa: B008 - immutable
+        """Return the member with this value and its effects."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.effect = effect
@@ -64,7 +64,7 @@ AnyReason = TypeVar("AnyReason", bound=OwnReason)
 
 
 def reason_of(table: type[AnyReason], word: str) -> AnyReason | Foreign:
-    """Returns the reason of a table that a word stands for, wherever that comes from."""
+    """Return the member of a table for a word from any source, or the word as a foreign reason."""
     try:
         return table(word)
     except ValueError:
@@ -72,18 +72,18 @@ def reason_of(table: type[AnyReason], word: str) -> AnyReason | Foreign:
 
 
 def effect_of(reason: OwnReason | Foreign) -> Effect:
-    """Returns what follows from a reason."""
+    """Return the effects of a reason."""
     return reason.effect if isinstance(reason, OwnReason) else FOREIGN
 
 
 class StatusCause(NamedTuple):
-    """Why something is as it is, as Kubernetes says it.
+    """The reason and message of a status, as in the Kubernetes API.
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 
     Args:
-        reason: One word for machines.
-        message: A sentence for people.
+        reason: The machine-readable reason.
+        message: The message for users.
     """
 
     reason: OwnReason | Foreign
@@ -91,5 +91,5 @@ class StatusCause(NamedTuple):
 
 
 def clean(text: str) -> str:
-    """Returns text of others without what commands a terminal, bounded to its end, which says most."""
+    """Return a text from another source without terminal control characters, cut to its last MAX_MESSAGE bytes."""
     return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""The recorder: Events are told before the status that they go with, or later if the API server takes none now."""
+"""The Event recorder: creates Events before the status is written, and retries them after temporary errors."""
 
 import asyncio
 import logging
@@ -12,12 +12,12 @@ from epochal_operator.runtime.queue import Queue
 from epochal_operator.runtime.resource import EVENTS, Object
 
 SECONDS = 3.0
-"""How long an Event may take: a webhook may hang, and the status waits meanwhile."""
+"""Timeout of an Event's creation in seconds: a webhook may hang while the status write waits."""
 WORKERS = 4
-"""How many Events are told again at once, each of another namespace: where they hang, the others go on."""
+"""Concurrent retries of Events, each in another namespace, so that one that hangs does not block the others."""
 KEPT = 1000
 KEPT_SECONDS = 3600.0
-"""How long an Event is tried again: the API server itself keeps one for an hour."""
+"""Seconds for which an Event is retried: the API server itself keeps an Event for an hour."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,14 +33,15 @@ class _Kept(NamedTuple):
 
 
 class Recorder:
-    """Tells Events. What the API server cannot take now is told again beside all other work, later and later.
+    """Creates Events. Events that the API server cannot accept now are retried with backoff in the background.
 
-    Whoever tells one before the status is written loses none if it is killed in between: its name is a digest of what
-    it tells, so that telling it again makes no second one. Only what is kept here is lost then, which the log tells.
+    A caller that creates an Event before it writes the status loses no Event if it is killed in between. An Event's
+    name is a digest of its content, so a repeated Event is not duplicated. Only queued Events are lost with the
+    process; the log contains them.
 
     Args:
         kube: The API server.
-        clock: Returns the time in seconds, of any origin.
+        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(self, kube: Kube, clock: Callable[[], float] | None = None) -> None:
@@ -50,23 +51,23 @@ class Recorder:
         self._queue: Queue[_Name] = Queue(self._again, group=lambda name: name.namespace)
 
     async def run(self) -> None:
-        """Tells what was kept, until it is cancelled."""
+        """Retry the queued Events until cancelled."""
         await self._queue.run(WORKERS, share=1)
 
     async def tell(self, event: Object) -> None:
-        """Tells an Event, or keeps it for later.
+        """Create an Event, or queue it for a retry.
 
         Args:
             event: The events.k8s.io/v1 Event.
         """
         name = _Name(event["metadata"]["namespace"], event["metadata"]["name"])
-        # Where one waits, the next is not waited for: a namespace whose Events hang holds nothing else up.
+        # Queue the next Event without a wait if an earlier one of its namespace hangs: the reconcile must go on.
         if any(kept.namespace == name.namespace for kept in self._kept):
             self._keep(name, event, "others of its namespace wait, too")
             return
         try:
             await self._send(event)
-        except (Unavailable, Conflict) as error:  # A quota that has changed meanwhile is a Conflict.
+        except (Unavailable, Conflict) as error:  # A quota that changed at the same time causes a Conflict.
             self._keep(name, event, error.message)
 
     def _keep(self, name: _Name, event: Object, why: str) -> None:
@@ -98,9 +99,9 @@ class Recorder:
         except Unavailable:
             raise
         except Conflict as error:
-            if error.reason != ALREADY_EXISTS:  # else it is the same Event, which stays
+            if error.reason != ALREADY_EXISTS:  # the same Event already exists, and stays
                 raise
-        except ApiError as error:  # What is forbidden, or has no namespace any more, stays so.
+        except ApiError as error:  # A forbidden Event, or one without its namespace, will not succeed later.
             _log.warning("an Event was refused: %s: %s", _words(event), error)
 
 

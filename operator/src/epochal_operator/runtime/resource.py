@@ -1,4 +1,4 @@
-"""What the API server serves, and where: a resource is a kind of objects and its place in paths."""
+"""Resources of the API server: the objects of one type, and their URL paths."""
 
 import re
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 class Key(NamedTuple):
-    """Which object of a resource is meant.
+    """Namespace and name of an object.
 
     Args:
-        namespace: Its namespace.
-        name: Its name.
+        namespace: Namespace of the object.
+        name: Name of the object.
     """
 
     namespace: str
@@ -30,10 +30,10 @@ class Resource:
     """A resource of the API.
 
     Args:
-        group: Its group; empty for Kubernetes' oldest.
-        version: The version of the group.
-        plural: Its name in paths, such as pods.
-        kind: What each of its objects calls itself, such as Pod.
+        group: API group; empty for the core group.
+        version: Version of the API group.
+        plural: Plural name in URL paths, such as pods.
+        kind: The `kind` field of its objects, such as Pod.
     """
 
     group: str
@@ -43,14 +43,14 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """Group and version, as an object names them."""
+        """The `apiVersion` field of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """Returns the path of all its objects, of those of a namespace, of one of them, or of a part of one.
+        """Return the URL path of all objects, of a namespace's objects, of one object, or of its subresource.
 
         Raises:
-            NotFound: If no object can have such a name.
+            NotFound: If the namespace or name is not valid, so that no such object can exist.
         """
         parts = ["apis" if self.group else "api", self.api_version]
         parts += ["namespaces", _segment(namespace)] if namespace else []
@@ -73,24 +73,24 @@ TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenRe
 
 
 def key_of(thing: Object) -> Key:
-    """Returns the key of an object."""
+    """Return the key of an object."""
     return Key(thing["metadata"]["namespace"], thing["metadata"]["name"])
 
 
 def version_of(thing: Object) -> int:
-    """Returns an object's version; those of one resource grow: https://kep.k8s.io/5504."""
+    """Return an object's resourceVersion as a number. The versions of a resource increase: https://kep.k8s.io/5504."""
     return int(thing["metadata"]["resourceVersion"])
 
 
 def name_of(thing: object) -> str:
-    """Returns what to call an object of which nothing is sure."""
+    """Return NAMESPACE/NAME of an object that may be invalid, for logs."""
     metadata = thing.get("metadata") if isinstance(thing, dict) else None
     known = metadata if isinstance(metadata, dict) else {}
     return f"{known.get('namespace')}/{known.get('name')}"
 
 
 def _segment(name: str) -> str:
-    """Returns a name as part of a path: names come from callers of the progress endpoint too, who could write '..'."""
+    """Return a name as a path segment. Callers of the progress endpoint also supply names, and could send '..'."""
     if not _NAME.fullmatch(name):
         raise NotFound(404, "NotFound", f"no object can be called {name[:80]!r}")
     return name

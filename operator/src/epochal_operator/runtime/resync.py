@@ -1,4 +1,4 @@
-"""Resync: all objects are read anew from time to time, so that a change that no watch has told of is found."""
+"""Resync: lists all objects periodically, to find changes that the watches missed."""
 
 import logging
 
@@ -11,22 +11,22 @@ _log = logging.getLogger(__name__)
 
 
 async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) -> None:
-    """Reads all objects anew, in parts.
+    """List all objects again into the informer.
 
     Args:
         kube: The API server.
-        informer: What takes them.
-        namespaces: Namespaces that are served; none stands for all.
+        informer: Receives the objects.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
 
     Raises:
-        ApiError: If the API server gives no answer, or lets nobody read all namespaces.
+        ApiError: If a request fails, except in a single namespace that forbids it.
     """
     if not namespaces:
         await _resync(kube, informer, None)
     for namespace in namespaces:
         try:
             await _resync(kube, informer, namespace)
-        except Forbidden as error:  # One that is gone, or has withdrawn its leave, is no matter of the others.
+        except Forbidden as error:  # A deleted namespace, or one without permission, must not stop the others.
             _log.warning("the namespace %s cannot be read: %s", namespace, error)
 
 
@@ -34,6 +34,6 @@ async def _resync(kube: Kube, informer: Informer, namespace: str | None) -> None
     for source in informer.sources:
         try:
             await list_source(kube, informer, source, namespace)
-        except NotFound as error:  # or Gone: the rest of a list whose version is too old by now
+        except NotFound as error:  # or 410 Gone: the version of a paged list has expired
             why = "the API server does not know them" if error.status == 404 else error  # noqa: PLR2004
             _log.warning("%ss cannot be listed: %s", source.resource.kind, why)

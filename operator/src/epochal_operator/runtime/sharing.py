@@ -1,24 +1,25 @@
-"""Keeps texts once that thousands of objects have: names of fields and conditions, reasons, types, times."""
+"""Interns short texts that thousands of objects share: names of fields and conditions, reasons, types, times."""
 
 import sys
 from typing import Any
 
 MOST = 64
-"""Characters of a text that is looked for: longer ones are messages, of which hardly two are the same."""
+"""Maximum length in characters of an interned text. Longer texts are messages, which are rarely equal."""
 
 
 def shared(value: Any) -> Any:
-    """Returns a JSON value whose short texts are the very ones that others have, too.
+    """Return a JSON value that shares its short texts with equal texts of other objects.
 
-    What reads JSON makes each text anew for each object, and texts are most of what an object takes: a trial, its Job
-    and its pod some 36 KB, of which less than half is left. A text goes with the last object that has it.
+    A JSON parser creates each text again for each object, and texts take most of an object's memory. A trial with its
+    Job and pod takes about 36 KB, and less than half with shared texts. A text is freed with the last object that uses
+    it.
 
     Args:
-        value: Anything that JSON can tell.
+        value: Any JSON value.
     """
     kind = type(value)
     if kind is dict:
-        # Leaves are handled in place: a call for each leaf doubles the time, which is 4 s for 30,000 objects.
+        # Handle leaves inline: a call for each leaf doubles the time, which is 4 s for 30,000 objects.
         return {
             sys.intern(name): (
                 (sys.intern(one) if len(one) <= MOST else one)
@@ -35,4 +36,4 @@ def shared(value: Any) -> Any:
 
 
 _NESTED = frozenset({dict, list})
-"""Types of JSON values that hold others."""
+"""Types of JSON values that contain other values."""

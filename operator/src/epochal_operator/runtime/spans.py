@@ -1,4 +1,4 @@
-"""Where values stand in JSON: found in time that grows with the text, without expanding any or recursing into them."""
+"""Positions of values in JSON text, found in linear time without parsing or recursion."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ _FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
 
 @functools.cache
 def _shallow(levels: int) -> re.Pattern[bytes]:
-    """Returns the pattern of a list or object of so many levels at most; possessive, so it takes linear time."""
+    """Return a possessive pattern, with linear matching time, for a list or object with at most this nesting."""
     inside = _FLAT
     for _ in range(levels - 1):
         inside = _FLAT + rb"(?:[\[{]" + inside + rb"[\]}]" + _FLAT + rb")*+"
@@ -24,16 +24,16 @@ _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
 _NEXT = re.compile(rb"[\s,:]*+")
 _OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
 _OUTER = 3
-"""Levels of an object that are looked into: its own, the spec's, and that of the spec's fields."""
+"""Outer levels whose spans are cached: the object, its fields such as the spec, and the fields of these."""
 
 
 class Span(NamedTuple):
-    """Where a value stands, and how deep it is.
+    """Position and nesting of a value.
 
     Args:
-        start: Where it begins.
-        end: Where it ends.
-        depth: Its levels of lists and objects if those are too many, else 1; 0 for a text, a number or a word.
+        start: Position of its first byte.
+        end: Position after its last byte.
+        depth: Nesting of its lists and objects if too deep, else 1; 0 for a text, number, boolean or null.
     """
 
     start: int
@@ -42,15 +42,15 @@ class Span(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """Size of the value in bytes."""
         return self.end - self.start
 
 
 class Nesting:
-    """How many lists and objects may be within each other.
+    """A limit for the nesting of lists and objects.
 
     Args:
-        levels: Their number.
+        levels: Maximum number of nested levels.
     """
 
     def __init__(self, levels: int) -> None:
@@ -58,22 +58,22 @@ class Nesting:
         self._shallow = _shallow(levels)
 
     def end(self, data: bytes, start: int = 0) -> int | None:
-        """Returns where a list or object ends that begins there; None if it has more levels, or there is none.
+        """Return the end of the list or object that starts at a position; None if it is too deep, or if there is none.
 
         Args:
-            data: The text. That takes about as long as reading it.
-            start: Where it begins.
+            data: The JSON text. The scan takes about as long as reading the text.
+            start: Start position of the list or object.
         """
         found = self._shallow.match(data, start)
         return found.end() if found else None
 
 
 class Text:
-    """A JSON text, of which values are found without expanding them. The API server writes no other than valid ones.
+    """A JSON text that locates values without parsing them. It must be valid JSON, as from the API server.
 
     Args:
-        data: The text.
-        nesting: How deep values may be: of one that is deeper is told how deep.
+        data: The JSON text.
+        nesting: The nesting limit. The depth of deeper values is measured.
     """
 
     def __init__(self, data: bytes, nesting: Nesting) -> None:
@@ -82,16 +82,16 @@ class Text:
         self._known: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
-        """Returns whether an object begins there."""
+        """Return whether an object starts at this position."""
         return self.data[start : start + 1] == b"{"
 
     def skip(self, position: int) -> int:
-        """Returns where the next value begins, or its list or object ends."""
+        """Return the position of the next value, or of the end of its list or object."""
         found = _NEXT.match(self.data, position)
         return found.end() if found else position
 
     def fields(self, start: int) -> Iterator[tuple[str, int]]:
-        """Yields the names of the object that begins there, and where their values begin."""
+        """Yield the field names of the object that starts at a position, and the positions of their values."""
         position = self.skip(start + 1)
         while self.data[position : position + 1] != b"}":
             name = self.span(position)
@@ -100,7 +100,7 @@ class Text:
             position = self.skip(self.span(value).end)
 
     def elements(self, start: int) -> Iterator[int]:
-        """Yields where the elements of the list begin that begins there; none of a null."""
+        """Yield the positions of the elements of the list that starts at a position; nothing if there is no list."""
         if self.data[start : start + 1] != b"[":
             return
         position = self.skip(start + 1)
@@ -110,15 +110,15 @@ class Text:
         self._known[start] = Span(start, position + 1, 1)
 
     def is_too_deep(self, span: Span) -> bool:
-        """Returns whether a value is deeper than it may be."""
+        """Return whether a value exceeds the nesting limit."""
         return span.depth > self._nesting.levels
 
     def span(self, start: int) -> Span:
-        """Returns where a value ends that begins there."""
+        """Return the span of the value that starts at a position."""
         if known := self._known.get(start):
             return known
         found = self._found(start)
-        if found.depth:  # the others are found again soon, and there may be very many
+        if found.depth:  # others are quick to find, and may be very many
             self._known[start] = found
         return found
 
@@ -132,7 +132,7 @@ class Text:
         raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
 
     def _deep(self, start: int) -> Span | None:
-        """Finds the end of what is too deep, token by token; and of what is just within it, not to do so again."""
+        """Return the span of a value beyond the nesting limit, and cache the spans of its outer values."""
         depth, outer = 0, list[int]()
         deepest = [0] * (_OUTER + 1)
         for token in _TOKEN.finditer(self.data, start):

@@ -1,4 +1,4 @@
-"""A spec as the text that it is: an object that is kept for long takes a fraction of the memory by it."""
+"""Compact specs: a spec stored as JSON text takes a fraction of its parsed size in memory."""
 
 import json
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from epochal_operator.runtime.resource import Object
 
 _TEXT = "text"
-"""Field of what is kept of an object: its spec as JSON."""
+"""Field of a cached object that contains its spec as JSON."""
 
 
 def packed(spec: Object) -> dict[str, Any]:
-    """Returns the field that holds a spec as a text."""
+    """Return a field that contains a spec as JSON text."""
     text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
     return {_TEXT: text}
 
 
 def whole(document: Object) -> dict[str, Any]:
-    """Returns an object with the whole of its spec."""
+    """Return an object with its spec parsed from the text."""
     return {name: value for name, value in document.items() if name != _TEXT} | {"spec": json.loads(document[_TEXT])}

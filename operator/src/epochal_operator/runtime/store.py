@@ -1,6 +1,7 @@
-"""What the watches have told: the latest known objects of all resources that any kind has to do with.
+"""The cache of objects from lists, watches and writes, for the resources that all kinds use.
 
-Who writes objects decides how much they hold, so what is kept of each is bounded: each kind says what it needs.
+Users who write objects choose their size, so the cache bounds the kept part of each object. Each kind defines that
+part.
 """
 
 from collections import defaultdict
@@ -14,47 +15,47 @@ from epochal_operator.runtime.resource import Key, Object, Resource, key_of, ver
 from epochal_operator.runtime.sharing import shared
 
 GONE = 10_000
-"""Objects of each source whose end is remembered."""
+"""Deleted objects that are remembered for each source."""
 
 Trim = Callable[[Object], Object]
-"""Returns what is kept of an object."""
+"""Returns the part of an object that the cache keeps."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Objects that are listed and watched.
+    """A set of objects that are listed and watched.
 
     Args:
-        resource: Their resource.
-        label: Label that they bear; None for all of them.
+        resource: The resource of the objects.
+        label: Label key that selects the objects; None for all objects.
     """
 
     resource: Resource
     label: str | None = None
 
     def takes(self, thing: Object) -> bool:
-        """Returns whether an object of the resource is one of them."""
+        """Return whether an object of the resource belongs to the source."""
         return self.label is None or bool((thing["metadata"].get("labels") or {}).get(self.label))
 
 
 class Index(Protocol):
-    """By what objects of a resource are found, beside their own names."""
+    """Finds objects of a resource by a key other than their own."""
 
     @property
     def resource(self) -> Resource:
-        """The resource."""
+        """The resource of the objects."""
 
     def key(self, thing: Object) -> Key | None:
-        """Returns what an object is found by, if anything."""
+        """Return the index key of an object, or None if the object is not indexed."""
 
 
 class Change(NamedTuple):
-    """What is new of an object.
+    """A change of a cached object.
 
     Args:
-        resource: Its resource.
-        before: What was known of it.
-        after: What is known of it now; None if it is gone.
+        resource: The resource of the object.
+        before: The cached object before the change; None if it was not cached.
+        after: The cached object after the change; None if it was deleted.
     """
 
     resource: Resource
@@ -63,17 +64,19 @@ class Change(NamedTuple):
 
 
 class Store:
-    """The latest known objects. Older versions of an object never replace newer ones, in whatever order they come.
+    """The cache of objects. An older version of an object never replaces a newer one, in any order of arrival.
 
-    Nor do they bring back one that is gone: a page of a list that began before it went, or the answer to a write of
-    before, may come later than the news of its end.
+    Nor does an older version restore a deleted object: a page of an earlier list, or the response to an earlier write,
+    may arrive after the deletion.
 
-    An object of several sources is gone when all of them have told so: to a source it is gone without its label, too.
+    An object of several sources is deleted once all of them report its deletion. A source also reports the deletion of
+    an object that lost its label.
 
     Args:
-        sources: Which objects are kept, and what of each: of one that several name, all that any of them keeps.
-        indexes: By what they are found.
-        gone: Objects of each source whose end is remembered.
+        sources: The cached sources and their trim functions. The parts that several sources keep of an object are
+            merged.
+        indexes: The indexes of the objects.
+        gone: Deleted objects that are remembered for each source.
     """
 
     def __init__(self, sources: Iterable[tuple[Source, Trim]], indexes: Iterable[Index], gone: int = GONE) -> None:
@@ -85,12 +88,12 @@ class Store:
         self._gone = {source: _Gone(gone) for of_one in self._trims.values() for source, _ in of_one}
 
     def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> Change | None:
-        """Takes an object as read and returns what is new of it, if anything.
+        """Store an object and return its change, or None if the cache already has this or a newer version.
 
         Args:
-            resource: Its resource.
+            resource: The resource of the object.
             thing: The object.
-            listed_at: Version of the list that it was read in, if it was: as of then it was there.
+            listed_at: resourceVersion of the list that contained the object; None outside a list.
         """
         key = key_of(thing)
         known = self._things[resource].get(key)
@@ -101,28 +104,28 @@ class Store:
         return self._set(resource, key, known, self._trimmed(resource, thing))
 
     def remove(self, resource: Resource, thing: Object, *, by: Source | None = None) -> Change | None:
-        """Forgets an object that was deleted and returns what is new by that, if anybody wants such objects.
+        """Remove a deleted object and return the change, or None if no source selects such objects.
 
         Args:
-            resource: Its resource.
-            thing: The object as it was last; its version is that of its end, if a watch tells of it.
-            by: The source whose watch tells of it; None if it is gone for all of them.
+            resource: The resource of the object.
+            thing: The last state of the object. From a watch, its resourceVersion is that of the deletion.
+            by: The source whose watch reports the deletion; None if the object is deleted for all sources.
         """
         if not any(source.takes(thing) for source, _ in self._trims[resource]):
             return None
         return self._end(by or Source(resource), thing, version_of(thing))
 
     def keep(self, source: Source, uids: Container[str], resource_version: str, namespace: str | None) -> list[Change]:
-        """Forgets the objects of a source that were not there at a version, unless they are newer.
+        """Remove the objects of a source that a list at a version did not contain, except newer ones.
 
         Args:
             source: The source.
-            uids: The uids of the objects that were there.
-            resource_version: The version.
-            namespace: The namespace that they are all objects of; None for all namespaces.
+            uids: UIDs of the objects in the list.
+            resource_version: resourceVersion of the list.
+            namespace: Namespace of the list; None for all namespaces.
 
         Returns:
-            What is new by that.
+            The changes.
         """
         version = int(resource_version)
         gone = [
@@ -134,23 +137,23 @@ class Store:
         return [change for change in changes if change is not None]
 
     def get(self, resource: Resource, key: Key) -> Object | None:
-        """Returns what is kept of an object, if it is known."""
+        """Return the cached object of a key, or None."""
         return self._things[resource].get(key)
 
     def find(self, index: Index, key: Key) -> Mapping[Key, Object]:
-        """Returns the objects that an index finds by a key, by their own keys."""
+        """Return the objects with an index key, by their own keys."""
         return self._found[index].get(key, {})
 
     def keys(self, resource: Resource) -> list[Key]:
-        """Returns the keys of all objects of a resource."""
+        """Return the keys of all objects of a resource."""
         return list(self._things[resource])
 
     def objects(self, resource: Resource) -> list[Object]:
-        """Returns all objects of a resource."""
+        """Return all objects of a resource."""
         return list(self._things[resource].values())
 
     def _end(self, by: Source, thing: Object, version: int) -> Change | None:
-        """Takes an object as gone from a source, or from all if it is that of the whole resource."""
+        """Mark an object as deleted for a source, or for all sources of a resource; return the change, or None."""
         resource, key, uid = by.resource, key_of(thing), thing["metadata"]["uid"]
         for source, _ in self._trims[resource]:
             if by.label in {None, source.label}:
@@ -164,13 +167,13 @@ class Store:
         return self._set(resource, key, known, None if self._is_gone(resource, left) else left)
 
     def _is_gone(self, resource: Resource, thing: Object, listed_at: int | None = None) -> bool:
-        """Returns whether an object is gone, or was never there, for all sources."""
+        """Return whether an object is deleted for all sources that select it."""
         uid, version = thing["metadata"]["uid"], version_of(thing)
         sources = (source for source, _ in self._trims[resource] if source.takes(thing))
         return all(self._gone[source].since(uid, listed_at, version) for source in sources)
 
     def _trimmed(self, resource: Resource, thing: Object) -> Object:
-        """Returns what is kept of an object: what any of its sources keeps, and their labels, by which it is found."""
+        """Return the merged parts of an object that its sources keep, including the labels of these sources."""
         taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
         parts: list[Object] = [trim(thing) for _, trim in taking]
@@ -199,10 +202,10 @@ class Store:
 
 
 class _Gone:
-    """Objects that are gone, the latest of them, and at which version.
+    """The latest deleted objects of a source, with their resourceVersions.
 
     Args:
-        limit: How many.
+        limit: Maximum number of remembered objects.
     """
 
     def __init__(self, limit: int) -> None:
@@ -211,39 +214,40 @@ class _Gone:
         self._forgotten = 0
 
     def add(self, uid: str, version: int) -> None:
-        """Remembers an object's end."""
+        """Remember the deletion of an object at a resourceVersion."""
         self._versions[uid] = max(version, self._versions.pop(uid, 0))
         if len(self._versions) > self._limit:
             oldest = next(iter(self._versions))
             self._forgotten = max(self._forgotten, self._versions.pop(oldest))
 
     def since(self, uid: str, listed_at: int | None, version: int) -> bool:
-        """Returns whether an object went, or may have gone, after it was read.
+        """Return whether an object was deleted, or may have been deleted, after it was read.
 
         Args:
-            uid: The object.
-            listed_at: Version of the list that it was read in, if it was.
-            version: Its own version.
+            uid: UID of the object.
+            listed_at: resourceVersion of the list that contained the object; None outside a list.
+            version: resourceVersion of the object.
         """
         if uid in self._versions:
             return (version if listed_at is None else max(listed_at, version)) <= self._versions[uid]
-        # Of what a list began with nobody knows any more what has gone: the next list will tell.
+        # A list older than the forgotten deletions may contain deleted objects. The next list contains the others
+        # again.
         return listed_at is not None and version <= listed_at <= self._forgotten
 
 
 def bare(thing: Object) -> Object:
-    """Returns an object's metadata alone, which is all that whoever names no other `Trim` keeps of it."""
+    """Return only the metadata of an object: the default trim function."""
     return {"metadata": metadata.kept(thing["metadata"])}
 
 
 def _without(thing: Object, label: str | None) -> Object:
-    """Returns an object without a label."""
+    """Return an object without a label."""
     labels = {name: text for name, text in (thing["metadata"].get("labels") or {}).items() if name != label}
     return {**thing, "metadata": {**thing["metadata"], "labels": labels}}
 
 
 def _merged(one: Any, other: Any) -> Any:
-    """Returns the fields, or items, of both; where they differ in something that has none, what the first has."""
+    """Return a deep merge of two values. If other values than mappings and lists differ, the first one applies."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return {**one, **other, **{name: _merged(one[name], other[name]) for name in one.keys() & other.keys()}}
     if isinstance(one, list) and isinstance(other, list) and one != other:

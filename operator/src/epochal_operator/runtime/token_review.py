@@ -1,4 +1,4 @@
-"""Token reviews: whom a bearer token speaks for, as the API server tells."""
+"""Token reviews: the API server returns the identity of a bearer token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from epochal_operator.runtime.resource import TOKEN_REVIEWS
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a token speaks for.
+    """The identity of a bearer token.
 
     Args:
         username: User name, such as system:serviceaccount:NAMESPACE:NAME.
         namespace: Namespace of the service account, or an empty string.
-        pod_name: Pod that the token is bound to, or an empty string.
-        pod_uid: That pod's uid, or an empty string.
+        pod_name: Name of the pod to which the token is bound; empty if it is not bound.
+        pod_uid: UID of this pod; empty if the token is not bound.
     """
 
     username: str
@@ -25,7 +25,7 @@ class Identity:
 
 
 def token_review(token: str, audience: str) -> dict[str, Any]:
-    """Returns the TokenReview that asks about a token for an audience."""
+    """Return a TokenReview for a token and an audience."""
     return {
         "apiVersion": TOKEN_REVIEWS.api_version,
         "kind": TOKEN_REVIEWS.kind,
@@ -34,7 +34,7 @@ def token_review(token: str, audience: str) -> dict[str, Any]:
 
 
 def identity(review: Mapping[str, Any], audience: str) -> Identity | None:
-    """Returns whom a reviewed token speaks for, or None if it is not valid for the audience."""
+    """Return the identity in a reviewed TokenReview, or None if the token is not valid for the audience."""
     status = review.get("status", {})
     if not status.get("authenticated") or audience not in status.get("audiences", []):
         return None

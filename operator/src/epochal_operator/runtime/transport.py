@@ -1,7 +1,7 @@
-"""Requests to the API server: each has a finite time, and whether it is made again is decided here alone.
+"""Requests to the API server, with timeouts. Only this module decides on retries.
 
-All of them may be made again: a second try of a write is refused or changes nothing, because writes carry a name, a uid
-or a resourceVersion. Whoever tries again himself asks for one try (`once`).
+All requests can be retried. Writes contain a name, a uid or a resourceVersion, so a second attempt is refused or
+changes nothing. A caller that retries by itself uses a client with one attempt (`once`).
 """
 
 import asyncio
@@ -25,22 +25,22 @@ TRIES = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
 LONG_BYTES = 256 * 1024
-"""Size of an answer from which on it is read in another thread."""
+"""Minimum size in bytes of a response that is parsed in another thread."""
 
 _JSON = "application/json"
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
-"""Without compression, the bytes that arrive are the bytes that a limit counts, and the API server saves CPU time."""
+"""Without compression, the limit counts exactly the transferred bytes, and the API server saves CPU time."""
 
 
 class Transport:
-    """Makes requests.
+    """Makes requests to the API server.
 
     Args:
         client: Connected client of the kubernetes package.
-        seconds_left: Returns for how many seconds a write that begins now may be under way; raises if it may not begin.
-        tries: How often a request is made that gets no answer, or is put off.
-        reader: Reads the answers; None where there are no objects of any kind among them.
-        ended: Called whenever a request has ended, however.
+        seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
+        tries: Maximum attempts of a request that gets no response or an overload error.
+        reader: Parses the responses; None for a reader with default bounds.
+        ended: Called after each attempt, with any result.
     """
 
     def __init__(
@@ -58,24 +58,24 @@ class Transport:
         self._ended = ended
 
     def fenced(self, seconds_left: Callable[[], float]) -> "Transport":
-        """Returns the same transport, whose writes are bound to a time: see the class."""
+        """Return a copy of the transport with a time limit for writes (`seconds_left`)."""
         return Transport(self._client, seconds_left, self._tries, self._reader, self._ended)
 
     def once(self) -> "Transport":
-        """Returns the same transport, which makes each request once."""
+        """Return a copy of the transport that makes each request once."""
         return Transport(self._client, self._seconds_left, 1, self._reader, self._ended)
 
     def reading(self, reader: Reader) -> "Transport":
-        """Returns the same transport, whose answers are read like this."""
+        """Return a copy of the transport that parses responses with another reader."""
         return Transport(self._client, self._seconds_left, self._tries, reader, self._ended)
 
     def observed(self, ended: Callable[[], None]) -> "Transport":
-        """Return the same transport, which calls a function whenever a request has ended."""
+        """Return a copy of the transport that calls a function after each attempt of a request."""
         return Transport(self._client, self._seconds_left, self._tries, self._reader, ended)
 
     @classmethod
     async def connect(cls) -> Self:
-        """Connects with the pod's own service account, or outside of a cluster with KUBECONFIG (or ~/.kube/config)."""
+        """Connect with the pod's service account, or outside a cluster with KUBECONFIG (or ~/.kube/config)."""
         configuration = Configuration()
         if "KUBERNETES_SERVICE_HOST" in environ:
             config.load_incluster_config(client_configuration=configuration)
@@ -84,7 +84,7 @@ class Transport:
         return cls(ApiClient(configuration))
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections to the API server."""
         await self._client.close()
 
     async def request(
@@ -96,25 +96,25 @@ class Transport:
         body: dict[str, Any] | str | None = None,
         content_type: str = _JSON,
     ) -> dict[str, Any]:
-        """Makes a request and returns the answer's JSON.
+        """Make a request and return the JSON of the response.
 
         Raises:
-            ApiError: If it was not done.
+            ApiError: If the request fails.
         """
         answer, _ = await self._request(method, path, query or {}, body, content_type)
         return answer
 
     async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> tuple[dict[str, Any], int]:
-        """Returns the JSON of a page of a list, and its bytes.
+        """Return the JSON of a page of a list, and its size in bytes.
 
         Args:
-            path: Path of the list.
-            query: Its query.
-            max_bytes: Bytes of the page that are read; None for any number.
+            path: URL path of the list.
+            query: Query parameters.
+            max_bytes: Maximum size of the page; None for any size.
 
         Raises:
-            PageTooLarge: If the page has more bytes.
-            ApiError: If the API server does not answer with the page.
+            PageTooLarge: If the page exceeds the maximum size.
+            ApiError: If the request fails.
         """
         return await self._request("GET", path, query, max_bytes=max_bytes, headers=_UNCOMPRESSED)
 
@@ -142,10 +142,10 @@ class Transport:
         raise AssertionError("unreachable")
 
     async def stream(self, path: str, query: dict[str, str], seconds: float) -> AsyncIterator[dict[str, Any]]:
-        """Yields what a watch tells until the API server ends it, as it does after so many seconds.
+        """Yield the events of a watch until the API server ends the watch after the given seconds.
 
         Raises:
-            ApiError: If it is refused, or breaks off.
+            ApiError: If the watch is refused or interrupted.
         """
         timeout = aiohttp.ClientTimeout(total=seconds + REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         request = await self._serialized("GET", path, query, None, _JSON)
@@ -183,7 +183,7 @@ class Transport:
             message = f"the API server gave no answer to {method} {path}: {error or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
         if 200 <= response.status < 300:  # noqa: PLR2004
-            # Whoever writes objects decides how long that takes.
+            # Users who write objects choose their size, and so the time to parse them.
             answer = self._read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(self._read, text)
             return answer, len(text)
         raise error_of(response.status, self._read(text), response.headers)
@@ -216,7 +216,7 @@ class Transport:
 
 
 async def _body(response: RESTResponse, path: str, max_bytes: int | None) -> bytes:
-    """Returns the body of an answer. A body of more than `max_bytes` is dropped while it is read."""
+    """Return the body of a response; raise PageTooLarge and close the connection beyond `max_bytes`."""
     if max_bytes is None:
         return bytes(await response.read())
     body = bytearray()

@@ -1,7 +1,7 @@
-"""Fields, and values of them, that the API server does not know: the installed CRD may be of an earlier version.
+"""Fields and values that are unknown to the API server, because the installed CRD may be of an earlier version.
 
-What server-side apply says of them: https://github.com/kubernetes-sigs/structured-merge-diff (typed/validate.go), as an
-error 500 (https://github.com/kubernetes/kubernetes/issues/139253).
+For the messages of server-side apply see https://github.com/kubernetes-sigs/structured-merge-diff (typed/validate.go).
+They come as error 500 (https://github.com/kubernetes/kubernetes/issues/139253).
 """
 
 import re
@@ -9,26 +9,26 @@ from typing import Any
 
 _SAID = "field not declared in schema"
 _UNSUPPORTED = "Unsupported value"
-"""Said of a word that an enumeration lacks."""
+"""Message for a value that an enumeration does not include."""
 _ITEM = re.compile(r"\[[^\]]*\]")
 
 
 def is_undeclared(message: str) -> bool:
-    """Returns whether the API server says of a field that its schema does not declare it."""
+    """Return whether a message of the API server reports a field that the schema does not declare."""
     return _SAID in message
 
 
 def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
-    """Leaves out what is not declared.
+    """Remove the undeclared fields of a value that the API server refused.
 
     Args:
-        value: What was to be applied, as JSON.
-        message: What the API server said. It names at most one field of each object, and those of a list by its items.
-        path: Where in the whole object the value is, such as .status.
+        value: The refused value, as JSON.
+        message: The API server's message. It names at most one field of each object, and list items by their keys.
+        path: Path of the value in the object, such as .status.
 
     Returns:
-        The value without the fields that the message names, and their paths, in which [] stands for any item. Of a word
-        that an enumeration lacks that is so for a field of the value itself.
+        The value without the fields in the message, and the paths of these fields, with [] for any list item. For a
+        value that an enumeration lacks, only top-level fields of the value are removed.
     """
     words = re.findall(rf"[ \[]{re.escape(path.lstrip('.'))}\.(\w+): {_UNSUPPORTED}", message)
     if isinstance(value, dict) and (lacking := [name for name in words if name in value]):

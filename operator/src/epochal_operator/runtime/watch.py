@@ -1,6 +1,7 @@
-"""The watches: kopf tells of every change of the objects that any kind has to do with, and the store takes it.
+"""The watches: kopf reports each change of the watched objects, and the informer stores it.
 
-The lists before go to the store a page at a time. No handler changes anything or returns anything, so kopf writes
+The preceding lists go to the store page by page. The handlers change and return nothing, so kopf writes neither
+annotations nor finalizers.
 neither annotations nor finalizers.
 """
 
@@ -30,7 +31,7 @@ REQUEST_SECONDS = 10.0
 BACKOFFS = (0.2, 0.5, 1.0, 2.0)
 MAX_BACKOFF = 5.0
 RELIST_SECONDS = 1.0
-"""Pause before a list that failed begins again."""
+"""Pause in seconds before a failed list is repeated."""
 END_TRIES, END_SECONDS = 25, 0.2
 
 Tell = Callable[[Source, Mapping[str, Any]], Any]
@@ -40,25 +41,25 @@ _log = logging.getLogger(__name__)
 
 
 async def watch(kube: Kube, informer: Informer, namespaces: tuple[str, ...], reader: Reader) -> None:
-    """Watches until it is cancelled.
+    """Watch the informer's sources until cancelled.
 
-    Kopf has a thread and an event loop of its own: it takes all tasks of its loop for its own and ends them with it,
-    and the signals of the main thread, too.
+    Kopf runs in its own thread and event loop. It ends all tasks of its loop when it stops, and it handles the signals
+    of the main thread.
 
     Args:
-        kube: The API server, by which the objects are listed.
-        informer: Takes what is told, of its sources.
-        namespaces: Namespaces to watch; none stands for all.
-        reader: Reads what the API server says.
+        kube: Client of the API server, for the lists.
+        informer: Receives the objects of its sources.
+        namespaces: Namespaces to watch; empty for all namespaces.
+        reader: Parses the responses.
 
     Raises:
-        Exception: Whatever ends a watch for good.
+        Exception: If a watch fails permanently.
     """
     loop = asyncio.get_running_loop()
     told = partial(loop.call_soon_threadsafe, partial(_take, informer))
 
     async def listed(source: Source, namespace: str | None) -> str:
-        """Lists in this event loop, for a watch of kopf's, and returns the version of the list."""
+        """List a source in the operator's event loop on behalf of kopf; return the resourceVersion of the list."""
         listing = asyncio.run_coroutine_threadsafe(list_source(kube, informer, source, namespace), loop)
         try:
             return await asyncio.wrap_future(listing)
@@ -88,13 +89,13 @@ def _run(
     reader: Reader,
     begun: "Future[Callable[[], Any]]",
 ) -> None:
-    """Runs kopf; what it gives to `begun` ends it."""
+    """Run kopf; set the result of `begun` to a function that stops kopf."""
     for quiet, level in _QUIET.items():
         logging.getLogger(quiet).setLevel(level)
 
     async def operators() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio.run has made it
+        assert task is not None  # noqa: S101 - asyncio.run created it
         loop.set_exception_handler(_leave_behind)
         begun.set_result(partial(loop.call_soon_threadsafe, task.cancel))
         logins, tasks = list[_Login](), list[asyncio.Task[Any]]()
@@ -122,7 +123,7 @@ def _run(
 
 
 def groups(sources: Iterable[Source]) -> list[list[Source]]:
-    """Returns sources in groups that have each resource once: kopf takes several selectors of one as all at once."""
+    """Return the sources in groups with unique resources: kopf combines several selectors of one resource."""
     found: list[list[Source]] = []
     for source in sources:
         fits = (group for group in found if all(one.resource != source.resource for one in group))
@@ -137,7 +138,7 @@ async def _list(listed: List, sources: Mapping[Resource, Source], resource: Reso
 
 
 async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
-    """Ends the tasks of this loop. Kopf's own way (run_tasks) waits for ever for a watch that passes over its end."""
+    """Cancel all other tasks of this loop. Kopf's run_tasks waits forever for a watch that misses its cancellation."""
     for _ in range(END_TRIES):
         others = asyncio.all_tasks() - {mine}
         if not others:
@@ -148,18 +149,18 @@ async def _end_all_but(mine: "asyncio.Task[Any]") -> None:
 
 
 _QUIET = {
-    "kopf.objects": logging.WARNING,  # below that, it tells of every event that was handled
-    "kopf._core.reactor": logging.CRITICAL,  # what ends a watch is raised, and told by whoever catches it
+    "kopf.objects": logging.WARNING,  # at INFO, kopf logs each handled event
+    "kopf._core.reactor": logging.CRITICAL,  # the error that ends a watch is raised, and the caller logs it
 }
 
 
 def _leave_behind(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-    """Passes over what kopf's tasks and generators say when they are ended in the middle of their work."""
+    """Log errors of kopf's tasks and generators at DEBUG: they occur when kopf is cancelled during its work."""
     _log.debug("left behind by kopf: %s", context.get("message"))
 
 
 class _Backoffs:
-    """Seconds to wait before a request is tried again: an API server in trouble is asked for as long as it takes."""
+    """Seconds before the retries of a request. They never end: kopf retries for as long as the API server fails."""
 
     def __iter__(self) -> Iterator[float]:
         yield from BACKOFFS
@@ -168,7 +169,7 @@ class _Backoffs:
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Spares kopf from copying each object to find out what has changed since it was handled: nobody asks it."""
+    """Disables kopf's copies of objects for diffs, which no handler uses."""
 
     def build(self, **_: Any) -> Any:
         return {}
@@ -177,7 +178,7 @@ class _NoDiffs(kopf.DiffBaseStorage):
         return None
 
     def store(self, **_: Any) -> None:
-        """Stores nothing: objects are not ours to annotate."""
+        """Store nothing: the operator must not annotate the objects of users."""
 
 
 def _registry(sources: Iterable[Source], tell: Tell, login: Callable[..., Any]) -> kopf.OperatorRegistry:
@@ -193,7 +194,7 @@ def _settings(sources: Iterable[Source]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.persistence.diffbase_storage = _NoDiffs()
-    settings.persistence.finalizer = f"{GROUP}/none"  # kopf takes its own off whatever it sees, and so that of others
+    settings.persistence.finalizer = f"{GROUP}/none"  # unique, because kopf removes its finalizer from all objects
     settings.scanning.disabled = True
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.connect_timeout = REQUEST_SECONDS / 3
@@ -201,7 +202,7 @@ def _settings(sources: Iterable[Source]) -> kopf.OperatorSettings:
     settings.watching.chunk_size = 1  # The objects of kopf's own list are dropped.
     settings.queueing.error_delays = (0.2, 1, 5)
     settings.queueing.idle_timeout = 1.0
-    settings.process.ultimate_exiting_timeout = None  # else it kills the whole process when its watches have ended
+    settings.process.ultimate_exiting_timeout = None  # by default, kopf kills the whole process after its watches end
     for source in sources:
         if source.label is not None:
             settings.watching.label_selectors[_selector(source.resource)] = source.label
@@ -213,10 +214,10 @@ def _selector(resource: Resource) -> tuple[str, str, str]:
 
 
 class _Login:
-    """Gives kopf the session that it would make itself, but for the answers.
+    """Provides kopf's API session, with the operator's response class.
 
     Args:
-        answer: Class of the answers.
+        answer: The response class.
     """
 
     def __init__(self, answer: type[aiohttp.ClientResponse]) -> None:
@@ -225,7 +226,7 @@ class _Login:
         self._session: kopf.AiohttpSession | None = None
 
     async def session(self, **arguments: Any) -> kopf.AiohttpSession | None:
-        """Returns a session; the same one for the same credentials, by which kopf knows that they were refused."""
+        """Return a session; the same one for unchanged credentials, from which kopf detects that they were refused."""
         in_cluster = "KUBERNETES_SERVICE_HOST" in environ
         login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
         found = login(**arguments)
@@ -249,7 +250,7 @@ class _Login:
         return self._session
 
     async def close(self) -> None:
-        """Closes the session."""
+        """Close the HTTP session of kopf."""
         if self._session is not None:
             await self._session.aiohttp_session.close()
 

@@ -1,4 +1,4 @@
-"""What all kinds write in the same way. What was written is known at once, and is news to others."""
+"""Writes to the API server for all kinds. The cache stores each result at once, and other objects are enqueued."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,21 +11,21 @@ from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.resource import Key, Object, Resource
 
 RACES = 3
-"""Conflicts over a new object that may be chance: a quota that others change answers so."""
+"""Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
 
 
 class Writer:
-    """Writes about the objects of a kind.
+    """Writes objects, statuses and Events of a kind.
 
     Args:
-        term: What it works with.
-        resource: The kind's resource.
-        instance: Name of this process, for Events.
+        term: The context of the reconciler.
+        resource: The resource of the kind.
+        instance: Name of this process's pod, for Events.
         clock: Returns the time, with a time zone.
 
     Attributes:
-        kube: The API server, asked once: what fails is tried again as a whole.
-        store: What is known.
+        kube: Client that makes each request once, because the queue retries the whole reconcile.
+        store: The cache of objects.
     """
 
     def __init__(self, term: Term, resource: Resource, instance: str, clock: Callable[[], datetime]) -> None:
@@ -37,22 +37,22 @@ class Writer:
         self.store = term.store
 
     async def emit(self, event: Event, about: Object) -> None:
-        """Tells what happened to an object of the kind.
+        """Create an Event about an object of the kind.
 
         Args:
-            event: What happened.
+            event: The Event.
             about: The object.
         """
         told = event_object(event, self._resource, about["metadata"], instance=self._instance, now=self._clock())
         await self._term.recorder.tell(told)
 
     async def apply_status(self, about: Object, status: dict[str, Any], manager: str = LEADER_MANAGER) -> None:
-        """Applies a part of the status of an object of the kind, unless it has changed since it was read.
+        """Apply status fields of an object, unless the object has changed since it was read.
 
         Args:
             about: The object.
-            status: The part, as JSON.
-            manager: Whose part it is.
+            status: The status fields of the manager, as JSON.
+            manager: The field manager.
         """
         metadata = about["metadata"]
         written = await self.kube.apply_status(
@@ -67,7 +67,7 @@ class Writer:
         self.put(self._resource, written)
 
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
-        """Creates an object; returns the one that has its name, whoever it belongs to, and whether it is new."""
+        """Create an object; return the object with that name (with any owner), and whether it is new."""
         metadata = body["metadata"]
         for left in range(RACES, -1, -1):
             try:
@@ -79,13 +79,13 @@ class Writer:
                     continue
             try:
                 return await self.kube.get(resource, metadata["namespace"], metadata["name"]), False
-            except NotFound:  # It is gone meanwhile.
+            except NotFound:  # deleted after the Conflict
                 if not left:
                     raise
         raise AssertionError("unreachable")
 
     async def patch(self, resource: Resource, thing: Object, patch: dict[str, Any]) -> dict[str, Any]:
-        """Change fields of an object (None removes one), unless it has changed since it was read."""
+        """Change fields of an object (None removes a field), unless the object has changed since it was read."""
         metadata = thing["metadata"]
         seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
         where = (resource, metadata["namespace"], metadata["name"])
@@ -94,19 +94,19 @@ class Writer:
     async def delete(
         self, resource: Resource, thing: Object, propagation: Literal["Background", "Foreground"] = "Background"
     ) -> None:
-        """Deletes an object, unless it has changed since it was read."""
+        """Delete an object, unless it has changed since it was read."""
         metadata = thing["metadata"]
         seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
         where = (resource, metadata["namespace"], metadata["name"])
         await self.kube.delete(*where, **seen, propagation=propagation)
 
     async def refresh(self, resource: Resource, key: Key, known: Object | None) -> None:
-        """Reads an object anew: the API server knows of a change that has not been told yet.
+        """Read an object again, because the API server has a change that the watch has not yet reported.
 
         Args:
-            resource: Its resource.
-            key: Its namespace and name.
-            known: What is known of it, which is forgotten if it is gone.
+            resource: The resource of the object.
+            key: Key of the object.
+            known: The cached object, which is removed if it no longer exists.
         """
         try:
             self.put(resource, await self.kube.get(resource, *key))
@@ -115,9 +115,9 @@ class Writer:
                 self.remove(resource, known)
 
     def put(self, resource: Resource, thing: Object) -> None:
-        """Takes an object as it was written, or read."""
+        """Store an object that was written or read, and enqueue the objects that the change affects."""
         self._term.wrote(self.store.put(resource, thing))
 
     def remove(self, resource: Resource, thing: Object) -> None:
-        """Takes the end of an object."""
+        """Remove a deleted object, and enqueue the objects that the change affects."""
         self._term.wrote(self.store.remove(resource, thing))

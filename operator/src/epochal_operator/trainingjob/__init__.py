@@ -1,1 +1,1 @@
-"""The kind TrainingJob: its Job, its status, its Events, its series, and the reports of its trainers."""
+"""The kind TrainingJob: its Job, status, Events and metrics, and the progress reports of its trainers."""

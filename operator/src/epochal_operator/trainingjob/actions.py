@@ -1,4 +1,4 @@
-"""What can be done about a TrainingJob: the steps that a plan is made of."""
+"""Actions on a TrainingJob, from which its plans are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from epochal_operator.runtime.resource import JOBS, Resource
 
 @dataclass(frozen=True)
 class Create:
-    """Create a child, which has the TrainingJob's name."""
+    """Action that creates a child with the TrainingJob's name."""
 
     resource: Resource
     body: Mapping[str, Any]
@@ -22,7 +22,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Patch:
-    """Change fields of a child's spec as seen; None removes one."""
+    """Action that changes fields of a child's spec if the child is unchanged; None removes a field."""
 
     resource: Resource
     uid: str
@@ -32,14 +32,14 @@ class Patch:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a child as seen.
+    """Action that deletes a child if it is unchanged.
 
     Args:
-        resource: Its resource.
-        uid: Its uid.
-        resource_version: Its version: one that has begun meanwhile stays.
-        why: Why it goes, for the log.
-        told: What to tell once it is deleted, if anything.
+        resource: The resource of the child.
+        uid: UID of the child.
+        resource_version: resourceVersion of the child: a Job that has started since then stays.
+        why: The reason for the deletion, for the log.
+        told: Event to emit after the deletion, if any.
     """
 
     resource: Resource
@@ -51,45 +51,45 @@ class Delete:
 
 @dataclass(frozen=True)
 class ApplyReportedStatus:
-    """Apply the part of the status that comes from reports."""
+    """Action that applies the status fields from progress reports."""
 
     status: ReportedStatus
 
 
 @dataclass(frozen=True)
 class DeleteTrainingJob:
-    """Delete the TrainingJob: its time to live is over."""
+    """Action that deletes the TrainingJob, because its ttlSecondsAfterFinished has passed."""
 
 
 Action = Create | Patch | Delete | ApplyReportedStatus | EmitEvent | ApplyStatus[Status] | DeleteTrainingJob
 
 
 Plan = AnyPlan[Action]
-"""A step that changes a child is the last: what follows depends on what comes of it."""
+"""The plan of a TrainingJob. An action that changes a child is the last one: its result decides the next plan."""
 
 
 def changes_child(action: Action) -> bool:
-    """Returns whether an action changes a child."""
+    """Return whether an action changes a child."""
     return isinstance(action, Create | Patch | Delete)
 
 
 def patch(child: Mapping[str, Any], spec: Mapping[str, Any], resource: Resource = JOBS) -> Patch:
-    """Return the step that changes fields of a child's spec.
+    """Return the action that changes fields of a child's spec.
 
     Args:
         child: The child.
-        spec: The fields; None removes one.
-        resource: Its resource.
+        spec: The fields; None removes a field.
+        resource: The resource of the child.
     """
     return Patch(resource, child["metadata"]["uid"], child["metadata"]["resourceVersion"], spec)
 
 
 def delete(child: Mapping[str, Any], why: str, resource: Resource = JOBS) -> Delete:
-    """Returns how to delete a child as seen.
+    """Return the action that deletes a child if it is unchanged.
 
     Args:
         child: The child.
-        why: Why it goes, for the log.
-        resource: Its resource.
+        why: The reason for the deletion, for the log.
+        resource: The resource of the child.
     """
     return Delete(resource, child["metadata"]["uid"], child["metadata"]["resourceVersion"], why)

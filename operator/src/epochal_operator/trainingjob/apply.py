@@ -1,4 +1,4 @@
-"""Do what a plan says, step by step, to the TrainingJob that it was made for and to no other."""
+"""Executes the actions of a plan, only on the TrainingJob for which the plan was made."""
 
 import logging
 from collections.abc import Callable
@@ -37,21 +37,21 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS, owned
 
 QUOTA_SECONDS = 15.0
-"""How long a quota may take to notice that a Job is gone."""
+"""Maximum seconds until a quota no longer counts a deleted Job."""
 _QUOTA = "exceeded quota"
-"""What the API server says where a quota refuses something."""
+"""Text in the API server's message when a quota refuses an object."""
 
 _log = logging.getLogger(__name__)
 
 
 class Applier:
-    """Does the steps of plans.
+    """Executes the actions of plans.
 
     Args:
-        term: What it works with.
-        children: The table of the children of TrainingJobs.
-        corrections: Takes what was put right.
-        instance: Name of this process, for Events.
+        term: The context of the reconciler.
+        children: The children of a TrainingJob.
+        corrections: Stores the corrections of drift.
+        instance: Name of this process's pod, for Events.
         clock: Returns the time, with a time zone.
     """
 
@@ -72,18 +72,18 @@ class Applier:
         self._deleted: dict[tuple[Resource, Key], datetime] = {}
 
     async def apply(self, key: Key, action: Action, planned: Object) -> dict[Resource, StatusCause]:
-        """Does one step.
+        """Execute an action of a plan.
 
         Args:
-            key: The TrainingJob's namespace and name.
-            action: The step.
-            planned: The metadata of the TrainingJob that it was planned for.
+            key: Key of the TrainingJob.
+            action: The action.
+            planned: Metadata of the TrainingJob for which the action was planned.
 
         Returns:
-            What is in the way of creating a child.
+            The causes that block the creation of a child, by resource.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request fails.
         """
         match action:
             case Create():
@@ -106,8 +106,8 @@ class Applier:
 
     async def _create(self, key: Key, action: Create, planned: Object) -> StatusCause | None:
         resource, labels = action.resource, action.body["metadata"]["labels"]
-        # The watch may be late. The garbage collector deletes the Job of a TrainingJob that is gone, and a Job of an
-        # older spec is replaced. To ask the API server before each Job would only make that window shorter.
+        # The watch may lag. The garbage collector deletes the Job of a deleted TrainingJob, and a Job of an older spec
+        # is replaced. A read from the API server before each Job would only shorten this window.
         self._known(key, planned)
         try:
             made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
@@ -136,7 +136,7 @@ class Applier:
         return None
 
     def _counts_still(self, resource: Resource, key: Key, error: ApiError) -> StatusCause | None:
-        """Returns that a quota has not noticed yet that the child of before is gone, if that may be why it refuses."""
+        """Return the cause CLEANUP if a quota may still count a recently deleted child, or None."""
         deleted = self._deleted.get((resource, key))
         if deleted is None or _QUOTA not in error.message:
             return None
@@ -146,12 +146,12 @@ class Applier:
         return StatusCause(Reason.CLEANUP, message)
 
     async def _correct(self, key: Key, action: Patch | Delete, planned: Object) -> None:
-        """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
+        """Correct a child and record the correction, so that repeated drift is corrected with backoff."""
         now, refusal, resource, generation = self._clock(), None, action.resource, planned["generation"]
         before = self._corrections.of(resource, key, action.uid, generation, now)
         spec = dict(action.spec) if isinstance(action, Patch) else {}
         if before is not None and before.spec != spec:
-            before = None  # That was another step, which nobody has undone.
+            before = None  # A different change, which no writer has undone.
         who = before.writers if before else ()
         if before is not None and isinstance(action, Patch):
             who = writers(await self._kube.get(resource, *key), action.spec, LEADER_MANAGER)
@@ -162,7 +162,7 @@ class Applier:
                 self._writer.put(resource, made)
                 _log.info("changed its %s: %s", resource.kind, spec)
             else:
-                # It stays until what it owns, such as pods, is gone.
+                # It stays until its dependents, such as pods, are deleted.
                 seen = {"uid": action.uid, "resource_version": action.resource_version}
                 await self._kube.delete(resource, *key, **seen, propagation="Foreground")
                 self._deleted[resource, key] = now
@@ -184,17 +184,17 @@ class Applier:
         _log.info("deleted: its ttlSecondsAfterFinished is over")
 
     async def refresh(self, key: Key) -> None:
-        """Reads a TrainingJob and its children anew: the API server knows of a change that has not been told yet.
+        """Read a TrainingJob and its children again, because the API server has a change that no watch has reported.
 
         Args:
-            key: Its namespace and name.
+            key: Key of the TrainingJob.
         """
         await self._writer.refresh(TRAINING_JOBS, key, self._store.get(TRAINING_JOBS, key))
         for child in self._children:
             await self._writer.refresh(child.resource, key, self._store.find(owned(child), key).get(key))
 
     def _known(self, key: Key, planned: Object) -> Object:
-        """Returns a TrainingJob as it is known by now, if it is still the one that was planned for."""
+        """Return the cached TrainingJob; raise an error if it is not the one of the plan."""
         document = self._store.get(TRAINING_JOBS, key)
         if document is None:
             raise NotFound(404, "NotFound", "the TrainingJob is gone")
@@ -203,10 +203,10 @@ class Applier:
         return document
 
     def forget(self, key: Key) -> None:
-        """Forgets what it knows of a TrainingJob that is gone.
+        """Forget the corrections and deletions of a deleted TrainingJob.
 
         Args:
-            key: Its namespace and name.
+            key: Key of the TrainingJob.
         """
         self._corrections.forget(key)
         for child in self._children:
@@ -214,11 +214,11 @@ class Applier:
 
 
 def rejected(resource: Resource, error: ApiError) -> StatusCause:
-    """Returns that the API server refuses a child.
+    """Return the cause for a child that the API server refuses.
 
     Args:
-        resource: The child's resource.
-        error: What it said.
+        resource: The resource of the child.
+        error: The error of the API server.
     """
     said = in_its_own_fields(clean(error.message))
     reason = Reason.WEBHOOK_FAILED if isinstance(error, AdmissionFailed) else Reason.JOB_REJECTED
@@ -230,5 +230,5 @@ def _bears_name(child: Object, key: Key) -> bool:
 
 
 def _differ(planned: Object, now: Object) -> bool:
-    """Returns whether the metadata of a TrainingJob is not that of the one that was planned for."""
+    """Return whether the TrainingJob's metadata differs from the plan's in UID, generation or deletion."""
     return any(planned.get(field) != now.get(field) for field in ("uid", "generation", "deletionTimestamp"))

@@ -1,4 +1,4 @@
-"""What is seen of a TrainingJob at one moment: its children, what is in their way, and what it goes on from."""
+"""The observed state of a TrainingJob: its children, their blockers, and the results that it continues from."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 Object = Mapping[str, Any]
 
 PATIENCE_SECONDS = 3.0
-"""How long a Job may be without a pod until it is asked why: mostly it is about to make one."""
+"""Seconds for which a Job may have no pod before the cause is sought: usually its pod is about to be created."""
 TOLD_SECONDS = 600.0
-"""Longer than Kubernetes is silent on a pod that cannot be created: it tells of one object every five minutes at last.
+"""Longer than the interval of Kubernetes' Events about a pod that cannot be created: at last one in five minutes.
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 """
@@ -30,13 +30,13 @@ https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 
 @dataclass(frozen=True)
 class Seen:
-    """What is seen of a child of a TrainingJob beside its Job.
+    """An observed child of a TrainingJob other than its Job.
 
     Args:
-        child: Which one it is.
-        thing: The object, if there is one and it is the TrainingJob's own.
-        blocked: Why there is none, or one that is not as it should be, if something is in the way.
-        held_until: Until when it is left as it is, as for the Job.
+        child: The description of the child.
+        thing: The object, if it exists and the TrainingJob owns it.
+        blocked: The cause that blocks the creation or correction of the child, if any.
+        held_until: End of the correction backoff, as for the Job.
     """
 
     child: Child
@@ -45,28 +45,29 @@ class Seen:
     held_until: datetime | None = None
 
     def is_held(self, now: datetime) -> bool:
-        """Returns whether it is left as it is for now."""
+        """Return whether the child is in correction backoff."""
         return self.held_until is not None and now < self.held_until
 
 
 @dataclass(frozen=True)
 class Observed:
-    """A TrainingJob's children at one moment.
+    """The observed children of a TrainingJob at one time.
 
     Args:
-        now: The moment, with a time zone.
-        child: Its batch/v1 Job, if there is one.
-        pods: The pods of that Job, the oldest first. No others tell how the training is.
-        orphans: Pods that may still run and bear its labels, but are not of that Job: of one that is gone, mostly.
-        blocked: Why it has no Job, or one that is not as it should be, if something is in the way.
-        held_until: Until when its Job is left as it is: it was put right a moment ago, and somebody undoes it.
-        refusal: Why its Job has no pod, or no other after one that failed, if none could be created: a quota or an
-            admission policy, as the server says.
-        overtaken: Whether the spec was changed too late: its Job had run a container by then, and goes on as it began;
-            None where that cannot be told.
-        replacing: Whether its Job is about to give way to another one, of the spec as it is now.
-        continued_from: The results of the TrainingJob that it names to go on from, once that has ended.
-        others: Its children beside the Job.
+        now: The time, with a time zone.
+        child: The batch/v1 Job, if it exists.
+        pods: The pods of this Job, oldest first. Only they describe the training.
+        orphans: Pods with the TrainingJob's labels that may still run, but belong to another Job, usually a deleted
+            one.
+        blocked: The cause that blocks the creation or correction of the Job, if any.
+        held_until: End of the correction backoff of the Job: another writer undoes its last correction.
+        refusal: The API server's message if the next pod of the Job cannot be created, for example because of a quota
+            or an admission policy.
+        overtaken: Whether the spec changed after a container of the Job had run, so that the Job continues unchanged;
+            None if that is unknown.
+        replacing: Whether the Job is about to be replaced by a Job of the current spec.
+        continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
+        others: The children other than the Job.
     """
 
     now: datetime
@@ -83,19 +84,19 @@ class Observed:
 
     @property
     def is_held(self) -> bool:
-        """Whether its Job is left as it is for now."""
+        """Whether the Job is in correction backoff."""
         return self.held_until is not None and self.now < self.held_until
 
 
 def is_going(child: Object) -> bool:
-    """Returns whether a child is being deleted."""
+    """Return whether a child is being deleted."""
     return child["metadata"].get("deletionTimestamp") is not None
 
 
 def lacks_pods(observed: Observed) -> float | None:
-    """Returns for how many seconds a Job has had no pod, nor made one, that may run; None if it needs none.
+    """Return the seconds for which a Job has lacked a pod that may run, or None if it needs none.
 
-    After a failure that takes as long as Kubernetes waits until it tries again.
+    After a failed pod, this includes the backoff of Kubernetes before the next pod.
     """
     child, pods = observed.child, observed.pods
     if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
@@ -107,11 +108,11 @@ def lacks_pods(observed: Observed) -> float | None:
 
 
 class Refused(NamedTuple):
-    """That a Job's pod could not be created.
+    """A refused creation of a Job's pod.
 
     Args:
-        note: Why, in the server's words.
-        at: When that was told last, with a time zone.
+        note: The API server's message.
+        at: Time of the last Event about it, with a time zone.
     """
 
     note: str
@@ -119,11 +120,11 @@ class Refused(NamedTuple):
 
 
 def refusal(last: Refused | None, observed: Observed) -> str | None:
-    """Returns why a Job's pod cannot be created, or None if that is not known, or no longer so.
+    """Return the message that explains why a Job's pod cannot be created, or None if that is unknown or over.
 
     Args:
-        last: What was told of it last, if anything was.
-        observed: What else is seen.
+        last: The last refusal from the Job's Events, if any.
+        observed: The observed children.
     """
     seconds = lacks_pods(observed)
     if last is None or seconds is None or seconds < PATIENCE_SECONDS:
@@ -133,7 +134,7 @@ def refusal(last: Refused | None, observed: Observed) -> str | None:
 
 
 def is_ahead(observed: Observed) -> bool:
-    """Returns whether a Job has ended and not all pods are known to have that it counts, which in truth came first."""
+    """Return whether a Job has ended before the cache has all its counted pods as ended."""
     child, pods = observed.child, observed.pods
     if child is None or not _has_ended(child):
         return False
@@ -143,27 +144,27 @@ def is_ahead(observed: Observed) -> bool:
 
 
 def has_begun(observed: Observed) -> bool:
-    """Returns whether a Job has been let make pods, whether or not any of them could run."""
+    """Return whether a Job was allowed to create pods, even if none could run."""
     told = (observed.child or {}).get("status", {})
     return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
 
 def first_run(before: Status, observed: Observed) -> str | None:
-    """Returns when a container of a Job first ran, as far as can be seen (RFC 3339), or None if none has.
+    """Return the time (RFC 3339) when a container of a Job first ran, or None if no container has run.
 
-    A Job says of pods that are gone how many there were, not whether they have run. Those that were seen to end without
-    are known by the status. All others count as run, as of the time when the Job started: to take one for a pod that
-    never ran would let another spec go on with what that one has stored, while a change of the spec that is refused in
-    error costs no more than another TrainingJob.
+    A Job counts its deleted pods, but not whether they ran. The status lists pods that were seen to end without a run.
+    All other ended pods count as run, from the Job's start time. If a pod that ran were missed, another spec could
+    continue from its stored results. The opposite error only refuses a change of the spec, which costs another
+    TrainingJob.
 
     Args:
-        before: The TrainingJob's status so far.
-        observed: What is seen.
+        before: The previous status of the TrainingJob.
+        observed: The observed children.
     """
     if times := [since for since in map(ran_since, observed.pods) if since is not None]:
         return min(times)
     told = (observed.child or {}).get("status", {})
-    uncounted = told.get("uncountedTerminatedPods") or {}  # They may be gone before they are counted.
+    uncounted = told.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
     ended = sum((told.get(how) or 0) + len(uncounted.get(how) or ()) for how in ("succeeded", "failed"))
     known = unstarted(before, observed)
     if ended <= (len(known.pods) if known else 0):
@@ -172,40 +173,40 @@ def first_run(before: Status, observed: Observed) -> str | None:
 
 
 def unstarted(before: Status, observed: Observed) -> Unstarted | None:
-    """Returns which pods of a Job have ended without having run a container, as far as was ever seen.
+    """Return the pods of a Job that were ever seen to end without a container that ran, or None.
 
     Args:
-        before: The TrainingJob's status so far.
-        observed: What is seen.
+        before: The previous status of the TrainingJob.
+        observed: The observed children.
     """
     if observed.child is None:
         return None
     uid, known = observed.child["metadata"]["uid"], before.unstarted
     pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
-    # A Job does not count what the cluster took away.
+    # A Job does not count pods that the cluster disrupted.
     ended = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
     pods |= {pod["metadata"]["uid"]: None for pod in ended if ran_since(pod) is None}
     return Unstarted(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Returns the pods that a Job controls, the oldest first: labels are anybody's to write.
+    """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels.
 
     Args:
-        child: The TrainingJob's Job, if there is one.
-        pods: Pods that bear the TrainingJob's name.
+        child: The Job of the TrainingJob, if it exists.
+        pods: Pods with the TrainingJob's name in their label.
     """
     uid = child and child["metadata"]["uid"]
     return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
 def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
-    """Returns the pods that may be trainers of a TrainingJob, and run, though its Job does not control them.
+    """Return the running pods with a TrainingJob's UID in their label that its Job does not control.
 
     Args:
-        child: The TrainingJob's Job, if there is one.
-        pods: Pods that bear the TrainingJob's name.
-        uid: The TrainingJob's uid.
+        child: The Job of the TrainingJob, if it exists.
+        pods: Pods with the TrainingJob's name in their label.
+        uid: UID of the TrainingJob.
     """
     own = own_pods(child, pods)
     return in_order(
@@ -222,12 +223,12 @@ def _has_ended(child: Object) -> bool:
 
 
 def blocked_by(existing: Object, uid: str, kind: str = "Job") -> StatusCause | None:
-    """Returns how an object stands in the way of a TrainingJob's own, or None if it is that.
+    """Return the cause for an object that blocks a TrainingJob's child, or None if the TrainingJob owns the object.
 
     Args:
-        existing: The object of the TrainingJob's name.
-        uid: The TrainingJob's uid.
-        kind: The object's kind.
+        existing: The object with the TrainingJob's name.
+        uid: UID of the TrainingJob.
+        kind: Kind of the object.
     """
     if controller_uid(existing) == uid:
         return None

@@ -1,4 +1,4 @@
-"""The conditions of a TrainingJob, and when each of them holds."""
+"""The conditions of a TrainingJob."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -17,21 +17,21 @@ from epochal_operator.trainingjob.progress_status import reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 _Value = tuple[str, Literal["True", "False", "Unknown"], StatusCause]
-"""A condition's type, its status, and why it has that."""
+"""Type, status and cause of a condition."""
 
 
 def conditions(
     generation: int, before: Status, now: datetime, phase: Phase, observed: Observed | None = None
 ) -> list[Condition]:
-    """Returns the conditions of a TrainingJob.
+    """Return the conditions of a TrainingJob.
 
     Args:
-        generation: Generation of its spec.
-        before: Its status so far: a condition keeps the time of its change.
+        generation: Generation of the spec.
+        before: The previous status: a condition keeps its transition time while its status is unchanged.
         now: The time, with a time zone.
-        phase: Where it is.
-        observed: Its children, of which the conditions of the storage and of the spec speak; None for one that was
-            refused.
+        phase: The phase of the TrainingJob.
+        observed: The observed children, for the conditions StorageAvailable and SpecApplied; None for a TrainingJob
+            that was refused.
     """
     values = [*_of_phase(phase)]
     if observed is not None:
@@ -40,14 +40,14 @@ def conditions(
 
 
 def with_exported(generation: int, before: Status, after: Status, now: datetime, figures: ReportedStatus) -> Status:
-    """Returns a status with the condition Exported, once the trainer has told what became of the models' other forms.
+    """Return a status with the condition Exported, once the trainer has reported the result of the model exports.
 
     Args:
         generation: Generation of the spec.
-        before: The status so far.
-        after: The status from now on.
+        before: The previous status.
+        after: The new status.
         now: The time, with a time zone.
-        figures: The part of the status that comes from reports: the last one may come with the end of the training.
+        figures: The status fields from progress reports, of which the last one may come with the end of the training.
     """
     told = figures.results.export if figures.results else None
     if told is None:
@@ -75,10 +75,10 @@ def _made(generation: int, before: Status, now: datetime, values: Iterable[_Valu
 
 
 def is_spec_ignored(of: Status) -> bool:
-    """Returns whether a TrainingJob is trained by another spec than it has, which was changed too late.
+    """Return whether a TrainingJob trains with an older spec, because its spec was changed too late.
 
     Args:
-        of: Its status.
+        of: Status of the TrainingJob.
     """
     told = get_condition(of.conditions, SPEC_APPLIED)
     return told is not None and told.status == "False"
@@ -94,7 +94,7 @@ def _of_phase(phase: Phase) -> Iterator[_Value]:
 
 
 def _applied(before: Status, observed: Observed) -> Iterator[_Value]:
-    """Yields the condition SpecApplied; none before a change of the spec has come too late."""
+    """Yield the condition SpecApplied, only after a change of the spec came too late."""
     if observed.overtaken or (observed.overtaken is None and is_spec_ignored(before)):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _TOO_LATE)
     elif get_condition(before.conditions, SPEC_APPLIED) is not None:
@@ -108,19 +108,19 @@ _TOO_LATE = (
 
 
 def _one(kind: str, cause: StatusCause | None, otherwise: Reason) -> _Value:
-    """Returns a condition that is True for a cause, and False without one."""
+    """Return a condition that is True with a cause, or False without one."""
     return (kind, "False", StatusCause(otherwise, "")) if cause is None else (kind, "True", cause)
 
 
 def _storage(before: Status, observed: Observed, phase: Phase) -> Iterator[_Value]:
-    """Yields the condition StorageAvailable; none before the storage was waited for."""
+    """Yield the condition StorageAvailable, only after the trainer has waited for its storage."""
     waiting_for = before.progress.waiting if before.progress else None
     was = get_condition(before.conditions, STORAGE)
     if waiting_for is None and was is None:
         return
     since = next((since for since in map(running, observed.pods) if since is not None), None)
     gave_up = failure(observed.pods[-1]) if observed.pods else None
-    # A trainer's last words say nothing of the storage but why it failed, if that is why.
+    # A trainer's termination message describes the storage only if the storage caused its failure.
     goes_on = waiting_for is None and (since is not None or (was is not None and was.status == "True"))
     if gave_up is not None and gave_up.reason in _WAITED_FOR:
         yield STORAGE, "False", gave_up
@@ -136,4 +136,4 @@ def _storage(before: Status, observed: Observed, phase: Phase) -> Iterator[_Valu
 _WAITED_FOR = frozenset(
     {Reason.ENDPOINT_UNREACHABLE, Reason.RESULTS_NOT_WRITABLE, Reason.INVALID_CERTIFICATE_AUTHORITY}
 )
-"""What a trainer waits for the end of, and fails with once its patience is over."""
+"""Reasons with which a trainer fails after it has waited too long for its storage."""

@@ -1,4 +1,4 @@
-"""The TrainingJob that another one goes on from, where spec.training.continueFrom names it."""
+"""The predecessor of a TrainingJob: the TrainingJob that spec.training.continueFrom names."""
 
 import json
 import re
@@ -16,14 +16,14 @@ Find = Callable[[str], Object | None]
 
 
 class Predecessor(NamedTuple):
-    """What matters of a TrainingJob to one that goes on from it.
+    """The state of a predecessor.
 
     Args:
-        name: Its name.
-        state: Its state, or None if there is no such TrainingJob.
-        uri: Folder of its results, if it has any.
-        untrained: Whether it has failed before its training began: there is no checkpoint among its results.
-        circle: TrainingJobs that go on from each other, the first one again at the end, if it waits for such.
+        name: Name of the predecessor.
+        state: State of the predecessor, or None if it does not exist.
+        uri: URI of its results folder, if any.
+        untrained: Whether it failed before its training began, so that its results contain no checkpoint.
+        circle: Names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Predecessor(NamedTuple):
 
 
 def predecessor_name(document: Object) -> str | None:
-    """Returns the name of the TrainingJob that one goes on from, or None if it names none.
+    """Return the name of a TrainingJob's predecessor, or None if it names none.
 
     Args:
-        document: The TrainingJob as JSON, which may break the API's rules.
+        document: The TrainingJob as JSON, which may be invalid.
     """
     node: object = document
     for field in ("spec", "training", "continueFrom", "name"):
@@ -46,15 +46,15 @@ def predecessor_name(document: Object) -> str | None:
 
 
 CONTINUED_URI = "continuedUri"
-"""Field of what is kept of a Job: folder of the results that its training goes on from. No API has it."""
+"""Field of a cached Job: URI of the results folder from which its training continues. No API has this field."""
 _MAX_URI = 2048
 
 
 def continued_uri(child: Object) -> str | None:
-    """Returns the folder of results that a Job's training goes on from, or None if from none.
+    """Return the URI of the results from which a Job's training continues, or None.
 
     Args:
-        child: The Job as the API server has it.
+        child: The Job as the API server returns it.
     """
     metadata = (child["spec"].get("template") or {}).get("metadata") or {}
     text = (metadata.get("annotations") or {}).get(pod.JOB_ANNOTATION)
@@ -62,18 +62,18 @@ def continued_uri(child: Object) -> str | None:
         return None
     try:
         uri = json.loads(text)["spec"]["training"]["continueFrom"]["uri"]
-    except (ValueError, RecursionError, LookupError, TypeError):  # Somebody else has written it.
+    except (ValueError, RecursionError, LookupError, TypeError):  # Another writer has changed the annotation.
         return None
     return uri if isinstance(uri, str) and len(uri) <= _MAX_URI and re.search(URI_PATTERN, uri) else None
 
 
 def of_its_job(name: str, document: Object, child: Object) -> ContinuedFrom | None:
-    """Returns what a TrainingJob that has begun goes on from, as its Job says: a version that told none had made that.
+    """Return the results that a Job continues from if the TrainingJob's status, of an earlier version, lacks them.
 
     Args:
-        name: Name of the TrainingJob that it goes on from.
+        name: Name of the predecessor.
         document: The TrainingJob itself as JSON.
-        child: What is kept of its Job, which was built from the spec as it is.
+        child: The cached Job, which was built from the current spec.
     """
     status, uri = _status(document), child.get(CONTINUED_URI)
     if status.start_time is None or status.continued_from is not None or uri is None:
@@ -82,14 +82,15 @@ def of_its_job(name: str, document: Object, child: Object) -> ContinuedFrom | No
 
 
 def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:
-    """Returns what a TrainingJob goes on from, or why it cannot yet.
+    """Return the results from which a TrainingJob continues, or the reason why it has to wait.
 
-    What was found once stays so for as long as the name does: the other one may be gone when the Job is made anew.
+    The result stays in the status while the name is unchanged, because the predecessor may be deleted before the Job is
+    created again.
 
     Args:
-        name: Name of the TrainingJob that it goes on from.
+        name: Name of the predecessor.
         document: The TrainingJob itself as JSON.
-        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
+        find: Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist.
     """
     known = _status(document).continued_from
     if known is not None and known.name == name:
@@ -98,11 +99,11 @@ def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCa
 
 
 def predecessor(name: str, find: Find) -> Predecessor:
-    """Returns what matters of a TrainingJob to one that goes on from it.
+    """Return the state of a predecessor.
 
     Args:
-        name: Its name.
-        find: Returns a TrainingJob of the namespace as JSON, by its name, or None if there is none of that name.
+        name: Name of the predecessor.
+        find: Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist.
     """
     document = find(name)
     if document is None:
@@ -137,14 +138,14 @@ def _circle(name: str, find: Find) -> tuple[str, ...]:
 
 
 def _awaited(document: Object | None) -> str | None:
-    """Returns the name of the TrainingJob that another one waits for: one that has begun waits for none any more."""
+    """Return the name of the TrainingJob that an unstarted one waits for, or None."""
     if document is None or (document.get("status") or {}).get("state") in _BEGUN:
         return None
     return predecessor_name(document)
 
 
 def results(before: Predecessor) -> ContinuedFrom | StatusCause:
-    """Returns the results of another TrainingJob to go on from, or why there are none yet."""
+    """Return the results of a predecessor, or the reason why there are none."""
     name, state = before.name, before.state
     if state is None:
         return StatusCause(

@@ -1,4 +1,4 @@
-"""Which transitions of a TrainingJob are Events."""
+"""The Events of a TrainingJob, derived from changes of its status."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -22,25 +22,25 @@ from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, eff
 def events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
 ) -> list[Event]:
-    """Returns what happened to a TrainingJob between two statuses.
+    """Return the Events for the change between two statuses of a TrainingJob.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        after: Its status from now on.
-        observed: The children that it was derived from.
-        figures: The part of the status that comes from reports.
+        metadata: Metadata of the TrainingJob.
+        before: The previous status.
+        after: The new status.
+        observed: The observed children, from which the new status was derived.
+        figures: The status fields from progress reports.
     """
     return list(_events(metadata, before, after, observed, figures))
 
 
 def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Event]:
-    """Returns that the storage is not protected on the way to it, once the Job of a TrainingJob is there.
+    """Return the Event about storage without TLS when the Job of a TrainingJob is created, or no Event.
 
     Args:
-        before: Its status so far.
-        after: Its status from now on.
-        endpoint: Address of its S3 service, if one is known.
+        before: The previous status.
+        after: The new status.
+        endpoint: Address of the S3 service, if known.
     """
     if before.job_name or not after.job_name or not endpoint or not endpoint.startswith("http://"):
         return []
@@ -52,10 +52,10 @@ def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Even
 
 
 def spec_changed(metadata: Metadata) -> Event:
-    """Returns that the Job of a TrainingJob gives way to another one.
+    """Return the Event that the Job of a TrainingJob is replaced after a change of the spec.
 
     Args:
-        metadata: Its metadata.
+        metadata: Metadata of the TrainingJob.
     """
     note = "The spec was changed, and no container of its Job had run: the Job is deleted, and made anew."
     return _event(Reason.SPEC_CHANGED, note, str(metadata.generation))
@@ -84,20 +84,21 @@ def _events(
     if after.state == "Complete":
         yield _event(as_reason(ready.reason), _result(after, figures), "")
     elif after.state == "Failed":
-        # Whatever word a trainer has left: it may be one that stands for something else here.
+        # The trainer's reason is kept as it is: it may be a word with another meaning here.
         yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
     elif was is None or was.reason != ready.reason or ready.reason == Reason.RUNNING:
-        # Else only the words have changed: a longer back-off, for one. Words of a pod that runs name another pod.
+        # Otherwise only the message changed, for example a longer backoff. For a running pod, the message names a new
+        # pod.
         yield from _arrivals(ready, generation, observed)
 
 
 def _outages(before: Status, after: Status, observed: Observed, figures: ReportedStatus) -> Iterator[Event]:
-    """Yields that the storage is waited for, once for each outage, and that it no longer is."""
+    """Yield an Event when the trainer starts to wait for its storage, once for each outage, and one when that ends."""
     now, was = get_condition(after.conditions, STORAGE), get_condition(before.conditions, STORAGE)
     if now is None or (was and was.status == now.status and was.message == now.message):
         return
     waiting = figures.progress.waiting if figures.progress else None
-    if now.status == "False" and waiting and any(map(alive, observed.pods)):  # Else it does not go on by itself.
+    if now.status == "False" and waiting and any(map(alive, observed.pods)):  # Otherwise it needs a new pod.
         note = f"The trainer waits for its storage, and goes on by itself. {now.reason}: {now.message}"
         yield _event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif now.status == "True" and was and was.status != "True" and after.state not in {"Complete", "Failed"}:
@@ -107,23 +108,23 @@ def _outages(before: Status, after: Status, observed: Observed, figures: Reporte
 
 
 def _warnings(before: Status, after: Status, figures: ReportedStatus) -> Iterator[Event]:
-    """Yields what the trainer warns of, each once: what was told is in the status."""
+    """Yield Events for the trainer's warnings, each once: the status lists those already emitted."""
     new = frozenset(after.warned or ()) - frozenset(before.warned or ())
     for one in figures.warnings or ():
         if one.reason in new:
-            # Whatever word a trainer has left, and beside whatever else is told for the same reason.
+            # The trainer's reason is kept as it is. The key separates the Event from others of that reason.
             yield Event("Warning", as_reason(one.reason), one.message, "warning")
 
 
 def _exported(before: Status, after: Status) -> Iterator[Event]:
-    """Yields that not all other forms of the models are there."""
+    """Yield an Event if an export of a model failed."""
     now, was = get_condition(after.conditions, EXPORTED), get_condition(before.conditions, EXPORTED)
     if now is not None and now.status == "False" and (was is None or was.reason != now.reason):
         yield Event("Warning", as_reason(now.reason), now.message, "export")
 
 
 def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator[Event]:
-    """Yields what an unfinished TrainingJob has come to."""
+    """Yield the Event for a new Ready reason of an unfinished TrainingJob."""
     about = observed.pods[-1]["metadata"]["uid"] if observed.pods else generation
     if observed.blocked:
         about = f"{generation}/{ready.message}"
@@ -135,9 +136,9 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
 
 
 def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Event]:
-    """Yields the last failure of a job that goes on, once it is seen or once another attempt has followed.
+    """Yield the Event for the last failure of a job that continues, once the failure or the next attempt is seen.
 
-    A pod that the cluster took away may be gone before its end was seen: what was said of it last is all there is.
+    The cluster may delete a disrupted pod before its end is seen. The Event then contains its last known message.
     """
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or was is None or observed.child is None or ready.reason in {Reason.CREATING, Reason.FAILING}:
@@ -159,13 +160,14 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
 
 
 _TOLD_TO_END = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
-"""Why a pod has failed that was told to end, and of which nothing says by whom."""
+"""Reasons of a failed pod that was asked to terminate, without the origin of the request."""
 
 
 def _went_on_after(time: str | None, child: Mapping[str, Any]) -> bool:
-    """Returns whether a Job was suspended and goes on since a time (RFC 3339): what ran then ended as it was asked to.
+    """Return whether a Job was suspended and resumed after a time (RFC 3339), so that its pod ended on request.
 
-    A Job starts anew when it is resumed, and at no other time. Where a queue starts and stops it, nobody asked for it.
+    A Job gets a new start time only when it is resumed. If a queue starts and stops the Job, no user has requested the
+    end.
     """
     begun: str | None = child.get("status", {}).get("startTime")
     return time is not None and begun is not None and time < begun and starter(child) is None
@@ -179,7 +181,7 @@ _EARLY: Mapping[str, str] = {
     Reason.FINISHED_EARLY: "finished early as spec.finish asked",
     Reason.STOPPED_AFTER_EPOCH: "stopped there as spec.training.stopAfterEpoch says",
 }
-"""Reasons of Complete for trainings with more epochs to come, and what to say of them."""
+"""Reasons of Complete for trainings that ended before their last epoch, and their descriptions."""
 
 
 def _result(after: Status, figures: ReportedStatus) -> str:
@@ -197,13 +199,13 @@ def _result(after: Status, figures: ReportedStatus) -> str:
         return f"{text}. {_models(figures.results.models, figures)}. Results: {figures.results.uri}"
     if figures.display and figures.display.metric:
         text += f", {figures.display.metric}"
-    if figures.results and figures.results.model:  # as a trainer tells that does not say which epochs models hold
+    if figures.results and figures.results.model:  # from a trainer that does not report the epochs of its models
         text += f". The model: {figures.results.model}"
     return text
 
 
 def _models(models: Sequence[StoredModel], figures: ReportedStatus) -> str:
-    """Returns which epoch each model holds, what that is worth, and whether a better one is not there."""
+    """Return text about the epoch and metric of each stored model, and about a better epoch that is not stored."""
     best, count = figures.best, figures.progress.epoch if figures.progress else 0
     worth = {count: (figures.metrics or {}).get(best.metric)} | {best.epoch: best.value} if best else {}
     words = []

@@ -1,4 +1,4 @@
-"""How a trainer's pod failed, how often that was a crash and where, and how a Job ended."""
+"""The failures of a trainer's pods: their causes, the repeated crashes and their positions, and the end of a Job."""
 
 import signal
 from collections.abc import Iterable
@@ -25,22 +25,22 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 LESS_LOCAL = (
     "Use less data, or a higher limit: ephemeral-storage in spec.resources.limits, or the chart's trainerVolumes."
 )
-"""What to do about a pod that kept more on its node than it may."""
+"""Advice for a pod that exceeded its local storage."""
 
 _EARLY = frozenset({FINISHED_EARLY, STOPPED_AFTER_EPOCH})
 _SAYS_NOTHING = frozenset({Reason.COMPLETED, UNFINISHED, *_EARLY})
-"""Reasons of last words that do not tell why a trainer failed."""
+"""Reasons in termination messages that do not explain a failure."""
 _GIB = 1 << 30
 _MIB = 1 << 20
 
 
 class Ending(NamedTuple):
-    """How a Job ended.
+    """The end of a Job.
 
     Args:
-        kind: Complete or Failed, as the Job's own condition says.
-        cause: Why.
-        time: When, RFC 3339.
+        kind: Complete or Failed, as in the Job's condition.
+        cause: The reason and message.
+        time: Time of the end, RFC 3339.
     """
 
     kind: Literal["Complete", "Failed"]
@@ -49,7 +49,7 @@ class Ending(NamedTuple):
 
 
 def failure(pod: Object) -> StatusCause | None:
-    """Returns why a pod failed, or None if it has not failed."""
+    """Return the cause of a pod's failure, or None if it has not failed."""
     if pod.get("status", {}).get("phase") != "Failed":
         return None
     words, told_to_stop = _last_words(pod), _exit_code(pod) == ExitCode.TERMINATED
@@ -64,10 +64,10 @@ def failure(pod: Object) -> StatusCause | None:
 
 
 def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
-    """Returns why the last one of several pods that failed did, and whether it was where others had crashed before.
+    """Return the cause of the last failed pod, with a note if it crashed at the same position as the previous crash.
 
     Args:
-        pods: A TrainingJob's pods, the oldest first.
+        pods: The pods of a TrainingJob, oldest first.
     """
     cause = next((cause for cause in map(failure, reversed(pods)) if cause), None)
     if cause is None or not (again := _again(pods)):
@@ -78,32 +78,32 @@ def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
 
 
 def failing(child: Object, pods: tuple[Object, ...]) -> StatusCause | None:
-    """Returns why a Job has failed that still waits for its pods to end, or None if it has not."""
+    """Return the cause for a failed Job that still waits for its pods to end, or None for another Job."""
     target = condition_of(child, "FailureTarget")
     return _job_failure(child, target, pods) if target else None
 
 
 def no_more_follows(child: Object, pods: tuple[Object, ...]) -> bool:
-    """Returns whether the Job will end with the failure of its last pod: the Job itself says so a little later."""
+    """Return whether the Job will end with the failure of its last pod, before the Job's own condition shows it."""
     if condition_of(child, "FailureTarget") or condition_of(child, "SuccessCriteriaMet"):
         return True
     if not pods or failure(pods[-1]) is None:
         return False
     if _exit_code(pods[-1]) in NOT_RETRIED:
         return True
-    # What the Job has counted holds of pods that are gone, too; the last one is not counted yet.
+    # The Job's count includes deleted pods, but not yet the last pod.
     crashes = max(sum(map(crashed, pods)), child.get("status", {}).get("failed", 0))
     return crashed(pods[-1]) and crashes > child["spec"].get("backoffLimit", 6)
 
 
 def crashed(pod: Object) -> bool:
-    """Returns whether a pod's failure is one of those that spec.backoffLimit limits, as its Job counts them."""
+    """Return whether a pod's failure counts against spec.backoffLimit, as in the Job controller."""
     uncounted = (*NOT_RETRIED, ExitCode.TERMINATED)
     return failure(pod) is not None and not condition_of(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
 
 
 def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
-    """Returns the latest report that pods left in their termination messages, and when (RFC 3339)."""
+    """Return the latest report in the pods' termination messages, and its time (RFC 3339), or None."""
     found = [
         (words.report, _ended(pod).get("finishedAt") or "")
         for pod in pods
@@ -113,7 +113,7 @@ def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
 
 
 def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
-    """Returns how a Job ended, or None while it has not."""
+    """Return the end of a Job, or None while it is active."""
     if complete := condition_of(child, "Complete"):
         time = child["status"].get("completionTime") or complete["lastTransitionTime"]
         return Ending(
@@ -125,7 +125,7 @@ def ending(child: Object, pods: tuple[Object, ...]) -> Ending | None:
 
 
 def early_end(pods: Iterable[Object]) -> StatusCause | None:
-    """Returns what a trainer said that has ended before its last epoch, as it was told to, or None if none did."""
+    """Return the cause in the termination message of a trainer that ended early as requested, or None."""
     early = next((words for words in map(_last_words, pods) if words and words.reason in _EARLY), None)
     return None if early is None else StatusCause(Reason(early.reason), clean(early.message))
 
@@ -147,7 +147,7 @@ def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Sta
 
 
 def _again(pods: tuple[Object, ...]) -> str:
-    """Returns a sentence if the last failure is a crash where the crash before it was too, else nothing."""
+    """Return a sentence if the last failure is a crash at the same position as the one before, else an empty text."""
     failed = [pod for pod in pods if failure(pod)]
     if not failed or not crashed(failed[-1]) or (place := _position(failed[-1])) is None:
         return ""
@@ -157,13 +157,13 @@ def _again(pods: tuple[Object, ...]) -> str:
 
 
 def _reason_of_memory(pod: Object) -> Reason:
-    """Returns why a trainer had too little memory: with some limits none can do."""
+    """Return the reason for a trainer without enough memory: its limit may be too low for any trainer."""
     limit = memory_limit(pod)
     return Reason.MEMORY_LIMIT_TOO_LOW if limit is not None and limit.is_too_low else Reason.OUT_OF_MEMORY
 
 
 def _said_of_memory(pod: Object, cause: StatusCause) -> StatusCause:
-    """Returns what a trainer has said of its memory, with what it does not know: who has limited that."""
+    """Return the trainer's message about its memory, with the origin of a default limit, unknown to the trainer."""
     limit = memory_limit(pod)
     default = f" The limit is {limit.origin}." if limit is not None and limit.is_default else ""
     return StatusCause(_reason_of_memory(pod), cause.message + default)
@@ -186,7 +186,7 @@ def _taken_away(pod: Object) -> StatusCause | None:
         return StatusCause(as_reason(interruption.get("reason") or Reason.INTERRUPTED), clean(message))
     told = pod["status"].get("message") or ""
     if pod["status"].get("reason") == "Evicted" and "exceed" in told:
-        # A limit of its own: only what the node evicts for its own sake is a disruption.
+        # The pod exceeded its own limit. Only an eviction for the node's needs is a disruption.
         return StatusCause(Reason.SCRATCH_FULL, clean(f"{told.rstrip()} {LESS_LOCAL}"))
     if pod["metadata"].get("deletionTimestamp"):
         return StatusCause(Reason.INTERRUPTED, "Its pod was deleted.")
@@ -210,7 +210,7 @@ def _crash(pod: Object) -> StatusCause:
 def _last_output(pod: Object) -> str:
     ended = _ended(pod)
     said = clean(ended.get("message") or "")
-    if _last_words(pod):  # Words that were left in advance stand where the kubelet would have put the end of the log.
+    if _last_words(pod):  # A message written in advance replaces the log's end in the kubelet's termination message.
         return f"What it wrote last: kubectl logs {pod['metadata']['name']}"
     if not said:
         return "It left no message."
@@ -218,7 +218,7 @@ def _last_output(pod: Object) -> str:
 
 
 def _where(pod: Object) -> str:
-    """Returns where in the training a trainer ended, for people; nothing if that is not known."""
+    """Return text for the position in the training at which a trainer ended; empty if unknown."""
     place = _position(pod)
     if place is None:
         return ""
@@ -227,7 +227,7 @@ def _where(pod: Object) -> str:
 
 
 def _signal(code: int | None) -> str | None:
-    """Returns the name of the signal that an exit code stands for, or None."""
+    """Return the name of the signal in an exit code, or None."""
     try:
         return signal.Signals((code or 0) - 128).name
     except ValueError:

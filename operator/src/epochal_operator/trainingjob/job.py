@@ -1,4 +1,4 @@
-"""The one child of a TrainingJob: its batch/v1 Job, with all that a trainer needs in the pod itself."""
+"""The batch/v1 Job of a TrainingJob. Its pod template contains all the data that a trainer needs."""
 
 import hashlib
 import json
@@ -16,41 +16,42 @@ from epochal_operator.trainingjob.pod_template import CONTAINER, Installation, g
 Object = dict[str, Any]
 
 NAME_LABEL = f"{GROUP}/trainingjob"
-"""Label of Jobs and pods: name of their TrainingJob. Only objects with it are watched."""
+"""Label of Jobs and pods: name of their TrainingJob. Only objects with this label are watched."""
 UID_LABEL = f"{GROUP}/trainingjob-uid"
-"""Label of Jobs and pods: uid of their TrainingJob, which tells them from those of an earlier one of that name."""
+"""Label of Jobs and pods: UID of their TrainingJob. It excludes those of an earlier TrainingJob of that name."""
 SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
-"""Annotation of the Job: digest of what it was built from, defaults of the installation too, without the fields that
-may change."""
+"""Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
+the mutable fields."""
 WRITTEN_ANNOTATION = f"{GROUP}/written-sha256"
-"""Annotation of the Job: digest of the spec that it was built from as its user wrote it, without the same fields."""
+"""Annotation of the Job: digest of the spec as the user wrote it when the Job was built, without the mutable fields."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-"""Label of a Job that Kueue starts and stops: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
+"""Label of a Job that Kueue suspends and resumes: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
-"""What spec.managedBy of a Job says if it says nothing else than its absence."""
+"""Value of a Job's spec.managedBy that is equivalent to no value."""
 
 _PODS = 1
-"""Pods of a Job at a time."""
+"""Maximum number of concurrent pods of a Job."""
 
 
 class NoStorageEndpoint(InvalidTrainingJob):
-    """It names no storage endpoint, and there is no default: either may be mended."""
+    """The spec and the installation both lack a storage endpoint. Either can be corrected."""
 
 
 def batch_job(job: TrainingJob, installation: Installation, continue_from: str | None = None) -> Object:
-    """Returns the batch/v1 Job of a TrainingJob.
+    """Return the batch/v1 Job of a TrainingJob.
 
     Args:
         job: The TrainingJob, as read from the API server.
-        installation: What fills in where the spec says nothing.
-        continue_from: Folder of results of the TrainingJob that it names to go on from.
+        installation: Defaults for fields that the spec omits.
+        continue_from: URI of the results folder of the predecessor.
 
     Returns:
         The Job as JSON.
 
     Raises:
         NoStorageEndpoint: If no storage endpoint is known.
-        InvalidTrainingJob: If it goes on from itself, or the spec does not fit into a pod; names the field.
+        InvalidTrainingJob: If it continues from itself, or the spec does not fit into a pod. The message names the
+            field.
     """
     resolved = _resolve(job, installation)
     document = _document(_continuing(resolved, continue_from))
@@ -101,31 +102,31 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
 
 
 def endpoint(job: TrainingJob, installation: Installation) -> str | None:
-    """Returns the S3 service of a TrainingJob, if one is known."""
+    """Return the address of a TrainingJob's S3 service, or None if unknown."""
     return job.spec.storage.endpoint or installation.storage_endpoint
 
 
 def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
-    """Returns what must change in the spec of a TrainingJob's Job, whoever changed either; None removes a field.
+    """Return the fields to change in the spec of a TrainingJob's Job; None removes a field.
 
-    When a Job runs that Kueue manages is Kueue's matter, unless it is to wait.
+    For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
     """
     wanted = _steered(job.spec) | {"parallelism": _PODS}
     return _changes(wanted, child, "parallelism")
 
 
 def steering(mutable: Mutable, child: Mapping[str, Any]) -> Object:
-    """Returns the same of what may change while a Job runs, whatever the rest of its TrainingJob's spec says.
+    """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid.
 
     Args:
-        mutable: What is wanted.
+        mutable: The desired values.
         child: The Job.
     """
     return _changes(_steered(mutable), child)
 
 
 def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
-    """Returns what differs in a Job's spec, without what is the matter of whoever else starts it, if somebody does."""
+    """Return the wanted fields that differ in a Job's spec, except fields that another controller of the Job owns."""
     if starter(child) is None:
         theirs = ()
     elif not wanted["suspend"]:
@@ -134,7 +135,7 @@ def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
 
 
 def starter(child: Mapping[str, Any]) -> str | None:
-    """Returns who decides when a Job runs, for people, or None if that is its TrainingJob alone."""
+    """Return the name of the other controller that starts a Job (a queue, for example), or None."""
     if queue := child["metadata"].get("labels", {}).get(QUEUE_LABEL):
         return f"Kueue (queue {queue})"
     manager: str | None = child["spec"].get("managedBy")
@@ -142,25 +143,26 @@ def starter(child: Mapping[str, Any]) -> str | None:
 
 
 def _steered(spec: TrainingJobSpec | Mutable) -> Object:
-    """Returns what decides whether a Job's pod runs, and may change while it does; None stands for no such field."""
+    """Return the mutable Job fields that start or stop its pod; None means that a field is absent."""
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
 def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
-    """Returns whether a Job was built from another spec than the TrainingJob has now."""
+    """Return whether a Job was built from another spec than the current one."""
     try:
         wanted = _digest(_resolve(job, installation))
     except NoStorageEndpoint:
-        # It was built with the default of then. Whether from this spec, too, only the generation tells.
+        # The Job was built with an earlier default. Only the generation shows whether the spec has changed.
         return job.status is None or job.status.observed_generation != job.metadata.generation
     found = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
-    return found is not None and found != wanted  # One that an admission webhook has stripped would be made for ever.
+    return found is not None and found != wanted  # If a webhook removed the annotation: keep the Job.
 
 
 def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool | None:
-    """Returns whether a Job was built from the spec as it is now, whatever the installation adds to that.
+    """Return whether a Job was built from the current spec, regardless of the installation's defaults.
 
-    None if that is not known: it was built by an earlier version, and the spec has changed, which may be no matter.
+    None if that is unknown: an earlier version built the Job, and the spec has changed since, perhaps only in mutable
+    fields.
     """
     if job.metadata.generation <= 1:
         return True
@@ -187,7 +189,7 @@ def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
 
 
 def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
-    """Returns a TrainingJob with the folder in place of the name of what it goes on from: a trainer knows no names."""
+    """Return a TrainingJob with the URI of its predecessor's results in place of the name, as a trainer needs it."""
     source = job.spec.training.continue_from
     if uri is None or source is None or source.name is None:
         return job
@@ -198,14 +200,14 @@ def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
 
 
 def _document(job: TrainingJob) -> str:
-    """Returns the TrainingJob as its trainer reads it: only what is set, and a null where a Keras argument is null."""
+    """Return the TrainingJob as JSON for its trainer: only fields that are set, null where a Keras argument is null."""
     metadata = job.metadata
     return json.dumps(
         {
             "apiVersion": job.api_version,
             "kind": job.kind,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
-            # Whether to finish is asked of the operator: the pod would know it as of its creation only.
+            # The trainer asks the operator for spec.finish: the pod would only have the value of its creation.
             "spec": _plain(job.spec, exclude_unset=True, exclude={"finish"}),
         },
         separators=(",", ":"),
@@ -213,7 +215,7 @@ def _document(job: TrainingJob) -> str:
 
 
 def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
-    """Returns a spec as JSON values; nobody else has bounded how deep those of Keras arguments are nested."""
+    """Return a spec as JSON values. The nesting of Keras arguments has no other limit."""
     try:
         return spec.model_dump(mode="json", **which)
     except (ValueError, RecursionError):
@@ -224,17 +226,17 @@ def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
 
 
 def _digest(job: TrainingJob) -> str:
-    """Returns a digest of a spec: what becomes of the TrainingJob that it goes on from does not change it."""
-    # Without defaults: a newer schema that has more of them changes no spec.
+    """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
+    # Omit defaults: more defaults in a newer schema must not change the digest.
     fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
 def failure_policy() -> Object:
-    """Returns what is no crash; the first rule that matches a failed pod counts.
+    """Return the pod failure policy: the failures that do not count as crashes. The first matching rule applies.
 
-    Wrong input ends the job at once, even if the pod was being taken away too. What the cluster does to a pod is not
-    counted, nor is a trainer that was told to stop: whoever deletes its pod leaves no other mark on it.
+    An input error fails the Job at once, even during a disruption. Disruptions do not count, nor do trainers that were
+    asked to terminate: a deleted pod has no other mark.
     """
 
     def exited(*codes: pod.ExitCode) -> Object:

@@ -1,4 +1,4 @@
-"""The kind TrainingJob, as the runtime is told of it."""
+"""The description of the kind TrainingJob for the runtime."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -19,7 +19,7 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_PODS, TRAINING_JOBS, owned
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP}/",))
-"""What is read of a TrainingJob."""
+"""The limits for reading a TrainingJob."""
 
 
 def training_jobs(
@@ -29,13 +29,13 @@ def training_jobs(
     children: tuple[Child, ...] = CHILDREN,
     metric_labels: tuple[str, ...] = (),
 ) -> Kind:
-    """Returns the description of TrainingJobs.
+    """Return the description of the kind TrainingJob.
 
     Args:
-        installation: Returns what fills in where a spec says nothing.
-        instance: Name of this process, for Events.
-        children: The table of their children.
-        metric_labels: Labels that their series have, too.
+        installation: Returns the defaults for fields that a spec omits.
+        instance: Name of this process's pod, for Events.
+        children: The children of a TrainingJob.
+        metric_labels: TrainingJob labels that become labels of its series.
     """
     keep: Trim = partial(trim.training_job, labels=metric_labels)
     return Kind(
@@ -51,14 +51,14 @@ def training_jobs(
 
 
 def followers(change: Change, store: Store) -> Iterable[Key]:
-    """Returns the keys of the TrainingJobs that wait for another one, if what they wait for has changed."""
+    """Return the keys of the TrainingJobs that continue from a changed one, if the change affects them."""
     if _awaited(change.before) == _awaited(change.after):
         return ()
     return store.find(FOLLOWERS, key_of(change.after or change.before or {}))
 
 
 def _awaited(document: Object | None) -> object:
-    """Returns what matters of a TrainingJob to those that go on from it."""
+    """Return the parts of a TrainingJob that affect its followers: state, results and predecessor."""
     if document is None:
         return None
     status = document.get("status") or {}

@@ -1,4 +1,4 @@
-"""When to look again at a TrainingJob, where no event will tell that it is time."""
+"""Requeue times of a TrainingJob, for causes that no watch reports."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,13 +12,15 @@ from epochal_operator.trainingjob.reasons import Reason, effect
 from epochal_operator.trainingjob.status import finished
 
 STARTING_SECONDS = 5.0
-"""Time after each step of a start in which no status is written that only says that the pod is about to run."""
+"""Seconds after each step of a start in which the status is not written only because the pod is about to run."""
 
 
 def starts_within(before: Status, after: Status, observed: Observed) -> float | None:
-    """Returns the seconds for which the status of a starting TrainingJob is not written, or None if it is written now.
+    """Return the seconds for which the status write of a starting TrainingJob is delayed, or None to write it now.
 
-    Most pods run soon after their Job was created, after they were created, or after they got a node. Until then, two
+    Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Without
+    the delay there would be two or three statuses, each of which costs the API server more than the creation of the
+    TrainingJob.
     or three statuses would be written, and each costs the API server more than the creation of the TrainingJob.
 
     Args:
@@ -33,15 +35,15 @@ def starts_within(before: Status, after: Status, observed: Observed) -> float | 
     if before.observed_generation not in {None, after.observed_generation} or not steps:
         return None
     left = STARTING_SECONDS - (observed.now - max(steps)).total_seconds()
-    return left if 0 < left < 2 * STARTING_SECONDS else None  # Else the clocks differ.
+    return left if 0 < left < 2 * STARTING_SECONDS else None  # Otherwise the clocks differ.
 
 
 _STARTING = frozenset({Reason.QUEUED, Reason.STARTING})
-"""Reasons of a Job whose pod is about to run, as far as is known."""
+"""Ready reasons of a Job whose pod is probably about to run."""
 
 
 def _steps(observed: Observed) -> Iterator[str | None]:
-    """Yields when the Job and its pods were created, and when the pods got their nodes (RFC 3339)."""
+    """Yield the creation times of the Job and its pods, and the scheduling times of the pods (RFC 3339)."""
     if observed.child is not None:
         yield observed.child["metadata"].get("creationTimestamp")
     for pod in observed.pods:
@@ -50,7 +52,7 @@ def _steps(observed: Observed) -> Iterator[str | None]:
 
 
 def look_again(observed: Observed) -> float | None:
-    """Returns the seconds after which to look again at one that goes on, or None if events will tell of all.
+    """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice.
 
     Args:
         observed: Its children.
@@ -60,7 +62,7 @@ def look_again(observed: Observed) -> float | None:
 
 
 def _at_the_job(observed: Observed) -> float | None:
-    """Returns the seconds after which to look again at what no event will tell of the Job."""
+    """Return the seconds until the next reconcile for the Job and its pods, or None."""
     if observed.child is None:
         return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
     if observed.held_until is not None and observed.is_held:
@@ -78,7 +80,7 @@ def _at_the_job(observed: Observed) -> float | None:
 
 
 def _at_others(observed: Observed) -> float | None:
-    """Returns the seconds after which to look again at what is in the way of a child beside the Job."""
+    """Return the seconds until the next reconcile for the blockers of the other children, or None."""
     held = [one.held_until for one in observed.others if one.held_until and one.held_until > observed.now]
     seconds = [(time - observed.now).total_seconds() for time in held]
     seconds += [effect(one.blocked.reason).look_again_seconds or 0 for one in observed.others if one.blocked]
@@ -86,9 +88,9 @@ def _at_others(observed: Observed) -> float | None:
 
 
 def time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:
-    """Returns the seconds that a finished TrainingJob may still stay, or None for ever.
+    """Return the seconds until a finished TrainingJob is deleted, or None for never.
 
-    One that was refused stays: another version may understand its spec.
+    A refused TrainingJob is not deleted, because another version may accept its spec.
 
     Args:
         ttl: Its spec.ttlSecondsAfterFinished.

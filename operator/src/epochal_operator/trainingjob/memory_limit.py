@@ -1,4 +1,4 @@
-"""How much memory a trainer's container may take, and who has said so."""
+"""The memory limit of a trainer's container, and its origin."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from epochal_operator.trainingjob.pod_template import CONTAINER
 Object = Mapping[str, Any]
 
 LIMIT_RANGER = "kubernetes.io/limit-ranger"
-"""Annotation of a pod: what a LimitRange has set in it, such as `LimitRanger plugin set: cpu, memory request for
+"""Annotation of a pod: the values that a LimitRange has set, such as `LimitRanger plugin set: cpu, memory request for
 container trainer; memory limit for container trainer`.
 
 https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/limitranger/admission.go
@@ -20,11 +20,11 @@ _LIMIT = f" limit for container {CONTAINER}"
 
 
 class MemoryLimit(NamedTuple):
-    """The most memory that a container may take.
+    """The memory limit of a container.
 
     Args:
-        quantity: How much, as its pod has it.
-        is_default: Whether it is a default of the namespace, since the spec names none.
+        quantity: The limit, as the quantity in the pod.
+        is_default: Whether it is a default of the namespace, because the spec names none.
     """
 
     quantity: str
@@ -32,12 +32,12 @@ class MemoryLimit(NamedTuple):
 
     @property
     def is_too_low(self) -> bool:
-        """Whether no trainer can begin with it. By 0 a kubelet sets no limit."""
+        """Whether the limit is too low for any trainer to start. For 0, a kubelet sets no limit."""
         return 0 < number_of(self.quantity) < LEAST_MEMORY
 
     @property
     def origin(self) -> str:
-        """Who set it, for people."""
+        """The origin of the limit, as text for users."""
         return "a default of the namespace, a LimitRange, since the spec names none" if self.is_default else _FIELD
 
 
@@ -45,7 +45,7 @@ _FIELD = "spec.resources.limits.memory"
 
 
 def memory_limit(pod: Object) -> MemoryLimit | None:
-    """Returns the most memory that the trainer in a pod may take, or None if it has no limit of its own.
+    """Return the memory limit of the trainer in a pod, or None if it has none.
 
     Args:
         pod: The pod.

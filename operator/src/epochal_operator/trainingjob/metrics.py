@@ -1,4 +1,4 @@
-"""The series of every TrainingJob, computed from the objects, and those of the reports on them."""
+"""Metrics of TrainingJobs, computed from the objects, and metrics of the progress reports."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _PREFIX = "epochal_trainingjob"
 _JOB = ("namespace", "name")
 _SHOWN = {EXPORTED: ("False",), STORAGE: ("False", "Unknown")}
-"""Statuses of conditions that are worth a series, where it is not that they are True."""
+"""Condition statuses that become a series, for types whose default (True) is not enough."""
 _OF_IMAGE = frozenset(
     {
         Reason.IMAGE_PULL_BACK_OFF,
@@ -42,18 +42,18 @@ _OF_IMAGE = frozenset(
     }
 )
 _OF_STORAGE = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
-"""Reasons that are the cluster's fault, unless the spec names an image or an endpoint, which may be mistyped."""
+"""Reasons with the fault Cluster, unless the spec names an image or endpoint, in which the user may have erred."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
 
 def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
-    """Yields the metric families that have a value for any of some TrainingJobs.
+    """Yield the metric families that have a sample for any of the TrainingJobs.
 
-    Of its states, conditions and reasons a TrainingJob has a series of each that holds, and none of the others.
+    A TrainingJob has a series for its current state, reason and conditions, and none for others.
 
     Args:
         jobs: The TrainingJobs as JSON.
-        labels: Labels of TrainingJobs that all of their series have: by a team's name, say, alerts find their way.
+        labels: TrainingJob labels that become labels of all its series, for example a team's name to route alerts.
     """
     names = (*_JOB, *map(label_name, labels))
     gauge = partial(_gauge, names)
@@ -94,7 +94,7 @@ def collect(jobs: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metr
     for job in jobs:
         try:
             add_one(job)
-        except Exception:  # noqa: BLE001 - whatever is wrong with one of them, the others have their series
+        except Exception:  # noqa: BLE001 - an invalid object must not remove the series of the others
             _log.exception("a TrainingJob has no series: %s", job.get("metadata"))
 
     families: list[Metric] = [info, state, condition, reason, metric, best, *(family for family, _ in values)]
@@ -106,12 +106,12 @@ def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetr
 
 
 def _reason(word: str, job: Object) -> tuple[str, str]:
-    """Returns a reason and whose fault it is: words that others made are one, so there are only so many series."""
+    """Return a reason and its fault. All foreign reasons share one value, which limits the number of series."""
     reason, spec, progress = as_reason(word), part(job, "spec"), _progress(job)
     fault = effect(word).fault or ""
     if reason in _OF_IMAGE and spec.get("image"):
         fault = "User"
-    elif reason in _OF_STORAGE and not progress.get("attempt"):  # which is counted in the storage: it was never reached
+    elif reason in _OF_STORAGE and not progress.get("attempt"):  # the storage holds the count, so it was never reached
         awaited = effect(str(part(progress, "waiting").get("reason", "")))
         if part(spec, "storage").get("endpoint") or awaited.fault == "User":
             fault = "User"
@@ -119,7 +119,7 @@ def _reason(word: str, job: Object) -> tuple[str, str]:
 
 
 def _experiment(job: Object) -> str:
-    """Returns the Experiment whose trial a TrainingJob is, by which alerts tell of that one alone."""
+    """Return the name of the Experiment that owns a TrainingJob as its trial, or an empty text."""
     owner = controller({"metadata": part(job, "metadata")}, group=GROUP, kind=EXPERIMENT)
     return owner.name if owner is not None else ""
 
@@ -162,14 +162,14 @@ _VALUES: tuple[tuple[str, str, Callable[[Object], float | None]], ...] = (
 
 
 class ReportMetrics:
-    """What this process counts and measures of the reports that it takes.
+    """Metrics of the progress reports that this process receives.
 
     Args:
-        registry: Where the series are registered.
+        registry: Registry of the metrics.
 
     Attributes:
         epoch_duration: Seconds of each finished epoch, observed when its report is applied.
-        progress_reports: Progress reports by `code`, the HTTP status of the answer.
+        progress_reports: Progress reports by `code`, the HTTP status of the response.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -1,4 +1,4 @@
-"""What of a spec may still change once it has begun: it counts whatever the rest of the spec says."""
+"""The mutable fields of a TrainingJob's spec, which apply even if the rest of the spec is invalid."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -7,12 +7,12 @@ from epochal_api.kind import MAX_SECONDS
 
 
 class Mutable(NamedTuple):
-    """The fields of a spec that steer what has begun; a trainer asks for spec.finish itself.
+    """The mutable fields of a spec that control a started Job. The trainer itself asks for spec.finish.
 
     Args:
-        suspend: Its spec.suspend.
-        active_deadline_seconds: Its spec.activeDeadlineSeconds.
-        ttl_seconds_after_finished: Its spec.ttlSecondsAfterFinished.
+        suspend: Value of spec.suspend.
+        active_deadline_seconds: Value of spec.activeDeadlineSeconds.
+        ttl_seconds_after_finished: Value of spec.ttlSecondsAfterFinished.
     """
 
     suspend: bool = False
@@ -21,7 +21,7 @@ class Mutable(NamedTuple):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Self:
-        """Returns these fields of a spec that breaks the API's rules; one that does so itself counts as not given.
+        """Return the mutable fields of an invalid spec. Fields that are invalid themselves count as absent.
 
         Args:
             spec: The spec as JSON.

@@ -1,4 +1,4 @@
-"""What is seen of a TrainingJob: what the watches have told of its children, and what that lacks."""
+"""Observation of a TrainingJob's children: from the cache, and from the API server where the cache lags."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,13 +21,13 @@ from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS, ow
 
 
 class Observer:
-    """Sees TrainingJobs and their children.
+    """Observes the children of TrainingJobs.
 
     Args:
-        term: What it works with.
-        children: The table of their children.
-        refusals: Why Jobs have no pod.
-        corrections: What was put right a while ago.
+        term: The context of the reconciler.
+        children: The children of a TrainingJob.
+        refusals: The refused pods of Jobs.
+        corrections: The recent corrections of drift.
         clock: Returns the time, with a time zone.
     """
 
@@ -48,12 +48,12 @@ class Observer:
         self._clock = clock
 
     def observe(self, key: Key, document: Object, in_the_way: Mapping[Resource, StatusCause]) -> Observed:
-        """Returns what the watches have told of a TrainingJob's children.
+        """Return the cached children of a TrainingJob.
 
         Args:
-            key: Its namespace and name.
-            document: The TrainingJob as it is kept.
-            in_the_way: What is in the way of creating a child, as far as was found.
+            key: Key of the TrainingJob.
+            document: The cached TrainingJob.
+            in_the_way: The known causes that block the creation of a child, by resource.
         """
         uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
         others = tuple(
@@ -93,14 +93,14 @@ class Observer:
     def _source(
         self, name: str, namespace: str, document: Object, child: Object | None
     ) -> ContinuedFrom | StatusCause | None:
-        """Returns what a TrainingJob goes on from, as its Job says or else the one that it names, or why not yet."""
+        """Return the results to continue from, by the Job or else the predecessor, or the reason why there are none."""
         if child is None:
             return resolve(name, document, lambda other: self._store.get(TRAINING_JOBS, Key(namespace, other)))
         ignored = is_spec_ignored(read_status(Status, document.get("status")))
         return None if ignored else of_its_job(name, document, child)
 
     def _see(self, child: Child, document: Object, now: datetime, blocked: StatusCause | None) -> Seen:
-        """Returns what is seen of a child beside the Job."""
+        """Return an observed child other than the Job."""
         metadata, key = document["metadata"], key_of(document)
         thing = self._child(child, key)
         if thing is not None and (found := blocked_by(thing, metadata["uid"], child.resource.kind)):
@@ -111,11 +111,11 @@ class Observer:
         return Seen(child, thing, *((_undone(correction, now), correction.due) if correction else ()))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
-        """Reads the pods of a Job whose end was told before theirs: only they say why it ended.
+        """Read the pods of an ended Job if the cache lacks the last ones: only these pods contain the cause of the end.
 
         Args:
-            document: The TrainingJob as it is kept.
-            observed: Its children, as the watches have told.
+            document: The cached TrainingJob.
+            observed: The cached children.
         """
         metadata, known = document["metadata"], document.get("status") or {}
         if not is_ahead(observed) or known.get("completionTime"):
@@ -126,19 +126,19 @@ class Observer:
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
                 self._term.wrote(self._store.put(PODS, pod, listed_at=page.resource_version))
-            del page  # Labels are anybody's to write: only what the store keeps of these pods stays.
+            del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 
     def _child(self, child: Child, key: Key) -> Object | None:
-        """Returns the child of a TrainingJob's name, whichever TrainingJob it belongs to."""
+        """Return the cached child with a TrainingJob's name and label, with any owner."""
         return self._store.find(owned(child), key).get(key)
 
     def _pods(self, key: Key) -> list[Object]:
-        """Returns the pods of a TrainingJob's name, whichever TrainingJob they belong to."""
+        """Return the cached pods with a TrainingJob's name in their label, with any owner."""
         return list(self._store.find(OWNED_PODS, key).values())
 
 
 def _undone(correction: Correction, now: datetime) -> StatusCause | None:
-    """Returns what is to be told of a child that was put right."""
+    """Return the cause that reports a correction in backoff, or None."""
     return correction.blocks(now, refused=Reason.JOB_REJECTED, fought=Reason.FIELD_CONFLICT, owner=KIND)

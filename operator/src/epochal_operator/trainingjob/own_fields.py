@@ -1,4 +1,4 @@
-"""What the API server says against a Job or its pod, told in the fields that a TrainingJob has for theirs."""
+"""Translation of the API server's messages about a Job or pod into the fields of a TrainingJob."""
 
 import re
 
@@ -13,7 +13,7 @@ _OWN = (
     ),
     (re.compile(r"\bspec\.template\.spec\.(?=(?:imagePullSecrets|serviceAccountName)\b)"), "spec."),
 )
-"""Where fields of a TrainingJob stand in its Job, or in a pod, and where they stand in it."""
+"""Paths of a TrainingJob's fields in its Job or pod, and the paths in the TrainingJob."""
 _REMEDIES = (
     (
         re.compile(r"\bresources\.(?:limits|requests)\[gpus?\]"),
@@ -44,17 +44,17 @@ _REMEDIES = (
         "spec.resources: must be within what the LimitRange of the namespace allows (kubectl describe limitranges).",
     ),
 )
-"""What is said where something that a TrainingJob names is not there, or is not allowed, and what must hold.
+"""Advice for messages about missing or forbidden objects that a TrainingJob names.
 
 https://github.com/kubernetes/kubernetes/tree/master/plugin/pkg/admission
 """
 
 
 def in_its_own_fields(said: str) -> str:
-    """Returns what was said against a Job or its pod with a TrainingJob's own fields, and what must hold of them.
+    """Return a message about a Job or its pod with the TrainingJob's own field names, and with advice.
 
     Args:
-        said: The API server's words.
+        said: The API server's message.
     """
     for theirs, own in _OWN:
         said = theirs.sub(own, said)

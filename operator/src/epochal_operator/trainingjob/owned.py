@@ -1,6 +1,6 @@
-"""The children of a TrainingJob: a table by which they are watched, kept, made and put right.
+"""The children of a TrainingJob: the table from which they are watched, cached, created and corrected.
 
-Whatever stands here needs its leave in the chart, too: rbac.yaml and operatorpolicy.yaml.
+Each child needs permissions in the chart as well: rbac.yaml and operatorpolicy.yaml.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ Build = Callable[[TrainingJob, Installation], Object | None]
 
 @dataclass(frozen=True)
 class Child:
-    """An object that a TrainingJob controls, and that has its name.
+    """An object that a TrainingJob owns, with the TrainingJob's name.
 
     Args:
-        resource: Its resource.
-        keep: Returns what the store keeps of it. Of its spec that has to be all that `build` writes.
-        build: Returns what it should be, or None if there should be none. The fields of its spec are put right where
-            they differ, so those with a default have to be written out. None for the Job: the plan decides on that.
-        label: The label that has the TrainingJob's name.
+        resource: The resource of the child.
+        keep: Returns the part of the child that the cache keeps. It must include all spec fields that `build` sets.
+        build: Returns the desired object, or None if there should be none. Spec fields that differ are corrected, so
+            fields with a default must be explicit. None for the Job, which the plan builds.
+        label: The label with the TrainingJob's name.
     """
 
     resource: Resource

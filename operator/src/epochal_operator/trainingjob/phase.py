@@ -1,4 +1,4 @@
-"""Where a TrainingJob is in its life, as its children show: its state in one word, and why."""
+"""The phase of a TrainingJob, derived from its children: its state and the cause."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,13 +35,13 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
 
 class Desired(NamedTuple):
-    """What the spec wants, as far as it decides where a TrainingJob is, or what is said of that.
+    """The parts of the spec that decide the phase or its message.
 
     Args:
-        suspend: Whether it is to wait.
-        queued: Whether it waits without a Job, as it would have a place in a queue with one.
-        own_image: Whether it names an image; None if that is not known.
-        scheduler: The scheduler that it names, if it does.
+        suspend: Value of spec.suspend.
+        queued: Whether a suspended TrainingJob has no Job, because a queue would keep a slot for a Job.
+        own_image: Whether the spec names an image; None if unknown.
+        scheduler: Name of the scheduler in the spec, if any.
     """
 
     suspend: bool
@@ -51,13 +51,13 @@ class Desired(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """Where a TrainingJob is.
+    """The phase of a TrainingJob.
 
     Args:
-        state: The whole in one word.
-        cause: Why, for the condition Ready.
-        stalled: Whether it will not go on unless somebody acts.
-        completion_time: When it ended, RFC 3339, if it has.
+        state: The state.
+        cause: Reason and message of the condition Ready.
+        stalled: Whether it needs a user's action to continue.
+        completion_time: Time of the end, RFC 3339; None if it has not ended.
     """
 
     state: State
@@ -67,17 +67,17 @@ class Phase(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        """Whether it goes on by itself, or is done: nothing but time has to change."""
+        """Whether it continues by itself or is complete, so that no user has to act."""
         return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
 def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
-    """Returns where a TrainingJob is.
+    """Return the phase of a TrainingJob.
 
     Args:
-        desired: What is wanted of it.
-        before: Its status so far, of which what its trainer reported counts.
-        observed: Its children.
+        desired: The relevant parts of the spec.
+        before: The previous status, with the trainer's reports.
+        observed: The observed children.
     """
     child, blocked = observed.child, observed.blocked
     waits: State = "Suspended" if desired.suspend else "Queued"
@@ -117,7 +117,7 @@ _SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false
 
 
 def _ended_early(before: Status, observed: Observed) -> StatusCause | None:
-    """Returns how a training that is complete has ended before its last epoch, as told, or None if it has not."""
+    """Return the cause for a complete training that ended before its last epoch as requested, or None."""
     progress = before.progress
     if progress is not None and progress.stopped_after_epoch is not None:
         after = f"after epoch {progress.stopped_after_epoch} of {progress.epochs}"
@@ -131,21 +131,21 @@ def _ended_early(before: Status, observed: Observed) -> StatusCause | None:
 
 
 def _replaced(observed: Observed) -> str:
-    """Returns what is to be said of a Job that gives way to one of the spec as it is now."""
+    """Return the message for a Job that is being replaced by a Job of the current spec."""
     living = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
     once = f", once the pod {living} has ended" if living else ""
     return f"Its Job is made anew, of the spec as it is now, since no container of it has run{once}."
 
 
 def _deleted(child: Mapping[str, Any]) -> str:
-    """Returns what is to be said of a Job that is being deleted: one stays for as long as it has finalizers."""
+    """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
     finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _FINALIZERS]
     once = f", once nobody holds it any more (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
     return f"Its Job is being deleted, another one follows{once}."
 
 
 _FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
-"""Finalizers that Kubernetes itself sets and removes.
+"""Finalizers that Kubernetes itself adds and removes.
 
 https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 """
@@ -164,7 +164,7 @@ def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
     if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
     if no_more_follows(child, observed.pods):
-        state: State = before.state if before.state in _OF_TRAINER else "Running"  # it was that last
+        state: State = before.state if before.state in _OF_TRAINER else "Running"  # its last state
         return Phase(state, StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
 
@@ -174,7 +174,7 @@ _OF_TRAINER: tuple[State, ...] = ("Waiting", "Running", "Storing")
 
 
 def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
-    """Returns why a Job has no pod, or no other one yet, or None if that of its pods says more."""
+    """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
     if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
         return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_if_it_lasts(child)}")
     if observed.refusal:
@@ -184,7 +184,7 @@ def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | No
 
 
 def _if_it_lasts(child: Mapping[str, Any]) -> str:
-    """Returns what to look for if a queue lets a Job wait: of one that is not there nobody would say so."""
+    """Return advice about Kueue for a Job that waits in a queue: no controller reports a queue that does not exist."""
     queue = child["metadata"].get("labels", {}).get(QUEUE_LABEL)
     there = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
     return f" If this lasts: {there}" if queue else ""
@@ -213,7 +213,7 @@ def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
     stage = told.stage if told else "Loading"
     state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
     runs = f"The pod {name} runs on node {node}."
-    # A training that runs goes on meanwhile: only its checkpoints wait.
+    # A running training continues during an outage: only its checkpoints wait.
     if told is not None and told.waiting is not None and stage != "Training":
         why = f"{told.waiting.reason}: {clean(told.waiting.message)}"
         waits = f"The pod {name} waits for its storage, and goes on by itself. {why}"
@@ -226,7 +226,7 @@ def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
 
 
 def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
-    """Returns why a pod that lives may not do so much longer, if so: until it has ended, no other one starts."""
+    """Return the cause for a live pod that ends soon or lost its node, or None. No other pod starts until it ends."""
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if lost(pod, observed.now):
         return StatusCause(

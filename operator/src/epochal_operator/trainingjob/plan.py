@@ -1,4 +1,4 @@
-"""What to do about a TrainingJob: the difference between what should be and what is."""
+"""The plan of a TrainingJob: the actions from its observed state to the desired state."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,12 +60,12 @@ _OUT_OF_QUEUE = "is suspended, and gives back its place in the queue"
 
 
 def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
-    """Returns what to do about a TrainingJob.
+    """Return the plan for a TrainingJob.
 
     Args:
-        job: The TrainingJob with its status so far.
-        observed: Its children.
-        installation: What fills in where the spec says nothing.
+        job: The TrainingJob with its previous status.
+        observed: The observed children.
+        installation: Defaults for fields that the spec omits.
     """
     before = job.status or Status()
     if job.metadata.deletion_timestamp is not None:
@@ -75,7 +75,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         observed = without_its_spec(before, observed)
         try:
             step = _child_step(job, observed, installation)
-            if observed.child is not None or step is not None:  # What the Job needs is there before it.
+            if observed.child is not None or step is not None:  # The Job needs the others.
                 step = _other_step(job, observed, installation) or step
             observed = compared(job, observed, installation)
         except NoStorageEndpoint as error:
@@ -90,7 +90,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
     if step is None and (left := starts_within(before, after, observed)) is not None:
         return Plan(requeue_after=min(left, look_again(observed) or left))
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
-    if step is not None:  # What it goes on from is remembered before its Job is there: the other one may go any time.
+    if step is not None:  # Save the predecessor's results first: it may be deleted at any time.
         return Plan((*todo.actions, step))
     told = map(EmitEvent, plain_http(before, after, endpoint(job, installation)))
     return replace(todo, actions=(*told, *todo.actions))
@@ -99,19 +99,19 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
 def refuse(
     metadata: Metadata, before: Status, message: str, observed: Observed, mutable: Mutable = _NOTHING_SET
 ) -> Plan:
-    """Returns what to do about a TrainingJob that breaks the API's rules.
+    """Return the plan for a TrainingJob with an invalid spec.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        message: What must hold, naming the field.
-        observed: Its children: a spec that was changed may have one of before.
-        mutable: What of its spec may still change once it has begun.
+        metadata: Metadata of the TrainingJob.
+        before: The previous status.
+        message: The violated rule, with the field.
+        observed: The observed children. After a change of the spec, a Job of the earlier spec may exist.
+        mutable: The mutable fields of the spec.
     """
     child = observed.child
     if metadata.deletion_timestamp is not None:
         return Plan()
-    # Older rules let it start, so it ends by them. What nobody has changed another version wrote, and understands.
+    # A started Job continues under the rules of its start. An unchanged spec is valid for the version that started it.
     stays = started(before, observed) or (has_begun(observed) and metadata.generation <= 1)
     observed = without_its_spec(before, observed)
     if child is not None and stays:
@@ -121,7 +121,7 @@ def refuse(
             observed = replace(observed, overtaken=True)
         after = begun(metadata, before, observed, suspend=mutable.suspend)
     elif child is None and before.start_time is not None:
-        if not is_spec_ignored(before):  # A version that understands it makes another Job.
+        if not is_spec_ignored(before):  # A version that accepts the spec creates another Job.
             observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_WAY_OUT}"))
         after = begun(metadata, before, observed, suspend=mutable.suspend)
     elif child is not None and not observed.is_held and (step := replacement_step(child, observed)):
@@ -132,7 +132,7 @@ def refuse(
 
 
 def _settle(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
-    """Returns what is left to do once there is nothing to do about the Job."""
+    """Return the remaining plan, without changes of the Job: the status, the Events and the deletion after the TTL."""
     figures = _figures(before, after, observed)
     if not finished(before):
         after = after.model_copy(update={"warned": [one.reason for one in figures.warnings or ()] or None})
@@ -144,12 +144,12 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
 
 
 def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
-    """Returns the step that brings the Job nearer to what it should be, or None if it is that."""
+    """Return the next action to bring the Job to its desired state, or None if there is none."""
     child = observed.child
     if child is None:
-        # Made whether or not something is in the way: what breaks the rules is refused first.
+        # Build it even if it is blocked, so that an invalid spec is refused first.
         body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
-        # Two trainers must never write into one results folder: the pods of a Job that somebody deleted end first.
+        # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
         return None if observed.blocked or observed.orphans or _out_of_queue(job) else Create(JOBS, body)
     if is_going(child) or ending(child, observed.pods) or observed.is_held:
         return None
@@ -164,10 +164,10 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
 
 
 def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any], mutable: Mutable) -> Action | None:
-    """Returns the step that brings a Job nearer to what of its spec counts, as the rest of that breaks the rules."""
+    """Return the next action to apply the mutable fields to a Job, although the rest of the spec is invalid."""
     if is_going(child) or ending(child, observed.pods) or observed.is_held:
         return None
-    # Without it, only the status tells that it has begun.
+    # Delete the Job only if the status records the start. Without the Job, no other record exists.
     if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):
         return delete(child, _OUT_OF_QUEUE)
     spec = steering(mutable, child)
@@ -175,7 +175,7 @@ def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any],
 
 
 def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
-    """Returns the step that brings another child nearer to what it should be, or None if all are that."""
+    """Return the next action to bring another child to its desired state, or None if there is none."""
     for seen in observed.others:
         if seen.child.build is None or seen.blocked or seen.is_held(observed.now):
             continue
@@ -193,14 +193,14 @@ def _other_step(job: TrainingJob, observed: Observed, installation: Installation
 
 
 def _out_of_queue(job: TrainingJob) -> bool:
-    """Returns whether a TrainingJob is to have no Job: Kueue starts any that is suspended and has a place."""
+    """Return whether a TrainingJob must have no Job: Kueue resumes a suspended Job that it admits."""
     return job.spec.suspend and job.spec.scheduling.queue_name is not None
 
 
 def _writes(
     metadata: Metadata, before: Status, after: Status, figures: ReportedStatus, observed: Observed
 ) -> list[Action]:
-    """Returns what to write: figures first, so that whoever sees Complete sees them too; Events before their status."""
+    """Return the writes: figures before the status, so that Complete implies final figures; Events before status."""
     actions: list[Action] = []
     if figures != reports_part(before):
         actions.append(ApplyReportedStatus(figures))
@@ -211,10 +211,10 @@ def _writes(
 
 
 def _figures(before: Status, after: Status, observed: Observed) -> ReportedStatus:
-    """Returns the reports' part of the status: what a pod left as its last words counts if it is newer.
+    """Return the status fields from reports, updated from the pods' termination messages if these are newer.
 
-    Once all is over, they count no more: the job controller looks after its pods no longer, and lets anybody's pod pass
-    for one of them.
+    After the end they are no longer updated: the job controller stops tracking its pods, so another user's pod could
+    pass for one of them.
     """
     figures = reports_part(before)
     found = None if finished(before) else last_report(observed.pods)

@@ -1,4 +1,4 @@
-"""Why pods of Jobs cannot be created: a Job's status does not tell, only its Events do, which one watch follows."""
+"""Causes of pods that a Job cannot create. Only the Job's Events contain them, so a watch follows these Events."""
 
 import asyncio
 import logging
@@ -17,28 +17,29 @@ Object = Mapping[str, Any]
 SELECTOR = "regarding.kind=Job,reason=FailedCreate"
 KEPT = 10_000
 MAX_NOTE = 1024
-"""What the API server itself takes as an Event's note: https://pkg.go.dev/k8s.io/api/events/v1#Event."""
+"""Limit of the API server for an Event's note: https://pkg.go.dev/k8s.io/api/events/v1#Event."""
 RETRY_SECONDS = 5.0
 FORBIDDEN_SECONDS = 300.0
-"""How soon to ask again for leave to watch Events: without it, nothing but the reason for a missing pod is missing."""
+"""Retry interval without permission to watch Events. Only the causes of missing pods are unknown meanwhile."""
 
 _log = logging.getLogger(__name__)
 
 
 class Refusals:
-    """What Events have said last of the pods that Jobs cannot make, for the latest so many Jobs.
+    """The latest refusal of a pod for each Job, up to a maximum number of Jobs.
 
-    Of more, the oldest of the namespace goes that has the most: no namespace pushes out what others have few of.
+    Beyond the maximum, the oldest entry of the namespace with the most entries is dropped, so no namespace displaces
+    the entries of others.
     """
 
     def __init__(self) -> None:
         self._last: defaultdict[str, dict[str, Refused]] = defaultdict(dict)
 
     def take(self, event: Object) -> str | None:
-        """Takes an events.k8s.io/v1 Event with the reason FailedCreate.
+        """Store an events.k8s.io/v1 Event with the reason FailedCreate.
 
         Returns:
-            The uid of the Job that it tells of, or None if it tells nothing new.
+            The UID of the Job in the Event, or None if the Event is not new.
         """
         about, note, at = event.get("regarding") or {}, event.get("note"), _last_told(event)
         namespace, uid = about.get("namespace"), about.get("uid")
@@ -57,17 +58,17 @@ class Refusals:
         return str(uid)
 
     def of(self, namespace: str, job_uid: str) -> Refused | None:
-        """Returns why a Job's pod could not be created the last time, if anything is known."""
+        """Return the latest refusal of a Job's pod, or None."""
         return self._last.get(namespace, {}).get(job_uid)
 
 
 async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Object], object]) -> None:
-    """Follows the Events of Jobs that cannot create a pod until it is cancelled, whatever becomes of the watch.
+    """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors.
 
     Args:
         kube: The API server.
-        namespace: The namespace; None for all.
-        take: Takes each Event.
+        namespace: The namespace; None for all namespaces.
+        take: Called with each Event.
     """
     while True:
         seconds = RETRY_SECONDS
@@ -77,7 +78,7 @@ async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Obje
         except Forbidden as error:
             _log.warning("it stays unknown why pods of Jobs cannot be created: %s", error)
             seconds = FORBIDDEN_SECONDS
-        except Exception as error:  # noqa: BLE001 - whatever ended the watch, it begins anew
+        except Exception as error:  # noqa: BLE001 - restart the watch after any error
             expected = isinstance(error, ApiError)
             _log.warning("the Events of Jobs are read anew: %s", error, exc_info=not expected)
         await asyncio.sleep(seconds)

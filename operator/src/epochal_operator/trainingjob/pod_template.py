@@ -1,4 +1,4 @@
-"""The pods of trainers, and of what else their image does: container, volumes, environment, where they may run."""
+"""The pods that run the trainer's image: containers, volumes, environment and placement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,25 +14,26 @@ Object = dict[str, Any]
 CONTAINER = "trainer"
 
 USER = 65532
-"""What images call nonroot: https://github.com/GoogleContainerTools/distroless."""
+"""The user `nonroot` of images such as https://github.com/GoogleContainerTools/distroless."""
 TOKEN_SECONDS = 3600
-"""Life of a report's token; the kubelet renews it long before."""
+"""Lifetime of a token for reports in seconds. The kubelet renews it long before its end."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What was set when Epochal was installed.
+    """The settings of Epochal's installation.
 
     Args:
-        trainer_image: Image of trainers that name none.
-        server_image: Image of servers.
-        storage_endpoint: S3 service of jobs that name none, if there is one.
-        scratch_limit: Most that /scratch of a pod may hold, a quantity.
-        tmp_limit: Most that /tmp of a pod may hold, a quantity.
+        trainer_image: Image of trainers whose spec names none.
+        server_image: Image of model servers.
+        storage_endpoint: S3 service of jobs whose spec names none; None for no default.
+        scratch_limit: Size limit of a pod's /scratch, a quantity.
+        tmp_limit: Size limit of a pod's /tmp, a quantity.
         progress_url: Address of the progress endpoint, such as https://epochal.epochal-system.svc:8443.
-        progress_ca: Certificate authority of the progress endpoint, PEM.
-        labels: Labels that Jobs and pods have of their TrainingJobs, and Deployments and pods of their ModelServers.
-        server_network: What servers are reached by and reach, as in the spec of a NetworkPolicy; None for no policy.
+        progress_ca: Certificate authorities of the progress endpoint, PEM.
+        labels: Labels that Jobs and pods copy from their TrainingJobs, and Deployments and pods from their
+            ModelServers.
+        server_network: Ingress and egress of model servers, as in the spec of a NetworkPolicy; None for no policy.
     """
 
     trainer_image: str
@@ -48,14 +49,14 @@ class Installation:
 
 @dataclass(frozen=True)
 class Program:
-    """What a pod runs, and what it is given beside its storage.
+    """The program of a pod, with its inputs other than the storage.
 
     Args:
-        command: The command.
-        files: Fields of the pod by the files that hold them, all in one folder.
-        resources: What its container asks for, and may have.
-        environment: Variables beside the credentials.
-        reports: Whether it has a token to report with.
+        command: The command line.
+        files: Field paths of the pod by the file that contains the field's value. All files are in one folder.
+        resources: Resource requests and limits of its container.
+        environment: Environment variables in addition to the credentials.
+        reports: Whether the pod has a token for progress reports.
     """
 
     command: tuple[str, ...]
@@ -66,16 +67,16 @@ class Program:
 
 
 def annotation(name: str) -> str:
-    """Returns the field of a pod that is one of its annotations."""
+    """Return the field path of an annotation of a pod."""
     return f"metadata.annotations['{name}']"
 
 
 def pod_spec(job: TrainingJob, installation: Installation) -> Object:
-    """Returns the spec of a trainer's pod.
+    """Return the spec of a trainer's pod.
 
     Args:
         job: The TrainingJob, with its storage resolved.
-        installation: What was set when Epochal was installed.
+        installation: The settings of Epochal's installation.
     """
     metadata = job.metadata
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
@@ -94,12 +95,12 @@ def pod_spec(job: TrainingJob, installation: Installation) -> Object:
 
 
 def program_pod(spec: TrainingJobSpec, program: Program, installation: Installation) -> Object:
-    """Returns the spec of a pod that runs a program of the trainer's image.
+    """Return the spec of a pod that runs a program in the trainer's image.
 
     Args:
-        spec: The spec of a TrainingJob, which says what image that is, where its pods run, and where its buckets are.
-        program: What it runs.
-        installation: What was set when Epochal was installed.
+        spec: The spec of a TrainingJob, with the image, the placement and the storage.
+        program: The program.
+        installation: The settings of Epochal's installation.
     """
     volumes, mounts = _volumes(spec.storage, program, installation)
     return {
@@ -108,8 +109,8 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
         "serviceAccountName": spec.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # The kernel drops a signal that the first process of a namespace has no handler for yet, and Python takes a
-        # moment to have one: a trainer told to end as it began would train on until it is killed.
+        # The kernel drops a signal to the first process of a PID namespace without a handler, and Python installs its
+        # handler only after a moment. A trainer that is asked to terminate at its start would train until it is killed.
         "shareProcessNamespace": True,
         "securityContext": pod_security(),
         **placement(spec.scheduling),
@@ -132,7 +133,7 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
 
 
 def pod_security() -> Object:
-    """Returns what a pod may do, which is little."""
+    """Return the security context of a pod, with few permissions."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -143,7 +144,7 @@ def pod_security() -> Object:
 
 
 def container_security() -> Object:
-    """Returns what a container may do, which is less."""
+    """Return the security context of a container, with no privileges."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -152,7 +153,7 @@ def container_security() -> Object:
 
 
 def credentials(storage: StorageService) -> list[Object]:
-    """Returns the variables with the keys of an S3 service, from its Secret."""
+    """Return the environment variables with the keys of an S3 service, from its Secret."""
 
     def from_secret(variable: str, key: str, **optional: bool) -> Object:
         reference = {"name": storage.secret_ref.name, "key": key, **optional}
@@ -166,7 +167,7 @@ def credentials(storage: StorageService) -> list[Object]:
 
 
 def _volumes(storage: Storage, program: Program, installation: Installation) -> tuple[list[Object], list[Object]]:
-    """Returns the volumes of a pod and where its container mounts them."""
+    """Return the volumes of a pod and the volume mounts of its container."""
     (folder,) = {path.rsplit("/", 1)[0] for path in program.files}
     items = [
         {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}}
@@ -179,7 +180,7 @@ def _volumes(storage: Storage, program: Program, installation: Installation) -> 
         parts.append(("token", token_folder, {"projected": {"sources": [{"serviceAccountToken": token}]}}))
     parts += [
         ("scratch", pod.SCRATCH, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
-        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
+        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - the pod's own
     ]
     parts += storage_authority(storage)
 
@@ -192,18 +193,18 @@ def _volumes(storage: Storage, program: Program, installation: Installation) -> 
 
 
 def storage_authority(storage: StorageService) -> list[tuple[str, str, Object]]:
-    """Returns the volume with the certificate authority of an S3 service, if it has one: name, folder and source."""
+    """Return the volume with the certificate authority of an S3 service (name, folder and source), or an empty list."""
     reference = storage.ca_config_map_ref
     if reference is None:
         return []
     folder, file = pod.STORAGE_CA_FILE.rsplit("/", 1)
-    # Optional, since a pod whose volume is missing waits without a word: what runs in it waits too, and says for what.
+    # Optional: a pod waits without a clear message for a missing volume. The program in the pod waits and reports it.
     source = {"name": reference.name, "items": [{"key": reference.key, "path": file}], "optional": True}
     return [("storage-ca", folder, {"configMap": source})]
 
 
 def placement(scheduling: Placement) -> Object:
-    """Returns the fields of a pod that say where it may run."""
+    """Return the fields of a pod that control its scheduling."""
     return given(
         priorityClassName=scheduling.priority_class_name,
         nodeSelector=scheduling.node_selector,
@@ -215,5 +216,5 @@ def placement(scheduling: Placement) -> Object:
 
 
 def given(**fields: Any) -> Object:
-    """Returns the fields that hold anything."""
+    """Return the fields that are not empty."""
     return {name: value for name, value in fields.items() if value not in (None, {}, [])}

@@ -1,4 +1,4 @@
-"""What a trainer's pod says while it lives: why it waits, that it runs, that it is ending, that its node is lost."""
+"""The state of a trainer's pod while it lives: waiting, running, terminating, or lost with its node."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -14,53 +14,54 @@ from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unsc
 Object = Mapping[str, Any]
 
 LOST_SECONDS = 15.0
-"""How long after a pod was to end at the latest its node may take to say that it has."""
+"""Seconds after a pod's termination deadline in which its node may report the end."""
 STUCK_SECONDS = 120.0
-"""How long a node may take to make volumes and network of a pod ready: it pulls no image meanwhile."""
+"""Seconds for which a node may prepare a pod's volumes and network. It does not pull images in that time."""
 
 AUTOSCALE_SECONDS = 900.0
-"""Time that an autoscaler has to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
+"""Seconds for an autoscaler to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
 
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
-"""Why a container waits when all goes well."""
+"""Waiting reasons of a container that starts normally."""
 _NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
-"""Why a container has ended that a runtime could not start, as different runtimes say it."""
+"""Termination reasons of a container that a runtime could not start, as named by different runtimes."""
 
 
 def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Returns pods sorted by age, the oldest first."""
+    """Return pods sorted by age, oldest first."""
     return tuple(
         sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
     )
 
 
 def alive(pod: Object) -> bool:
-    """Returns whether a pod may still run."""
+    """Return whether a pod has not ended, and so may still run."""
     return pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
 
 
 def running(pod: Object) -> str | None:
-    """Returns since when the trainer runs in this pod (RFC 3339), or None.
+    """Return the start time of the trainer that runs in a live pod (RFC 3339), or None.
 
-    It does for as long as the pod lives: a kubelet may say some moments earlier that the container has ended.
+    The trainer counts as running until the pod ends, although a kubelet may report the end of the container a moment
+    earlier.
     """
     state = trainer(pod).get("state", {})
     container = state.get("running", state.get("terminated"))
-    # Of a pod that was lost with its node nobody has told that its container ended.
+    # The end of a container on a lost node is never reported.
     return None if container is None or not alive(pod) else container.get("startedAt", "")
 
 
 def started(pod: Object) -> bool:
-    """Returns whether a trainer runs or ran in this pod."""
+    """Return whether a trainer has started in a pod."""
     state = trainer(pod).get("state", {})
     return "running" in state or "terminated" in state
 
 
 def ran_since(pod: Object) -> str | None:
-    """Returns since when a container of a pod has run, or ran (RFC 3339), or None if none ever did.
+    """Return the start time of a container that runs or ran in a pod (RFC 3339), or None if none ever ran.
 
-    One that has ended since its program could not be started never ran: its image is not a trainer's. Nor did one that
-    was never made, as whose state a kubelet says ContainerStatusUnknown once its pod has ended.
+    A container whose program could not be started never ran: its image is not a trainer's. Nor did a container that was
+    never created, for which a kubelet reports ContainerStatusUnknown once the pod has ended.
     """
     container = trainer(pod)
     state = container.get("state", {})
@@ -74,11 +75,11 @@ def ran_since(pod: Object) -> str | None:
 
 
 def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
-    """Returns why a pod does not start, or None if it is only on its way.
+    """Return the cause of a pod that does not start, or None if it starts normally.
 
     Args:
         pod: The pod.
-        own_image: Whether spec.image names its image; None if that is not known.
+        own_image: Whether spec.image names its image; None if unknown.
     """
     if unscheduled := condition_of(pod, "PodScheduled", "False"):
         reason = as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE)
@@ -98,25 +99,25 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
 
 
 def lacks_image(pod: Object) -> bool:
-    """Returns whether a pod does not start since its image is not there, or cannot be."""
+    """Return whether a pod does not start because its image is missing or its name is invalid."""
     cause = waiting(pod)
     return cause is not None and cause.reason in {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME}
 
 
 def ends_by(pod: Object) -> datetime | None:
-    """Returns by when a pod that was told to end has to have ended, or None if it was not told."""
+    """Return the deadline for the end of a terminating pod, or None for another pod."""
     deadline = pod["metadata"].get("deletionTimestamp")
     return datetime.fromisoformat(deadline) if deadline and alive(pod) else None
 
 
 def lost_at(pod: Object) -> datetime | None:
-    """Returns when a pod that is ending counts as lost with its node, or None if it is not ending."""
+    """Return the time when a terminating pod counts as lost with its node, or None for another pod."""
     deadline = ends_by(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
 
 
 def stuck_at(pod: Object) -> datetime | None:
-    """Returns when a pod counts as stuck whose node has not made it ready for containers, or None if it has.
+    """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has.
 
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
     """
@@ -128,9 +129,9 @@ def stuck_at(pod: Object) -> datetime | None:
 
 
 def unmatched_at(pod: Object) -> datetime | None:
-    """Return when a pod counts as stalled that no node matches, or None if a node does.
+    """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
 
-    Until then, an autoscaler may add a node with the labels that the pod asks for.
+    Until then, an autoscaler may add a node with the requested labels.
     """
     unscheduled = condition_of(pod, "PodScheduled", "False") or {}
     since = unscheduled.get("lastTransitionTime")
@@ -140,10 +141,10 @@ def unmatched_at(pod: Object) -> datetime | None:
 
 
 def lost(pod: Object, now: datetime) -> bool:
-    """Returns whether nobody knows how a pod is, because its node is not heard of.
+    """Return whether the state of a pod is unknown, because its node has stopped reporting.
 
-    Kubernetes then sets the pod's condition Ready to False and nothing else: its containers stay ready, as its kubelet
-    told last. A pod that is to be deleted from such a node stays until the node is back, or is deleted.
+    Kubernetes then sets only the pod's condition Ready to False. ContainersReady stays as the kubelet last reported it.
+    A terminating pod on such a node stays until the node returns or is deleted.
 
     Args:
         pod: The pod.
@@ -157,6 +158,6 @@ def lost(pod: Object, now: datetime) -> bool:
 
 
 def trainer(pod: Object) -> Object:
-    """Returns the status of a pod's container; empty where it has none yet."""
+    """Return the status of a pod's trainer container; empty if it has none yet."""
     found = pod.get("status", {}).get("containerStatuses") or []
     return next((one for one in found if one["name"] == CONTAINER), {})

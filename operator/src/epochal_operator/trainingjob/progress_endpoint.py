@@ -1,7 +1,6 @@
-"""The progress endpoint: a trainer's report comes in, is checked, and is applied to its TrainingJob's status.
+"""The progress endpoint: receives a trainer's report, checks it, and applies it to the TrainingJob's status.
 
-Any replica takes a report: what it is checked against is the object itself, so nothing is kept between two reports
-but what may be forgotten.
+Any replica accepts a report. It is checked against the object itself, so only caches are kept between two reports.
 """
 
 import asyncio
@@ -32,22 +31,22 @@ from epochal_operator.web.pod_auth import PodAuth, bearer
 
 BURST = 10
 PER_SECOND = 1
-"""Reports that one pod may send."""
+"""Sustained reports per second of one pod."""
 CALM_SECONDS = 2.0
-"""Time between reports of epochs that end faster, once half of a burst is used up: the rest is for what matters."""
+"""Seconds between reports of very short epochs once half of the burst is used. The rest is for important reports."""
 FAILURES = 20
 FAILURES_PER_SECOND = 1
-"""Reports of one address that may turn out to be refused: of any more, the API server is not asked whose they are."""
+"""Refused reports per second of one address. Beyond that, the API server is not asked to review its tokens."""
 ADDRESSES = 10_000
-"""Addresses whose failures are kept."""
+"""Maximum number of addresses whose refused reports are counted."""
 BODY_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 LATE_SECONDS = 15.0
-"""The longest that a trainer is put off, as an older one puts off the end of an epoch as well."""
+"""Maximum delay of a trainer in seconds. An older trainer also delays its report of an epoch's end."""
 BUSY_SECONDS = 2
-"""When to come again after the API server gave no answer."""
+"""Retry delay in seconds after the API server did not answer."""
 TRIES = 5
-"""How often to read again an object that was changed between reading and writing it."""
+"""Attempts to update an object that changes between read and write."""
 MAX_FAULTS = 5
 LONGEST_EPOCH_SECONDS = 365 * 86400.0
 
@@ -55,13 +54,13 @@ _log = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
-    """A report that is not taken.
+    """A report that is refused.
 
     Args:
-        code: HTTP status of the answer.
-        message: What was found and what must hold.
-        retry_after: Seconds to wait before the next report, if that may be taken.
-        pace: The same, where it makes a difference what the next one tells.
+        code: HTTP status of the response.
+        message: The value found and the value expected.
+        retry_after: Seconds to wait before the next report, if a later report may be accepted.
+        pace: The delays of the next reports, which depend on their content; None without such delays.
     """
 
     def __init__(self, code: int, message: str, retry_after: float | None = None, pace: Pace | None = None) -> None:
@@ -73,7 +72,7 @@ class Refusal(Exception):
 
 
 def read_report(body: bytes) -> Report:
-    """Reads a report.
+    """Parse and validate a report.
 
     Args:
         body: JSON.
@@ -82,7 +81,7 @@ def read_report(body: bytes) -> Report:
         The report.
 
     Raises:
-        Refusal: If it breaks a rule: 422, with each field that does.
+        Refusal: If a field is invalid: status 422, with each invalid field.
     """
     try:
         return Report.model_validate_json(body)
@@ -95,10 +94,11 @@ def read_report(body: bytes) -> Report:
 
 
 def is_news(report: Report, job: Object) -> bool:
-    """Returns whether a report is later than all that the status holds, of a job that is not finished.
+    """Return whether a report is newer than the status of an unfinished job.
 
-    A job whose spec was refused before it began is not: a trainer that reports proves that the spec is accepted now.
-    One that does not know its attempt yet is taken for later: all it does is to say what its trainer waits for.
+    A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
+    accepted. A report without an attempt number counts as newer, because it only describes the cause for which its
+    trainer waits.
     """
     status = read_status(Status, job.get("status"))
     if finished(status):
@@ -108,20 +108,20 @@ def is_news(report: Report, job: Object) -> bool:
 
 
 def finished_epoch(report: Report, job: Object) -> float | None:
-    """Returns the seconds of the epoch that has ended since the status was written, or None if none has."""
+    """Return the seconds of the epoch that has ended since the last status, or None if none has ended."""
     progress = read_status(ReportedStatus, job.get("status")).progress
     seconds = report.seconds_per_epoch if report.epoch > (progress.epoch if progress else 0) else None
-    # What is observed is summed up over all TrainingJobs: one that tells nonsense must not spoil that for the others.
+    # The histogram sums over all TrainingJobs: a trainer with invalid values must not spoil it for the others.
     return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
 
 
 class Outcome(NamedTuple):
-    """What became of a report, and what is asked of its trainer.
+    """The result of a report, and the request to its trainer.
 
     Args:
-        message: What became of it.
-        finish: Whether to finish early.
-        reached: The epoch that was running, or has ended, as far as the status knows.
+        message: The result.
+        finish: Whether the trainer must finish early.
+        reached: The epoch that runs or has ended last, by the status.
     """
 
     message: str
@@ -130,24 +130,24 @@ class Outcome(NamedTuple):
 
 
 def outcome(message: str, job: Object) -> Outcome:
-    """Returns what to answer to a report.
+    """Return the result of a report.
 
     Args:
-        message: What became of it.
-        job: The TrainingJob, as it was read when the report came.
+        message: The result.
+        job: The TrainingJob, as read when the report arrived.
     """
     progress = read_status(ReportedStatus, job.get("status")).progress
     return Outcome(message, job.get("spec", {}).get("finish") is True, reached_epoch(progress))
 
 
 class ProgressEndpoint:
-    """Takes the reports of trainers.
+    """Receives the reports of trainers.
 
     Args:
         kube: The API server.
-        metrics: What counts the reports and measures the epochs.
-        writes_per_second: Reports that this process may write into statuses per second.
-        namespaces: Namespaces that are served; none stands for all.
+        metrics: Metrics of the reports and epochs.
+        writes_per_second: Maximum rate of status writes by this process, in reports per second.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class ProgressEndpoint:
         self._budget = Budget(writes_per_second)
 
     def routes(self) -> list[web.RouteDef]:
-        """Returns the one route: POST of a report."""
+        """Return the route for POST requests with a report."""
         return [web.post(progress_path("{namespace}", "{name}"), self._answer)]
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -215,11 +215,11 @@ class ProgressEndpoint:
         raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
-        """Returns the uid of the pod that reports, and its TrainingJob."""
+        """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
         if token and self._auth.known(token):
             return await self._identify(token, namespace, name)
-        # Before anything is asked: whoever is refused has cost no more than this.
+        # Check the rate before any request to the API server, so that a refused client costs no more than this.
         if wait := self._failures.wait(address):
             raise Refusal(429, "too many reports from this address were refused", wait)
         refused = False
@@ -229,14 +229,14 @@ class ProgressEndpoint:
             refused = True
             raise
         finally:
-            if not refused:  # It is taken, or nobody could tell: the API server gave no answer, or none in time.
+            if not refused:  # It was accepted, or the API server did not answer (in time).
                 self._failures.give_back(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
         identity = await self._auth.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
-        # By pod and not by path: nobody can use up what another pod may send.
+        # Limit each pod and not each path, so that no client can use up the reports of another pod.
         if wait := self._rate.wait(identity.pod_uid or identity.username):
             raise Refusal(429, f"at most {PER_SECOND} report a second, and {BURST} at once", wait)
         if not self._access.serves(identity.namespace):
@@ -261,7 +261,7 @@ class ProgressEndpoint:
 
 
 def _forbidden() -> Refusal:
-    # The same for a job of another's and for one that does not exist: nobody learns which there are.
+    # The same response for another user's job and for a missing job, so that clients cannot detect existing jobs.
     return Refusal(403, "only a pod of this TrainingJob may report on it")
 
 

@@ -1,4 +1,4 @@
-"""From a trainer's report to the part of the status that it fills, ready to read."""
+"""The status fields from a trainer's report, formatted for users."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,33 +31,33 @@ from epochal_api.status import (
 from epochal_operator.runtime.reasons import clean
 
 MAX_NAMES_BYTES = 1980
-"""As JSON. A name stands up to three times in a status, twice with a figure of up to 13 characters: 8 KiB in all."""
+"""Limit as JSON. A status has a name up to three times, twice with a value of up to 13 characters: 8 KiB in all."""
 MAX_URI_BYTES = 1100
-"""No URI is longer: the name of a bucket has 63 bytes at most, and a key of S3 1,024."""
+"""Limit of a URI: a bucket's name has at most 63 bytes, and an S3 key 1,024."""
 MAX_URI_SIZE = 2 * MAX_URI_BYTES
-"""Bytes of a URI as JSON, which spells few characters in six."""
+"""Limit of a URI as JSON in bytes, which escapes few characters with six."""
 MAX_MODELS_BYTES = 2560
-"""Of the models' URIs as JSON, two of which take less in any bucket; then of their figures, as far as there is room."""
+"""Limit of the models' URIs as JSON, enough for two in any bucket; the rest is for their metrics."""
 MAX_EXPORTS_BYTES = 5120
-"""Of the URIs of their other forms as JSON, and of the signature's: all of them, unless keys are the longest."""
+"""Limit of the URIs of exports and the signature as JSON, enough for all of them except with the longest keys."""
 _WATCHED = ("val_loss", "loss")
-"""What is watched where a trainer does not say what tells the best epoch: before it had any, or one of before."""
+"""Default metrics for the display, for trainers that do not report the metric of the best epoch."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def reported_status(report: Report, now: datetime, before: ReportedStatus | None = None) -> ReportedStatus:
-    """Returns the status that a report stands for.
+    """Return the status fields for a report.
 
     Args:
-        report: A trainer's whole latest state.
-        now: When it came, with a time zone.
-        before: What was reported so far. It still holds while another attempt loads, whether or not that knows its
-            number: it has not read yet what it goes on from. Where it then begins to train, however far back, is where
-            the training is.
+        report: The complete latest state of a trainer.
+        now: Time of the report's arrival, with a time zone.
+        before: The previous status fields from reports. They stay while a new attempt loads, even without a known
+            attempt number, because it has not yet read its checkpoint. The position where it then starts to train
+            applies, even if it is earlier.
 
     Returns:
-        Every field of the status that comes from reports: numbers that are not whole are strings of six digits. Figures
-        are left out whose names would be too many, counted since the training began: each is a series of Prometheus.
+        All status fields from reports. Numbers that are not integers become strings with six significant digits.
+        Metrics beyond the limit of names since the start are omitted, because each becomes a Prometheus series.
     """
     watched = _watched(report.best.metric if report.best else None)
     names = _names(report.metrics or (), known=_known_names(before), first=watched)
@@ -72,12 +72,12 @@ def _known_names(before: ReportedStatus | None) -> list[str]:
 
 
 def _watched(monitored: str | None) -> tuple[str, ...]:
-    """Returns the figures to watch, what tells the best epoch before losses."""
+    """Return the metrics to display, the metric of the best epoch before losses."""
     return (monitored, *_WATCHED) if monitored else _WATCHED
 
 
 def _names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> list[str]:
-    """Returns the known names and as many more as there may be, some before others."""
+    """Return the names used before, and further names up to the limits, with those in `first` before others."""
     more = sorted(set(names) - set(known), key=lambda name: (name not in first, name))
     result: list[str] = []
     left = MAX_NAMES_BYTES
@@ -90,12 +90,12 @@ def _names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> 
 
 
 def _json_size(text: str) -> int:
-    """Returns the bytes of a text as the API server writes it, which spells <, > and & in six each."""
+    """Return the size of a text in the API server's JSON in bytes, which escapes <, > and & with six bytes each."""
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
 def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
-    """Returns what was warned of so far and now, one of each reason: another attempt may not have come as far again."""
+    """Return all warnings so far, one for each reason: a new attempt may not yet have repeated its warnings."""
     known = {one.reason: one for one in (before and before.warnings) or ()}
     told = {one.reason: Warned(reason=one.reason, message=clean(one.message)) for one in now or ()}
     return list((known | told).values())[:MAX_WARNINGS] or None
@@ -138,7 +138,7 @@ def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned
 
 
 def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
-    """Returns what a trainer that still loads has told, and of the rest what was known before."""
+    """Return the report of a trainer that still loads, completed from the previous status."""
     now, was = told.progress, before.progress
     if now is None or was is None:
         return told
@@ -148,7 +148,7 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
         now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
     if (now.attempt, now.sequence) < (was.attempt, was.sequence):
         now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
-    if now.finish_after_epoch is None:  # It has not been told yet.
+    if now.finish_after_epoch is None:  # It has not been asked yet.
         now = now.model_copy(update={"finish_after_epoch": was.finish_after_epoch})
     fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
     fields |= {"progress": now, "warnings": told.warnings}
@@ -158,7 +158,7 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
-    """Returns a finished job's figures: the same, without the time it would still take and what it waited for."""
+    """Return the status fields of a finished job: the same without the remaining time and the awaited cause."""
     return ReportedStatus(
         progress=status.progress
         and status.progress.model_copy(update={"estimated_completion_time": None, "waiting": None}),
@@ -173,9 +173,9 @@ def final_status(status: ReportedStatus) -> ReportedStatus:
 
 
 def reached_epoch(progress: Progress | None) -> int:
-    """Returns the epoch that runs, or that has ended if none does, as far as a training has told.
+    """Return the epoch that runs, or that has ended last if none runs, by the trainer's reports.
 
-    Where an attempt trains again what an earlier one had, it is what that one was to end after.
+    If an attempt repeats epochs of an earlier attempt, this is the epoch after which the earlier one had to finish.
     """
     if progress is None:
         return 0
@@ -184,20 +184,20 @@ def reached_epoch(progress: Progress | None) -> int:
 
 
 def finished_early(progress: Progress | None) -> bool:
-    """Returns whether a training that is over was finished early, as it was asked to, as far as it has told."""
+    """Return whether a finished training ended early as requested, by its reports."""
     if progress is None or progress.finish_after_epoch is None:
         return False
     return progress.finish_after_epoch <= progress.epoch < progress.epochs
 
 
 def reported_since(status: Status, since: str) -> Progress | None:
-    """Returns what the trainer that runs since then (RFC 3339) has reported, if it has."""
+    """Return the progress that the trainer running since a time (RFC 3339) has reported, or None."""
     progress = status.progress
     return progress if progress and (progress.last_report_time or "") >= since else None
 
 
 def duration(seconds: float) -> str:
-    """Returns a time span in its two largest units, such as 45s, 1m45s, 2h3m or 3d4h."""
+    """Return a duration in its two largest units, such as 45s, 1m45s, 2h3m or 3d4h."""
     whole = round(min(seconds, _FAR))
     for unit, letter, below, small in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", 1, "s")):
         if whole >= unit:
@@ -207,7 +207,7 @@ def duration(seconds: float) -> str:
 
 
 _FAR = 100 * 365 * _DAY
-"""No time that is told reaches further: a date must stay one of four-digit years."""
+"""Maximum duration: dates must keep four-digit years."""
 _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 
 
@@ -234,7 +234,7 @@ def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored
 
 
 def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
-    """Returns the models in a folder of results: where each lies follows from its name. Each name counts once."""
+    """Return the models in a results folder, with their URIs and metrics. Each name counts once."""
     found: dict[str, StoredModel] = {}
     left = MAX_MODELS_BYTES
     for one in told[:MAX_MODELS]:
@@ -251,18 +251,18 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
 
 
 def _signature(folder: str, sha256: str | None) -> StoredSignature | None:
-    """Returns the signature in a folder of results, if one is stored."""
+    """Return the signature in a results folder, or None if none is stored."""
     uri = _within(folder, SIGNATURE)
     return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri(uri) else None
 
 
 def _exports(folder: str, told: reports.Export, left: int) -> list[ExportedModel]:
-    """Returns the models' other forms in a folder of results. Each name counts once.
+    """Return the exported models in a results folder. Each name counts once.
 
     Args:
-        folder: The folder.
-        told: What the trainer tells of them.
-        left: Bytes that their URIs may take as JSON.
+        folder: URI of the folder.
+        told: The trainer's report about the exports.
+        left: Maximum bytes of their URIs as JSON.
     """
     found: dict[str, ExportedModel] = {}
     for one in told.exports[:MAX_EXPORTS]:
@@ -315,7 +315,7 @@ def _display(
 
 
 def short(figure: str) -> str:
-    """Returns a figure in four digits; one that is no number, as another version may have written it, as it is."""
+    """Return a metric with four significant digits, or unchanged if it is not a number, as from another version."""
     try:
         return f"{float(figure):.4g}"
     except ValueError:

@@ -1,6 +1,6 @@
-"""Every reason that a condition or an Event of a TrainingJob may have, and what follows from it: the only such table.
+"""The reasons of conditions and Events of a TrainingJob, with their effects. There is no other such table.
 
-docs/reasons.md says for people what each means.
+docs/reasons.md explains each reason to users.
 """
 
 from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
@@ -16,9 +16,9 @@ _CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(OwnReason):
-    """A reason of a TrainingJob, with its effect."""
+    """A reason of a TrainingJob, with its effects."""
 
-    # Of Ready: every TrainingJob comes through these.
+    # For Ready: the normal course of a TrainingJob.
     CREATING = "Creating", _SILENT
     QUEUED = "Queued", _GOES_ON
     WAITING_FOR_ADMISSION = "WaitingForAdmission", _GOES_ON
@@ -35,7 +35,7 @@ class Reason(OwnReason):
     RESTARTING = "Restarting", Effect(ready=True, fault=None, on_arrival=False)
     FAILING = "Failing", _SILENT
 
-    # Of Ready: what is in the way of its Job.
+    # For Ready: causes that block its Job.
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
     JOB_REJECTED = "JobRejected", Effect(stalls=True, look_again_seconds=60)
@@ -48,7 +48,7 @@ class Reason(OwnReason):
     CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
     CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, look_again_seconds=30)
 
-    # Of Ready: what is in the way of its pod.
+    # For Ready: causes that block its pod.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     NO_MATCHING_NODE = "NoMatchingNode"
@@ -62,33 +62,33 @@ class Reason(OwnReason):
     NODE_LOST = "NodeLost", _CLUSTER._replace(pod_runs=True)
     STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, pod_runs=True)
 
-    # Of conditions that do not hold.
+    # For conditions that are False.
     PROGRESSING = "Progressing", _SILENT
     ACTIVE = "Active", _SILENT
     UNFINISHED = "Unfinished", _SILENT
 
-    # Of SpecApplied.
+    # For SpecApplied.
     APPLIED = "Applied", _SILENT
     SPEC_IGNORED = "SpecIgnored", Effect(on_arrival=False)
 
-    # Of Exported.
+    # For Exported.
     EXPORTED = "Exported", _SILENT
     NOT_EXPORTABLE = "NotExportable", Effect(on_arrival=False)
     EXPORT_DIFFERS = "ExportDiffers", Effect(on_arrival=False)
     EXPORT_FAILED = "ExportFailed", Effect(on_arrival=False)
 
-    # Of StorageAvailable; while it is False, the reason is the failure that the trainer waits for the end of.
+    # For StorageAvailable. While it is False, the reason is the failure that the trainer waits out.
     AVAILABLE = "Available", _SILENT
     NOT_ASKED = "NotAsked", _SILENT
 
-    # Of Events alone.
+    # Only for Events.
     STARTED = "Started", Effect(event="Normal", fault=None)
     RESUMED = "Resumed", Effect(event="Normal", fault=None)
     STORAGE_AVAILABLE = "StorageAvailable", Effect(event="Normal", fault=None)
     PLAIN_HTTP = "PlainHTTP"
     SPEC_CHANGED = "SpecChanged", Effect(event="Normal", fault=None)
 
-    # Of Events alone: what the trainer warns of, while the training goes on.
+    # Only for Events: warnings of a trainer that continues its training.
     MISSING_CLASSES = "MissingClasses"
     SINGLE_CLASS = "SingleClass"
     ACTIVATION_MISMATCH = "ActivationMismatch"
@@ -104,7 +104,7 @@ class Reason(OwnReason):
     CLASS_NAMES_DIFFER = "ClassNamesDiffer"
     OUTLIERS_IN_IMAGES = "OutliersInImages"
 
-    # Failures that the operator sees.
+    # Failures that the operator detects.
     CRASHED = "Crashed", _CRASH
     REPEATED_CRASH = "RepeatedCrash", _CRASH
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -113,13 +113,13 @@ class Reason(OwnReason):
     POD_FAILED = "PodFailed", _CLUSTER
     JOB_FAILED = "JobFailed", _CLUSTER
 
-    # Failures that the operator or the trainer sees. Only the first heals when the spec changes.
+    # Failures that the operator or the trainer detects. Only the first one can end with a change of the spec.
     INVALID_SPEC = "InvalidSpec", _STALLS
     OUT_OF_MEMORY = "OutOfMemory", _CRASH
     MEMORY_LIMIT_TOO_LOW = "MemoryLimitTooLow"
     SCRATCH_FULL = "ScratchFull", _CRASH
 
-    # Failures that the trainer sees.
+    # Failures that the trainer detects.
     INVALID_NETWORK = "InvalidNetwork"
     INVALID_TRAINING = "InvalidTraining"
     CREDENTIALS_REFUSED = "CredentialsRefused"
@@ -156,14 +156,14 @@ class Reason(OwnReason):
 
 
 def as_reason(word: str) -> Reason | Foreign:
-    """Returns the reason that a word stands for, wherever that comes from."""
+    """Return the reason for a word from any source."""
     return reason_of(Reason, word)
 
 
 def effect(word: str) -> Effect:
-    """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
+    """Return the effects of a reason. A foreign reason only has an Event."""
     return _CRASH if word in _OF_JOBS else effect_of(as_reason(word))
 
 
 _OF_JOBS = frozenset({"BackoffLimitExceeded", "PodFailurePolicy"})
-"""Why a Job has failed that was about what it ran: https://github.com/kubernetes/api/blob/master/batch/v1/types.go."""
+"""Job failure reasons caused by its program: https://github.com/kubernetes/api/blob/master/batch/v1/types.go."""

@@ -1,4 +1,4 @@
-"""Reconcile: read a TrainingJob and its children, plan, apply, and again until nothing is left to do."""
+"""Reconcile: read a TrainingJob and its children, plan, and apply, until the plan has no actions."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -30,23 +30,23 @@ from epochal_operator.trainingjob.resources import TRAINING_JOBS
 Object = Mapping[str, Any]
 
 ROUNDS = 8
-"""More changes in a row than any TrainingJob takes; what is left then waits a moment."""
+"""More successive changes than any TrainingJob needs. Remaining changes wait a moment."""
 RACES = 4
-"""Conflicts over a new Job that may be chance: a quota that others change answers so, too. More are a denial."""
+"""Conflicts over a new Job that may be temporary, as from a quota that changed at the same time. More are a denial."""
 MOMENT = 1.0
 
 
 def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
-    """Returns what to do about a TrainingJob.
+    """Return the plan for a TrainingJob.
 
     Args:
         document: The TrainingJob as JSON.
-        observed: Its children.
-        installation: What fills in where the spec says nothing.
+        observed: The observed children.
+        installation: Defaults for fields that the spec omits.
     """
     try:
         if fault := document.get(UNREAD):
-            raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - as parse does of what was read
+            raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
         job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
@@ -56,17 +56,17 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
 
 
 class Reconciler:
-    """Brings TrainingJobs and their children to what they should be.
+    """Brings TrainingJobs and their children to their desired state.
 
     Args:
-        term: What it works with.
-        installation: Returns what fills in where a spec says nothing.
-        instance: Name of this process, for Events.
+        term: The context of the reconciler.
+        installation: Returns the defaults for fields that a spec omits.
+        instance: Name of this process's pod, for Events.
         clock: Returns the time, with a time zone.
-        children: The table of their children.
+        children: The children of a TrainingJob.
 
     Attributes:
-        refusals: Why Jobs have no pod, as far as Events have told.
+        refusals: The refused pods of Jobs, from Events.
     """
 
     def __init__(
@@ -87,29 +87,29 @@ class Reconciler:
         self._applier = Applier(term, children, corrections, instance, clock)
 
     async def run(self) -> None:
-        """Follows the Events that tell why pods of Jobs cannot be created, until it is cancelled."""
+        """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for namespace in self._term.namespaces or (None,):
                 group.create_task(watch_refusals(self._term.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
-        """Has a TrainingJob looked at whose pod cannot be created."""
+        """Enqueue a TrainingJob with a pod that cannot be created."""
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
         if self.refusals.take(event) is not None and self._store.get(TRAINING_JOBS, key) is not None:
             self._term.wake(key)
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles a TrainingJob.
+        """Bring a TrainingJob and its children to their desired state.
 
         Args:
-            key: Its namespace and name.
+            key: Key of the TrainingJob.
 
         Returns:
-            Seconds after which to do it again, or None.
+            Seconds until the next reconcile, or None.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request fails.
         """
         blocked, conflicts = dict[Resource, StatusCause](), 0
         failure: AdmissionFailed | None = None
@@ -120,7 +120,7 @@ class Reconciler:
                 return None
             observed = await self._observer.catch_up(document, self._observer.observe(key, document, blocked))
             if self._store.get(TRAINING_JOBS, key) is not document:
-                continue  # It was told of meanwhile.
+                continue  # The cache received a newer version.
             todo = make_plan(whole(document), observed, self._installation())
             if not todo.actions:
                 return todo.look_again(failure)
@@ -129,24 +129,24 @@ class Reconciler:
                     failure = await self._apply(key, action, document["metadata"], blocked) or failure
             except (Conflict, NotFound) as error:
                 conflicts += 1
-                if conflicts == ROUNDS:  # It is no race: some deny with this code. The queue waits ever longer.
+                if conflicts == ROUNDS:  # A denial with this code, not a race: retry with backoff.
                     raise
                 if conflicts >= RACES and isinstance(action, Create):
                     blocked[action.resource] = rejected(action.resource, error)
                 await self._applier.refresh(key)
                 continue
             if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_child, todo.actions)):
-                # Somebody else holds a field of the status that should go: written again, it would stay again.
+                # Another field manager owns this status field, so a second apply would not remove it.
                 return todo.look_again(failure)
         return MOMENT
 
     async def _apply(
         self, key: Key, action: Action, planned: Object, blocked: dict[Resource, StatusCause]
     ) -> AdmissionFailed | None:
-        """Does a step, and notes what is in its way.
+        """Execute an action, and record the cause that blocks it.
 
         Returns:
-            What is to be tried again once it is told, if a webhook has failed.
+            The error to raise after the status reports it, if an admission webhook failed; otherwise None.
         """
         try:
             blocked |= await self._applier.apply(key, action, planned)

@@ -1,4 +1,4 @@
-"""How many reports all trainers may send together, and what each is told so that they keep to it."""
+"""The shared rate of all trainers' reports, and the delays that keep trainers within it."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -10,20 +10,20 @@ from epochal_api.report import INTERVAL_SECONDS, Report
 from epochal_operator.runtime.rate import Bucket
 
 LONGEST_SECONDS = 300.0
-"""The longest time between two reports of one trainer: people watch, and an alert waits for them."""
+"""Maximum seconds between two reports of a trainer, because users watch them and an alert waits for them."""
 BURST_SECONDS = 2.0
-"""Reports of so many seconds are taken at once; half of them are kept for what is news."""
+"""Seconds of reports that may arrive at once. Half of this burst is reserved for news."""
 LEAST_BURST = 4.0
 TRAINERS = 50_000
-"""Trainers of which the last report is kept in mind; of any other, the next is taken for news."""
+"""Trainers whose last report is remembered. The next report of any other trainer counts as news."""
 
 
 class Pace(NamedTuple):
-    """How soon a trainer is to report again.
+    """The delays before a trainer's next reports.
 
     Args:
-        steps: Seconds until it tells of steps.
-        news: Seconds until it tells of an epoch's end, or of whatever else is new.
+        steps: Seconds until a report of steps.
+        news: Seconds until a report of an epoch's end or other news.
     """
 
     steps: float
@@ -31,12 +31,12 @@ class Pace(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a trainer told last.
+    """The last report of a trainer.
 
     Args:
-        at: When, in seconds.
-        epoch: Its finished epochs.
-        rest: What else changes seldom: its attempt, its stage, what it waits for.
+        at: Time of the report in seconds.
+        epoch: Finished epochs.
+        rest: Fields that rarely change: the attempt, the stage and the awaited cause.
     """
 
     at: float
@@ -45,23 +45,23 @@ class Told(NamedTuple):
 
     @classmethod
     def of(cls, report: Report, at: float) -> Self:
-        """Returns what a report tells."""
+        """Return the relevant fields of a report."""
         waits_for = report.waiting.reason if report.waiting else None
         return cls(at, report.epoch, (report.attempt, report.stage, waits_for))
 
     def is_news(self, before: "Told") -> bool:
-        """Returns whether it is worth more than a report of mere steps.
+        """Return whether a report is more important than a report of steps only.
 
-        The end of an epoch is, unless epochs are so short that each report would be: then none is.
+        The end of an epoch is, unless epochs are so short that each report would be news.
         """
         return self.rest != before.rest or (self.epoch > before.epoch and self.at - before.at >= INTERVAL_SECONDS)
 
 
 class Budget:
-    """Keeps the reports of all trainers under a rate. The end of an epoch comes first, steps wait.
+    """Limits the rate of all trainers' reports. Reports of an epoch's end have priority over reports of steps.
 
     Args:
-        per_second: Reports that are taken per second in the long run.
+        per_second: Sustained reports per second.
         clock: Returns the time in seconds.
     """
 
@@ -74,10 +74,10 @@ class Budget:
         self._told: TTLCache[str, Told, float] = TTLCache(TRAINERS, 2 * LONGEST_SECONDS, clock)
 
     def is_news(self, trainer: str, report: Report) -> bool:
-        """Returns whether a report is worth more than one of mere steps.
+        """Return whether a report is more important than a report of steps only.
 
         Args:
-            trainer: Uid of the trainer's pod.
+            trainer: UID of the trainer's pod.
             report: The report.
         """
         try:
@@ -87,7 +87,7 @@ class Budget:
         return Told.of(report, self._clock()).is_news(before)
 
     def take(self, *, news: bool) -> bool:
-        """Returns whether a report may be written, which is then counted."""
+        """Return whether a report may be written, and count it if so."""
         bucket, wait = self._bucket.take(self._clock(), burst=self._burst, per_second=self._per_second)
         if wait or (bucket.tokens < self._burst / 2 - 1 and not news):
             return False
@@ -95,13 +95,13 @@ class Budget:
         return True
 
     def wrote(self, trainer: str, report: Report) -> None:
-        """Keeps in mind what a trainer has told."""
+        """Remember the last report of a trainer."""
         self._told[trainer] = Told.of(report, self._clock())
 
     def next(self) -> float:
-        """Returns in how many seconds a trainer is to report its steps again.
+        """Return the seconds until a trainer's next report of steps.
 
-        Each one gets a time of its own: with more of them, it is further away.
+        Each trainer gets its own time slot, so the delay grows with the number of trainers.
         """
         now = self._clock()
         self._due = min(max(now, self._due) + 1 / self._per_second, now + LONGEST_SECONDS)

@@ -1,4 +1,4 @@
-"""Who may report on a TrainingJob: a pod of the very Job that the TrainingJob owns."""
+"""Access for reports: only a pod of the Job that a TrainingJob owns may report on it."""
 
 import logging
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from epochal_operator.runtime.token_review import Identity
 from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS
 
 UNSERVED = 1_000
-"""Namespaces that are not served of which the log tells, each once."""
+"""Maximum number of unserved namespaces that are logged, each once."""
 
 _log = logging.getLogger(__name__)
 
 
 class ReporterAccess:
-    """Finds out on which TrainingJob a pod may report, asking the API server as seldom as is safe.
+    """Returns the TrainingJob on which a pod may report, with a cache to avoid requests.
 
     Args:
         kube: The API server.
-        namespaces: Namespaces that are served; none stands for all.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
         clock: Returns the time in seconds.
     """
 
@@ -39,7 +39,7 @@ class ReporterAccess:
         )
 
     def serves(self, namespace: str) -> bool:
-        """Returns whether a namespace is served: of any other, the API server would not tell whose a pod is."""
+        """Return whether a namespace is served. In others, the operator may not read a pod's owner."""
         if not self._namespaces or namespace in self._namespaces:
             return True
         if namespace not in self._unserved and len(self._unserved) < UNSERVED:
@@ -52,10 +52,10 @@ class ReporterAccess:
         return False
 
     async def job(self, identity: Identity) -> Owner | None:
-        """Returns the TrainingJob that a pod trains, or None if it is no trainer's pod.
+        """Return the TrainingJob of a trainer's pod, or None for another pod.
 
         Raises:
-            ApiError: If the API server cannot tell.
+            ApiError: If a request fails.
         """
         if not identity.pod_uid:
             return None

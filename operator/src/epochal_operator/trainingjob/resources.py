@@ -1,4 +1,4 @@
-"""The resources that a TrainingJob has to do with: its own, those of what it owns, and whom it names."""
+"""The resources and indexes of a TrainingJob, its owned objects and its predecessor."""
 
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.trainingjob import KIND, PLURAL
@@ -11,7 +11,7 @@ from epochal_operator.trainingjob.owned import Child
 
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
-"""Field manager of the part of the status that comes from reports."""
+"""Field manager of the status fields that come from reports."""
 
 
 def _predecessor(document: Object) -> Key | None:
@@ -20,10 +20,10 @@ def _predecessor(document: Object) -> Key | None:
 
 
 def owned(child: Child) -> Owned:
-    """Returns by what the objects of a row of the table of children are found."""
+    """Return the index of the objects of a child."""
     return Owned(child.resource, child.label)
 
 
 OWNED_PODS = Owned(PODS, NAME_LABEL)
 FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
-"""TrainingJobs by the one that they go on from."""
+"""Index of TrainingJobs by their predecessor."""

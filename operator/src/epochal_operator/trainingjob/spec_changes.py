@@ -1,4 +1,4 @@
-"""What a change of the spec does to a Job: it gives way to another one until a container has run, and then goes on."""
+"""Changes of the spec: a Job is replaced until a container has run, and continues unchanged afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,13 +20,14 @@ from epochal_operator.trainingjob.status import is_refused
 
 
 def without_its_spec(before: Status, observed: Observed) -> Observed:
-    """Returns what is seen, with what is in the way of another Job where the spec is not the one that was trained.
+    """Return the observed state, blocked if the Job with the trained spec no longer exists.
 
-    That one went along with the Job alone: by another one the checkpoints would be trained on as nobody meant it.
+    Only the Job contained the trained spec. With the changed spec, a new Job would continue from checkpoints of another
+    training.
 
     Args:
-        before: Its status so far.
-        observed: Its children.
+        before: The previous status.
+        observed: The observed children.
     """
     if observed.child is not None or observed.blocked or not is_spec_ignored(before):
         return observed
@@ -40,25 +41,25 @@ _SPEC_LOST = (
 
 
 def started(before: Status, observed: Observed) -> bool:
-    """Returns whether a container of a TrainingJob has run, be it while nobody was there to say so.
+    """Return whether a container of a TrainingJob has run, even while no operator was running.
 
     Args:
-        before: Its status so far.
-        observed: Its children.
+        before: The previous status.
+        observed: The observed children.
     """
     return before.start_time is not None or before.progress is not None or first_run(before, observed) is not None
 
 
 def is_overtaken(metadata: Metadata, before: Status) -> bool:
-    """Returns whether the spec of a TrainingJob that has begun was changed too late, where it breaks the rules.
+    """Return whether the spec of a started TrainingJob was changed too late, for a spec that is now invalid.
 
-    Such a spec compares to nothing. But none is changed any more once a status has said that a container has run, so a
-    change that comes to light with that is one that came too late, unless it was taken for good before: then the rules
-    are other ones now, as another version has.
+    An invalid spec has no digest to compare. Once a status shows that a container has run, no change is applied. So a
+    new generation that is first seen together with the start came too late. If the previous status had accepted this
+    generation, the rules have changed instead, as in another version.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
+        metadata: Metadata of the TrainingJob.
+        before: The previous status.
     """
     if before.start_time is not None or metadata.generation <= 1:
         return False
@@ -66,12 +67,12 @@ def is_overtaken(metadata: Metadata, before: Status) -> bool:
 
 
 def compared(job: TrainingJob, observed: Observed, installation: Installation) -> Observed:
-    """Returns what is seen, with how the Job compares to the spec as it is now.
+    """Return the observed state with the comparison of the Job to the current spec.
 
     Args:
-        job: The TrainingJob with its status so far.
-        observed: Its children.
-        installation: What fills in where the spec says nothing.
+        job: The TrainingJob with its previous status.
+        observed: The observed children.
+        installation: Defaults for fields that the spec omits.
     """
     child, before = observed.child, job.status or Status()
     if child is None:
@@ -83,15 +84,15 @@ def compared(job: TrainingJob, observed: Observed, installation: Installation) -
 
 
 def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Installation) -> bool:
-    """Returns whether a Job is of another spec than the TrainingJob has now, and has not run a container yet.
+    """Return whether a Job of another spec must be replaced, because it has not yet run a container.
 
-    For what has changed in the installation alone none gives up its place in the scheduler's queue, unless that is of
-    no use: its image may be what was mended.
+    A Job that differs only by the installation's defaults keeps its place in the scheduler's queue, unless it cannot
+    start: the new default may be a corrected image.
 
     Args:
-        job: The TrainingJob with its status so far.
-        observed: Its children.
-        installation: What fills in where the spec says nothing.
+        job: The TrainingJob with its previous status.
+        observed: The observed children.
+        installation: Defaults for fields that the spec omits.
     """
     child = observed.child
     if child is None or started(job.status or Status(), observed) or not outdated(job, child, installation):
@@ -100,7 +101,7 @@ def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Instal
 
 
 def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
-    """Returns whether a container of a Job may start as things are, as far as its image and its suspension tell."""
+    """Return whether a container of a Job may start, as far as its image and its suspension allow."""
     living = [pod for pod in observed.pods if alive(pod)]
     if not living:
         return starter(child) is not None or not child["spec"].get("suspend")
@@ -108,14 +109,14 @@ def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
 
 
 def replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | None:
-    """Returns the next step to be rid of a Job of which no container has run yet, or None while it takes its time.
+    """Return the next action to remove a Job that has not run a container, or None while its pods end.
 
-    A container may start at this very moment. So the Job is suspended first, which ends its pods, and whether one of
-    them has run is known for sure once they have ended. One that somebody else starts is deleted as it is.
+    A container may start at any moment. So the Job is first suspended, which ends its pods. After their end it is
+    certain whether one has run. A Job that another controller starts is deleted at once.
 
     Args:
         child: The Job.
-        observed: Its children.
+        observed: The observed children.
     """
     if is_going(child):
         return None

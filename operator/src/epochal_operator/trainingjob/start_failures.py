@@ -1,4 +1,4 @@
-"""Why a container does not start: a kubelet's words, and the field that is to be mended."""
+"""Causes of a container that does not start, from the kubelet's message, with the field to correct."""
 
 import re
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from epochal_api.trainingjob import KIND
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 _REASONS = {
-    "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,  # A kubelet says the one and the other in turn, of the same mistake.
+    "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,  # A kubelet alternates between both for the same error.
     "ImagePullBackOff": Reason.IMAGE_PULL_BACK_OFF,
     "InvalidImageName": Reason.INVALID_IMAGE_NAME,
     "CreateContainerConfigError": Reason.CREATE_CONTAINER_CONFIG_ERROR,
     "CreateContainerError": Reason.CREATE_CONTAINER_ERROR,
     "RunContainerError": Reason.RUN_CONTAINER_ERROR,
 }
-"""Why a container does not start, as a kubelet says it; there are more, which are rare.
+"""Waiting reasons of a kubelet for a container that does not start. Others are rare.
 
 https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go and
 https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go
@@ -28,16 +28,16 @@ _WHOSE = {
     False: "imageRegistry and trainerImage of Epochal's chart",
     None: "spec.image, or trainerImage of Epochal's chart where that is not set",
 }
-"""Where an image was named: by the spec, or not, or nobody knows."""
+"""The fields that name an image: in the spec, in the chart, or unknown."""
 
 
 class Program(NamedTuple):
-    """What a container runs.
+    """The program of a container.
 
     Args:
-        name: What people call it.
-        kind: Kind of the object that it is for.
-        image: Where its image was named.
+        name: Name of the program in messages.
+        kind: Kind of the object that the program serves.
+        image: The field that names its image.
     """
 
     name: str
@@ -46,25 +46,25 @@ class Program(NamedTuple):
 
 
 def cannot_start(word: str, said: str, image: str, *, own_image: bool | None) -> StatusCause:
-    """Returns why a trainer's container does not start, and what must hold so that it does.
+    """Return the cause of a trainer's container that does not start, with advice.
 
     Args:
-        word: The kubelet's word for it.
-        said: What else it says.
-        image: The container's image; empty if that is not told.
-        own_image: Whether spec.image names it; None if that is not known.
+        word: The kubelet's reason.
+        said: The kubelet's message.
+        image: The container's image; empty if unknown.
+        own_image: Whether spec.image names the image; None if unknown.
     """
     return start_failure(word, said, image, Program("The trainer", KIND, _WHOSE[own_image]))
 
 
 def start_failure(word: str, said: str, image: str, program: Program) -> StatusCause:
-    """Returns why a container does not start, and what must hold so that it does.
+    """Return the cause of a container that does not start, with advice.
 
     Args:
-        word: The kubelet's word for it.
-        said: What else it says.
-        image: The container's image; empty if that is not told.
-        program: What it runs.
+        word: The kubelet's reason.
+        said: The kubelet's message.
+        image: The container's image; empty if unknown.
+        program: The program of the container.
     """
     reason = _REASONS.get(word, as_reason(word))
     why, remedy = f"{program.name} cannot start: {said}", _remedy(reason, said, image, program)

@@ -1,4 +1,4 @@
-"""The leader's part of a TrainingJob's status, derived from the TrainingJob and its children."""
+"""The status fields of a TrainingJob that the leader owns, derived from the TrainingJob and its children."""
 
 from datetime import datetime
 
@@ -16,38 +16,37 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 
 def finished(status: Status) -> bool:
-    """Returns whether a TrainingJob has ended for good.
+    """Return whether a TrainingJob has ended permanently.
 
-    One whose spec was refused has not: that may change, or another version of Epochal may know what this one does not.
+    A refused TrainingJob has not: its spec may change, or another version of Epochal may accept it.
 
     Args:
-        status: Its status.
+        status: Status of the TrainingJob.
     """
     return _end(status) is not None and not is_refused(status)
 
 
 def is_refused(status: Status) -> bool:
-    """Returns whether the spec of a TrainingJob was refused before a container of it had run.
+    """Return whether the spec of a TrainingJob was refused before one of its containers had run.
 
     Args:
-        status: Its status.
+        status: Status of the TrainingJob.
     """
     end = _end(status)
     return end is not None and end.reason == Reason.INVALID_SPEC and status.start_time is None
 
 
 def status(job: TrainingJob, observed: Observed) -> Status:
-    """Returns the leader's part of the status.
+    """Return the status fields that the leader owns.
 
     Args:
-        job: The TrainingJob with its status so far.
-        observed: Its children.
+        job: The TrainingJob with its previous status.
+        observed: The observed children.
 
     Returns:
-        All fields but those that come from reports. It depends on the status so far in six ways: what has finished
-        stays as it is, so does the state while the end of the last pod becomes that of its Job, the first start, the
-        attempts, what it goes on from and which pods never ran are remembered, and a condition keeps the time of its
-        change.
+        All fields except those from reports. They depend on the previous status in six ways. A finished status is kept.
+        The state is kept between the end of the last pod and the end of its Job. The first start time, the attempts,
+        the predecessor's results and the pods that never ran are remembered. A condition keeps its transition time.
     """
     spec = job.spec
     desired = Desired(
@@ -61,7 +60,7 @@ def status(job: TrainingJob, observed: Observed) -> Status:
 
 
 def _continued_from(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
-    """Returns what a TrainingJob goes on from by its status so far, unless its spec was corrected in time."""
+    """Return the predecessor's results of the previous status, unless the spec was corrected in time."""
     before = job.status or Status()
     known, source = before.continued_from, job.spec.training.continue_from
     if known is None or observed.overtaken or is_spec_ignored(before):
@@ -70,19 +69,19 @@ def _continued_from(job: TrainingJob, observed: Observed) -> ContinuedFrom | Non
 
 
 def begun(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
-    """Returns the leader's part of the status of a TrainingJob that breaks the API's rules, but began by earlier ones.
+    """Return the leader's status fields of a started TrainingJob with a spec that is now invalid.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        observed: Its children. A Job goes on as it is; if there is none, what blocks it says why.
-        suspend: Whether it is to wait.
+        metadata: Metadata of the TrainingJob.
+        before: The previous status.
+        observed: The observed children. A Job continues unchanged. Without a Job, `blocked` contains the cause.
+        suspend: Value of spec.suspend.
     """
     source = observed.continued_from or before.continued_from
     return _derived(metadata, before, Desired(suspend), before.gpus, observed, source)
 
 
-def _derived(  # noqa: PLR0917 - each is a part of what it is derived from
+def _derived(  # noqa: PLR0917 - the inputs of the status
     metadata: Metadata,
     before: Status,
     desired: Desired,
@@ -103,7 +102,7 @@ def _derived(  # noqa: PLR0917 - each is a part of what it is derived from
         sum(map(started, observed.pods)),
         1 if start or begun else 0,
     )
-    if now.completion_time is not None:  # Whether or not it ever ran a container: what is over does not change.
+    if now.completion_time is not None:  # Set a start time even if no container ran: a finished status must not change.
         start = start or begun or now.completion_time
     return Status(
         observed_generation=generation,
@@ -120,17 +119,17 @@ def _derived(  # noqa: PLR0917 - each is a part of what it is derived from
 
 
 def _reported(before: Status, now: datetime) -> str | None:
-    """Returns when a trainer reported that nothing else is seen of, or None if none has."""
+    """Return the time of a trainer's report without any other trace of this trainer, or None."""
     return (before.progress.last_report_time or timestamp(now)) if before.progress else None
 
 
 def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> Status:
-    """Returns the leader's part of the status of a TrainingJob that breaks the API's rules.
+    """Return the leader's status fields of a TrainingJob with a refused spec.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        message: What must hold, naming the field.
+        metadata: Metadata of the TrainingJob.
+        before: The previous status.
+        message: The violated rule, with the field.
         now: The time, with a time zone.
     """
     if finished(before):
@@ -153,27 +152,27 @@ def refused(metadata: Metadata, before: Status, message: str, now: datetime) -> 
 
 
 def leaders_part(whole: Status) -> Status:
-    """Returns a status without what comes from reports, and of the conditions the leader's own."""
+    """Return a status without the fields from reports, and with the leader's own conditions only."""
     fields = {name: getattr(whole, name) for name in Status.model_fields if name not in ReportedStatus.model_fields}
     own = [one for kind in CONDITIONS if (one := get_condition(whole.conditions, kind))]
     return Status(**fields | {"conditions": own or None})
 
 
 def reports_part(whole: Status) -> ReportedStatus:
-    """Returns of a status what comes from reports."""
+    """Return the status fields from reports."""
     return ReportedStatus(**{name: getattr(whole, name) for name in ReportedStatus.model_fields})
 
 
 def _end(of: Status) -> Condition | None:
-    """Returns the condition that says how a TrainingJob ended, or that its spec was refused, if one does."""
+    """Return the condition (Complete or Failed) of an ended or refused TrainingJob, or None."""
     kinds = (kind for kind in ("Complete", "Failed") if is_true(of.conditions, kind))
     return get_condition(of.conditions, next(kinds, ""))
 
 
 def _settled(before: Status, generation: int) -> Status:
-    """Returns what is over as it is, seen at this generation: the fields that may still change do not change it."""
+    """Return a finished status for a new generation: the mutable fields do not change it."""
     part = leaders_part(before)
     seen = [one.model_copy(update={"observed_generation": generation}) for one in part.conditions or []]
-    if get_condition(seen, FINISHED) is None:  # It ended by a version that did not say so in one condition.
+    if get_condition(seen, FINISHED) is None:  # An earlier version without this condition wrote the status.
         seen = with_finished(seen)
     return part.model_copy(update={"observed_generation": generation, "conditions": seen})

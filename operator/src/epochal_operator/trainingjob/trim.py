@@ -1,4 +1,4 @@
-"""What the store keeps of a TrainingJob, its Job and its pods: a spec stays the text that it is."""
+"""The parts of a TrainingJob, its Job and its pods that the cache keeps. A spec is kept as JSON text."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,31 +19,31 @@ _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", 
 
 
 def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Returns what is kept of a TrainingJob; of its spec only what others than itself need: see `spec_text`.
+    """Return the cached part of a TrainingJob, with an outline of its spec and the spec as text: see `spec_text`.
 
     Args:
         thing: The TrainingJob.
-        labels: Labels that are kept however many it bears.
+        labels: Labels that are kept even if the object has many.
     """
     spec = thing["spec"]
     return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | packed(spec)
 
 
 def job(thing: Object) -> Object:
-    """Returns what is kept of a Job: of its pod template only what its training goes on from, if that is another's."""
+    """Return the cached part of a Job: of its pod template, only the URI from which its training continues."""
     uri = continued_uri(thing)
     return kept(thing, some(thing["spec"], _JOB_SPEC)) | ({CONTINUED_URI: uri} if uri else {})
 
 
 def pod(thing: Object) -> Object:
-    """Returns what is kept of a pod: not its copy of the pod template."""
+    """Return the cached part of a pod, without its copy of the pod template."""
     found = (one for one in thing["spec"].get("containers") or [] if one.get("name") == CONTAINER)
     containers = [{"name": CONTAINER, "resources": {"limits": _memory(one)}} for one in found]
     return kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
 
 
 def kept(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
-    """Returns what is kept of any of them, with what is kept of its spec."""
+    """Return the cached part of an object, with the given part of its spec."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (SPEC_ANNOTATION, WRITTEN_ANNOTATION, LIMIT_RANGER)
     outline = metadata.kept(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
@@ -55,12 +55,12 @@ def _memory(container: Object) -> Object:
 
 
 def _outline(spec: Object) -> dict[str, Any]:
-    """Returns what others than a TrainingJob itself need of its spec: its series, and who goes on from whom."""
+    """Return the parts of a TrainingJob's spec that metrics and its followers need."""
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {
         "framework": spec.get("framework"),
-        "image": bool(spec.get("image")),  # whether it is the user's own
+        "image": bool(spec.get("image")),  # whether the user has set it
         "storage": {"endpoint": bool(storage.get("endpoint"))},
         "scheduling": {"queueName": scheduling.get("queueName")},
         "training": {"epochs": training.get("epochs"), "continueFrom": {"name": name} if name else None},

@@ -1,4 +1,4 @@
-"""What the scheduler says of a pod that no node takes, in words that tell busy nodes from what no node has."""
+"""Messages of the scheduler about a pod without a node: separates busy nodes from requests that no node can fulfil."""
 
 import re
 
@@ -6,27 +6,27 @@ _NODES = re.compile(r"0/(\d+) nodes are available: (.*)", re.DOTALL)
 _INSUFFICIENT = re.compile(r"(\d+) Insufficient ([^\s,]+?)(?=[,.]?(?:\s|$))")
 _PREEMPTION = "preemption: "
 _NO_VICTIMS = "No preemption victims found"
-"""Said of a node that would do if it were empty."""
+"""Message for a node that would be suitable if it were empty."""
 _NO_HELP = re.compile(r"(\d+) Preemption is not helpful for scheduling")
-"""Said of nodes that would not do even if they were empty."""
+"""Message for nodes that would not be suitable even if they were empty."""
 _UNMATCHED = re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector")
 _TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?! \{node\.kubernetes\.io/)")
-"""But for what Kubernetes itself marks a node with that is not well.
+"""Excludes taints with which Kubernetes itself marks an unhealthy node.
 
 https://kubernetes.io/docs/reference/labels-annotations-taints/
 """
 
 
 def why_unschedulable(said: str) -> str:
-    """Returns why a pod waits for a node.
+    """Return the reason why a pod waits for a node, as a message with advice.
 
-    The scheduler calls a resource insufficient whether others have it or a node never had as much. What it says of
-    preemption tells the two apart: where it would not help on any node, none has as much, even if it were empty. Of a
-    node it says one reason only: where labels and taints are that of all nodes, it is for them that none takes the pod.
+    The scheduler calls a resource insufficient both when other pods use it and when no node has enough. Its note on
+    preemption separates the two: if preemption helps on no node, no node has enough even when empty. It gives only one
+    reason for each node. So if labels and taints are the reason for all nodes, they alone exclude the pod.
 
     Args:
-        said: The scheduler's words: https://pkg.go.dev/k8s.io/kubernetes/pkg/scheduler/framework#FitError. Other
-            schedulers have others.
+        said: The scheduler's message: https://pkg.go.dev/k8s.io/kubernetes/pkg/scheduler/framework#FitError. Other
+            schedulers use other messages.
     """
     if (found := _NODES.search(said)) is None:
         return f"The pod cannot be scheduled: {said}"
@@ -49,23 +49,23 @@ def why_unschedulable(said: str) -> str:
 
 
 def matches_no_node(said: str) -> bool:
-    """Return whether labels and taints exclude a pod from every node, however much room the nodes have.
+    """Return whether labels and taints exclude a pod from every node, regardless of free resources.
 
     Args:
-        said: The scheduler's words.
+        said: The scheduler's message.
     """
     found = _NODES.search(said)
     return found is not None and sum(_excluded(found[2].partition(_PREEMPTION)[0])) >= int(found[1]) > 0
 
 
 def _excluded(filtered: str) -> tuple[int, int]:
-    """Return the number of nodes without the labels that a pod asks for, and of nodes with a taint."""
+    """Return the number of nodes without the requested labels, and the number of nodes with an untolerated taint."""
     unmatched, tainted = (sum(map(int, one.findall(filtered))) for one in (_UNMATCHED, _TAINTED))
     return unmatched, tainted
 
 
 def _none_is_meant(unmatched: int, tainted: int) -> str:
-    """Returns that where a pod may run leaves no node, with the fields that say so."""
+    """Return the message that no node is permitted for the pod, with the fields to correct."""
     reasons = [
         f"{unmatched} without the labels that spec.scheduling.nodeSelector or spec.scheduling.affinity asks for",
         f"{tainted} with a taint that spec.scheduling.tolerations does not name",

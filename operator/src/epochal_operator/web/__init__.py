@@ -1,1 +1,1 @@
-"""What the process serves: HTTP, TLS and its certificate, health."""
+"""The HTTP servers of the operator: TLS with its certificate, health and metrics, and authentication of pods."""

@@ -1,6 +1,6 @@
-"""The progress endpoint's certificate and the operator's own authority that signs it: what is sound, what to renew.
+"""The progress endpoint's certificate and the operator's own certificate authority: checks and renewals.
 
-The authority outlives the certificate, so that a pod started before a renewal or an upgrade still reports after it.
+The authority outlives the certificate, so that a pod that started before a renewal or an upgrade can still report.
 """
 
 import base64
@@ -18,11 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE = timedelta(days=3650)
 PREPARED_BEFORE = timedelta(days=365)
-"""How long before an authority's end pods are given the next one, too: few train for longer."""
+"""Time before an authority's expiry from which new pods also trust the next authority. Few jobs train for longer."""
 CERTIFICATE_LIFE = timedelta(days=90)
 RENEWED_BEFORE = CERTIFICATE_LIFE / 3
 CLOCK_SKEW = timedelta(hours=1)
-"""How far the clocks of nodes may be behind ours."""
+"""Maximum lag of a node's clock behind the operator's clock."""
 
 _UNREADABLE = (
     ValueError,
@@ -33,23 +33,23 @@ _UNREADABLE = (
     x509.ExtensionNotFound,
 )
 KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key", "next-ca.crt", "next-ca.key")
-"""Keys of a Secret's data; the last two are there only while an exchange of the authority is prepared."""
+"""Keys of the Secret's data. The last two exist only while a rotation of the authority is prepared."""
 
 Rotation = Literal["prepare", "finish"]
-"""What is asked for: that new pods trust the next authority as well, and then that it takes the place of this one."""
+"""A requested rotation step: new pods also trust the next authority (prepare); the next authority signs (finish)."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The authority and the certificate that it signed, each with its private key, as PEM.
+    """The certificate authority and the server certificate that it signed, each with its private key, as PEM.
 
     Args:
-        authority: Certificate of the authority: what a client trusts.
+        authority: Certificate of the authority, which clients trust.
         authority_key: Private key of the authority.
         certificate: Certificate of the server.
         key: Private key of the server.
-        next_authority: Certificate of the authority that is to follow, which pods are to trust by then; or nothing.
-        next_authority_key: Private key of that.
+        next_authority: Certificate of the next authority, which new pods already trust; empty without one.
+        next_authority_key: Private key of the next authority.
     """
 
     authority: bytes
@@ -64,22 +64,22 @@ class Bundle:
 
     @classmethod
     def from_secret(cls, data: Mapping[str, str]) -> Self | None:
-        """Returns the bundle in a Secret's data (base64), or None if a part is missing or is no base64."""
+        """Return the bundle in a Secret's data (base64), or None if a part is missing or is not base64."""
         parts = [_decoded(data.get(key, "")) for key in KEYS]
         return cls(*parts) if all(parts[:4]) else None
 
     def to_secret(self) -> dict[str, str]:
-        """Returns the bundle as a Secret's data."""
+        """Return the bundle as a Secret's data."""
         parts = zip(KEYS, astuple(self), strict=True)
         return {key: base64.b64encode(part).decode() for key, part in parts if part}
 
     @property
     def trusted(self) -> bytes:
-        """What a client is to trust: the authority, and the next one, if there is one."""
+        """The certificates that a client trusts: the authority and the next authority, if any."""
         return self.authority + self.next_authority
 
     def promoted(self) -> "Bundle":
-        """Returns the bundle with the next authority in the place of this one; the certificate is to be renewed."""
+        """Return the bundle with the next authority in use. The caller must renew its server certificate."""
         return Bundle(self.next_authority, self.next_authority_key, self.certificate, self.key)
 
 
@@ -91,17 +91,17 @@ def _decoded(text: str) -> bytes:
 
 
 def service_names(service: str) -> list[str]:
-    """Returns all names of a service inside the cluster.
+    """Return all DNS names of a Service inside the cluster.
 
     Args:
-        service: NAME.NAMESPACE.svc.
+        service: The Service as NAME.NAMESPACE.svc.
     """
     name, namespace = service.split(".")[:2]
     return [name, f"{name}.{namespace}", f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local"]
 
 
 def authority_fault(bundle: Bundle, now: datetime) -> str | None:
-    """Returns why the bundle's authority can sign no more certificates, or None if it can."""
+    """Return the reason why the bundle's authority cannot sign new certificates, or None if it can."""
     try:
         authority = x509.load_pem_x509_certificate(bundle.authority)
         key = serialization.load_pem_private_key(bundle.authority_key, password=None)
@@ -119,17 +119,17 @@ def authority_fault(bundle: Bundle, now: datetime) -> str | None:
 
 
 def has_next(bundle: Bundle, now: datetime) -> bool:
-    """Returns whether there is an authority that can take the place of the bundle's."""
+    """Return whether the bundle has a valid next authority."""
     return bool(bundle.next_authority) and authority_fault(bundle.promoted(), now) is None
 
 
 def certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> str | None:
-    """Returns why the bundle's certificate must be made anew, or None if it need not.
+    """Return the reason why the bundle's server certificate must be renewed, or None if it is valid.
 
     Args:
-        bundle: The bundle, whose authority is sound.
-        names: DNS names that the certificate must hold.
-        now: The time, with its zone.
+        bundle: The bundle, with a valid authority.
+        names: DNS names that the certificate must contain.
+        now: The time, with a time zone.
     """
     try:
         certificate = x509.load_pem_x509_certificate(bundle.certificate)
@@ -148,14 +148,14 @@ def certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> st
 
 
 def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
-    """Returns what must be renewed and why, or None if the bundle can serve as it is."""
+    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid."""
     if bundle is None:
         return "there is no certificate yet"
     return authority_fault(bundle, now) or certificate_fault(bundle, names, now)
 
 
 def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
-    """Returns a bundle with a new certificate, signed by the same authority if that is sound, else by a new one."""
+    """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
     if bundle is None or authority_fault(bundle, now) is not None:
         authority, authority_key = _make_authority(now)
     else:
@@ -168,14 +168,14 @@ def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
 def due(
     found: Bundle | None, known: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
 ) -> tuple[Bundle, str]:
-    """Returns the bundle as it should be, and why, if that is another one.
+    """Return the bundle to use, and the reason if it differs from the Secret's.
 
     Args:
-        found: What the Secret holds.
-        known: The bundle in use, for a Secret that has lost it.
-        names: DNS names that the certificate must hold.
-        rotation: What is asked for, once: `finish` without a next authority makes one and exchanges it at once.
-        now: The time, with its zone.
+        found: The bundle in the Secret; None without one.
+        known: The bundle in use, which is restored if the Secret has lost it.
+        names: DNS names that the certificate must contain.
+        rotation: The requested rotation step. `finish` without a next authority replaces the authority at once.
+        now: The time, with a time zone.
     """
     bundle, why = found, ""
     if bundle is None or (authority_fault(bundle, now) and not has_next(bundle, now)):

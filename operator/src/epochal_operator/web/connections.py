@@ -1,4 +1,4 @@
-"""Which connections are held when there are more than can be: no address keeps the others out."""
+"""Admission of connections up to a limit, so that no client address keeps the others out."""
 
 import asyncio
 import socket
@@ -7,11 +7,11 @@ from contextlib import suppress
 
 
 class Connections:
-    """The connections that are held.
+    """The open connections of the server.
 
     Args:
-        most: How many there may be.
-        most_per_client: How many there may be from one address.
+        most: Maximum number of connections.
+        most_per_client: Maximum number of connections from one address.
     """
 
     def __init__(self, most: int, most_per_client: int) -> None:
@@ -21,14 +21,14 @@ class Connections:
         self._released = asyncio.Event()
 
     async def admit(self, connection: socket.socket, client: str) -> bool:
-        """Returns whether a connection is held, once there is room for it.
+        """Return whether a connection is admitted; wait until there is room.
 
-        Where there is none, the address with the most connections loses its oldest one to an address that has fewer.
-        One that has connections, and as many as any other, gets no more of them.
+        At the limit, the address with the most connections loses its oldest one to an address with fewer. An address
+        that has connections, and as many as any other, gets no further one.
 
         Args:
             connection: The connection.
-            client: Its address.
+            client: Client address of the connection.
         """
         while True:
             clients = Counter(self._held.values())
@@ -47,11 +47,11 @@ class Connections:
                 await self._released.wait()
 
     def release(self, connection: socket.socket) -> None:
-        """Makes room, since a connection has ended."""
+        """Remove a closed connection and wake those that wait for room."""
         if self._held.pop(connection, None) is not None:
             self._released.set()
 
     def _end(self, connection: socket.socket) -> None:
         self.release(connection)
-        with suppress(OSError):  # It has ended by itself.
+        with suppress(OSError):  # The client has closed it.
             connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What whoever runs the cluster asks the process: its metrics, whether it lives, whether it takes reports."""
+"""Routes for metrics and for the liveness and readiness probes."""
 
 import asyncio
 import gzip
@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from epochal_operator.runtime.lookup import Lookup
 
 METRICS_SECONDS = 1.0
-"""How long a text of the metrics is given to whoever asks: who reaches the port decides how often that is."""
+"""Lifetime in seconds of a rendered metrics text: any client that reaches the port can request it at any rate."""
 PART_BYTES = 64 * 1024
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
@@ -21,22 +21,22 @@ _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 def health_routes(
     *, registry: CollectorRegistry, stalled: Callable[[], str | None], ready: Callable[[], bool]
 ) -> list[web.RouteDef]:
-    """Returns the routes /metrics, /healthz and /readyz.
+    """Return the routes /metrics, /healthz and /readyz.
 
     Args:
-        registry: What is exported.
-        stalled: Returns why reconciling stands still, or None while it goes on: /healthz then fails.
-        ready: Returns whether progress reports are taken: /readyz fails until then.
+        registry: Registry of the exported metrics.
+        stalled: Returns the reason why reconciling is stalled, or None; /healthz fails with a reason.
+        ready: Returns whether the progress endpoint accepts reports; /readyz fails until it does.
     """
     texts: Lookup[str, bytes] = Lookup(most=2, yes_seconds=METRICS_SECONDS, no_seconds=0, at_once=1)
 
     async def metrics(request: web.Request) -> web.Response:
-        # In two forms alone: versions are the client's to name, any number of them.
+        # Cache only two formats: clients may name any number of versions.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
         encode, content_type = choose_encoder(accepted)
 
         async def packed() -> bytes:
-            # A thousand TrainingJobs take a quarter of a second, and reports must not wait for it.
+            # Rendering takes a quarter of a second for a thousand TrainingJobs, and must not block reports.
             return await asyncio.to_thread(lambda: gzip.compress(encode(registry), compresslevel=6))
 
         text, headers = await texts.get(accepted, packed) or b"", {"Content-Type": content_type}
@@ -57,7 +57,7 @@ def health_routes(
 
 
 async def _unpacked(packed: bytes) -> AsyncIterator[bytes]:
-    """Yields a text in parts: whoever is slow to read it holds no more of it."""
+    """Yield the decompressed text in parts, so that a slow client holds only one part in memory."""
     with gzip.open(BytesIO(packed)) as text:
         while part := text.read(PART_BYTES):
             yield part

@@ -1,4 +1,4 @@
-"""Which pod a request comes from: its bearer token is bound to that pod, which the API server knows."""
+"""Authentication of pods: the API server reviews a request's bearer token, which is bound to the pod."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,20 +9,22 @@ from epochal_operator.runtime.lookup import Lookup
 from epochal_operator.runtime.token_review import Identity
 
 ENTRIES = 50_000
-"""Answers that are remembered: far more than pods that send requests at a time. Only the leader knows how many do, and
-no other has to: as each is remembered for a minute, they are as many as have sent one within it."""
+"""Limit of cached identities, far more than pods that send requests at a time.
+
+Only the leader knows the number of these pods. The cache does not need it: an identity is cached for a minute, so the
+cache holds the senders of one minute."""
 REVIEWS = 8
-"""Questions to the API server under way at a time."""
+"""Maximum number of concurrent token reviews."""
 KNOWN_SECONDS = 60.0
 UNKNOWN_SECONDS = 5.0
-"""A refusal is remembered for less time: it may come of an API server in trouble."""
+"""Shorter than for an accepted token, because an API server in trouble may also refuse a token."""
 
 _SCHEME = "bearer"
 _MAX_TOKEN = 8192
 
 
 def bearer(header: str | None) -> str | None:
-    """Returns the token in an Authorization header, or None if there is none that could be one."""
+    """Return the token in an Authorization header, or None if the header has no valid bearer token."""
     scheme, _, token = (header or "").partition(" ")
     token = token.strip()
     if scheme.lower() != _SCHEME or not token.isascii() or not 0 < len(token) <= _MAX_TOKEN:
@@ -31,11 +33,11 @@ def bearer(header: str | None) -> str | None:
 
 
 class PodAuth:
-    """Finds out whom a token speaks for, asking the API server as seldom as is safe.
+    """Returns the identities of tokens, with a cache to avoid token reviews.
 
     Args:
         kube: The API server.
-        audience: The audience that a token must be for.
+        audience: The audience for which a token must be valid.
         clock: Returns the time in seconds.
     """
 
@@ -47,18 +49,18 @@ class PodAuth:
         )
 
     def known(self, token: str) -> Identity | None:
-        """Returns whom a token speaks for, if that is known without asking."""
+        """Return the cached identity of a token, or None if it is not cached."""
         return self._identities.known(_digest(token))
 
     async def identity(self, token: str) -> Identity | None:
-        """Returns whom a token speaks for, or None if it is not valid for the audience.
+        """Return the identity of a token, or None if the token is not valid for the audience.
 
         Raises:
-            ApiError: If the API server cannot tell.
+            ApiError: If the token review fails.
         """
         return await self._identities.get(_digest(token), lambda: self._kube.review_token(token, self._audience))
 
 
 def _digest(token: str) -> bytes:
-    # A dump of this process' memory should hold as few tokens as can be.
+    # Keep as few tokens as possible in this process's memory, for example for a core dump.
     return hashlib.sha256(token.encode()).digest()

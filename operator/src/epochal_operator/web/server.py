@@ -1,4 +1,4 @@
-"""Serves HTTP routes with connections bounded in number and in time, so that no client can exhaust the process."""
+"""An HTTP server that limits the number and duration of connections, so that no client can exhaust the process."""
 
 import asyncio
 import logging
@@ -16,32 +16,32 @@ from epochal_operator.web.connections import Connections
 MAX_CONNECTIONS = 128
 """Each TLS connection takes a third of a MiB: https://github.com/python/cpython/blob/3.11/Lib/asyncio/sslproto.py."""
 MAX_PER_CLIENT = 16
-"""Connections from one address."""
+"""Maximum number of connections from one address."""
 BACKLOG = 128
-"""Connections that wait for others to end."""
+"""Connections that wait in the listen queue."""
 CONNECTION_SECONDS = 60.0
 HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 5.0
-"""Time for a request's line and headers."""
+"""Timeout in seconds for a request's line and headers."""
 STOP_SECONDS = 5.0
-"""Time for requests in progress when the server stops."""
+"""Timeout in seconds for running requests when the server stops."""
 RETRY_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)
-# aiohttp logs a traceback for each request that is no HTTP: anyone could fill the log. Errors of ours are logged here.
+# aiohttp logs a traceback for each invalid request, so clients could fill the log. The server logs its own errors.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
 
 
 def listen(port: int, host: str = "") -> socket.socket:
-    """Returns a listening socket: on all addresses, IPv4 and IPv6, unless one is given.
+    """Return a listening socket, by default on all IPv4 and IPv6 addresses.
 
     Args:
-        port: Port, or 0 for any that is free.
-        host: Address of this machine.
+        port: Port, or 0 for any free port.
+        host: Local address; empty for all addresses.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is in use.
     """
     dual = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
@@ -51,12 +51,12 @@ def listen(port: int, host: str = "") -> socket.socket:
 
 
 class Server:
-    """Serves routes on a socket; each connection is for one request.
+    """Serves routes on a socket, with one request for each connection.
 
     Args:
-        routes: What is served.
-        listener: Listening socket, which the server closes at its end.
-        context: What to serve TLS with; without it, plain HTTP is served.
+        routes: The served routes.
+        listener: Listening socket, which the server closes when it stops.
+        context: TLS context; None for plain HTTP.
 
     Attributes:
         serving: Set while connections are accepted.
@@ -72,7 +72,7 @@ class Server:
         self.serving = asyncio.Event()
 
     async def run(self) -> None:
-        """Serves until cancelled; then requests in progress get `STOP_SECONDS` to end."""
+        """Serve until cancelled; then running requests get `STOP_SECONDS` to finish."""
         app = web.Application(middlewares=[_one_request])
         app.add_routes(self._routes)
         runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
@@ -105,7 +105,7 @@ class Server:
         while True:
             try:
                 connection, address = await asyncio.get_running_loop().sock_accept(self._listener)
-            except OSError as error:  # the client has gone again, or there are no more file descriptors
+            except OSError as error:  # the client disconnected, or no file descriptors are left
                 _log.warning("a connection was not accepted: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -134,7 +134,7 @@ class Server:
 
 
 class _Connection(web.RequestHandler):
-    """A connection that ends after a time, whatever its client does, and says when it is gone."""
+    """A connection with a time limit that calls a function when it is closed."""
 
     __slots__ = ("_deadline", "_gone")
 
@@ -144,7 +144,7 @@ class _Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        abort = transport.abort  # type: ignore[attr-defined]  # a stream's transport, as asyncio made it
+        abort = transport.abort  # type: ignore[attr-defined]  # a stream's transport, created by asyncio
         self._deadline = asyncio.get_running_loop().call_later(CONNECTION_SECONDS, abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -160,9 +160,9 @@ async def _one_request(request: web.Request, handler: Handler) -> web.StreamResp
     except web.HTTPException as error:
         error.force_close()
         raise
-    except ConnectionError:  # the client has gone
+    except ConnectionError:  # the client disconnected
         raise
-    except Exception:  # noqa: BLE001 - whatever it is, one request fails and the log says why
+    except Exception:  # noqa: BLE001 - any error fails one request and is logged
         _log.exception("no answer to %s %s", request.method, request.rel_url)
         response = web.Response(status=500, text="an error of the operator, see its log\n")
     response.force_close()

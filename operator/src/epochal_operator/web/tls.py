@@ -1,4 +1,4 @@
-"""What the progress endpoint serves TLS with: kept in one Secret, renewed in time, loaded without a restart."""
+"""The TLS certificate of the progress endpoint: stored in a Secret, renewed in time, loaded without a restart."""
 
 import asyncio
 import logging
@@ -15,30 +15,30 @@ from epochal_operator.runtime.resource import SECRETS
 from epochal_operator.web.certificates import KEYS, Bundle, Rotation, due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
-"""Annotation of the Secret that asks for an exchange of the authority: prepare, then finish; each goes once done."""
+"""Secret annotation that requests a rotation of the authority (prepare, then finish). It is removed once done."""
 CHECK_SECONDS = 60.0
-"""Whoever asks for an exchange is not to wait long; what is renewed in time needs no hurry."""
+"""Seconds between checks of the Secret, short so that a requested rotation starts soon."""
 RETRY_SECONDS = 5.0
 TRIES = 5
-"""How often to start over when another replica has changed the Secret meanwhile."""
+"""Attempts to write the Secret when other replicas change it at the same time."""
 
 _log = logging.getLogger(__name__)
 
 
 async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], known: Bundle | None = None) -> Bundle:
-    """Returns the bundle in a Secret, after renewing what is due.
+    """Return the bundle in a Secret, after due renewals and a requested rotation step.
 
-    Two replicas may do this at once: the one that writes second finds the other's bundle and takes it.
+    If two replicas renew at the same time, the second one finds the first one's bundle and uses it.
 
     Args:
         kube: The API server.
         namespace: Namespace of the Secret.
         name: Name of the Secret. It must exist; it may be empty.
-        names: DNS names that the certificate must hold.
-        known: The bundle in use, which goes back into a Secret that has lost it: pods out there trust its authority.
+        names: DNS names that the certificate must contain.
+        known: The bundle in use. It is restored if the Secret has lost it, because running pods trust its authority.
 
     Raises:
-        ApiError: If the Secret does not exist, may not be read or written, or changes again and again.
+        ApiError: If the Secret does not exist, cannot be read or written, or changes at each attempt.
     """
     for _ in range(TRIES):
         try:
@@ -56,7 +56,7 @@ async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], kn
         if made == found and rotation is None:
             return made
         others = {key: value for key, value in data.items() if key not in KEYS}
-        # What is asked for goes in the write that carries it out: left behind, it would be carried out again one day.
+        # Remove the annotation in the same write: a leftover request would run again later.
         metadata = _without_rotation(secret["metadata"]) if rotation else secret["metadata"]
         try:
             await kube.replace(SECRETS, secret | {"metadata": metadata, "data": others | made.to_secret()})
@@ -82,17 +82,17 @@ def _rotation(secret: Object) -> Rotation | None:
 
 
 class ServingCertificate:
-    """The certificate that the progress endpoint serves, kept valid while the process runs.
+    """The certificate of the progress endpoint, which is kept valid while the process runs.
 
     Args:
         kube: The API server.
         namespace: Namespace of the Secret.
         secret: Name of the Secret.
-        service: The service that it stands for: NAME.NAMESPACE.svc.
+        service: The Service of the progress endpoint, as NAME.NAMESPACE.svc.
 
     Attributes:
-        context: What to serve with; renewals change it in place.
-        loaded: Set once there is a certificate.
+        context: TLS context of the server. Renewals update it in place.
+        loaded: Set once a certificate is loaded.
     """
 
     def __init__(self, kube: Kube, namespace: str, secret: str, service: str) -> None:
@@ -107,20 +107,20 @@ class ServingCertificate:
 
     @property
     def authority(self) -> str:
-        """What a client must trust, as PEM: the authority, and the next one, if there is one.
+        """The certificates that clients must trust, as PEM: the authority and the next authority, if any.
 
         Raises:
-            RuntimeError: If nothing is loaded yet.
+            RuntimeError: If no certificate is loaded.
         """
         if self._bundle is None:
             raise RuntimeError("the certificate is not loaded yet")
         return self._bundle.trusted.decode()
 
     async def load(self) -> None:
-        """Renews what is due and loads it: connections made from now on get it.
+        """Renew and load the certificate for new connections.
 
         Raises:
-            ApiError: As `ensure` does; what was loaded before goes on serving.
+            ApiError: As for `ensure`. The previously loaded certificate stays in use.
         """
         bundle = await ensure(self._kube, self._namespace, self._secret, self._names, self._bundle)
         if bundle != self._bundle:
@@ -129,7 +129,7 @@ class ServingCertificate:
             self.loaded.set()
 
     async def keep(self) -> None:
-        """Loads the certificate and keeps it valid, until cancelled; an API server that is away is asked again."""
+        """Load the certificate and keep it valid until cancelled; retry after errors of the API server."""
         while True:
             try:
                 await self.load()
@@ -141,8 +141,8 @@ class ServingCertificate:
 
 
 def load_bundle(context: ssl.SSLContext, bundle: Bundle) -> None:
-    """Puts a bundle's certificate and key into a context."""
-    # The ssl module takes files only. This one lies in memory: the key touches no disk and none need be writable.
+    """Load a bundle's certificate and key into a TLS context."""
+    # The ssl module reads only files. This file is in memory, so the key is on no disk and no writable disk is needed.
     file = os.memfd_create("tls.pem")
     try:
         os.write(file, bundle.key + bundle.certificate)
